@@ -1,0 +1,48 @@
+/**
+ * Faults that cross a module boundary. Expected outcomes are data (see domain.ts); these are thrown
+ * once, by the adapter that met the fault, already translated.
+ */
+
+export class DoctorError extends Error {
+  /** From a closed list of the throwing adapter; fit for `error.type`. */
+  readonly reason: string;
+  readonly retryable: boolean;
+
+  constructor(message: string, options: { reason: string; retryable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = new.target.name;
+    this.reason = options.reason;
+    this.retryable = options.retryable;
+  }
+}
+
+export const ENGINE_REASONS = [
+  'unreachable',
+  'timeout',
+  'not_found',
+  'forbidden',
+  'conflict',
+  'server_error',
+  'protocol',
+] as const;
+export type EngineReason = (typeof ENGINE_REASONS)[number];
+
+/** The Docker engine could not do what was asked. */
+export class EngineError extends DoctorError {
+  declare readonly reason: EngineReason;
+
+  constructor(message: string, reason: EngineReason, cause?: unknown) {
+    super(message, {
+      reason,
+      retryable: reason === 'unreachable' || reason === 'timeout' || reason === 'server_error',
+      cause,
+    });
+  }
+}
+
+/** The store could not be read or written. */
+export class StoreError extends DoctorError {
+  constructor(message: string, reason: 'unavailable' | 'newer_schema', cause?: unknown) {
+    super(message, { reason, retryable: reason === 'unavailable', cause });
+  }
+}
