@@ -80,6 +80,8 @@ export interface ListedContainer {
   readonly ref: ContainerRef;
   readonly status: ContainerFacts['status'];
   readonly health: ContainerFacts['health'];
+  /** `container:<full id>` where it lives in another's network namespace. */
+  readonly networkMode: string;
 }
 
 /**
@@ -89,6 +91,11 @@ export interface ListedContainer {
 export interface LogCursor {
   readonly at: string;
   readonly seen: number;
+  /**
+   * Where each stream by itself stands: the engine keeps lines in order within a stream only. Absent: both
+   * stand at `at`.
+   */
+  readonly streams?: Readonly<Record<StreamName, { readonly at: string; readonly seen: number }>>;
 }
 
 // ── detection ───────────────────────────────────────────────────────────────
@@ -206,14 +213,24 @@ export interface Diagnosis extends Finding {
   /** US dollars spent on this diagnosis, failed tries included. */
   readonly costUsd: number;
   readonly at: number;
+  /** It was asked because a restart had not helped, with that history in the question. */
+  readonly afterFailedRestart: boolean;
+  /** When the answer was given: earlier than `at` where it is reused. */
+  readonly answeredAt: number;
 }
 
-/** Everything the diagnosis is made from. Log lines are already redacted. */
+/** Everything the diagnosis is made from; every text in it is already redacted. */
 export interface DiagnosisContext {
   readonly incident: Incident;
   /** Absent where the container is gone. */
   readonly facts?: ContainerFacts;
-  /** Redacted; the newest last; those that told the trouble among them. */
+  /** What told the trouble, record by record, the telling one first. */
+  readonly evidence: readonly string[];
+  /** What gave it away, joined signals included. */
+  readonly detectors: readonly Detector[];
+  /** Of the last death, where one was seen. */
+  readonly exitCode?: number;
+  /** The lines around it, the newest last. */
   readonly logLines: readonly string[];
   readonly redactions: number;
   readonly restarts: readonly Attempt[];

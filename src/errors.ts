@@ -42,7 +42,7 @@ export class EngineError extends DoctorError {
 
 /** The store could not be read or written. */
 export class StoreError extends DoctorError {
-  constructor(message: string, reason: 'unavailable' | 'newer_schema', cause?: unknown) {
+  constructor(message: string, reason: 'unavailable' | 'newer_schema' | 'locked' | 'missing', cause?: unknown) {
     super(message, { reason, retryable: reason === 'unavailable', cause });
   }
 }

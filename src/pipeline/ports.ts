@@ -150,7 +150,8 @@ export interface AttemptStore {
 
 /** Alerts on their way out; written before they are sent. */
 export interface Outbox {
-  enqueue(alert: Alert, trace?: Incident['trace']): Promise<void>;
+  /** False where an alert of this id was written before: then it is not this caller's to send. */
+  enqueue(alert: Alert, trace?: Incident['trace']): Promise<boolean>;
   /** Due at `now`, oldest first. */
   due(
     now: number,

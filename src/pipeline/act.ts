@@ -1,0 +1,49 @@
+import type { Attempt, ContainerFacts, Incident } from '../domain.ts';
+import { EngineError } from '../errors.ts';
+import type { AttemptStore, Clock, ContainerControl } from './ports.ts';
+
+export interface ActDeps {
+  readonly control: Pick<ContainerControl, 'restart'>;
+  readonly attempts: Pick<AttemptStore, 'beginAttempt'>;
+  readonly clock: Clock;
+  newId(): string;
+}
+
+export type Acted =
+  /** The engine did it, or may still be doing it: verification tells. */
+  | { readonly kind: 'restarted'; readonly attempt: Attempt }
+  | { readonly kind: 'refused'; readonly attempt: Attempt; readonly detail: string };
+
+/** What the engine needs beyond the stop timeout to start a container again. */
+const START_PATIENCE_MS = 60_000;
+
+/**
+ * Restarts the container. The attempt is on disk before the engine is called: rejects, with nothing done,
+ * where it cannot be written.
+ */
+export async function restart(incident: Incident, facts: ContainerFacts, deps: ActDeps): Promise<Acted> {
+  const { container } = incident;
+  const attempt: Attempt = {
+    id: deps.newId(),
+    incidentId: incident.id,
+    containerId: container.id,
+    containerName: container.name,
+    service: container.service,
+    project: container.project,
+    startedAt: deps.clock.now(),
+  };
+  await deps.attempts.beginAttempt(attempt);
+  try {
+    await deps.control.restart(container.id, AbortSignal.timeout(facts.stopTimeout * 1000 + START_PATIENCE_MS));
+    return { kind: 'restarted', attempt };
+  } catch (error) {
+    // The engine goes on with a restart whose caller has gone.
+    if (isTimeout(error)) return { kind: 'restarted', attempt };
+    if (!(error instanceof EngineError)) throw error;
+    return { kind: 'refused', attempt, detail: `the engine did not restart it: ${error.message}` };
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof EngineError ? error.reason === 'timeout' : (error as Error)?.name === 'TimeoutError';
+}

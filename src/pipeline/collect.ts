@@ -1,0 +1,105 @@
+import type { Attempt, ContainerFacts, DiagnosisContext, Incident, RuleFinding, Signal } from '../domain.ts';
+import { applyRules } from './diagnose/rules.ts';
+import type { AttemptStore, Clock, ContainerControl, Redactor } from './ports.ts';
+
+export interface CollectDeps {
+  readonly control: Pick<ContainerControl, 'inspect' | 'tailLogs'>;
+  readonly redactor: Redactor;
+  readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
+  readonly clock: Clock;
+  readonly logLines: number;
+}
+
+/** Restarts older than this tell a diagnosis nothing. */
+const RESTART_HISTORY_MS = 24 * 3_600_000;
+/** Lines that rules read when no record told the trouble (a crash, a failed health check). */
+const LAST_WORDS = 15;
+/** A diagnosis waits for no hung engine: it goes on with what it has. */
+const ENGINE_PATIENCE_MS = 5_000;
+
+/**
+ * Gathers what a diagnosis is made from and takes the secrets out of it. An engine that does not answer
+ * leaves facts and log lines out; the diagnosis still happens.
+ */
+export async function collect(
+  incident: Incident,
+  signals: readonly Signal[],
+  deps: CollectDeps,
+): Promise<DiagnosisContext> {
+  const { id } = incident.container;
+  const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
+  const [facts, lines, restarts] = await Promise.all([
+    deps.control.inspect(id, patience).catch(() => undefined),
+    deps.control.tailLogs(id, deps.logLines, patience).catch(() => []),
+    deps.attempts.attemptsSince(incident.container, deps.clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
+  ]);
+  return redacted(
+    incident,
+    signals,
+    facts,
+    lines.map((line) => line.text),
+    restarts,
+    deps.redactor,
+  );
+}
+
+/** The summary as it may be stored and shown. */
+export async function redactSummary(
+  incident: Incident,
+  deps: Pick<CollectDeps, 'control' | 'redactor'>,
+): Promise<Incident> {
+  const facts = await deps.control
+    .inspect(incident.container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS))
+    .catch(() => undefined);
+  const { texts } = await deps.redactor.redact([incident.summary], facts?.secretValues ?? []);
+  return { ...incident, summary: texts[0] ?? '' };
+}
+
+async function redacted(
+  incident: Incident,
+  signals: readonly Signal[],
+  facts: ContainerFacts | undefined,
+  lines: readonly string[],
+  restarts: readonly Attempt[],
+  redactor: Redactor,
+): Promise<DiagnosisContext> {
+  // An incident taken up after a restart of the agent has lost its signals; its summary is left.
+  const evidence =
+    signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
+  const health = facts?.healthLog.map((entry) => entry.output) ?? [];
+  // One call, so that one secret has one placeholder everywhere.
+  const { texts, redactions } = await redactor.redact(
+    [incident.summary, facts?.error ?? '', ...evidence, ...health, ...lines],
+    facts?.secretValues ?? [],
+  );
+  const [summary = '', error = ''] = texts;
+  const cleanEvidence = texts.slice(2, 2 + evidence.length);
+  const cleanHealth = texts.slice(2 + evidence.length, 2 + evidence.length + health.length);
+  const logLines = texts.slice(2 + evidence.length + health.length);
+
+  const detectors = [...new Set([incident.detector, ...signals.map((signal) => signal.detector)])];
+  const exitCode = signals.findLast((signal) => signal.exitCode !== undefined)?.exitCode;
+  const cleanFacts: ContainerFacts | undefined = facts && {
+    ...facts,
+    error,
+    healthLog: facts.healthLog.map((entry, i) => ({ ...entry, output: cleanHealth[i] ?? '' })),
+    secretValues: [],
+  };
+  const context = { evidence: cleanEvidence, detectors, exitCode, logLines, facts: cleanFacts };
+  return {
+    ...context,
+    incident: { ...incident, summary },
+    redactions,
+    restarts,
+    ruleFindings: findingsOf(incident, context),
+  };
+}
+
+function findingsOf(
+  incident: Incident,
+  context: Pick<DiagnosisContext, 'evidence' | 'detectors' | 'exitCode' | 'logLines' | 'facts'>,
+): readonly RuleFinding[] {
+  const told = context.detectors.includes('log');
+  const words = told ? context.evidence : [...context.evidence, ...context.logLines.slice(-LAST_WORDS)];
+  return applyRules({ ...context, detector: incident.detector, evidence: words.join('\n') });
+}

@@ -1,0 +1,102 @@
+import type { ContainerRef, LogLine } from '../../domain.ts';
+import type { Clock, Logger } from '../ports.ts';
+import { type CompiledRules, compileRules, createLogDetector, type LogDetector } from './log-detector.ts';
+import type { Trouble } from './trouble.ts';
+
+/** How often records that wait for more lines are looked at. */
+const FLUSH_EVERY_MS = 50;
+
+export interface ContainerDetectors {
+  push(container: ContainerRef, lines: readonly LogLine[]): void;
+  /** Ends the waiting for more lines: the container has ended. */
+  complete(containerId: string): void;
+  completeAll(): void;
+  forget(containerId: string): void;
+}
+
+/** One log detector a container, and the timer that completes records which wait for more lines. */
+export function createContainerDetectors(options: {
+  emit(container: ContainerRef, trouble: Trouble): void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stopped: AbortSignal;
+}): ContainerDetectors {
+  const { clock, logger, stopped } = options;
+  const byContainer = new Map<string, { container: ContainerRef; detector: LogDetector }>();
+  const waiting = new Set<LogDetector>();
+  let ticking = false;
+
+  const tick = async (): Promise<void> => {
+    ticking = true;
+    while (waiting.size > 0 && !stopped.aborted) {
+      await clock.sleep(FLUSH_EVERY_MS, stopped);
+      for (const detector of waiting) {
+        detector.flush(clock.now());
+        if (!detector.pending) waiting.delete(detector);
+      }
+    }
+    ticking = false;
+  };
+
+  const detectorOf = (container: ContainerRef): LogDetector => {
+    let entry = byContainer.get(container.id);
+    if (!entry) {
+      const rules = rulesOf(container, logger);
+      const created = {
+        container,
+        detector: createLogDetector({
+          rules,
+          emit: (trouble) => options.emit(created.container, trouble),
+          now: clock.now,
+        }),
+      };
+      entry = created;
+      byContainer.set(container.id, created);
+    }
+    entry.container = container;
+    return entry.detector;
+  };
+
+  const complete = (detector: LogDetector): void => detector.flush(Number.POSITIVE_INFINITY);
+
+  return {
+    push(container, lines) {
+      const detector = detectorOf(container);
+      for (const line of lines) detector.push(line);
+      if (!detector.pending) return;
+      waiting.add(detector);
+      if (!ticking) void tick();
+    },
+    complete(containerId) {
+      const entry = byContainer.get(containerId);
+      if (entry) complete(entry.detector);
+    },
+    completeAll() {
+      for (const { detector } of byContainer.values()) complete(detector);
+    },
+    forget(containerId) {
+      const entry = byContainer.get(containerId);
+      if (!entry) return;
+      complete(entry.detector);
+      waiting.delete(entry.detector);
+      byContainer.delete(containerId);
+    },
+  };
+}
+
+/** A user's own patterns, from the container's labels: one a line. */
+function rulesOf(container: ContainerRef, logger: Logger): CompiledRules | undefined {
+  const patterns = (label: string) => (container.labels[label] ?? '').split('\n').filter((line) => line.trim() !== '');
+  const match = patterns('container-doctor.detect.match');
+  const ignore = patterns('container-doctor.detect.ignore');
+  if (match.length === 0 && ignore.length === 0) return undefined;
+  try {
+    return compileRules({ match, ignore });
+  } catch (error) {
+    logger.error('the container-doctor.detect labels are refused, the container is watched without them', {
+      container: container.name,
+      why: error instanceof Error ? error.message : String(error),
+    });
+    return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { applyRules, type RuleInput } from '../../../src/pipeline/diagnose/rules.ts';
+import { someFacts } from '../../support/domain.ts';
+
+const logged = (evidence: string): RuleInput => ({ detector: 'log', detectors: ['log'], evidence, logLines: [] });
+const dead = (over: Partial<RuleInput> = {}): RuleInput => ({
+  detector: 'crash',
+  detectors: ['crash'],
+  evidence: 'exited with code 1',
+  exitCode: 1,
+  logLines: [],
+  facts: someFacts({ status: 'exited', exitCode: 1, startedAt: 1_000, finishedAt: 3_600_000 }),
+  ...over,
+});
+const atStart = someFacts({ status: 'exited', exitCode: 1, startedAt: 1_000, finishedAt: 2_000 });
+
+describe('the built-in rules', () => {
+  it.each<[string, RuleInput, string]>([
+    ['a full disk', logged('ERROR: could not extend file "base/1": No space left on device'), 'no_space_left'],
+    ['an oom event', { ...dead(), detectors: ['oom', 'crash'] }, 'out_of_memory'],
+    ['an oom kill that only the engine knows of', dead({ facts: someFacts({ oomKilled: true }) }), 'out_of_memory'],
+    ['a full heap', logged('java.lang.OutOfMemoryError: Java heap space'), 'heap_exhausted'],
+    ['another architecture', dead({ evidence: 'exec /app: exec format error' }), 'exec_format_error'],
+    ['a taken port', logged('Error: listen EADDRINUSE: address already in use :::3000'), 'port_in_use'],
+    ['an expired certificate', logged('x509: certificate has expired or is not yet valid'), 'certificate_expired'],
+    [
+      'a bind mount of another user',
+      logged("PermissionError: [Errno 13] Permission denied: '/data'"),
+      'permission_denied',
+    ],
+    [
+      'an exhausted pool',
+      logged('TimeoutError: QueuePool limit of size 5 overflow 10 reached'),
+      'connection_pool_exhausted',
+    ],
+    ['too many clients', logged('FATAL: sorry, too many clients already'), 'connection_pool_exhausted'],
+    ['an unknown host', logged('getaddrinfo ENOTFOUND db'), 'name_not_resolved'],
+    ['a missing variable', dead({ evidence: "KeyError: 'DATABASE_URL'", facts: atStart }), 'missing_file_or_variable'],
+    ['a single time-out', logged('ERROR upstream timed out while reading response'), 'transient_timeout'],
+    ['a refused connection', logged('connect ECONNREFUSED 10.0.0.4:5432'), 'connection_refused'],
+    ['a failing health check', { ...logged(''), detector: 'health', detectors: ['health'] }, 'unhealthy'],
+    ['a crash at start', dead({ facts: atStart }), 'crash_at_start'],
+    ['a crash', dead(), 'crash'],
+    ['a fatal error', logged('FATAL something odd'), 'fatal_error'],
+    ['anything else', logged('ERROR frobnication failed'), 'error_logged'],
+  ])('know %s', (_, input, rule) => {
+    expect(applyRules(input)[0]?.rule).toBe(rule);
+  });
+
+  it('forbid a restart on a full disk, whatever else matches', () => {
+    const findings = applyRules(dead({ evidence: 'PANIC: No space left on device' }));
+    expect(findings.some((found) => found.vetoesRestart)).toBe(true);
+    expect(findings[0]?.finding.autoRestartSafe).toBe(false);
+  });
+
+  it('do not call exit code 137 out of memory', () => {
+    const findings = applyRules(dead({ exitCode: 137, evidence: 'exited with code 137' }));
+    expect(findings.map((found) => found.rule)).not.toContain('out_of_memory');
+  });
+
+  it('find a single time-out not worth a message', () => {
+    expect(applyRules(logged('read timeout'))[0]?.finding.severity).toBe('low');
+  });
+
+  it('do not advise to restart what fails at its start', () => {
+    expect(applyRules(dead({ facts: atStart }))[0]?.finding.autoRestartSafe).toBe(false);
+  });
+
+  it('name the memory limit', () => {
+    const facts = someFacts({ oomKilled: true, memoryLimit: 256 * 1024 * 1024 });
+    expect(applyRules(dead({ facts }))[0]?.finding.rootCause).toContain('256 MiB');
+  });
+});

@@ -1,0 +1,76 @@
+/** Plain values of the domain for tests: each says only what it is about. */
+import type { ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
+
+export function aContainer(over: Partial<ContainerRef> = {}): ContainerRef {
+  return { id: 'a'.repeat(64), name: 'web-1', image: 'shop/web:1.4', service: 'web', labels: {}, ...over };
+}
+
+export function someFacts(over: Partial<ContainerFacts> = {}): ContainerFacts {
+  return {
+    status: 'running',
+    exitCode: 0,
+    oomKilled: false,
+    error: '',
+    startedAt: 0,
+    finishedAt: 0,
+    restartCount: 0,
+    health: 'none',
+    healthLog: [],
+    memoryLimit: 0,
+    restartPolicy: 'no',
+    stopTimeout: 10,
+    tty: false,
+    networkMode: 'bridge',
+    environmentNames: [],
+    secretValues: [],
+    ...over,
+  };
+}
+
+export function aSignal(over: Partial<Signal> = {}): Signal {
+  return {
+    container: aContainer(),
+    detector: 'log',
+    at: 1_000,
+    fingerprint: 'f1',
+    summary: 'ERROR it broke',
+    patterns: ['error'],
+    ...over,
+  };
+}
+
+export function anIncident(over: Partial<Incident> = {}): Incident {
+  return {
+    id: 'inc-1',
+    container: aContainer(),
+    fingerprint: 'f1',
+    detector: 'log',
+    summary: 'ERROR it broke',
+    patterns: ['error'],
+    openedAt: 1_000,
+    lastSeenAt: 1_000,
+    occurrences: 1,
+    state: 'open',
+    ...over,
+  };
+}
+
+export function aDiagnosis(over: Partial<Diagnosis> = {}): Diagnosis {
+  return {
+    rootCause: 'it broke',
+    severity: 'high',
+    suggestedFix: 'mend it',
+    autoRestartSafe: true,
+    configSuggestions: [],
+    likelyRecurring: false,
+    estimatedImpact: 'it is down',
+    tier: 'claude',
+    model: 'claude-haiku-5-5',
+    rules: [],
+    costUsd: 0.001,
+    at: 2_000,
+    answeredAt: 2_000,
+    afterFailedRestart: false,
+    ...over,
+  };
+}
