@@ -262,6 +262,8 @@ export interface ClaudeRequest {
   readonly outcome: ClaudeOutcome;
   readonly tokens: TokenUsage;
   readonly costUsd: number;
+  /** From leaving to the end of its answer; not kept by the ledger. */
+  readonly durationMs?: number;
 }
 
 // ── decision ────────────────────────────────────────────────────────────────

@@ -14,6 +14,9 @@ export interface CollectDeps {
 const RESTART_HISTORY_MS = 24 * 3_600_000;
 /** Lines that rules read when no record told the trouble (a crash, a failed health check). */
 const LAST_WORDS = 15;
+/** Looking for secrets costs time by the character; a prompt holds a tenth of this. */
+const MAX_CHARS = 262_144;
+const MAX_TEXT_CHARS = 65_536;
 /** A diagnosis waits for no hung engine: it goes on with what it has. */
 const ENGINE_PATIENCE_MS = 5_000;
 
@@ -64,12 +67,13 @@ async function redacted(
   redactor: Redactor,
 ): Promise<DiagnosisContext> {
   // An incident taken up after a restart of the agent has lost its signals; its summary is left.
-  const evidence =
-    signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
+  const told = signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
+  const evidence = affordable(told);
+  const tail = affordable(lines.toReversed()).toReversed();
   const health = facts?.healthLog.map((entry) => entry.output) ?? [];
   // One call, so that one secret has one placeholder everywhere.
   const { texts, redactions } = await redactor.redact(
-    [incident.summary, facts?.error ?? '', ...evidence, ...health, ...lines],
+    [incident.summary, facts?.error ?? '', ...evidence, ...health, ...tail],
     facts?.secretValues ?? [],
   );
   const [summary = '', error = ''] = texts;
@@ -102,4 +106,18 @@ function findingsOf(
   const told = context.detectors.includes('log');
   const words = told ? context.evidence : [...context.evidence, ...context.logLines.slice(-LAST_WORDS)];
   return applyRules({ ...context, detector: incident.detector, evidence: words.join('\n') });
+}
+
+/**
+ * As many texts from the first on as may be searched for secrets in reasonable time. Whole ones only: half a
+ * secret would not be found.
+ */
+function affordable(texts: readonly string[]): readonly string[] {
+  let left = MAX_CHARS;
+  return texts
+    .map((text) => (text.length <= MAX_TEXT_CHARS ? text : `[a record of ${text.length} characters]`))
+    .filter((text) => {
+      left -= text.length;
+      return left >= 0;
+    });
 }

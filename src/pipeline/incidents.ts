@@ -70,10 +70,12 @@ export function createIncidents(options: { newId(): string; now(): number }): In
   };
 
   const count = (live: LiveIncident, signal: Signal): void => {
+    // What joined is another sign of the same occurrence, not one more.
+    const again = signal.fingerprint === live.incident.fingerprint ? 1 : 0;
     live.incident = {
       ...live.incident,
       container: signal.container,
-      occurrences: live.incident.occurrences + 1,
+      occurrences: live.incident.occurrences + again,
       lastSeenAt: Math.max(live.incident.lastSeenAt, signal.at),
     };
     live.dirty = true;

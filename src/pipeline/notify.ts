@@ -9,7 +9,7 @@ export interface NotifierDeps {
   readonly observer: Observer;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Wraps one try in a span: under the incident's where it is open, else a new one linked to `trace`. */
+  /** Wraps one try in a span; `trace` is the incident's. */
   traceSend(
     alert: Alert,
     tries: number,
@@ -46,7 +46,17 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   /** Alerts being sent or just sent: the worker must not take one that `notify` holds. */
   const held = new Set<string>();
 
+  /** Sent, but the store would not take that: never to be sent again, only to be marked. */
+  const unmarked = new Set<string>();
+
+  const markSent = async (id: string, at: number): Promise<void> => {
+    unmarked.add(id);
+    await deps.outbox.markSent(id, at);
+    unmarked.delete(id);
+  };
+
   const sendOnce = async (alert: Alert, tries: number, trace: TraceLink | undefined): Promise<void> => {
+    if (unmarked.has(alert.id)) return markSent(alert.id, deps.clock.now());
     const begun = deps.clock.now();
     const result = await deps.traceSend(alert, tries, trace, () =>
       deps.sender.send(alert, AbortSignal.timeout(SEND_TIMEOUT_MS)),
@@ -56,7 +66,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     deps.observer.notification({ integration: deps.sender.integration, outcome, durationMs: now - begun });
     switch (result.kind) {
       case 'sent':
-        return deps.outbox.markSent(alert.id, now);
+        return markSent(alert.id, now);
       case 'dropped':
         deps.logger.error('an alert cannot be delivered', {
           alert: alert.id,
@@ -82,18 +92,30 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     }
   };
 
+  /** For a store that takes no writes: told all the same, or at least printed. */
+  const sendUnwritten = async (alert: Alert, why: unknown): Promise<void> => {
+    deps.logger.error('an alert could not be written down', { incident: alert.incident.id, error: String(why) });
+    const sent = await inTurn(() => deps.sender.send(alert, AbortSignal.timeout(SEND_TIMEOUT_MS)));
+    if (sent.kind !== 'sent') deps.logger.error('an alert is lost', { why: sent.why, alert });
+  };
+
   return {
     async notify(alert, trace) {
       held.add(alert.id);
       try {
-        if (!(await deps.outbox.enqueue(alert, trace))) return;
+        const written = await deps.outbox.enqueue(alert, trace).catch(async (error: unknown) => {
+          await sendUnwritten(alert, error);
+          return false;
+        });
+        if (!written) return;
         await inTurn(async () => {
-          if (deps.clock.now() >= pausedUntil) await sendOnce(alert, 0, undefined);
+          if (deps.clock.now() >= pausedUntil) await sendOnce(alert, 0, trace);
         });
       } catch (error) {
-        deps.logger.error('an alert could not be written down', { incident: alert.incident.id, error: String(error) });
-        const sent = await inTurn(() => deps.sender.send(alert, AbortSignal.timeout(SEND_TIMEOUT_MS)));
-        if (sent.kind !== 'sent') deps.logger.error('an alert is lost', { why: sent.why, alert });
+        deps.logger.error('what became of an alert could not be written down', {
+          alert: alert.id,
+          error: String(error),
+        });
       } finally {
         held.delete(alert.id);
       }

@@ -34,13 +34,13 @@ export type ReconnectCause = (typeof RECONNECT_CAUSES)[number];
 export const HEADROOM_RESOURCES = ['requests', 'input_tokens', 'output_tokens'] as const;
 export type HeadroomResource = (typeof HEADROOM_RESOURCES)[number];
 
-/** One resource of the API's rate limit, as its latest answer stated it. */
+/** One resource of the API's rate limit, as far as its latest answer stated it. */
 export interface Headroom {
   readonly resource: HeadroomResource;
-  readonly limit: number;
-  readonly remaining: number;
+  readonly limit?: number;
+  readonly remaining?: number;
   /** When the limit is full again. */
-  readonly resetAt: number;
+  readonly resetAt?: number;
   /** When the answer came. */
   readonly observedAt: number;
 }

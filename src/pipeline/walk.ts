@@ -96,6 +96,12 @@ export function createWalk(deps: WalkDeps): Walk {
     await write.catch((error: unknown) => logger.error(`${what} could not be written down`, { error: String(error) }));
   };
 
+  const restartsLastHour = (live: LiveIncident): Promise<readonly Attempt[]> =>
+    store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
+
+  const atLimit = async (live: LiveIncident): Promise<boolean> =>
+    (await restartsLastHour(live)).length >= deps.policy.restartsPerHour;
+
   const look = async (live: LiveIncident, round: number, settled: Promise<void>, trace: TraceLink | undefined) => {
     const context = await stages.collect(() => live.incident, live.evidence, settled);
     if (deps.handover.aborted) throw new HandedOver();
@@ -113,8 +119,7 @@ export function createWalk(deps: WalkDeps): Walk {
     const { incident } = live;
     const { id } = incident.container;
     const facts = await deps.control.inspect(id).catch(() => seen.context.facts);
-    const now = clock.now();
-    const restarts = await store.attemptsSince(incident.container, now - HOUR_MS).catch(() => []);
+    const restarts = await restartsLastHour(live);
     const decision = stages.decide({
       incident,
       diagnosis: seen.diagnosis,
@@ -182,15 +187,14 @@ export function createWalk(deps: WalkDeps): Walk {
   /** `ordinal` tells the alerts of one incident apart. */
   const tell = async (live: LiveIncident, round: Round, kind: AlertKind, ordinal = 0): Promise<void> => {
     if (round.decision.kind === 'record') return;
-    const now = clock.now();
-    const restarts = await store.attemptsSince(live.incident.container, now - HOUR_MS).catch(() => []);
+    const restarts = await restartsLastHour(live);
     // Ids are derived, so that nothing is enqueued twice: not by a step repeated after a crash of the agent,
     // and not while a limit stays reached (then there is no newer restart).
     const subject = kind === 'repeated_failure' ? (restarts.at(-1)?.id ?? live.incident.id) : live.incident.id;
     const alert: Alert = {
       id: `${subject}/${kind}/${ordinal}`,
       kind,
-      at: now,
+      at: clock.now(),
       incident: live.incident,
       diagnosis: round.diagnosis,
       decision: round.decision,
@@ -231,7 +235,9 @@ export function createWalk(deps: WalkDeps): Walk {
         await tell(live, done, 'diagnosed', round === 0 ? 0 : 1);
       }
       if (!failed) return settle(live, done);
-      await clock.sleep(BACKOFF_MS[Math.min(round, BACKOFF_MS.length - 1)] ?? 0, deps.handover);
+      // At the limit the next round only tells a person: no reason to wait.
+      if (!(await atLimit(live)))
+        await clock.sleep(BACKOFF_MS[Math.min(round, BACKOFF_MS.length - 1)] ?? 0, deps.handover);
       if (deps.handover.aborted) throw new HandedOver();
     }
   };

@@ -1,0 +1,122 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { checkClaude } from '../claude/check.ts';
+import type { Config } from '../config.ts';
+import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
+import { findOwnContainerId } from '../docker/own-container.ts';
+import { EngineError } from '../errors.ts';
+import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
+import { checkSlack } from '../slack/check.ts';
+import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly said: string;
+}
+
+/** No container has such an id: the engine answers 404 where we may restart, a proxy 403 where we may not. */
+const NO_CONTAINER = 'container-doctor-permission-check';
+
+/**
+ * Says whether the settings are right, what would be watched, and what can be reached. Costs nothing, posts
+ * nothing and restarts nothing. Resolves to the exit code: 0 where the agent would work as it is set.
+ */
+export async function runCheck(
+  env: NodeJS.ProcessEnv,
+  say: (text: string) => void,
+  complain: (text: string) => void,
+): Promise<number> {
+  const settings = readSettings(env, complain);
+  if (!settings) return EXIT_WRONG_SETTINGS;
+  const { config, warnings } = settings;
+  for (const warning of warnings) say(`warning   ${warning}\n`);
+
+  const findings: Finding[] = [
+    { what: 'settings', ok: true, said: 'valid' },
+    ...(await checkEngine(config)),
+    await checkClaudeSettings(config),
+    await checkSlackSettings(config),
+    await checkDataDir(config.dataDir),
+  ];
+  for (const { what, ok, said } of findings) say(`${ok ? 'ok     ' : 'PROBLEM'}   ${what.padEnd(10)} ${said}\n`);
+  return findings.every((finding) => finding.ok) ? 0 : 1;
+}
+
+async function checkEngine(config: Config): Promise<Finding[]> {
+  let engine: DockerEngine;
+  try {
+    engine = createDockerEngine(config.docker);
+    const { engineVersion, apiVersion } = await engine.ping();
+    const reached = { what: 'engine', ok: true, said: `Docker ${engineVersion}, API ${apiVersion}` };
+    return [reached, ...(await checkTargets(engine, config)), await checkRestart(engine, config)];
+  } catch (error) {
+    return [{ what: 'engine', ok: false, said: messageOf(error) }];
+  }
+}
+
+async function checkTargets(engine: DockerEngine, config: Config): Promise<Finding[]> {
+  const targets = parseTargets(config.targets);
+  const isWatched = createWatchFilter(targets, await findOwnContainerId());
+  const listed = await engine.list();
+  const missing = targets.missing(listed.map(({ ref }) => ref.name));
+  const watched = listed.filter(({ ref }) => isWatched(ref));
+  const names = watched.map(({ ref, status }) => (status === 'running' ? ref.name : `${ref.name} (${status})`)).sort();
+  const watches = { what: 'watches', ok: true, said: names.length > 0 ? names.join(', ') : 'no container yet' };
+  if (missing.length === 0) return [watches];
+  return [
+    watches,
+    { what: 'targets', ok: false, said: `TARGET_CONTAINERS names what does not exist: ${missing.join(', ')}` },
+  ];
+}
+
+async function checkRestart(engine: DockerEngine, config: Config): Promise<Finding> {
+  const what = 'restarts';
+  if (!config.autoFix) return { what, ok: true, said: 'off (AUTO_FIX=false): nothing is restarted' };
+  try {
+    await engine.restart(NO_CONTAINER, AbortSignal.timeout(10_000));
+    return { what, ok: true, said: 'allowed' };
+  } catch (error) {
+    if (error instanceof EngineError && error.reason === 'not_found') return { what, ok: true, said: 'allowed' };
+    if (error instanceof EngineError && error.reason === 'forbidden') {
+      return { what, ok: false, said: 'AUTO_FIX is on, but the engine or a proxy before it forbids restarts' };
+    }
+    return { what, ok: false, said: messageOf(error) };
+  }
+}
+
+async function checkClaudeSettings(config: Config): Promise<Finding> {
+  const what = 'Claude';
+  const { apiKey, baseURL, model, strongModel } = config.anthropic;
+  if (apiKey === undefined) return { what, ok: true, said: 'no ANTHROPIC_API_KEY: the built-in rules diagnose alone' };
+  for (const name of new Set([model, strongModel])) {
+    const result = await checkClaude({ apiKey, baseURL, model: name });
+    if (!result.ok) return { what, ok: false, said: `${name}: ${result.why}` };
+  }
+  return { what, ok: true, said: `${model}, then ${strongModel}` };
+}
+
+async function checkSlackSettings(config: Config): Promise<Finding> {
+  const what = 'Slack';
+  const { webhookUrl } = config.slack;
+  if (webhookUrl === undefined) return { what, ok: true, said: 'no SLACK_WEBHOOK_URL: alerts go to the log' };
+  const result = await checkSlack({ webhookUrl });
+  return result.ok ? { what, ok: true, said: 'the webhook answers' } : { what, ok: false, said: result.why };
+}
+
+async function checkDataDir(dataDir: string): Promise<Finding> {
+  const what = 'DATA_DIR';
+  const probe = path.join(dataDir, `.check-${process.pid}`);
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await writeFile(probe, '');
+    await rm(probe);
+    return { what, ok: true, said: `${dataDir} can be written` };
+  } catch (error) {
+    return { what, ok: false, said: `${dataDir} cannot be written: ${messageOf(error)}` };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,150 @@
+import type { Incident } from '../domain.ts';
+import { StoreError } from '../errors.ts';
+import type { IncidentStore } from '../pipeline/ports.ts';
+import type { Guard } from './guard.ts';
+import { caseOf, NO_PROJECT, plainText, selectCases, traceColumns } from './rows.ts';
+import type { Database } from './schema.ts';
+
+export function createIncidentStore(db: Database, guard: Guard, now: () => number): IncidentStore {
+  return {
+    async saveIncident(incident) {
+      const row = incidentColumns(incident);
+      const resolvedAt = incident.state === 'resolved' ? now() : null;
+      await guard.write('save an incident', () =>
+        db
+          .insertInto('incidents')
+          .values({ ...row, resolved_at: resolvedAt })
+          .onConflict((conflict) =>
+            conflict.column('id').doUpdateSet((eb) => ({
+              ...row,
+              // Batches of counts are written meanwhile: neither may fall back.
+              occurrences: eb
+                .case()
+                .when('excluded.occurrences', '>', eb.ref('incidents.occurrences'))
+                .then(eb.ref('excluded.occurrences'))
+                .else(eb.ref('incidents.occurrences'))
+                .end(),
+              last_seen_at: eb
+                .case()
+                .when('excluded.last_seen_at', '>', eb.ref('incidents.last_seen_at'))
+                .then(eb.ref('excluded.last_seen_at'))
+                .else(eb.ref('incidents.last_seen_at'))
+                .end(),
+              resolved_at: resolvedAt === null ? null : eb.fn.coalesce('incidents.resolved_at', eb.val(resolvedAt)),
+            })),
+          )
+          .execute(),
+      );
+    },
+
+    async saveOccurrences(counts) {
+      if (counts.length === 0) return;
+      await guard.write('save occurrences', () =>
+        db.transaction().execute(async (trx) => {
+          // In one order for everybody: two batches that overlap must not wait for each other.
+          for (const { id, occurrences, lastSeenAt } of counts.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+            await trx
+              .updateTable('incidents')
+              .set({ occurrences, last_seen_at: lastSeenAt })
+              .where('id', '=', id)
+              .where('occurrences', '<=', occurrences)
+              .execute();
+          }
+        }),
+      );
+    },
+
+    async saveDiagnosis(incidentId, diagnosis) {
+      await guard.write('save a diagnosis', async () => {
+        const { numUpdatedRows } = await db
+          .updateTable('incidents')
+          .set({ diagnosis: JSON.stringify(diagnosis), diagnosed_at: diagnosis.at })
+          .where('id', '=', incidentId)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) throw unknownIncident('diagnosis', incidentId);
+      });
+    },
+
+    async saveDecision(incidentId, decision) {
+      await guard.write('save a decision', async () => {
+        const { numUpdatedRows } = await db
+          .updateTable('incidents')
+          .set({ decision_kind: decision.kind, decision_reason: decision.reason, decided_at: now() })
+          .where('id', '=', incidentId)
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) throw unknownIncident('decision', incidentId);
+      });
+    },
+
+    async saveSettled(incidentId, at) {
+      await guard.write('settle an incident', () =>
+        db.updateTable('incidents').set({ settled_at: at }).where('id', '=', incidentId).execute(),
+      );
+    },
+
+    async resolveIncident(incidentId, at) {
+      await guard.write('resolve an incident', () =>
+        db
+          .updateTable('incidents')
+          .set({ state: 'resolved', resolved_at: at })
+          .where('id', '=', incidentId)
+          .where('state', '=', 'open')
+          .execute(),
+      );
+    },
+
+    openCases() {
+      return guard.read('read the open incidents', async () => {
+        const rows = await selectCases(db)
+          .where('incidents.state', '=', 'open')
+          .orderBy('incidents.opened_at')
+          .orderBy('incidents.id')
+          .execute();
+        return rows.map(caseOf);
+      });
+    },
+
+    lastCase({ project, service, fingerprint }) {
+      return guard.read('read the last case of a problem', async () => {
+        const row = await selectCases(db)
+          .where('incidents.project', '=', project ?? NO_PROJECT)
+          .where('incidents.service', '=', service)
+          .where('incidents.fingerprint', '=', fingerprint)
+          .where('incidents.diagnosed_at', 'is not', null)
+          .orderBy('incidents.diagnosed_at', 'desc')
+          .orderBy('incidents.opened_at', 'desc')
+          .orderBy('incidents.id', 'desc')
+          .limit(1)
+          .executeTakeFirst();
+        return row && caseOf(row);
+      });
+    },
+  };
+}
+
+function incidentColumns(incident: Incident) {
+  const { container } = incident;
+  return {
+    id: incident.id,
+    project: container.project ?? NO_PROJECT,
+    service: container.service,
+    container_id: container.id,
+    container_name: container.name,
+    image: container.image,
+    labels: JSON.stringify(container.labels),
+    fingerprint: incident.fingerprint,
+    detector: incident.detector,
+    summary: plainText(incident.summary),
+    patterns: JSON.stringify(incident.patterns),
+    opened_at: incident.openedAt,
+    last_seen_at: incident.lastSeenAt,
+    occurrences: incident.occurrences,
+    state: incident.state,
+    ...traceColumns(incident.trace),
+  };
+}
+
+/** It was opened while the store could not be written: what hangs on it is not durable, so nothing may follow. */
+function unknownIncident(what: string, incidentId: string): StoreError {
+  return new StoreError(`could not save a ${what}: incident ${incidentId} is not in the store`, 'missing');
+}

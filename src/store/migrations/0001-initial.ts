@@ -1,0 +1,115 @@
+import type { Migration } from '../migrate.ts';
+
+/**
+ * No foreign keys on purpose: rows that name an incident outlive it. Attempts count toward restart limits, asks and
+ * requests toward budgets, and an alert must go out, whatever retention did to the incident.
+ */
+export const initial: Migration = {
+  version: 1,
+  name: 'initial',
+  statements: [
+    `CREATE TABLE incidents (
+      id TEXT NOT NULL PRIMARY KEY,
+      project TEXT NOT NULL,
+      service TEXT NOT NULL,
+      container_id TEXT NOT NULL,
+      container_name TEXT NOT NULL,
+      image TEXT NOT NULL,
+      labels TEXT NOT NULL,
+      fingerprint TEXT NOT NULL,
+      detector TEXT NOT NULL,
+      summary TEXT NOT NULL,
+      patterns TEXT NOT NULL,
+      opened_at BIGINT NOT NULL,
+      last_seen_at BIGINT NOT NULL,
+      occurrences BIGINT NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('open', 'resolved')),
+      resolved_at BIGINT,
+      trace_id TEXT,
+      span_id TEXT,
+      diagnosis TEXT,
+      diagnosed_at BIGINT,
+      decision_kind TEXT,
+      decision_reason TEXT,
+      decided_at BIGINT,
+      settled_at BIGINT
+    )`,
+    `CREATE INDEX incidents_open ON incidents (opened_at) WHERE state = 'open'`,
+    `CREATE INDEX incidents_resolved ON incidents (resolved_at) WHERE state = 'resolved'`,
+    `CREATE INDEX incidents_diagnosed ON incidents (diagnosed_at)`,
+    `CREATE INDEX incidents_container ON incidents (container_name, diagnosed_at)`,
+    `CREATE INDEX incidents_problem ON incidents (project, service, fingerprint, diagnosed_at)`,
+
+    `CREATE TABLE attempts (
+      id TEXT NOT NULL PRIMARY KEY,
+      incident_id TEXT NOT NULL,
+      container_id TEXT NOT NULL,
+      container_name TEXT NOT NULL,
+      project TEXT NOT NULL,
+      service TEXT NOT NULL,
+      started_at BIGINT NOT NULL,
+      outcome TEXT,
+      detail TEXT,
+      finished_at BIGINT
+    )`,
+    `CREATE INDEX attempts_service ON attempts (project, service, started_at)`,
+    `CREATE INDEX attempts_incident ON attempts (incident_id, started_at)`,
+    `CREATE INDEX attempts_started ON attempts (started_at)`,
+
+    `CREATE TABLE asks (
+      id TEXT NOT NULL PRIMARY KEY,
+      asked_at BIGINT NOT NULL,
+      incident_id TEXT NOT NULL
+    )`,
+    `CREATE INDEX asks_asked ON asks (asked_at)`,
+
+    `CREATE TABLE claude_requests (
+      id TEXT NOT NULL PRIMARY KEY,
+      requested_at BIGINT NOT NULL,
+      incident_id TEXT NOT NULL,
+      container_name TEXT NOT NULL,
+      model TEXT NOT NULL,
+      outcome TEXT NOT NULL,
+      input_tokens BIGINT NOT NULL,
+      output_tokens BIGINT NOT NULL,
+      cache_read_tokens BIGINT NOT NULL,
+      cache_write_tokens BIGINT NOT NULL,
+      cost_usd DOUBLE PRECISION NOT NULL
+    )`,
+    `CREATE INDEX claude_requests_requested ON claude_requests (requested_at)`,
+
+    `CREATE TABLE outbox (
+      alert_id TEXT NOT NULL PRIMARY KEY,
+      seq BIGINT NOT NULL,
+      alert TEXT NOT NULL,
+      trace_id TEXT,
+      span_id TEXT,
+      state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'dropped')),
+      tries BIGINT NOT NULL,
+      next_at BIGINT NOT NULL,
+      last_error TEXT,
+      finished_at BIGINT
+    )`,
+    `CREATE INDEX outbox_seq ON outbox (seq)`,
+    `CREATE INDEX outbox_pending ON outbox (next_at) WHERE state = 'pending'`,
+    `CREATE INDEX outbox_finished ON outbox (finished_at) WHERE state <> 'pending'`,
+
+    `CREATE TABLE cursors (
+      container_id TEXT NOT NULL PRIMARY KEY,
+      cursor TEXT NOT NULL
+    )`,
+
+    `CREATE TABLE pruned_diagnoses (
+      id BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+      diagnoses BIGINT NOT NULL
+    )`,
+    `CREATE TABLE pruned_restarts (
+      container_name TEXT NOT NULL PRIMARY KEY,
+      restarts BIGINT NOT NULL
+    )`,
+    `CREATE TABLE notes (
+      name TEXT NOT NULL PRIMARY KEY,
+      value TEXT NOT NULL
+    )`,
+  ],
+};

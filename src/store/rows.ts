@@ -1,0 +1,140 @@
+/** Rows to domain types and back: the shapes that more than one module reads. */
+import type { Selectable } from 'kysely';
+import type {
+  Attempt,
+  ContainerRef,
+  Decision,
+  DecisionKind,
+  DecisionReason,
+  Detector,
+  Diagnosis,
+  Incident,
+  IncidentState,
+  Outcome,
+  TraceLink,
+} from '../domain.ts';
+import type { IncidentCase } from '../pipeline/ports.ts';
+import type { AttemptTable, Database, IncidentTable } from './schema.ts';
+
+/** What stands in a key for "no compose project". */
+export const NO_PROJECT = '';
+
+/** Text that PostgreSQL takes too: no NUL, no half of a surrogate pair. JSON escapes both, so this is for bare text. */
+export function plainText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+export function traceOf(row: { trace_id: string | null; span_id: string | null }): { trace?: TraceLink } {
+  return row.trace_id === null || row.span_id === null ? {} : { trace: { traceId: row.trace_id, spanId: row.span_id } };
+}
+
+export function traceColumns(trace: TraceLink | undefined): { trace_id: string | null; span_id: string | null } {
+  return { trace_id: trace?.traceId ?? null, span_id: trace?.spanId ?? null };
+}
+
+function projectOf(row: { project: string }): { project?: string } {
+  return row.project === NO_PROJECT ? {} : { project: row.project };
+}
+
+export function attemptOf(row: Selectable<AttemptTable>): Attempt {
+  return {
+    id: row.id,
+    incidentId: row.incident_id,
+    containerId: row.container_id,
+    containerName: row.container_name,
+    service: row.service,
+    ...projectOf(row),
+    startedAt: row.started_at,
+    ...(row.outcome !== null && { outcome: row.outcome as Outcome }),
+    ...(row.detail !== null && { detail: row.detail }),
+    ...(row.finished_at !== null && { finishedAt: row.finished_at }),
+  };
+}
+
+function incidentOf(row: Selectable<IncidentTable>): Incident {
+  const container: ContainerRef = {
+    id: row.container_id,
+    name: row.container_name,
+    image: row.image,
+    service: row.service,
+    ...projectOf(row),
+    labels: JSON.parse(row.labels) as Record<string, string>,
+  };
+  return {
+    id: row.id,
+    container,
+    fingerprint: row.fingerprint,
+    detector: row.detector as Detector,
+    summary: row.summary,
+    patterns: JSON.parse(row.patterns) as string[],
+    openedAt: row.opened_at,
+    lastSeenAt: row.last_seen_at,
+    occurrences: row.occurrences,
+    state: row.state as IncidentState,
+    ...traceOf(row),
+  };
+}
+
+function decisionOf(row: Selectable<IncidentTable>): { decision?: Decision } {
+  if (row.decision_kind === null || row.decision_reason === null) return {};
+  return { decision: { kind: row.decision_kind as DecisionKind, reason: row.decision_reason as DecisionReason } };
+}
+
+/** Incidents, each with the newest restart made for it. */
+export function selectCases(db: Database) {
+  return db
+    .selectFrom('incidents')
+    .leftJoin('attempts', (join) =>
+      join.on('attempts.id', '=', (eb) =>
+        eb
+          .selectFrom('attempts as newest')
+          .select('newest.id')
+          .whereRef('newest.incident_id', '=', 'incidents.id')
+          .orderBy('newest.started_at', 'desc')
+          .orderBy('newest.id', 'desc')
+          .limit(1),
+      ),
+    )
+    .selectAll('incidents')
+    .select([
+      'attempts.id as attempt_id',
+      'attempts.container_id as attempt_container_id',
+      'attempts.container_name as attempt_container_name',
+      'attempts.project as attempt_project',
+      'attempts.service as attempt_service',
+      'attempts.started_at as attempt_started_at',
+      'attempts.outcome as attempt_outcome',
+      'attempts.detail as attempt_detail',
+      'attempts.finished_at as attempt_finished_at',
+    ]);
+}
+
+type CaseRow = Awaited<ReturnType<ReturnType<typeof selectCases>['execute']>>[number];
+
+export function caseOf(row: CaseRow): IncidentCase {
+  const attempt = attemptOfCase(row);
+  return {
+    incident: incidentOf(row),
+    ...(row.diagnosis !== null && { diagnosis: JSON.parse(row.diagnosis) as Diagnosis }),
+    ...decisionOf(row),
+    ...(attempt !== undefined && { attempt }),
+    ...(attempt?.outcome !== undefined && { outcome: attempt.outcome }),
+    ...(row.settled_at !== null && { settledAt: row.settled_at }),
+  };
+}
+
+function attemptOfCase(row: CaseRow): Attempt | undefined {
+  if (row.attempt_id === null) return undefined;
+  return attemptOf({
+    id: row.attempt_id,
+    incident_id: row.id,
+    container_id: row.attempt_container_id ?? '',
+    container_name: row.attempt_container_name ?? '',
+    project: row.attempt_project ?? NO_PROJECT,
+    service: row.attempt_service ?? '',
+    started_at: row.attempt_started_at ?? 0,
+    outcome: row.attempt_outcome,
+    detail: row.attempt_detail,
+    finished_at: row.attempt_finished_at,
+  });
+}

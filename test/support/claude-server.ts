@@ -1,0 +1,259 @@
+/**
+ * A stand-in for the Claude API at the HTTP level: the real SDK talks to it.
+ *
+ * ```ts
+ * const claude = await startClaudeServer();                    // answers `answer()` to everything
+ * const claude = await startClaudeServer((prompt) =>           // chooses by the text of the prompt
+ *   prompt.includes('No space left') ? answer({ severity: 'high', auto_restart_safe: false }) : answer());
+ * claude.reply([status(529), answer()]);                       // the next two requests; then the default again
+ * claude.reply((prompt) => hang());                            // from now on
+ * claude.requests                                              // what arrived: body, headers, at, prompt
+ * await claude.close();
+ * ```
+ */
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { type HttpStandIn, readBody, startHttpStandIn } from './http-stand-in.ts';
+
+/** The answer as it stands on the wire. */
+export interface WireFinding {
+  readonly root_cause: string;
+  readonly severity: string;
+  readonly suggested_fix: string;
+  readonly auto_restart_safe: boolean;
+  readonly config_suggestions: readonly string[];
+  readonly likely_recurring: boolean;
+  readonly estimated_impact: string;
+  readonly confidence?: string;
+}
+
+export interface WireUsage {
+  readonly input_tokens?: number;
+  readonly output_tokens?: number;
+  readonly cache_read_input_tokens?: number | null;
+  readonly cache_creation_input_tokens?: number | null;
+}
+
+export interface MessageOptions {
+  readonly usage?: WireUsage;
+  readonly stopReason?: string;
+  /** Begin with a thinking block, as models that think do. */
+  readonly thinking?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What the server does with one request. Make them with the functions below. */
+export type ClaudeBehaviour =
+  | {
+      readonly kind: 'respond';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: string;
+      readonly delayMs?: number;
+      /** Send the head and this much of the body, then go silent. */
+      readonly stallAfterBytes?: number;
+    }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'drop' };
+
+export interface ClaudeServerRequest {
+  /** The parsed body of POST /v1/messages; `undefined` for the models endpoint. */
+  readonly body: Record<string, unknown> | undefined;
+  /** System prompt and user messages as one text. */
+  readonly prompt: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+export type ClaudeReply = (prompt: string, request: ClaudeServerRequest) => ClaudeBehaviour;
+
+export interface ClaudeServer extends HttpStandIn {
+  /** Requests for messages, oldest first; those that look up a model are in `modelLookups`. */
+  readonly requests: readonly ClaudeServerRequest[];
+  readonly modelLookups: readonly ClaudeServerRequest[];
+  /** A queue is used up first, then the default answers again; a function becomes the default. */
+  reply(next: ClaudeReply | readonly ClaudeBehaviour[]): void;
+  /** What GET /v1/models/{id} does from now on; default: every model exists. */
+  replyToModelLookup(behaviour: ClaudeBehaviour): void;
+}
+
+const RATE_LIMIT_HEADERS = {
+  'anthropic-ratelimit-requests-limit': '4000',
+  'anthropic-ratelimit-requests-remaining': '3999',
+  'anthropic-ratelimit-requests-reset': '2026-11-23T12:01:00Z',
+  'anthropic-ratelimit-input-tokens-limit': '400000',
+  'anthropic-ratelimit-input-tokens-remaining': '398000',
+  'anthropic-ratelimit-input-tokens-reset': '2026-11-23T12:01:00Z',
+  'anthropic-ratelimit-output-tokens-limit': '80000',
+  'anthropic-ratelimit-output-tokens-remaining': '80000',
+  'anthropic-ratelimit-output-tokens-reset': '2026-11-23T12:01:00Z',
+};
+
+export const DEFAULT_FINDING: WireFinding = {
+  root_cause: 'The connection pool is exhausted.',
+  severity: 'medium',
+  suggested_fix: 'Raise the pool size and close connections that are not used.',
+  auto_restart_safe: false,
+  config_suggestions: ['DB_POOL_SIZE=20'],
+  likely_recurring: false,
+  estimated_impact: 'Some requests fail.',
+};
+
+/** A well-formed answer; what `finding` leaves out is `DEFAULT_FINDING`'s. */
+export function answer(finding: Partial<WireFinding> = {}, options: MessageOptions = {}): ClaudeBehaviour {
+  return message(JSON.stringify({ ...DEFAULT_FINDING, ...finding }), options);
+}
+
+/** A well-formed message whose text is not what was asked for. */
+export function nonsense(text = 'I would say: it depends.', options: MessageOptions = {}): ClaudeBehaviour {
+  return message(text, options);
+}
+
+/** The answer stops in the middle of its JSON. */
+export function truncated(options: MessageOptions = {}): ClaudeBehaviour {
+  return message('{"root_cause": "The conn', { stopReason: 'max_tokens', ...options });
+}
+
+export function refusal(options: MessageOptions = {}): ClaudeBehaviour {
+  return message('', { stopReason: 'refusal', ...options });
+}
+
+/** An API error: 400, 401, 429, 500, 529, … */
+export function status(code: number, headers: Readonly<Record<string, string>> = {}): ClaudeBehaviour {
+  const type = code === 429 ? 'rate_limit_error' : code === 529 ? 'overloaded_error' : 'api_error';
+  return respond(code, JSON.stringify({ type: 'error', error: { type, message: `stand-in ${code}` } }), headers);
+}
+
+/** What a captive portal or a proxy says: 200, but no API. */
+export function html200(): ClaudeBehaviour {
+  return {
+    kind: 'respond',
+    status: 200,
+    headers: { 'content-type': 'text/html' },
+    body: '<html><body>Please log in.</body></html>',
+  };
+}
+
+export function delay(delayMs: number, behaviour: ClaudeBehaviour): ClaudeBehaviour {
+  return behaviour.kind === 'respond' ? { ...behaviour, delayMs } : behaviour;
+}
+
+/** Takes the request and never answers. */
+export function hang(): ClaudeBehaviour {
+  return { kind: 'hang' };
+}
+
+/** Sends the head and the start of the body, then nothing. */
+export function stall(): ClaudeBehaviour {
+  return { ...(answer() as Extract<ClaudeBehaviour, { kind: 'respond' }>), stallAfterBytes: 40 };
+}
+
+/** Cuts the connection without an answer. */
+export function drop(): ClaudeBehaviour {
+  return { kind: 'drop' };
+}
+
+/** Any status, body and headers; `content-type: application/json` where none is named. */
+export function respond(
+  code: number,
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+): Extract<ClaudeBehaviour, { kind: 'respond' }> {
+  return {
+    kind: 'respond',
+    status: code,
+    headers: { 'content-type': 'application/json', ...RATE_LIMIT_HEADERS, ...headers },
+    body,
+  };
+}
+
+function message(text: string, options: MessageOptions): ClaudeBehaviour {
+  const content = [
+    ...(options.thinking ? [{ type: 'thinking', thinking: 'Let me look.', signature: 'sig' }] : []),
+    ...(text === '' ? [] : [{ type: 'text', text, citations: null }]),
+  ];
+  const body = {
+    id: 'msg_stand_in',
+    type: 'message',
+    role: 'assistant',
+    model: 'claude-stand-in',
+    content,
+    stop_reason: options.stopReason ?? 'end_turn',
+    stop_sequence: null,
+    usage: {
+      input_tokens: 1000,
+      output_tokens: 200,
+      cache_read_input_tokens: 0,
+      cache_creation_input_tokens: 0,
+      ...options.usage,
+    },
+  };
+  return respond(200, JSON.stringify(body), options.headers);
+}
+
+export async function startClaudeServer(defaultReply: ClaudeReply = () => answer()): Promise<ClaudeServer> {
+  const requests: ClaudeServerRequest[] = [];
+  const modelLookups: ClaudeServerRequest[] = [];
+  let byDefault = defaultReply;
+  let queue: ClaudeBehaviour[] = [];
+  let lookup: ClaudeBehaviour | undefined;
+
+  const server = await startHttpStandIn(async (request, response) => {
+    const at = Date.now();
+    const text = await readBody(request).catch(() => '');
+    const path = request.url ?? '/';
+    const seen = { path, headers: request.headers, at };
+    if (request.method === 'GET' && path.startsWith('/v1/models/')) {
+      modelLookups.push({ ...seen, body: undefined, prompt: '' });
+      const id = decodeURIComponent(path.slice('/v1/models/'.length).split('?')[0] ?? '');
+      perform(lookup ?? respond(200, JSON.stringify({ type: 'model', id, display_name: id })), response);
+    } else if (request.method === 'POST' && path.split('?')[0] === '/v1/messages') {
+      const body = JSON.parse(text) as Record<string, unknown>;
+      const entry = { ...seen, body, prompt: promptOf(body) };
+      requests.push(entry);
+      perform(queue.shift() ?? byDefault(entry.prompt, entry), response);
+    } else {
+      perform(status(404), response);
+    }
+  });
+
+  return {
+    ...server,
+    requests,
+    modelLookups,
+    reply(next) {
+      if (typeof next === 'function') byDefault = next;
+      else queue = [...next];
+    },
+    replyToModelLookup(behaviour) {
+      lookup = behaviour;
+    },
+  };
+}
+
+function perform(behaviour: ClaudeBehaviour, response: ServerResponse): void {
+  if (behaviour.kind === 'hang') return;
+  if (behaviour.kind === 'drop') {
+    response.socket?.destroy();
+    return;
+  }
+  const send = () => {
+    response.writeHead(behaviour.status, behaviour.headers);
+    if (behaviour.stallAfterBytes === undefined) response.end(behaviour.body);
+    else response.write(behaviour.body.slice(0, behaviour.stallAfterBytes));
+  };
+  if (behaviour.delayMs === undefined) send();
+  else setTimeout(send, behaviour.delayMs).unref();
+}
+
+function promptOf(body: Record<string, unknown>): string {
+  const messages = Array.isArray(body.messages) ? (body.messages as { content: unknown }[]) : [];
+  return [body.system, ...messages.map((message) => message.content)].map(textOf).join('\n');
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content.map((block: { text?: string }) => block.text ?? '').join('\n');
+}

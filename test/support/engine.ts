@@ -1,0 +1,192 @@
+/**
+ * The real Docker engine for tests. Where none is reachable, engine tests are skipped by name, or fail
+ * where `CI=true` promises one.
+ */
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
+import Docker from 'dockerode';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+
+export const TEST_IMAGE = 'container-doctor-test:busybox';
+
+const APPLETS =
+  'sh sleep echo tail dd awk cat true false seq kill date head yes ls rm touch test wget nc httpd printf tr mkdir';
+
+const host = await findHost();
+
+/** `DOCKER_HOST` of a reachable real engine; undefined where there is none. */
+export function engineHost(): string | undefined {
+  return host;
+}
+
+export function docker(): Docker {
+  if (host === undefined) throw new Error('no Docker engine is reachable');
+  return clientOf(host);
+}
+
+/** `describe` where an engine is reachable. */
+export function describeEngine(name: string, define: (dockerHost: string) => void): void {
+  if (host !== undefined) {
+    describe(name, () => define(host));
+    return;
+  }
+  describe(name, () => {
+    if (process.env.CI === 'true') {
+      it('needs a Docker engine', () => expect.fail('no Docker engine is reachable: set DOCKER_HOST or start dockerd'));
+      return;
+    }
+    console.warn(`SKIPPED, no Docker engine is reachable: ${name}`);
+    it.skip('needs a Docker engine', () => {});
+  });
+}
+
+async function findHost(): Promise<string | undefined> {
+  const candidates = [process.env.DOCKER_HOST, 'unix:///var/run/docker.sock'];
+  for (const candidate of candidates) {
+    if (!candidate) continue;
+    if (candidate.startsWith('unix://') && !existsSync(candidate.slice('unix://'.length))) continue;
+    const reachable = await clientOf(candidate, 3_000)
+      .ping()
+      .then(() => true)
+      .catch(() => false);
+    if (reachable) return candidate;
+  }
+  return undefined;
+}
+
+function clientOf(dockerHost: string, timeout = 0): Docker {
+  if (dockerHost.startsWith('unix://')) {
+    return new Docker({ socketPath: dockerHost.slice('unix://'.length), host: undefined, port: undefined, timeout });
+  }
+  const { hostname, port } = new URL(dockerHost);
+  return new Docker({ socketPath: undefined, host: hostname, port, protocol: 'http', timeout });
+}
+
+let building: Promise<void> | undefined;
+
+/** Builds `TEST_IMAGE` from this machine's static busybox, once. */
+export function ensureBaseImage(): Promise<void> {
+  building ??= buildBaseImage();
+  return building;
+}
+
+async function buildBaseImage(): Promise<void> {
+  const engine = docker();
+  const existing = await engine
+    .getImage(TEST_IMAGE)
+    .inspect()
+    .catch(() => undefined);
+  // Its label tells an image with fewer applets from this one.
+  if (existing?.Config?.Labels?.applets === APPLETS) return;
+  const { stdout } = await run('sh', ['-c', 'command -v busybox']).catch(() => {
+    throw new Error('the test image is made from busybox: install busybox-static');
+  });
+  const folder = await mkdtemp(path.join(tmpdir(), 'busybox-image-'));
+  try {
+    for (const name of ['bin', 'tmp', 'etc', 'proc', 'dev']) await mkdir(path.join(folder, name));
+    await copyFile(stdout.trim(), path.join(folder, 'bin/busybox'));
+    for (const applet of APPLETS.split(' ')) await symlink('busybox', path.join(folder, 'bin', applet));
+    const { stdout: tar } = await run('tar', ['-C', folder, '-c', '.'], {
+      encoding: 'buffer',
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    const body = new PassThrough();
+    body.end(tar);
+    const [repo, tag] = TEST_IMAGE.split(':');
+    const changes = [`LABEL applets="${APPLETS}"`, 'ENV PATH=/bin'];
+    const progress = await engine.importImage(body, { repo, tag, changes } as object);
+    for await (const _ of progress as AsyncIterable<Buffer>);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export interface RunOptions {
+  /** Default: a name of its own that begins with `cd-test-`. */
+  readonly name?: string;
+  /** A shell script, run as the container's first process. */
+  readonly cmd: string;
+  /** Default `TEST_IMAGE`, which is built where it is missing. */
+  readonly image?: string;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly healthcheck?: { readonly cmd: string; readonly intervalMs?: number; readonly retries?: number };
+  readonly tty?: boolean;
+  readonly restart?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly env?: readonly string[];
+  readonly networkMode?: string;
+  /** Seconds. */
+  readonly stopTimeout?: number;
+  /** False: created only. */
+  readonly start?: boolean;
+}
+
+export interface TestContainer {
+  readonly id: string;
+  readonly name: string;
+  /** Forced, with its volumes; nothing where it is gone already. */
+  remove(): Promise<void>;
+}
+
+export async function runContainer(options: RunOptions): Promise<TestContainer> {
+  if (options.image === undefined) await ensureBaseImage();
+  const name = options.name ?? `cd-test-${randomBytes(4).toString('hex')}`;
+  const { healthcheck } = options;
+  const container = await docker().createContainer({
+    name,
+    Image: options.image ?? TEST_IMAGE,
+    Cmd: ['sh', '-c', options.cmd],
+    Tty: options.tty ?? false,
+    Labels: { ...options.labels },
+    Env: [...(options.env ?? [])],
+    StopTimeout: options.stopTimeout ?? 1,
+    ...(healthcheck === undefined
+      ? {}
+      : {
+          Healthcheck: {
+            Test: ['CMD', 'sh', '-c', healthcheck.cmd],
+            Interval: (healthcheck.intervalMs ?? 1_000) * 1e6,
+            Timeout: 5e9,
+            Retries: healthcheck.retries ?? 1,
+          },
+        }),
+    HostConfig: {
+      Memory: options.memory,
+      MemorySwap: options.memory,
+      RestartPolicy: { Name: options.restart ?? 'no' },
+      NetworkMode: options.networkMode ?? 'none',
+    },
+  });
+  const remove = async () => {
+    await container.remove({ force: true, v: true }).catch((error: { statusCode?: number }) => {
+      // 404: gone; 409: its removal is already under way.
+      if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
+    });
+  };
+  try {
+    if (options.start !== false) await container.start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { id: container.id, name, remove };
+}
+
+/** Runs `use` with a container, which is removed however it ends. */
+export async function withContainer<T>(options: RunOptions, use: (container: TestContainer) => Promise<T>): Promise<T> {
+  const container = await runContainer(options);
+  try {
+    return await use(container);
+  } finally {
+    await container.remove();
+  }
+}

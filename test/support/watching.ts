@@ -1,0 +1,109 @@
+/** A watch over a real connection, with everything that it told. */
+
+import { createDockerEngine } from '../../src/docker/engine.ts';
+import type { ContainerRef, EngineEvent, ListedContainer, LogCursor, LogLine } from '../../src/domain.ts';
+import type { Clock, CursorStore, Logger } from '../../src/pipeline/ports.ts';
+import { createWatch, type Watch, type WatchOptions } from '../../src/pipeline/watch/watch.ts';
+
+export const realClock: Clock = {
+  now: Date.now,
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal?.addEventListener('abort', end);
+    }),
+};
+
+export interface RecordingLogger extends Logger {
+  readonly records: readonly { level: string; message: string; fields?: Record<string, unknown> }[];
+}
+
+export function createRecordingLogger(): RecordingLogger {
+  const records: { level: string; message: string; fields?: Record<string, unknown> }[] = [];
+  const at = (level: string) => (message: string, fields?: Record<string, unknown>) => {
+    records.push({ level, message, fields });
+  };
+  return { records, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+export function createMemoryCursors(): CursorStore & { readonly saved: Map<string, LogCursor>; saves: number } {
+  const saved = new Map<string, LogCursor>();
+  return {
+    saved,
+    saves: 0,
+    async loadCursors() {
+      return new Map(saved);
+    },
+    async saveCursors(cursors) {
+      this.saves += 1;
+      for (const [id, cursor] of cursors) saved.set(id, cursor);
+    },
+    async forgetCursors(ids) {
+      for (const id of ids) saved.delete(id);
+    },
+  };
+}
+
+export interface Watching {
+  readonly watch: Watch;
+  readonly logger: RecordingLogger;
+  readonly lines: readonly (LogLine & { readonly container: ContainerRef })[];
+  readonly events: readonly EngineEvent[];
+  readonly listings: readonly (readonly ListedContainer[])[];
+  readonly gone: readonly ContainerRef[];
+  readonly reconnects: readonly string[];
+  readonly connections: readonly boolean[];
+  /** Texts of what a container printed, in order. */
+  texts(containerName: string): readonly string[];
+  /** Kinds of a container's events, in order. */
+  kinds(containerName: string): readonly string[];
+}
+
+export function createWatching(
+  dockerHost: string,
+  options: Partial<Omit<WatchOptions, 'engine' | 'handlers' | 'logger'>> & { callTimeoutMs?: number } = {},
+): Watching {
+  const { callTimeoutMs = 2_000, ...watchOptions } = options;
+  const logger = createRecordingLogger();
+  const lines: (LogLine & { container: ContainerRef })[] = [];
+  const events: EngineEvent[] = [];
+  const listings: (readonly ListedContainer[])[] = [];
+  const gone: ContainerRef[] = [];
+  const reconnects: string[] = [];
+  const connections: boolean[] = [];
+  const watch = createWatch({
+    engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs }),
+    cursors: createMemoryCursors(),
+    targets: '',
+    reconcileEveryMs: 1_000,
+    clock: realClock,
+    ...watchOptions,
+    logger,
+    handlers: {
+      onLines: (container, batch) => void lines.push(...batch.map((line) => ({ ...line, container }))),
+      onEvent: (event) => void events.push(event),
+      onListed: (containers) => void listings.push(containers),
+      onGone: (container) => void gone.push(container),
+      onReconnect: (cause) => void reconnects.push(cause),
+      onConnection: (connected) => void connections.push(connected),
+    },
+  });
+  return {
+    watch,
+    logger,
+    lines,
+    events,
+    listings,
+    gone,
+    reconnects,
+    connections,
+    texts: (name) => lines.filter(({ container }) => container.name === name).map(({ text }) => text),
+    kinds: (name) => events.filter(({ container }) => container.name === name).map(({ action }) => action.kind),
+  };
+}
