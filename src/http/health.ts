@@ -1,0 +1,132 @@
+/** Is everything well, and if not, why: the page that a person and a load balancer read. */
+
+/** As answered, in JSON. Times are ISO 8601. */
+export interface HealthView {
+  readonly status: 'healthy' | 'degraded';
+  /** Every reason for `degraded`, in words. */
+  readonly problems: readonly string[];
+  readonly docker_connected: boolean;
+  /** Names of the containers that are watched. */
+  readonly monitoring: readonly string[];
+  readonly total_diagnoses: number;
+  /** Restarts by us, by container name. */
+  readonly fixes_applied: Readonly<Record<string, number>>;
+  readonly rate_limit_remaining: number;
+  readonly rate_limit_limit: number;
+  /** When this was answered. */
+  readonly uptime_check: string;
+  readonly version: string;
+  readonly mode: 'auto_fix' | 'observe';
+  readonly started_at: string;
+  readonly uptime_seconds: number;
+  /** Names and globs of TARGET_CONTAINERS that match no container. */
+  readonly missing_targets: readonly string[];
+  readonly last_event_at: string | null;
+  readonly last_reconcile_at: string | null;
+  readonly loop_stalled: boolean;
+  readonly spend_today_usd: number;
+  readonly spend_limit_usd: number;
+  readonly open_incidents: number;
+  readonly outbox_pending: number;
+  readonly store_healthy: boolean;
+  readonly claude: { readonly configured: boolean; readonly model: string; readonly last_error: string | null };
+  readonly slack: { readonly configured: boolean };
+}
+
+export interface HealthInputs {
+  readonly now: number;
+  readonly startedAt: number;
+  readonly version: string;
+  readonly mode: HealthView['mode'];
+  readonly dockerConnected: boolean;
+  readonly loopStalled: boolean;
+  readonly monitoring: readonly string[];
+  readonly missingTargets: readonly string[];
+  readonly totalDiagnoses: number;
+  readonly restartsByContainer: ReadonlyMap<string, number>;
+  /** Diagnoses in the rolling hour. */
+  readonly rateLimit: { readonly remaining: number; readonly limit: number };
+  /** US dollars in the rolling day. */
+  readonly spend: { readonly today: number; readonly limit: number };
+  readonly lastEventAt?: number;
+  readonly lastReconcileAt?: number;
+  readonly openIncidents: number;
+  readonly outboxPending: number;
+  readonly storeHealthy: boolean;
+  /** `lastError`: why the latest request failed; absent once one succeeded. */
+  readonly claude: { readonly configured: boolean; readonly model: string; readonly lastError?: string };
+  readonly slack: { readonly configured: boolean };
+}
+
+/** 503 where the doctor is blind or stands still; all else that is wrong is told, but is no reason to restart it. */
+export function buildHealth(inputs: HealthInputs): {
+  readonly status: HealthView['status'];
+  readonly httpStatus: 200 | 503;
+  readonly body: HealthView;
+} {
+  const problems = problemsOf(inputs);
+  const status = problems.length === 0 ? 'healthy' : 'degraded';
+  const body: HealthView = {
+    status,
+    problems,
+    docker_connected: inputs.dockerConnected,
+    monitoring: inputs.monitoring,
+    total_diagnoses: inputs.totalDiagnoses,
+    fixes_applied: Object.fromEntries(inputs.restartsByContainer),
+    rate_limit_remaining: inputs.rateLimit.remaining,
+    rate_limit_limit: inputs.rateLimit.limit,
+    uptime_check: iso(inputs.now),
+    version: inputs.version,
+    mode: inputs.mode,
+    started_at: iso(inputs.startedAt),
+    uptime_seconds: Math.floor((inputs.now - inputs.startedAt) / 1e3),
+    missing_targets: inputs.missingTargets,
+    last_event_at: inputs.lastEventAt === undefined ? null : iso(inputs.lastEventAt),
+    last_reconcile_at: inputs.lastReconcileAt === undefined ? null : iso(inputs.lastReconcileAt),
+    loop_stalled: inputs.loopStalled,
+    spend_today_usd: inputs.spend.today,
+    spend_limit_usd: inputs.spend.limit,
+    open_incidents: inputs.openIncidents,
+    outbox_pending: inputs.outboxPending,
+    store_healthy: inputs.storeHealthy,
+    claude: {
+      configured: inputs.claude.configured,
+      model: inputs.claude.model,
+      last_error: inputs.claude.lastError ?? null,
+    },
+    slack: inputs.slack,
+  };
+  return { status, httpStatus: healthHttpStatus(body), body };
+}
+
+export function healthHttpStatus(view: Pick<HealthView, 'docker_connected' | 'loop_stalled'>): 200 | 503 {
+  return view.docker_connected && !view.loop_stalled ? 200 : 503;
+}
+
+function problemsOf(inputs: HealthInputs): readonly string[] {
+  const { rateLimit, spend, claude } = inputs;
+  const problems: string[] = [];
+  if (!inputs.dockerConnected) problems.push('the Docker engine does not answer: nothing is seen');
+  if (inputs.loopStalled) problems.push('the loop stands still: nothing is checked');
+  if (!inputs.storeHealthy) problems.push('the store cannot be written: nothing is restarted, history is not kept');
+  if (inputs.missingTargets.length > 0) {
+    problems.push(`TARGET_CONTAINERS names what does not exist: ${inputs.missingTargets.join(', ')}`);
+  }
+  if (claude.configured && spend.today >= spend.limit) {
+    problems.push(`the day's budget is spent (${usd(spend.today)} of ${usd(spend.limit)}): the rules answer alone`);
+  }
+  if (claude.configured && rateLimit.remaining <= 0) {
+    problems.push(`the hour's ${rateLimit.limit} diagnoses are used up: the rules answer alone`);
+  }
+  if (claude.lastError !== undefined) problems.push(`Claude could not be asked: ${claude.lastError}`);
+  return problems;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** Cents, and more digits where there are less than cents. */
+function usd(amount: number): string {
+  return `$${amount >= 0.1 || amount === 0 ? amount.toFixed(2) : amount.toPrecision(2)}`;
+}

@@ -1,0 +1,110 @@
+/** What was diagnosed, as `/history` shows it. */
+import type {
+  DecisionKind,
+  DecisionReason,
+  Detector,
+  Diagnosis,
+  IncidentState,
+  Outcome,
+  Severity,
+  Tier,
+} from '../domain.ts';
+import type { IncidentCase } from '../pipeline/ports.ts';
+
+/** As answered, in JSON. Times are ISO 8601. */
+export interface HistoryEntry {
+  readonly container: string;
+  /** When it was diagnosed; when it began, where it is not yet. */
+  readonly timestamp: string;
+  readonly diagnosis: {
+    readonly root_cause: string;
+    readonly severity: Severity;
+    readonly suggested_fix: string;
+    readonly auto_restart_safe: boolean;
+    readonly config_suggestions: readonly string[];
+    readonly likely_recurring: boolean;
+    readonly estimated_impact: string;
+    readonly tier: Tier;
+    readonly model: string | null;
+    /** Why the rules answered alone; absent where Claude or memory did. */
+    readonly fallback?: NonNullable<Diagnosis['fallback']>;
+  } | null;
+  /** What gave the trouble away. */
+  readonly patterns: readonly string[];
+  /** The incident's. */
+  readonly id: string;
+  /** Null where tracing was off or the trace not sampled. */
+  readonly trace_id: string | null;
+  readonly decision: DecisionKind | null;
+  readonly reason: DecisionReason | null;
+  /** How the restart ended; null where none was made or it is under way. */
+  readonly outcome: Outcome | null;
+  readonly occurrences: number;
+  readonly cost_usd: number;
+  readonly detector: Detector;
+  readonly image: string;
+  readonly state: IncidentState;
+}
+
+export function toHistoryEntry({ incident, diagnosis, decision, attempt, outcome }: IncidentCase): HistoryEntry {
+  return {
+    container: incident.container.name,
+    timestamp: new Date(diagnosis?.at ?? incident.openedAt).toISOString(),
+    diagnosis: diagnosis === undefined ? null : toDiagnosis(diagnosis),
+    patterns: incident.patterns,
+    id: incident.id,
+    trace_id: incident.trace?.traceId ?? null,
+    decision: decision?.kind ?? null,
+    reason: decision?.reason ?? null,
+    outcome: outcome ?? attempt?.outcome ?? null,
+    occurrences: incident.occurrences,
+    cost_usd: diagnosis?.costUsd ?? 0,
+    detector: incident.detector,
+    image: incident.container.image,
+    state: incident.state,
+  };
+}
+
+function toDiagnosis(diagnosis: Diagnosis): NonNullable<HistoryEntry['diagnosis']> {
+  return {
+    root_cause: diagnosis.rootCause,
+    severity: diagnosis.severity,
+    suggested_fix: diagnosis.suggestedFix,
+    auto_restart_safe: diagnosis.autoRestartSafe,
+    config_suggestions: diagnosis.configSuggestions,
+    likely_recurring: diagnosis.likelyRecurring,
+    estimated_impact: diagnosis.estimatedImpact,
+    tier: diagnosis.tier,
+    model: diagnosis.model ?? null,
+    ...(diagnosis.fallback === undefined ? {} : { fallback: diagnosis.fallback }),
+  };
+}
+
+export interface HistoryQuery {
+  readonly limit: number;
+  readonly container?: string;
+}
+
+const MAX_LIMIT = 1_000;
+const DEFAULT_LIMIT = 50;
+
+/** What Docker allows as a name. */
+const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
+
+/** Unknown parameters are nobody's business; bad values of known ones come back as `error`. */
+export function parseHistoryQuery(
+  query: Readonly<Record<string, unknown>>,
+): { readonly query: HistoryQuery } | { readonly error: string } {
+  const { limit = String(DEFAULT_LIMIT), container } = query;
+  if (typeof limit !== 'string' || !/^[1-9]\d{0,3}$/.test(limit) || Number(limit) > MAX_LIMIT) {
+    return bad('limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
+  }
+  if (container !== undefined && (typeof container !== 'string' || !CONTAINER_NAME.test(container))) {
+    return bad('container', container, "a container's name");
+  }
+  return { query: { limit: Number(limit), ...(container === undefined ? {} : { container }) } };
+}
+
+function bad(name: string, value: unknown, allowed: string): { readonly error: string } {
+  return { error: `${name} is ${JSON.stringify(value).slice(0, 100)}; allowed is ${allowed}` };
+}

@@ -1,0 +1,213 @@
+/** The pages: health, history and metrics, read only. */
+import { createServer, METHODS, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { Logger } from '../pipeline/ports.ts';
+import { bearsToken, isLoopback, namesUs } from './access.ts';
+import { type HealthView, healthHttpStatus } from './health.ts';
+import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
+
+export interface HttpServerOptions {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** With it, everything but the bare liveness answer wants `Authorization: Bearer`. */
+  readonly token?: string;
+  health(): Promise<HealthView>;
+  /** Newest last. */
+  history(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
+  /** Prometheus text; rejects where the collection failed. Absent where metrics are off. */
+  readonly metrics?: () => Promise<string>;
+  readonly version: string;
+  readonly logger: Logger;
+  /** After each answer. `method` and `route` are from closed lists; `route` is absent where none matched. */
+  readonly onRequest?: (method: string, route: string | undefined, status: number, durationMs: number) => void;
+}
+
+export interface HttpServer {
+  readonly url: string;
+  readonly port: number;
+  /** Lets answers under way end for a second, then cuts them off. */
+  close(): Promise<void>;
+}
+
+const ROUTES = {
+  '/health': 'is everything well, and if not, why (JSON; 503 where the doctor is blind)',
+  '/livez': 'is the process up (JSON, never needs a token)',
+  '/history': 'what was diagnosed and done, newest last (JSON; ?limit=1..1000, ?container=name)',
+  '/metrics': 'Prometheus metrics',
+} as const;
+
+const gzipped = promisify(gzip);
+
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** A page whose source does not answer says so, before whoever asked gives up. */
+const ANSWER_DEADLINE_MS = 9_000;
+
+/** Resolves when it listens; rejects where it cannot, with the system's error (EADDRINUSE, EACCES, …). */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const server = createServer(createApp(options));
+  server.requestTimeout = 10_000;
+  server.headersTimeout = 5_000;
+  server.keepAliveTimeout = 5_000;
+  await listen(server, options.port, options.host);
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return { url: `http://${host}:${port}`, port, close: () => close(server) };
+}
+
+function createApp(options: HttpServerOptions): express.Express {
+  const { token, logger } = options;
+  const guardHost = token === undefined && isLoopback(options.host);
+  const authorized = (request: Request) => token === undefined || bearsToken(request.headers.authorization, token);
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('json spaces', 2);
+  // A wrong capital or slash is another page, so that routes stay a closed list.
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  if (options.onRequest) app.use(observed(options.onRequest));
+
+  app.use((request, response, next) => {
+    response.set({
+      'X-Content-Type-Options': 'nosniff',
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+      'Referrer-Policy': 'no-referrer',
+      'Cache-Control': 'no-store',
+    });
+    if (guardHost && !namesUs(request.headers.host, options.host)) {
+      response.status(403).json({ error: 'this server answers to localhost only; set HTTP_TOKEN to reach it by name' });
+      return;
+    }
+    next();
+  });
+
+  app.get('/livez', (_request, response) => {
+    response.json({ status: 'ok' });
+  });
+
+  app.get('/health', async (request, response) => {
+    const view = await within(ANSWER_DEADLINE_MS, options.health()).catch((error: unknown) => {
+      logger.error('health could not be determined', { error });
+      return undefined;
+    });
+    if (view === undefined) {
+      response.status(503).json({ status: 'degraded', problems: ['health could not be determined'] });
+      return;
+    }
+    response.status(healthHttpStatus(view)).json(authorized(request) ? view : { status: view.status });
+  });
+
+  app.use((request, response, next) => {
+    if (authorized(request)) return next();
+    response
+      .status(401)
+      .set('WWW-Authenticate', 'Bearer realm="container-doctor"')
+      .json({ error: 'this page wants the header "Authorization: Bearer" with the token of HTTP_TOKEN' });
+  });
+
+  app.get('/history', async (request, response) => {
+    const parsed = parseHistoryQuery(request.query);
+    if ('error' in parsed) {
+      response.status(400).json(parsed);
+      return;
+    }
+    response.json(await within(ANSWER_DEADLINE_MS, options.history(parsed.query)));
+  });
+
+  app.get('/metrics', async (request, response) => {
+    if (options.metrics === undefined) {
+      response.status(404).type('text/plain').send('metrics are off (OTEL_METRICS_EXPORTER or OTEL_SDK_DISABLED)\n');
+      return;
+    }
+    const text = await within(ANSWER_DEADLINE_MS, options.metrics()).catch((error: unknown) => {
+      logger.error('metrics could not be collected', { error });
+      return undefined;
+    });
+    if (text === undefined) {
+      response.status(503).type('text/plain').send('metrics could not be collected\n');
+      return;
+    }
+    response.set({ 'Content-Type': METRICS_TYPE, Vary: 'Accept-Encoding' });
+    // With 200 containers it is a quarter of a megabyte, of which gzip leaves a tenth and less.
+    if (request.acceptsEncodings('gzip') === 'gzip') response.set('Content-Encoding', 'gzip').end(await gzipped(text));
+    else response.end(text);
+  });
+
+  app.get('/', (_request, response) => {
+    const pages = Object.entries(ROUTES).map(([path, what]) => `${path.padEnd(10)} ${what}\n`);
+    response.type('text/plain').send(`container-doctor ${options.version}\n\n${pages.join('')}`);
+  });
+
+  app.all(['/', ...Object.keys(ROUTES)], (request, response) => {
+    response
+      .status(405)
+      .set('Allow', 'GET, HEAD')
+      .json({ error: `${request.method} is not allowed; GET is` });
+  });
+
+  app.use((_request, response) => {
+    response.status(404).json({ error: `no such page; there are ${Object.keys(ROUTES).join(', ')}` });
+  });
+
+  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error);
+    // Express's own, such as a path that cannot be decoded.
+    const status = (error as { status?: unknown } | null)?.status;
+    if (typeof status === 'number' && status >= 400 && status < 500) {
+      response.status(status).json({ error: 'the request cannot be understood' });
+      return;
+    }
+    logger.error('a page could not be answered', { path: request.path, error });
+    response.status(503).json({ error: 'this page cannot be answered now; the log says why' });
+  });
+  return app;
+}
+
+function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const start = performance.now();
+    const route = request.path === '/' || Object.hasOwn(ROUTES, request.path) ? request.path : undefined;
+    const method = METHODS.includes(request.method) ? request.method : '_OTHER';
+    response.on('close', () => onRequest(method, route, response.statusCode, performance.now() - start));
+    next();
+  };
+}
+
+async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not answered within ${deadlineMs} ms`)), deadlineMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  if (!server.listening) return Promise.resolve();
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), 1_000);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+  });
+}

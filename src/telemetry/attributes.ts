@@ -1,0 +1,90 @@
+/** Span attributes of the pipeline's nouns. None holds log text, prompts or answers. */
+import type { Attributes } from '@opentelemetry/api';
+import type {
+  Attempt,
+  ContainerRef,
+  Decision,
+  Diagnosis,
+  DiagnosisContext,
+  Incident,
+  Outcome,
+  TraceLink,
+} from '../domain.ts';
+import type { SendResult } from '../pipeline/ports.ts';
+import { ATTRIBUTES } from './names.ts';
+
+export function describeContainer({ id, name, image, service, project }: ContainerRef): Attributes {
+  const { repository, tag } = parseImage(image);
+  return {
+    [ATTRIBUTES.containerId]: id,
+    [ATTRIBUTES.containerName]: name,
+    [ATTRIBUTES.imageName]: repository,
+    ...(tag === undefined ? {} : { [ATTRIBUTES.imageTags]: [tag] }),
+    [ATTRIBUTES.service]: service,
+    ...(project === undefined ? {} : { [ATTRIBUTES.project]: project }),
+  };
+}
+
+export function describeIncident(incident: Incident): Attributes {
+  return {
+    [ATTRIBUTES.incidentId]: incident.id,
+    [ATTRIBUTES.fingerprint]: incident.fingerprint,
+    [ATTRIBUTES.detector]: incident.detector,
+    [ATTRIBUTES.occurrences]: incident.occurrences,
+  };
+}
+
+export function describeContext({ logLines, redactions }: DiagnosisContext): Attributes {
+  return {
+    [ATTRIBUTES.contextLines]: logLines.length,
+    [ATTRIBUTES.contextBytes]: logLines.reduce((bytes, line) => bytes + Buffer.byteLength(line), 0),
+    [ATTRIBUTES.contextRedactions]: redactions,
+  };
+}
+
+export function describeDiagnosis(diagnosis: Diagnosis): Attributes {
+  const { tier, model, fallback, severity, autoRestartSafe, costUsd } = diagnosis;
+  return {
+    [ATTRIBUTES.tier]: tier,
+    [ATTRIBUTES.cached]: tier === 'known',
+    [ATTRIBUTES.severity]: severity,
+    [ATTRIBUTES.restartAdvised]: autoRestartSafe,
+    [ATTRIBUTES.costUsd]: costUsd,
+    ...(model === undefined ? {} : { [ATTRIBUTES.model]: model }),
+    ...(fallback === undefined ? {} : { [ATTRIBUTES.fallback]: fallback }),
+  };
+}
+
+export function describeDecision({ kind, reason }: Decision): Attributes {
+  return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
+}
+
+export function describeAttempt({ outcome }: Pick<Attempt, 'outcome'>): Attributes {
+  return outcome === undefined ? {} : describeOutcome(outcome);
+}
+
+/** A restart that did not help is a failure of the container, not of the span; one that could not be made is. */
+export function describeOutcome(outcome: Outcome): Attributes {
+  return { [ATTRIBUTES.outcome]: outcome, ...(outcome === 'error' ? { [ATTRIBUTES.errorType]: 'restart_error' } : {}) };
+}
+
+export function describeSend(result: SendResult): Attributes {
+  return {
+    [ATTRIBUTES.outcome]: result.kind,
+    ...(result.status === undefined ? {} : { [ATTRIBUTES.httpStatus]: result.status }),
+    ...(result.kind === 'sent' ? {} : { [ATTRIBUTES.errorType]: String(result.status ?? result.kind) }),
+  };
+}
+
+/** For log records and pages: where the trace is. */
+export function describeTrace(link: TraceLink | undefined): Record<string, string> {
+  return link === undefined ? {} : { trace_id: link.traceId, span_id: link.spanId };
+}
+
+/** `registry:5000/team/app:1.2@sha256:…` → `registry:5000/team/app` and `1.2`. */
+function parseImage(image: string): { readonly repository: string; readonly tag?: string } {
+  const [named = ''] = image.split('@');
+  const colon = named.lastIndexOf(':');
+  if (colon < 0 || named.indexOf('/', colon) >= 0) return { repository: named };
+  return { repository: named.slice(0, colon), tag: named.slice(colon + 1) };
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { buildHealth, type HealthInputs } from '../../src/http/health.ts';
+
+const well: HealthInputs = {
+  now: Date.UTC(2026, 10, 23, 4, 0, 0),
+  startedAt: Date.UTC(2026, 10, 23, 3, 0, 0),
+  version: '1.2.3',
+  mode: 'auto_fix',
+  dockerConnected: true,
+  loopStalled: false,
+  monitoring: ['db', 'web'],
+  missingTargets: [],
+  totalDiagnoses: 7,
+  restartsByContainer: new Map([['web', 2]]),
+  rateLimit: { remaining: 13, limit: 20 },
+  spend: { today: 0.25, limit: 1 },
+  lastEventAt: Date.UTC(2026, 10, 23, 3, 59, 0),
+  lastReconcileAt: Date.UTC(2026, 10, 23, 3, 59, 55),
+  openIncidents: 1,
+  outboxPending: 0,
+  storeHealthy: true,
+  claude: { configured: true, model: 'claude-haiku-5-5' },
+  slack: { configured: true },
+};
+
+describe('health', () => {
+  it('has the fields of the first version and those that help', () => {
+    expect(buildHealth(well)).toEqual({
+      status: 'healthy',
+      httpStatus: 200,
+      body: {
+        status: 'healthy',
+        problems: [],
+        docker_connected: true,
+        monitoring: ['db', 'web'],
+        total_diagnoses: 7,
+        fixes_applied: { web: 2 },
+        rate_limit_remaining: 13,
+        rate_limit_limit: 20,
+        uptime_check: '2026-11-23T04:00:00.000Z',
+        version: '1.2.3',
+        mode: 'auto_fix',
+        started_at: '2026-11-23T03:00:00.000Z',
+        uptime_seconds: 3600,
+        missing_targets: [],
+        last_event_at: '2026-11-23T03:59:00.000Z',
+        last_reconcile_at: '2026-11-23T03:59:55.000Z',
+        loop_stalled: false,
+        spend_today_usd: 0.25,
+        spend_limit_usd: 1,
+        open_incidents: 1,
+        outbox_pending: 0,
+        store_healthy: true,
+        claude: { configured: true, model: 'claude-haiku-5-5', last_error: null },
+        slack: { configured: true },
+      },
+    });
+  });
+
+  it.each<[string, Partial<HealthInputs>, 'healthy' | 'degraded', number, RegExp?]>([
+    ['the engine does not answer', { dockerConnected: false }, 'degraded', 503, /Docker engine/],
+    ['the loop stands still', { loopStalled: true }, 'degraded', 503, /loop/],
+    [
+      'a target does not exist',
+      { missingTargets: ['api', 'job-*'] },
+      'degraded',
+      200,
+      /TARGET_CONTAINERS.*api, job-\*/,
+    ],
+    ['the store is broken', { storeHealthy: false }, 'degraded', 200, /store/],
+    ['the budget is spent', { spend: { today: 1.004, limit: 1 } }, 'degraded', 200, /\$1\.00 of \$1\.00/],
+    ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.010/],
+    ['the hour is used up', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
+    ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
+    [
+      'there is no key',
+      { claude: { configured: false, model: 'x' }, rateLimit: { remaining: 0, limit: 0 } },
+      'healthy',
+      200,
+    ],
+    ['there is no Slack', { slack: { configured: false } }, 'healthy', 200],
+    ['nothing ever happened', { lastEventAt: undefined, monitoring: [] }, 'healthy', 200],
+  ])('where %s', (_case, change, status, httpStatus, problem) => {
+    const health = buildHealth({ ...well, ...change });
+    expect(health).toMatchObject({ status, httpStatus });
+    if (problem === undefined) expect(health.body.problems).toEqual([]);
+    else expect(health.body.problems).toEqual([expect.stringMatching(problem)]);
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { parseHistoryQuery, toHistoryEntry } from '../../src/http/history.ts';
+import { container, diagnosis, incident } from '../telemetry/samples.ts';
+
+describe('an entry of the history', () => {
+  it('tells what was found, decided and done', () => {
+    const entry = toHistoryEntry({
+      incident,
+      diagnosis,
+      decision: { kind: 'restart', reason: 'restart_allowed' },
+      outcome: 'recovered',
+    });
+    expect(entry).toEqual({
+      container: 'shop-web-1',
+      timestamp: '2026-11-23T03:00:09.000Z',
+      diagnosis: {
+        root_cause: 'The heap outgrew the memory limit.',
+        severity: 'high',
+        suggested_fix: 'Raise the limit.',
+        auto_restart_safe: true,
+        config_suggestions: ['mem_limit: 512m'],
+        likely_recurring: true,
+        estimated_impact: 'Requests fail.',
+        tier: 'claude',
+        model: 'claude-haiku-5-5',
+      },
+      patterns: ['oom'],
+      id: 'inc-1',
+      trace_id: 'a'.repeat(32),
+      decision: 'restart',
+      reason: 'restart_allowed',
+      outcome: 'recovered',
+      occurrences: 4,
+      cost_usd: 0.0012,
+      detector: 'oom',
+      image: container.image,
+      state: 'open',
+    });
+  });
+
+  it('says why the rules answered, and shows no dead trace', () => {
+    const entry = toHistoryEntry({
+      incident: { ...incident, trace: undefined },
+      diagnosis: { ...diagnosis, tier: 'rules', model: undefined, fallback: 'hourly_cap', costUsd: 0 },
+      decision: { kind: 'notify', reason: 'auto_fix_off' },
+    });
+    expect(entry).toMatchObject({ trace_id: null, outcome: null, diagnosis: { fallback: 'hourly_cap', model: null } });
+  });
+
+  it('is there for an incident that is not diagnosed yet', () => {
+    expect(toHistoryEntry({ incident })).toMatchObject({
+      timestamp: '2026-11-23T03:00:00.000Z',
+      diagnosis: null,
+      decision: null,
+      reason: null,
+      cost_usd: 0,
+    });
+  });
+});
+
+describe('a question for the history', () => {
+  it.each([
+    [{}, { limit: 50 }],
+    [{ limit: '1' }, { limit: 1 }],
+    [
+      { limit: '1000', container: 'shop_web.1-a' },
+      { limit: 1000, container: 'shop_web.1-a' },
+    ],
+    [{ page: '7' }, { limit: 50 }],
+  ])('%j is %j', (given, query) => {
+    expect(parseHistoryQuery(given)).toEqual({ query });
+  });
+
+  it.each([
+    [{ limit: '0' }, 'limit is "0"; allowed is a whole number from 1 to 1000'],
+    [{ limit: '1001' }, /^limit is "1001"/],
+    [{ limit: '1e2' }, /^limit/],
+    [{ limit: '-5' }, /^limit/],
+    [{ limit: '' }, /^limit is ""/],
+    [{ limit: ['5', '6'] }, /^limit is \["5","6"\]; allowed/],
+    [{ container: '' }, 'container is ""; allowed is a container\'s name'],
+    [{ container: '../etc' }, /^container/],
+    [{ container: ['a', 'b'] }, /^container/],
+    [{ limit: 'x'.repeat(5_000) }, /^.{0,200}$/],
+  ])('%j is refused', (given, error) => {
+    expect(parseHistoryQuery(given)).toEqual({ error: expect.stringMatching(error) });
+  });
+});

@@ -1,0 +1,24 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+/** Packages may have a node_modules of their own. */
+function copiesUnder(modules: string): string[] {
+  if (!existsSync(modules)) return [];
+  return readdirSync(modules, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .flatMap(({ name }) => {
+      const path = join(modules, name);
+      if (!name.startsWith('@')) return copiesUnder(join(path, 'node_modules'));
+      return readdirSync(path).flatMap((scoped) => [
+        ...(name === '@opentelemetry' && scoped === 'api' ? [join(path, scoped)] : []),
+        ...copiesUnder(join(path, scoped, 'node_modules')),
+      ]);
+    });
+}
+
+it('there is one copy of @opentelemetry/api: spans made through a second one go nowhere, silently', () => {
+  const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+  expect(copiesUnder(modules)).toEqual([join(modules, '@opentelemetry/api')]);
+});

@@ -1,0 +1,199 @@
+import { logs } from '@opentelemetry/api';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createTracing } from '../../src/telemetry/traced.ts';
+import { eventually } from '../support/eventually.ts';
+import { FAST, recordingLogger, startCollector, telemetryWith } from './collector.ts';
+import { container } from './samples.ts';
+
+const ended: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end();
+});
+
+async function collector(options?: Parameters<typeof startCollector>[0]) {
+  const started = await startCollector(options);
+  ended.push(started.close);
+  return started;
+}
+
+function telemetry(...args: Parameters<typeof telemetryWith>) {
+  const started = telemetryWith(...args);
+  ended.push(started.end);
+  return started;
+}
+
+describe('without an endpoint or an exporter named', () => {
+  it('traces are off, which is said once, and metrics are there', async () => {
+    const logger = recordingLogger();
+    const { tracing, tracer, renderMetrics } = telemetry({}, logger);
+    expect(tracing).toBe(false);
+    expect(tracer.startSpan('x').isRecording()).toBe(false);
+    expect(await renderMetrics?.()).toContain('target_info{');
+    expect(logger.shown()).toEqual([
+      { level: 'info', message: 'traces are off: neither OTEL_TRACES_EXPORTER nor OTEL_EXPORTER_OTLP_ENDPOINT is set' },
+    ]);
+  });
+
+  it('an incident has no trace link, and its work is done', async () => {
+    const { tracer } = telemetry({});
+    const link = await createTracing(tracer).withIncidentTrace(container, {}, async (given) => ({ given }));
+    expect(link).toEqual({ given: undefined });
+  });
+
+  it('nothing is started of what OTEL_SDK_DISABLED forbids', () => {
+    const { tracing, renderMetrics } = telemetry({
+      OTEL_SDK_DISABLED: 'true',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+    });
+    expect({ tracing, renderMetrics }).toEqual({ tracing: false, renderMetrics: undefined });
+  });
+
+  it('OTEL_METRICS_EXPORTER=none turns the page off too', () => {
+    expect(telemetry({ OTEL_METRICS_EXPORTER: 'none' }).renderMetrics).toBeUndefined();
+  });
+});
+
+describe('with an endpoint', () => {
+  it('a trace arrives as http/json, with the resource that the user set', async () => {
+    const { url, spans, received } = await collector();
+    const { tracer, tracing } = telemetry({
+      ...FAST,
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-team=night',
+      OTEL_SERVICE_NAME: 'doctor-on-web-1',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=prod,host.name=web-1,service.name=not-this',
+    });
+    expect(tracing).toBe(true);
+    tracer.startSpan('hello').end();
+    const [span] = await eventually(() => {
+      expect(spans()).toHaveLength(1);
+      return spans();
+    });
+    expect(span?.resource).toMatchObject({
+      'service.name': 'doctor-on-web-1',
+      'service.version': '1.2.3',
+      'deployment.environment.name': 'prod',
+      'host.name': 'web-1',
+    });
+    expect(span?.resource['service.instance.id']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(Object.keys(span?.resource ?? {}).filter((key) => key.startsWith('process.'))).toEqual([]);
+    expect(received[0]?.headers['x-team']).toBe('night');
+    expect(received[0]?.contentType).toBe('application/json');
+  });
+
+  it('a trace arrives as http/protobuf where the user wants that', async () => {
+    const { url, received } = await collector();
+    const { tracer } = telemetry({
+      ...FAST,
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+    });
+    tracer.startSpan('hello protobuf').end();
+    await eventually(() => expect(received).toHaveLength(1));
+    expect(received[0]).toMatchObject({ path: '/v1/traces', contentType: 'application/x-protobuf' });
+    expect(received[0]?.body.includes('hello protobuf')).toBe(true);
+  });
+
+  it('a protocol that does not exist is named with what is allowed, and the default is used', async () => {
+    const { url, spans } = await collector();
+    const logger = recordingLogger();
+    const { tracer } = telemetry(
+      { ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'carrier/pigeon' },
+      logger,
+    );
+    tracer.startSpan('hello').end();
+    await eventually(() => expect(spans()).toHaveLength(1));
+    expect(logger.shown().map(({ message }) => message)).toEqual([
+      'opentelemetry: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "carrier/pigeon"; allowed are http/json, http/protobuf, grpc. http/json is used.',
+    ]);
+  });
+
+  it('a sampler that drops everything leaves no trace link and sends nothing', async () => {
+    const { url, received } = await collector();
+    const { tracer, shutdown } = telemetry({
+      ...FAST,
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_TRACES_SAMPLER: 'always_off',
+    });
+    const link = await createTracing(tracer).withIncidentTrace(container, {}, async (given) => given);
+    await shutdown();
+    expect(link).toBeUndefined();
+    expect(received).toEqual([]);
+  });
+
+  it('metrics are pushed and the page is served where OTEL_METRICS_EXPORTER lists otlp', async () => {
+    const { url, received } = await collector();
+    const { meter, renderMetrics } = telemetry({
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_METRIC_EXPORT_INTERVAL: '50',
+    });
+    meter.createCounter('container_doctor.claude.cost', { unit: 'usd' }).add(2);
+    await eventually(() => expect(received.some(({ path }) => path === '/v1/metrics')).toBe(true));
+    expect(String(received[0]?.body)).toContain('"container_doctor.claude.cost"');
+    expect(await renderMetrics?.()).toContain('container_doctor_claude_cost_usd_total 2');
+  });
+
+  it('metrics are not pushed where nobody asked for that', async () => {
+    const { url, received } = await collector();
+    const { meter, shutdown } = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_METRIC_EXPORT_INTERVAL: '20' });
+    meter.createCounter('x').add(2);
+    logs.getLogger('x').emit({ body: 'not asked for either' });
+    await shutdown();
+    expect(received).toEqual([]);
+  });
+
+  it('log records arrive where OTEL_LOGS_EXPORTER lists otlp', async () => {
+    const { url, received } = await collector();
+    telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_LOGS_EXPORTER: 'otlp' });
+    logs.getLogger('container-doctor').emit({ body: 'something happened' });
+    await eventually(() => expect(received.some(({ path }) => path === '/v1/logs')).toBe(true));
+    expect(received[0]?.body.includes('something happened')).toBe(true);
+  });
+});
+
+describe('a collector that is down', () => {
+  it('is one line when it goes and one when it comes back', async () => {
+    const first = await startCollector();
+    await first.close();
+    const logger = recordingLogger();
+    const { tracer } = telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: first.url }, logger);
+    const failures = () => logger.lines.filter(({ message }) => message.includes('ECONNREFUSED')).length;
+    for (let round = 0; round < 3; round++) {
+      const before = failures();
+      tracer.startSpan('lost').end();
+      await eventually(() => expect(failures()).toBeGreaterThan(before));
+    }
+    expect(logger.shown()).toHaveLength(1);
+    expect(logger.shown()[0]).toMatchObject({ level: 'warn', fields: { signal: 'traces' } });
+
+    const second = await collector({ port: first.port });
+    tracer.startSpan('seen').end();
+    await eventually(() => expect(second.spans().map(({ name }) => name)).toContain('seen'));
+    await eventually(() => expect(logger.shown()).toHaveLength(2));
+    expect(logger.shown()[1]?.message).toBe('telemetry is exported again');
+  });
+
+  it('that refuses with 400 is one line as well', async () => {
+    const { url, received } = await collector({ status: 400 });
+    const logger = recordingLogger();
+    const { tracer } = telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url }, logger);
+    for (let sent = 1; sent <= 3; sent++) {
+      tracer.startSpan('refused').end();
+      await eventually(() => expect(received).toHaveLength(sent));
+    }
+    await eventually(() => expect(logger.shown()).toHaveLength(1));
+    expect(logger.shown()[0]?.fields?.why).toMatch(/400/);
+  });
+
+  it.each(['hangs', 'refuses connections'])('that %s holds the shutdown up for its time-out at most', async (how) => {
+    const { url, close } = await collector({ hang: true });
+    if (how !== 'hangs') await close();
+    const { tracer, shutdown } = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_METRICS_EXPORTER: 'otlp' });
+    tracer.startSpan('late').end();
+    const start = performance.now();
+    await shutdown(600);
+    expect(performance.now() - start).toBeLessThan(1_200);
+  });
+});
