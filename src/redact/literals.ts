@@ -1,0 +1,44 @@
+import type { Span } from './spans.ts';
+
+/**
+ * Values this short are words and numbers of every day ("5432", "dev"): hiding them would take the log apart
+ * and protect nothing that guessing would not find.
+ */
+const SHORTEST = 4;
+/** Shorter values are hidden only where they stand alone: `root` not within `rootCause`. */
+const STANDS_ALONE_BELOW = 8;
+const EVERYDAY = new Set(['true', 'false', 'null', 'none', 'undefined', 'enabled', 'disabled', 'default']);
+
+/** Where the given values occur, as they are or as JSON, a query string or base64 writes them. */
+export function findLiterals(text: string, secrets: readonly string[]): Span[] {
+  const spans: Span[] = [];
+  for (const form of forms(secrets)) {
+    const alone = form.length < STANDS_ALONE_BELOW;
+    for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + form.length)) {
+      const end = at + form.length;
+      if (alone && (isWordCharacter(text[at - 1]) || isWordCharacter(text[end]))) continue;
+      spans.push({ start: at, end });
+    }
+  }
+  return spans;
+}
+
+function forms(secrets: readonly string[]): Set<string> {
+  const all = new Set<string>();
+  for (const secret of secrets) {
+    const value = secret.trim();
+    if (value.length < SHORTEST || EVERYDAY.has(value.toLowerCase())) continue;
+    all.add(value);
+    all.add(JSON.stringify(value).slice(1, -1));
+    all.add(encodeURIComponent(value.toWellFormed()));
+    if (value.length < STANDS_ALONE_BELOW) continue;
+    all.add(Buffer.from(value).toString('base64').replace(/=+$/, ''));
+    // A key of many lines may be printed with something before each of them.
+    for (const line of value.split(/\r?\n/)) if (line.trim().length >= 16) all.add(line.trim());
+  }
+  return all;
+}
+
+function isWordCharacter(char: string | undefined): boolean {
+  return char !== undefined && /[A-Za-z0-9_]/.test(char);
+}

@@ -1,0 +1,76 @@
+import type { Span } from './spans.ts';
+
+/** A 16,384 bit RSA key is some 13,000 characters; escaped line ends and log prefixes come on top. */
+const LONGEST_BLOCK = 64 * 1024;
+const BEGIN_OR_END = /-----(BEGIN|END) [A-Z0-9 ]{1,60}-----/g;
+
+/**
+ * PEM blocks, whole: over lines, or on one line with `\n` written out; also with a log prefix before each
+ * line. Without an end (the log was cut) the lines below that look like its body; without a beginning, those
+ * above.
+ */
+export function findPemBlocks(text: string): Span[] {
+  if (!text.includes('-----')) return [];
+  const spans: Span[] = [];
+  const marks = [...text.matchAll(BEGIN_OR_END)];
+  for (let i = 0; i < marks.length; i++) {
+    const mark = marks[i] as RegExpExecArray;
+    const start = mark.index;
+    const end = start + mark[0].length;
+    if (mark[1] === 'END') {
+      spans.push({ start: bodyAbove(text, (marks[i - 1]?.index ?? -1) + 1, start), end });
+      continue;
+    }
+    const next = marks[i + 1];
+    if (next?.[1] === 'END' && next.index - start <= LONGEST_BLOCK) {
+      spans.push({ start, end: next.index + next[0].length });
+      i++;
+    } else {
+      spans.push({ start, end: bodyBelow(text, end, next?.index ?? text.length) });
+    }
+  }
+  return spans;
+}
+
+/** A line of a body: base64 at its end, whatever prefix a logger put before it; or a header of the block. */
+const BODY_LINE =
+  /(?:^|[\s|:>])[A-Za-z0-9+/]{16,}={0,2}(?:\\r)?(?:\\n)?["',]{0,2}$|^(?:Proc-Type|DEK-Info|Version|Comment):/;
+
+function bodyBelow(text: string, from: number, limit: number): number {
+  // What is left of BEGIN's own line: a body with `\n` written out.
+  let end = lineEnd(text, from, limit);
+  let blank = 0;
+  while (end < limit && end - from < LONGEST_BLOCK) {
+    const next = lineEnd(text, end + 1, limit);
+    const line = text.slice(end + 1, next).trimEnd();
+    if (line === '') blank += 1;
+    // Lines of prose are no body; one blank line is part of an encrypted block's head.
+    if (line === '' ? blank > 1 : !BODY_LINE.test(line.slice(-200))) break;
+    end = next;
+  }
+  return end;
+}
+
+function bodyAbove(text: string, floor: number, to: number): number {
+  const above = text.slice(Math.max(floor, to - LONGEST_BLOCK), to);
+  let start = above.lastIndexOf('\n') + 1;
+  while (start > 1) {
+    const previous = above.lastIndexOf('\n', start - 2) + 1;
+    if (
+      !BODY_LINE.test(
+        above
+          .slice(previous, start - 1)
+          .trimEnd()
+          .slice(-200),
+      )
+    )
+      break;
+    start = previous;
+  }
+  return to - above.length + start;
+}
+
+function lineEnd(text: string, from: number, limit: number): number {
+  const end = text.indexOf('\n', from);
+  return end === -1 || end > limit ? limit : end;
+}

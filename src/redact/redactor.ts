@@ -1,0 +1,67 @@
+import { lintSource } from '@secretlint/core';
+// Not a choice of ours: the profiler that @secretlint/core keeps switched on.
+import { secretLintProfiler } from '@secretlint/profiler';
+import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend';
+import type { Redactor } from '../pipeline/ports.ts';
+import { findLiterals } from './literals.ts';
+import { findSecrets } from './rules.ts';
+import { hide, type Span } from './spans.ts';
+
+/**
+ * Left out of the preset:
+ * - filter-comments: text in the log could switch the search off (`secretlint-disable`);
+ * - the two that hide whole addresses: our own rules hide the password in them and leave the host, which a
+ *   diagnosis needs.
+ */
+const LEFT_OUT = new Set([
+  '@secretlint/secretlint-rule-filter-comments',
+  '@secretlint/secretlint-rule-basicauth',
+  '@secretlint/secretlint-rule-database-connection-string',
+]);
+
+/** secretlint's rules and our own; secretlint runs in this process, nothing is sent or written. */
+export function createRedactor(): Redactor {
+  // It collects a mark for every rule and call, for ever.
+  secretLintProfiler.setEnabled(false);
+  const config = {
+    rules: recommended
+      .filter((rule) => !LEFT_OUT.has(rule.meta.id))
+      .map((rule) => ({ id: rule.meta.id, rule, allowMessageIds: ALLOWED[rule.meta.id] ?? [] })),
+  };
+
+  return {
+    async redact(texts, secrets) {
+      const document = texts.join('\n');
+      const linted = await lintSource({
+        source: { content: document, filePath: 'log.txt', contentType: 'text' },
+        options: { config, noPhysicFilePath: true },
+      });
+      const own = [...findSecrets(document), ...findLiterals(document, secrets)];
+      const found = linted.messages
+        .map(({ range: [start, end] }) => ({ start, end }))
+        // Some of its rules take the name or the host before the secret with it: ours leave those to be read.
+        .filter(
+          (their) => !own.some((our) => their.start <= our.start && our.start < their.end && their.end <= our.end),
+        );
+      return hide(document, pieces(texts), [...own, ...found]);
+    },
+  };
+}
+
+/** An account number is an address, no secret; and a diagnosis may need it. */
+const ALLOWED: Readonly<Record<string, string[]>> = { '@secretlint/secretlint-rule-aws': ['AWSAccountID'] };
+
+/** Our own rules and the literal values alone: cheap enough for each record of our own log. */
+export function redactText(text: string, secrets: readonly string[] = []): string {
+  const spans = [...findSecrets(text), ...findLiterals(text, secrets)];
+  return spans.length === 0 ? text : (hide(text, [{ start: 0, end: text.length }], spans).texts[0] as string);
+}
+
+function pieces(texts: readonly string[]): Span[] {
+  let start = 0;
+  return texts.map((text) => {
+    const piece = { start, end: start + text.length };
+    start = piece.end + 1;
+    return piece;
+  });
+}

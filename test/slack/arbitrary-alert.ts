@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import type { Alert } from '../../src/domain.ts';
+import {
+  DECISION_KINDS,
+  DECISION_REASONS,
+  DETECTORS,
+  type DecisionReason,
+  OUTCOMES,
+  SEVERITIES,
+  TIERS,
+} from '../../src/domain.ts';
+import { sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../support/samples.ts';
+
+/** Text as a hostile log would have the model write it. */
+export const hostileText = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '<!channel>',
+        '<!here|x>',
+        '<@U012AB3CD>',
+        '<#C012AB3CD>',
+        '<http://evil.example|click>',
+        'https://evil.example/x',
+        '*bold*',
+        '```',
+        '&lt;!channel&gt;',
+        '&',
+        '<',
+        '>',
+        '\n\n\n',
+        '\u202Egnihtemos',
+        '\u200B',
+        '🧨',
+        'e\u0301\u0302\u0303\u0304\u0305\u0306',
+        '\ud800',
+      ),
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.string({ maxLength: 20 }).map((text) => text.repeat(300)),
+    ),
+    { maxLength: 12 },
+  )
+  .map((words) => words.join(''));
+
+export const arbitraryAlert: fc.Arbitrary<Alert> = fc
+  .record({
+    text: fc.array(hostileText, { minLength: 8, maxLength: 8 }),
+    many: fc.array(hostileText, { maxLength: 60 }),
+    kind: fc.constantFrom('diagnosed' as const, 'repeated_failure' as const, 'crash_loop' as const),
+    severity: fc.constantFrom(...SEVERITIES),
+    detector: fc.constantFrom(...DETECTORS),
+    tier: fc.constantFrom(...TIERS),
+    decision: fc.record({
+      kind: fc.constantFrom(...DECISION_KINDS),
+      reason: fc.constantFrom(...(Object.keys(DECISION_REASONS) as DecisionReason[])),
+    }),
+    outcome: fc.option(fc.constantFrom(...OUTCOMES), { nil: undefined }),
+    attempted: fc.boolean(),
+    recurring: fc.boolean(),
+    number: fc.oneof(fc.integer(), fc.double()),
+    traced: fc.boolean(),
+  })
+  .map(({ text, many, kind, severity, detector, tier, decision, outcome, attempted, recurring, number, traced }) => {
+    const [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = ''] = text;
+    const incident = sampleIncident({
+      id: a,
+      summary: b,
+      detector,
+      occurrences: number,
+      openedAt: number,
+      trace: traced ? { traceId: h, spanId: 's' } : undefined,
+    });
+    return sampleAlert({
+      kind,
+      decision,
+      incident: { ...incident, container: { ...incident.container, name: c, image: d } },
+      diagnosis: sampleDiagnosis({
+        severity,
+        tier,
+        rootCause: e,
+        suggestedFix: f,
+        estimatedImpact: g,
+        configSuggestions: many,
+        likelyRecurring: recurring,
+        model: h,
+        costUsd: number,
+      }),
+      attempt: attempted ? sampleAttempt({ outcome, detail: h }) : undefined,
+      excerpt: many,
+      restartsLastHour: number,
+    });
+  });
