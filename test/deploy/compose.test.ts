@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readAllowList } from './allow-list.ts';
+import { type ComposeFile, interpolate, REPOSITORY, readComposeFile, readRepositoryFile } from './compose-file.ts';
+import { exec, findCompose } from './docker-cli.ts';
+
+const compose = readComposeFile();
+const services = Object.entries(compose.services);
+const doctor = compose.services.doctor as NonNullable<ComposeFile['services'][string]>;
+const proxy = compose.services['socket-proxy'] as NonNullable<ComposeFile['services'][string]>;
+const composeProgram = await findCompose();
+
+describe.skipIf(!composeProgram && process.env.CI !== 'true')('docker compose config', () => {
+  const [program = 'docker', ...before] = composeProgram ?? ['docker', 'compose'];
+  const config = (...profiles: string[]) =>
+    exec(
+      program,
+      [
+        ...before,
+        ...['--project-directory', REPOSITORY, '--file', `${REPOSITORY}compose.yaml`, '--env-file', '/dev/null'],
+        ...profiles.flatMap((profile) => ['--profile', profile]),
+        ...['config', '--format', 'json'],
+      ],
+      { env: { PATH: process.env.PATH, HOME: process.env.HOME } },
+    ).then(({ stdout }) => JSON.parse(stdout) as { services: Record<string, unknown> });
+
+  it('accepts the file, and without a profile it is the doctor and its proxy alone', async () => {
+    expect(Object.keys((await config()).services).sort()).toEqual(['doctor', 'socket-proxy']);
+  });
+
+  it.each([
+    ['demo', ['demo-api', 'demo-db', 'demo-web']],
+    ['observability', ['grafana', 'jaeger', 'otel-collector', 'prometheus']],
+  ])('accepts profile %s, which adds %j', async (profile, added) => {
+    const { services: all } = await config(profile);
+    expect(Object.keys(all).sort()).toEqual(['doctor', 'socket-proxy', ...added].sort());
+  });
+
+  it('accepts both profiles together', async () => {
+    expect(Object.keys((await config('demo', 'observability')).services)).toHaveLength(services.length);
+  });
+});
+
+describe('the doctor in compose', () => {
+  it('has a read-only root, a small /tmp without programs, and a volume for what it remembers', () => {
+    expect(doctor.read_only).toBe(true);
+    expect(doctor.tmpfs?.join()).toMatch(/^\/tmp:.*size=\d+m.*noexec/);
+    expect(doctor.volumes).toEqual(['doctor-data:/data']);
+    expect(compose.volumes).toHaveProperty('doctor-data');
+  });
+
+  it('reaches the engine through the proxy alone: no socket is mounted', () => {
+    expect(doctor.environment?.DOCKER_HOST).toBe('tcp://socket-proxy:2375');
+    expect(JSON.stringify(doctor)).not.toContain('docker.sock');
+  });
+
+  it('cannot be led astray by an engine address or certificates in .env', () => {
+    expect(doctor.environment).toMatchObject({ DOCKER_TLS_VERIFY: '', DOCKER_CERT_PATH: '', HOST: '0.0.0.0' });
+  });
+
+  it('shares the internal network with the proxy and nobody else', () => {
+    expect(compose.networks.engine?.internal).toBe(true);
+    const onIt = services.filter(([, service]) => service.networks?.includes('engine')).map(([name]) => name);
+    expect(onIt).toEqual(['doctor', 'socket-proxy']);
+    expect(proxy.networks).toEqual(['engine']);
+    expect(proxy.command).toContain('-allowfrom=doctor');
+  });
+});
+
+describe('every service in compose', () => {
+  const outsideDemo = services.filter(([, service]) => !service.profiles?.includes('demo'));
+
+  it.each(services)('%s has a pinned image, a memory limit and rotated logs', (name, service) => {
+    if (name !== 'doctor') expect(service.image).toMatch(/:v?\d+(\.\d+)*(-\w+)?$/);
+    expect(service.mem_limit).toMatch(/^\d+m$/);
+    expect(service.logging).toMatchObject({ driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } });
+  });
+
+  it.each(services)('%s is neither privileged nor in a namespace of the host', (_, service) => {
+    expect(service).not.toHaveProperty('privileged');
+    expect(service).not.toHaveProperty('network_mode');
+    expect(service).not.toHaveProperty('pid');
+    expect(service).not.toHaveProperty('cap_add');
+  });
+
+  it.each(services)('%s publishes its ports, if any, on loopback alone', (_, service) => {
+    for (const port of service.ports ?? []) expect(interpolate(port)).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+
+  it.each(outsideDemo)('%s has no capabilities and cannot gain privileges', (_, service) => {
+    expect(service.cap_drop).toEqual(['ALL']);
+    expect(service.security_opt).toEqual(['no-new-privileges:true']);
+  });
+
+  it.each(services.filter(([name]) => !['doctor', 'otel-collector'].includes(name)))(
+    '%s has a health check',
+    (_, service) => {
+      expect(service.healthcheck?.test[0]).toBe('CMD');
+    },
+  );
+
+  it.each(outsideDemo.filter(([name]) => name !== 'doctor'))('%s is not watched by the doctor', (_, service) => {
+    expect(service.labels?.['container-doctor.enable']).toBe('false');
+  });
+});
+
+describe('the socket proxy lets through', () => {
+  const byDefault = readAllowList();
+  const withRestarts = readAllowList({ SOCKET_PROXY_ALLOW_POST: 'restart' });
+  const id = 'f'.repeat(64);
+
+  it.each([
+    '/_ping',
+    '/version',
+    '/info',
+    '/events?since=1700000000.5&filters=%7B%7D',
+    '/containers/json?all=1',
+    `/containers/${id}/json`,
+    `/containers/${id}/logs?follow=1&stdout=1`,
+    `/containers/${id}/stats?stream=0`,
+    `/containers/${id}/top`,
+    '/containers/shop_api-1.blue/json',
+  ])('GET %s, with and without an API version', (path) => {
+    expect(byDefault.allows('GET', path)).toBe(true);
+    expect(byDefault.allows('GET', `/v1.41${path}`)).toBe(true);
+  });
+
+  it('a restart only where .env says SOCKET_PROXY_ALLOW_POST=restart', () => {
+    expect(byDefault.allows('POST', `/containers/${id}/restart?t=10`)).toBe(false);
+    expect(withRestarts.allows('POST', `/containers/${id}/restart?t=10`)).toBe(true);
+    expect(withRestarts.allows('POST', `/v1.41/containers/${id}/restart`)).toBe(true);
+  });
+
+  it.each([
+    ['GET', '/images/json'],
+    ['GET', '/containers'],
+    ['GET', '/containers/'],
+    ['GET', '/containers//json'],
+    ['GET', `/containers/${id}/export`],
+    ['GET', `/containers/${id}/archive?path=/etc/shadow`],
+    ['GET', `/containers/${id}/changes`],
+    ['GET', `/containers/${id}/attach/ws`],
+    ['GET', `/containers/${id}/logs/../export`],
+    ['GET', '/containers/../json'],
+    ['GET', '/containers/..%2f..%2fimages/json'],
+    ['GET', '/v1.41/containers/json/../create'],
+    ['GET', '/v1x41/version'],
+    ['GET', '/v1.41/v1.41/version'],
+    ['GET', '/versions'],
+    ['GET', '/secrets'],
+    ['GET', '/configs'],
+    ['GET', '/volumes'],
+    ['GET', '/swarm'],
+    ['GET', '/system/df'],
+    ['GET', '/images/x/json'],
+    ['GET', '/x/version'],
+    ['GET', '/exec/abc/json'],
+    ['HEAD', '/_ping'],
+    ['POST', '/containers/create'],
+    ['POST', '/v1.41/containers/create'],
+    ['POST', '/v1.41/containers/json/../create'],
+    ['POST', `/containers/${id}/exec`],
+    ['POST', `/containers/${id}/start`],
+    ['POST', `/containers/${id}/stop`],
+    ['POST', `/containers/${id}/kill`],
+    ['POST', `/containers/${id}/update`],
+    ['POST', `/containers/${id}/rename`],
+    ['POST', `/containers/${id}/none/../exec`],
+    ['POST', '/containers/prune'],
+    ['POST', '/build'],
+    ['POST', '/images/create'],
+    ['POST', '/volumes/create'],
+    ['PUT', `/containers/${id}/archive`],
+    ['DELETE', `/containers/${id}`],
+    ['DELETE', '/images/x'],
+  ])('neither %s %s, restarts allowed or not', (method, path) => {
+    expect(byDefault.allows(method, path)).toBe(false);
+    expect(withRestarts.allows(method, path)).toBe(false);
+  });
+});
+
+describe('the observability profile', () => {
+  const prometheus = parse(readRepositoryFile('grafana/prometheus/prometheus.yml'));
+  const collector = parse(readRepositoryFile('otel-collector.yaml'));
+
+  it('scrapes the doctor and the collector at names that compose gives', () => {
+    const targets = prometheus.scrape_configs.flatMap((job: { static_configs: { targets: string[] }[] }) =>
+      job.static_configs.flatMap((group) => group.targets),
+    );
+    expect(targets).toEqual(['doctor:8080', 'otel-collector:8888', 'localhost:9090']);
+  });
+
+  it('has a collector whose pipelines begin with the memory limit, end with batching, and name what exists', () => {
+    for (const pipeline of Object.values<Record<string, string[]>>(collector.service.pipelines)) {
+      expect(pipeline.processors).toEqual(['memory_limiter', 'batch']);
+      for (const kind of ['receivers', 'processors', 'exporters']) {
+        for (const name of pipeline[kind] as string[]) expect(collector[kind]).toHaveProperty(name);
+      }
+    }
+    expect(collector.exporters['otlp_grpc/jaeger'].endpoint).toBe('jaeger:4317');
+  });
+
+  it("keeps Jaeger's traces on the volume and listens where the others ask", () => {
+    const jaeger = parse(compose.configs.jaeger?.content ?? '');
+    const { directories } = jaeger.extensions.jaeger_storage.backends.disk.badger;
+    const volume = compose.services.jaeger?.volumes?.[0]?.split(':')[1];
+    expect([directories.keys, directories.values]).toEqual([`${volume}/jaeger`, `${volume}/jaeger`]);
+    expect(jaeger.receivers.otlp.protocols.grpc.endpoint).toBe('0.0.0.0:4317');
+  });
+
+  it('provisions Grafana with data sources of fixed uid, and dashboards that use no other', () => {
+    const { datasources } = parse(readRepositoryFile('grafana/provisioning/datasources/datasources.yaml'));
+    expect(datasources.map((source: { uid: string }) => source.uid)).toEqual(['prometheus', 'jaeger']);
+    const used = [...readRepositoryFile('grafana/dashboards/overview.json').matchAll(/"uid": "([^"]+)"/g)]
+      .map((match) => match[1] as string)
+      .filter((uid) => !uid.startsWith('container-doctor'));
+    for (const uid of used) expect(['prometheus', 'jaeger', `\${datasource}`, '-- Grafana --']).toContain(uid);
+  });
+});

@@ -1,0 +1,73 @@
+import { execFile, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface Finished {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. Rejects with its output where it fails or outlasts the deadline. */
+export async function exec(
+  program: string,
+  args: readonly string[],
+  options: { readonly deadlineMs?: number; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
+  try {
+    return await run(program, [...args], {
+      timeout: options.deadlineMs ?? 30_000,
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as Partial<Finished>;
+    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout.slice(-4000)}\n${stderr.slice(-4000)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** `docker ...`; DOCKER_BUILDKIT=0 because its plugin is not everywhere, and our Dockerfile does without. */
+export function docker(args: readonly string[], deadlineMs?: number): Promise<Finished> {
+  return exec('docker', args, { deadlineMs, env: { ...process.env, DOCKER_BUILDKIT: '0' } });
+}
+
+/** Feeds `input` to `docker ...` and resolves when that has ended well. */
+export async function dockerFed(args: readonly string[], input: Readable, deadlineMs: number): Promise<void> {
+  const child = spawn('docker', args, {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    signal: AbortSignal.timeout(deadlineMs),
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`docker ${args[0]}: ${stderr}`))));
+  });
+  await Promise.all([pipeline(input, child.stdin), ended]);
+}
+
+async function answers(program: string, args: readonly string[]): Promise<boolean> {
+  try {
+    await exec(program, args, { deadlineMs: 10_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const engineAnswers = (): Promise<boolean> => answers('docker', ['version', '--format', '{{.Server.Version}}']);
+
+/** How Compose v2 is called here: as a plugin of the docker client, or by itself; undefined where there is none. */
+export async function findCompose(): Promise<readonly string[] | undefined> {
+  if (await answers('docker', ['compose', 'version'])) return ['docker', 'compose'];
+  // The first version was another program: it said "docker-compose version 1.x".
+  const { stdout } = await exec('docker-compose', ['version', '--short']).catch(() => ({ stdout: '' }));
+  return /^v?(?!1\.)\d/.test(stdout.trim()) ? ['docker-compose'] : undefined;
+}

@@ -1,0 +1,98 @@
+import { dirname } from 'node:path';
+import { expect, it } from 'vitest';
+import { SETTINGS } from '../../src/config.ts';
+import { REPOSITORY, readRepositoryFile } from './compose-file.ts';
+import { exec } from './docker-cli.ts';
+
+const lock = JSON.parse(readRepositoryFile('package-lock.json')) as {
+  packages: Record<string, { version?: string; resolved?: string; optionalDependencies?: Record<string, string> }>;
+};
+const trackedFiles = async () =>
+  (await exec('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: REPOSITORY })).stdout
+    .split('\0')
+    .filter((path) => path !== '');
+
+it('package-lock.json names no download address', () => {
+  expect(Object.entries(lock.packages).filter(([, entry]) => entry.resolved?.startsWith('http'))).toEqual([]);
+});
+
+it('package-lock.json has the binaries of every platform, so that npm ci works on each', () => {
+  const missing = Object.entries(lock.packages).flatMap(([path, entry]) =>
+    Object.keys(entry.optionalDependencies ?? {}).filter(
+      (name) => !(`node_modules/${name}` in lock.packages) && !(`${path}/node_modules/${name}` in lock.packages),
+    ),
+  );
+  expect(missing).toEqual([]);
+});
+
+it('there is one copy of @opentelemetry/api: with a second one, spans would silently be no-ops', () => {
+  const copies = Object.keys(lock.packages).filter((path) => path.endsWith('node_modules/@opentelemetry/api'));
+  expect(copies).toEqual(['node_modules/@opentelemetry/api']);
+});
+
+it('no file of the repository names the place where it is checked out', async () => {
+  const checkout = REPOSITORY.replace(/\/$/, '');
+  expect(await filesContaining(checkout)).toEqual([]);
+  const parent = dirname(checkout);
+  // A parent like /tmp is in many files for other reasons.
+  const everywhere = [
+    '/',
+    '/app',
+    '/data',
+    '/home',
+    '/opt',
+    '/root',
+    '/src',
+    '/tmp',
+    '/usr',
+    '/usr/src',
+    '/var',
+    '/var/tmp',
+  ];
+  if (!everywhere.includes(parent)) expect(await filesContaining(`${parent}/`)).toEqual([]);
+});
+
+it('no file of the repository names a package registry: machines have their own', async () => {
+  const registries = [
+    'registry.npm' + 'js',
+    'deb.deb' + 'ian',
+    'security.deb' + 'ian',
+    'npm.pkg.git' + 'hub',
+    'proxy.gol' + 'ang',
+  ];
+  for (const registry of registries) expect(await filesContaining(registry), registry).toEqual([]);
+});
+
+async function filesContaining(text: string): Promise<string[]> {
+  return (await trackedFiles()).filter((path) => {
+    try {
+      return readRepositoryFile(path).includes(text);
+    } catch {
+      return false;
+    }
+  });
+}
+
+// ── settings ────────────────────────────────────────────────────────────────
+
+/** `# NAME=value` and `NAME=value` lines. */
+const example = new Map(
+  [...readRepositoryFile('.env.example').matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map((match) => [
+    match[1],
+    match[2],
+  ]),
+);
+
+it.each(Object.entries(SETTINGS))('.env.example has %s with its default', (name, setting) => {
+  expect(example.has(name)).toBe(true);
+  if ('default' in setting) expect(example.get(name)).toBe(setting.default);
+});
+
+it('.env.example holds no value of a secret', () => {
+  for (const [name, setting] of Object.entries(SETTINGS)) if ('secret' in setting) expect(example.get(name)).toBe('');
+});
+
+it('every setting of .env.example is documented', () => {
+  const documents = readRepositoryFile('README.md') + readRepositoryFile('docs/deployment.md');
+  expect([...example.keys()].filter((name) => !documents.includes(`\`${name}\``))).toEqual([]);
+});

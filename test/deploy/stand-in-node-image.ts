@@ -1,0 +1,114 @@
+/**
+ * A base image that stands in for `node:24...-slim` on an engine that cannot pull it: this very Node, the C library
+ * it needs, npm, and busybox for a shell; user `node` (1000), as in the image it stands in for. It is given the
+ * same name, so that the Dockerfile under test is the one that ships, unchanged.
+ *
+ * What is particular to the machine (a certificate authority, the registry that npm is set to) goes into the
+ * stand-in too, never into the Dockerfile. Registry credentials do not.
+ */
+import { spawn } from 'node:child_process';
+import { chmod, copyFile, cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { docker, dockerFed, exec } from './docker-cli.ts';
+
+const LABEL = 'container-doctor.stand-in';
+
+/** Makes sure that `name` exists on the engine; resolves with how to undo that. */
+export async function provideNodeImage(name: string): Promise<() => Promise<void>> {
+  const there = await docker(['image', 'inspect', '--format', `{{index .Config.Labels "${LABEL}"}}`, name]).catch(
+    () => undefined,
+  );
+  const isReal = there !== undefined && there.stdout.trim() !== 'true';
+  if (isReal) return async () => {};
+
+  const root = await mkdtemp(join(tmpdir(), 'doctor-node-image-'));
+  try {
+    await layOut(root);
+    const tar = spawn('tar', ['-C', root, '--numeric-owner', '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const change = (line: string) => ['--change', line];
+    await dockerFed(
+      [
+        'import',
+        ...change('ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
+        ...change(`LABEL ${LABEL}=true`),
+        ...change('CMD ["node"]'),
+        '-',
+        name,
+      ],
+      tar.stdout,
+      120_000,
+    );
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+  return async () => {
+    await docker(['image', 'rm', name]).catch(() => {});
+  };
+}
+
+async function layOut(root: string): Promise<void> {
+  const at = (path: string) => join(root, path);
+  for (const directory of ['bin', 'usr/bin', 'usr/local/bin', 'usr/local/lib/node_modules', 'usr/local/etc', 'etc']) {
+    await mkdir(at(directory), { recursive: true });
+  }
+  for (const directory of ['tmp', 'var/tmp']) {
+    await mkdir(at(directory), { recursive: true });
+    await chmod(at(directory), 0o1777);
+  }
+  for (const [directory, mode] of [
+    ['root', 0o700],
+    ['home/node', 0o755],
+    ['proc', 0o555],
+    ['sys', 0o555],
+  ] as const) {
+    await mkdir(at(directory), { recursive: true, mode });
+  }
+
+  const busybox = (await exec('which', ['busybox'])).stdout.trim();
+  await copyFile(busybox, at('bin/busybox'));
+  const applets = (await exec(busybox, ['--list'])).stdout.split('\n').filter((name) => name && name !== 'busybox');
+  for (const applet of applets) await symlink('/bin/busybox', at(`bin/${applet}`));
+  await symlink('/bin/busybox', at('usr/bin/env'));
+
+  const node = await realpath(process.execPath);
+  await copyFile(node, at('usr/local/bin/node'));
+  await chmod(at('usr/local/bin/node'), 0o755);
+  for (const library of await librariesOf(node)) {
+    await mkdir(dirname(at(library)), { recursive: true });
+    await copyFile(library, at(library));
+  }
+
+  // npm, where this process was started by it; else the one on the PATH.
+  const cli = process.env.npm_execpath ?? (await realpath((await exec('which', ['npm'])).stdout.trim()));
+  await cp(dirname(dirname(await realpath(cli))), at('usr/local/lib/node_modules/npm'), { recursive: true });
+  await symlink('../lib/node_modules/npm/bin/npm-cli.js', at('usr/local/bin/npm'));
+  await symlink('../lib/node_modules/npm/bin/npx-cli.js', at('usr/local/bin/npx'));
+
+  await writeFile(at('etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n');
+  await writeFile(at('etc/group'), 'root:x:0:\nnode:x:1000:\n');
+  await writeFile(at('etc/nsswitch.conf'), 'hosts: files dns\n');
+  await writeFile(at('usr/local/etc/npmrc'), await npmSettings(at('etc/ssl/certs')));
+}
+
+/** Absolute paths, as `ldd` resolves them. */
+async function librariesOf(program: string): Promise<string[]> {
+  const { stdout } = await exec('ldd', [program]);
+  return [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] as string);
+}
+
+/** Registry and certificate authorities, the latter copied to `certificates`. */
+async function npmSettings(certificates: string): Promise<string> {
+  const get = async (key: string) => {
+    const value = (await exec('npm', ['config', 'get', key], { cwd: tmpdir() })).stdout.trim();
+    return value === 'null' || value === 'undefined' ? '' : value;
+  };
+  const lines = [`registry=${await get('registry')}`];
+  const authorities = (await get('cafile')) || process.env.NODE_EXTRA_CA_CERTS;
+  if (authorities) {
+    await mkdir(certificates, { recursive: true });
+    await copyFile(authorities, join(certificates, 'ca-certificates.crt'));
+    lines.push('cafile=/etc/ssl/certs/ca-certificates.crt');
+  }
+  return `${lines.join('\n')}\n`;
+}
