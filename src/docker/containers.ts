@@ -1,0 +1,133 @@
+/** What the engine says of containers, in the words of the domain. */
+import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
+import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+
+const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'removing',
+  'exited',
+  'dead',
+]);
+/** The engine's, where a container sets none. Seconds. */
+const DEFAULT_STOP_TIMEOUT = 10;
+/** Shorter values would hide innocent words. */
+const MIN_SECRET_LENGTH = 6;
+
+export function toContainerRef(container: {
+  id: string;
+  name: string;
+  image: string;
+  labels: Readonly<Record<string, string>>;
+}): ContainerRef {
+  const { id, image, labels } = container;
+  const name = container.name.replace(/^\//, '') || id.slice(0, 12);
+  const project = labels['com.docker.compose.project'];
+  const service = labels['com.docker.compose.service'] || withoutReplicaNumber(name);
+  return { id, name, image, service, ...(project ? { project } : {}), labels };
+}
+
+/** `web-1`, `web_2` → `web`. */
+function withoutReplicaNumber(name: string): string {
+  return name.replace(/(?<=.)[-_]\d{1,4}$/, '');
+}
+
+export function toListedContainer(info: ContainerInfo): ListedContainer {
+  // Links add names with a second slash.
+  const name = info.Names?.find((candidate) => candidate.lastIndexOf('/') <= 0) ?? info.Names?.[0] ?? '';
+  return {
+    ref: toContainerRef({ id: info.Id, name, image: info.Image, labels: info.Labels ?? {} }),
+    status: toStatus(info.State),
+    health: healthInStatus(info.Status ?? ''),
+    networkMode: info.HostConfig?.NetworkMode ?? 'default',
+  };
+}
+
+/** A listing tells health in words only: `Up 2 minutes (health: starting)`. */
+function healthInStatus(status: string): ContainerFacts['health'] {
+  const word = /\((?:health: )?(starting|healthy|unhealthy)\)/.exec(status)?.[1];
+  return (word as ContainerFacts['health'] | undefined) ?? 'none';
+}
+
+function toStatus(status: string | undefined): ContainerFacts['status'] {
+  const lower = status?.toLowerCase() ?? '';
+  return STATUSES.has(lower) ? (lower as ContainerFacts['status']) : 'exited';
+}
+
+export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
+  const { State: state, Config: config, HostConfig: host } = info;
+  const environment = (config.Env ?? []).map(splitVariable);
+  const health = state.Health?.Status;
+  return {
+    status: toStatus(state.Status),
+    exitCode: state.ExitCode,
+    oomKilled: state.OOMKilled,
+    error: state.Error ?? '',
+    startedAt: toEpochMs(state.StartedAt),
+    finishedAt: toEpochMs(state.FinishedAt),
+    restartCount: info.RestartCount ?? 0,
+    health: health === 'starting' || health === 'healthy' || health === 'unhealthy' ? health : 'none',
+    healthLog: (state.Health?.Log ?? []).map((entry) => ({
+      at: toEpochMs(String(entry.End)),
+      exitCode: entry.ExitCode,
+      output: entry.Output,
+    })),
+    memoryLimit: host.Memory ?? 0,
+    restartPolicy: host.RestartPolicy?.Name || 'no',
+    stopTimeout: (config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT,
+    tty: config.Tty ?? false,
+    networkMode: host.NetworkMode ?? 'default',
+    environmentNames: environment.map(({ name }) => name),
+    secretValues: secretValuesOf(environment),
+  };
+}
+
+/** The engine writes the year 1 for never. */
+function toEpochMs(timestamp: string | undefined): number {
+  const ms = Date.parse(timestamp ?? '');
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+function splitVariable(variable: string): Variable {
+  const at = variable.indexOf('=');
+  return at === -1 ? { name: variable, value: '' } : { name: variable.slice(0, at), value: variable.slice(at + 1) };
+}
+
+const SECRET_NAME = /passw(or)?d|passphrase|secret|token|credential|dsn|(api|access|private|signing|encryption)_?key/i;
+/** Words that mean a secret only when they stand alone: MONKEY and AUTHOR are none. */
+const SECRET_WORD = /(^|_)(pass|pwd|keys?|auth|pat|salt|webhook)(_|$)/i;
+/** They hold directories, or where a secret lies. */
+const NO_SECRET_NAME = /^(old)?pwd$|_(file|path|dir)$/i;
+
+/**
+ * Values of variables whose names look secret, and of URLs with a password in them (the whole, and the
+ * password by itself), longest first.
+ */
+export function secretValuesOf(environment: readonly Variable[]): readonly string[] {
+  const values = new Set<string>();
+  for (const { name, value } of environment) {
+    if (!NO_SECRET_NAME.test(name) && (SECRET_NAME.test(name) || SECRET_WORD.test(name))) values.add(value);
+    const password = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*?:([^/?#]+)@/i.exec(value)?.[1];
+    if (password !== undefined) {
+      values.add(value);
+      values.add(password);
+      values.add(decodeLeniently(password));
+    }
+  }
+  return [...values].filter((value) => value.length >= MIN_SECRET_LENGTH).sort((a, b) => b.length - a.length);
+}
+
+function decodeLeniently(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * The engine's log stream, as bytes in chunks of any size, made into lines.
+ *
+ * Without a terminal the stream is a sequence of frames: one byte for the stream (1 stdout, 2 stderr,
+ * 3 the engine's own error), three zeros, four for the length, then a timestamp and a line, or, of a line
+ * longer than 16 KB, a fragment that has no `\n` and is followed by more with the same timestamp. With a
+ * terminal the same comes without frames, lines ending with `\r\n`, and a fragment's timestamp stands in
+ * the middle of its line. As we always ask for timestamps, the first byte tells which it is: a digit, or
+ * a number below four.
+ */
+import type { LogCursor, LogLine, StreamName } from '../domain.ts';
+import { EngineError } from '../errors.ts';
+import { createLogPosition } from './log-position.ts';
+import { compareInstants, createTimestampReader, FIXED_LENGTH, type Instant } from './timestamp.ts';
+
+/** Longer lines are cut: what a person or a model can use ends long before, and memory stays bounded. */
+const MAX_LINE_BYTES = 1024 * 1024;
+/** The engine cuts lines into fragments of this size. */
+const FRAGMENT_BYTES = 16 * 1024;
+/** No engine sends larger ones; such a length means that these are no frames. */
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+/** How far the engine's clock may be ahead of ours. */
+const CLOCK_SKEW_MS = 60_000;
+const INNER_TIMESTAMP = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z /g;
+const HEADER_BYTES = 8;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+export interface LogDecoder {
+  /** What the engine is to be asked for. */
+  readonly since: string;
+  /**
+   * The lines that end in this chunk, without those read before. Throws an EngineError where the bytes are
+   * no log stream.
+   */
+  write(chunk: Buffer): LogLine[];
+  /**
+   * To be called when the engine itself has ended the stream: what the process printed last without a
+   * line end. After a lost connection it is left where it is, to be read again.
+   */
+  end(): LogLine[];
+  /** Behind the last line given out. */
+  cursor(): LogCursor;
+}
+
+interface StreamState {
+  readonly name: StreamName;
+  /** Fragments of a line that is still to end. */
+  fragments: Buffer[];
+  bytes: number;
+  lastFragmentBytes: number;
+  seconds: number;
+  nanos: number;
+}
+
+export interface LogDecoderOptions {
+  readonly from: LogCursor | number;
+  /** Default 1 MB. */
+  readonly maxLineBytes?: number;
+  /** Epoch ms. */
+  now(): number;
+}
+
+export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
+  const { now } = options;
+  const maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
+  const position = createLogPosition(options.from);
+  const timestamps = createTimestampReader();
+  const stdout = newState('stdout');
+  const stderr = newState('stderr');
+
+  let mode: 'unknown' | 'frames' | 'raw' = 'unknown';
+  let lines: LogLine[] = [];
+  /** Bytes of a frame that is not complete. */
+  let pieces: Buffer[] = [];
+  let piecesBytes = 0;
+  let neededBytes = HEADER_BYTES;
+  /** Without frames: the time of the last line. */
+  let lastRaw: Instant = { seconds: 0, nanos: 0 };
+  let endCursor: LogCursor | undefined;
+
+  function take(stream: StreamName, seconds: number, nanos: number, buffer: Buffer, start: number, end: number): void {
+    if (!position.take(stream, seconds, nanos)) return;
+    const last = end > start && buffer[end - 1] === RETURN ? end - 1 : end;
+    const cut = Math.min(last, start + maxLineBytes);
+    lines.push({
+      time: seconds * 1000 + Math.floor(nanos / 1_000_000),
+      stream,
+      text: buffer.toString('utf8', start, cut),
+    });
+  }
+
+  function completeFragments(state: StreamState): void {
+    const line = state.fragments.length === 1 ? (state.fragments[0] as Buffer) : Buffer.concat(state.fragments);
+    state.fragments = [];
+    state.bytes = 0;
+    take(state.name, state.seconds, state.nanos, line, 0, line.length);
+  }
+
+  /** Beyond the limit bytes are counted, not kept. */
+  function addFragment(state: StreamState, buffer: Buffer, start: number, end: number): void {
+    const room = maxLineBytes - state.bytes;
+    if (room > 0) state.fragments.push(Buffer.from(buffer.subarray(start, Math.min(end, start + room))));
+    state.bytes += end - start;
+  }
+
+  function takeMessage(state: StreamState, buffer: Buffer, start: number, end: number): void {
+    const length = timestamps.read(buffer, start, end);
+    let from = start + length;
+    if (length > 0) {
+      const { seconds, nanos } = timestamps;
+      if (state.fragments.length > 0) {
+        const continued =
+          (seconds === state.seconds && nanos === state.nanos) || state.lastFragmentBytes >= FRAGMENT_BYTES;
+        // A process that ended without a line end; what comes now is another's.
+        if (!continued) completeFragments(state);
+      }
+      if (state.fragments.length === 0) {
+        state.seconds = seconds;
+        state.nanos = nanos;
+      }
+    }
+    while (from < end) {
+      const newline = buffer.indexOf(NEWLINE, from);
+      const terminated = newline !== -1 && newline < end;
+      const to = terminated ? newline : end;
+      if (!terminated || state.fragments.length > 0) addFragment(state, buffer, from, to);
+      else take(state.name, state.seconds, state.nanos, buffer, from, to);
+      if (terminated && state.fragments.length > 0) completeFragments(state);
+      state.lastFragmentBytes = to - from;
+      from = to + 1;
+    }
+  }
+
+  /** Takes the frames of which `buffer` holds all bytes; returns where the first incomplete one begins. */
+  function takeFrames(buffer: Buffer): number {
+    let at = 0;
+    while (buffer.length - at >= HEADER_BYTES) {
+      const kind = buffer[at] as number;
+      const size = buffer.readUInt32BE(at + 4);
+      const zeros = buffer[at + 1] === 0 && buffer[at + 2] === 0 && buffer[at + 3] === 0;
+      if (kind > 3 || !zeros || size > MAX_FRAME_BYTES) {
+        throw new EngineError(`not a log frame: ${buffer.toString('hex', at, at + HEADER_BYTES)}`, 'protocol');
+      }
+      const start = at + HEADER_BYTES;
+      const end = start + size;
+      if (end > buffer.length) {
+        neededBytes = HEADER_BYTES + size;
+        return at;
+      }
+      if (kind === 3)
+        throw new EngineError(`log stream: ${buffer.toString('utf8', start, end).trim()}`, 'server_error');
+      takeMessage(kind === 2 ? stderr : stdout, buffer, start, end);
+      at = end;
+    }
+    neededBytes = HEADER_BYTES;
+    return at;
+  }
+
+  function writeFrames(chunk: Buffer): void {
+    let buffer = chunk;
+    if (piecesBytes > 0) {
+      // Joined once when all of the frame is there, however small the chunks.
+      pieces.push(chunk);
+      piecesBytes += chunk.length;
+      if (piecesBytes < neededBytes) return;
+      buffer = Buffer.concat(pieces, piecesBytes);
+    }
+    const rest = buffer.subarray(takeFrames(buffer));
+    // A copy, so that a few bytes do not keep a whole chunk.
+    pieces = rest.length > 0 ? [Buffer.from(rest)] : [];
+    piecesBytes = rest.length;
+  }
+
+  /** `[start, end)` is what stands between two line ends. */
+  function takeRawLine(buffer: Buffer, start: number, end: number): void {
+    let from = start;
+    while (from < end || from === start) {
+      const length = timestamps.read(buffer, from, end);
+      const at = length > 0 ? { seconds: timestamps.seconds, nanos: timestamps.nanos } : { ...lastRaw };
+      lastRaw = at;
+      const next = end - from > length + FIXED_LENGTH ? findNextProcess(buffer, from + length, end, at) : end;
+      if (next - from - length <= FRAGMENT_BYTES) {
+        take('stdout', at.seconds, at.nanos, buffer, from + length, next);
+      } else {
+        const line = withoutInnerTimestamps(buffer.subarray(from + length, next));
+        take('stdout', at.seconds, at.nanos, line, 0, line.length);
+      }
+      if (next >= end) return;
+      from = next;
+    }
+  }
+
+  /**
+   * A process that ended without a line end leaves its last line open, and the next process's first one
+   * follows in the same line, behind its own timestamp: a later one, which has not come yet where it is
+   * the program's own text that tells of a time to come.
+   */
+  function findNextProcess(buffer: Buffer, start: number, end: number, at: Instant): number {
+    const body = buffer.toString('latin1', start, end);
+    for (const match of body.matchAll(INNER_TIMESTAMP)) {
+      const found = start + match.index;
+      timestamps.read(buffer, found, end);
+      const later = compareInstants(timestamps, at) > 0 && timestamps.seconds * 1000 <= now() + CLOCK_SKEW_MS;
+      // At the end of a full fragment the line goes on.
+      if (later && (match.index + FIXED_LENGTH) % (FRAGMENT_BYTES + FIXED_LENGTH) !== 0) return found;
+    }
+    return end;
+  }
+
+  /** `body`: a line longer than a fragment, behind its first timestamp. */
+  function withoutInnerTimestamps(body: Buffer): Buffer {
+    const parts: Buffer[] = [];
+    let at = 0;
+    while (at < body.length) {
+      if (at > 0) at += timestamps.read(body, at, body.length);
+      parts.push(body.subarray(at, at + FRAGMENT_BYTES));
+      at += FRAGMENT_BYTES;
+    }
+    return Buffer.concat(parts);
+  }
+
+  function writeRaw(chunk: Buffer): void {
+    let from = 0;
+    while (from < chunk.length) {
+      const newline = chunk.indexOf(NEWLINE, from);
+      if (newline === -1) {
+        addFragment(stdout, chunk, from, chunk.length);
+        return;
+      }
+      if (stdout.bytes === 0) {
+        takeRawLine(chunk, from, newline);
+      } else {
+        addFragment(stdout, chunk, from, newline);
+        takeOpenRawLine();
+      }
+      from = newline + 1;
+    }
+  }
+
+  function takeOpenRawLine(): void {
+    const line = Buffer.concat(stdout.fragments);
+    stdout.fragments = [];
+    stdout.bytes = 0;
+    takeRawLine(line, 0, line.length);
+  }
+
+  function flush(): LogLine[] {
+    const done = lines;
+    lines = [];
+    return done;
+  }
+
+  return {
+    since: position.since,
+
+    write(chunk) {
+      if (chunk.length === 0) return [];
+      if (mode === 'unknown') mode = (chunk[0] as number) <= 3 ? 'frames' : 'raw';
+      if (mode === 'frames') writeFrames(chunk);
+      else writeRaw(chunk);
+      return flush();
+    },
+
+    end() {
+      if (mode === 'raw' && stdout.bytes > 0) {
+        takeOpenRawLine();
+        // What the container prints after its next start will stand on the same line as this, which has
+        // no end: the line must not be asked for again.
+        endCursor = position.cursorAtEnd(lastRaw);
+      }
+      if (mode === 'frames') {
+        for (const state of [stdout, stderr]) if (state.fragments.length > 0) completeFragments(state);
+      }
+      return flush();
+    },
+
+    cursor() {
+      if (endCursor !== undefined) return endCursor;
+      if (mode === 'raw') return withoutStreams(position.cursor({}));
+      const incomplete: Partial<Record<StreamName, Instant>> = {};
+      for (const state of [stdout, stderr]) {
+        if (state.fragments.length > 0) incomplete[state.name] = { seconds: state.seconds, nanos: state.nanos };
+      }
+      return position.cursor(incomplete);
+    },
+  };
+}
+
+function newState(name: StreamName): StreamState {
+  return { name, fragments: [], bytes: 0, lastFragmentBytes: 0, seconds: 0, nanos: 0 };
+}
+
+/** A terminal has one stream. */
+function withoutStreams({ at, seen }: LogCursor): LogCursor {
+  return { at, seen };
+}

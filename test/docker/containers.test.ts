@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { secretValuesOf, toContainerRef, toListedContainer } from '../../src/docker/containers.ts';
+import { createEventDecoder } from '../../src/docker/events.ts';
+
+const ID = 'a'.repeat(64);
+const secrets = (...env: string[]) =>
+  secretValuesOf(
+    env.map((line) => ({ name: line.slice(0, line.indexOf('=')), value: line.slice(line.indexOf('=') + 1) })),
+  );
+
+describe('a service', () => {
+  it.each([
+    ['shop-web-1', {}, 'shop-web'],
+    ['web_2', {}, 'web'],
+    ['web', {}, 'web'],
+    ['web-2024-blue', {}, 'web-2024-blue'],
+    ['postgres16', {}, 'postgres16'],
+    ['-1', {}, '-1'],
+    ['shop-web-1', { 'com.docker.compose.service': 'web', 'com.docker.compose.project': 'shop' }, 'web'],
+  ])('of %s with labels %j is %s', (name, labels, service) => {
+    const ref = toContainerRef({ id: ID, name: `/${name}`, image: 'web', labels });
+    expect(ref.service).toBe(service);
+    expect(ref.name).toBe(name);
+  });
+});
+
+describe('a listed container', () => {
+  it.each([
+    ['Up 2 minutes (health: starting)', 'starting'],
+    ['Up 2 minutes (healthy)', 'healthy'],
+    ['Up 2 minutes (unhealthy)', 'unhealthy'],
+    ['Up 2 minutes (Paused)', 'none'],
+    ['Exited (137) 3 seconds ago', 'none'],
+  ])('"%s" has health %s', (text, health) => {
+    const info = { Id: ID, Names: ['/other/alias', '/web'], Image: 'web', Labels: {}, State: 'running', Status: text };
+    const listed = toListedContainer(info as never);
+    expect(listed.health).toBe(health);
+    expect(listed.ref.name).toBe('web');
+  });
+});
+
+describe('secret values of an environment', () => {
+  it.each([
+    'DB_PASSWORD=hunter22',
+    'PGPASSWORD=hunter22',
+    'STRIPE_API_KEY=hunter22',
+    'GITHUB_TOKEN=hunter22',
+    'SENTRY_DSN=hunter22',
+    'AWS_SECRET_ACCESS_KEY=hunter22',
+    'MYSQL_PWD=hunter22',
+    'basic_auth=hunter22',
+  ])('hold that of %s', (variable) => {
+    expect(secrets(variable)).toEqual(['hunter22']);
+  });
+
+  it.each([
+    'PWD=/srv/app',
+    'MONKEY=banana1',
+    'AUTHOR=someone',
+    'DB_PASSWORD_FILE=/run/secrets/db',
+    'API_KEY=short',
+    'URL=http://web:8080/',
+  ])('do not hold that of %s', (variable) => {
+    expect(secrets(variable)).toEqual([]);
+  });
+
+  it('hold a URL with a password, and the password by itself as written and as meant, longest first', () => {
+    expect(secrets('DATABASE_URL=postgres://app:p%40ssw0rd@db/shop')).toEqual([
+      'postgres://app:p%40ssw0rd@db/shop',
+      'p%40ssw0rd',
+      'p@ssw0rd',
+    ]);
+  });
+});
+
+describe('engine events', () => {
+  const event = (Action: string, attributes: Record<string, string> = {}) =>
+    JSON.stringify({
+      Type: 'container',
+      Action,
+      Actor: { ID, Attributes: { image: 'web:1', name: 'web', team: 'shop', ...attributes } },
+      time: 1_795_450_732,
+      timeNano: 1_795_450_732_107_142_400,
+    });
+
+  it.each([
+    [event('die', { exitCode: '137' }), { kind: 'die', exitCode: 137 }],
+    [event('kill', { signal: '15' }), { kind: 'kill', signal: 15 }],
+    [event('health_status: unhealthy'), { kind: 'health', status: 'unhealthy' }],
+    [event('oom'), { kind: 'oom' }],
+    [event('rename', { oldName: '/old' }), { kind: 'rename' }],
+  ])('are read: %s', (json, action) => {
+    const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
+    expect(read).toMatchObject({ time: 1_795_450_732_107, containerId: ID, action });
+    expect(read?.container).toEqual({ id: ID, name: 'web', image: 'web:1', service: 'web', labels: { team: 'shop' } });
+  });
+
+  it('that are none of ours are left out', () => {
+    const others = [
+      event('exec_die'),
+      event('exec_create: sh -c x'),
+      event('health_status: none'),
+      '{"Type":"network","Action":"connect"}',
+    ];
+    expect(createEventDecoder()(Buffer.from(`${others.join('\n')}\n`))).toEqual([]);
+  });
+
+  it('come whole however the stream is cut', () => {
+    const bytes = Buffer.from(`${event('start', { team: 'größe' })}\n${event('oom')}\n`);
+    for (let size = 1; size < 40; size++) {
+      const decode = createEventDecoder();
+      const read = [];
+      for (let at = 0; at < bytes.length; at += size) read.push(...decode(bytes.subarray(at, at + size)));
+      expect(read.map(({ action }) => action.kind)).toEqual(['start', 'oom']);
+      expect(read[0]?.container.labels).toEqual({ team: 'größe' });
+    }
+  });
+});

@@ -1,0 +1,268 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createLogDecoder } from '../../src/docker/log-decoder.ts';
+import type { LogCursor, LogLine, StreamName } from '../../src/domain.ts';
+
+const FRAGMENT = 16 * 1024;
+const T = (nanos: number, second = 0) =>
+  `2026-11-23T16:16:${String(second).padStart(2, '0')}.${String(nanos).padStart(9, '0')}Z`;
+const TIME = Date.parse('2026-11-23T16:16:00Z');
+const now = () => TIME + 3_600_000;
+
+interface Printed {
+  readonly at: string;
+  readonly stream: StreamName;
+  readonly text: string;
+  readonly unterminated?: boolean;
+}
+
+function frame(stream: StreamName, payload: Buffer): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = stream === 'stdout' ? 1 : 2;
+  header.writeUInt32BE(payload.length, 4);
+  return Buffer.concat([header, payload]);
+}
+
+/** As the engine writes a line: fragments of 16 KB, each with the line's timestamp. */
+function fragments({ at, text, unterminated }: Printed, lineEnd: string): Buffer[] {
+  const bytes = Buffer.from(text + (unterminated ? '' : lineEnd));
+  const parts: Buffer[] = [];
+  for (let from = 0; from < bytes.length; from += FRAGMENT) {
+    parts.push(Buffer.concat([Buffer.from(`${at} `), bytes.subarray(from, from + FRAGMENT)]));
+  }
+  return parts;
+}
+
+const framed = (printed: readonly Printed[]) =>
+  Buffer.concat(printed.flatMap((line) => fragments(line, '\n').map((part) => frame(line.stream, part))));
+const raw = (printed: readonly Printed[]) => Buffer.concat(printed.flatMap((line) => fragments(line, '\r\n')));
+
+function chunks(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const result: Buffer[] = [];
+  let at = 0;
+  for (let turn = 0; at < bytes.length; turn++) {
+    const size = sizes.length === 0 ? bytes.length : Math.max(1, sizes[turn % sizes.length] ?? 1);
+    result.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  return result;
+}
+
+function decode(bytes: Buffer, { sizes = [] as readonly number[], from = 0 as LogCursor | number, ended = true } = {}) {
+  const decoder = createLogDecoder({ from, now });
+  const lines = chunks(bytes, sizes).flatMap((chunk) => decoder.write(chunk));
+  if (ended) lines.push(...decoder.end());
+  return { lines, cursor: decoder.cursor() };
+}
+
+const texts = (lines: readonly LogLine[]) => lines.map(({ text }) => text);
+const brief = (lines: readonly LogLine[]) => lines.map(({ stream, text }) => `${stream} ${text}`);
+
+describe('a framed log stream', () => {
+  it('becomes lines with their stream and time', () => {
+    const bytes = framed([
+      { at: T(123_456_789), stream: 'stdout', text: 'listening' },
+      { at: T(5, 1), stream: 'stderr', text: '' },
+    ]);
+    expect(decode(bytes).lines).toEqual([
+      { time: TIME + 123, stream: 'stdout', text: 'listening' },
+      { time: TIME + 1_000, stream: 'stderr', text: '' },
+    ]);
+  });
+
+  it('has lines longer than 16 KB in one piece, also where the other stream prints in between', () => {
+    const long = 'x'.repeat(40_000);
+    const [first, second, third] = fragments({ at: T(1), stream: 'stdout', text: long }, '\n') as [
+      Buffer,
+      Buffer,
+      Buffer,
+    ];
+    const other = framed([{ at: T(2), stream: 'stderr', text: 'between' }]);
+    const bytes = Buffer.concat([frame('stdout', first), other, frame('stdout', second), frame('stdout', third)]);
+    expect(brief(decode(bytes).lines)).toEqual(['stderr between', `stdout ${long}`]);
+  });
+
+  it('ends the last line of a process that printed no line end where the next process begins', () => {
+    const bytes = framed([
+      { at: T(1), stream: 'stdout', text: 'panic: no', unterminated: true },
+      { at: T(2), stream: 'stdout', text: 'started' },
+      { at: T(3), stream: 'stdout', text: 'bye', unterminated: true },
+    ]);
+    expect(texts(decode(bytes).lines)).toEqual(['panic: no', 'started', 'bye']);
+  });
+
+  it('of thousands of frames in one chunk is read without recursion', () => {
+    const printed = Array.from({ length: 50_000 }, (_, n) => ({
+      at: T(n),
+      stream: 'stdout' as const,
+      text: `line ${n}`,
+    }));
+    expect(texts(decode(framed(printed)).lines)).toEqual(printed.map(({ text }) => text));
+  });
+
+  it('cuts a line at the limit and keeps no more of it in memory', () => {
+    const bytes = framed([
+      { at: T(1), stream: 'stdout', text: 'y'.repeat(100_000) },
+      { at: T(2), stream: 'stdout', text: 'next' },
+    ]);
+    const decoder = createLogDecoder({ from: 0, now, maxLineBytes: 20_000 });
+    expect(texts(decoder.write(bytes))).toEqual(['y'.repeat(20_000), 'next']);
+  });
+
+  it("tells the engine's own error", () => {
+    const error = Buffer.from('Error grabbing logs: unexpected EOF\n');
+    const bytes = frame('stdout', error);
+    bytes[0] = 3;
+    expect(() => decode(bytes)).toThrow('Error grabbing logs: unexpected EOF');
+  });
+
+  it('that is none is refused', () => {
+    expect(() => decode(Buffer.from([1, 9, 9, 9, 0, 0, 0, 1, 65]))).toThrow('not a log frame');
+  });
+
+  it('reads timestamps with offsets and fewer digits as other log drivers write them', () => {
+    const payloads = ['2026-11-23T18:16:00.5+02:00 local\n', '2026-11-23T16:16:01Z whole\n'];
+    const { lines } = decode(Buffer.concat(payloads.map((text) => frame('stdout', Buffer.from(text)))));
+    expect(lines).toEqual([
+      { time: TIME + 500, stream: 'stdout', text: 'local' },
+      { time: TIME + 1_000, stream: 'stdout', text: 'whole' },
+    ]);
+  });
+});
+
+describe("a terminal's log stream", () => {
+  it('loses its carriage returns, and the timestamps within long lines', () => {
+    const long = 'é'.repeat(20_000);
+    const bytes = raw([
+      { at: T(1), stream: 'stdout', text: 'short' },
+      { at: T(2), stream: 'stdout', text: long },
+      { at: T(3), stream: 'stdout', text: 'after' },
+    ]);
+    expect(texts(decode(bytes, { sizes: [7_001] }).lines)).toEqual(['short', long, 'after']);
+  });
+
+  it('that ended without a line end goes on behind it after the next start', () => {
+    const before: Printed[] = [
+      { at: T(1), stream: 'stdout', text: 'one' },
+      { at: T(2), stream: 'stdout', text: 'last words', unterminated: true },
+    ];
+    const { lines, cursor } = decode(raw(before));
+    expect(texts(lines)).toEqual(['one', 'last words']);
+    const after = raw([{ at: T(9), stream: 'stdout', text: 'started again' }]);
+    expect(createLogDecoder({ from: cursor, now }).since).toBe(`${TIME / 1000}.000000003`);
+    expect(texts(decode(after, { from: cursor }).lines)).toEqual(['started again']);
+  });
+});
+
+it("tells a terminal's last words before a restart from the first ones after it, but not a time that a program tells", () => {
+  const bytes = raw([
+    { at: T(1), stream: 'stdout', text: 'bye', unterminated: true },
+    { at: T(2, 5), stream: 'stdout', text: 'x'.repeat(FRAGMENT), unterminated: true },
+    {
+      at: T(3, 7),
+      stream: 'stdout',
+      text: `seen 2026-11-23T16:15:59.123456789Z and token ends 2026-11-29T16:15:59.123456789Z ok`,
+    },
+  ]);
+  expect(texts(decode(bytes).lines).map((text) => text.replace(/x+/, (run) => `${run.length} x `))).toEqual([
+    'bye',
+    `${FRAGMENT} x seen 2026-11-23T16:15:59.123456789Z and token ends 2026-11-29T16:15:59.123456789Z ok`,
+  ]);
+});
+
+const printedLines = fc.array(
+  fc.record({
+    stream: fc.constantFrom<StreamName>('stdout', 'stderr'),
+    // Few different times: many lines share one.
+    step: fc.constantFrom(0, 0, 0, 1, 999_999_999),
+    text: fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 40 }).map((text) => text.replaceAll('\n', ' ').replace(/\r+$/, '')),
+      fc.integer({ min: FRAGMENT - 2, max: FRAGMENT * 2 + 2 }).map((length) => 'z'.repeat(length)),
+      fc.constant(''),
+    ),
+  }),
+  { maxLength: 30 },
+);
+const sizes = fc.array(fc.integer({ min: 1, max: 20_000 }), { minLength: 1, maxLength: 8 });
+
+function stamp(lines: readonly { stream: StreamName; step: number; text: string }[]): Printed[] {
+  let nanos = 0n;
+  return lines.map(({ stream, step, text }) => {
+    nanos += BigInt(step);
+    return {
+      at: T(Number(nanos % 1_000_000_000n), Number(nanos / 1_000_000_000n)),
+      stream,
+      text: Buffer.from(text).toString(),
+    };
+  });
+}
+
+describe('whatever was printed and however it is cut', () => {
+  it('gives the same lines, framed', () => {
+    fc.assert(
+      fc.property(printedLines, sizes, (lines, cuts) => {
+        const printed = stamp(lines);
+        expect(brief(decode(framed(printed), { sizes: cuts }).lines)).toEqual(
+          printed.map((l) => `${l.stream} ${l.text}`),
+        );
+      }),
+    );
+  });
+
+  it('gives the same lines, raw', () => {
+    fc.assert(
+      fc.property(printedLines, sizes, (lines, cuts) => {
+        const printed = stamp(lines);
+        expect(texts(decode(raw(printed), { sizes: cuts }).lines)).toEqual(printed.map(({ text }) => text));
+      }),
+    );
+  });
+
+  it('gives each line once when the connection is lost at any byte, any number of times', () => {
+    fc.assert(
+      fc.property(
+        printedLines,
+        sizes,
+        fc.array(fc.nat({ max: 100_000 }), { maxLength: 5 }),
+        fc.boolean(),
+        (lines, cuts, losses, tty) => {
+          const printed = stamp(lines).map((line) => (tty ? { ...line, stream: 'stdout' as const } : line));
+          const encode = tty ? raw : framed;
+          const got: LogLine[] = [];
+          let from: LogCursor | number = 0;
+          for (const loss of [...losses, undefined]) {
+            const since = createLogDecoder({ from, now }).since;
+            const [seconds = '0', nanos = '0'] = since.split('.');
+            const sinceText = `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${nanos}Z`;
+            const all = encode(printed.filter(({ at }) => at >= sinceText));
+            const bytes = loss === undefined ? all : all.subarray(0, loss % (all.length + 1));
+            const decoder = createLogDecoder({ from, now });
+            for (const chunk of chunks(bytes, cuts)) {
+              const batch = decoder.write(chunk);
+              got.push(...batch);
+              if (batch.length > 0) from = decoder.cursor();
+            }
+            if (loss === undefined) got.push(...decoder.end());
+          }
+          for (const stream of ['stdout', 'stderr'] as const) {
+            const mine = (line: { stream: StreamName }) => line.stream === stream;
+            expect(texts(got.filter(mine))).toEqual(printed.filter(mine).map(({ text }) => text));
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never fails but with an EngineError, on any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), sizes, (bytes, cuts) => {
+        try {
+          decode(Buffer.from(bytes), { sizes: cuts });
+        } catch (error) {
+          expect((error as Error).name).toBe('EngineError');
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,323 @@
+/** The agent as a process, against the simulated engine: fast, and every fault can be had. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import {
+  answer,
+  type ClaudeServer,
+  delay,
+  hang,
+  html200,
+  nonsense,
+  refusal,
+  startClaudeServer,
+  status,
+  truncated,
+} from '../support/claude-server.ts';
+import { type Doctor, runCommand, startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+
+const SAFE = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
+
+let folder: string;
+let host: string;
+let engine: SimulatedEngine;
+let claude: ClaudeServer;
+let slack: SlackServer;
+const doctors: Doctor[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'agent-'));
+  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  host = await engine.listen();
+  claude = await startClaudeServer(() => answer(SAFE));
+  slack = await startSlackServer();
+});
+
+afterEach(async () => {
+  await Promise.all(doctors.splice(0).map((doctor) => doctor.stop()));
+  await Promise.all([engine.close(), claude.close(), slack.close()]);
+  rmSync(folder, { recursive: true });
+});
+
+async function start(env: Record<string, string> = {}): Promise<Doctor> {
+  const doctor = await startDoctor({
+    DOCKER_HOST: host,
+    AUTO_FIX: 'true',
+    CHECK_INTERVAL: '1',
+    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+    ANTHROPIC_BASE_URL: claude.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl,
+    VERIFY_STABLE_SECONDS: '1',
+    VERIFY_DEADLINE_SECONDS: '5',
+    DATA_DIR: path.join(folder, 'data'),
+    ...env,
+  });
+  doctors.push(doctor);
+  return doctor;
+}
+
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
+  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+const entry = (
+  doctor: Doctor,
+  container: string,
+  done: (e: Awaited<ReturnType<Doctor['history']>>[number]) => boolean = (e) => e.decision !== null,
+) => soon(async () => (await doctor.history()).find((e) => e.container === container && done(e)));
+const posts = (count: number) => soon(() => (slack.posts.length >= count ? slack.posts : undefined));
+
+describe('the agent', () => {
+  it('refuses wrong settings with exit code 78, all at once, and echoes no secret', async () => {
+    const { code, stderr } = await runCommand([], {
+      PORT: 'http',
+      AUTO_FIX: 'perhaps',
+      SLACK_WEBHOOK_URL: 'hooks-s3cr3t',
+    });
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/PORT=http: allowed is/);
+    expect(stderr).toMatch(/AUTO_FIX=perhaps: allowed is true or false/);
+    expect(stderr).toMatch(/SLACK_WEBHOOK_URL=\(hidden\)/);
+    expect(stderr).not.toContain('s3cr3t');
+  });
+
+  it('answers --help and --version, and names a command that it does not know', async () => {
+    expect((await runCommand(['--help'])).stdout).toMatch(/MAX_DIAGNOSES_PER_HOUR/);
+    expect((await runCommand(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(await runCommand(['frobnicate'])).toMatchObject({ code: 64, stderr: expect.stringContaining('frobnicate') });
+  });
+
+  it('answers on every page once it runs', async () => {
+    engine.addContainer({ name: 'web' });
+    const doctor = await start({ TARGET_CONTAINERS: 'web,ghost' });
+    expect(await doctor.health()).toMatchObject({
+      docker_connected: true,
+      monitoring: ['web'],
+      missing_targets: ['ghost'],
+      total_diagnoses: 0,
+      fixes_applied: {},
+      rate_limit_remaining: 20,
+      mode: 'auto_fix',
+    });
+    expect(await doctor.history()).toEqual([]);
+    expect(await doctor.metric('container_doctor_docker_connected')).toBe(1);
+    engine.addContainer({ name: 'ghost' });
+    await soon(async () => ((await doctor.health()).missing_targets.length === 0 ? true : undefined));
+  });
+
+  it('stops on SIGTERM with exit code 0 while an answer is awaited, and takes the incident up at the next start', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    claude.reply(() => hang());
+    const first = await start();
+    web.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
+    await soon(() => (claude.requests.length > 0 ? true : undefined));
+    const begun = Date.now();
+    expect(await first.stop()).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(10_000);
+    expect(slack.posts).toHaveLength(0);
+
+    claude.reply(() => answer(SAFE));
+    const second = await start();
+    await entry(second, 'web', (e) => e.outcome === 'recovered');
+    await posts(1);
+    expect(engine.count('restart', 'web')).toBe(1);
+  });
+
+  it('exits at once on a second signal', async () => {
+    engine.addContainer({ name: 'web' }).log('ERROR cannot serve', { stream: 'stderr' });
+    claude.reply(() => hang());
+    const doctor = await start();
+    await soon(() => (claude.requests.length > 0 ? true : undefined));
+    doctor.signal('SIGTERM');
+    await soon(() => (doctor.log.some((line) => line.msg === 'stopping') ? true : undefined));
+    doctor.signal('SIGTERM');
+    expect(await doctor.exited).toBe(1);
+  });
+
+  it('killed while it verifies a restart, verifies it at the next start and does not repeat it', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const first = await start({ VERIFY_STABLE_SECONDS: '4' });
+    web.log('ERROR cannot serve', { stream: 'stderr' });
+    await soon(() => (engine.count('restart', 'web') === 1 && web.running ? true : undefined));
+    first.signal('SIGKILL');
+    await first.exited;
+    const second = await start({ VERIFY_STABLE_SECONDS: '1' });
+    await entry(second, 'web', (e) => e.outcome === 'recovered');
+    await posts(1);
+    expect(engine.count('restart', 'web')).toBe(1);
+    expect(claude.requests).toHaveLength(1);
+    expect(slack.posts).toHaveLength(1);
+  });
+
+  it('goes on where it stopped reading: nothing said meanwhile is lost, nothing is told twice', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    claude.reply(() => answer({ severity: 'medium' }));
+    const first = await start();
+    web.log('ERROR the first kind of trouble', { stream: 'stderr' });
+    await posts(1);
+    await first.stop();
+    web.log('ERROR quite another thing went wrong', { stream: 'stderr' });
+    await start();
+    await posts(2);
+    expect(claude.requests).toHaveLength(2);
+  });
+
+  it.each([
+    ['refuses', () => refusal(), 'refused'],
+    ['is cut off', () => truncated(), 'truncated'],
+    ['talks nonsense', () => nonsense(), 'invalid'],
+    ['is a web page', () => html200(), 'invalid'],
+    ['is 401', () => status(401), 'error'],
+    ['is 429', () => status(429, { 'retry-after': '600' }), 'rate_limited'],
+    ['is 529', () => status(529, { 'x-should-retry': 'false' }), 'overloaded'],
+  ])('tells what the rules know when Claude’s answer %s, and counts why', async (_, behaviour, reason) => {
+    const web = engine.addContainer({ name: 'web' });
+    claude.reply(behaviour);
+    const doctor = await start();
+    web.log('FATAL: sorry, too many clients already', { stream: 'stderr' });
+    const [post] = await posts(1);
+    expect(post?.text).toMatch(/built-in rules/i);
+    expect(await entry(doctor, 'web')).toMatchObject({ diagnosis: { tier: 'rules', fallback: reason } });
+    expect(await doctor.metric('container_doctor_claude_requests_total', { outcome: reason })).toBeGreaterThan(0);
+  });
+
+  it('is held up by no container: while one waits for its answer the others are handled', async () => {
+    const slow = engine.addContainer({ name: 'slow' });
+    const quick = engine.addContainer({ name: 'quick' });
+    claude.reply((prompt) => (prompt.includes('"slow"') ? delay(60_000, answer(SAFE)) : answer(SAFE)));
+    const doctor = await start();
+    slow.log('ERROR cannot serve', { stream: 'stderr' });
+    await soon(() => (claude.requests.length === 1 ? true : undefined));
+    quick.log('ERROR cannot serve', { stream: 'stderr' });
+    await entry(doctor, 'quick', (e) => e.outcome === 'recovered');
+  });
+
+  it('only says what it would have done with AUTO_FIX off', async () => {
+    engine.addContainer({ name: 'web' }).oom();
+    const doctor = await start({ AUTO_FIX: 'false' });
+    expect(await entry(doctor, 'web')).toMatchObject({ decision: 'notify', reason: 'auto_fix_off' });
+    expect((await posts(1))[0]?.text).toMatch(/would have been restarted/);
+    expect(engine.count('restart')).toBe(0);
+  });
+
+  it('delivers an alert once Slack is back, once', async () => {
+    slack.reply([{ status: 500 }, { status: 429, headers: { 'retry-after': '1' } }]);
+    const doctor = await start({ AUTO_FIX: 'false' });
+    engine.addContainer({ name: 'web' }).log('ERROR cannot serve', { stream: 'stderr' });
+    await posts(3);
+    await soon(async () => ((await doctor.health()).outbox_pending === 0 ? true : undefined));
+    expect(slack.posts).toHaveLength(3);
+    expect(await doctor.metric('container_doctor_notifications_total', { integration: 'slack', outcome: 'sent' })).toBe(
+      1,
+    );
+    expect(
+      await doctor.metric('container_doctor_notifications_total', { integration: 'slack', outcome: 'failed' }),
+    ).toBe(2);
+  });
+
+  it('writes alerts as readable text where there is no Slack, and says what is missing', async () => {
+    const doctor = await start({ SLACK_WEBHOOK_URL: '', ANTHROPIC_API_KEY: '' });
+    const said = () => doctor.log.map((line) => String(line.msg)).join('\n');
+    expect(said()).toMatch(/ANTHROPIC_API_KEY is not set/);
+    expect(said()).toMatch(/SLACK_WEBHOOK_URL is not set/);
+    engine.addContainer({ name: 'db' }).log('PANIC: No space left on device', { stream: 'stderr' });
+    await soon(() => (/No space is left on the disk/.test(said()) ? true : undefined));
+  });
+
+  it('keeps secrets to itself', async () => {
+    const env = ['DB_PASSWORD=correct-horse-battery'];
+    engine
+      .addContainer({ name: 'web', env })
+      .log(
+        'ERROR login failed for user=app password=hunter2hunter2 (tried correct-horse-battery) Bearer abcdef0123456789abcdef',
+        { stream: 'stderr' },
+      );
+    const doctor = await start({ AUTO_FIX: 'false', LOG_LEVEL: 'debug', HTTP_TOKEN: '' });
+    await posts(1);
+    await entry(doctor, 'web');
+    const everything = [
+      JSON.stringify(claude.requests.map((request) => request.body)),
+      JSON.stringify(slack.posts.map((post) => post.body)),
+      JSON.stringify(await doctor.history()),
+      await doctor.metrics(),
+      doctor.output(),
+    ];
+    for (const text of everything) {
+      expect(text).not.toMatch(/hunter2hunter2|correct-horse-battery|abcdef0123456789abcdef|sk-ant-stand-in-key|T000/);
+    }
+  });
+
+  it('lets nobody in without the token, but for the bare answer whether it lives', async () => {
+    engine.addContainer({ name: 'web' });
+    const doctor = await start({ HTTP_TOKEN: 'open-sesame' });
+    const get = (page: string, token?: string) =>
+      fetch(`${doctor.url}${page}`, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+    expect((await get('/history')).status).toBe(401);
+    expect((await get('/metrics', 'wrong')).status).toBe(401);
+    expect((await get('/history', 'open-sesame')).status).toBe(200);
+    const bare = await get('/health');
+    expect(bare.status).toBe(200);
+    expect(Object.keys((await bare.json()) as object)).toEqual(['status']);
+  });
+
+  it('says in /health that the engine is away, goes on when it is back, and misses nothing', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const doctor = await start({ AUTO_FIX: 'false' });
+    engine.faults.refuseConnections();
+    engine.faults.dropConnections();
+    await soon(async () => ((await fetch(`${doctor.url}/health`)).status === 503 ? true : undefined));
+    web.log('ERROR said while nobody listened', { stream: 'stderr' });
+    engine.faults.clear();
+    await posts(1);
+    await soon(async () => ((await fetch(`${doctor.url}/health`)).status === 200 ? true : undefined));
+  });
+
+  it('starts without an engine and finds it later', async () => {
+    await engine.close();
+    const doctor = await start();
+    expect((await doctor.health()).docker_connected).toBe(false);
+    engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+    await engine.listen();
+    engine.addContainer({ name: 'web' });
+    await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+  });
+});
+
+describe('check', () => {
+  const env = () => ({
+    DOCKER_HOST: host,
+    DATA_DIR: path.join(folder, 'data'),
+    ANTHROPIC_API_KEY: 'k',
+    ANTHROPIC_BASE_URL: claude.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl,
+    AUTO_FIX: 'true',
+  });
+
+  it('says what would be watched and that all can be reached, at no cost', async () => {
+    engine.addContainer({ name: 'web' });
+    engine.addContainer({ name: 'api' });
+    const { code, stdout } = await runCommand(['check'], env());
+    expect(stdout).toMatch(/watches\s+api, web/);
+    expect(stdout).toMatch(/restarts\s+allowed/);
+    expect(code).toBe(0);
+    expect(claude.requests).toHaveLength(0);
+    expect(engine.count('restart', 'web') + engine.count('restart', 'api')).toBe(0);
+  });
+
+  it('names each thing that is not as it should be, with exit code 1', async () => {
+    await engine.close();
+    const { code, stdout } = await runCommand(['check'], env());
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/PROBLEM\s+engine/);
+  });
+
+  it('says that restarts are forbidden where a proxy forbids them', async () => {
+    engine.addContainer({ name: 'web' });
+    engine.faults.respond('restart', 403);
+    const { code, stdout } = await runCommand(['check'], env());
+    expect(stdout).toMatch(/PROBLEM\s+restarts\s+AUTO_FIX is on, but/);
+    expect(code).toBe(1);
+  });
+});
