@@ -34,9 +34,10 @@ export interface RunningAgent {
 export async function startAgent(
   { config, warnings }: { readonly config: Config; readonly warnings: readonly string[] },
   env: NodeJS.ProcessEnv,
+  options: { /** Log for reading, also where standard output is no terminal. */ readonly pretty?: boolean } = {},
 ): Promise<RunningAgent> {
   const secrets = [config.anthropic.apiKey, config.slack.webhookUrl, config.http.token].filter((s) => s !== undefined);
-  const logger = createLogger({ level: config.logLevel, redact: (text) => redactText(text, secrets) });
+  const logger = createLogger({ level: config.logLevel, ...options, redact: (text) => redactText(text, secrets) });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });
   let app: App | undefined;

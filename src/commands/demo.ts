@@ -39,7 +39,7 @@ export async function runDemo(env: NodeJS.ProcessEnv, say: (text: string) => voi
     const settings = readSettings(demoEnv, (text) => problems.push(text));
     if (!settings) throw new Error(problems.join('').trim());
     say('Demo: a simulated engine stands in for Docker; the agent is the real one.\n');
-    const agent = await startAgent(settings, demoEnv);
+    const agent = await startAgent(settings, demoEnv, { pretty: true });
     const stop = async (): Promise<void> => {
       await agent.stop();
       await cleanUp();

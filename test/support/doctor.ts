@@ -32,10 +32,17 @@ export interface Doctor {
 }
 
 /** Starts the agent on any free port and waits until it runs. Nothing of the test's own environment reaches it but PATH. */
-export async function startDoctor(env: Record<string, string>, options: { args?: string[] } = {}): Promise<Doctor> {
+export async function startDoctor(
+  env: Record<string, string>,
+  options: {
+    args?: readonly string[];
+    /** What Node is told to run, flags before it; by default the sources as they stand. */
+    program?: readonly string[];
+  } = {},
+): Promise<Doctor> {
   const scratch = mkdtempSync(path.join(tmpdir(), 'doctor-test-'));
   const dataDir = env.DATA_DIR ?? path.join(scratch, 'data');
-  const child = spawn(process.execPath, [MAIN, ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [...(options.program ?? [MAIN]), ...(options.args ?? [])], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
