@@ -31,6 +31,7 @@ describe('engine events', () => {
     ['a restart by a person is none', [kill(15), die(143), { kind: 'stop' }, start, { kind: 'restart' }], []],
     ['a crash after a stop and a start is one', [kill(15), die(143), start, die(1)], ['crash']],
     ['a crash after a reload signal is one', [kill(1), die(1)], ['crash']],
+    ['a health check that fails while it is being stopped is none', [kill(15), health('unhealthy'), die(0)], []],
     ['an oom event is one, though the container lives on', [{ kind: 'oom' }], ['oom']],
     ['an oom kill gives both', [{ kind: 'oom' }, die(137)], ['oom', 'crash']],
     ['a failing health check is one', [health('unhealthy')], ['health']],

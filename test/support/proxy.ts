@@ -5,7 +5,7 @@ export interface CuttingProxy {
   readonly dockerHost: string;
   /** Destroys every open connection. */
   cut(): void;
-  /** Each connection from now on is destroyed when it has delivered so many bytes; 0: none. */
+  /** Each log stream from now on is cut when it has delivered so many bytes; 0: none. */
   cutAfter(bytes: number): void;
   close(): Promise<void>;
 }
@@ -25,8 +25,12 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
       : createConnection(Number(new URL(dockerHost).port), new URL(dockerHost).hostname);
     track(client);
     track(upstream);
-    let left = limit || Number.POSITIVE_INFINITY;
-    client.pipe(upstream);
+    let left = Number.POSITIVE_INFINITY;
+    client.on('data', (chunk) => {
+      if (limit > 0 && chunk.includes('/logs?')) left = limit;
+      upstream.write(chunk);
+    });
+    client.on('end', () => upstream.end());
     upstream.on('data', (chunk) => {
       if (chunk.length < left) {
         left -= chunk.length;

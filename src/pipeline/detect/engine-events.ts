@@ -3,7 +3,7 @@ import type { ContainerRef, EngineEvent, ListedContainer, Signal } from '../../d
 /** A loop: this many crashes within the window. Three, because one is an accident and two may be a dependency starting. */
 const LOOP_CRASHES = 3;
 const LOOP_WINDOW_MS = 5 * 60_000;
-/** How long a stop request explains a death: `docker stop` waits for minutes only where told to. */
+/** How long a stop request explains a death (until the next start): `docker stop` waits for minutes only where told to. */
 const STOP_EXPLAINS_MS = 10 * 60_000;
 /** Signals by which a person or a tool asks a container to end; HUP, USR1 and the like are conversation. */
 const ENDING_SIGNALS = new Set([2, 3, 6, 9, 15]);
@@ -47,7 +47,7 @@ export function createEventDetector(): EventDetector {
 
   const died = (event: EngineEvent, exitCode: number): Signal[] => {
     const life = lifeOf(event.containerId);
-    const asked = life.stopRequestedAt !== undefined && event.time - life.stopRequestedAt <= STOP_EXPLAINS_MS;
+    const asked = isStopping(life, event.time);
     life.unhealthy = false;
     if (asked || exitCode === 0) return [];
     life.crashes = [...life.crashes.filter((at) => event.time - at <= LOOP_WINDOW_MS), event.time];
@@ -104,6 +104,8 @@ export function createEventDetector(): EventDetector {
             },
           ];
         case 'health':
+          // The check of a process that is on its way out fails, too.
+          if (isStopping(life, event.time)) return [];
           return healthChanged(life, event.container, event.time, action.status === 'unhealthy');
         case 'destroy':
           lives.delete(event.containerId);
@@ -123,6 +125,10 @@ export function createEventDetector(): EventDetector {
     stopRequestedAt: (id) => lives.get(id)?.lastStopRequestAt,
     forget: (id) => void lives.delete(id),
   };
+}
+
+function isStopping(life: Life, at: number): boolean {
+  return life.stopRequestedAt !== undefined && at - life.stopRequestedAt <= STOP_EXPLAINS_MS;
 }
 
 function healthChanged(life: Life, container: ContainerRef, at: number, unhealthy: boolean): Signal[] {

@@ -3,8 +3,8 @@ import type { EngineEvent } from '../../domain.ts';
 import type { Clock, ContainerSource } from '../ports.ts';
 import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
 
-/** Events are stamped before they queue: one a little older than the last may still come. */
-const OVERLAP_MS = 1_000;
+/** Events are stamped before they queue, microseconds earlier: one older than the last may still come. */
+const OVERLAP_MS = 100;
 /** Docker replays 256 at most, Podman as many as fall into the overlap. */
 const REMEMBERED = 4_096;
 
