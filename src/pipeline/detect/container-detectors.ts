@@ -1,7 +1,10 @@
 import type { ContainerRef, LogLine } from '../../domain.ts';
+import type { Policy } from '../policy/settings.ts';
 import type { Clock, Logger } from '../ports.ts';
 import { type CompiledRules, compileRules, createLogDetector, type LogDetector } from './log-detector.ts';
 import type { Trouble } from './trouble.ts';
+
+type DetectPatterns = Pick<Policy, 'detectMatch' | 'detectIgnore'>;
 
 /** How often records that wait for more lines are looked at. */
 const FLUSH_EVERY_MS = 50;
@@ -20,9 +23,14 @@ export function createContainerDetectors(options: {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stopped: AbortSignal;
+  /** A user's own patterns for this container. Equal ones are the same object. */
+  patternsOf(container: ContainerRef): DetectPatterns;
 }): ContainerDetectors {
   const { clock, logger, stopped } = options;
-  const byContainer = new Map<string, { container: ContainerRef; detector: LogDetector }>();
+  const byContainer = new Map<
+    string,
+    { container: ContainerRef; readonly detector: LogDetector; readonly patterns: DetectPatterns }
+  >();
   const waiting = new Set<LogDetector>();
   let ticking = false;
 
@@ -38,12 +46,20 @@ export function createContainerDetectors(options: {
     ticking = false;
   };
 
+  const complete = (detector: LogDetector): void => detector.flush(Number.POSITIVE_INFINITY);
+
   const detectorOf = (container: ContainerRef): LogDetector => {
     let entry = byContainer.get(container.id);
+    const patterns = options.patternsOf(container);
+    if (entry && !sameAs(entry.patterns, patterns)) {
+      complete(entry.detector);
+      entry = undefined;
+    }
     if (!entry) {
-      const rules = rulesOf(container, logger);
+      const rules = compile(patterns, container, logger);
       const created = {
         container,
+        patterns,
         detector: createLogDetector({
           rules,
           emit: (trouble) => options.emit(created.container, trouble),
@@ -56,8 +72,6 @@ export function createContainerDetectors(options: {
     entry.container = container;
     return entry.detector;
   };
-
-  const complete = (detector: LogDetector): void => detector.flush(Number.POSITIVE_INFINITY);
 
   return {
     push(container, lines) {
@@ -84,11 +98,15 @@ export function createContainerDetectors(options: {
   };
 }
 
-/** A user's own patterns, from the container's labels: one a line. */
-function rulesOf(container: ContainerRef, logger: Logger): CompiledRules | undefined {
-  const patterns = (label: string) => (container.labels[label] ?? '').split('\n').filter((line) => line.trim() !== '');
-  const match = patterns('container-doctor.detect.match');
-  const ignore = patterns('container-doctor.detect.ignore');
+function sameAs(a: DetectPatterns, b: DetectPatterns): boolean {
+  return a.detectMatch === b.detectMatch && a.detectIgnore === b.detectIgnore;
+}
+
+function compile(
+  { detectMatch: match, detectIgnore: ignore }: DetectPatterns,
+  container: ContainerRef,
+  logger: Logger,
+): CompiledRules | undefined {
   if (match.length === 0 && ignore.length === 0) return undefined;
   try {
     return compileRules({ match, ignore });

@@ -42,7 +42,7 @@ const MAX_TOKENS = 16;
 const TIME = new RegExp(
   [
     // 2024-01-31T10:00:00.123456Z, 2024/01/31 10:00:00,123 +0100, 2024-01-31 10:00:00.123 UTC
-    String.raw`\d{4}[-/.]\d\d[-/.]\d\d(?:[T _-]\d\d[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|[A-Z]{3,4}(?= [\[\d(]))(?![\w]))?)?`,
+    String.raw`\d{4}[-/.]\d\d[-/.]\d\d(?:[T _-]\d\d[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|(?:[CEWM]|[EW])ES?T|[CEMP][SD]T|MSK|IST|JST|KST|BST|AE[SD]T|NZ[SD]T|SGT|HKT)(?![\w]))?)?`,
     // 31-Jul-2025 10:00:00.123, 31/Jul/2025:10:00:00 +0000, 31 Jul 2025 10:00:00.123
     String.raw`\d{1,2}[-/ ](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[-/ ]\d{2,4}[: T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: [+-]\d{4})?`,
     // Jul 31 10:00:00, Jul 31, 2025 3:00:00 PM, Wed Jul 31 10:00:00.123456 2025
@@ -134,9 +134,11 @@ function levelInBrackets(text: string, from: number, to: number): number {
   return NO_LEVEL;
 }
 
-const LOGFMT_LEVEL = /(?:^|[\s,|])(?:level|lvl|severity|loglevel|log_level|log\.level|levelname)="?([A-Za-z]+|\d+)"?(?=[\s,|]|$)/;
+const LOGFMT_LEVEL =
+  /(?:^|[\s,|])(?:level|lvl|severity|loglevel|log_level|log\.level|levelname)="?([A-Za-z]+|\d+)"?(?=[\s,|]|$)/;
 const LOGFMT_KEY = /^[A-Za-z_@][\w.@-]*=/;
-const KLOG = /^[IWEFD]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ([^\]]*)\] ?/;
+/** klog and glog; CockroachDB's has the year too and no bracket. */
+const KLOG = /^[IWEFD](?:\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]]*\] ?|\d{6} \d\d:\d\d:\d\d\.\d+ +\d+ )/;
 const REDIS = /^\d+:[A-Z] \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d+ ([.\-*#]) /;
 const RAILS = /^[DIWEFA], \[[^\]]*\] +([A-Z]+) -- [^:]*: ?/;
 const SYSLOG_PRIORITY = /^<(\d{1,3})>(?:1 )?/;
@@ -146,12 +148,14 @@ const ERLANG_REPORT = /^=(ERROR|CRASH|SUPERVISOR|WARNING|INFO|PROGRESS|NOTICE) R
 /** Plain words that open a line and are levels all the same: a colon must follow. */
 function isColonLevel(word: string): boolean {
   // `Error: …` opens an exception, not a head.
-  return word !== 'Error' && word !== 'Fail' && word !== 'Panic' && word !== 'panic' && word !== 'System' && word !== 'Note';
+  return (
+    word !== 'Error' && word !== 'Fail' && word !== 'Panic' && word !== 'panic' && word !== 'System' && word !== 'Note'
+  );
 }
 
 /** May stand between time and level: a logger, a host, a pid; not a word of prose. */
 function isName(token: string): boolean {
-  return /[\d._@#$/\\:[\]*-]/.test(token) || /^[A-Z]{2,}$/.test(token) || /^[A-Z]?[a-z]+[A-Z]/.test(token);
+  return /[\d._@#$/\\:[\]*=-]/.test(token) || /^[A-Z]{2,}$/.test(token) || /^[A-Z]?[a-z]+[A-Z]/.test(token);
 }
 
 /** Reads the head at `from`. Returns false where there is none (`into` is reset all the same). */
@@ -173,6 +177,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
   let names = 0;
   let brackets = 0;
   let bodyAt = at;
+  let logfmtAt = -1;
   for (let count = 0; count < MAX_TOKENS && at < limit; count++) {
     const code = text.charCodeAt(at);
     if (isSpace(code) || code === 0x7c || code === 0x2d || code === 0x3a || code === 0x2c) {
@@ -188,10 +193,13 @@ export function readHead(text: string, from: number, into: Head): boolean {
       continue;
     }
     if (indent > 0 && !into.timed && (indent > 2 || count > 0)) return false;
-    if (code === 0x5b || code === 0x28) {
+    if (code === 0x5b || code === 0x28 || code === 0x3c) {
       const close = closing(text, at, limit);
       if (close === -1) break;
-      if (code === 0x5b) {
+      if (code === 0x3c) {
+        const level = levelOfWord(text.slice(at + 1, close));
+        if (level !== NO_LEVEL && into.timed) return found(text, close + 1, level, into);
+      } else if (code === 0x5b) {
         const level = levelInBrackets(text, at + 1, close);
         if (timestampEnd(text, at + 1) !== -1 || /,\d{4}-\d\d-\d\dT/.test(text.slice(at + 1, close))) into.timed = true;
         if (level !== NO_LEVEL && (into.timed || (brackets <= 2 && plainWords === 0))) {
@@ -217,23 +225,22 @@ export function readHead(text: string, from: number, into: Head): boolean {
     }
     const end = tokenEnd(text, at, limit);
     if (isLetter(code)) {
+      // Monolog: channel.LEVEL:
+      if (into.timed && text.charCodeAt(end - 1) === 0x3a && names === 0 && plainWords === 0) {
+        const dot = text.lastIndexOf('.', end);
+        const level = dot > at ? levelOfCapitals(text.slice(dot + 1, end - 1)) : NO_LEVEL;
+        if (level !== NO_LEVEL) return found(text, end, level, into);
+      }
       const stop = wordEnd(text, at, limit);
       const level = levelToken(text, at, stop, limit, into.timed, plainWords, names, count);
       if (level !== NO_LEVEL && !(indent > 0 && text.charCodeAt(stop) === 0x3d)) {
-        into.hanging = !into.timed && count === 0 && stop - at === 4 && /^[a-z]{4}: [\w.+`]+\[\d+\]/.test(text.slice(at, at + 200));
+        into.hanging =
+          !into.timed && count === 0 && stop - at === 4 && /^[a-z]{4}: [\w.+`]+\[\d+\]/.test(text.slice(at, at + 200));
         return found(text, stop, level, into);
       }
       if (LOGFMT_KEY.test(text.slice(at, end + 1))) {
-        const match = LOGFMT_LEVEL.exec(text.length > 4096 ? text.slice(at, 4096) : text.slice(at));
-        if (match !== null) {
-          const value = match[1] as string;
-          const rank = levelOfWord(value);
-          into.level = rank !== NO_LEVEL ? rank : levelOfWord(value.toLowerCase());
-          into.bodyAt = at;
-          if (/^(?:time|ts|t)=/.test(text.slice(at, at + 6))) into.timed = true;
-          if (into.level !== NO_LEVEL) return true;
-        }
-        break;
+        if (logfmtAt === -1) logfmtAt = at;
+        if (!into.timed) break;
       }
     }
     const token = text.slice(at, end);
@@ -248,8 +255,22 @@ export function readHead(text: string, from: number, into: Head): boolean {
     }
     at = end;
   }
+  if (logfmtAt !== -1 && readLogfmt(text, logfmtAt, into)) return true;
   into.bodyAt = into.timed ? skipSeparators(text, bodyAt, limit) : from;
   return into.timed || into.level !== NO_LEVEL;
+}
+
+/** `level=` wherever it stands among the pairs. */
+function readLogfmt(text: string, at: number, into: Head): boolean {
+  const match = LOGFMT_LEVEL.exec(text.slice(at, 4096));
+  if (match === null) return false;
+  const value = match[1] as string;
+  const level = levelOfWord(value) || levelOfWord(value.toLowerCase());
+  if (level === NO_LEVEL) return false;
+  into.level = level;
+  into.bodyAt = at;
+  if (/^(?:time|ts|t)=/.test(text.slice(at, at + 6))) into.timed = true;
+  return true;
 }
 
 function skipSeparators(text: string, at: number, limit: number): number {
@@ -288,7 +309,8 @@ function readFixedFormat(text: string, from: number, into: Head): boolean {
     const match = ERLANG_REPORT.exec(text);
     if (match === null) return false;
     const word = match[1] as string;
-    into.level = word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
+    into.level =
+      word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
     into.timed = true;
     into.bodyAt = match[0].length;
     return true;
@@ -346,28 +368,50 @@ function levelToken(
   if (length === 1) {
     if (!timed || plainWords > 0 || !isSpace(next)) return NO_LEVEL;
     const rank = levelOfLetter(text.charCodeAt(at));
-    return rank !== NO_LEVEL && /^ +(?:[A-Z][A-Z_]+\s|[\w./-]+:|\[)/.test(text.slice(stop, stop + 80)) ? rank : NO_LEVEL;
+    return rank !== NO_LEVEL && /^ +(?:[A-Z][A-Z_]+\s|[\w./-]+:|\[)/.test(text.slice(stop, stop + 80))
+      ? rank
+      : NO_LEVEL;
   }
   const word = text.slice(at, stop);
   const boundary =
-    isSpace(next) || next === 0x3a || next === 0x5d || next === 0x7c || next === 0x2c || next === 0x5b || next === 0x2f || next === 0x28;
+    isSpace(next) ||
+    next === 0x3a ||
+    next === 0x5d ||
+    next === 0x7c ||
+    next === 0x2c ||
+    next === 0x5b ||
+    next === 0x2f ||
+    next === 0x28;
   if (!boundary) {
     // `D1` … `D5` of MongoDB and the like state nothing here; `INFO-1` is a name.
     return NO_LEVEL;
   }
   const capitals = levelOfCapitals(word);
   if (capitals !== NO_LEVEL) {
-    if (word === 'SUCCESS' || word === 'SYSTEM' || word === 'NOTE' || word === 'FAIL' || word === 'CONFIG' || word === 'FINE') {
+    if (
+      word === 'SUCCESS' ||
+      word === 'SYSTEM' ||
+      word === 'NOTE' ||
+      word === 'FAIL' ||
+      word === 'CONFIG' ||
+      word === 'FINE'
+    ) {
       return timed || next === 0x3a ? capitals : NO_LEVEL;
     }
     return capitals;
   }
   if (timed && next === 0x3a && isCompanionWord(word)) return INFO;
+  if (timed && word === 'LOG' && text.startsWith(' [', stop)) return INFO; // NestJS
   const rank = levelOfWord(word);
-  if (rank === NO_LEVEL || plainWords > 0) return NO_LEVEL;
+  if (rank === NO_LEVEL) return NO_LEVEL;
+  // `host program[1]: warning: …`
+  if (plainWords > 0) return timed && next === 0x3a && names > 0 && text.startsWith(': ', at - 2) ? rank : NO_LEVEL;
   const previous = at > 0 ? text.charCodeAt(at - 1) : 0x20;
   if (next === 0x3a) {
     if (!timed && (count > 0 || names > 0)) return NO_LEVEL;
+    // Deno's uncaught exception; a property of something printed.
+    if (!timed && /^: (?:Uncaught |(?:null|none|nil|false|undefined|0|''|""),?$)/.test(text.slice(stop, stop + 16)))
+      return NO_LEVEL;
     return timed || isColonLevel(word) ? rank : NO_LEVEL;
   }
   if (next === 0x7c || previous === 0x7c) return rank;
@@ -375,8 +419,18 @@ function levelToken(
   if (next === 0x09 || previous === 0x09) return rank;
   if (text.startsWith(' - ', stop) && text.startsWith(' - ', at - 3)) return rank;
   if (isSpace(next) && text.charCodeAt(stop + 1) === 0x20) return rank;
-  const usual = rank === DEBUG || rank === INFO || rank === WARN || rank === TRACE || word === 'error' || word === 'fatal' || word === 'Error';
-  return names === 0 && usual && word.length <= 7 && !/^ (?:rate|count|handl|log|page|report)/.test(text.slice(stop, stop + 10))
+  const usual =
+    rank === DEBUG ||
+    rank === INFO ||
+    rank === WARN ||
+    rank === TRACE ||
+    word === 'error' ||
+    word === 'fatal' ||
+    word === 'Error';
+  return names === 0 &&
+    usual &&
+    word.length <= 7 &&
+    !/^ (?:rate|count|handl|log|page|report)/.test(text.slice(stop, stop + 10))
     ? rank
     : NO_LEVEL;
 }

@@ -31,6 +31,7 @@ const WORDS: Readonly<Record<string, number>> = {
   debg: DEBUG,
   fine: DEBUG,
   verbose: DEBUG,
+  vrb: TRACE,
   config: DEBUG,
   info: INFO,
   inf: INFO,

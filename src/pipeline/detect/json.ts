@@ -1,0 +1,356 @@
+/**
+ * JSON log lines: the level without parsing the line, and all that grouping needs where it is trouble.
+ *
+ * A quiet line costs one look at the place where the last line had its level, else one walk over the
+ * top-level keys that stops at the level.
+ */
+import {
+  INFO,
+  levelOfLetter,
+  levelOfNumber,
+  levelOfOtelNumber,
+  levelOfPythonNumber,
+  levelOfSyslog,
+  levelOfWord,
+  NO_LEVEL,
+} from './levels.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** How a key's value states a level. */
+type Scale = (value: string, quoted: boolean) => number;
+
+function wordOrNumber(value: string, quoted: boolean): number {
+  if (quoted) {
+    const rank = levelOfWord(value) || levelOfWord(value.toLowerCase().trim());
+    return rank !== NO_LEVEL || value === '' || !/^\d+$/.test(value) ? rank : levelOfNumber(Number(value));
+  }
+  return levelOfNumber(Number(value));
+}
+
+const LEVEL_KEYS: ReadonlyMap<string, Scale> = new Map<string, Scale>([
+  ...[
+    'level',
+    'lvl',
+    'severity',
+    'Level',
+    'LEVEL',
+    'Severity',
+    'SEVERITY',
+    'levelname',
+    'level_name',
+    'levelName',
+    'log.level',
+    'loglevel',
+    'log_level',
+    'logLevel',
+    'LogLevel',
+    'severityText',
+    'severity_text',
+    'SeverityText',
+    '@l',
+    '@level',
+    'levelStr',
+    'syslog.severity',
+  ].map((key): [string, Scale] => [key, wordOrNumber]),
+  ['levelno', (value) => levelOfPythonNumber(Number(value))],
+  ['severityNumber', (value) => levelOfOtelNumber(Number(value))],
+  ['severity_number', (value) => levelOfOtelNumber(Number(value))],
+  ['SeverityNumber', (value) => levelOfOtelNumber(Number(value))],
+  ['PRIORITY', (value) => levelOfSyslog(Number(value))],
+]);
+
+/** Objects whose own keys may state the level: ECS `log`, loguru `record`, `fields` of tracing and logstash. */
+const NESTS = new Set(['log', 'record', 'fields', '@fields', 'level', 'event', 'metadata', 'meta', 'context']);
+const NESTED_KEYS = new Set(['level', 'severity', 'levelname', 'lvl']);
+/** Of a level that is an object itself (loguru). */
+const LEVEL_OBJECT_KEYS = new Set(['name']);
+const MAX_NESTS = 2;
+
+/** The index behind the string that opens at `at` (a quote), or -1 where it does not close. */
+function stringEnd(text: string, at: number): number {
+  let end = at;
+  for (;;) {
+    end = text.indexOf('"', end + 1);
+    if (end === -1) return -1;
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++;
+    if ((slashes & 1) === 0) return end + 1;
+  }
+}
+
+/** The index behind the object or array that opens at `at`, or -1. */
+function nestEnd(text: string, at: number): number {
+  let depth = 0;
+  for (let i = at; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      i = stringEnd(text, i) - 1;
+      if (i < 0) return -1;
+    } else if (code === 0x7b || code === 0x5b) depth++;
+    else if ((code === 0x7d || code === 0x5d) && --depth === 0) return i + 1;
+  }
+  return -1;
+}
+
+function scalarEnd(text: string, at: number): number {
+  let end = at;
+  while (end < text.length) {
+    const code = text.charCodeAt(end);
+    if (code === 0x2c || code === 0x7d || code === 0x5d || code === 0x20) break;
+    end++;
+  }
+  return end;
+}
+
+export interface JsonReader {
+  /** The level that the JSON object opening at `from` states; 0 where none, or where it is no JSON object. */
+  level(text: string, from: number): number;
+  /** Where the message of the line that `level` found no level in begins; -1 where none was seen. */
+  readonly messageAt: number;
+}
+
+export function createJsonReader(): JsonReader {
+  /** `"level":` with its quotes and colon, as the last line had it, and its offset there. */
+  let needle = '';
+  let offset = 0;
+  let scale: Scale = wordOrNumber;
+  let lastValue = '';
+  let lastLevel = NO_LEVEL;
+  let messageAt = -1;
+
+  function valueLevel(text: string, at: number): number {
+    const quoted = text.charCodeAt(at) === QUOTE;
+    const start = quoted ? at + 1 : at;
+    // The same value as the last time, without a copy.
+    if (lastValue !== '' && text.startsWith(lastValue, start)) {
+      const after = text.charCodeAt(start + lastValue.length);
+      if (after === QUOTE || after === 0x2c || after === 0x7d) return lastLevel;
+    }
+    const end = quoted ? stringEnd(text, at) - 1 : scalarEnd(text, at);
+    if (end < start || end - start > 24) return NO_LEVEL;
+    const value = text.slice(start, end);
+    const rank = scale(value, quoted);
+    if (rank !== NO_LEVEL) {
+      lastValue = value;
+      lastLevel = rank;
+    }
+    return rank;
+  }
+
+  /** Walks the keys of the object at `from`. */
+  function walk(text: string, from: number, nests: number, inLevel: boolean): number {
+    const nested = nests > 0;
+    let at = from + 1;
+    let mongo = false;
+    let compactTemplate = false;
+    for (let keys = 0; keys < 64; keys++) {
+      at = text.indexOf('"', at);
+      if (at === -1) break;
+      const keyEnd = stringEnd(text, at);
+      if (keyEnd === -1) break;
+      let valueAt = keyEnd;
+      while (isBlank(text.charCodeAt(valueAt))) valueAt++;
+      if (text.charCodeAt(valueAt) !== 0x3a) break;
+      valueAt++;
+      while (isBlank(text.charCodeAt(valueAt))) valueAt++;
+      const code = text.charCodeAt(valueAt);
+      const length = keyEnd - at - 2;
+      const key = length <= 16 ? text.slice(at + 1, keyEnd - 1) : '';
+      const known = nested
+        ? (inLevel ? LEVEL_OBJECT_KEYS : NESTED_KEYS).has(key)
+          ? wordOrNumber
+          : undefined
+        : LEVEL_KEYS.get(key);
+      if (known !== undefined && code !== 0x7b) {
+        scale = known;
+        lastValue = '';
+        const rank = valueLevel(text, valueAt);
+        if (rank !== NO_LEVEL) {
+          if (!nested) {
+            needle = text.slice(at, valueAt);
+            offset = at - from;
+          }
+          return rank;
+        }
+      } else if (!nested) {
+        if (key === 't') mongo = text.startsWith('{"$date"', valueAt);
+        else if (key === 's' && mongo && code === QUOTE) return levelOfLetter(text.charCodeAt(valueAt + 1));
+        else if (key === '@t' || key === '@mt') compactTemplate = true;
+      }
+      let end: number;
+      if (code === QUOTE) {
+        if (messageAt === -1 && !nested && MESSAGE_KEYS.includes(key)) messageAt = valueAt + 1;
+        end = stringEnd(text, valueAt);
+      } else if (code === 0x7b || code === 0x5b) {
+        if (nests < MAX_NESTS && code === 0x7b && NESTS.has(key)) {
+          const rank = walk(text, valueAt, nests + 1, key === 'level');
+          if (rank !== NO_LEVEL) return rank;
+        }
+        end = nestEnd(text, valueAt);
+      } else end = scalarEnd(text, valueAt);
+      if (end === -1) break;
+      while (isBlank(text.charCodeAt(end))) end++;
+      if (text.charCodeAt(end) !== 0x2c) break;
+      at = end + 1;
+    }
+    // Serilog's compact format leaves the level out where it is Information.
+    return compactTemplate ? INFO : NO_LEVEL;
+  }
+
+  return {
+    level(text, from) {
+      if (needle !== '' && text.startsWith(needle, from + offset)) {
+        const rank = valueLevel(text, from + offset + needle.length);
+        if (rank !== NO_LEVEL) return rank;
+      }
+      messageAt = -1;
+      return walk(text, from, 0, false);
+    },
+    get messageAt() {
+      return messageAt;
+    },
+  };
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** What a JSON line says besides its level. */
+export interface JsonParts {
+  readonly message: string;
+  /** A stack trace or exception text; '' where there is none. */
+  readonly stack: string;
+  readonly exceptionType: string;
+  /** Logger, file and line as the record names them; '' where it does not. */
+  readonly site: string;
+  /** An `error`, `err` or `exception` that is neither empty nor false. */
+  readonly hasError: boolean;
+  readonly status: number;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function firstString(object: Json, keys: readonly string[]): string {
+  for (const key of keys) {
+    const value = object[key];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return '';
+}
+
+const MESSAGE_KEYS = [
+  'msg',
+  'message',
+  'Message',
+  'MESSAGE',
+  '@m',
+  '@mt',
+  'MessageTemplate',
+  'RenderedMessage',
+  'short_message',
+  'body',
+  'Body',
+  'log',
+  'text',
+  'event',
+];
+const STACK_KEYS = [
+  'stack',
+  'stack_trace',
+  'stacktrace',
+  'stackTrace',
+  'exception',
+  'Exception',
+  'exc_info',
+  'exc_text',
+  '@x',
+  'error.stack_trace',
+  'error.stack',
+  'traceback',
+  'full_message',
+  'exception.stacktrace',
+];
+const SITE_KEYS = [
+  'caller',
+  'logger',
+  'logger_name',
+  'loggerName',
+  'name',
+  'SourceContext',
+  'source',
+  'target',
+  'module',
+  'component',
+  'c',
+];
+const ERROR_KEYS = ['err', 'error', 'exception', 'Exception', 'thrown', 'exc', 'cause'];
+
+/** Undefined where the text is no JSON object. */
+export function parseJsonLine(text: string, from = 0): JsonParts | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(from === 0 ? text : text.slice(from));
+  } catch {
+    return undefined;
+  }
+  if (!isObject(parsed)) return undefined;
+  let message = firstString(parsed, MESSAGE_KEYS);
+  let stack = firstString(parsed, STACK_KEYS);
+  let exceptionType = firstString(parsed, [
+    'error.type',
+    'exc_type',
+    'exception_class',
+    'exception.type',
+    'error.class',
+  ]);
+  let hasError = stack !== '';
+  for (const key of ERROR_KEYS) {
+    const value = parsed[key];
+    if (isObject(value)) {
+      hasError = true;
+      stack ||= firstString(value, [
+        'stack',
+        'stackTrace',
+        'stack_trace',
+        'StackTrace',
+        'stacktrace',
+        'extendedStackTrace',
+        'backtrace',
+      ]);
+      exceptionType ||= firstString(value, ['type', 'name', 'class', 'exception_class', 'Type', 'ClassName', 'kind']);
+      const own = firstString(value, ['message', 'msg', 'Message', 'exception_message']);
+      if (own !== '' && !message.includes(own)) message = message === '' ? own : `${message}: ${own}`;
+    } else if (typeof value === 'string' && value !== '') {
+      hasError = true;
+      if (!stack.includes(value) && !message.includes(value)) message = message === '' ? value : `${message}: ${value}`;
+    } else if (value === true) hasError = true;
+  }
+  const nested = parsed['record'] ?? parsed['fields'] ?? parsed['attr'];
+  if (message === '' && isObject(nested)) message = firstString(nested, MESSAGE_KEYS);
+  if (isObject(parsed['attr'])) {
+    const own = firstString(parsed['attr'], ['error', 'reason']);
+    if (own !== '') message = `${message}: ${own}`;
+  }
+  let site = firstString(parsed, SITE_KEYS);
+  const log = parsed['log'];
+  if (site === '' && isObject(log)) site = firstString(log, ['logger']);
+  const file = firstString(parsed, ['file', 'filename', 'pathname']);
+  const line = parsed['line'] ?? parsed['lineno'] ?? parsed['line_number'];
+  if (file !== '' && (typeof line === 'number' || typeof line === 'string')) site = `${site} ${file}:${line}`.trim();
+  const status = Number(parsed['status'] ?? parsed['status_code'] ?? parsed['statusCode'] ?? parsed['code'] ?? 0);
+  return {
+    message,
+    stack,
+    exceptionType,
+    site,
+    hasError,
+    status: Number.isInteger(status) ? status : 0,
+  };
+}

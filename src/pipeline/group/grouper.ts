@@ -1,0 +1,147 @@
+/**
+ * Which problem a trouble is: the one known already, one so similar that it is told with it, a new one, a
+ * service's habit, or, beyond the limit on new ones, part of a log storm.
+ *
+ * Memory is bounded per container (the groups least recently seen are forgotten) and for the whole agent.
+ */
+import type { ContainerRef } from '../../domain.ts';
+import type { Trouble } from '../detect/trouble.ts';
+import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
+import { countHabit, type Habit, newHabit } from './habit.ts';
+import { similarity } from './similarity.ts';
+
+export type Grouped =
+  | { readonly kind: 'new'; readonly fingerprint: string }
+  | { readonly kind: 'repeat'; readonly fingerprint: string }
+  /** Known habit of the service: counted, not told again. */
+  | { readonly kind: 'habit'; readonly fingerprint: string }
+  /** Log storm: one fingerprint a service; `first`: open the storm's incident. */
+  | { readonly kind: 'overflow'; readonly fingerprint: string; readonly first: boolean };
+
+/** Two problems told as one, for whoever audits it. */
+export interface Merge {
+  readonly service: string;
+  readonly from: string;
+  readonly into: string;
+  readonly similarity: number;
+}
+
+export interface Grouper {
+  /** `now`: epoch ms; the line's own time where lines are replayed. */
+  assign(container: ContainerRef, trouble: Trouble, now: number): Grouped;
+  /** Summaries of troubles that went into the storm of this service, the oldest first; at most five. */
+  samples(container: ContainerRef): readonly string[];
+  /** Forgets what is known of a container's service. */
+  forget(container: ContainerRef): void;
+  readonly groups: number;
+}
+
+export interface GrouperOptions {
+  /** Groups remembered a service; default 500. */
+  readonly maxGroups?: number;
+  /** New groups a service may open within 60 s before it is a storm; default 20. */
+  readonly newGroupsPerMinute?: number;
+  onMerge?(merge: Merge): void;
+}
+
+/** Services remembered at once; the least recently seen is forgotten. */
+const MAX_SERVICES = 2_000;
+const MINUTE = 60_000;
+/** Only so many of the latest groups are compared with a new one. */
+const COMPARED = 48;
+const SAMPLES = 5;
+
+interface Group {
+  readonly fingerprint: string;
+  habit: Habit;
+}
+
+interface Candidate {
+  readonly fingerprint: string;
+  readonly key: ProblemKey;
+}
+
+interface Service {
+  /** By the fingerprint of the record itself; merged ones point to the group they went into. */
+  readonly groups: Map<string, Group>;
+  readonly candidates: Candidate[];
+  /** Times at which groups were opened within the last minute. */
+  opened: number[];
+  /** When the storm last took something in; 0: none is on. */
+  stormAt: number;
+  samples: string[];
+}
+
+export function createGrouper(options: GrouperOptions = {}): Grouper {
+  const maxGroups = options.maxGroups ?? 500;
+  const perMinute = options.newGroupsPerMinute ?? 20;
+  const services = new Map<string, Service>();
+
+  function serviceOf(key: string): Service {
+    const known = services.get(key);
+    if (known !== undefined) return known;
+    if (services.size >= MAX_SERVICES) services.delete(services.keys().next().value as string);
+    const service: Service = { groups: new Map(), candidates: [], opened: [], stormAt: 0, samples: [] };
+    services.set(key, service);
+    return service;
+  }
+
+  function remember(service: Service, fingerprint: string, group: Group): void {
+    if (service.groups.size >= maxGroups) service.groups.delete(service.groups.keys().next().value as string);
+    service.groups.set(fingerprint, group);
+  }
+
+  function count(group: Group, now: number): Grouped {
+    const usual = countHabit(group.habit, now);
+    return { kind: usual ? 'habit' : 'repeat', fingerprint: group.fingerprint };
+  }
+
+  return {
+    assign(container, trouble, now) {
+      const name = serviceKey(container);
+      const service = serviceOf(name);
+      const key = problemKey(trouble);
+      const fingerprint = fingerprintOf(name, key);
+      const known = service.groups.get(fingerprint);
+      if (known !== undefined) {
+        service.groups.delete(fingerprint);
+        service.groups.set(fingerprint, known);
+        return count(known, now);
+      }
+      const opened = service.opened;
+      while (opened.length > 0 && now - (opened[0] as number) >= MINUTE) opened.shift();
+      if (opened.length >= perMinute) {
+        const first = service.stormAt === 0 || now - service.stormAt >= MINUTE;
+        if (first) service.samples = [];
+        service.stormAt = now;
+        if (service.samples.length < SAMPLES) service.samples.push(trouble.summary);
+        return { kind: 'overflow', fingerprint: hash64(`${name}\u0000storm`), first };
+      }
+      for (let i = service.candidates.length - 1; i >= 0; i--) {
+        const candidate = service.candidates[i] as Candidate;
+        const share = similarity(key, candidate.key);
+        const group = share > 0 ? service.groups.get(candidate.fingerprint) : undefined;
+        if (group === undefined) continue;
+        options.onMerge?.({ service: name, from: fingerprint, into: group.fingerprint, similarity: share });
+        remember(service, fingerprint, group);
+        return count(group, now);
+      }
+      opened.push(now);
+      const group: Group = { fingerprint, habit: newHabit(now) };
+      countHabit(group.habit, now);
+      remember(service, fingerprint, group);
+      if (service.candidates.length >= COMPARED) service.candidates.shift();
+      service.candidates.push({ fingerprint, key });
+      return { kind: 'new', fingerprint };
+    },
+    samples: (container) => services.get(serviceKey(container))?.samples ?? [],
+    forget(container) {
+      services.delete(serviceKey(container));
+    },
+    get groups() {
+      let total = 0;
+      for (const service of services.values()) total += service.groups.size;
+      return total;
+    },
+  };
+}

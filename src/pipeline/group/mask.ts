@@ -1,0 +1,163 @@
+/**
+ * Masking: what varies between two prints of the same log statement is replaced by a name of its kind; the
+ * words stay. A hand-written scanner, as this runs for every troubled record, also in a storm.
+ */
+
+/** Only this much of a message takes part: what tells two problems apart stands at the front. */
+const MASK_LENGTH = 1_200;
+const MAX_TOKENS = 120;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const DURATION =
+  /^[+-]?\d+(?:[.,]\d+)?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?)(?:\d+(?:\.\d+)?(?:ms|s|m|h))*$/;
+const SIZE = /^\d+(?:\.\d+)?(?:[kKMGTP]i?[bB]?|[bB]|bytes)$/;
+const IPV4 = /^\/?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:\/\d+)?$/;
+const IPV6 = /^\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\]?(?::\d+)?(?:%\w+)?$/i;
+const NUMBER = /^[+-]?\d[\d.,_:/-]*%?$/;
+const HEX = /^(?:0x[0-9a-f]+|#?[0-9a-f]{6,})$/i;
+const EMAIL = /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/;
+const HOST = /^[\w-]+(?:\.[\w-]+)*:\d{2,5}$/;
+const URL = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** By character code: blanks and controls, and what separates words. */
+const SEPARATOR = new Uint8Array(128).fill(1, 0, 0x21);
+for (const mark of '([{<"\'`=,;|)]}>!?') SEPARATOR[mark.charCodeAt(0)] = 1;
+
+function separates(code: number): boolean {
+  return code < 0x80 && SEPARATOR[code] === 1;
+}
+
+/**
+ * The message as words and masks, blank-separated. Equal for two prints of one statement whose values
+ * differ; repeated neighbours (lists of any length) are folded into one.
+ */
+export function mask(message: string): string {
+  return maskTokens(message).join(' ');
+}
+
+export function maskTokens(message: string): string[] {
+  const text = hideQuoted(message.length > MASK_LENGTH ? message.slice(0, MASK_LENGTH) : message);
+  const out: string[] = [];
+  let at = 0;
+  while (at < text.length && out.length < MAX_TOKENS) {
+    const code = text.charCodeAt(at);
+    if (separates(code)) {
+      at++;
+      continue;
+    }
+    let end = at + 1;
+    let digits = code >= 0x30 && code <= 0x39;
+    let special = isSpecial(code);
+    while (end < text.length) {
+      const next = text.charCodeAt(end);
+      if (separates(next)) break;
+      digits ||= next >= 0x30 && next <= 0x39;
+      special ||= isSpecial(next);
+      end++;
+    }
+    let token = text.slice(at, end);
+    at = end;
+    if (digits || special) token = maskToken(token);
+    else if (token.endsWith(':') || token.endsWith('.')) token = token.slice(0, -1);
+    if (token === '') continue;
+    const length = out.length;
+    if (length > 0 && out[length - 1] === token) continue;
+    // a b a b a b: a list of pairs
+    if (length >= 3 && out[length - 2] === token && out[length - 1] === out[length - 3] && isMask(token)) {
+      out.pop();
+      continue;
+    }
+    out.push(token);
+  }
+  return out;
+}
+
+/** `/`, `@`, `\`, `_`, `%`: a path, an address, or a name that needs a closer look. */
+function isSpecial(code: number): boolean {
+  return code === 0x2f || code === 0x40 || code === 0x5c || code === 0x25 || code === 0x3a;
+}
+
+export function isMask(token: string): boolean {
+  return token.charCodeAt(0) === 0x3c && token.charCodeAt(token.length - 1) === 0x3e;
+}
+
+const QUOTED = /"([^"\n]{0,80})"|(?<![A-Za-z])'([^'\n]{0,80})'(?![A-Za-z])|`([^`\n]{0,80})[`']/g;
+
+/** Quoted values become one mask; quoted sentences are words like any others. */
+function hideQuoted(text: string): string {
+  if (!text.includes('"') && !text.includes("'") && !text.includes('`')) return text;
+  return text.replace(
+    QUOTED,
+    (whole, double: string | undefined, single: string | undefined, back: string | undefined) => {
+      const inner = double ?? single ?? back ?? '';
+      const words = inner.trim().split(/\s+/).length;
+      return words <= 2 ? ' \u0001 ' : ` ${whole.slice(1, -1)} `;
+    },
+  );
+}
+
+function maskToken(token: string): string {
+  let core = token;
+  while (core.length > 1 && (core.endsWith('.') || core.endsWith(':'))) core = core.slice(0, -1);
+  const first = core.charCodeAt(0);
+  if (NUMBER.test(core)) return IPV4.test(core) ? '<ip>' : '<num>';
+  if (UUID.test(core)) return '<id>';
+  if (URL.test(core)) return '<url>';
+  if (core.includes('@')) {
+    if (EMAIL.test(core)) return '<email>';
+    const at = core.indexOf('@');
+    if (/@[0-9a-f]{4,}$/i.test(core)) return `${maskWord(core.slice(0, at))}@<id>`; // Java's Object.toString
+  }
+  if (
+    first === 0x2f ||
+    (first === 0x2e && core.includes('/')) ||
+    /^[A-Za-z]:\\/.test(core) ||
+    (first === 0x7e && core.charCodeAt(1) === 0x2f)
+  ) {
+    return IPV4.test(core) ? '<ip>' : '<path>';
+  }
+  if (DURATION.test(core)) return '<duration>';
+  if (SIZE.test(core)) return '<size>';
+  if (HEX.test(core) && /\d/.test(core)) return '<id>';
+  if (IPV4.test(core)) return '<ip>';
+  if (core.includes(':')) {
+    if (IPV6.test(core) && /::|\d/.test(core)) return '<ip>';
+    if (HOST.test(core)) return '<host>';
+    // key:value, a::b, file:line
+    const parts = core.split(':');
+    if (parts.length <= 6) return parts.map((part) => (part === '' ? '' : maskToken1(part))).join(':');
+  }
+  return maskToken1(core);
+}
+
+function maskToken1(core: string): string {
+  if (core.includes('/')) {
+    const slashes = core.split('/').length - 1;
+    if (slashes >= 2 || /\.\w{1,5}$/.test(core)) return '<path>';
+    return core
+      .split('/')
+      .map((part) => maskWord(part))
+      .join('/');
+  }
+  return maskWord(core);
+}
+
+/** Ids with mixed letters and digits become `<id>`; a word with a number at its end keeps the word. */
+function maskWord(word: string): string {
+  if (!/\d/.test(word)) return word;
+  if (NUMBER.test(word)) return '<num>';
+  if (UUID.test(word) || HEX.test(word)) return '<id>';
+  if (DURATION.test(word)) return '<duration>';
+  if (/^[A-Za-z_$][A-Za-z_$.]*\d{1,2}$/.test(word) && word.length > 4) return word.replace(/\d+$/, '<n>');
+  if (/[-_.#]/.test(word)) {
+    return word
+      .split(/([-_.#])/)
+      .map((part) => (/\d/.test(part) ? '<n>' : part))
+      .join('')
+      .replace(/<n>(?:[-_.]<n>)+/g, '<n>');
+  }
+  const digits = word.replace(/\D/g, '').length;
+  if (/^[A-Z]+[a-z]*\d{1,5}$/.test(word) && digits <= 5 && word.length <= 10) return '<id>';
+  // SHA256, IPv6, utf8: one small number in a word is part of the word.
+  return digits <= 2 && word.length >= 4 && digits * 2 < word.length && !/\d[A-Za-z]+\d/.test(word) ? word : '<id>';
+}

@@ -1,0 +1,201 @@
+/** One run of `scan`: lines in, incidents out, through the very detector and grouper of the agent. */
+import type { ContainerRef, Level, LogRecord, StreamName } from '../domain.ts';
+import { type CompiledRules, createLogDetector, type LogDetector } from '../pipeline/detect/log-detector.ts';
+import type { Trouble } from '../pipeline/detect/trouble.ts';
+import { createGrouper } from '../pipeline/group/grouper.ts';
+import { statedTime, unwrap } from './envelope.ts';
+
+export interface ScannedIncident {
+  readonly fingerprint: string;
+  readonly container: string;
+  readonly tier: string;
+  readonly level?: Level;
+  readonly patterns: readonly string[];
+  readonly summary: string;
+  /** The record that told it first. */
+  readonly record: string;
+  /** Where that begins, from 1. */
+  readonly line: number;
+  readonly occurrences: number;
+  /** Epoch ms; absent where the lines state no time. */
+  readonly firstAt?: number;
+  readonly lastAt?: number;
+  /** Of a storm: some of what went into it. */
+  readonly samples?: readonly string[];
+}
+
+export interface ScanResult {
+  readonly lines: number;
+  readonly troubles: number;
+  readonly incidents: readonly ScannedIncident[];
+}
+
+/** A line of `--records`. */
+export interface ScannedRecord {
+  readonly first: number;
+  readonly last: number;
+  readonly time: string | null;
+  readonly level: Level | null;
+  readonly trouble: boolean;
+  readonly tier: string | null;
+  readonly fingerprint: string | null;
+  /** Only where the file holds the lines of several containers. */
+  readonly container?: string;
+}
+
+export interface Scan {
+  /** Begins a file; line numbers begin at 1 again. */
+  open(name: string): FileScan;
+  result(): ScanResult;
+}
+
+export interface FileScan {
+  line(text: string): void;
+  end(): void;
+}
+
+interface Options {
+  readonly rules: CompiledRules;
+  /** Default: the container's name without its replica number, or the file's. */
+  readonly service: string | undefined;
+  readonly onRecord: ((record: ScannedRecord) => void) | undefined;
+}
+
+/** As many incidents are kept; a log that has more is told by its storms. */
+const MAX_INCIDENTS = 10_000;
+/** Lines without a time are taken to come one a second, so that the limit a minute means something. */
+const PRETENDED_MS = 1_000;
+/** More of a line that the engine cut is not joined. */
+const MAX_JOINED = 1 << 20;
+
+export function createScan(options: Options): Scan {
+  const grouper = createGrouper();
+  const incidents = new Map<string, Mutable<ScannedIncident>>();
+  let lines = 0;
+  let troubles = 0;
+
+  function group(container: ContainerRef, trouble: Trouble, line: number): string {
+    troubles++;
+    const time = trouble.record.time > 0 ? trouble.record.time : undefined;
+    const grouped = grouper.assign(container, trouble, time ?? line * PRETENDED_MS);
+    const storm = grouped.kind === 'overflow';
+    const key = `${container.name}\u0000${grouped.fingerprint}`;
+    let incident = incidents.get(key);
+    if (incident !== undefined) {
+      incident.occurrences++;
+      if (time !== undefined) incident.lastAt = time;
+    } else if (incidents.size < MAX_INCIDENTS) {
+      incident = {
+        fingerprint: grouped.fingerprint,
+        container: container.name,
+        tier: storm ? 'storm' : trouble.tier,
+        ...(trouble.record.level === undefined ? {} : { level: trouble.record.level }),
+        patterns: storm ? ['log storm'] : trouble.patterns,
+        summary: storm ? 'log storm: more new problems a minute than are told one by one' : trouble.summary,
+        record: trouble.record.text,
+        line,
+        occurrences: 1,
+        ...(time === undefined ? {} : { firstAt: time, lastAt: time }),
+      };
+      incidents.set(key, incident);
+    }
+    if (storm && incident !== undefined) incident.samples = grouper.samples(container);
+    return grouped.fingerprint;
+  }
+
+  return {
+    open: (name) => openFile(name, options, group, () => lines++),
+    result: () => ({ lines, troubles, incidents: [...incidents.values()] }),
+  };
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+interface Watched {
+  readonly detector: LogDetector;
+  /** The file's line of each of the detector's lines, where other containers' lines stand in between. */
+  readonly places: number[] | undefined;
+  /** The begun line of each stream that the engine cut. */
+  readonly begun: Map<StreamName, string>;
+}
+
+function openFile(
+  fileName: string,
+  options: Options,
+  group: (container: ContainerRef, trouble: Trouble, line: number) => string,
+  countLine: () => void,
+): FileScan {
+  const watched = new Map<string, Watched>();
+  let at = 0;
+  let time = 0;
+
+  function watch(name: string, shared: boolean): Watched {
+    const known = watched.get(name);
+    if (known !== undefined) return known;
+    const service = options.service ?? name.replace(/[-_]\d+$/, '');
+    const container: ContainerRef = { id: name, name, image: '', service, labels: {} };
+    const places: number[] | undefined = shared ? [] : undefined;
+    const placeOf = (ordinal: number): number => (places === undefined ? ordinal : (places[ordinal - 1] ?? ordinal));
+    const { onRecord } = options;
+    const tell = (record: LogRecord, first: number, last: number, trouble: Trouble | undefined): void => {
+      const line = placeOf(first);
+      const print = trouble === undefined ? null : group(container, trouble, line);
+      onRecord?.({
+        first: line,
+        last: placeOf(last),
+        time: record.time > 0 ? new Date(record.time).toISOString() : null,
+        level: record.level ?? null,
+        trouble: trouble !== undefined,
+        tier: trouble?.tier ?? null,
+        fingerprint: print,
+        ...(shared ? { container: name } : {}),
+      });
+    };
+    const detector = createLogDetector({
+      rules: options.rules,
+      // A file has no arrival times: what is a record depends on its lines alone.
+      now: () => 0,
+      ...(onRecord === undefined
+        ? { emit: (trouble, first, last) => tell(trouble.record, first, last, trouble) }
+        : { emit() {}, onRecord: (record, trouble) => tell(record, record.first, record.last, trouble) }),
+    });
+    const made: Watched = { detector, places, begun: new Map() };
+    watched.set(name, made);
+    return made;
+  }
+
+  function push(target: Watched, stream: StreamName, text: string, lineTime: number): void {
+    target.places?.push(at);
+    target.detector.push({ time: lineTime, stream, text });
+  }
+
+  return {
+    line(text) {
+      at++;
+      countLine();
+      const inner = unwrap(text);
+      if (inner === undefined) {
+        time = statedTime(text) ?? time;
+        push(watch(fileName, false), 'stdout', text, time);
+        return;
+      }
+      const target = watch(inner.container ?? fileName, inner.container !== undefined);
+      const begun = target.begun.get(inner.stream) ?? '';
+      if (inner.partial && begun.length < MAX_JOINED) {
+        target.begun.set(inner.stream, begun + inner.text);
+        // Each line of the file counts: the joined one is its last.
+        if (target.places === undefined) target.detector.skip();
+        return;
+      }
+      if (begun !== '') target.begun.delete(inner.stream);
+      push(target, inner.stream, begun + inner.text, inner.time ?? 0);
+    },
+    end() {
+      for (const target of watched.values()) {
+        for (const [stream, text] of target.begun) push(target, stream, text, time);
+        target.detector.flush(Number.POSITIVE_INFINITY);
+      }
+      watched.clear();
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { detect, ownTraces, sharedFile, type Trace, troubleBounds } from '../../support/detect.ts';
+
+const NEIGHBOURS: Record<string, readonly string[]> = {
+  'plain lines': ['Server listening on port 8080', 'Request served in 12 ms'],
+  'timestamped INFO lines': [
+    '2024-05-01T10:00:00.000Z INFO  [main] app - Server listening on port 8080',
+    '2024-05-01T10:00:01.000Z INFO  [main] app - Request served in 12 ms',
+  ],
+  'lines with a time and no level': ['2024/05/01 10:00:00 Server listening', '2024/05/01 10:00:01 Request served'],
+  'JSON lines': ['{"level":"info","msg":"listening"}', '{"level":"info","msg":"served"}'],
+  'blank lines': ['Server listening', ''],
+};
+
+const shared = sharedFile('traces.json');
+const sharedTraces: Trace[] = Object.entries(JSON.parse(String(shared ?? '{}')) as Record<string, string>).map(
+  ([name, text]) => ({ name, lines: text.replace(/\n$/, '').split('\n') }),
+);
+
+const sets: [string, Trace[]][] = [
+  ['own, tuning', ownTraces('tuning')],
+  ['own, held out', ownTraces('held-out')],
+  ['traces.json', sharedTraces],
+];
+
+it('knows at least 100 traces of its own', () => {
+  expect(ownTraces('tuning').length + ownTraces('held-out').length).toBeGreaterThanOrEqual(100);
+});
+
+describe.each(sets)('a stack trace (%s)', (name, traces) => {
+  const skip = traces.length === 0;
+
+  describe.each(Object.entries(NEIGHBOURS))('between %s', (_, around) => {
+    it.skipIf(skip)(`is one record with exact bounds (${name})`, () => {
+      const wrong = traces.filter(({ lines }) => {
+        const bounds = troubleBounds([...around, ...lines, ...[...around].reverse()]);
+        return JSON.stringify(bounds) !== JSON.stringify([[around.length + 1, around.length + lines.length]]);
+      });
+      expect(wrong.map((trace) => trace.name)).toEqual([]);
+    });
+  });
+
+  it.skipIf(skip)('joins an ERROR line just before it', () => {
+    const wrong = traces.filter(({ lines }) => {
+      const head = '2024-05-01T10:00:00.500Z ERROR [main] app - request failed';
+      const bounds = troubleBounds(['hello', head, ...lines, ...(NEIGHBOURS['timestamped INFO lines'] as string[])]);
+      return JSON.stringify(bounds) !== JSON.stringify([[2, 2 + lines.length]]);
+    });
+    // Rails logs the exception on a line of its own level; a Go log line with a time is a record of its own.
+    expect(wrong.map((trace) => trace.name).filter((trace) => trace !== 'JAVA_EXC' && trace !== 'GO_HTTP')).toEqual([]);
+  });
+
+  it.skipIf(skip)('is kept apart from one on the other stream, line by line interleaved', () => {
+    const wrong = traces.filter(({ lines }, at) => {
+      const other = traces[(at * 7 + 3) % traces.length] as Trace;
+      const mixed: { text: string; stream: 'stdout' | 'stderr' }[] = [];
+      for (let i = 0; i < Math.max(lines.length, other.lines.length); i++) {
+        if (i < lines.length) mixed.push({ stream: 'stdout', text: lines[i] as string });
+        if (i < other.lines.length) mixed.push({ stream: 'stderr', text: other.lines[i] as string });
+      }
+      const last = (stream: string) => mixed.map((line) => line.stream).lastIndexOf(stream as 'stdout') + 1;
+      return (
+        JSON.stringify(troubleBounds(mixed)) !==
+        JSON.stringify([
+          [1, last('stdout')],
+          [2, last('stderr')],
+        ])
+      );
+    });
+    expect(wrong.map((trace) => trace.name)).toEqual([]);
+  });
+
+  it.skipIf(skip)('is kept apart from one right behind it on the same stream', () => {
+    const wrong = traces.filter(({ lines }, at) => {
+      const next = traces[(at * 7 + 3) % traces.length] as Trace;
+      const bounds = troubleBounds([...lines, ...next.lines]);
+      const wanted = [
+        [1, lines.length],
+        [lines.length + 1, lines.length + next.lines.length],
+      ];
+      return JSON.stringify(bounds) !== JSON.stringify(wanted);
+    });
+    expect(wrong.map((trace) => trace.name)).toEqual([]);
+  });
+});
+
+describe('what a trace joins', () => {
+  const trace = ['java.io.IOException: broken', '\tat com.acme.A.a(A.java:1)'];
+
+  it('is not an INFO line before it', () => {
+    expect(troubleBounds(['10:15:30.123 INFO app - saving', ...trace])).toEqual([[2, 3]]);
+  });
+
+  it('is a WARN line before it, and then it is a warning', () => {
+    const [record] = detect(['10:15:30.123 WARN app - will retry', ...trace]);
+    expect(record?.record).toMatchObject({ first: 1, last: 3, level: 'warn' });
+    expect(record?.trouble).toBeUndefined();
+  });
+
+  it('is not a WARN line where the process died of it', () => {
+    expect(
+      troubleBounds([
+        '10:15:30.123 WARN app - slow',
+        'panic: boom',
+        '',
+        'goroutine 1 [running]:',
+        'main.main()',
+        '\t/a.go:1',
+      ]),
+    ).toEqual([[2, 6]]);
+  });
+
+  it('is not an ERROR line with another line in between', () => {
+    expect(troubleBounds(['10:15:30.123 ERROR app - x', 'hello', ...trace])).toEqual([
+      [1, 1],
+      [3, 4],
+    ]);
+  });
+
+  it('is not an ERROR line of seconds ago', () => {
+    const lines = ['10:15:30.123 ERROR app - x', ...trace].map((text, at) => ({
+      text,
+      time: at === 0 ? 1_000 : 9_000,
+    }));
+    expect(troubleBounds(lines)).toEqual([
+      [1, 1],
+      [2, 3],
+    ]);
+  });
+});
