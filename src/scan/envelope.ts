@@ -67,12 +67,12 @@ function unwrapJson(line: string): Unwrapped | undefined {
   } catch {
     return undefined;
   }
-  const log = parsed['log'];
-  const stream = parsed['stream'] ?? parsed['source'];
-  if (typeof log !== 'string' || (stream !== 'stdout' && stream !== 'stderr' && typeof parsed['time'] !== 'string'))
+  const log = parsed.log;
+  const stream = parsed.stream ?? parsed.source;
+  if (typeof log !== 'string' || (stream !== 'stdout' && stream !== 'stderr' && typeof parsed.time !== 'string'))
     return undefined;
-  if (parsed['level'] !== undefined || parsed['msg'] !== undefined || parsed['message'] !== undefined) return undefined;
-  const name = parsed['container'] ?? parsed['container_name'];
+  if (parsed.level !== undefined || parsed.msg !== undefined || parsed.message !== undefined) return undefined;
+  const name = parsed.container ?? parsed.container_name;
   const ended = log.endsWith('\n');
   return {
     text: ended ? log.slice(0, log.endsWith('\r\n') ? -2 : -1) : log,
@@ -80,16 +80,15 @@ function unwrapJson(line: string): Unwrapped | undefined {
     time: timeOf(parsed),
     container: typeof name === 'string' ? name.replace(/^\//, '') : undefined,
     // Only Docker's own files mark the end of a line; others hold one line a record.
-    partial: !ended && typeof parsed['time'] === 'string' && name === undefined,
+    partial: !ended && typeof parsed.time === 'string' && name === undefined,
   };
 }
 
 /** RFC 3339 in `time`, or nanoseconds since 1970 in `t`. */
 function timeOf(parsed: Readonly<Record<string, unknown>>): number | undefined {
-  const time = typeof parsed['time'] === 'string' ? Date.parse(parsed['time']) : Number.NaN;
+  const time = typeof parsed.time === 'string' ? Date.parse(parsed.time) : Number.NaN;
   if (!Number.isNaN(time)) return time;
-  const nanos =
-    typeof parsed['t'] === 'string' && /^\d{19}$/.test(parsed['t']) ? Number(parsed['t'].slice(0, 13)) : Number.NaN;
+  const nanos = typeof parsed.t === 'string' && /^\d{19}$/.test(parsed.t) ? Number(parsed.t.slice(0, 13)) : Number.NaN;
   return Number.isNaN(nanos) ? undefined : nanos;
 }
 

@@ -113,10 +113,40 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Watched {
   readonly detector: LogDetector;
-  /** The file's line of each of the detector's lines, where other containers' lines stand in between. */
-  readonly places: number[] | undefined;
+  /** Undefined where the detector's lines are the file's. */
+  readonly places: Places | undefined;
   /** The begun line of each stream that the engine cut. */
-  readonly begun: Map<StreamName, string>;
+  readonly begun: Map<StreamName, { text: string; readonly line: number }>;
+}
+
+/** Which lines of the file the latest of a detector's lines came from. */
+interface Places {
+  push(first: number, last: number): void;
+  firstOf(ordinal: number): number;
+  lastOf(ordinal: number): number;
+}
+
+/** More than the lines of any record that is still open. */
+const PLACES_KEPT = 100_000;
+
+function createPlaces(): Places {
+  let firsts: number[] = [];
+  let lasts: number[] = [];
+  let forgotten = 0;
+  const at = (lines: number[], ordinal: number): number => lines[Math.max(0, ordinal - 1 - forgotten)] ?? ordinal;
+  return {
+    push(first, last) {
+      if (firsts.length >= 2 * PLACES_KEPT) {
+        firsts = firsts.slice(PLACES_KEPT);
+        lasts = lasts.slice(PLACES_KEPT);
+        forgotten += PLACES_KEPT;
+      }
+      firsts.push(first);
+      lasts.push(last);
+    },
+    firstOf: (ordinal) => at(firsts, ordinal),
+    lastOf: (ordinal) => at(lasts, ordinal),
+  };
 }
 
 function openFile(
@@ -129,26 +159,26 @@ function openFile(
   let at = 0;
   let time = 0;
 
-  function watch(name: string, shared: boolean): Watched {
+  /** `named`: the line names its container; `wrapped`: a line of the file may be less than a line of the log. */
+  function watch(name: string, named: boolean, wrapped: boolean): Watched {
     const known = watched.get(name);
     if (known !== undefined) return known;
     const service = options.service ?? name.replace(/[-_]\d+$/, '');
     const container: ContainerRef = { id: name, name, image: '', service, labels: {} };
-    const places: number[] | undefined = shared ? [] : undefined;
-    const placeOf = (ordinal: number): number => (places === undefined ? ordinal : (places[ordinal - 1] ?? ordinal));
+    const places = wrapped ? createPlaces() : undefined;
     const { onRecord } = options;
     const tell = (record: LogRecord, first: number, last: number, trouble: Trouble | undefined): void => {
-      const line = placeOf(first);
+      const line = places?.firstOf(first) ?? first;
       const print = trouble === undefined ? null : group(container, trouble, line);
       onRecord?.({
         first: line,
-        last: placeOf(last),
+        last: places?.lastOf(last) ?? last,
         time: record.time > 0 ? new Date(record.time).toISOString() : null,
         level: record.level ?? null,
         trouble: trouble !== undefined,
         tier: trouble?.tier ?? null,
         fingerprint: print,
-        ...(shared ? { container: name } : {}),
+        ...(named ? { container: name } : {}),
       });
     };
     const detector = createLogDetector({
@@ -164,8 +194,8 @@ function openFile(
     return made;
   }
 
-  function push(target: Watched, stream: StreamName, text: string, lineTime: number): void {
-    target.places?.push(at);
+  function push(target: Watched, stream: StreamName, text: string, lineTime: number, firstLine: number): void {
+    target.places?.push(firstLine, at);
     target.detector.push({ time: lineTime, stream, text });
   }
 
@@ -176,23 +206,22 @@ function openFile(
       const inner = unwrap(text);
       if (inner === undefined) {
         time = statedTime(text) ?? time;
-        push(watch(fileName, false), 'stdout', text, time);
+        push(watch(fileName, false, false), 'stdout', text, time, at);
         return;
       }
-      const target = watch(inner.container ?? fileName, inner.container !== undefined);
-      const begun = target.begun.get(inner.stream) ?? '';
-      if (inner.partial && begun.length < MAX_JOINED) {
-        target.begun.set(inner.stream, begun + inner.text);
-        // Each line of the file counts: the joined one is its last.
-        if (target.places === undefined) target.detector.skip();
+      const target = watch(inner.container ?? fileName, inner.container !== undefined, true);
+      const begun = target.begun.get(inner.stream);
+      if (inner.partial && (begun?.text.length ?? 0) < MAX_JOINED) {
+        if (begun === undefined) target.begun.set(inner.stream, { text: inner.text, line: at });
+        else begun.text += inner.text;
         return;
       }
-      if (begun !== '') target.begun.delete(inner.stream);
-      push(target, inner.stream, begun + inner.text, inner.time ?? 0);
+      if (begun !== undefined) target.begun.delete(inner.stream);
+      push(target, inner.stream, (begun?.text ?? '') + inner.text, inner.time ?? 0, begun?.line ?? at);
     },
     end() {
       for (const target of watched.values()) {
-        for (const [stream, text] of target.begun) push(target, stream, text, time);
+        for (const [stream, { text, line }] of target.begun) push(target, stream, text, time, line);
         target.detector.flush(Number.POSITIVE_INFINITY);
       }
       watched.clear();

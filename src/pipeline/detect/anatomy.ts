@@ -2,8 +2,10 @@
  * A troubled record taken apart: what grouping and the summary are made of. Costs a parse, so it is done
  * for trouble only.
  */
-import { createHeadReader, emptyHead, type Head, readHead } from './head.ts';
-import { type JsonParts, parseJsonLine } from './json.ts';
+import { readHead } from './head.ts';
+import { emptyHead, type Head } from './head-formats.ts';
+import { createHeadReader } from './head-reader.ts';
+import { type JsonParts, parseJsonLine } from './json-parts.ts';
 
 export interface Anatomy {
   /** The message behind the head, one line or more; without the stack trace. */

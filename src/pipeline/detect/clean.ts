@@ -1,15 +1,24 @@
 /** Text as a record keeps it. */
 
-/** A record's text in UTF-16 units and in UTF-8 bytes; what is above is cut out of the middle. */
+/** A record's text in UTF-8 bytes; what is above is cut out of the middle. */
 export const MAX_RECORD = 65_536;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: stripping them is the purpose
-const ANSI =
-  /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])?|\x9b[0-?]*[ -/]*[@-~]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: stripping them is the purpose
-const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: stripping them is the purpose
-const HAS_CONTROL = /[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/;
+const ESC = String.fromCharCode(0x1b);
+const BEL = String.fromCharCode(0x07);
+/** ECMA-48: CSI, OSC and string sequences, and those of two characters; of one that breaks off, what there is. */
+const ANSI = new RegExp(
+  [
+    String.raw`${ESC}\[[0-?]*[ -/]*[@-~]`,
+    String.raw`\u009b[0-?]*[ -/]*[@-~]`,
+    String.raw`${ESC}\][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\)?`,
+    String.raw`${ESC}[PX^_][^${ESC}]*(?:${ESC}\\)?`,
+    `${ESC}(?:[ -/]*[0-~])?`,
+  ].join('|'),
+  'g',
+);
+/** All but the tab: they would draw on a terminal, or end a line where there is none. */
+const CONTROLS = /[^\P{Cc}\t]|[\u2028\u2029]/gu;
+const HAS_CONTROL = /[^\P{Cc}\t]|[\u2028\u2029]/u;
 
 /** One line without colours and control characters (tabs stay). The same string where there are none. */
 export function cleanLine(text: string): string {
@@ -25,7 +34,8 @@ export function capText(text: string): string {
   const half = Math.floor(((MAX_RECORD - 64) / 2) * (text.length / bytes));
   const widest = Math.min(half, text.length >> 1);
   for (let keep = widest; ; keep = Math.floor(keep * 0.9)) {
-    const cut = `${text.slice(0, keep)}\n[… ${text.length - 2 * keep} characters cut …]\n${text.slice(text.length - keep)}`;
-    if (Buffer.byteLength(cut) <= MAX_RECORD) return cut.isWellFormed() ? cut : cut.toWellFormed();
+    const note = `[… ${text.length - 2 * keep} characters cut …]`;
+    const cut = `${text.slice(0, keep)}\n${note}\n${text.slice(text.length - keep)}`.toWellFormed();
+    if (Buffer.byteLength(cut) <= MAX_RECORD) return cut;
   }
 }

@@ -23,7 +23,7 @@ export function createContainerDetectors(options: {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stopped: AbortSignal;
-  /** A user's own patterns for this container. Equal ones are the same object. */
+  /** A user's own patterns for this container, as they are now. */
   patternsOf(container: ContainerRef): DetectPatterns;
 }): ContainerDetectors {
   const { clock, logger, stopped } = options;
@@ -99,7 +99,9 @@ export function createContainerDetectors(options: {
 }
 
 function sameAs(a: DetectPatterns, b: DetectPatterns): boolean {
-  return a.detectMatch === b.detectMatch && a.detectIgnore === b.detectIgnore;
+  if (a === b) return true;
+  const same = (x: readonly string[], y: readonly string[]) => x.length === y.length && x.every((p, i) => p === y[i]);
+  return same(a.detectMatch, b.detectMatch) && same(a.detectIgnore, b.detectIgnore);
 }
 
 function compile(
@@ -111,7 +113,7 @@ function compile(
   try {
     return compileRules({ match, ignore });
   } catch (error) {
-    logger.error('the container-doctor.detect labels are refused, the container is watched without them', {
+    logger.error('the detect patterns are refused, the container is watched without them', {
       container: container.name,
       why: error instanceof Error ? error.message : String(error),
     });

@@ -1,93 +1,24 @@
 /**
  * The head of a text line: what stands before the message (time, level, logger, thread, pid).
- *
- * `createHeadReader` keeps the shape of the last head that it found, per container: the next line with the
- * same digits and separators in the same places costs one walk over its first characters.
  */
+import { isDigit, isLetter, isSpace, skipSeparators, wordEnd } from './chars.ts';
+import { type Head, readFixedFormat } from './head-formats.ts';
 import {
   DEBUG,
-  ERROR,
   INFO,
   isCompanionWord,
   levelOfCapitals,
   levelOfLetter,
-  levelOfSyslog,
   levelOfWord,
   NO_LEVEL,
   TRACE,
   WARN,
 } from './levels.ts';
-
-export interface Head {
-  /** 0 where the line states none. */
-  level: number;
-  /** A timestamp was seen. */
-  timed: boolean;
-  /** Where the message begins; 0 where no head was found. */
-  bodyAt: number;
-  /** The message begins with `{`: JSON behind a text head. */
-  json: boolean;
-  /** .NET's console format, whose message follows on indented lines. */
-  hanging: boolean;
-}
-
-export function emptyHead(): Head {
-  return { level: NO_LEVEL, timed: false, bodyAt: 0, json: false, hanging: false };
-}
+import { timestampEnd } from './timestamp.ts';
 
 /** Only this far into a line is a head looked for. */
 const HEAD_WINDOW = 320;
 const MAX_TOKENS = 16;
-
-const TIME = new RegExp(
-  [
-    // 2024-01-31T10:00:00.123456Z, 2024/01/31 10:00:00,123 +0100, 2024-01-31 10:00:00.123 UTC
-    String.raw`\d{4}[-/.]\d\d[-/.]\d\d(?:[T _-]\d\d[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{1,9})?)?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|(?:[CEWM]|[EW])ES?T|[CEMP][SD]T|MSK|IST|JST|KST|BST|AE[SD]T|NZ[SD]T|SGT|HKT)(?![\w]))?)?`,
-    // 31-Jul-2025 10:00:00.123, 31/Jul/2025:10:00:00 +0000, 31 Jul 2025 10:00:00.123
-    String.raw`\d{1,2}[-/ ](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[-/ ]\d{2,4}[: T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: [+-]\d{4})?`,
-    // Jul 31 10:00:00, Jul 31, 2025 3:00:00 PM, Wed Jul 31 10:00:00.123456 2025
-    String.raw`(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* {1,2}\d{1,2},? (?:\d{4},? )?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?(?: \d{4})?`,
-    // Wed, 31 Jul 2025 10:00:00 GMT
-    String.raw`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d(?: [A-Z]{3}| [+-]\d{4})?`,
-    // 25/07/31 10:00:00 (Spark), 07/31/2025 10:00:00 AM, 07-31 10:00:00.123 (Android)
-    String.raw`\d\d?[/-]\d\d?(?:[/-]\d{2,4})?,? \d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?`,
-    // 20240131T100000Z, 20171223-22:15:29:606, 081109 203615
-    String.raw`\d{8}[T-]\d\d:?\d\d:?\d\d(?:[.,:]\d+)?Z?`,
-    String.raw`\d{6} \d{6}(?= )`,
-    // 10:00:00.123
-    String.raw`\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?Z?(?![\w:])`,
-    // Seconds or milliseconds since 1970
-    String.raw`1\d{9}(?:\d{3})?(?:\.\d{1,9})?(?![\w:/.-])`,
-  ].join('|'),
-  'y',
-);
-
-/** The end of the timestamp that begins at `at`, or -1. */
-export function timestampEnd(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  const digit = code >= 0x30 && code <= 0x39;
-  if (!digit && !(code >= 0x41 && code <= 0x57)) return -1; // A month's or day's capital: A … W
-  TIME.lastIndex = at;
-  return TIME.test(text) ? TIME.lastIndex : -1;
-}
-
-function isLetter(code: number): boolean {
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-function wordEnd(text: string, at: number, limit: number): number {
-  let end = at;
-  while (end < limit && isLetter(text.charCodeAt(end))) end++;
-  return end;
-}
 
 function tokenEnd(text: string, at: number, limit: number): number {
   let end = at;
@@ -114,7 +45,7 @@ const PIECES = /[A-Za-z]+/g;
 function levelInBrackets(text: string, from: number, to: number): number {
   if (to - from > 90) return NO_LEVEL;
   const inner = text.slice(from, to).trim();
-  const whole = levelOfWord(inner);
+  const whole = inner.length === 1 ? levelOfLetter(inner.charCodeAt(0)) : levelOfWord(inner);
   if (whole !== NO_LEVEL) return whole;
   PIECES.lastIndex = 0;
   for (let match = PIECES.exec(inner); match !== null; match = PIECES.exec(inner)) {
@@ -125,6 +56,8 @@ function levelInBrackets(text: string, from: number, to: number): number {
     if (capitals !== NO_LEVEL && (isSpace(before) || before === 0x3a) && (isSpace(after) || after === 0x2f)) {
       return capitals;
     }
+    // level:time
+    if (match.index === 0 && after === 0x3a && timestampEnd(inner, word.length + 1) !== -1) return levelOfWord(word);
     // module:level, module:level,time
     if (before === 0x3a && (match.index + word.length === inner.length || after === 0x2c)) {
       const rank = levelOfWord(word);
@@ -135,16 +68,10 @@ function levelInBrackets(text: string, from: number, to: number): number {
 }
 
 const LOGFMT_LEVEL =
-  /(?:^|[\s,|])(?:level|lvl|severity|loglevel|log_level|log\.level|levelname)="?([A-Za-z]+|\d+)"?(?=[\s,|]|$)/;
+  /(?:^|[\s,|])(?:level|lvl|LL|LEVEL|severity|loglevel|log_level|log\.level|levelname)="?([A-Za-z]+|\d+)"?(?=[\s,|]|$)/;
 const LOGFMT_KEY = /^[A-Za-z_@][\w.@-]*=/;
-/** klog and glog; CockroachDB's has the year too and no bracket. */
-const KLOG = /^[IWEFD](?:\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]]*\] ?|\d{6} \d\d:\d\d:\d\d\.\d+ +\d+ )/;
-const REDIS = /^\d+:[A-Z] \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d+ ([.\-*#]) /;
-const RAILS = /^[DIWEFA], \[[^\]]*\] +([A-Z]+) -- [^:]*: ?/;
-const SYSLOG_PRIORITY = /^<(\d{1,3})>(?:1 )?/;
-const LOGRUS = /^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] ?/;
-const ERLANG_REPORT = /^=(ERROR|CRASH|SUPERVISOR|WARNING|INFO|PROGRESS|NOTICE) REPORT====/;
-
+/** Zigbee2MQTT: tag:level  time */
+const TAG_LEVEL = /^[\w-]+:(trace|debug|info|warn|warning|error|fatal) +/;
 /** Plain words that open a line and are levels all the same: a colon must follow. */
 function isColonLevel(word: string): boolean {
   // `Error: …` opens an exception, not a head.
@@ -177,6 +104,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
   let names = 0;
   let brackets = 0;
   let bodyAt = at;
+  let timedAt = at;
   let logfmtAt = -1;
   for (let count = 0; count < MAX_TOKENS && at < limit; count++) {
     const code = text.charCodeAt(at);
@@ -190,6 +118,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
       into.timed = true;
       at = timeEnd;
       bodyAt = at;
+      timedAt = at;
       continue;
     }
     if (indent > 0 && !into.timed && (indent > 2 || count > 0)) return false;
@@ -208,7 +137,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
       }
       brackets++;
       at = close + 1;
-      if (into.timed && plainWords === 0) bodyAt = at;
+      if (into.timed && plainWords === 0 && names === 0) bodyAt = at;
       continue;
     }
     if (code === 0x7b) {
@@ -231,6 +160,11 @@ export function readHead(text: string, from: number, into: Head): boolean {
         const level = dot > at ? levelOfCapitals(text.slice(dot + 1, end - 1)) : NO_LEVEL;
         if (level !== NO_LEVEL) return found(text, end, level, into);
       }
+      const tagged = into.timed ? null : TAG_LEVEL.exec(text.slice(at, at + 60));
+      if (tagged !== null && timestampEnd(text, at + tagged[0].length) !== -1) {
+        into.timed = true;
+        return found(text, timestampEnd(text, at + tagged[0].length), levelOfWord(tagged[1] as string), into);
+      }
       const stop = wordEnd(text, at, limit);
       const level = levelToken(text, at, stop, limit, into.timed, plainWords, names, count);
       if (level !== NO_LEVEL && !(indent > 0 && text.charCodeAt(stop) === 0x3d)) {
@@ -250,13 +184,15 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (++names > (into.timed ? 8 : 2)) break;
       if (!into.timed && names === 1 && token.endsWith(':') && count === 0) bodyAt = end;
     } else {
-      if (!into.timed) break;
+      if (!into.timed && !/^ +[A-Z]{3,9} ?\|/.test(text.slice(end, end + 16))) break;
       if (++plainWords > 1) break;
     }
     at = end;
   }
   if (logfmtAt !== -1 && readLogfmt(text, logfmtAt, into)) return true;
   into.bodyAt = into.timed ? skipSeparators(text, bodyAt, limit) : from;
+  // Nothing but time and brackets: the brackets are the message.
+  if (into.timed && into.bodyAt >= text.length) into.bodyAt = skipSeparators(text, timedAt, limit);
   return into.timed || into.level !== NO_LEVEL;
 }
 
@@ -273,81 +209,9 @@ function readLogfmt(text: string, at: number, into: Head): boolean {
   return true;
 }
 
-function skipSeparators(text: string, at: number, limit: number): number {
-  let end = at;
-  while (end < limit) {
-    const code = text.charCodeAt(end);
-    if (!isSpace(code) && code !== 0x7c && code !== 0x2d && code !== 0x3a && code !== 0x5d) break;
-    end++;
-  }
-  return end;
-}
-
 function found(text: string, after: number, level: number, into: Head): true {
   into.level = level;
   into.bodyAt = skipSeparators(text, after, text.length);
-  return true;
-}
-
-/** Formats whose level stands in one known place. */
-function readFixedFormat(text: string, from: number, into: Head): boolean {
-  const code = text.charCodeAt(from);
-  if (from !== 0) return false;
-  if (code === 0x3c) {
-    const match = SYSLOG_PRIORITY.exec(text);
-    if (match !== null && Number(match[1]) <= 191) {
-      into.level = levelOfSyslog(Number(match[1]) & 7);
-      into.bodyAt = match[0].length;
-      const end = timestampEnd(text, into.bodyAt);
-      into.timed = end !== -1;
-      if (end !== -1) into.bodyAt = skipSeparators(text, end, text.length);
-      return true;
-    }
-    return false;
-  }
-  if (code === 0x3d) {
-    const match = ERLANG_REPORT.exec(text);
-    if (match === null) return false;
-    const word = match[1] as string;
-    into.level =
-      word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
-    into.timed = true;
-    into.bodyAt = match[0].length;
-    return true;
-  }
-  if (isDigit(code)) {
-    const match = /^\d+:[A-Z] /.test(text) ? REDIS.exec(text) : null;
-    if (match === null) return false;
-    // Redis has no level above its warning: what the text says decides there.
-    const mark = match[1];
-    into.level = mark === '*' ? INFO : mark === '-' ? DEBUG : mark === '.' ? TRACE : NO_LEVEL;
-    into.timed = true;
-    into.bodyAt = match[0].length;
-    return true;
-  }
-  const second = text.charCodeAt(from + 1);
-  if (isDigit(second) && levelOfLetter(code) !== NO_LEVEL) {
-    const match = KLOG.exec(text);
-    if (match === null) return false;
-    into.level = levelOfLetter(code);
-    into.timed = true;
-    into.bodyAt = match[0].length;
-    return true;
-  }
-  if (second === 0x2c) {
-    const match = RAILS.exec(text);
-    if (match === null) return false;
-    into.level = levelOfWord(match[1] as string);
-    if (into.level === NO_LEVEL) into.level = levelOfLetter(code);
-    into.timed = true;
-    into.bodyAt = match[0].length;
-    return true;
-  }
-  const match = text.charCodeAt(from + 4) === 0x5b ? LOGRUS.exec(text) : null;
-  if (match === null) return false;
-  into.level = levelOfLetter(code);
-  into.timed = true;
-  into.bodyAt = match[0].length;
   return true;
 }
 
@@ -408,6 +272,7 @@ function levelToken(
   if (plainWords > 0) return timed && next === 0x3a && names > 0 && text.startsWith(': ', at - 2) ? rank : NO_LEVEL;
   const previous = at > 0 ? text.charCodeAt(at - 1) : 0x20;
   if (next === 0x3a) {
+    if (word === 'panic') return NO_LEVEL; // Go's, not a logger's
     if (!timed && (count > 0 || names > 0)) return NO_LEVEL;
     // Deno's uncaught exception; a property of something printed.
     if (!timed && /^: (?:Uncaught |(?:null|none|nil|false|undefined|0|''|""),?$)/.test(text.slice(stop, stop + 16)))
@@ -429,72 +294,8 @@ function levelToken(
     word === 'Error';
   return names === 0 &&
     usual &&
-    word.length <= 7 &&
+    word.length <= 11 &&
     !/^ (?:rate|count|handl|log|page|report)/.test(text.slice(stop, stop + 10))
     ? rank
     : NO_LEVEL;
-}
-
-const MAX_SHAPE = 96;
-
-export interface HeadReader extends Head {
-  /** Reads the head that begins at `from`; the result stands in the reader's own fields until the next call. */
-  read(text: string, from?: number): boolean;
-  /**
-   * The level of a line whose head has the same shape as the last one (digits where it had digits, the same
-   * characters elsewhere, a level word behind). 0 where it has not: then `read` must look.
-   */
-  quick(text: string, from?: number): number;
-}
-
-export function createHeadReader(): HeadReader {
-  const shape = new Int16Array(MAX_SHAPE);
-  let shapeLength = 0;
-
-  /** Remembers the head up to its level word, where everything before it is of fixed width. */
-  function learn(text: string, from: number, head: Head): void {
-    if (head.level === NO_LEVEL || !head.timed) return;
-    const limit = Math.min(text.length, from + MAX_SHAPE, head.bodyAt);
-    for (let at = from; at < limit; at++) {
-      const code = text.charCodeAt(at);
-      if (isLetter(code)) {
-        const stop = wordEnd(text, at, limit + 1);
-        if (levelOfWord(text.slice(at, stop)) === head.level) {
-          shapeLength = at - from;
-          return;
-        }
-        for (; at < stop; at++) shape[at - from] = text.charCodeAt(at);
-        at--;
-        continue;
-      }
-      shape[at - from] = isDigit(code) ? -1 : code;
-    }
-    shapeLength = 0;
-  }
-
-  const reader: HeadReader = {
-    ...emptyHead(),
-    read(text, from = 0) {
-      const known = readHead(text, from, reader);
-      if (known) learn(text, from, reader);
-      return known;
-    },
-    quick(text, from = 0) {
-      const length = shapeLength;
-      if (length === 0 || text.length <= from + length + 4) return NO_LEVEL;
-      for (let i = 0; i < length; i++) {
-        const code = text.charCodeAt(from + i);
-        const want = shape[i] as number;
-        if (want === -1 ? code < 0x30 || code > 0x39 : code !== want) return NO_LEVEL;
-      }
-      const at = from + length;
-      const first = text.charCodeAt(at);
-      // The frequent ones without a copy of the word.
-      if (first === 0x49 && text.startsWith('INFO', at) && !isLetter(text.charCodeAt(at + 4))) return INFO;
-      if (first === 0x44 && text.startsWith('DEBUG', at) && !isLetter(text.charCodeAt(at + 5))) return DEBUG;
-      if (!isLetter(first)) return NO_LEVEL;
-      return levelOfWord(text.slice(at, wordEnd(text, at, Math.min(text.length, at + 14))));
-    },
-  };
-  return reader;
 }

@@ -41,7 +41,7 @@ const LOOK = 1000;
 const EXCEPTION =
   /^ ?(?:(?:Uncaught|Unhandled|Fatal)[: ] ?)?(?:exception: ?)?(?:[\w$]+(?:\.|::|\\|\$))*[A-Z_]?[\w$]*(?:Error|Exception|Failure|Throwable|Panic|Interrupt|Timeout|Warning|Fault|Exit|Invalid|NotFound|Errors)(?:Exception|Error)?(?: \[[A-Z_0-9]+\])?(?:: ?|$| ?\(| ---> )/;
 const FATAL_START =
-  /^(?:Exception in thread "|Unhandled [Ee]xception\b|panic: |fatal error: |thread '[^']*' (?:\(\d+\) )?panicked at |PHP (?:Fatal|Parse|Recoverable|Catchable) error: |(?:Fatal|Parse|Recoverable fatal|Catchable fatal) error: |Uncaught |terminate called |Unhandled rejection |error: Uncaught |\(node:\d+\) (?:UnhandledPromiseRejection|Uncaught)|\*\* \(|SIG[A-Z]+: |unexpected fault address|runtime: out of memory|=+\d+=+ ?ERROR: )/;
+  /^(?:Exception in thread |Unhandled [Ee]xception\b|panic: |fatal error: |thread '[^']*' (?:\(\d+\) )?panicked at |PHP (?:Fatal|Parse|Recoverable|Catchable) error: |(?:Fatal|Parse|Recoverable fatal|Catchable fatal) error: |Uncaught |terminate called |Unhandled rejection |error: Uncaught |\(node:\d+\) (?:UnhandledPromiseRejection|Uncaught)|\*\* \(|SIG[A-Z]+: |unexpected fault address|runtime: out of memory|=+\d+=+ ?ERROR: )/;
 const PY_START = /^\s*(?:\+ Exception Group )?Traceback \(most recent call last\):\s*$/;
 const GOROUTINE = /^goroutine \d+ (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^\]]+\]:$/;
 const SOURCE_LINE = /^(?:\/|file:\/\/|node:|[A-Za-z]:\\|webpack)[^\s:]*(?::[^\s:]+)*:\d+$/;
@@ -325,6 +325,7 @@ function hashStep(trace: Trace, line: string): Step {
 
 function pythonStep(trace: Trace, line: string): Step {
   if (PY_GROUP.test(line)) {
+    if (trace.phase === 'final' && PY_START.test(line) && indentOf(line) <= indentOf(trace.first)) return END;
     trace.phase = 'final';
     return ACCEPT;
   }
@@ -347,7 +348,7 @@ function pythonStep(trace: Trace, line: string): Step {
     trace.phase = 'linked';
     return ACCEPT;
   }
-  if (PY_START.test(line)) return END;
+  if (PY_START.test(line) || PY_FRAME.test(line)) return END;
   if (trace.held === 0 && PY_MORE.test(line)) return ACCEPT;
   return trace.held < 8 ? HOLD : END;
 }
@@ -366,6 +367,7 @@ function goStep(trace: Trace, line: string): Step {
 }
 
 function rubyStep(trace: Trace, line: string): Step {
+  if (RUBY_START.test(line)) return END;
   if (RUBY_FRAME.test(line) || /^\s*(?:Did you mean\?|Caused by:|Causes:|\.\.\. \d+ levels)/.test(line)) {
     trace.phase = 'frames';
     trace.indent = indentOf(line);

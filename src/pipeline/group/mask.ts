@@ -8,6 +8,9 @@ const MASK_LENGTH = 1_200;
 const MAX_TOKENS = 120;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const UUID_WITHIN = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+const HEX_PART = /^[0-9a-f]{4,}$/;
+const DOMAIN = /^(?:[\w-]+\.)+(?:com|net|org|edu|gov|local|internal|lan|svc|cluster)\.?$/;
 const DURATION =
   /^[+-]?\d+(?:[.,]\d+)?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?)(?:\d+(?:\.\d+)?(?:ms|s|m|h))*$/;
 const SIZE = /^\d+(?:\.\d+)?(?:[kKMGTP]i?[bB]?|[bB]|bytes)$/;
@@ -22,6 +25,8 @@ const URL = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** By character code: blanks and controls, and what separates words. */
 const SEPARATOR = new Uint8Array(128).fill(1, 0, 0x21);
 for (const mark of '([{<"\'`=,;|)]}>!?') SEPARATOR[mark.charCodeAt(0)] = 1;
+
+const URL_ENDS = '"\'<>)]`';
 
 function separates(code: number): boolean {
   return code < 0x80 && SEPARATOR[code] === 1;
@@ -56,8 +61,13 @@ export function maskTokens(message: string): string[] {
       end++;
     }
     let token = text.slice(at, end);
+    if (special && token.includes('://')) {
+      while (end < text.length && text.charCodeAt(end) > 0x20 && !URL_ENDS.includes(text.charAt(end))) end++;
+      token = text.slice(at, end);
+    }
     at = end;
-    if (digits || special) token = maskToken(token);
+    if (token === HIDDEN) token = '<value>';
+    else if (digits || special) token = maskToken(token);
     else if (token.endsWith(':') || token.endsWith('.')) token = token.slice(0, -1);
     if (token === '') continue;
     const length = out.length;
@@ -81,6 +91,9 @@ export function isMask(token: string): boolean {
   return token.charCodeAt(0) === 0x3c && token.charCodeAt(token.length - 1) === 0x3e;
 }
 
+/** Stands for a quoted value until the words are told apart. */
+const HIDDEN = '\u2400';
+
 const QUOTED = /"([^"\n]{0,80})"|(?<![A-Za-z])'([^'\n]{0,80})'(?![A-Za-z])|`([^`\n]{0,80})[`']/g;
 
 /** Quoted values become one mask; quoted sentences are words like any others. */
@@ -91,7 +104,7 @@ function hideQuoted(text: string): string {
     (whole, double: string | undefined, single: string | undefined, back: string | undefined) => {
       const inner = double ?? single ?? back ?? '';
       const words = inner.trim().split(/\s+/).length;
-      return words <= 2 ? ' \u0001 ' : ` ${whole.slice(1, -1)} `;
+      return words <= 2 ? ` ${HIDDEN} ` : ` ${whole.slice(1, -1)} `;
     },
   );
 }
@@ -100,9 +113,10 @@ function maskToken(token: string): string {
   let core = token;
   while (core.length > 1 && (core.endsWith('.') || core.endsWith(':'))) core = core.slice(0, -1);
   const first = core.charCodeAt(0);
-  if (NUMBER.test(core)) return IPV4.test(core) ? '<ip>' : '<num>';
   if (UUID.test(core)) return '<id>';
+  if (NUMBER.test(core)) return IPV4.test(core) ? '<ip>' : '<num>';
   if (URL.test(core)) return '<url>';
+  if (DOMAIN.test(core)) return '<host>';
   if (core.includes('@')) {
     if (EMAIL.test(core)) return '<email>';
     const at = core.indexOf('@');
@@ -145,19 +159,22 @@ function maskToken1(core: string): string {
 /** Ids with mixed letters and digits become `<id>`; a word with a number at its end keeps the word. */
 function maskWord(word: string): string {
   if (!/\d/.test(word)) return word;
+  if (UUID.test(word)) return '<id>';
   if (NUMBER.test(word)) return '<num>';
-  if (UUID.test(word) || HEX.test(word)) return '<id>';
+  if (HEX.test(word)) return '<id>';
   if (DURATION.test(word)) return '<duration>';
-  if (/^[A-Za-z_$][A-Za-z_$.]*\d{1,2}$/.test(word) && word.length > 4) return word.replace(/\d+$/, '<n>');
+  if (/^[A-Za-z_$.]{3,}\d+$/.test(word)) return word.replace(/\d+$/, '<n>');
   if (/[-_.#]/.test(word)) {
-    return word
-      .split(/([-_.#])/)
-      .map((part) => (/\d/.test(part) ? '<n>' : part))
+    const parts = word.replace(UUID_WITHIN, '0').split(/([-_.#])/);
+    const hex = parts.length >= 5;
+    return parts
+      .map((part) => (/\d/.test(part) || (hex && HEX_PART.test(part)) ? '<n>' : part))
       .join('')
+      .replace(/([-_.#])[-_.#]+<n>/g, '$1<n>')
       .replace(/<n>(?:[-_.]<n>)+/g, '<n>');
   }
   const digits = word.replace(/\D/g, '').length;
-  if (/^[A-Z]+[a-z]*\d{1,5}$/.test(word) && digits <= 5 && word.length <= 10) return '<id>';
+  if (/^[A-Z]{1,2}\d{2,}$/.test(word)) return '<id>';
   // SHA256, IPv6, utf8: one small number in a word is part of the word.
   return digits <= 2 && word.length >= 4 && digits * 2 < word.length && !/\d[A-Za-z]+\d/.test(word) ? word : '<id>';
 }

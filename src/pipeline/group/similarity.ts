@@ -8,7 +8,7 @@ import { isMask } from './mask.ts';
 /** Of the tokens of both messages, in order: without a place in the code, one differing name in some 14 words. */
 const SAME_MESSAGE = 0.93;
 /** The same statement of the program printed both. */
-const SAME_SITE = 0.5;
+const SAME_SITE = 0.7;
 
 /** 0 where the two must stay apart, else the share of tokens in common (0–1]. */
 export function similarity(a: ProblemKey, b: ProblemKey): number {

@@ -27,6 +27,7 @@ const NODE =
 const PYTHON = /^\s*(?:\|\s*)?File "([^"]+)", line \d+(?:, in (.+))?/;
 const GO_FILE = /^\t(\S+\.(?:go|s)):\d+/;
 const RUBY = /^\s*(?:\d+: )?(?:from )?(\S.*?):\d+:in [`'"]([^'"]*)['"]/;
+const RUBY_TYPE = /:\d+:in [`'].* \(([A-Z][\w:]*)\)$/;
 const PHP = /^#\d+ (?:(\S.*?)\(\d+\): )?(.+?)(?:\(.*\))?$/;
 const DART = /^#\d+\s+(.+?) \((\S+?)(?::\d+)*\)$/;
 const RUST = /^\s+\d+: (?:0x[0-9a-f]+ - )?(\S.*)$/;
@@ -67,6 +68,11 @@ export function stackOf(lines: readonly string[]): Stack {
       python = true;
       continue;
     }
+    if (i === 0) {
+      const ruby = RUBY_TYPE.exec(line)?.[1];
+      if (ruby !== undefined) types.push(ruby);
+    }
+    if (i > 0 && RUST.test(lines[i - 1] as string) && /^\s+at \S/.test(line)) continue;
     const frame = frameOf(line, lines[i + 1]);
     if (frame !== undefined) {
       frames.push(frame);
@@ -85,8 +91,6 @@ export function stackOf(lines: readonly string[]): Stack {
         types.push(type);
       } else if (i === 0) types.push(...typesInMessage(line));
       if (line.startsWith('panic: ')) types.push('panic');
-      const ruby = / \(([A-Z][\w:]*)\)$/.exec(line)?.[1];
-      if (ruby !== undefined && type === undefined) types.push(ruby);
     }
   }
   // Python tells the innermost frame last.

@@ -39,6 +39,10 @@ describe('level of a line', () => {
     ['a text line wrapped in JSON', '{"log":"10:15:30.123 ERROR app - x","n":1}', 'error'],
     ['colours around the level', '\u001b[32m2024-05-01T10:15:30Z\u001b[0m \u001b[31mERROR\u001b[0m app: x', 'error'],
     ['carriage return and bell before it', '\r\u00072024-05-01 10:15:30 WARN app', 'warn'],
+    ['a letter in brackets', '12:00:00 [E] x', 'error'],
+    ['a tag before the time', 'Zigbee2MQTT:error  2025-12-22 12:00:00: failure', 'error'],
+    ['old glog', 'F0825 185142 test.cc:22] Check failed', 'fatal'],
+    ['old Redis', '[4018] 14 Nov 07:01:22.119 * Background saving terminated with success', 'info'],
     ['a Java level in brackets with blanks', '[2024-05-01T10:15:30,123][WARN ][o.e.n.Node] x', 'warn'],
   ])('%s', (_, text, level) => {
     expect(detectOne(text).record.level).toBe(level);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { detect, ownTraces, sharedFile, type Trace, troubleBounds } from '../../support/detect.ts';
+import { detect, levelLines, ownTraces, sharedFile, type Trace, troubleBounds } from '../../support/detect.ts';
 
 const NEIGHBOURS: Record<string, readonly string[]> = {
   'plain lines': ['Server listening on port 8080', 'Request served in 12 ms'],
@@ -70,6 +70,22 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
     expect(wrong.map((trace) => trace.name)).toEqual([]);
   });
 
+  it.skipIf(skip)('is kept apart from its like, with and without an INFO line of any known format around', () => {
+    const infos = [...levelLines('tuning'), ...levelLines('held-out')].filter(({ level }) => level === 'info');
+    const heads = [...new Map(infos.map(({ format, text }) => [format, text])).values()];
+    const wrong: string[] = [];
+    for (const { name: trace, lines } of traces) {
+      const length = lines.length;
+      if (String(troubleBounds([...lines, ...lines])) !== String([1, length, length + 1, 2 * length]))
+        wrong.push(trace);
+      for (const head of heads) {
+        const bounds = troubleBounds([head, ...lines, head, ...lines, head]);
+        if (String(bounds) !== String([2, 1 + length, 3 + length, 2 + 2 * length])) wrong.push(`${trace} at ${head}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it.skipIf(skip)('is kept apart from one right behind it on the same stream', () => {
     const wrong = traces.filter(({ lines }, at) => {
       const next = traces[(at * 7 + 3) % traces.length] as Trace;
@@ -115,6 +131,17 @@ describe('what a trace joins', () => {
       [1, 1],
       [3, 4],
     ]);
+  });
+
+  it.each([
+    [
+      '2020-03-20 08:48:57,067 ERROR:__main__:Traceback (most recent call last):',
+      '  File "<stdin>", line 2, in f',
+      'RuntimeError: bad',
+    ],
+    ['2024/05/01 10:15:30 panic: boom', '', 'goroutine 1 [running]:', 'main.main()', '\t/app/main.go:3 +0x1'],
+  ])('is the head that a logger put before its first line: %s', (...lines) => {
+    expect(troubleBounds(['hello', ...lines, 'hello'])).toEqual([[2, 1 + lines.length]]);
   });
 
   it('is not an ERROR line of seconds ago', () => {

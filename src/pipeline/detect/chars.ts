@@ -1,0 +1,30 @@
+/** Characters of log heads, by code. */
+
+export function isLetter(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
+}
+
+export function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+export function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+export function wordEnd(text: string, at: number, limit: number): number {
+  let end = at;
+  while (end < limit && isLetter(text.charCodeAt(end))) end++;
+  return end;
+}
+
+/** Behind the blanks, bars, dashes, colons and closing brackets that part a head from its message. */
+export function skipSeparators(text: string, at: number, limit: number): number {
+  let end = at;
+  while (end < limit) {
+    const code = text.charCodeAt(end);
+    if (!isSpace(code) && code !== 0x7c && code !== 0x2d && code !== 0x3a && code !== 0x5d) break;
+    end++;
+  }
+  return end;
+}

@@ -1,0 +1,92 @@
+/** What a head is, and the formats that state their level in one known place. */
+import { isDigit, skipSeparators } from './chars.ts';
+import { DEBUG, ERROR, INFO, levelOfLetter, levelOfSyslog, levelOfWord, NO_LEVEL, TRACE, WARN } from './levels.ts';
+import { timestampEnd } from './timestamp.ts';
+
+export interface Head {
+  /** 0 where the line states none. */
+  level: number;
+  /** A timestamp was seen. */
+  timed: boolean;
+  /** Where the message begins; 0 where no head was found. */
+  bodyAt: number;
+  /** The message begins with `{`: JSON behind a text head. */
+  json: boolean;
+  /** .NET's console format, whose message follows on indented lines. */
+  hanging: boolean;
+}
+
+export function emptyHead(): Head {
+  return { level: NO_LEVEL, timed: false, bodyAt: 0, json: false, hanging: false };
+}
+
+/** klog and glog; CockroachDB's has the year too and no bracket. */
+const KLOG =
+  /^[IWEFD](?:\d{4} (?:\d\d:?\d\d:?\d\d)(?:\.\d+)? +(?:\d+ +)?[^\]\s]+:\d+\] ?|\d{6} \d\d:\d\d:\d\d\.\d+ +\d+ )/;
+const REDIS = /^(?:\d+:[A-Z]|\[\d+\]) \d\d? [A-Z][a-z]{2} (?:\d{4} )?\d\d:\d\d:\d\d\.\d+ ([.\-*#]) /;
+const RAILS = /^[DIWEFA], \[[^\]]*\] +([A-Z]+) -- [^:]*: ?/;
+const SYSLOG_PRIORITY = /^<(\d{1,3})>(?:1 )?/;
+const LOGRUS = /^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] ?/;
+const ERLANG_REPORT = /^=(ERROR|CRASH|SUPERVISOR|WARNING|INFO|PROGRESS|NOTICE) REPORT====/;
+
+/** Formats whose level stands in one known place. */
+export function readFixedFormat(text: string, from: number, into: Head): boolean {
+  const code = text.charCodeAt(from);
+  if (from !== 0) return false;
+  if (code === 0x3c) {
+    const match = SYSLOG_PRIORITY.exec(text);
+    if (match !== null && Number(match[1]) <= 191) {
+      into.level = levelOfSyslog(Number(match[1]) & 7);
+      into.bodyAt = match[0].length;
+      const end = timestampEnd(text, into.bodyAt);
+      into.timed = end !== -1;
+      if (end !== -1) into.bodyAt = skipSeparators(text, end, text.length);
+      return true;
+    }
+    return false;
+  }
+  if (code === 0x3d) {
+    const match = ERLANG_REPORT.exec(text);
+    if (match === null) return false;
+    const word = match[1] as string;
+    into.level =
+      word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
+    into.timed = true;
+    into.bodyAt = match[0].length;
+    return true;
+  }
+  if (isDigit(code) || (code === 0x5b && isDigit(text.charCodeAt(from + 1)))) {
+    const match = /^(?:\d+:[A-Z]|\[\d+\]) /.test(text) ? REDIS.exec(text) : null;
+    if (match === null) return false;
+    // Redis has no level above its warning: what the text says decides there.
+    const mark = match[1];
+    into.level = mark === '*' ? INFO : mark === '-' ? DEBUG : mark === '.' ? TRACE : NO_LEVEL;
+    into.timed = true;
+    into.bodyAt = match[0].length;
+    return true;
+  }
+  const second = text.charCodeAt(from + 1);
+  if (isDigit(second) && levelOfLetter(code) !== NO_LEVEL) {
+    const match = KLOG.exec(text);
+    if (match === null) return false;
+    into.level = levelOfLetter(code);
+    into.timed = true;
+    into.bodyAt = match[0].length;
+    return true;
+  }
+  if (second === 0x2c) {
+    const match = RAILS.exec(text);
+    if (match === null) return false;
+    into.level = levelOfWord(match[1] as string);
+    if (into.level === NO_LEVEL) into.level = levelOfLetter(code);
+    into.timed = true;
+    into.bodyAt = match[0].length;
+    return true;
+  }
+  const match = text.charCodeAt(from + 4) === 0x5b ? LOGRUS.exec(text) : null;
+  if (match === null) return false;
+  into.level = levelOfLetter(code);
+  into.timed = true;
+  into.bodyAt = match[0].length;
+  return true;
+}

@@ -1,0 +1,72 @@
+/**
+ * Reads heads, and keeps the shape of the last one that it found, per container: the next line with the same
+ * digits and separators in the same places costs one walk over its first characters.
+ */
+import { isDigit, isLetter, wordEnd } from './chars.ts';
+import { readHead } from './head.ts';
+import { emptyHead, type Head } from './head-formats.ts';
+import { DEBUG, INFO, levelOfWord, NO_LEVEL } from './levels.ts';
+
+const MAX_SHAPE = 96;
+
+export interface HeadReader extends Head {
+  /** Reads the head that begins at `from`; the result stands in the reader's own fields until the next call. */
+  read(text: string, from?: number): boolean;
+  /**
+   * The level of a line whose head has the same shape as the last one (digits where it had digits, the same
+   * characters elsewhere, a level word behind). 0 where it has not: then `read` must look.
+   */
+  quick(text: string, from?: number): number;
+}
+
+export function createHeadReader(): HeadReader {
+  const shape = new Int16Array(MAX_SHAPE);
+  let shapeLength = 0;
+
+  /** Remembers the head up to its level word, where everything before it is of fixed width. */
+  function learn(text: string, from: number, head: Head): void {
+    if (head.level === NO_LEVEL || !head.timed) return;
+    const limit = Math.min(text.length, from + MAX_SHAPE, head.bodyAt);
+    for (let at = from; at < limit; at++) {
+      const code = text.charCodeAt(at);
+      if (isLetter(code)) {
+        const stop = wordEnd(text, at, limit + 1);
+        if (levelOfWord(text.slice(at, stop)) === head.level) {
+          shapeLength = at - from;
+          return;
+        }
+        for (; at < stop; at++) shape[at - from] = text.charCodeAt(at);
+        at--;
+        continue;
+      }
+      shape[at - from] = isDigit(code) ? -1 : code;
+    }
+    shapeLength = 0;
+  }
+
+  const reader: HeadReader = {
+    ...emptyHead(),
+    read(text, from = 0) {
+      const known = readHead(text, from, reader);
+      if (known) learn(text, from, reader);
+      return known;
+    },
+    quick(text, from = 0) {
+      const length = shapeLength;
+      if (length === 0 || text.length <= from + length + 4) return NO_LEVEL;
+      for (let i = 0; i < length; i++) {
+        const code = text.charCodeAt(from + i);
+        const want = shape[i] as number;
+        if (want === -1 ? code < 0x30 || code > 0x39 : code !== want) return NO_LEVEL;
+      }
+      const at = from + length;
+      const first = text.charCodeAt(at);
+      // The frequent ones without a copy of the word.
+      if (first === 0x49 && text.startsWith('INFO', at) && !isLetter(text.charCodeAt(at + 4))) return INFO;
+      if (first === 0x44 && text.startsWith('DEBUG', at) && !isLetter(text.charCodeAt(at + 5))) return DEBUG;
+      if (!isLetter(first)) return NO_LEVEL;
+      return levelOfWord(text.slice(at, wordEnd(text, at, Math.min(text.length, at + 14))));
+    },
+  };
+  return reader;
+}

@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { createLogDetector } from '../../../src/pipeline/detect/log-detector.ts';
+import type { Trouble } from '../../../src/pipeline/detect/trouble.ts';
+import { detect, detectOne } from '../../support/detect.ts';
+
+const bounds = (lines: readonly string[]) => detect(lines).map(({ record }) => [record.first, record.last]);
+
+describe('a record', () => {
+  it('takes in the indented lines behind its head, and its level holds for them', () => {
+    const found = detect([
+      '[2024-05-01 10:15:30,123] INFO KafkaConfig values:',
+      '\terror.topic = fatal-errors',
+      '\tretries = 3 (kafka.server.KafkaConfig)',
+      '[2024-05-01 10:15:30,124] INFO started',
+    ]);
+    expect(found.map(({ record, trouble }) => [record.first, record.last, trouble])).toEqual([
+      [1, 3, undefined],
+      [4, 4, undefined],
+    ]);
+  });
+
+  it("has the whole of .NET's console format", () => {
+    const found = detectOne(
+      'fail: Microsoft.AspNetCore.Server.Kestrel[13]',
+      '      Connection id "0HN", Request id "0HN:1": An unhandled exception was thrown by the application.',
+      '      System.InvalidOperationException: boom',
+      '         at Shop.Api.Get() in /src/Api.cs:line 8',
+    );
+    expect(found.record).toMatchObject({ first: 1, last: 4, level: 'error' });
+    expect(found.trouble?.tier).toBe('level');
+  });
+
+  it('leaves an exception that is told at INFO alone in .NET', () => {
+    const { trouble } = detectOne(
+      'info: Shop.Retry[0]',
+      '      System.TimeoutException: handled',
+      '         at Shop.A()',
+    );
+    expect(trouble).toBeUndefined();
+  });
+
+  it('is one line each where lines stand for themselves', () => {
+    expect(bounds(['a', 'b', '{"level":"info"}', '10:15:30.123 INFO c', 'd'])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 4],
+      [5, 5],
+    ]);
+  });
+
+  it('does not take in lines that are indented like its own', () => {
+    expect(bounds(['  a', '  b', '    c', '  d'])).toEqual([
+      [1, 1],
+      [2, 3],
+      [4, 4],
+    ]);
+  });
+
+  it('is kept without colours and control characters', () => {
+    expect(detectOne('\u001b[1;31mERROR\u001b[0m \u0000app:\u0007 x\ty').record.text).toBe('ERROR app: x\ty');
+  });
+
+  it('is cut in the middle at 64 KB, and says so', () => {
+    const { record } = detectOne(`ERROR ${'é'.repeat(100_000)} end`);
+    expect(Buffer.byteLength(record.text)).toBeLessThanOrEqual(65_536);
+    expect(record.text.startsWith('ERROR é')).toBe(true);
+    expect(record.text).toContain('characters cut');
+    expect(record.text.endsWith(' end')).toBe(true);
+  });
+
+  it('stays bounded with a trace that never ends', () => {
+    const lines = [
+      'java.lang.StackOverflowError',
+      ...Array.from({ length: 30_000 }, (_, i) => `\tat com.acme.A.f${i}(A.java:1)`),
+    ];
+    const { record } = detectOne(...lines);
+    expect(record.lines).toBe(30_001);
+    expect(Buffer.byteLength(record.text)).toBeLessThanOrEqual(65_536);
+  });
+
+  it('holds its streams apart', () => {
+    const found = detect([
+      { stream: 'stderr', text: 'Traceback (most recent call last):' },
+      { stream: 'stdout', text: '10:15:30.123 INFO served' },
+      { stream: 'stderr', text: '  File "/a.py", line 1, in f' },
+      { stream: 'stdout', text: 'hello' },
+      { stream: 'stderr', text: 'ValueError: x' },
+    ]);
+    expect(found.map(({ record }) => [record.stream, record.lines])).toEqual([
+      ['stderr', 3],
+      ['stdout', 1],
+      ['stdout', 1],
+    ]);
+  });
+});
+
+describe('the waiting for more lines', () => {
+  const setUp = () => {
+    let clock = 1_000;
+    const troubles: Trouble[] = [];
+    const detector = createLogDetector({ emit: (trouble) => troubles.push(trouble), now: () => clock });
+    const push = (text: string) => detector.push({ time: clock, stream: 'stdout', text });
+    const wait = (ms: number) => {
+      clock += ms;
+      detector.flush(clock);
+    };
+    return { detector, troubles, push, wait };
+  };
+
+  it('ends 200 ms after the last line', () => {
+    const { detector, troubles, push, wait } = setUp();
+    push('ERROR app: x');
+    expect(detector.pending).toBe(true);
+    wait(200);
+    expect(troubles).toHaveLength(0);
+    wait(1);
+    expect(troubles).toHaveLength(1);
+    expect(detector.pending).toBe(false);
+  });
+
+  it('is not for quiet lines', () => {
+    const { detector, push } = setUp();
+    push('10:15:30.123 INFO app: x');
+    expect(detector.pending).toBe(false);
+    push('10:15:30.123 WARN app: x');
+    expect(detector.pending).toBe(false);
+  });
+
+  it('ends at the next line with a head', () => {
+    const { troubles, push } = setUp();
+    push('10:15:30.123 ERROR app: x');
+    push('10:15:30.124 INFO app: y');
+    expect(troubles.map(({ summary }) => summary)).toEqual(['app: x']);
+  });
+
+  it('does not cut a quiet record short because another stream waits', () => {
+    const { detector, troubles, push, wait } = setUp();
+    push('10:15:30.123 INFO values:');
+    detector.push({ time: 1_000, stream: 'stderr', text: 'ValueError: x' });
+    wait(300);
+    expect(troubles).toHaveLength(1);
+    push('  panic: never');
+    wait(1_000);
+    expect(troubles).toHaveLength(1);
+  });
+
+  it('lets no held line be lost', () => {
+    const { troubles, push, wait } = setUp();
+    push('ValueError: first');
+    push('Killed');
+    wait(1_000);
+    expect(troubles.map(({ summary }) => summary)).toEqual(['ValueError: first', 'Killed']);
+  });
+});

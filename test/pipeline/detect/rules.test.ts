@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { compileRules } from '../../../src/pipeline/detect/log-detector.ts';
+import { detect } from '../../support/detect.ts';
+
+const tiers = (text: string, rules: { match?: string[]; ignore?: string[] }) =>
+  detect([text], rules).map(({ trouble }) => trouble?.tier);
+
+describe("a user's rules", () => {
+  it('make trouble of what is none', () => {
+    expect(tiers('10:15:30.123 INFO order lost', { match: ['order (lost|gone)'] })).toEqual(['rule']);
+  });
+
+  it('make none of what is trouble', () => {
+    expect(tiers('10:15:30.123 ERROR healthz probe failed', { ignore: ['healthz'] })).toEqual([undefined]);
+  });
+
+  it('ignore before they match', () => {
+    expect(tiers('order lost in test', { match: ['lost'], ignore: ['test'] })).toEqual([undefined]);
+  });
+
+  it('see the whole record', () => {
+    const lines = ['java.lang.RuntimeException: x', '\tat com.acme.Flaky.run(Flaky.java:1)'];
+    expect(detect(lines, { ignore: ['Flaky'] }).map(({ trouble }) => trouble)).toEqual([undefined]);
+  });
+
+  it('run in linear time, whatever the pattern', () => {
+    const started = performance.now();
+    expect(tiers(`10:15:30.123 INFO ${'a'.repeat(5_000)}`, { match: ['(a+)+$x'] })).toEqual([undefined]);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it.each([
+    ['a(', 'detect.match: "a(" is no RE2 pattern'],
+    ['(?=x)', 'detect.match: "(?=x)" is no RE2 pattern'],
+    ['  ', 'detect.match: an empty pattern'],
+    ['x'.repeat(2_001), 'detect.match: the pattern "xxx'],
+  ])('refuse %j by name', (pattern, message) => {
+    expect(() => compileRules({ match: [pattern], ignore: [] })).toThrow(message);
+  });
+});

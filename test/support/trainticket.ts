@@ -1,0 +1,99 @@
+/** trainticket.jsonl.gz, through detection and grouping, against its own truth. */
+import { gunzipSync } from 'node:zlib';
+import type { StreamName } from '../../src/domain.ts';
+import { createLogDetector } from '../../src/pipeline/detect/log-detector.ts';
+import type { Trouble } from '../../src/pipeline/detect/trouble.ts';
+import { createGrouper } from '../../src/pipeline/group/grouper.ts';
+import { aContainer } from './detect.ts';
+
+export interface TrainticketLine {
+  readonly time: number;
+  readonly container: string;
+  readonly stream: StreamName;
+  readonly text: string;
+}
+
+export function readTrainticket(file: Buffer): TrainticketLine[] {
+  return String(gunzipSync(file))
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const { t, container, stream, log } = JSON.parse(line) as Record<'t' | 'container' | 'log', string> & {
+        stream: StreamName;
+      };
+      return { time: Number(t.slice(0, 13)), container, stream, text: log };
+    });
+}
+
+const HEAD = /^\S+ (\w+)\s+(\S+#\d+)/;
+const EXCEPTION = /[\w.]+(?:Exception|Error)\b/g;
+
+/** `hidden`: the statement's `Class#line` is taken out of the lines before detection sees them. */
+export function groupTrainticket(file: Buffer, hidden: boolean) {
+  const grouper = createGrouper();
+  const troubles = new Map<string, { push(line: TrainticketLine): Trouble | undefined }>();
+  const truth = new Map<string, number[]>();
+  const told = new Map<string, number[]>();
+  let records = 0;
+  let falseTroubles = 0;
+  let missedRecords = 0;
+  for (const line of readTrainticket(file)) {
+    const [, level, statement] = HEAD.exec(line.text) ?? [];
+    const isError = level === 'ERROR';
+    let detector = troubles.get(line.container);
+    if (detector === undefined) {
+      detector = oneByOne();
+      troubles.set(line.container, detector);
+    }
+    const trouble = detector.push(hidden ? { ...line, text: line.text.replace(/ \S+#\d+/, '') } : line);
+    if (trouble === undefined) {
+      if (isError) missedRecords++;
+      continue;
+    }
+    if (!isError) falseTroubles++;
+    const record = records++;
+    const problem = `${line.container} ${statement} ${line.text.match(EXCEPTION)?.at(-1) ?? ''}`;
+    add(truth, problem, record);
+    add(told, grouper.assign(aContainer(line.container), trouble, line.time).fingerprint, record);
+  }
+  const toldGroups = new Set([...told.values()].map(String));
+  const exact = [...truth.values()].filter((group) => toldGroups.has(String(group))).length;
+  const precision = exact / told.size;
+  const recall = exact / truth.size;
+  // A problem is missing where each group that holds its records began with another problem.
+  const openers = new Set([...told.values()].map(([first]) => first));
+  return {
+    records,
+    falseTroubles,
+    missedRecords,
+    problems: truth.size,
+    incidents: told.size,
+    problemsMissing: [...truth.values()].filter((group) => !group.some((record) => openers.has(record))).length,
+    f1: exact === 0 ? 0 : (2 * precision * recall) / (precision + recall),
+  };
+}
+
+function add(groups: Map<string, number[]>, key: string, record: number): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [record]);
+  else group.push(record);
+}
+
+/** Each line of this data is a record of its own. */
+function oneByOne(): { push(line: TrainticketLine): Trouble | undefined } {
+  let last: Trouble | undefined;
+  const detector = createLogDetector({
+    emit(trouble) {
+      last = trouble;
+    },
+    now: () => 0,
+  });
+  return {
+    push({ time, stream, text }) {
+      last = undefined;
+      detector.push({ time, stream, text });
+      detector.flush(Number.POSITIVE_INFINITY);
+      return last;
+    },
+  };
+}
