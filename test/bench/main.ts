@@ -1,0 +1,58 @@
+/**
+ * `npm run bench -- [NAME…]`: every bench, or those named. Each runs in a process of its own, so that the memory
+ * of one does not weigh on the next.
+ */
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const HERE = new URL('.', import.meta.url);
+/** Told to ourselves in the child process. */
+const RUN_ONE = '--run';
+
+interface Bench {
+  run(): Promise<void>;
+}
+
+/** Every other file of this folder is a bench but those that help them. */
+function benchNames(): readonly string[] {
+  return readdirSync(HERE)
+    .filter((file) => file.endsWith('.ts') && file !== 'main.ts' && !file.startsWith('support'))
+    .map((file) => file.slice(0, -'.ts'.length))
+    .sort();
+}
+
+async function runOne(name: string): Promise<void> {
+  const bench = (await import(new URL(`${name}.ts`, HERE).href)) as Bench;
+  await bench.run();
+}
+
+function runInChild(name: string): Promise<boolean> {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), RUN_ONE, name], { stdio: 'inherit' });
+  return new Promise((resolve) => child.on('exit', (code) => resolve(code === 0)));
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const names = benchNames();
+  const unknown = args.filter((name) => !names.includes(name));
+  if (unknown.length > 0) {
+    console.error(`there is no bench "${unknown.join('", "')}"; there are ${names.join(', ')}`);
+    return 64;
+  }
+  const [cpu] = cpus();
+  console.log(`Node ${process.version}, ${process.platform} ${process.arch}`);
+  console.log(`${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GiB of memory`);
+  console.log(`load before: ${loadavg()[0]?.toFixed(1)} (above the number of cores, times say more of the others)`);
+  const failed: string[] = [];
+  for (const name of args.length > 0 ? args : names) {
+    console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 76 - name.length))}`);
+    if (!(await runInChild(name))) failed.push(name);
+  }
+  if (failed.length > 0) console.error(`\nfailed: ${failed.join(', ')}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+const [first, second, ...more] = process.argv.slice(2);
+if (first === RUN_ONE && second !== undefined && more.length === 0) await runOne(second);
+else process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,47 @@
+/** What the benches share. */
+import type { RunOptions, TestContainer } from '../support/engine.ts';
+import { runContainer } from '../support/engine.ts';
+
+/** Of an unsorted sample; `share` 0.95 is the 95th percentile (nearest rank). */
+export function percentile(sample: readonly number[], share: number): number {
+  const sorted = sample.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** Runs `use` with a function that starts containers; all of them are removed however it ends, Ctrl-C included. */
+export async function withContainers(
+  use: (start: (options: RunOptions) => Promise<TestContainer>) => Promise<void>,
+): Promise<void> {
+  const started: Promise<TestContainer>[] = [];
+  const removeAll = async (): Promise<void> => {
+    for (const batch of batches(started.splice(0), AT_ONCE)) {
+      const containers = await Promise.allSettled(batch);
+      await Promise.allSettled(
+        containers.map((one) => (one.status === 'fulfilled' ? one.value.remove() : Promise.resolve())),
+      );
+    }
+  };
+  const interrupted = (): void => {
+    void removeAll().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
+    await use((options) => {
+      const container = runContainer(options);
+      started.push(container);
+      return container;
+    });
+  } finally {
+    await removeAll();
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+  }
+}
+
+/** What an engine on two cores starts or removes side by side without its calls timing out. */
+export const AT_ONCE = 8;
+
+export function batches<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
