@@ -1,15 +1,6 @@
 /** Span attributes of the pipeline's nouns. None holds log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
-import type {
-  Attempt,
-  ContainerRef,
-  Decision,
-  Diagnosis,
-  DiagnosisContext,
-  Incident,
-  Outcome,
-  TraceLink,
-} from '../domain.ts';
+import type { ContainerRef, Decision, Diagnosis, DiagnosisContext, Incident, Outcome, TraceLink } from '../domain.ts';
 import type { SendResult } from '../pipeline/ports.ts';
 import { ATTRIBUTES } from './names.ts';
 
@@ -59,8 +50,9 @@ export function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
-export function describeAttempt({ outcome }: Pick<Attempt, 'outcome'>): Attributes {
-  return outcome === undefined ? {} : describeOutcome(outcome);
+/** A restart that the engine refused; whether one that it made has helped is for verification to say. */
+export function describeActed({ kind }: { readonly kind: 'restarted' | 'refused' }): Attributes {
+  return kind === 'refused' ? describeOutcome('error') : {};
 }
 
 /** A restart that did not help is a failure of the container, not of the span; one that could not be made is. */

@@ -10,10 +10,9 @@ import { OTLPTraceExporter as TracesGrpc } from '@opentelemetry/exporter-trace-o
 import { OTLPTraceExporter as TracesJson } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as TracesProtobuf } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Logger } from '../pipeline/ports.ts';
+import type { OtlpSignal } from './names.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-export type OtlpSignal = 'traces' | 'metrics' | 'logs';
 
 /** Endpoints, headers, time-outs, compression and certificates these read from OTEL_EXPORTER_OTLP_* themselves. */
 const EXPORTERS = {
@@ -72,10 +71,15 @@ export interface ExportWatch {
   failing(): boolean;
 }
 
-export function createExportWatch(logger: Logger): ExportWatch {
+/** `count` hears of each export, `arrived` or not. */
+export function createExportWatch(
+  logger: Logger,
+  count: (signal: OtlpSignal, arrived: boolean) => void = () => {},
+): ExportWatch {
   const failing = new Set<OtlpSignal>();
   return {
     result(signal, error) {
+      count(signal, error === undefined);
       const before = failing.size;
       if (error === undefined) failing.delete(signal);
       else failing.add(signal);

@@ -21,6 +21,7 @@ export interface Gauges {
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
   storeHealthy(): MaybeAsync<boolean>;
+  claudeCircuitOpen(): MaybeAsync<boolean>;
   configReloaded(): MaybeAsync<boolean>;
 }
 
@@ -73,6 +74,7 @@ function observeGauges(meter: Meter, gauges: Gauges, version: string): void {
   one('containersWatched', {}, () => gauges.containersWatched());
   one('dockerConnected', {}, () => gauges.dockerConnected());
   one('storeHealthy', {}, () => gauges.storeHealthy());
+  one('claudeCircuitOpen', {}, () => gauges.claudeCircuitOpen());
   one('configReloaded', {}, () => gauges.configReloaded());
   one('buildInfo', { version, node: process.versions.node }, () => 1);
   observe(meter, 'outboxPending', async (result) => {

@@ -60,15 +60,26 @@ export const ATTRIBUTES = {
   decisionReason: 'container_doctor.decision.reason',
   outcome: 'container_doctor.outcome',
   verifyStrategy: 'container_doctor.verify.strategy',
-  verifyDuration: 'container_doctor.verify.duration',
   integration: 'container_doctor.integration',
   tries: 'container_doctor.tries',
   httpStatus: 'http.response.status_code',
   errorType: 'error.type',
 } as const;
 
+/** Of what the stages find out, what stands on the incident's root span too, for whoever searches traces. */
+export const ON_INCIDENT = [
+  ATTRIBUTES.severity,
+  ATTRIBUTES.decision,
+  ATTRIBUTES.decisionReason,
+  ATTRIBUTES.outcome,
+] as const;
+
 /** `error.type` of a failure that is in no closed list, as the semantic conventions have it. */
 export const OTHER = '_OTHER';
+
+/** What is exported over OTLP, where the user wants it. */
+export const OTLP_SIGNALS = ['traces', 'metrics', 'logs'] as const;
+export type OtlpSignal = (typeof OTLP_SIGNALS)[number];
 
 /** A label's closed list of values, or `open` where values are met at run time. */
 type Values = readonly string[] | 'open';
@@ -137,7 +148,8 @@ export const COUNTERS = {
     unit: '{decision}',
     about: 'Decisions, by what and why.',
     labels: { decision: DECISION_KINDS, reason: Object.keys(DECISION_REASONS) },
-    impossible: ({ decision, reason }) => (decision === 'restart') !== (reason === 'restart_allowed'),
+    impossible: ({ decision, reason }) =>
+      (decision === 'restart') !== (reason === 'restart_allowed') || (decision === 'ask') !== (reason === 'policy_ask'),
   },
   restarts: {
     name: 'container_doctor.restarts',
@@ -168,6 +180,12 @@ export const COUNTERS = {
     unit: '{reconnect}',
     about: 'Log streams opened again while their container ran on.',
     labels: { cause: RECONNECT_CAUSES },
+  },
+  telemetryExports: {
+    name: 'container_doctor.telemetry.exports',
+    unit: '{export}',
+    about: 'Batches of telemetry sent over OTLP, and those that the collector did not take.',
+    labels: { signal: OTLP_SIGNALS, outcome: ['ok', 'failed'] },
   },
 } as const satisfies Record<string, Metric>;
 
@@ -334,6 +352,12 @@ export const OBSERVED_GAUGES = {
     name: 'container_doctor.store.healthy',
     unit: '',
     about: '1 while the store can be written, 0 while it cannot.',
+    labels: {},
+  },
+  claudeCircuitOpen: {
+    name: 'container_doctor.claude.circuit_open',
+    unit: '',
+    about: '1 while Claude failed so often that it is left alone, 0 while it is asked.',
     labels: {},
   },
   configReloaded: {

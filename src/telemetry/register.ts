@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
+  type Counter,
   type DiagLogger,
   type DiagLoggerOptions,
   DiagLogLevel,
@@ -22,7 +23,7 @@ import { ConsoleMetricExporter, type IMetricReader, PeriodicExportingMetricReade
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import type { Logger } from '../pipeline/ports.ts';
 import { createExportWatch, createOtlpExporter, type ExportWatch, listOf, settingOf } from './exporters.ts';
-import { SCOPE } from './names.ts';
+import { COUNTERS, SCOPE } from './names.ts';
 import { createPrometheusRenderer } from './prometheus.ts';
 
 export interface Telemetry {
@@ -57,7 +58,12 @@ export function startTelemetry(options: {
     logger.info('traces and metrics are off: OTEL_SDK_DISABLED is true');
     return { ...scoped(version), tracing: false, shutdown: async () => {} };
   }
-  const watch = createExportWatch(logger);
+  // Made at the first export: by then the provider is registered.
+  let exports: Counter | undefined;
+  const watch = createExportWatch(logger, (signal, arrived) => {
+    exports ??= createExportCounter(scoped(version).meter);
+    exports.add(1, { signal, outcome: arrived ? 'ok' : 'failed' });
+  });
   const diagnostics = createDiagnostics(env, logger, watch);
   diag.setLogger(diagnostics.logger, diagnostics.options);
   const traces = planTraces(env);
@@ -92,6 +98,12 @@ export function startTelemetry(options: {
     ...(prometheus === undefined ? {} : { renderMetrics: createPrometheusRenderer(prometheus) }),
     shutdown: (timeoutMs = 3_000) => shutDown(sdk, timeoutMs, logger),
   };
+}
+
+/** The same as the one that `createInstruments` shows at zero. */
+function createExportCounter(meter: Meter): Counter {
+  const { name, unit, about } = COUNTERS.telemetryExports;
+  return meter.createCounter(name, { unit, description: about });
 }
 
 function scoped(version: string): { readonly tracer: Tracer; readonly meter: Meter } {

@@ -4,7 +4,9 @@
  */
 import {
   type Attributes,
+  type Context,
   context,
+  createContextKey,
   diag,
   type Link,
   ROOT_CONTEXT,
@@ -20,7 +22,7 @@ import {
 import type { ContainerRef, TraceLink } from '../domain.ts';
 import { DoctorError } from '../errors.ts';
 import { describeContainer } from './attributes.ts';
-import { ATTRIBUTES, OTHER, SPANS } from './names.ts';
+import { ATTRIBUTES, ON_INCIDENT, OTHER, SPANS } from './names.ts';
 
 /** What a span says of a call; never log text, prompts or answers. */
 export interface Describe<Args extends readonly unknown[], Result> {
@@ -67,6 +69,9 @@ export interface Tracing {
   ): Promise<Result>;
 }
 
+/** The root span of the incident that is being handled: what stages find out is wanted there too. */
+const INCIDENT = createContextKey('incident');
+
 export function createTracing(tracer: Tracer): Tracing {
   function traced<Args extends readonly unknown[], Result>(
     name: string | ((...args: Args) => string),
@@ -87,7 +92,10 @@ export function createTracing(tracer: Tracer): Tracing {
         return endWith(
           span,
           () => fn(...args),
-          (result) => annotate(span, () => describe.after?.(result as Awaited<Result>)),
+          (result) => {
+            const found = annotate(span, () => describe.after?.(result as Awaited<Result>));
+            if (describe.kind !== 'client') annotateIncident(active, found);
+          },
         );
       });
     };
@@ -99,7 +107,11 @@ export function createTracing(tracer: Tracer): Tracing {
     fn: (link: TraceLink | undefined, annotate: (attributes: Attributes) => void) => Promise<Result>,
   ): Promise<Result> {
     return tracer.startActiveSpan(name, { ...options, root: true }, ROOT_CONTEXT, (span) =>
-      endWith(span, () => fn(linkOf(span), (attributes) => annotate(span, () => attributes))),
+      endWith(span, () =>
+        context.with(context.active().setValue(INCIDENT, span), () =>
+          fn(linkOf(span), (attributes) => void annotate(span, () => attributes)),
+        ),
+      ),
     );
   }
 
@@ -154,15 +166,26 @@ function endWith<Result>(span: Span, fn: () => Result, onResult: (result: unknow
 }
 
 /** A mistake in a description must not stop the work that it describes. */
-function annotate(span: Span, describe: () => Attributes | undefined): void {
+function annotate(span: Span, describe: () => Attributes | undefined): Attributes | undefined {
   if (!span.isRecording()) return;
   try {
     const attributes = describe();
     if (attributes === undefined) return;
     span.setAttributes(attributes);
     if (attributes[ATTRIBUTES.errorType] !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
+    return attributes;
   } catch (error) {
     diag.error(`a span could not be described: ${errorType(error)}`);
+  }
+}
+
+/** What traces are searched by, on the incident's root as well; of several rounds the last one's. */
+function annotateIncident(active: Context, found: Attributes | undefined): void {
+  const root = active.getValue(INCIDENT) as Span | undefined;
+  if (root === undefined || found === undefined) return;
+  for (const name of ON_INCIDENT) {
+    const value = found[name];
+    if (value !== undefined) root.setAttribute(name, value);
   }
 }
 

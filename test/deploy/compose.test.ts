@@ -30,7 +30,7 @@ describe.skipIf(!composeProgram && process.env.CI !== 'true')('docker compose co
 
   it.each([
     ['demo', ['demo-api', 'demo-db', 'demo-web']],
-    ['observability', ['grafana', 'jaeger', 'otel-collector', 'prometheus']],
+    ['observability', ['alertmanager', 'grafana', 'jaeger', 'otel-collector', 'prometheus']],
   ])('accepts profile %s, which adds %j', async (profile, added) => {
     const { services: all } = await config(profile);
     expect(Object.keys(all).sort()).toEqual(['doctor', 'socket-proxy', ...added].sort());
@@ -187,7 +187,8 @@ describe('the observability profile', () => {
     const targets = prometheus.scrape_configs.flatMap((job: { static_configs: { targets: string[] }[] }) =>
       job.static_configs.flatMap((group) => group.targets),
     );
-    expect(targets).toEqual(['doctor:8080', 'otel-collector:8888', 'localhost:9090']);
+    expect(targets).toEqual(['doctor:8080', 'otel-collector:8888', 'alertmanager:9093', 'localhost:9090']);
+    expect(prometheus.alerting.alertmanagers[0].static_configs[0].targets).toEqual(['alertmanager:9093']);
   });
 
   it('has a collector whose pipelines begin with the memory limit, end with batching, and name what exists', () => {
@@ -211,9 +212,11 @@ describe('the observability profile', () => {
   it('provisions Grafana with data sources of fixed uid, and dashboards that use no other', () => {
     const { datasources } = parse(readRepositoryFile('grafana/provisioning/datasources/datasources.yaml'));
     expect(datasources.map((source: { uid: string }) => source.uid)).toEqual(['prometheus', 'jaeger']);
-    const used = [...readRepositoryFile('grafana/dashboards/overview.json').matchAll(/"uid": "([^"]+)"/g)]
-      .map((match) => match[1] as string)
-      .filter((uid) => !uid.startsWith('container-doctor'));
-    for (const uid of used) expect(['prometheus', 'jaeger', `\${datasource}`, '-- Grafana --']).toContain(uid);
+    for (const board of ['overview.json', 'detail.json']) {
+      const used = [...readRepositoryFile(`grafana/dashboards/${board}`).matchAll(/"uid": "([^"]+)"/g)]
+        .map((match) => match[1] as string)
+        .filter((uid) => !uid.startsWith('container-doctor'));
+      for (const uid of used) expect([`\${datasource}`, `\${traces}`]).toContain(uid);
+    }
   });
 });

@@ -36,6 +36,7 @@ const gauges: Gauges = {
   containersWatched: () => 11,
   dockerConnected: () => true,
   storeHealthy: () => true,
+  claudeCircuitOpen: () => false,
   configReloaded: () => true,
 };
 

@@ -1,5 +1,6 @@
 import { logs } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
+import { COUNTERS } from '../../src/telemetry/names.ts';
 import { createTracing } from '../../src/telemetry/traced.ts';
 import { eventually } from '../support/eventually.ts';
 import { FAST, recordingLogger, startCollector, telemetryWith } from './collector.ts';
@@ -153,6 +154,26 @@ describe('with an endpoint', () => {
   });
 });
 
+it('counts exports that arrived and exports that did not, by signal', async () => {
+  const answers = { status: 200 };
+  const { url } = await collector(answers);
+  const { tracer, meter, renderMetrics } = telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url });
+  // As the agent makes it, with its zeros.
+  meter.createCounter(COUNTERS.telemetryExports.name, { unit: COUNTERS.telemetryExports.unit });
+  const counted = async (outcome: string) =>
+    eventually(async () => {
+      expect(await renderMetrics?.()).toContain(
+        `container_doctor_telemetry_exports_total{signal="traces",outcome="${outcome}"} 1`,
+      );
+      return true;
+    });
+  tracer.startSpan('taken').end();
+  await counted('ok');
+  answers.status = 400;
+  tracer.startSpan('refused').end();
+  await counted('failed');
+});
+
 describe('a collector that is down', () => {
   it('is one line when it goes and one when it comes back', async () => {
     const first = await startCollector();
@@ -185,6 +206,20 @@ describe('a collector that is down', () => {
     }
     await eventually(() => expect(logger.shown()).toHaveLength(1));
     expect(logger.shown()[0]?.fields?.why).toMatch(/400/);
+  });
+
+  it('that answers 503 for a while is one line when it begins and one when it ends', async () => {
+    const answers = { status: 503 };
+    const { url, spans } = await collector(answers);
+    const logger = recordingLogger();
+    const { tracer } = telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url }, logger);
+    tracer.startSpan('too much').end();
+    await eventually(() => expect(logger.shown()).toHaveLength(1));
+    answers.status = 200;
+    tracer.startSpan('welcome').end();
+    await eventually(() => expect(spans().map(({ name }) => name)).toContain('welcome'));
+    await eventually(() => expect(logger.shown()).toHaveLength(2));
+    expect(logger.shown()[1]?.message).toBe('telemetry is exported again');
   });
 
   it.each(['hangs', 'refuses connections'])('that %s holds the shutdown up for its time-out at most', async (how) => {

@@ -1,0 +1,35 @@
+/**
+ * A process of its own: the simulated engine with one container, which for each number on standard input prints so
+ * many lines as fast as they are taken, and then an error of that number's own. Prints its DOCKER_HOST when it
+ * listens; ends with its standard input.
+ *
+ *     node test/bench/support-chatty-engine.ts SOCKET
+ */
+import { createInterface } from 'node:readline';
+import { setImmediate as turn } from 'node:timers/promises';
+import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
+
+/** Lines between two turns of the event loop, so that the sockets get theirs. */
+const AT_ONCE = 200;
+/** One word each, without digits: what is masked would be the same problem again. */
+const WORDS = ['anchor', 'bottle', 'candle', 'dragon', 'engine', 'falcon', 'garden', 'harbor', 'island', 'jacket'];
+
+const [socketPath = ''] = process.argv.slice(2);
+const engine = createSimulatedEngine({ socketPath });
+const container = engine.addContainer({ name: 'chatty' });
+console.log(await engine.listen());
+let told = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  const count = Number(line);
+  for (let i = 0; i < count; i += AT_ONCE) {
+    const lines = Array.from({ length: Math.min(AT_ONCE, count - i) }, (_, n) => served(i + n));
+    container.log(lines.join('\n'));
+    await turn();
+  }
+  container.log(`ERROR cannot open the ${WORDS[told++ % WORDS.length]}`, { stream: 'stderr' });
+}
+process.exit(0);
+
+function served(n: number): string {
+  return `172.18.0.1 - - "GET /orders/${n} HTTP/1.1" 200 ${500 + (n % 900)} "-" "curl/8.5.0" took=${n % 97}ms`;
+}

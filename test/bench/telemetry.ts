@@ -1,0 +1,174 @@
+/**
+ * What telemetry costs: CPU time of the agent for each log line with metrics, traces and logs on (pushed over OTLP
+ * and scraped) and with all of it off, turn about in one run; and the metrics page at its largest.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { DETECTORS, OUTCOMES, SEVERITIES } from '../../src/domain.ts';
+import { createInstruments, type Gauges } from '../../src/telemetry/instruments.ts';
+import { createMetricsObserver } from '../../src/telemetry/observer.ts';
+import { startTelemetry } from '../../src/telemetry/register.ts';
+import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
+import { startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { startHttpStandIn } from '../support/http-stand-in.ts';
+import { percentile } from './support.ts';
+
+const LINES = Number(process.env.BENCH_TELEMETRY_LINES ?? 300_000);
+const ROUNDS = 4;
+const WARM_UP_LINES = 50_000;
+const GOAL_OVERHEAD_PERCENT = 3;
+const CONTAINERS = 200;
+const GOAL_PAGE_MS = 20;
+const GOAL_PAGE_KB = 200;
+/** USER_HZ: the unit of times in /proc/PID/stat on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+const CHATTY_ENGINE = fileURLToPath(new URL('support-chatty-engine.ts', import.meta.url));
+
+export async function run(): Promise<void> {
+  await measureLogPath();
+  await measurePage();
+}
+
+async function measureLogPath(): Promise<void> {
+  console.log(
+    `CPU of the agent for each of ${LINES} log lines (goal: at most ${GOAL_OVERHEAD_PERCENT} % more with telemetry)`,
+  );
+  const collector = await startHttpStandIn((request, response) => {
+    request.resume().on('end', () => response.end());
+  });
+  const claude = await startClaudeServer(() => answer({ severity: 'low' }));
+  const on = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_METRICS_EXPORTER: 'otlp',
+    OTEL_LOGS_EXPORTER: 'otlp',
+  };
+  const off = { OTEL_SDK_DISABLED: 'true' };
+  const costs = { on: [] as number[], off: [] as number[] };
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      // The other way round each time: a machine that warms up or is throttled treats both alike.
+      const order = round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const);
+      for (const which of order) costs[which].push(await microsecondsALine(which === 'on' ? on : off, claude));
+    }
+  } finally {
+    await collector.close();
+    await claude.close();
+  }
+  const [withIt, without] = [percentile(costs.on, 0.5), percentile(costs.off, 0.5)];
+  const overhead = (100 * (withIt - without)) / without;
+  const all = (sample: readonly number[]) => sample.map((value) => value.toFixed(2)).join(' ');
+  console.log(`off  ${without.toFixed(2)} µs  (${all(costs.off)})`);
+  console.log(`on   ${withIt.toFixed(2)} µs  (${all(costs.on)})`);
+  console.log(
+    `overhead ${overhead.toFixed(1)} %: ${overhead <= GOAL_OVERHEAD_PERCENT ? 'goal reached' : 'GOAL MISSED'}`,
+  );
+}
+
+/** A new agent each time, warmed up; its CPU time from the first line to the question about the error after the last. */
+async function microsecondsALine(env: Record<string, string>, claude: ClaudeServer): Promise<number> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bench-telemetry-'));
+  const engine = spawn(process.execPath, [CHATTY_ENGINE, path.join(folder, 'engine.sock')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => engine.on('exit', resolve));
+  try {
+    const host = await new Promise<string>((resolve) =>
+      createInterface({ input: engine.stdout }).once('line', resolve),
+    );
+    const doctor = await startDoctor({
+      DOCKER_HOST: host,
+      ANTHROPIC_API_KEY: 'sk-ant-stand-in',
+      ANTHROPIC_BASE_URL: claude.url,
+      DATA_DIR: path.join(folder, 'data'),
+      ...env,
+    });
+    try {
+      const pump = async (lines: number): Promise<void> => {
+        const asked = claude.requests.length;
+        engine.stdin.write(`${lines}\n`);
+        await eventually(() => (claude.requests.length > asked ? true : undefined), {
+          deadlineMs: 120_000,
+          everyMs: 20,
+        });
+      };
+      await pump(WARM_UP_LINES);
+      const before = cpuSeconds(doctor.pid);
+      await pump(LINES);
+      return ((cpuSeconds(doctor.pid) - before) * 1e6) / LINES;
+    } finally {
+      await doctor.stop();
+    }
+  } finally {
+    engine.stdin.end();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Seconds of CPU that the process and its threads have used. */
+function cpuSeconds(pid: number): number {
+  // After the name, which may hold spaces and ends with the last parenthesis: fields 14 and 15 of proc(5).
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+async function measurePage(): Promise<void> {
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const telemetry = startTelemetry({ version: '0.0.0', env: process.env, logger: silent });
+  const { renderMetrics } = telemetry;
+  if (renderMetrics === undefined) {
+    console.log('the metrics page is skipped: metrics are off in this environment');
+    return;
+  }
+  const observer = createMetricsObserver(
+    createInstruments(telemetry.meter, GAUGES, { version: '0.0.0', models: ['m'] }),
+  );
+  for (let i = 0; i < CONTAINERS; i++) {
+    const containerName = `shop-service-${i}`;
+    for (const detector of DETECTORS) observer.signal(detector, containerName);
+    for (const severity of SEVERITIES) observer.incidentDiagnosed({ containerName, severity });
+    for (const outcome of OUTCOMES) observer.restart({ containerName, outcome });
+  }
+  let page = '';
+  const times: number[] = [];
+  for (let i = 0; i < 350; i++) {
+    const begun = performance.now();
+    page = await renderMetrics();
+    // The first ones are compiled while they run.
+    if (i >= 50) times.push(performance.now() - begun);
+  }
+  await telemetry.shutdown(500);
+  const kb = (bytes: number) => `${Math.round(bytes / 1_000)} KB`;
+  const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
+  const sent = gzipSync(page).length;
+  console.log(
+    `\n/metrics with ${CONTAINERS} containers and every series of theirs (goal: p99 under ${GOAL_PAGE_MS} ms, ${GOAL_PAGE_KB} KB)`,
+  );
+  console.log(
+    `p50 ${p50.toFixed(1)} ms  p99 ${p99.toFixed(1)} ms  ${kb(page.length)}, ${kb(sent)} as Prometheus fetches it (gzip)`,
+  );
+  console.log(p99 < GOAL_PAGE_MS && sent < GOAL_PAGE_KB * 1_000 ? 'goal reached' : 'GOAL MISSED');
+}
+
+const GAUGES: Gauges = {
+  incidentsOpen: () => 2,
+  rateLimitRemaining: () => 17,
+  rateLimitLimit: () => 20,
+  budgetRemainingUsd: () => 0.75,
+  budgetLimitUsd: () => 1,
+  outboxPending: () => ({ slack: 0 }),
+  containersWatched: () => CONTAINERS,
+  dockerConnected: () => true,
+  storeHealthy: () => true,
+  claudeCircuitOpen: () => false,
+  configReloaded: () => true,
+};

@@ -1,0 +1,139 @@
+/** A real Prometheus scrapes the real agent through a life with everything in it; dashboards and alerts ask it. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readRepositoryFile } from '../deploy/compose-file.ts';
+import type { Doctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { startCollector } from '../telemetry/collector.ts';
+import { panelsOf } from './dashboards.ts';
+import { createWorld, liveThroughAll, type World } from './full-life.ts';
+import { check, describeWith } from './programs.ts';
+import { FILES, type Prometheus, startPrometheus } from './prometheus.ts';
+
+const TOKEN = 'open-sesame';
+
+interface Rule {
+  readonly alert?: string;
+  readonly record?: string;
+  readonly expr: string;
+}
+
+const rules = (
+  parse(readFileSync(`${FILES}/rules/container-doctor.yml`, 'utf8')).groups as { rules: Rule[] }[]
+).flatMap((group) => group.rules);
+
+describeWith(
+  ['prometheus', 'promtool'],
+  'Prometheus, after a life with everything in it',
+  (prometheusProgram, promtool) => {
+    let world: World;
+    let collector: Awaited<ReturnType<typeof startCollector>>;
+    let doctor: Doctor;
+    let prometheus: Prometheus;
+    let page: string;
+    const begun = Date.now();
+    const sinceBegin = () => Math.ceil((Date.now() - begun) / 1e3);
+
+    beforeAll(async () => {
+      const status = { status: 200 };
+      collector = await startCollector(status);
+      world = await createWorld();
+      doctor = await world.start({
+        HTTP_TOKEN: TOKEN,
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_METRICS_EXPORTER: 'otlp',
+        OTEL_LOGS_EXPORTER: 'otlp',
+        OTEL_METRIC_EXPORT_INTERVAL: '1000',
+        OTEL_BSP_SCHEDULE_DELAY: '200',
+        OTEL_BLRP_SCHEDULE_DELAY: '200',
+      });
+      prometheus = await startPrometheus(prometheusProgram as string, doctor.url, { token: TOKEN });
+      await eventually(async () => ((await prometheus.target('container-doctor')).scrapes >= 2 ? true : undefined), {
+        deadlineMs: 15_000,
+      });
+      await liveThroughAll(world, doctor);
+      status.status = 400;
+      await eventually(async () =>
+        (await doctor.metric('container_doctor_telemetry_exports_total', { outcome: 'failed' })) > 0 ? true : undefined,
+      );
+      status.status = 200;
+      page = await doctor.metrics();
+      // What happened last has to be scraped too.
+      const { scrapes } = await prometheus.target('container-doctor');
+      await eventually(async () =>
+        (await prometheus.target('container-doctor')).scrapes >= scrapes + 3 ? true : undefined,
+      );
+    }, 120_000);
+
+    afterAll(async () => {
+      await prometheus?.stop();
+      await world?.close();
+      await collector?.close();
+    });
+
+    it('scraped it with its token and had nothing to complain of', async () => {
+      const target = await prometheus.target('container-doctor');
+      expect(target).toMatchObject({ health: 'up', lastError: '' });
+      const [ups] = await prometheus.query('min_over_time(up{job="container-doctor"}[1h])');
+      expect(ups?.values).toEqual([1]);
+    });
+
+    it('promtool has nothing to complain of either', () => {
+      expect(check(promtool as string, ['check', 'metrics'], { input: page })).toEqual({ said: '', code: 0 });
+    });
+
+    it('kept every metric of the documented table', async () => {
+      const table = [
+        ...readRepositoryFile('docs/telemetry.md').matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \|/gm),
+      ];
+      const series = new Set(
+        (await prometheus.query('count by (__name__) ({job="container-doctor"})')).map((s) => s.labels.__name__),
+      );
+      const missing = table
+        .map(([, name, kind]) => (kind === 'histogram' ? `${name}_bucket` : name))
+        .filter((name) => !series.has(name));
+      expect(table.length).toBeGreaterThan(40);
+      expect(missing).toEqual([]);
+    });
+
+    describe.each(['overview', 'detail'] as const)('dashboard %s', (name) => {
+      it.each(panelsOf(name).map((panel) => [panel.title, panel] as const))('%s has data', async (_, panel) => {
+        for (const expr of panel.queries) {
+          const found = await prometheus.queryRange(inserted(expr), sinceBegin());
+          expect(
+            found.some(({ values }) => values.length > 0),
+            expr,
+          ).toBe(true);
+        }
+      });
+    });
+
+    it.each(rules.map((rule) => [rule.alert ?? rule.record, rule] as const))(
+      'rule %s can be evaluated',
+      async (name, rule) => {
+        await prometheus.query(rule.expr);
+        const evaluated = (await prometheus.rules()).filter((one) => one.name === name);
+        expect(evaluated.length).toBeGreaterThan(0);
+        for (const one of evaluated) expect(one).toMatchObject({ health: 'ok' });
+      },
+    );
+
+    it('noticed the restarts that did not help, and that Slack refused an alert', async () => {
+      const active = await prometheus.alerts();
+      const named = (alert: string) =>
+        active.filter(({ name }) => name === alert).map(({ labels }) => labels.container_name);
+      expect(named('ContainerDoctorRestartsNotHelping').sort()).toEqual(['hopeless', 'refusing']);
+      expect(named('ContainerDoctorAlertsLost')).toHaveLength(1);
+      expect(named('ContainerDoctorDown')).toEqual([]);
+    });
+  },
+);
+
+/** As Grafana puts variables in. */
+function inserted(expr: string): string {
+  return expr
+    .replaceAll('$__rate_interval_ms', '4000')
+    .replaceAll('$__rate_interval', '4s')
+    .replaceAll(/\$(instance|container)\b/g, '.*');
+}

@@ -1,0 +1,142 @@
+/**
+ * A life with everything in it, lived by the real agent on the simulated engine, so that every metric has been
+ * moved: each detector, tier, decision, outcome of a restart, failure of Claude, Slack and the collector.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  createSimulatedEngine,
+  type SimulatedContainer,
+  type SimulatedEngine,
+} from '../../src/demo/simulated-engine.ts';
+import { answer, type ClaudeServer, refusal, startClaudeServer, status } from '../support/claude-server.ts';
+import { type Doctor, startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+
+export interface World {
+  readonly engine: SimulatedEngine;
+  readonly claude: ClaudeServer;
+  readonly slack: SlackServer;
+  /** The agent on that engine, with `env` on top; a later one takes up where the earlier stopped. */
+  start(env?: Record<string, string>): Promise<Doctor>;
+  close(): Promise<void>;
+}
+
+const RESTART = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
+
+export async function createWorld(): Promise<World> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'world-'));
+  const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  const host = await engine.listen();
+  const claude = await startClaudeServer((prompt) => {
+    if (prompt.includes('"gateway"')) return answer({ severity: 'low' });
+    if (prompt.includes('"busy"')) return status(429, { 'retry-after': '600' });
+    if (prompt.includes('"shy"')) return refusal();
+    return answer(RESTART);
+  });
+  const slack = await startSlackServer();
+  const doctors: Doctor[] = [];
+  return {
+    engine,
+    claude,
+    slack,
+    async start(env = {}) {
+      const doctor = await startDoctor({
+        DOCKER_HOST: host,
+        AUTO_FIX: 'true',
+        CHECK_INTERVAL: '1',
+        ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+        ANTHROPIC_BASE_URL: claude.url,
+        SLACK_WEBHOOK_URL: slack.webhookUrl,
+        VERIFY_STABLE_SECONDS: '1',
+        VERIFY_DEADLINE_SECONDS: '5',
+        DATA_DIR: path.join(folder, 'data'),
+        ...env,
+      });
+      doctors.push(doctor);
+      return doctor;
+    },
+    async close() {
+      await Promise.all(doctors.map((doctor) => doctor.stop()));
+      await Promise.all([engine.close(), claude.close(), slack.close()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Lives through all of it. Resolves when everything is told, and the outbox empty. */
+export async function liveThroughAll({ engine, slack }: World, doctor: Doctor): Promise<void> {
+  const add = (name: string, options: Partial<Parameters<SimulatedEngine['addContainer']>[0]> = {}) =>
+    engine.addContainer({ name, ...options });
+  const fail = (container: SimulatedContainer, text: string) => container.log(text, { stream: 'stderr' });
+  const told = (container: string, outcome?: string) =>
+    soon(async () =>
+      (await doctor.history()).find(
+        (e) => e.container === container && e.decision !== null && (!outcome || e.outcome === outcome),
+      ),
+    );
+  const metric = (name: string, labels: Record<string, string>, atLeast = 1) =>
+    soon(async () => ((await doctor.metric(`container_doctor_${name}`, labels)) >= atLeast ? true : undefined));
+
+  const worker = add('worker');
+  const api = add('api');
+  const gateway = add('gateway');
+  const db = add('db');
+  const busy = add('busy');
+  const shy = add('shy');
+  const probed = add('probed', { health: 'healthy' });
+  const chatty = add('chatty');
+  // Dies again after each restart: none helps.
+  const hopeless = add('hopeless', { onStart: (c) => void (c.starts > 1 && setTimeout(() => c.exit(1), 400)) });
+  await soon(async () => ((await doctor.health()).monitoring.length >= 9 ? true : undefined));
+
+  // Slack is away for the first alert, and refuses another for good.
+  slack.reply([{ status: 500 }, { status: 404, body: 'no_service' }]);
+  worker.oom();
+  await told('worker', 'recovered');
+  for (let i = 0; i < 40; i++) fail(api, `ERROR request ${i} failed: QueuePool limit of size 5 overflow 10 reached`);
+  await told('api', 'recovered');
+  fail(gateway, 'ERROR upstream request to pricing timed out after 3000 ms, retrying');
+  fail(db, 'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device');
+  fail(busy, 'ERROR cannot serve: deadlock detected');
+  fail(shy, 'FATAL: sorry, too many clients already');
+  probed.setHealth('unhealthy', 'connection refused');
+  fail(hopeless, 'ERROR cannot serve: the license has expired');
+  for (const name of ['gateway', 'db', 'busy', 'shy', 'probed', 'hopeless']) await told(name);
+
+  // An engine that refuses the restart.
+  engine.faults.respond('restart', 500, 'simulated fault', 1);
+  const refusing = add('refusing');
+  fail(refusing, 'ERROR cannot serve: out of file descriptors');
+  await told('refusing');
+  await metric('restarts_total', { container_name: 'refusing', outcome: 'error' });
+  await metric('restarts_total', { container_name: 'hopeless', outcome: 'failed' });
+
+  const looping = add('looping', { restartPolicy: 'always', restartDelayMs: 50 });
+  for (let deaths = 0; deaths < 4; deaths++) {
+    await soon(() => (looping.running ? true : undefined));
+    looping.exit(1);
+  }
+  await metric('errors_detected_total', { container_name: 'looping', detector: 'crash_loop' });
+  await told('looping');
+
+  // More kinds of errors at once than can be told apart.
+  for (let i = 0; i < 400; i++) fail(chatty, `ERROR ${words(i)} exploded`);
+  chatty.log(Array.from({ length: 200 }, (_, i) => `INFO request ${i} served`).join('\n'));
+  engine.faults.cutLogStreams(100, 3);
+  chatty.log('INFO cut here, or a little later');
+  engine.faults.clear();
+  for (const page of ['/health', '/history', '/nowhere']) await fetch(`${doctor.url}${page}`);
+  await soon(async () => ((await doctor.health()).outbox_pending === 0 ? true : undefined));
+}
+
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
+  eventually(probe, { deadlineMs: 30_000, everyMs: 50 });
+
+/** Distinct words without digits: numbers are masked, and would be one problem. */
+function words(i: number): string {
+  const letter = (n: number) => String.fromCharCode('a'.charCodeAt(0) + (n % 26));
+  return `${letter(i)}${letter(i / 26)}${letter(i * 7)}bert ${letter(i * 3)}${letter(i / 5)}olf`;
+}

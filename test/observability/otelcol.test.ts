@@ -1,0 +1,115 @@
+/**
+ * The real OpenTelemetry Collector, built by its own builder (`.ci/run` does, where Go is), between the agent and
+ * whoever reads its telemetry.
+ */
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REPOSITORY } from '../deploy/compose-file.ts';
+import type { Doctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { startCollector } from '../telemetry/collector.ts';
+import { createWorld, type World } from './full-life.ts';
+import { type Otelcol, startGrpcGateway, startOtelcol } from './otelcol.ts';
+import { check, findProgram } from './programs.ts';
+
+// Not every machine that runs the tests can build it: skipped by name, also in CI.
+const program = findProgram('otelcol-doctor');
+if (program === undefined)
+  console.warn('SKIPPED, needs otelcol-doctor (see .ci/run): the real OpenTelemetry Collector');
+
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
+  eventually(probe, { deadlineMs: 20_000, everyMs: 100 });
+
+describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () => {
+  it('finds no fault with otel-collector.yaml', () => {
+    const { said, code } = check(program as string, [
+      'validate',
+      `--config=${path.join(REPOSITORY, 'otel-collector.yaml')}`,
+    ]);
+    expect({ said, code }).toMatchObject({ code: 0 });
+  });
+
+  describe.each(['http/protobuf', 'http/json', 'grpc'])('over %s', (protocol) => {
+    let jaeger: Awaited<ReturnType<typeof startCollector>>;
+    let gateway: Awaited<ReturnType<typeof startGrpcGateway>>;
+    let otelcol: Otelcol;
+    let world: World;
+    let doctor: Doctor;
+
+    beforeAll(async () => {
+      jaeger = await startCollector();
+      gateway = await startGrpcGateway(program as string, jaeger.url);
+      otelcol = await startOtelcol(program as string, gateway.address);
+      world = await createWorld();
+      const web = world.engine.addContainer({ name: 'web' });
+      doctor = await world.start({
+        OTEL_EXPORTER_OTLP_ENDPOINT: protocol === 'grpc' ? `http://${otelcol.otlpGrpc}` : otelcol.otlpHttp,
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        OTEL_METRICS_EXPORTER: 'otlp',
+        OTEL_METRIC_EXPORT_INTERVAL: '1000',
+        OTEL_LOGS_EXPORTER: 'otlp',
+        OTEL_BSP_SCHEDULE_DELAY: '100',
+        OTEL_BLRP_SCHEDULE_DELAY: '100',
+      });
+      await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+      web.oom();
+      await soon(() => world.slack.posts[0]);
+    }, 60_000);
+
+    afterAll(async () => {
+      await world?.close();
+      await otelcol?.stop();
+      await gateway?.stop();
+      await jaeger?.close();
+    });
+
+    it('hands the whole trace of an incident on to the trace store', async () => {
+      const traceId = /\b[0-9a-f]{32}\b/.exec(world.slack.posts[0]?.text ?? '')?.[0];
+      const names = await soon(() => {
+        const trace = jaeger.spans().filter((span) => span.traceId === traceId);
+        return trace.some(({ name }) => name === 'incident web') ? trace.map(({ name }) => name) : undefined;
+      });
+      expect(names).toEqual(
+        expect.arrayContaining([
+          'collect context',
+          'diagnose',
+          'anthropic.messages.create',
+          'decide',
+          'restart web',
+          'verify',
+          'notify slack',
+        ]),
+      );
+    });
+
+    it('shows Prometheus the same names and kinds as the doctor’s own page', async () => {
+      const own = familiesOf(await doctor.metrics());
+      const derived = await soon(async () => {
+        const families = familiesOf(await (await fetch(otelcol.metrics)).text());
+        return families.has('container_doctor_restarts_total') ? families : undefined;
+      });
+      const ours = ([name]: readonly [string, string]) => /^(container_doctor|gen_ai|process)_/.test(name);
+      const shown = Object.fromEntries([...derived].filter(ours));
+      // Those that nothing has happened to have a zero on our page alone.
+      expect(Object.keys(shown).length).toBeGreaterThan(25);
+      for (const [name, kind] of Object.entries(shown)) expect({ name, kind: own.get(name) }).toEqual({ name, kind });
+    });
+
+    it('receives the log, and all exports arrived', async () => {
+      await soon(() => (/"log records": [1-9]/.test(otelcol.said()) ? true : undefined));
+      expect(await doctor.metric('container_doctor_telemetry_exports_total', { outcome: 'failed' })).toBe(0);
+      for (const signal of ['traces', 'metrics', 'logs']) {
+        expect(
+          await doctor.metric('container_doctor_telemetry_exports_total', { signal, outcome: 'ok' }),
+          signal,
+        ).toBeGreaterThan(0);
+      }
+    });
+  });
+});
+
+function familiesOf(page: string): ReadonlyMap<string, string> {
+  return new Map(
+    [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, kind]) => [name as string, kind as string]),
+  );
+}

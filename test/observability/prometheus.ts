@@ -1,0 +1,159 @@
+/** A real Prometheus with the very files that compose mounts, scraping a doctor on this machine every second. */
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parse, stringify } from 'yaml';
+import { REPOSITORY } from '../deploy/compose-file.ts';
+import { eventually } from '../support/eventually.ts';
+
+export const FILES = path.join(REPOSITORY, 'grafana/prometheus');
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of a range query: every point that is a number. */
+  readonly values: readonly number[];
+}
+
+export interface Target {
+  readonly job: string;
+  readonly health: string;
+  readonly lastError: string;
+  readonly scrapes: number;
+}
+
+export interface Prometheus {
+  readonly url: string;
+  query(expr: string): Promise<readonly Sample[]>;
+  /** Over the last `seconds`, a point a second. */
+  queryRange(expr: string, seconds: number): Promise<readonly Sample[]>;
+  target(job: string): Promise<Target>;
+  /** Names of alerts whose expression is true now, pending ones too. */
+  alerts(): Promise<readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[]>;
+  /** Health of every rule, as Prometheus itself evaluated it. */
+  rules(): Promise<readonly { readonly name: string; readonly health: string; readonly lastError: string }[]>;
+  stop(): Promise<void>;
+}
+
+interface ScrapeJob {
+  readonly job_name: string;
+  static_configs: { targets: string[] }[];
+}
+
+/** `doctorUrl` takes the place of `doctor:8080`; the jobs of what does not run here are left out. */
+export async function startPrometheus(
+  program: string,
+  doctorUrl: string,
+  options: { readonly token?: string } = {},
+): Promise<Prometheus> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'prometheus-test-'));
+  cpSync(FILES, folder, { recursive: true });
+  writeFileSync(path.join(folder, 'doctor-token'), options.token ?? 'none');
+  const config = parse(readFileSync(path.join(folder, 'prometheus.yml'), 'utf8'));
+  const jobs = (config.scrape_configs as ScrapeJob[]).filter((job) => job.job_name === 'container-doctor');
+  for (const job of jobs) job.static_configs = [{ targets: [new URL(doctorUrl).host] }];
+  const adapted = {
+    ...config,
+    global: { ...config.global, scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    alerting: undefined,
+    scrape_configs: jobs,
+  };
+  writeFileSync(path.join(folder, 'prometheus.yml'), stringify(adapted));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const child = spawn(
+    program,
+    [
+      `--config.file=${folder}/prometheus.yml`,
+      `--storage.tsdb.path=${folder}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said += chunk;
+  });
+  const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
+
+  const get = async (page: string, query: Record<string, string> = {}) => {
+    const response = await fetch(`${url}${page}?${new URLSearchParams(query)}`, {
+      signal: AbortSignal.timeout(10_000),
+    });
+    const body = (await response.json()) as { status: string; error?: string; data: unknown };
+    if (body.status !== 'success') throw new Error(`${query.query ?? page}: ${body.error}`);
+    // biome-ignore lint/suspicious/noExplicitAny: Prometheus' own JSON
+    return body.data as any;
+  };
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await exited;
+    clearTimeout(timer);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await Promise.race([
+      eventually(async () => ((await fetch(`${url}/-/ready`)).ok ? true : undefined), { deadlineMs: 20_000 }),
+      exited.then(() => Promise.reject(new Error(`Prometheus ended:\n${said}`))),
+    ]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  const ruleGroups = async () =>
+    (await get('/api/v1/rules')).groups.flatMap((group: { rules: unknown[] }) => group.rules);
+  return {
+    url,
+    async query(expr) {
+      const { resultType, result } = await get('/api/v1/query', { query: expr });
+      if (resultType === 'scalar') return [{ labels: {}, values: [Number(result[1])] }];
+      return result.map(({ metric, value }: { metric: Record<string, string>; value: [number, string] }) => ({
+        labels: metric,
+        values: finite([value]),
+      }));
+    },
+    async queryRange(expr, seconds) {
+      const end = Date.now() / 1e3;
+      const range = { start: String(end - seconds), end: String(end), step: '1' };
+      const { result } = await get('/api/v1/query_range', { query: expr, ...range });
+      return result.map(({ metric, values }: { metric: Record<string, string>; values: [number, string][] }) => ({
+        labels: metric,
+        values: finite(values),
+      }));
+    },
+    async target(job) {
+      const { activeTargets } = await get('/api/v1/targets', { state: 'active' });
+      const found = activeTargets.find((one: { labels: { job: string } }) => one.labels.job === job);
+      if (found === undefined) throw new Error(`no target of job ${job}`);
+      const scrapes = (await get('/api/v1/query', { query: `count_over_time(up{job="${job}"}[1h])` })).result;
+      return { job, health: found.health, lastError: found.lastError, scrapes: Number(scrapes[0]?.value[1] ?? 0) };
+    },
+    async alerts() {
+      const { alerts } = await get('/api/v1/alerts');
+      return alerts.map(({ labels }: { labels: Record<string, string> }) => ({ name: labels.alertname, labels }));
+    },
+    rules: ruleGroups,
+    stop,
+  };
+}
+
+function finite(points: readonly (readonly [number, string])[]): number[] {
+  return points.map(([, value]) => Number(value)).filter(Number.isFinite);
+}
+
+/** The port may be taken by another before its user listens; on loopback, within milliseconds, it is not. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
