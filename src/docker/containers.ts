@@ -1,6 +1,8 @@
 /** What the engine says of containers, in the words of the domain. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+import { presentableLabels } from './labels.ts';
+import { isSecretName } from './secret-names.ts';
 
 const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'created',
@@ -26,7 +28,7 @@ export function toContainerRef(container: {
   const name = container.name.replace(/^\//, '') || id.slice(0, 12);
   const project = labels['com.docker.compose.project'];
   const service = labels['com.docker.compose.service'] || withoutReplicaNumber(name);
-  return { id, name, image, service, ...(project ? { project } : {}), labels };
+  return { id, name, image, service, ...(project ? { project } : {}), labels: presentableLabels(labels) };
 }
 
 /** `web-1`, `web_2` → `web`. */
@@ -78,7 +80,9 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     restartPolicy: host.RestartPolicy?.Name || 'no',
     stopTimeout: (config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT,
     tty: config.Tty ?? false,
+    ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
+    image: config.Image,
     environmentNames: environment.map(({ name }) => name),
     secretValues: secretValuesOf(environment),
   };
@@ -100,12 +104,6 @@ function splitVariable(variable: string): Variable {
   return at === -1 ? { name: variable, value: '' } : { name: variable.slice(0, at), value: variable.slice(at + 1) };
 }
 
-const SECRET_NAME = /passw(or)?d|passphrase|secret|token|credential|dsn|(api|access|private|signing|encryption)_?key/i;
-/** Words that mean a secret only when they stand alone: MONKEY and AUTHOR are none. */
-const SECRET_WORD = /(^|_)(pass|pwd|keys?|auth|pat|salt|webhook)(_|$)/i;
-/** They hold directories, or where a secret lies. */
-const NO_SECRET_NAME = /^(old)?pwd$|_(file|path|dir)$/i;
-
 /**
  * Values of variables whose names look secret, and of URLs with a password in them (the whole, and the
  * password by itself), longest first.
@@ -113,7 +111,7 @@ const NO_SECRET_NAME = /^(old)?pwd$|_(file|path|dir)$/i;
 export function secretValuesOf(environment: readonly Variable[]): readonly string[] {
   const values = new Set<string>();
   for (const { name, value } of environment) {
-    if (!NO_SECRET_NAME.test(name) && (SECRET_NAME.test(name) || SECRET_WORD.test(name))) values.add(value);
+    if (isSecretName(name)) values.add(value);
     const password = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*?:([^/?#]+)@/i.exec(value)?.[1];
     if (password !== undefined) {
       values.add(value);

@@ -5,6 +5,8 @@ import type { AttemptStore, Clock, ContainerControl, Redactor } from './ports.ts
 export interface CollectDeps {
   readonly control: Pick<ContainerControl, 'inspect' | 'tailLogs'>;
   readonly redactor: Redactor;
+  /** Secret values of its environment as they were last known: for when the engine does not tell. */
+  secretsOf(containerId: string): readonly string[];
   readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
   readonly clock: Clock;
   readonly logLines: number;
@@ -42,19 +44,20 @@ export async function collect(
     facts,
     lines.map((line) => line.text),
     restarts,
-    deps.redactor,
+    { redactor: deps.redactor, secrets: facts?.secretValues ?? deps.secretsOf(id) },
   );
 }
 
 /** The summary as it may be stored and shown. */
 export async function redactSummary(
   incident: Incident,
-  deps: Pick<CollectDeps, 'control' | 'redactor'>,
+  deps: Pick<CollectDeps, 'control' | 'redactor' | 'secretsOf'>,
 ): Promise<Incident> {
   const facts = await deps.control
     .inspect(incident.container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS))
     .catch(() => undefined);
-  const { texts } = await deps.redactor.redact([incident.summary], facts?.secretValues ?? []);
+  const secrets = facts?.secretValues ?? deps.secretsOf(incident.container.id);
+  const { texts } = await deps.redactor.redact([incident.summary], secrets);
   return { ...incident, summary: texts[0] ?? '' };
 }
 
@@ -64,7 +67,7 @@ async function redacted(
   facts: ContainerFacts | undefined,
   lines: readonly string[],
   restarts: readonly Attempt[],
-  redactor: Redactor,
+  { redactor, secrets }: { readonly redactor: Redactor; readonly secrets: readonly string[] },
 ): Promise<DiagnosisContext> {
   // An incident taken up after a restart of the agent has lost its signals; its summary is left.
   const told = signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
@@ -74,7 +77,7 @@ async function redacted(
   // One call, so that one secret has one placeholder everywhere.
   const { texts, redactions } = await redactor.redact(
     [incident.summary, facts?.error ?? '', ...evidence, ...health, ...tail],
-    facts?.secretValues ?? [],
+    secrets,
   );
   const [summary = '', error = ''] = texts;
   const cleanEvidence = texts.slice(2, 2 + evidence.length);

@@ -37,7 +37,10 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
   for (const match of text.matchAll(EMAIL)) {
     const [address, domain = ''] = match;
     const user = address.slice(0, address.indexOf('@'));
-    const isAddress = !hosts.has(match.index + user.length) && user !== 'git' && !NO_DOMAINS.has(domain.toLowerCase());
+    // `https://user@host`: a user name alone is no address.
+    const inUrl = text.startsWith('://', match.index - 3);
+    const isAddress =
+      !inUrl && !hosts.has(match.index + user.length) && user !== 'git' && !NO_DOMAINS.has(domain.toLowerCase());
     if (isAddress) spans.push({ start: match.index, end: match.index + address.length });
   }
   return spans;

@@ -16,15 +16,17 @@ const STRONG = [
   'pass(?:word|wd|phrase|code)',
   'passwort',
   'requirepass',
+  'erlang[_-]?cookie',
   'masterauth',
   'pwd',
   '(?<=[_.-])pass',
   'api[_-]?(?:key|token|secret)',
-  '(?:secret|private|signing|encryption|master|account|shared[_-]?access|access|license|storage)[_-]?(?:access[_-]?)?key',
+  '(?:secret|private|signing|encryption|master|app|account|shared[_-]?access|access|license|storage)[_-]?(?:access[_-]?)?key',
   '(?:client|app|consumer|shared|webhook|jwt|cookie|session)[_-]?secret',
   '(?:access|auth|refresh|(?<![a-z])id|bearer|session|security|csrf|xsrf|bot|deploy|private|secret)[_-]?token',
 ];
 const WEAK = [
+  'pass',
   'token',
   'secret',
   'credentials?',

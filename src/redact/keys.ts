@@ -54,6 +54,14 @@ export const KEYS = new RegExp(
     'ATATT3[A-Za-z0-9_=-]{40,400}',
     'AGE-SECRET-KEY-1[A-Z0-9]{58}',
     'PMAK-[a-f0-9]{24}-[a-f0-9]{34}',
+    'sntry[su]_[A-Za-z0-9+/=_-]{40,400}',
+    'pul-[a-f0-9]{40}(?![A-Za-z0-9])',
+    '[A-Za-z0-9]{14}\\.atlasv1\\.[A-Za-z0-9_-]{60,128}',
+    'bk(?:ua|ct|at)_[a-f0-9]{40}',
+    'phx_[A-Za-z0-9]{36,64}',
+    'pat[A-Za-z0-9]{14}\\.[a-f0-9]{64}',
+    'pat-(?:na|eu|ap)\\d-[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}',
+    'pplx-[A-Za-z0-9]{40,64}',
     '\\d{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])',
   ].join('|')})`,
   'g',
@@ -62,9 +70,9 @@ export const KEYS = new RegExp(
 /** JSON Web Tokens: two or three base64url parts, the first a JSON object. */
 export const JWT = /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*){0,3}/g;
 
-/** crypt(3) and Argon2 password hashes: not the password, but enough to guess it offline. */
+/** Password hashes (crypt(3), Apache, Argon2, Django, PostgreSQL): not the password, but enough to guess it offline. */
 export const PASSWORD_HASH =
-  /\$(?:2[abxy]|argon2(?:id|i|d)|[156]|y|scrypt|pbkdf2[a-z0-9-]*)\$[A-Za-z0-9./+=$,-]{20,255}/g;
+  /\$(?:2[abxy]|argon2(?:id|i|d)|apr1|[156]|y|scrypt|pbkdf2[a-z0-9-]*)\$[A-Za-z0-9./+=$,-]{20,255}|\bpbkdf2_sha\d{1,3}\$\d{1,8}\$[A-Za-z0-9./+=$-]{20,255}|\bSCRAM-SHA-\d{1,3}\$\d{1,8}:[A-Za-z0-9/+=$:]{20,255}/g;
 
 /** Secret paths of webhook addresses. */
 export const WEBHOOK =

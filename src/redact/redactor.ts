@@ -3,6 +3,7 @@ import { lintSource } from '@secretlint/core';
 import { secretLintProfiler } from '@secretlint/profiler';
 import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend';
 import type { Redactor } from '../pipeline/ports.ts';
+import { plainText } from '../text.ts';
 import { findLiterals } from './literals.ts';
 import { findSecrets } from './rules.ts';
 import { hide, type Span } from './spans.ts';
@@ -30,7 +31,9 @@ export function createRedactor(): Redactor {
   };
 
   return {
-    async redact(texts, secrets) {
+    async redact(raw, secrets) {
+      // As a person will read it: colours and invisible characters inside a secret must not hide it from us alone.
+      const texts = raw.map(plainText);
       const document = texts.join('\n');
       const linted = await lintSource({
         source: { content: document, filePath: 'log.txt', contentType: 'text' },

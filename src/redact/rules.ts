@@ -38,6 +38,12 @@ const FLAG =
   /((?<![\w-])--?(?:[a-z0-9]{1,20}-){0,3}(?:password|passwd|pass|secret|token|api-?key|secret-key|access-key|requirepass)[ \t]{1,4}["']?)([^\s"'-][^\s"']{2,1024})/gi;
 const REDIS_AUTH = /((?:\brequirepass|\bmasterauth|(?<![\w-])AUTH)[ \t]{1,4}["']?)([^\s"']{4,512})/g;
 
+/** A user's password given to a program on its command line, as `set -x` prints it. */
+const PROGRAM_FLAG =
+  /(\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump)\b[^\n]{0,200}?[ \t]-p["']?|\bsshpass[ \t]+-p[ \t]*["']?|\bcurl\b[^\n]{0,200}?[ \t](?:-u|--user)[ \t=]["']?[^\s:"']{1,64}:)([^\s"']{3,512})/g;
+/** What programs that make one up say at their first start: `Password for the elastic user: …`. */
+const TOLD_PASSWORD = /(\bpassword\b[^\n:=]{1,60}:[ \t]{1,4})(\S{12,128})/gi;
+
 /** `<password>…</password>` */
 const XML =
   /(<(?:[\w.-]{1,40}:)?[\w.-]{0,40}?(?:password|passwd|secret|token|apikey|api-key|api_key)>[ \t]{0,8})([^<\r\n]{1,2048})(?=<\/)/gi;
@@ -75,6 +81,8 @@ export function findSecrets(text: string): Span[] {
   behind(COOKIE);
   behind(SQL_PASSWORD);
   behind(FLAG, (secret) => !PLAIN_WORD.test(secret) && !isMask(secret));
+  behind(PROGRAM_FLAG, (secret) => !isMask(secret));
+  behind(TOLD_PASSWORD, (secret) => looksRandom(secret) && /\d/.test(secret) && /[A-Za-z]/.test(secret));
   behind(REDIS_AUTH, looksRandom);
   behind(XML, (secret) => !isMask(secret));
   behind(SIGNED_URL, looksRandom);

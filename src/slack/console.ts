@@ -1,6 +1,7 @@
 import type { Alert } from '../domain.ts';
-import type { AlertSender } from '../pipeline/ports.ts';
+import type { AlertSender, SendResult } from '../pipeline/ports.ts';
 import { cutEnd, plainText } from '../text.ts';
+import { renderTextNotice } from './notice.ts';
 import { alarm, DETECTOR_WORDS, dollars, headline, rulesAlone, seen, whatWasDone, whoAnswered } from './words.ts';
 
 const LONGEST_LINE = 300;
@@ -44,15 +45,17 @@ function row(name: string, value: string): string {
 
 /** Tells alerts as text, where there is no Slack. */
 export function createConsoleSender(options: { write(text: string): void }): AlertSender {
+  const write = async (text: string): Promise<SendResult> => {
+    try {
+      options.write(text);
+      return { kind: 'sent' };
+    } catch (error) {
+      return { kind: 'retry', why: error instanceof Error ? error.message : String(error) };
+    }
+  };
   return {
     integration: 'console',
-    async send(alert) {
-      try {
-        options.write(renderText(alert));
-        return { kind: 'sent' };
-      } catch (error) {
-        return { kind: 'retry', why: error instanceof Error ? error.message : String(error) };
-      }
-    },
+    send: async (alert) => write(renderText(alert)),
+    sendNotice: async (notice) => write(renderTextNotice(notice)),
   };
 }

@@ -1,5 +1,6 @@
 import type { AlertSender, SendResult } from '../pipeline/ports.ts';
 import { renderSlack, type SlackOptions } from './message.ts';
+import { renderSlackNotice } from './notice.ts';
 
 export interface SlackSenderOptions extends SlackOptions {
   /** A secret: who has it can post. Never in an error, a log or a result. */
@@ -24,6 +25,9 @@ export function createSlackSender(options: SlackSenderOptions): AlertSender {
         return withoutAnswer(await post(options, text, signal));
       }
       return withoutAnswer(result);
+    },
+    async sendNotice(notice, signal) {
+      return withoutAnswer(await post(options, renderSlackNotice(notice), signal));
     },
   };
 }

@@ -85,6 +85,7 @@ export function whatWasDone({ attempt, decision }: Alert): Done {
 const FALLBACK_WORDS: Readonly<Record<SkipReason | ClaudeFailure, string>> = {
   hourly_cap: 'the hourly limit of diagnoses is reached',
   daily_spend: 'the daily budget is spent',
+  fair_share: 'this service used up its share of the diagnoses, the rest is for the others',
   circuit_open: 'Claude failed several times in a row and is left alone for a while',
   no_key: 'no API key is set',
   refused: 'Claude declined to answer',
@@ -114,7 +115,9 @@ export function whoAnswered({ diagnosis }: Alert): string {
 export function rulesAlone({ diagnosis }: Alert): string | undefined {
   if (diagnosis.tier !== 'rules') return undefined;
   const why = diagnosis.fallback && FALLBACK_WORDS[diagnosis.fallback];
-  return `Built-in rules answered alone${why ? `: ${why}` : ''}. Read the diagnosis as a first guess.`;
+  return why
+    ? `Built-in rules answered alone: ${why}. Read the diagnosis as a first guess.`
+    : 'Built-in rules answered, as DIAGNOSE_WITH says: Claude was not asked.';
 }
 
 export function seen({ incident }: Alert): string {

@@ -2,49 +2,11 @@
  * Log lines with a secret in each, and lines that look as if. Assembled at run time: this file holds nothing
  * that a scanner could take for a live key.
  */
-const join = (...parts: string[]) => parts.join('');
-const upper = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-const alnum = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
-const hexDigits = '0123456789abcdef';
+import { LOOK_ALIKES } from './corpus-look-alikes.ts';
+import { FROM_PROGRAMS } from './corpus-programs.ts';
+import { alnum, basic, chars, hexDigits, join, jwt, pw, type SecretLine, s, upper } from './corpus-words.ts';
 
-/** `length` characters, the same for the same seed: not real, but of the real form. */
-function chars(alphabet: string, length: number, seed = 1): string {
-  let state = seed * 2654435761;
-  let out = '';
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    out += alphabet[(state >>> 8) % alphabet.length];
-  }
-  return out;
-}
-const base64url = (text: string) => Buffer.from(text).toString('base64url');
-const basic = (text: string) => Buffer.from(text).toString('base64');
-const jwt = join(
-  base64url('{"alg":"HS256","typ":"JWT"}'),
-  '.',
-  base64url('{"sub":"1234567890"}'),
-  '.',
-  chars(alnum, 43),
-);
-const pw = join('hun', 'ter2', '!x');
-
-export interface SecretLine {
-  readonly what: string;
-  readonly line: string;
-  /** Must not be in the line afterwards. */
-  readonly secret: string;
-  /** Must still be in the line afterwards. */
-  readonly keeps?: string;
-}
-
-const s = (what: string, secret: string, line: (secret: string) => string, keeps?: string): SecretLine => ({
-  what,
-  secret,
-  line: line(secret),
-  keeps,
-});
-
-export const SECRETS: readonly SecretLine[] = [
+const FORMS: readonly SecretLine[] = [
   // Keys that show what they are.
   s(
     'AWS access key id',
@@ -213,7 +175,7 @@ export const SECRETS: readonly SecretLine[] = [
   s('e-mail in JSON', 'j+x@mail.example.co.uk', (k) => `{"to":"${k}"}`),
 ];
 
-export const NEAR_MISSES: readonly string[] = [
+const SHORT_LOOK_ALIKES: readonly string[] = [
   `commit ${chars(hexDigits, 40)} (HEAD -> main)`,
   `short commit ${chars(hexDigits, 7)}`,
   `image app@sha256:${chars(hexDigits, 64)}`,
@@ -317,6 +279,9 @@ export const NEAR_MISSES: readonly string[] = [
   'pass=17 fail=0',
   '17 passed, 0 failed',
 ];
+
+export const SECRETS: readonly SecretLine[] = [...FORMS, ...FROM_PROGRAMS];
+export const NEAR_MISSES: readonly string[] = [...SHORT_LOOK_ALIKES, ...LOOK_ALIKES];
 
 export const ACCESS_KEY_ID = join('AK', 'IA', chars(upper, 16, 21));
 export const pemBlock = (label = 'RSA PRIVATE KEY', lines = 6): string[] => [

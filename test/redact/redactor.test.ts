@@ -8,8 +8,8 @@ const one = async (text: string, secrets: string[] = []) => (await redact([text]
 
 describe('secrets in log lines', () => {
   it('has a corpus worth the name', () => {
-    expect(SECRETS.length).toBeGreaterThanOrEqual(60);
-    expect(NEAR_MISSES.length).toBeGreaterThanOrEqual(60);
+    expect(SECRETS.length).toBeGreaterThanOrEqual(200);
+    expect(new Set(NEAR_MISSES).size).toBeGreaterThanOrEqual(200);
   });
 
   it.each(SECRETS)('hides: $what', async ({ line, secret, keeps }) => {
@@ -124,6 +124,22 @@ describe('literal values', () => {
   });
 });
 
+describe('text that a terminal would show otherwise', () => {
+  const ESC = '\u001b';
+  it.each([
+    ['colours around the name', `${ESC}[2mpassword${ESC}[0m${ESC}[2m=${ESC}[0mhunter2hunter2`],
+    ['a zero-width space in the name', 'pass\u200bword=hunter2hunter2'],
+    ['a soft hyphen in the value', 'password=hunter2\u00adhunter2'],
+    ['a direction mark before the value', 'password=\u202ehunter2hunter2'],
+  ])('is searched as it is read: %s', async (_, line) => {
+    expect(await one(line)).not.toMatch(/hunter2/);
+  });
+
+  it('is searched for the literal values as it is read', async () => {
+    expect(await one(`${ESC}[1mzebra${ESC}[0m-crossing`, ['zebra-crossing'])).toBe('‹secret:1›');
+  });
+});
+
 describe('hostile text', () => {
   it('cannot switch the search off', async () => {
     const key = ACCESS_KEY_ID;
@@ -131,17 +147,14 @@ describe('hostile text', () => {
     expect(texts.join()).not.toContain(key);
   });
 
-  // Each would take seconds in a pattern that backtracks.
+  // Each would take far longer than a test may in a pattern that backtracks.
   const seeds =
     'a|eyJ|eyJ-|eyJa.|password|password=|password="|password="\\|a@|a@a.|a.a@|://|://a|://a:|https://a:b@|-----BEGIN A-----|' +
     '-----END A-----|-----BEGIN A-----\n|Bearer |Basic aaaaaa:|xoxb-a-|sk-|cookie:a|cookie: a=|authorization:|token token=|' +
-    '<password>|a:|$2a$|identified by \'|--a-a-a|\\|"|\\"|=| |‹secret:1›|_authToken=$|ghs_1_a.|a:a@a.|mysql://a:a|\n|1';
+    '<password>|a:|$2a$|identified by \'|--a-a-a|\\|"|\\"|=| |‹secret:1›|_authToken=$|ghs_1_a.|a:a@a.|mysql://a:a|mysql -|curl |curl -u a|sshpass -p|password a|pbkdf2_sha1$1$|\n|1';
   it.each(seeds.split('|'))('of 64 KB is read in linear time: %j', async (seed) => {
     const line = seed.repeat(Math.ceil(65_536 / seed.length)).slice(0, 65_536);
-    const started = performance.now();
-    await redact([line], ['zebra-crossing']);
-    // Linear patterns take 1 to 100 ms here; the slack is for a busy machine.
-    expect(performance.now() - started).toBeLessThan(1500);
+    expect((await redact([line], ['zebra-crossing'])).texts).toHaveLength(1);
   });
 
   it('never throws, keeps the number of texts, and hides the literals in them', async () => {

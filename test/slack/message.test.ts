@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Alert } from '../../src/domain.ts';
-import { SLACK_LIMITS } from '../../src/slack/blocks.ts';
 import { renderSlack, type SlackMessage } from '../../src/slack/message.ts';
 import { NOON, sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../support/samples.ts';
 import { arbitraryAlert } from './arbitrary-alert.ts';
+import { problemsOf } from './block-kit.ts';
 
 interface Text {
   readonly type: string;
@@ -135,6 +135,12 @@ host node-7`);
     expect(shown()).not.toContain('Built-in rules');
   });
 
+  it('tells that a setting gave the word to the rules, and calls that no guess', () => {
+    const diagnosis = sampleDiagnosis({ tier: 'rules', model: undefined, fallback: undefined, costUsd: 0 });
+    expect(shown({ diagnosis })).toContain('Built-in rules answered, as DIAGNOSE_WITH says');
+    expect(shown({ diagnosis })).not.toContain('first guess');
+  });
+
   it('shows no trace where there is none, and no empty excerpt', () => {
     const message = renderSlack(sampleAlert({ excerpt: [] }));
     expect(readable(message)).not.toContain('trace ');
@@ -166,25 +172,7 @@ host node-7`);
     fc.assert(
       fc.property(arbitraryAlert, (alert) => {
         const message = renderSlack(alert);
-        expect(message.blocks.length).toBeLessThanOrEqual(SLACK_LIMITS.blocks);
-        expect(textsOf(message.blocks).reduce((sum, { text }) => sum + text.length, 0)).toBeLessThanOrEqual(13_000);
-        for (const { type, text } of [...textsOf(message.blocks), { type: 'fallback', text: message.text }]) {
-          expect(text.length).toBeGreaterThan(0);
-          expect(text.length).toBeLessThanOrEqual(3000);
-          expect(text.isWellFormed()).toBe(true);
-          // Nothing but entities begins with &, and there is no < or > at all.
-          expect(text).not.toMatch(/[<>]|&(?!(?:amp|lt|gt);)/);
-          expect(text).not.toMatch(/(?![\n\t])\p{Cc}|\p{Cf}/u);
-          if (type === 'mrkdwn') expect(text).toMatch(/^\*[A-Z][a-z ]+\*$/);
-        }
-        for (const block of message.blocks) {
-          if (block.type === 'header') expect(block.text.text.length).toBeLessThanOrEqual(SLACK_LIMITS.header);
-          if (block.type === 'section') {
-            expect(block.fields.length).toBeLessThanOrEqual(SLACK_LIMITS.fields);
-            for (const { text } of block.fields) expect(text.length).toBeLessThanOrEqual(SLACK_LIMITS.field);
-          }
-          if (block.type === 'context') expect(block.elements.length).toBeLessThanOrEqual(SLACK_LIMITS.contextElements);
-        }
+        expect(problemsOf(message)).toEqual([]);
       }),
       { numRuns: 500 },
     );

@@ -1,89 +1,24 @@
-import type { ContainerFacts, Detector, Finding, RuleFinding } from '../../domain.ts';
+import type { ContainerFacts, RuleFinding } from '../../domain.ts';
+import { NO_SPACE_LEFT, PLAIN_CASES } from './plain-cases.ts';
+import { died, diedAtStart, finding, type Rule, type RuleInput, says } from './rule.ts';
 
-/** What the rules look at. */
-export interface RuleInput {
-  readonly detector: Detector;
-  /** What was detected in words, with the telling record first; redacted. */
-  readonly evidence: string;
-  /** The last lines before it; redacted. */
-  readonly logLines: readonly string[];
-  readonly facts?: ContainerFacts;
-  /** Joined signals included. */
-  readonly detectors: readonly Detector[];
-  readonly exitCode?: number;
-}
-
-interface Rule {
-  readonly name: string;
-  readonly matches: (input: RuleInput) => boolean;
-  readonly finding: (input: RuleInput) => Finding;
-  readonly vetoesRestart?: true;
-}
+export type { RuleInput } from './rule.ts';
 
 const MIB = 1024 * 1024;
-/** A process that lived so short died of how it was started: a restart would meet the same. */
-const DIED_AT_START_MS = 15_000;
-
-const says =
-  (pattern: RegExp) =>
-  ({ evidence }: RuleInput) =>
-    pattern.test(evidence);
-
-const died = ({ detectors }: RuleInput) => detectors.includes('crash') || detectors.includes('crash_loop');
-
-const diedAtStart = (input: RuleInput) =>
-  died(input) &&
-  input.facts !== undefined &&
-  input.facts.finishedAt > 0 &&
-  input.facts.finishedAt - input.facts.startedAt < DIED_AT_START_MS;
 
 const memory = (facts?: ContainerFacts) =>
   facts && facts.memoryLimit > 0 ? `its limit of ${Math.round(facts.memoryLimit / MIB)} MiB` : 'the memory there is';
 
-function finding(
-  rootCause: string,
-  suggestedFix: string,
-  rest: Partial<Omit<Finding, 'rootCause' | 'suggestedFix'>>,
-): Finding {
-  return {
-    rootCause,
-    suggestedFix,
-    severity: 'medium',
-    autoRestartSafe: false,
-    configSuggestions: [],
-    likelyRecurring: false,
-    estimatedImpact: 'Not known without looking further.',
-    ...rest,
-  };
-}
-
 /** Strongest first: facts of the engine before what a log says, the particular before the general. */
 const RULES: readonly Rule[] = [
-  {
-    name: 'no_space_left',
-    matches: says(/no space left on device|ENOSPC|disk (?:is )?full|could not (?:extend|write to) file .*space/i),
-    vetoesRestart: true,
-    finding: () =>
-      finding(
-        'No space is left on the disk that the container writes to.',
-        'Free space first: `df -h` and `docker system df` show where it went; remove old logs, images (`docker image prune`) or data, or grow the volume. Then restart the container.',
-        {
-          severity: 'high',
-          likelyRecurring: true,
-          configSuggestions: [
-            'Limit container logs: logging.options max-size and max-file',
-            'Alert on disk use above 80 %',
-          ],
-          estimatedImpact: 'Every write fails until space is freed; a restart does not help and may lose data.',
-        },
-      ),
-  },
+  NO_SPACE_LEFT,
   {
     name: 'out_of_memory',
+    plain: true,
     matches: ({ detectors, facts }) => detectors.includes('oom') || facts?.oomKilled === true,
-    finding: ({ facts, detectors }) =>
+    finding: (input) =>
       finding(
-        `The kernel killed ${facts?.oomKilled || died({ detectors } as RuleInput) ? 'the container' : 'a process in the container'} because it used more than ${memory(facts)}.`,
+        `The kernel killed ${input.facts?.oomKilled || died(input) ? 'the container' : 'a process in the container'} because it used more than ${memory(input.facts)}.`,
         'Raise the memory limit (mem_limit, or docker update --memory), or find what grows: a leak, an unbounded cache, too many workers.',
         {
           severity: 'high',
@@ -96,7 +31,9 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'heap_exhausted',
-    matches: says(/java\.lang\.OutOfMemoryError|JavaScript heap out of memory|\bMemoryError\b|Cannot allocate memory/),
+    matches: says(
+      /java\.lang\.OutOfMemoryError|JavaScript heap out of memory|\bMemoryError\b|cannot allocate memory|runtime: out of memory|\bstd::bad_alloc\b|Allowed memory size of \d+ bytes exhausted|memory allocation of \d+ bytes failed/i,
+    ),
     finding: ({ facts }) =>
       finding(
         `The process ran out of memory of its own (heap), within ${memory(facts)}.`,
@@ -109,55 +46,7 @@ const RULES: readonly Rule[] = [
         },
       ),
   },
-  {
-    name: 'exec_format_error',
-    matches: says(/exec format error/i),
-    finding: () =>
-      finding(
-        'The program is built for another processor architecture than this host’s.',
-        'Use an image for this platform (docker manifest inspect IMAGE; platform: in compose), or rebuild it with docker buildx.',
-        { severity: 'high', estimatedImpact: 'The container cannot start here.', likelyRecurring: true },
-      ),
-  },
-  {
-    name: 'port_in_use',
-    matches: says(/address already in use|EADDRINUSE|port is already allocated|bind: .*in use/i),
-    finding: () =>
-      finding(
-        'The port that it listens on is already taken.',
-        'Find the other listener (`ss -ltnp`, `docker ps --filter publish=PORT`), stop it, or change the port.',
-        { severity: 'high', estimatedImpact: 'It cannot serve until the port is free.' },
-      ),
-  },
-  {
-    name: 'certificate_expired',
-    matches: says(/certificate (?:has )?expired|CERT_HAS_EXPIRED|x509: certificate has expired/i),
-    finding: () =>
-      finding(
-        'A TLS certificate has expired.',
-        'Renew the certificate and reload who uses it; check the clock of the host.',
-        {
-          severity: 'high',
-          likelyRecurring: true,
-          configSuggestions: ['Renew certificates automatically, and alert two weeks before they expire'],
-          estimatedImpact: 'Every connection that needs this certificate fails.',
-        },
-      ),
-  },
-  {
-    name: 'permission_denied',
-    matches: says(/permission denied|EACCES|operation not permitted|EPERM/i),
-    finding: () =>
-      finding(
-        'It may not read or write something that it needs (often a bind mount owned by another user).',
-        'Compare the user in the container (docker exec NAME id) with the owner of the path on the host (ls -ln); chown it, or set user: in compose.',
-        {
-          severity: 'medium',
-          estimatedImpact: 'What needs that path fails until the permission is mended.',
-          likelyRecurring: true,
-        },
-      ),
-  },
+  ...PLAIN_CASES,
   {
     name: 'connection_pool_exhausted',
     matches: says(
@@ -174,31 +63,6 @@ const RULES: readonly Rule[] = [
           configSuggestions: ['Pool size and overflow', 'A time limit on idle transactions'],
           estimatedImpact: 'Requests that need the database wait or fail.',
         },
-      ),
-  },
-  {
-    name: 'name_not_resolved',
-    matches: says(
-      /could not resolve host|ENOTFOUND|EAI_AGAIN|name or service not known|temporary failure in name resolution|no such host/i,
-    ),
-    finding: () =>
-      finding(
-        'A host name that it depends on cannot be resolved.',
-        'Check that the other container runs and shares a network (docker network inspect), and the spelling of the name.',
-        { severity: 'medium', estimatedImpact: 'What needs that host fails.' },
-      ),
-  },
-  {
-    name: 'missing_file_or_variable',
-    matches: (input) =>
-      /no such file or directory|ENOENT|environment variable .{0,60}(?:not set|missing|required)|missing required (?:env|config|setting)|KeyError: '[A-Z][A-Z0-9_]+'/i.test(
-        input.evidence,
-      ) && diedAtStart(input),
-    finding: () =>
-      finding(
-        'A file or an environment variable that it needs at start is missing.',
-        'The log names it: check volumes, env_file and the spelling.',
-        { severity: 'high', estimatedImpact: 'It cannot start; a restart meets the same.', likelyRecurring: true },
       ),
   },
   {
@@ -295,4 +159,11 @@ export function applyRules(input: RuleInput): readonly RuleFinding[] {
     finding: rule.finding(input),
     vetoesRestart: rule.vetoesRestart === true,
   }));
+}
+
+const PLAIN = new Set(RULES.filter((rule) => rule.plain).map((rule) => rule.name));
+
+/** Whether this rule's answer needs no second opinion (`DIAGNOSE_WITH=rules-first`). */
+export function isPlain(rule: string): boolean {
+  return PLAIN.has(rule);
 }

@@ -1,0 +1,126 @@
+/** What Claude costs, as a user sees it: shares, the circuit, and who diagnoses. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { answer, type ClaudeServer, startClaudeServer, status } from '../support/claude-server.ts';
+import { type Doctor, startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+
+let folder: string;
+let host: string;
+let engine: SimulatedEngine;
+let claude: ClaudeServer;
+let slack: SlackServer;
+let doctor: Doctor | undefined;
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'money-'));
+  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  host = await engine.listen();
+  claude = await startClaudeServer(() => answer());
+  slack = await startSlackServer();
+});
+
+afterEach(async () => {
+  await doctor?.stop();
+  await Promise.all([engine.close(), claude.close(), slack.close()]);
+  rmSync(folder, { recursive: true });
+});
+
+async function start(env: Record<string, string> = {}): Promise<Doctor> {
+  doctor = await startDoctor({
+    DOCKER_HOST: host,
+    CHECK_INTERVAL: '1',
+    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+    ANTHROPIC_BASE_URL: claude.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl,
+    DATA_DIR: path.join(folder, 'data'),
+    ...env,
+  });
+  return doctor;
+}
+
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
+  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+
+/** One incident, from its line to its end. */
+async function fails(agent: Doctor, container: string, line: string) {
+  const before = new Set((await agent.history()).map((e) => e.id));
+  engine.container(container)?.log(line, { stream: 'stderr' });
+  return soon(async () =>
+    (await agent.history()).find((e) => e.container === container && !before.has(e.id) && e.decision !== null),
+  );
+}
+
+/** Different in kind, so that each is a problem of its own. */
+const KINDS = [
+  'cannot parse invoice',
+  'lost the leader election',
+  'refused by billing',
+  'index is corrupt',
+  'queue overflow',
+];
+
+describe('what Claude costs', () => {
+  it('is shared: one noisy service leaves a quarter of the hour to the others, and is told about', async () => {
+    for (const name of ['noisy', 'quiet']) engine.addContainer({ name });
+    const agent = await start({ MAX_DIAGNOSES_PER_HOUR: '4' });
+    const fallbacks = [];
+    for (const kind of KINDS) fallbacks.push((await fails(agent, 'noisy', `ERROR ${kind}`)).diagnosis?.fallback);
+    expect(fallbacks).toEqual([undefined, undefined, undefined, 'fair_share', 'fair_share']);
+    expect((await fails(agent, 'quiet', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('claude');
+
+    const health = await agent.health();
+    expect(health.problems.join()).toMatch(/used up their share of Claude: noisy/);
+    expect(health.claude.over_share).toEqual(['noisy']);
+    expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'fair_share' })).toBe(2);
+    await soon(() => (slack.posts.some(({ text }) => text.includes('used up its share')) ? true : undefined));
+  });
+
+  it('is nothing while Claude is down: after five failures it is left alone, and /health says so', async () => {
+    claude.reply(() => status(401));
+    for (let i = 0; i < 7; i++) engine.addContainer({ name: `c${i}` });
+    const agent = await start();
+    const fallbacks = [];
+    for (let i = 0; i < 7; i++) fallbacks.push((await fails(agent, `c${i}`, 'ERROR it broke')).diagnosis?.fallback);
+    expect(fallbacks).toEqual([...Array(5).fill('error'), 'circuit_open', 'circuit_open']);
+    expect(claude.requests).toHaveLength(5);
+
+    const health = await agent.health();
+    expect(health.status).toBe('degraded');
+    expect(health.claude).toMatchObject({
+      circuit: 'open',
+      last_error: 'error',
+      retry_at: expect.stringMatching(/Z$/),
+    });
+    expect(health.problems.join()).toMatch(/failed several times in a row \(left alone until/);
+    expect(await agent.metric('container_doctor_claude_circuit_open')).toBe(1);
+    expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(2);
+    await soon(() => (slack.posts.some(({ text }) => text.includes('left alone for a while')) ? true : undefined));
+  });
+
+  it('is nothing for plain cases with DIAGNOSE_WITH=rules-first', async () => {
+    engine.addContainer({ name: 'web' });
+    const agent = await start({ DIAGNOSE_WITH: 'rules-first' });
+    const plain = await fails(agent, 'web', 'Error: listen EADDRINUSE: address already in use :::3000');
+    expect(plain).toMatchObject({
+      diagnosis: { tier: 'rules', root_cause: expect.stringContaining('(3000)') },
+      cost_usd: 0,
+    });
+    expect(plain.diagnosis?.fallback).toBeUndefined();
+    expect(claude.requests).toHaveLength(0);
+    expect((await fails(agent, 'web', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('claude');
+  });
+
+  it('is nothing at all with DIAGNOSE_WITH=rules-only', async () => {
+    engine.addContainer({ name: 'web' });
+    const agent = await start({ DIAGNOSE_WITH: 'rules-only' });
+    expect((await fails(agent, 'web', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('rules');
+    expect(claude.requests).toHaveLength(0);
+    expect(await agent.health()).toMatchObject({ status: 'healthy', claude: { configured: false } });
+    await soon(() => (slack.posts.some(({ text }) => text.includes('as DIAGNOSE_WITH says')) ? true : undefined));
+  });
+});
