@@ -1,23 +1,31 @@
 /** The one place that knows everybody: a straight line from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
-import { createClaude } from './claude/claude.ts';
-import type { Config } from './config.ts';
+import { createClaudeOnDemand } from './claude/on-demand.ts';
+import { type Config, policyDefaults, storePlace } from './config.ts';
 import { createDockerEngine } from './docker/engine.ts';
 import { findOwnContainerId } from './docker/own-container.ts';
 import type { ContainerFacts, Incident } from './domain.ts';
 import { buildHealth } from './http/health.ts';
 import { toHistoryEntry } from './http/history.ts';
+import { toScorecardView } from './http/scorecard.ts';
 import { createHttpServer } from './http/server.ts';
 import { restart } from './pipeline/act.ts';
 import { collect, redactSummary } from './pipeline/collect.ts';
 import { decide } from './pipeline/decide.ts';
 import { createDiagnoser } from './pipeline/diagnose/diagnose.ts';
+import type { GateStatus } from './pipeline/diagnose/gate.ts';
 import { createNotifier } from './pipeline/notify.ts';
 import type { Observer } from './pipeline/observer.ts';
 import { createPipeline } from './pipeline/pipeline.ts';
+import { scorecard } from './pipeline/policy/scorecard.ts';
 import type { Clock, ContainerControl, Logger } from './pipeline/ports.ts';
+import { createSecretBook } from './pipeline/secret-book.ts';
+import { watchStore } from './pipeline/store-watch.ts';
+import { createUnwritten } from './pipeline/unwritten.ts';
 import { verify } from './pipeline/verify.ts';
 import { createWatch } from './pipeline/watch/watch.ts';
+import { createPolicyBook } from './policy/book.ts';
+import { policyFilesOnDisk } from './policy/disk.ts';
 import { createRedactor } from './redact/redactor.ts';
 import { createConsoleSender } from './slack/console.ts';
 import { createSlackSender } from './slack/sender.ts';
@@ -41,6 +49,8 @@ export interface AppDeps {
 export interface App {
   /** Resolves when the pages answer and the containers were listed once, or the engine was found away. */
   start(): Promise<{ readonly url: string }>;
+  /** Reads the policy file again. Never rejects. */
+  reload(): Promise<void>;
   /** Hands over what is under way and closes everything; within 10 s. Idempotent. */
   stop(): Promise<void>;
 }
@@ -50,7 +60,11 @@ const DAY_MS = 24 * HOUR_MS;
 /** The loop stands still where it missed this many rounds. */
 const MISSED_ROUNDS = 3;
 const STALL_GRACE_MS = 30_000;
+/** As many as a page can show and a person can judge. */
+const CASES_SCORED = 1_000;
 const PRUNE_EVERY_MS = 6 * HOUR_MS;
+/** An incident's handling takes seconds between its steps; this is well beyond. */
+const QUIET_MS = 60_000;
 
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { logger, clock, telemetry, version } = deps;
@@ -59,7 +73,19 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const tracing = createTracing(telemetry.tracer);
   const { traced } = tracing;
 
-  const store = await openStore({ dataDir: config.dataDir, now: clock.now, logger });
+  const policies = createPolicyBook({
+    ...config.policy,
+    defaults: policyDefaults(config),
+    files: policyFilesOnDisk,
+    clock,
+    logger,
+  });
+
+  const store = await openStore({
+    where: storePlace(config),
+    now: clock.now,
+    logger,
+  });
   const models = [config.anthropic.model, config.anthropic.strongModel];
   const instruments = createInstruments(
     telemetry.meter,
@@ -73,12 +99,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.status().connected,
       storeHealthy: () => store.healthy(),
-      configReloaded: () => true,
+      claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
+      configReloaded: policies.lastReloadSuccessful,
     },
     { version, models: [...new Set(models)] },
   );
   const health: ClaudeHealth = { lastError: undefined };
-  const observer = withClaudeHealth(createMetricsObserver(instruments), health);
+  const activity = { lastAt: startedAt };
+  const observer = withActivity(withClaudeHealth(createMetricsObserver(instruments), health), activity, clock);
 
   const engine = createDockerEngine({ ...config.docker, onRequest: observer.dockerRequest });
   const control: ContainerControl = {
@@ -91,7 +119,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const claude =
     config.anthropic.apiKey === undefined
       ? undefined
-      : createClaude({
+      : createClaudeOnDemand({
           ...config.anthropic,
           apiKey: config.anthropic.apiKey,
           now: clock.now,
@@ -113,7 +141,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     traceSend: (_alert, tries, trace, send) => {
       const span = {
         kind: 'client',
-        before: () => ({ [ATTRIBUTES.tries]: tries }),
+        before: () => ({ [ATTRIBUTES.integration]: sender.integration, [ATTRIBUTES.tries]: tries }),
         after: describe.describeSend,
       } as const;
       // The first try is part of the incident; a later one is a trace of its own that points to it.
@@ -125,6 +153,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     },
   });
   const diagnoser = createDiagnoser({
+    diagnoseWith: config.diagnoseWith,
     claude,
     ledger: store,
     incidents: store,
@@ -132,18 +161,48 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     limits: config.limits,
+    services: () => new Set(watch.status().watched.map(({ project, service }) => `${project ?? ''}/${service}`)).size,
   });
-  const collectDeps = { control, redactor, attempts: store, clock, logLines: config.logLines };
+  const secrets = createSecretBook(engine);
+  const traceInspect = { kind: 'client' } as const;
+  const collectDeps = {
+    control: { ...control, inspect: traced(SPANS.docker('inspect'), secrets.inspect, traceInspect) },
+    secretsOf: secrets.secretsOf,
+    redactor,
+    attempts: store,
+    clock,
+  };
+
+  // Killed at any moment, the agent reads its lines again or has their incident in the store, and never both for an
+  // incident that is over: a position is saved after its incidents, and before one is resolved.
+  const unwritten = createUnwritten(clock);
+  const incidentStore = {
+    ...store,
+    saveIncident: (incident: Incident) => store.saveIncident(incident).finally(() => unwritten.remove(incident.id)),
+    resolveIncident: async (id: string, at: number) => {
+      await watch.saved();
+      await store.resolveIncident(id, at);
+    },
+  };
 
   const pipeline = createPipeline({
-    newId: newIncidentId,
+    newId() {
+      const id = newIncidentId();
+      unwritten.add(id);
+      return id;
+    },
     stages: {
-      redactSummary: (incident) => redactSummary(incident, { control, redactor }),
+      redactSummary: (incident) => {
+        // Loads while the evidence settles: Claude is asked no later for it.
+        claude?.prepare();
+        return redactSummary(incident, collectDeps);
+      },
       collect: traced(
         SPANS.collect,
         async (incident, signals, settled) => {
           await settled;
-          return collect(incident(), signals, collectDeps);
+          const { logLines } = policies.policyOf(incident().container).values;
+          return collect(incident(), signals, { ...collectDeps, logLines });
         },
         { after: describe.describeContext },
       ),
@@ -153,6 +212,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         (incident: Incident, _facts: ContainerFacts) => SPANS.restart(incident.container.name),
         (incident: Incident, facts: ContainerFacts) =>
           restart(incident, facts, { control, attempts: store, clock, newId: newIncidentId }),
+        { after: describe.describeActed },
       ),
       verify: traced(SPANS.verify, (options) => verify(options, { control: engine, clock }), {
         after: (verdict) => ({
@@ -162,17 +222,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       }),
       notify: notifier.notify,
     },
-    store,
+    store: incidentStore,
     control,
     observer,
     logger,
     clock,
-    policy: {
-      autoFix: config.autoFix,
-      restartsPerHour: config.limits.restartsPerHour,
-      minSeverity: config.slack.minSeverity,
-    },
-    verify: config.verify,
+    autoFix: config.autoFix,
+    policyOf: policies.policyOf,
+    verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
     traceIncident: (incident, earlier, work) => {
       const attributes = describe.describeIncident(incident);
       return earlier === undefined
@@ -186,17 +243,25 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     cursors: store,
     targets: config.targets,
     ownId: await findOwnContainerId(),
+    isEnabled: (container) => policies.policyOf(container).values.enable,
     reconcileEveryMs: config.checkIntervalMs,
     clock,
     logger,
     handlers: {
       onLines: pipeline.onLines,
-      onEvent: pipeline.onEvent,
-      onListed: pipeline.onListed,
+      onEvent: (event) => {
+        if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.learn([event.containerId]);
+        pipeline.onEvent(event);
+      },
+      onListed: (containers) => {
+        void secrets.learn(containers.map(({ ref }) => ref.id));
+        pipeline.onListed(containers);
+      },
       onGone: pipeline.onGone,
       onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
       onConnection: () => {},
     },
+    written: unwritten.none,
   });
 
   const limits = async () => {
@@ -209,10 +274,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     };
   };
 
+  const lastTotals = orAsLast(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
+  const lastLimits = orAsLast(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
+  const lastPending = orAsLast(store.pending, 0);
+
   const healthView = async () => {
     const now = clock.now();
     const { connected, watched, missingTargets, lastEventAt, lastReconcileAt } = watch.status();
-    const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([store.totals(), limits(), store.pending()]);
+    const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
     const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
       now,
@@ -232,14 +301,37 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       openIncidents: pipeline.openIncidents(),
       outboxPending,
       storeHealthy: store.healthy(),
-      claude: { configured: claude !== undefined, model: config.anthropic.model, lastError: health.lastError },
+      storeProblem: store.problem(),
+      claude: {
+        configured: claude !== undefined && config.diagnoseWith !== 'rules-only',
+        model: config.anthropic.model,
+        lastError: health.lastError,
+        ...claudeGate(diagnoser.status()),
+      },
       slack: { configured: config.slack.webhookUrl !== undefined },
     }).body;
   };
 
+  const retention = {
+    resolvedIncidentsMs: config.retention.days * DAY_MS,
+    maxResolvedIncidents: config.retention.incidents,
+    ledgerMs: config.retention.days * DAY_MS,
+  };
+
+  /** Resolves when no incident was opened or handled for a while, or after an hour all the same. */
+  const quiet = async (): Promise<void> => {
+    for (const begun = clock.now(); clock.now() - begun < HOUR_MS && !stopping.signal.aborted; ) {
+      const busyAt = activity.lastAt;
+      await clock.sleep(QUIET_MS, stopping.signal);
+      if (activity.lastAt === busyAt) return;
+    }
+  };
+
   const tidy = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      await store.prune({ signal: stopping.signal }).catch((error: unknown) => {
+      await quiet();
+      if (stopping.signal.aborted) return;
+      await store.prune({ retention, signal: stopping.signal }).catch((error: unknown) => {
         logger.warn('the store could not be pruned', { error: String(error) });
       });
       await clock.sleep(PRUNE_EVERY_MS, stopping.signal);
@@ -256,16 +348,24 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         ...config.http,
         health: healthView,
         history: async (query) => (await store.history(query)).map(toHistoryEntry),
+        scorecard: async () => toScorecardView(scorecard(await store.reviewedCases(CASES_SCORED))),
         metrics: telemetry.renderMetrics,
         version,
         logger,
         onRequest: createHttpObserver(instruments),
       });
       await pipeline.resume();
-      background.push(notifier.run(stopping.signal), tidy());
+      background.push(
+        notifier.run(stopping.signal),
+        policies.watch(stopping.signal),
+        tidy(),
+        watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
+      );
       await watch.start();
       return { url: server.url };
     },
+
+    reload: policies.reload,
 
     stop() {
       stopped ??= (async () => {
@@ -284,6 +384,35 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 interface ClaudeHealth {
   /** Why the latest question failed; undefined once one succeeded. */
   lastError: string | undefined;
+}
+
+/** Why Claude may not be asked just now, as `/health` tells it. */
+function claudeGate({ circuit, overShare }: GateStatus) {
+  return { circuit: circuit.kind, retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined, overShare };
+}
+
+/** What `read` gave last where it fails now: `/health` answers while the store does not. */
+function orAsLast<T>(read: () => Promise<T>, initially: T): () => Promise<T> {
+  let last = initially;
+  return async () => {
+    last = await read().catch(() => last);
+    return last;
+  };
+}
+
+/** Notes when an incident was last opened or decided on. */
+function withActivity(observer: Observer, activity: { lastAt: number }, clock: Clock): Observer {
+  return {
+    ...observer,
+    incidentOpened(opened) {
+      activity.lastAt = clock.now();
+      observer.incidentOpened(opened);
+    },
+    decision(decision) {
+      activity.lastAt = clock.now();
+      observer.decision(decision);
+    },
+  };
 }
 
 /** `/health` tells how the latest request to Claude went. */

@@ -4,7 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { SEVERITIES } from './domain.ts';
+import { DIAGNOSE_WITH, type DiagnoseWith, SEVERITIES } from './domain.ts';
+import type { Rule } from './pipeline/policy/resolve.ts';
+import { defaultPolicy, type Policy } from './pipeline/policy/settings.ts';
+import { parsePolicyFile } from './policy/file.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
@@ -102,6 +105,12 @@ export const SETTINGS = {
     allowed: 'a model name',
     about: 'asked again where the first is unsure or a restart did not help',
   }),
+  DIAGNOSE_WITH: setting({
+    schema: oneOf(DIAGNOSE_WITH),
+    default: 'claude-first',
+    allowed: DIAGNOSE_WITH.join(', '),
+    about: 'who diagnoses: Claude, or the built-in rules where the case is plain, or the rules alone',
+  }),
   MAX_DIAGNOSES_PER_HOUR: setting({
     schema: integer(0, 10_000),
     default: '20',
@@ -156,6 +165,29 @@ export const SETTINGS = {
     allowed: 'a directory',
     about: 'where the agent keeps what it knows',
   }),
+  DATABASE_URL: setting({
+    schema: text().refine((s) => isUrl(s, ['postgres:', 'postgresql:'])),
+    allowed: 'postgres://user:password@host/database',
+    about: 'a PostgreSQL database, which a fleet may share, instead of the file in DATA_DIR',
+    secret: true,
+  }),
+  AGENT_NAME: setting({
+    schema: text().regex(/^[\w.:-]{1,100}$/),
+    allowed: 'letters, digits and . _ : -, unlike any other agent of the same DATABASE_URL; wanted with it',
+    about: 'tells this agent from others that share its database',
+  }),
+  RETENTION_DAYS: setting({
+    schema: integer(1, 3650),
+    default: '90',
+    allowed: 'whole days, 1 to 3650',
+    about: 'how long resolved incidents, restarts and requests to Claude are remembered',
+  }),
+  RETENTION_INCIDENTS: setting({
+    schema: integer(100, 1_000_000),
+    default: '10000',
+    allowed: 'a whole number, 100 to 1000000',
+    about: 'how many resolved incidents are remembered at most',
+  }),
   LOG_LEVEL: setting({
     schema: oneOf(LOG_LEVELS),
     default: 'info',
@@ -177,6 +209,11 @@ export const SETTINGS = {
     allowed: 'a directory with ca.pem, cert.pem and key.pem',
     about: 'certificates for the engine',
   }),
+  CONFIG_FILE: setting({
+    schema: text(),
+    allowed: 'a policy file in YAML (docs/policy.md), or unset',
+    about: 'which containers may be restarted and how each is watched; read again when it changes and on SIGHUP',
+  }),
   VERIFY_STABLE_SECONDS: setting({
     schema: integer(1, 3600),
     default: '30',
@@ -197,6 +234,7 @@ export interface Config {
   readonly targets: string;
   readonly checkIntervalMs: number;
   readonly logLines: number;
+  readonly diagnoseWith: DiagnoseWith;
   readonly autoFix: boolean;
   readonly anthropic: {
     readonly apiKey?: string;
@@ -212,9 +250,14 @@ export interface Config {
   readonly slack: { readonly webhookUrl?: string; readonly minSeverity: (typeof SEVERITIES)[number] };
   readonly http: { readonly host: string; readonly port: number; readonly token?: string };
   readonly dataDir: string;
+  /** Absent: the store is a file in `dataDir`. */
+  readonly database?: { readonly url: string; readonly agent: string };
+  readonly retention: { readonly days: number; readonly incidents: number };
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly docker: { readonly host?: string; readonly tlsVerify: boolean; readonly certPath?: string };
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
+  /** `rules`: as the file had them when the settings were read. */
+  readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
 }
 
 export interface SettingProblem {
@@ -222,6 +265,8 @@ export interface SettingProblem {
   /** `(hidden)` for secrets. */
   readonly value: string;
   readonly allowed: string;
+  /** What is wrong, where that is more than a value that is not allowed. */
+  readonly what?: string;
 }
 
 export type LoadedConfig =
@@ -253,15 +298,21 @@ export function loadConfig(
       allowed: SETTINGS.VERIFY_DEADLINE_SECONDS.allowed,
     });
   }
+  if (v.DATABASE_URL !== undefined && v.AGENT_NAME === undefined) {
+    // The host name would do, but in a container it is another one each time.
+    problems.push({ name: 'AGENT_NAME', value: '', allowed: SETTINGS.AGENT_NAME.allowed });
+  }
   if (v.DOCKER_TLS_VERIFY && v.DOCKER_HOST?.startsWith('unix:')) {
     problems.push({ name: 'DOCKER_TLS_VERIFY', value: '1', allowed: 'only with a tcp:// or https:// DOCKER_HOST' });
   }
+  const rules = v.CONFIG_FILE === undefined ? [] : readPolicy(v.CONFIG_FILE, readFile, problems);
   if (problems.length > 0) return { ok: false, problems };
 
   const config: Config = {
     targets: v.TARGET_CONTAINERS,
     checkIntervalMs: v.CHECK_INTERVAL * 1000,
     logLines: v.LOG_LINES,
+    diagnoseWith: v.DIAGNOSE_WITH,
     autoFix: v.AUTO_FIX,
     anthropic: {
       apiKey: v.ANTHROPIC_API_KEY,
@@ -277,15 +328,37 @@ export function loadConfig(
     slack: { webhookUrl: v.SLACK_WEBHOOK_URL, minSeverity: v.SLACK_MIN_SEVERITY },
     http: { host: v.HOST, port: v.PORT, token: v.HTTP_TOKEN },
     dataDir: v.DATA_DIR,
+    ...(v.DATABASE_URL !== undefined && { database: { url: v.DATABASE_URL, agent: v.AGENT_NAME } }),
+    retention: { days: v.RETENTION_DAYS, incidents: v.RETENTION_INCIDENTS },
     logLevel: v.LOG_LEVEL,
     docker: { host: v.DOCKER_HOST, tlsVerify: v.DOCKER_TLS_VERIFY ?? false, certPath: v.DOCKER_CERT_PATH },
     verify: { stableForMs: v.VERIFY_STABLE_SECONDS * 1000, deadlineMs: v.VERIFY_DEADLINE_SECONDS * 1000 },
+    policy: { path: v.CONFIG_FILE, rules },
   };
   return { ok: true, config: deepFreeze(config), warnings: warningsOf(config) };
 }
 
+/** Where the store is to be. */
+export function storePlace({
+  database,
+  dataDir,
+}: Config): { dataDir: string } | { databaseUrl: string; agent: string } {
+  return database === undefined ? { dataDir } : { databaseUrl: database.url, agent: database.agent };
+}
+
+/** What holds for a container of which nobody said anything else. */
+export function policyDefaults(config: Config): Policy {
+  return defaultPolicy({
+    minSeverity: config.slack.minSeverity,
+    maxRestartsPerHour: config.limits.restartsPerHour,
+    verifyFor: config.verify.stableForMs / 1000,
+    logLines: config.logLines,
+  });
+}
+
 /** One line a problem, ready to print. */
 export function formatProblem(problem: SettingProblem): string {
+  if (problem.what !== undefined) return `${problem.name}=${problem.value}: ${problem.what}`;
   return `${problem.name}=${problem.value}: allowed is ${problem.allowed}`;
 }
 
@@ -309,6 +382,23 @@ function readSecret(
     problems.push({ name: `${name}_FILE`, value: path, allowed: `a readable file (${code})` });
     return undefined;
   }
+}
+
+function readPolicy(path: string, readFile: (path: string) => string, problems: SettingProblem[]): readonly Rule[] {
+  const refuse = (what: string): void => {
+    problems.push({ name: 'CONFIG_FILE', value: path, allowed: SETTINGS.CONFIG_FILE.allowed, what });
+  };
+  let written: string;
+  try {
+    written = readFile(path);
+  } catch (error) {
+    refuse(`the file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`);
+    return [];
+  }
+  const file = parsePolicyFile(written);
+  if (file.ok) return file.rules;
+  for (const { line, what } of file.problems) refuse(`line ${line}: ${what}`);
+  return [];
 }
 
 function warningsOf(config: Config): string[] {

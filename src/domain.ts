@@ -55,9 +55,13 @@ export interface ContainerFacts {
   /** Seconds the engine waits between the stop signal and the kill. */
   readonly stopTimeout: number;
   readonly tty: boolean;
+  /** What the image's name meant when the container was created: `sha256:…`. */
+  readonly imageId?: string;
   readonly networkMode: string;
   /** Names only: values may be secrets. */
   readonly environmentNames: readonly string[];
+  /** As it was created with; a listing shows an id once the tag has moved on. Absent where it is not known. */
+  readonly image?: string;
   /** Values of variables whose names look secret: redacted wherever they appear. Never leaves the process. */
   readonly secretValues: readonly string[];
 }
@@ -184,8 +188,16 @@ export interface Finding {
 export const TIERS = ['known', 'claude', 'rules'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/**
+ * Who diagnoses. `claude-first`: Claude, and the rules where it cannot be asked. `rules-first`: a plain rule
+ * answers alone, unless its restart has not helped; Claude is asked about the rest. `rules-only`: Claude is
+ * never asked.
+ */
+export const DIAGNOSE_WITH = ['claude-first', 'rules-first', 'rules-only'] as const;
+export type DiagnoseWith = (typeof DIAGNOSE_WITH)[number];
+
 /** Why Claude was not asked. */
-export const SKIP_REASONS = ['hourly_cap', 'daily_spend', 'circuit_open', 'no_key'] as const;
+export const SKIP_REASONS = ['hourly_cap', 'daily_spend', 'fair_share', 'circuit_open', 'no_key'] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** How a request to Claude ended; a label value of the requests metric. */
@@ -217,6 +229,19 @@ export interface Diagnosis extends Finding {
   readonly afterFailedRestart: boolean;
   /** When the answer was given: earlier than `at` where it is reused. */
   readonly answeredAt: number;
+  /** The facts it stands on; absent of diagnoses made before they were kept. */
+  readonly basis?: DiagnosisBasis;
+}
+
+/** Facts that, once changed, make an old answer doubtful. Null is not known. */
+export interface DiagnosisBasis {
+  /** The engine's image id, or the image as written where the engine did not tell. */
+  readonly image: string;
+  /** Of the death that was seen; null where it did not die. */
+  readonly exitCode: number | null;
+  readonly oomKilled: boolean;
+  /** Bytes; 0 is no limit. */
+  readonly memoryLimit: number | null;
 }
 
 /** Everything the diagnosis is made from; every text in it is already redacted. */
@@ -286,6 +311,16 @@ export const DECISION_REASONS = {
   still_starting: 'it is still starting',
   container_paused: 'the container is paused',
   shared_network: 'other containers use its network and would lose it',
+  restart_in_progress: 'a restart of it by us is already under way',
+  recreate_in_progress: 'it is being replaced by a new container',
+  deployed_just_now: 'it was deployed minutes ago: a restart brings the same again',
+  backing_off: 'restarts before did not help: it is left in peace for a while',
+  policy_never: 'its policy forbids restarts',
+  policy_unclear: 'a container-doctor label on it could not be understood: no restart until it is mended',
+  policy_ask: 'would restart; waiting for a person',
+  stateful_image: 'it holds data: known stateful images are restarted only where a policy says so',
+  quiet_hours: 'it is quiet hours: it would have been restarted',
+  observe_mode: 'mode observe: it would have been restarted',
   store_unavailable: 'the store cannot be written: restart limits would not be safe',
 } as const satisfies Record<string, string>;
 export type DecisionReason = keyof typeof DECISION_REASONS;
@@ -293,6 +328,58 @@ export type DecisionReason = keyof typeof DECISION_REASONS;
 export interface Decision {
   readonly kind: DecisionKind;
   readonly reason: DecisionReason;
+}
+
+/** Each means: everything allowed a restart but this. */
+export const HELD_BACK_REASONS = [
+  'quiet_hours',
+  'observe_mode',
+  'auto_fix_off',
+  'policy_ask',
+] as const satisfies readonly DecisionReason[];
+
+/** What became of trouble for which a restart was held back. Where neither is known and it is open: still broken. */
+export const AFTERMATHS = ['came_back', 'restarted_by_person'] as const;
+export type Aftermath = (typeof AFTERMATHS)[number];
+
+/** What a person thinks of a decision. */
+export const VERDICTS = ['right', 'wrong'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** An incident that was restarted, or would have been: what one needs to judge the agent. */
+export interface ReviewedCase {
+  readonly incidentId: string;
+  readonly containerName: string;
+  readonly detector: Detector;
+  readonly summary: string;
+  readonly decidedAt: number;
+  readonly decision: Decision;
+  readonly state: IncidentState;
+  /** Of the newest restart made for it. */
+  readonly outcome?: Outcome;
+  readonly aftermath?: Aftermath;
+  readonly verdict?: Verdict;
+  readonly note?: string;
+}
+
+/** What became of one case, in one word. `unknown`: it ended while nobody looked. */
+export const FATES = ['came_back', 'restarted_by_person', 'still_broken', 'recovered', 'failed', 'unknown'] as const;
+export type Fate = (typeof FATES)[number];
+
+export interface Tally {
+  /** Restarts that were held back, by mode, policy or AUTO_FIX. */
+  readonly wouldHaveRestarted: number;
+  readonly restarted: number;
+  readonly fates: Readonly<Record<Fate, number>>;
+  readonly right: number;
+  readonly wrong: number;
+}
+
+export interface Scorecard {
+  readonly overall: Tally;
+  /** By name. */
+  readonly containers: readonly (Tally & { readonly container: string })[];
+  readonly cases: readonly (ReviewedCase & { readonly fate: Fate })[];
 }
 
 // ── action ──────────────────────────────────────────────────────────────────

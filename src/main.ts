@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** Commands, signals and exit codes, nothing else. */
+import { setSourceMapsSupport } from 'node:module';
 import type { RunningAgent } from './commands/agent.ts';
 import { readVersion } from './version.ts';
 
@@ -23,6 +24,8 @@ async function untilStopped(start: () => Promise<RunningAgent>): Promise<number>
   });
   try {
     const agent = await start();
+    const { reload } = agent;
+    if (reload) process.on('SIGHUP', () => void reload());
     const signal = await asked;
     agent.logger.info('stopping', { signal });
     await agent.stop();
@@ -44,7 +47,11 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     }
     case 'check': {
       const { runCheck } = await import('./commands/check.ts');
-      return runCheck(env, (text) => void process.stdout.write(text), complain);
+      return runCheck(env, (text) => void process.stdout.write(text), complain, rest);
+    }
+    case 'review': {
+      const { runReview } = await import('./commands/review.ts');
+      return runReview(rest, env, (text) => void process.stdout.write(text), complain);
     }
     case 'demo': {
       const { runDemo } = await import('./commands/demo.ts');
@@ -69,4 +76,6 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
   }
 }
 
+// Not `--enable-source-maps`: that one keeps the maps of every dependency too, some 17 MB of them.
+setSourceMapsSupport(true, { nodeModules: false });
 process.exit(await main(process.argv.slice(2), process.env));

@@ -137,3 +137,24 @@ describe('settings', () => {
     }
   });
 });
+
+describe('a shared database', () => {
+  const url = 'postgres://doctor:s3cr3t@db.internal/doctor';
+
+  it('wants a name for this agent', () => {
+    expect(loadConfig({ DATABASE_URL: url })).toMatchObject({ ok: false, problems: [{ name: 'AGENT_NAME' }] });
+    expect(loadConfig({ DATABASE_URL: url, AGENT_NAME: 'host-1' })).toMatchObject({
+      ok: true,
+      config: { database: { url, agent: 'host-1' } },
+    });
+  });
+
+  it('is read from a file too, and a wrong address is not echoed', () => {
+    expect(loadConfig({ DATABASE_URL_FILE: '/run/secrets/db', AGENT_NAME: 'a' }, () => `${url}\n`)).toMatchObject({
+      config: { database: { url } },
+    });
+    const wrong = loadConfig({ DATABASE_URL: 'mysql://doctor:s3cr3t@db/doctor', AGENT_NAME: 'a' });
+    expect(wrong).toMatchObject({ ok: false, problems: [{ name: 'DATABASE_URL', value: '(hidden)' }] });
+    expect(JSON.stringify(wrong)).not.toContain('s3cr3t');
+  });
+});

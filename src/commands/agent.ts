@@ -26,6 +26,8 @@ export function readSettings(
 export interface RunningAgent {
   readonly url: string;
   readonly logger: Logger;
+  /** Reads the policy file again; absent where there is none. Never rejects. */
+  reload?(): Promise<void>;
   /** Stops the app and flushes telemetry; within 10 s. */
   stop(): Promise<void>;
 }
@@ -36,7 +38,9 @@ export async function startAgent(
   env: NodeJS.ProcessEnv,
   options: { /** Log for reading, also where standard output is no terminal. */ readonly pretty?: boolean } = {},
 ): Promise<RunningAgent> {
-  const secrets = [config.anthropic.apiKey, config.slack.webhookUrl, config.http.token].filter((s) => s !== undefined);
+  const secrets = [config.anthropic.apiKey, config.slack.webhookUrl, config.http.token, config.database?.url].filter(
+    (s) => s !== undefined,
+  );
   const logger = createLogger({ level: config.logLevel, ...options, redact: (text) => redactText(text, secrets) });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });
@@ -57,7 +61,7 @@ export async function startAgent(
     sayWhatIsMissing(config, logger);
     const { url } = await app.start();
     logger.info('container-doctor is running', { version, url, auto_fix: config.autoFix });
-    return { url, logger, stop };
+    return { url, logger, reload: config.policy.path === undefined ? undefined : app.reload, stop };
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;

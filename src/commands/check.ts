@@ -1,13 +1,18 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkClaude } from '../claude/check.ts';
-import type { Config } from '../config.ts';
+import { type Config, policyDefaults } from '../config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
+import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
+import { isImageId } from '../pipeline/policy/image-name.ts';
+import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkSlack } from '../slack/check.ts';
+import { checkDatabase } from '../store/check.ts';
 import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';
+import { type ContainerPolicy, policyNotes, policyTable } from './policy-table.ts';
 
 interface Finding {
   readonly what: string;
@@ -19,55 +24,85 @@ interface Finding {
 const NO_CONTAINER = 'container-doctor-permission-check';
 
 /**
- * Says whether the settings are right, what would be watched, and what can be reached. Costs nothing, posts
- * nothing and restarts nothing. Resolves to the exit code: 0 where the agent would work as it is set.
+ * Says whether the settings are right, what would be watched under which policy, and what can be reached.
+ * Costs nothing, posts nothing and restarts nothing. Resolves to the exit code: 0 where the agent would work
+ * as it is set. `--verbose` prints every value of every policy.
  */
 export async function runCheck(
   env: NodeJS.ProcessEnv,
   say: (text: string) => void,
   complain: (text: string) => void,
+  args: readonly string[] = [],
 ): Promise<number> {
   const settings = readSettings(env, complain);
   if (!settings) return EXIT_WRONG_SETTINGS;
   const { config, warnings } = settings;
   for (const warning of warnings) say(`warning   ${warning}\n`);
 
+  const { findings: ofEngine, policies } = await checkEngine(config);
   const findings: Finding[] = [
     { what: 'settings', ok: true, said: 'valid' },
-    ...(await checkEngine(config)),
+    ...ofEngine,
     await checkClaudeSettings(config),
     await checkSlackSettings(config),
-    await checkDataDir(config.dataDir),
+    config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
   ];
   for (const { what, ok, said } of findings) say(`${ok ? 'ok     ' : 'PROBLEM'}   ${what.padEnd(10)} ${said}\n`);
+  sayPolicies(policies, config, { verbose: args.includes('--verbose') }, say);
   return findings.every((finding) => finding.ok) ? 0 : 1;
 }
 
-async function checkEngine(config: Config): Promise<Finding[]> {
+function sayPolicies(
+  policies: readonly ContainerPolicy[],
+  { autoFix, policy: { path, rules } }: Config,
+  options: { readonly verbose: boolean },
+  say: (text: string) => void,
+): void {
+  const file =
+    path === undefined ? 'no policy file' : `${rules.length} rule${rules.length === 1 ? '' : 's'} in ${path}`;
+  say(`\npolicy (AUTO_FIX=${autoFix}; ${file})\n${policyTable(policies, options)}`);
+  for (const note of policyNotes(policies, rules)) say(`warning   ${note}\n`);
+}
+
+interface EngineCheck {
+  readonly findings: readonly Finding[];
+  readonly policies: readonly ContainerPolicy[];
+}
+
+async function checkEngine(config: Config): Promise<EngineCheck> {
   let engine: DockerEngine;
   try {
     engine = createDockerEngine(config.docker);
     const { engineVersion, apiVersion } = await engine.ping();
     const reached = { what: 'engine', ok: true, said: `Docker ${engineVersion}, API ${apiVersion}` };
-    return [reached, ...(await checkTargets(engine, config)), await checkRestart(engine, config)];
+    const { findings, policies } = await checkTargets(engine, config);
+    return { findings: [reached, ...findings, await checkRestart(engine, config)], policies };
   } catch (error) {
-    return [{ what: 'engine', ok: false, said: messageOf(error) }];
+    return { findings: [{ what: 'engine', ok: false, said: messageOf(error) }], policies: [] };
   }
 }
 
-async function checkTargets(engine: DockerEngine, config: Config): Promise<Finding[]> {
+async function checkTargets(engine: DockerEngine, config: Config): Promise<EngineCheck> {
   const targets = parseTargets(config.targets);
   const isWatched = createWatchFilter(targets, await findOwnContainerId());
   const listed = await engine.list();
   const missing = targets.missing(listed.map(({ ref }) => ref.name));
-  const watched = listed.filter(({ ref }) => isWatched(ref));
+  const targeted = listed.filter(({ ref }) => isWatched(ref));
+  const policies = await Promise.all(targeted.map(({ ref }) => policyFor(ref, engine, config)));
+  const enabled = new Set(policies.flatMap(({ container, policy }) => (policy.values.enable ? [container.id] : [])));
+  const watched = targeted.filter(({ ref }) => enabled.has(ref.id));
   const names = watched.map(({ ref, status }) => (status === 'running' ? ref.name : `${ref.name} (${status})`)).sort();
   const watches = { what: 'watches', ok: true, said: names.length > 0 ? names.join(', ') : 'no container yet' };
-  if (missing.length === 0) return [watches];
-  return [
-    watches,
-    { what: 'targets', ok: false, said: `TARGET_CONTAINERS names what does not exist: ${missing.join(', ')}` },
-  ];
+  if (missing.length === 0) return { findings: [watches], policies };
+  const said = `TARGET_CONTAINERS names what does not exist: ${missing.join(', ')}`;
+  return { findings: [watches, { what: 'targets', ok: false, said }], policies };
+}
+
+async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {
+  // Once a tag has moved on, only the container itself knows what it was created from.
+  const facts = isImageId(listed.image) ? await engine.inspect(listed.id).catch(() => undefined) : undefined;
+  const container = { ...listed, image: facts?.image || listed.image };
+  return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
 }
 
 async function checkRestart(engine: DockerEngine, config: Config): Promise<Finding> {
@@ -102,6 +137,14 @@ async function checkSlackSettings(config: Config): Promise<Finding> {
   if (webhookUrl === undefined) return { what, ok: true, said: 'no SLACK_WEBHOOK_URL: alerts go to the log' };
   const result = await checkSlack({ webhookUrl });
   return result.ok ? { what, ok: true, said: 'the webhook answers' } : { what, ok: false, said: result.why };
+}
+
+async function checkSharedDatabase(database: NonNullable<Config['database']>): Promise<Finding> {
+  const what = 'database';
+  const result = await checkDatabase(database);
+  return result.ok
+    ? { what, ok: true, said: `PostgreSQL answers; this agent is ${database.agent} in it` }
+    : { what, ok: false, said: `DATABASE_URL cannot be used: ${result.why}` };
 }
 
 async function checkDataDir(dataDir: string): Promise<Finding> {

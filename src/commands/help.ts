@@ -13,7 +13,9 @@ Watches Docker containers, diagnoses real trouble with Claude, restarts where it
 Usage: container-doctor [command]
 
   (none)               run the agent
-  check                validate the settings; say what would be watched and what can be reached
+  check [--verbose]    validate the settings; say what would be watched, under which policy, and what can be reached
+  review [INCIDENT right|wrong [NOTE]]
+                       what it did or would have done and what came of it; record what you think of it
   demo                 run the agent against a bundled simulated engine: no Docker, key or Slack needed
   scan [FILE...]       run detection over log files or standard input (--json, --records)
   healthcheck          ask the running agent whether it is well; exit code 0 or 1

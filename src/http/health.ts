@@ -29,7 +29,16 @@ export interface HealthView {
   readonly open_incidents: number;
   readonly outbox_pending: number;
   readonly store_healthy: boolean;
-  readonly claude: { readonly configured: boolean; readonly model: string; readonly last_error: string | null };
+  readonly claude: {
+    readonly configured: boolean;
+    readonly model: string;
+    readonly last_error: string | null;
+    /** `open`: it failed so often that it is left alone until `retry_at`; `half_open`: it is being tried again. */
+    readonly circuit: 'closed' | 'open' | 'half_open';
+    readonly retry_at: string | null;
+    /** Services that used up their fair share in the last hour. */
+    readonly over_share: readonly string[];
+  };
   readonly slack: { readonly configured: boolean };
 }
 
@@ -53,8 +62,18 @@ export interface HealthInputs {
   readonly openIncidents: number;
   readonly outboxPending: number;
   readonly storeHealthy: boolean;
+  /** Why it is not, in words. */
+  readonly storeProblem?: string;
   /** `lastError`: why the latest request failed; absent once one succeeded. */
-  readonly claude: { readonly configured: boolean; readonly model: string; readonly lastError?: string };
+  readonly claude: {
+    readonly configured: boolean;
+    readonly model: string;
+    readonly lastError?: string;
+    /** `closed` where absent. */
+    readonly circuit?: HealthView['claude']['circuit'];
+    readonly retryAt?: number;
+    readonly overShare?: readonly string[];
+  };
   readonly slack: { readonly configured: boolean };
 }
 
@@ -93,6 +112,9 @@ export function buildHealth(inputs: HealthInputs): {
       configured: inputs.claude.configured,
       model: inputs.claude.model,
       last_error: inputs.claude.lastError ?? null,
+      circuit: inputs.claude.circuit ?? 'closed',
+      retry_at: inputs.claude.retryAt === undefined ? null : iso(inputs.claude.retryAt),
+      over_share: inputs.claude.overShare ?? [],
     },
     slack: inputs.slack,
   };
@@ -108,7 +130,10 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   const problems: string[] = [];
   if (!inputs.dockerConnected) problems.push('the Docker engine does not answer: nothing is seen');
   if (inputs.loopStalled) problems.push('the loop stands still: nothing is checked');
-  if (!inputs.storeHealthy) problems.push('the store cannot be written: nothing is restarted, history is not kept');
+  if (!inputs.storeHealthy) {
+    const why = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
+    problems.push(`the store cannot be relied on${why}: nothing is restarted, history may not be kept`);
+  }
   if (inputs.missingTargets.length > 0) {
     problems.push(`TARGET_CONTAINERS names what does not exist: ${inputs.missingTargets.join(', ')}`);
   }
@@ -117,6 +142,13 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   }
   if (claude.configured && rateLimit.remaining <= 0) {
     problems.push(`the hour's ${rateLimit.limit} diagnoses are used up: the rules answer alone`);
+  }
+  if (claude.circuit !== undefined && claude.circuit !== 'closed') {
+    const until = claude.retryAt === undefined ? 'it is being tried again' : `left alone until ${iso(claude.retryAt)}`;
+    problems.push(`Claude failed several times in a row (${until}): the rules answer alone`);
+  }
+  if (claude.overShare !== undefined && claude.overShare.length > 0) {
+    problems.push(`the rules answer for those that used up their share of Claude: ${claude.overShare.join(', ')}`);
   }
   if (claude.lastError !== undefined) problems.push(`Claude could not be asked: ${claude.lastError}`);
   return problems;

@@ -8,6 +8,7 @@ import type { Logger } from '../pipeline/ports.ts';
 import { bearsToken, isLoopback, namesUs } from './access.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
+import type { ScorecardView } from './scorecard.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -18,6 +19,7 @@ export interface HttpServerOptions {
   health(): Promise<HealthView>;
   /** Newest last. */
   history(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
+  scorecard(): Promise<ScorecardView>;
   /** Prometheus text; rejects where the collection failed. Absent where metrics are off. */
   readonly metrics?: () => Promise<string>;
   readonly version: string;
@@ -37,6 +39,7 @@ const ROUTES = {
   '/health': 'is everything well, and if not, why (JSON; 503 where the doctor is blind)',
   '/livez': 'is the process up (JSON, never needs a token)',
   '/history': 'what was diagnosed and done, newest last (JSON; ?limit=1..1000, ?container=name)',
+  '/api/scorecard': 'what was or would have been restarted, and what came of it (JSON)',
   '/metrics': 'Prometheus metrics',
 } as const;
 
@@ -120,6 +123,10 @@ function createApp(options: HttpServerOptions): express.Express {
     response.json(await within(ANSWER_DEADLINE_MS, options.history(parsed.query)));
   });
 
+  app.get('/api/scorecard', async (_request, response) => {
+    response.json(await within(ANSWER_DEADLINE_MS, options.scorecard()));
+  });
+
   app.get('/metrics', async (request, response) => {
     if (options.metrics === undefined) {
       response.status(404).type('text/plain').send('metrics are off (OTEL_METRICS_EXPORTER or OTEL_SDK_DISABLED)\n');
@@ -140,7 +147,7 @@ function createApp(options: HttpServerOptions): express.Express {
   });
 
   app.get('/', (_request, response) => {
-    const pages = Object.entries(ROUTES).map(([path, what]) => `${path.padEnd(10)} ${what}\n`);
+    const pages = Object.entries(ROUTES).map(([path, what]) => `${path.padEnd(14)} ${what}\n`);
     response.type('text/plain').send(`container-doctor ${options.version}\n\n${pages.join('')}`);
   });
 

@@ -1,15 +1,23 @@
-import type { ContainerRef, EngineEvent, ListedContainer, LogLine, Signal } from '../domain.ts';
+import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal } from '../domain.ts';
 import { createCountWriter } from './count-writer.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import { createEventDetector } from './detect/engine-events.ts';
 import type { Trouble } from './detect/trouble.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createIncidents, type LiveIncident } from './incidents.ts';
+import { createAftermaths } from './policy/aftermath.ts';
+import { createDeployments } from './policy/deployments.ts';
+import { createGracePeriods } from './policy/grace.ts';
+import type { ReviewStore } from './ports.ts';
 import { createRestartWindows } from './restart-windows.ts';
 import { createWalk, type WalkDeps } from './walk.ts';
 
 export interface PipelineDeps
-  extends Omit<WalkDeps, 'incidents' | 'expectRestart' | 'stopRequestedAt' | 'handover' | 'giveUp'> {
+  extends Omit<
+    WalkDeps,
+    'incidents' | 'expectRestart' | 'stopRequestedAt' | 'deployedAt' | 'onDecided' | 'handover' | 'giveUp'
+  > {
+  readonly store: WalkDeps['store'] & ReviewStore;
   newId(): string;
 }
 
@@ -38,14 +46,20 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const grouper = createGrouper();
   const incidents = createIncidents({ newId: deps.newId, now: clock.now });
   const restarts = createRestartWindows(clock);
+  const deployments = createDeployments();
+  const grace = createGracePeriods((signal) => deps.policyOf(signal.container).values.grace * 1000);
   const walk = createWalk({
     ...deps,
     incidents,
     expectRestart: restarts.expect,
     stopRequestedAt: events.stopRequestedAt,
+    deployedAt: deployments.deployedAt,
+    onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
     handover: handover.signal,
     giveUp: giveUp.signal,
   });
+
+  const aftermaths = createAftermaths((incidentId, aftermath) => start(saveAftermath(incidentId, aftermath)));
 
   const walking = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
@@ -55,6 +69,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   const take = (signal: Signal): void => {
     observer.signal(signal.detector, signal.container.name);
+    if (grace.covers(signal)) observer.suppressed('grace');
+    else open(signal);
+  };
+
+  const open = (signal: Signal): void => {
     const folded = incidents.fold(signal);
     if (folded.kind === 'opened') {
       observer.incidentOpened({ detector: signal.detector, latencyMs: Math.max(0, clock.now() - signal.at) });
@@ -88,7 +107,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     });
   };
 
-  const detectors = createContainerDetectors({ emit: takeTrouble, clock, logger, stopped: handover.signal });
+  const detectors = createContainerDetectors({
+    emit: takeTrouble,
+    clock,
+    logger,
+    stopped: handover.signal,
+    patternsOf: (container) => deps.policyOf(container).values,
+  });
   const counts = createCountWriter(store, incidents.takeDirty, clock, logger);
 
   return {
@@ -106,19 +131,26 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (handover.signal.aborted) return;
       // The last words of a container come before the news of its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
-      for (const signal of events.observe(event, restarts.ours(event.containerId))) take(signal);
+      if (event.action.kind === 'start') grace.started(event.containerId, event.time);
+      deployments.observe(event);
+      const signals = events.observe(event, restarts.ours(event.containerId));
+      const asked = event.action.kind === 'kill' && events.stopRequestedAt(event.containerId) === event.time;
+      aftermaths.observe(event, asked);
+      for (const signal of signals) take(signal);
     },
 
     onListed(containers) {
       observer.heartbeat(clock.now());
       if (handover.signal.aborted) return;
       for (const signal of events.observeListed(containers, clock.now())) take(signal);
+      for (const signal of grace.due(containers, clock.now())) open(signal);
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
     onGone(container) {
       detectors.forget(container.id);
       events.forget(container.id);
+      grace.forget(container.id);
     },
 
     async resume() {
@@ -133,6 +165,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
           left.diagnosis?.severity,
         );
         if (left.settledAt === undefined) start(walk.resume(live, left));
+        else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 
@@ -149,7 +182,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
   };
 
+  async function saveAftermath(incidentId: string, aftermath: Aftermath): Promise<void> {
+    await store.saveAftermath(incidentId, aftermath, clock.now()).catch((error: unknown) => {
+      logger.error('what became of an incident could not be written down', { error: String(error) });
+    });
+  }
+
   async function end(live: LiveIncident): Promise<void> {
+    aftermaths.ended(live.incident);
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
       logger.error('the end of an incident could not be written down', { error: String(error) });
     });

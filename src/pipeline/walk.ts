@@ -3,11 +3,12 @@ import type {
   AlertKind,
   Attempt,
   ContainerFacts,
+  ContainerRef,
   Decision,
   Diagnosis,
   DiagnosisContext,
   Incident,
-  Severity,
+  ListedContainer,
   Signal,
   TraceLink,
 } from '../domain.ts';
@@ -15,6 +16,9 @@ import type { Acted } from './act.ts';
 import type { DecideInput } from './decide.ts';
 import type { Incidents, LiveIncident } from './incidents.ts';
 import type { Observer } from './observer.ts';
+import { isBeingReplaced } from './policy/deployments.ts';
+import { describeSource, type PolicyOf } from './policy/resolve.ts';
+import { backOffMs, failuresInARow, restartHistory } from './policy/restart-history.ts';
 import type { AttemptStore, Clock, ContainerControl, IncidentCase, IncidentStore, Logger } from './ports.ts';
 import { serializeByKey } from './serialize.ts';
 import type { Verdict, VerifyOptions } from './verify.ts';
@@ -39,8 +43,12 @@ export interface WalkDeps {
   readonly observer: Observer;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly policy: { readonly autoFix: boolean; readonly restartsPerHour: number; readonly minSeverity: Severity };
-  readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
+  /** The global switch: without it nothing is restarted. */
+  readonly autoFix: boolean;
+  /** The policy in force right now. */
+  readonly policyOf: PolicyOf;
+  /** How much longer than it must stay up a restarted container may take to recover. */
+  readonly verifySlackMs: number;
   /** Runs `work` in the incident's trace, or in a new one linked to `earlier`. */
   traceIncident<T>(
     incident: Incident,
@@ -50,6 +58,10 @@ export interface WalkDeps {
   /** Tells the intake that stops and starts of this container are ours until the returned function is called. */
   expectRestart(containerId: string): () => void;
   stopRequestedAt(containerId: string): number | undefined;
+  /** When it was created in the place of another container of its service. */
+  deployedAt(container: ContainerRef): number | undefined;
+  /** Told of every decision, with the facts it was made from. */
+  onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
   /** Aborted when the agent stops: what merely waits is handed over to the next start. */
   readonly handover: AbortSignal;
   /** Aborted a little later: answers already paid for may still come in. */
@@ -59,8 +71,6 @@ export interface WalkDeps {
 /** Evidence comes in for this long before anyone is asked (DESIGN: about half a second with the detector's own wait). */
 const SETTLE_MS = 300;
 const HOUR_MS = 3_600_000;
-/** Between a restart that did not help and the next look, so that a loop of ours is slower than any limit. */
-const BACKOFF_MS = [5_000, 30_000, 120_000] as const;
 const EXCERPT_LINES = 8;
 
 /** Thrown to leave the walk where the next start of the agent takes it up. */
@@ -99,8 +109,13 @@ export function createWalk(deps: WalkDeps): Walk {
   const restartsLastHour = (live: LiveIncident): Promise<readonly Attempt[]> =>
     store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
 
-  const atLimit = async (live: LiveIncident): Promise<boolean> =>
-    (await restartsLastHour(live)).length >= deps.policy.restartsPerHour;
+  /** Before the next round; none at the limit, where it only tells a person. */
+  const backOff = async (live: LiveIncident): Promise<void> => {
+    const { container } = live.incident;
+    const restarts = await restartsLastHour(live);
+    if (restarts.length >= deps.policyOf(container).values.maxRestartsPerHour) return;
+    await clock.sleep(backOffMs(failuresInARow(container.id, restarts)), deps.handover);
+  };
 
   const look = async (live: LiveIncident, round: number, settled: Promise<void>, trace: TraceLink | undefined) => {
     const context = await stages.collect(() => live.incident, live.evidence, settled);
@@ -119,25 +134,34 @@ export function createWalk(deps: WalkDeps): Walk {
     const { incident } = live;
     const { id } = incident.container;
     const facts = await deps.control.inspect(id).catch(() => seen.context.facts);
-    const restarts = await restartsLastHour(live);
+    const listed = await deps.control.list().catch(() => []);
+    // The listing's name of the image is lost once its tag moves on; policy goes by the name.
+    const container = { ...incident.container, image: facts?.image || incident.container.image };
+    const policy = deps.policyOf(container);
     const decision = stages.decide({
+      now: clock.now(),
       incident,
       diagnosis: seen.diagnosis,
       facts,
-      policy: deps.policy,
-      restartsLastHour: restarts.length,
+      autoFix: deps.autoFix,
+      policy,
+      restarts: restartHistory(incident, await restartsLastHour(live)),
       restartVetoed: seen.context.ruleFindings.some((found) => found.vetoesRestart),
       stopRequestedAt: deps.stopRequestedAt(id),
-      restartedMeanwhile: restarts.some(
-        (other) =>
-          other.incidentId !== incident.id && other.outcome === 'recovered' && other.startedAt >= incident.openedAt,
-      ),
-      networkDependants: await networkDependants(deps.control, id),
+      deployedAt: deps.deployedAt(container),
+      beingReplaced: isBeingReplaced(container, listed),
+      networkDependants: networkDependants(listed, id),
       storeHealthy: store.healthy(),
     });
     deps.observer.decision(decision);
     await keep('a decision', store.saveDecision(incident.id, decision));
-    logger.info('decided', { incident: incident.id, container: incident.container.name, ...decision });
+    deps.onDecided(incident, decision, facts);
+    logger.info('decided', {
+      incident: incident.id,
+      container: container.name,
+      ...decision,
+      restart_policy: `${policy.values.restart} (${describeSource(policy.sources.restart)})`,
+    });
     if (decision.kind !== 'restart' || !facts) return { ...seen, decision };
     return act(live, facts, { ...seen, decision });
   };
@@ -160,9 +184,13 @@ export function createWalk(deps: WalkDeps): Walk {
 
   const watch = async (live: LiveIncident, attempt: Attempt): Promise<Attempt> => {
     const since = clock.now();
+    const { verifyFor, grace } = deps.policyOf(live.incident.container).values;
+    // In its grace nothing is noticed of it: that time proves nothing.
+    const stableForMs = (grace + verifyFor) * 1000;
     const verdict = await stages.verify({
       containerId: attempt.containerId,
-      ...deps.verify,
+      stableForMs,
+      deadlineMs: stableForMs + deps.verifySlackMs,
       recurred: () => live.incident.lastSeenAt > since,
       stoppedByOperator: () => (deps.stopRequestedAt(attempt.containerId) ?? 0) > since,
       signal: deps.handover,
@@ -214,13 +242,13 @@ export function createWalk(deps: WalkDeps): Walk {
     }
   };
 
-  /** Rounds until it recovered or a gate closed. `first`: a round that an earlier run of the agent had begun. */
+  /** Rounds until it recovered or a gate closed; gives the last. `first`: a round that an earlier run of the agent had begun. */
   const rounds = async (
     live: LiveIncident,
     trace: TraceLink | undefined,
     settled: Promise<void>,
     first?: Round,
-  ): Promise<void> => {
+  ): Promise<Round> => {
     const key = live.incident.container.id;
     for (let round = 0; ; round++) {
       const done =
@@ -234,10 +262,8 @@ export function createWalk(deps: WalkDeps): Walk {
       } else if (round === 0 || !failed) {
         await tell(live, done, 'diagnosed', round === 0 ? 0 : 1);
       }
-      if (!failed) return settle(live, done);
-      // At the limit the next round only tells a person: no reason to wait.
-      if (!(await atLimit(live)))
-        await clock.sleep(BACKOFF_MS[Math.min(round, BACKOFF_MS.length - 1)] ?? 0, deps.handover);
+      if (!failed) return done;
+      await backOff(live);
       if (deps.handover.aborted) throw new HandedOver();
     }
   };
@@ -257,8 +283,8 @@ export function createWalk(deps: WalkDeps): Walk {
 
   return {
     handle: (live) =>
-      guarded(live, () =>
-        deps.traceIncident(live.incident, undefined, async (trace) => {
+      guarded(live, async () => {
+        const last = await deps.traceIncident(live.incident, undefined, async (trace) => {
           const settled = clock.sleep(SETTLE_MS, deps.handover);
           const clean = await stages.redactSummary(live.incident);
           live.incident = { ...live.incident, summary: clean.summary, trace };
@@ -269,13 +295,15 @@ export function createWalk(deps: WalkDeps): Walk {
             summary: live.incident.summary,
           });
           await keep('an incident', store.saveIncident(live.incident));
-          await rounds(live, trace, settled);
-        }),
-      ),
+          return rounds(live, trace, settled);
+        });
+        // The trace ends with the alert; what is left is bookkeeping.
+        await settle(live, last);
+      }),
 
     resume: (live, left) =>
-      guarded(live, () =>
-        deps.traceIncident(live.incident, left.incident.trace, async (trace) => {
+      guarded(live, async () => {
+        const last = await deps.traceIncident(live.incident, left.incident.trace, async (trace) => {
           const ready = Promise.resolve();
           if (!left.diagnosis || !left.decision || !left.attempt) return rounds(live, trace, ready);
           const context = await stages.collect(() => live.incident, live.evidence, ready);
@@ -284,8 +312,9 @@ export function createWalk(deps: WalkDeps): Walk {
               ? await inTurn(left.attempt.containerId, () => watch(live, left.attempt as Attempt))
               : left.attempt;
           return rounds(live, trace, ready, { context, diagnosis: left.diagnosis, decision: left.decision, attempt });
-        }),
-      ),
+        });
+        await settle(live, last);
+      }),
 
     tellLoop: (live) =>
       guarded(live, async () => {
@@ -302,8 +331,7 @@ export function createWalk(deps: WalkDeps): Walk {
 }
 
 /** Running containers that live in this one's network namespace and would be left with a dead one. */
-async function networkDependants(control: Pick<ContainerControl, 'list'>, containerId: string): Promise<string[]> {
-  const listed = await control.list().catch(() => []);
+function networkDependants(listed: readonly ListedContainer[], containerId: string): string[] {
   return listed
     .filter((other) => other.networkMode === `container:${containerId}` && other.status === 'running')
     .map((other) => other.ref.name);

@@ -51,7 +51,14 @@ describe('health', () => {
         open_incidents: 1,
         outbox_pending: 0,
         store_healthy: true,
-        claude: { configured: true, model: 'claude-haiku-5-5', last_error: null },
+        claude: {
+          configured: true,
+          model: 'claude-haiku-5-5',
+          last_error: null,
+          circuit: 'closed',
+          retry_at: null,
+          over_share: [],
+        },
         slack: { configured: true },
       },
     });

@@ -3,7 +3,9 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { buildHealth } from '../../src/http/health.ts';
 import { toHistoryEntry } from '../../src/http/history.ts';
+import { toScorecardView } from '../../src/http/scorecard.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
+import { scorecard } from '../../src/pipeline/policy/scorecard.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLogger } from '../telemetry/collector.ts';
 import { diagnosis, incident } from '../telemetry/samples.ts';
@@ -43,6 +45,7 @@ async function serve(change: Partial<HttpServerOptions> = {}) {
     port: 0,
     health: async () => view(),
     history: async () => [toHistoryEntry({ incident, diagnosis })],
+    scorecard: async () => toScorecardView(scorecard([])),
     metrics: async () => '# TYPE up gauge\nup 1\n',
     version: '1.2.3',
     logger,
@@ -215,7 +218,7 @@ describe('with a token', () => {
   const token = 's3cret-token';
   const withToken = { headers: { authorization: `Bearer ${token}` } };
 
-  it.each(['/', '/history', '/metrics', '/nowhere'])('%s wants it', async (path) => {
+  it.each(['/', '/history', '/api/scorecard', '/metrics', '/nowhere'])('%s wants it', async (path) => {
     const { get } = await serve({ token });
     const refused = await get(path);
     expect(refused.status).toBe(401);

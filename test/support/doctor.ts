@@ -56,7 +56,8 @@ export async function startDoctor(
     eventually(said, { deadlineMs: 20_000 }),
     exited.then((code) => said() ?? Promise.reject(new Error(`the agent exited with ${code}:\n${output()}`))),
   ]);
-  const get = async (page: string) => fetch(`${url}${page}`, { signal: AbortSignal.timeout(5_000) });
+  const headers: Record<string, string> = env.HTTP_TOKEN ? { authorization: `Bearer ${env.HTTP_TOKEN}` } : {};
+  const get = async (page: string) => fetch(`${url}${page}`, { headers, signal: AbortSignal.timeout(5_000) });
   const metrics = async () => (await get('/metrics')).text();
 
   return {

@@ -1,5 +1,7 @@
 /** Plain values of the domain for tests: each says only what it is about. */
-import type { ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
+import type { Attempt, ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
+import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';
+import { defaultPolicy, type Policy } from '../../src/pipeline/policy/settings.ts';
 
 export function aContainer(over: Partial<ContainerRef> = {}): ContainerRef {
   return { id: 'a'.repeat(64), name: 'web-1', image: 'shop/web:1.4', service: 'web', labels: {}, ...over };
@@ -71,6 +73,30 @@ export function aDiagnosis(over: Partial<Diagnosis> = {}): Diagnosis {
     at: 2_000,
     answeredAt: 2_000,
     afterFailedRestart: false,
+    ...over,
+  };
+}
+
+export const DEFAULT_POLICY: Policy = defaultPolicy({
+  minSeverity: 'medium',
+  maxRestartsPerHour: 3,
+  verifyFor: 30,
+  logLines: 50,
+});
+
+export function aPolicy(over: Partial<Policy> = {}, sources: Partial<ResolvedPolicy['sources']> = {}): ResolvedPolicy {
+  const resolved = resolvePolicy(aContainer(), [], { ...DEFAULT_POLICY, ...over });
+  return { ...resolved, sources: { ...resolved.sources, ...sources } };
+}
+
+export function anAttempt(over: Partial<Attempt> = {}): Attempt {
+  return {
+    id: 'att-1',
+    incidentId: 'inc-1',
+    containerId: 'a'.repeat(64),
+    containerName: 'web-1',
+    service: 'web',
+    startedAt: 1_000,
     ...over,
   };
 }

@@ -10,6 +10,7 @@
  * ```
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type HttpStandIn, readBody, startHttpStandIn } from './http-stand-in.ts';
 
 export type SlackBehaviour =
@@ -39,7 +40,9 @@ export interface SlackServer extends HttpStandIn {
 
 const OK: SlackBehaviour = { status: 200, body: 'ok', headers: { 'content-type': 'text/html; charset=utf-8' } };
 
-export async function startSlackServer(): Promise<SlackServer> {
+export async function startSlackServer(
+  options: { /** How long it takes to answer; at once by default. */ readonly answersAfterMs?: number } = {},
+): Promise<SlackServer> {
   const posts: SlackPost[] = [];
   let byDefault: SlackBehaviour = OK;
   let queue: SlackBehaviour[] = [];
@@ -54,6 +57,7 @@ export async function startSlackServer(): Promise<SlackServer> {
       request.socket.destroy();
       return;
     }
+    if (options.answersAfterMs !== undefined) await delay(options.answersAfterMs);
     response.writeHead(behaviour.status, behaviour.headers);
     response.end(behaviour.body ?? '');
   });

@@ -25,6 +25,8 @@ export interface SimulatedContainerOptions {
   readonly stopTimeout?: number;
   /** It ignores the stop signal, and is killed (exit code 137) when the stop timeout is over. */
   readonly ignoresStop?: boolean;
+  /** How long it takes to end on the stop signal; at once by default. */
+  readonly stopTakesMs?: number;
   /** With what it answers the stop signal; default 143. */
   readonly stopExitCode?: number;
   /** False: created only. Default true. */
@@ -195,6 +197,9 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
         world.emit(container, 'kill', { signal: '9' });
         container.exit(137);
       } else {
+        if (options.stopTakesMs !== undefined) {
+          await new Promise<void>((resolve) => world.later(options.stopTakesMs ?? 0, resolve));
+        }
         container.exit(options.stopExitCode ?? 143);
       }
       world.emit(container, 'stop');

@@ -1,5 +1,6 @@
 /** Which containers are watched. */
 import type { ContainerRef } from '../../domain.ts';
+import { globToRegExp } from '../glob.ts';
 
 /** A container with this label set to `false` is left alone. */
 export const ENABLE_LABEL = 'container-doctor.enable';
@@ -25,15 +26,6 @@ export function parseTargets(text: string): Targets {
       return matchers.filter(({ matcher }) => !names.some((name) => matcher.test(name))).map(({ pattern }) => pattern);
     },
   };
-}
-
-function globToRegExp(glob: string): RegExp {
-  const source = glob
-    .replace(/\*+/g, '*')
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 's');
 }
 
 /** `ownId`: our own container's id, or the first 12 digits of it or more. */

@@ -143,27 +143,22 @@ describe('one hostile line of 64 KB', () => {
     'Exception: ',
   ];
 
-  it('costs less than 5 ms (the best of five: the machine may be busy), message by message', () => {
+  // What it costs is measured by the bench; here it must only end.
+  it('is read to its end, message by message', () => {
     const container = aContainer();
-    const slow: [string, string, number][] = [];
+    let seen = 0;
     for (const head of heads) {
       for (const unit of units) {
-        const hostile = head + fill(unit);
-        let best = Number.POSITIVE_INFINITY;
-        for (let i = 0; i < 5 && best >= 5; i++) {
-          const grouper = createGrouper();
-          const detector = createLogDetector({
-            emit: (trouble) => void grouper.assign(container, trouble, 0),
-            now: () => 0,
-          });
-          const started = performance.now();
-          detector.push({ time: 0, stream: 'stdout', text: hostile });
-          detector.flush(Number.POSITIVE_INFINITY);
-          best = Math.min(best, performance.now() - started);
-        }
-        if (best >= 5) slow.push([head, unit, best]);
+        const grouper = createGrouper();
+        const detector = createLogDetector({
+          emit: (trouble) => void grouper.assign(container, trouble, 0),
+          onRecord: () => void seen++,
+          now: () => 0,
+        });
+        detector.push({ time: 0, stream: 'stdout', text: head + fill(unit) });
+        detector.flush(Number.POSITIVE_INFINITY);
       }
     }
-    expect(slow).toEqual([]);
+    expect(seen).toBe(heads.length * units.length);
   });
 });

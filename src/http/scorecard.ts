@@ -1,0 +1,56 @@
+/** What the agent did or would have done, and what came of it, as `/api/scorecard` shows it. */
+import type { DecisionKind, DecisionReason, Detector, Fate, Scorecard, Tally, Verdict } from '../domain.ts';
+
+export interface TallyView {
+  readonly would_have_restarted: number;
+  readonly restarted: number;
+  readonly came_back: number;
+  readonly restarted_by_person: number;
+  readonly still_broken: number;
+  readonly recovered: number;
+  readonly failed: number;
+  readonly unknown: number;
+  readonly verdicts: { readonly right: number; readonly wrong: number };
+}
+
+/** As answered, in JSON. Times are ISO 8601. */
+export interface ScorecardView {
+  readonly overall: TallyView;
+  readonly containers: Readonly<Record<string, TallyView>>;
+  /** Newest last. */
+  readonly cases: readonly {
+    readonly id: string;
+    readonly container: string;
+    readonly decided_at: string;
+    readonly detector: Detector;
+    readonly summary: string;
+    readonly decision: DecisionKind;
+    readonly reason: DecisionReason;
+    readonly what_happened: Fate;
+    readonly verdict: Verdict | null;
+    readonly note: string | null;
+  }[];
+}
+
+export function toScorecardView({ overall, containers, cases }: Scorecard): ScorecardView {
+  return {
+    overall: toTallyView(overall),
+    containers: Object.fromEntries(containers.map((one) => [one.container, toTallyView(one)])),
+    cases: cases.map((one) => ({
+      id: one.incidentId,
+      container: one.containerName,
+      decided_at: new Date(one.decidedAt).toISOString(),
+      detector: one.detector,
+      summary: one.summary,
+      decision: one.decision.kind,
+      reason: one.decision.reason,
+      what_happened: one.fate,
+      verdict: one.verdict ?? null,
+      note: one.note ?? null,
+    })),
+  };
+}
+
+function toTallyView({ wouldHaveRestarted, restarted, fates, right, wrong }: Tally): TallyView {
+  return { would_have_restarted: wouldHaveRestarted, restarted, ...fates, verdicts: { right, wrong } };
+}

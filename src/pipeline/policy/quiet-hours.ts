@@ -1,0 +1,70 @@
+/** Hours of the day in which nothing is restarted. */
+export interface QuietHours {
+  /** As it was written. */
+  readonly text: string;
+  /** Minutes of the local day, `from` inclusive, `to` exclusive; over midnight where `from` is greater. */
+  readonly windows: readonly { readonly from: number; readonly to: number }[];
+  /** An IANA time zone. */
+  readonly zone: string;
+}
+
+export const NO_QUIET_HOURS: QuietHours = { text: 'none', windows: [], zone: 'UTC' };
+
+/** The form of it, for schemas; whether the times and the zone exist is found by parsing. */
+export const QUIET_HOURS_FORM =
+  /^\s*(none|\d{1,2}:\d{2}\s*-\s*\d{1,2}:\d{2}(\s*,\s*\d{1,2}:\d{2}\s*-\s*\d{1,2}:\d{2})*(\s+[A-Za-z][\w+/-]*)?)\s*$/;
+
+const MINUTES_OF_DAY = 24 * 60;
+
+/** Reads `22:00-07:00 Europe/Berlin`, `12:00-13:00, 22:00-07:00` (UTC) or `none`; undefined for anything else. */
+export function parseQuietHours(text: string): QuietHours | undefined {
+  if (!QUIET_HOURS_FORM.test(text)) return undefined;
+  const written = text.trim();
+  if (written === 'none') return NO_QUIET_HOURS;
+  const zone = /\s([A-Za-z][\w+/-]*)$/.exec(written)?.[1] ?? 'UTC';
+  if (!isTimeZone(zone)) return undefined;
+  const windows = [];
+  for (const [, fromHour, fromMinute, toHour, toMinute] of written.matchAll(
+    /(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})/g,
+  )) {
+    const from = minuteOfDay(fromHour, fromMinute);
+    const to = minuteOfDay(toHour, toMinute);
+    // Equal ends may mean never or always.
+    if (from === undefined || to === undefined || from === to) return undefined;
+    windows.push({ from, to });
+  }
+  return { text: written, windows, zone };
+}
+
+export function isQuiet(hours: QuietHours, now: number): boolean {
+  if (hours.windows.length === 0) return false;
+  const minute = localMinute(hours.zone, now);
+  return hours.windows.some(({ from, to }) =>
+    from < to ? minute >= from && minute < to : minute >= from || minute < to,
+  );
+}
+
+function minuteOfDay(hour = '', minute = ''): number | undefined {
+  const minutes = Number(hour) * 60 + Number(minute);
+  return Number(minute) < 60 && minutes <= MINUTES_OF_DAY ? minutes : undefined;
+}
+
+function isTimeZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function localMinute(zone: string, now: number): number {
+  const clock = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone,
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).format(now);
+  const [hour = '0', minute = '0'] = clock.split(':');
+  return Number(hour) * 60 + Number(minute);
+}

@@ -1,0 +1,272 @@
+/** Policy as a person meets it: labels, a file, `check`, and what the agent then does and does not do. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import type { ScorecardView } from '../../src/http/scorecard.ts';
+import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
+import { type Doctor, runCommand, startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+
+const SAFE = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
+const RELOADED = 'container_doctor_config_last_reload_successful';
+
+let folder: string;
+let host: string;
+let file: string;
+let engine: SimulatedEngine;
+let claude: ClaudeServer;
+let slack: SlackServer;
+const doctors: Doctor[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'policy-'));
+  file = path.join(folder, 'policy.yaml');
+  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  host = await engine.listen();
+  claude = await startClaudeServer(() => answer(SAFE));
+  slack = await startSlackServer();
+});
+
+afterEach(async () => {
+  await Promise.all(doctors.splice(0).map((doctor) => doctor.stop()));
+  await Promise.all([engine.close(), claude.close(), slack.close()]);
+  rmSync(folder, { recursive: true });
+});
+
+const environment = (over: Record<string, string> = {}) => ({
+  DOCKER_HOST: host,
+  AUTO_FIX: 'true',
+  CHECK_INTERVAL: '1',
+  ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+  ANTHROPIC_BASE_URL: claude.url,
+  SLACK_WEBHOOK_URL: slack.webhookUrl,
+  VERIFY_STABLE_SECONDS: '1',
+  VERIFY_DEADLINE_SECONDS: '5',
+  DATA_DIR: path.join(folder, 'data'),
+  ...over,
+});
+
+async function start(env: Record<string, string> = {}): Promise<Doctor> {
+  const doctor = await startDoctor(environment(env));
+  doctors.push(doctor);
+  return doctor;
+}
+
+// Some run several commands, each a process, on machines that have other things to do.
+vi.setConfig({ testTimeout: 60_000 });
+
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
+  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+const decided = (doctor: Doctor, container: string) =>
+  soon(async () => (await doctor.history()).find((e) => e.container === container && e.decision !== null));
+const add = (name: string, labels: Record<string, string> = {}, image = `shop/${name}:1`) =>
+  engine.addContainer({
+    name,
+    image,
+    labels: Object.fromEntries(Object.entries(labels).map(([k, v]) => [`container-doctor.${k}`, v])),
+  });
+const fail = (name: string) => engine.container(name)?.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
+
+describe('policy', () => {
+  it.each<[string, Record<string, string>, string | undefined, object]>([
+    ['a label that says never', { restart: 'never' }, undefined, { decision: 'notify', reason: 'policy_never' }],
+    ['a label that says ask', { restart: 'ask' }, undefined, { decision: 'ask', reason: 'policy_ask' }],
+    [
+      'a label that is not understood',
+      { restart: 'nope' },
+      undefined,
+      { decision: 'notify', reason: 'policy_unclear' },
+    ],
+    ['mode observe', { mode: 'observe' }, undefined, { decision: 'notify', reason: 'observe_mode' }],
+    ['quiet hours', { 'quiet-hours': '00:00-24:00' }, undefined, { decision: 'notify', reason: 'quiet_hours' }],
+    ['an image that holds data', {}, 'bitnami/postgresql:17', { decision: 'notify', reason: 'stateful_image' }],
+  ])('keeps the hands off for %s, and says why', async (_, labels, image, expected) => {
+    const doctor = await start();
+    add('web', labels, image);
+    fail('web');
+    expect(await decided(doctor, 'web')).toMatchObject(expected);
+    await soon(() => (slack.posts.length > 0 ? true : undefined));
+    expect(engine.count('restart', 'web')).toBe(0);
+    const { decision, reason } = expected as { decision: string; reason: string };
+    expect(await doctor.metric('container_doctor_decisions_total', { decision, reason })).toBe(1);
+  });
+
+  it('tells that a person has to decide where it says ask', async () => {
+    await start();
+    add('web', { restart: 'ask' });
+    fail('web');
+    const [post] = await soon(() => (slack.posts.length > 0 ? slack.posts : undefined));
+    expect(JSON.stringify(post?.body)).toMatch(/would restart; waiting for a person/);
+  });
+
+  it('lets a label say that a database may be restarted', async () => {
+    const doctor = await start();
+    add('db', { restart: 'auto' }, 'postgres:17');
+    fail('db');
+    expect(await decided(doctor, 'db')).toMatchObject({ decision: 'restart' });
+  });
+
+  it('leaves alone what the file says to leave alone', async () => {
+    writeFileSync(file, 'rules:\n  - match: { name: quiet }\n    enable: false\n');
+    const doctor = await start({ CONFIG_FILE: file });
+    add('quiet');
+    add('web');
+    await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+    expect((await doctor.health()).monitoring).toEqual(['web']);
+  });
+
+  it('opens nothing while a container is in its grace, and counts it', async () => {
+    const doctor = await start();
+    add('slow', { grace: '600' });
+    add('quick');
+    fail('slow');
+    fail('quick');
+    await decided(doctor, 'quick');
+    await soon(async () =>
+      (await doctor.metric('container_doctor_errors_suppressed_total', { reason: 'grace' })) > 0 ? true : undefined,
+    );
+    expect((await doctor.history()).map(({ container }) => container)).toEqual(['quick']);
+  });
+
+  it('does not restart what was deployed just now', async () => {
+    const doctor = await start();
+    const old = add('web');
+    await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+    old.remove();
+    add('web');
+    fail('web');
+    expect(await decided(doctor, 'web')).toMatchObject({ decision: 'notify', reason: 'deployed_just_now' });
+    expect(engine.count('restart', 'web')).toBe(0);
+  });
+
+  it('takes patterns of a person’s own from the file', async () => {
+    writeFileSync(
+      file,
+      'rules:\n  - match: { name: "*" }\n    detect.match: ledger is out of balance\n    detect.ignore: known nonsense\n',
+    );
+    const doctor = await start({ CONFIG_FILE: file });
+    const web = add('web');
+    web.log('ERROR known nonsense', { stream: 'stderr' });
+    web.log('INFO ledger is out of balance');
+    expect((await decided(doctor, 'web')).patterns.join(' ')).not.toMatch(/nonsense/);
+    expect(await doctor.history()).toHaveLength(1);
+  });
+
+  it('follows the file when it changes, and keeps the old rules where the new ones are bad', async () => {
+    writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: never\n');
+    const doctor = await start({ CONFIG_FILE: file });
+    for (const name of ['web', 'api']) add(name);
+    expect(await doctor.metric(RELOADED)).toBe(1);
+
+    writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: sometimes\n');
+    await soon(async () => ((await doctor.metric(RELOADED)) === 0 ? true : undefined));
+    expect(doctor.output()).toMatch(/line 3: rule 1, restart: \\"sometimes\\": allowed is auto, ask or never/);
+    fail('web');
+    expect(await decided(doctor, 'web')).toMatchObject({ reason: 'policy_never' });
+
+    writeFileSync(file, 'rules:\n  - match: { name: api }\n    restart: ask\n');
+    doctor.signal('SIGHUP');
+    await soon(async () => ((await doctor.metric(RELOADED)) === 1 ? true : undefined));
+    fail('api');
+    expect(await decided(doctor, 'api')).toMatchObject({ reason: 'policy_ask' });
+    expect(engine.count('restart')).toBe(0);
+  });
+
+  it('does not start with a bad file: exit code 78, and every problem with its line', async () => {
+    writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: nevr\n    graace: 3\n');
+    const { code, stderr } = await runCommand([], environment({ CONFIG_FILE: file, PORT: 'http' }));
+    expect(code).toBe(78);
+    expect(stderr).toMatch(/PORT=http/);
+    expect(stderr).toMatch(/line 3: rule 1, restart: "nevr": allowed is auto, ask or never/);
+    expect(stderr).toMatch(/line 4: rule 1: there is no setting "graace"/);
+    const missing = await runCommand([], environment({ CONFIG_FILE: `${file}.not` }));
+    expect(missing).toMatchObject({ code: 78, stderr: expect.stringMatching(/cannot be read \(ENOENT\)/) });
+  });
+});
+
+describe('the scorecard', () => {
+  const scorecard = async (doctor: Doctor) =>
+    (await (await fetch(`${doctor.url}/api/scorecard`)).json()) as ScorecardView;
+  const fate = (doctor: Doctor, container: string, what: string) =>
+    soon(async () =>
+      (await scorecard(doctor)).cases.find((one) => one.container === container && one.what_happened === what),
+    );
+
+  it('says what would have been done, and what happened then', async () => {
+    const doctor = await start({ AUTO_FIX: 'false' });
+    for (const name of ['bounced', 'broken']) add(name);
+    fail('bounced');
+    fail('broken');
+    for (const name of ['bounced', 'broken']) await fate(doctor, name, 'still_broken');
+    await engine.container('bounced')?.restart();
+    await fate(doctor, 'bounced', 'restarted_by_person');
+    const { overall, containers } = await scorecard(doctor);
+    expect(overall).toMatchObject({
+      would_have_restarted: 2,
+      restarted: 0,
+      restarted_by_person: 1,
+      still_broken: 1,
+      verdicts: { right: 0, wrong: 0 },
+    });
+    expect(Object.keys(containers)).toEqual(['bounced', 'broken']);
+  });
+
+  it('takes a person’s verdict while the agent runs, and shows it', async () => {
+    const doctor = await start();
+    add('web', { mode: 'observe' });
+    add('api');
+    fail('web');
+    fail('api');
+    const { id } = await fate(doctor, 'web', 'still_broken');
+    await fate(doctor, 'api', 'recovered');
+
+    const env = environment();
+    const recorded = await runCommand(['review', id, 'wrong', 'it', 'was', 'password=hunter2hunter2'], env);
+    expect(recorded).toMatchObject({ code: 0, stdout: `recorded: ${id} was wrong\n` });
+    expect((await fate(doctor, 'web', 'still_broken')).verdict).toBe('wrong');
+    expect((await scorecard(doctor)).containers.web?.verdicts).toEqual({ right: 0, wrong: 1 });
+
+    const { stdout } = await runCommand(['review'], env);
+    expect(stdout).toMatch(/api +0 +1 /);
+    expect(stdout).toMatch(/observe_mode; still broken {2}\[wrong: it was/);
+    expect(stdout).not.toContain('hunter2');
+    expect(await runCommand(['review', 'nobody', 'right'], env)).toMatchObject({ code: 1 });
+    expect(await runCommand(['review', id, 'perhaps'], env)).toMatchObject({ code: 64 });
+  });
+
+  it('is empty where nothing ran yet, and says so', async () => {
+    const { code, stderr } = await runCommand(['review'], environment());
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the agent has not run/);
+  });
+});
+
+describe('check', () => {
+  it('prints the policy of every container and where each value came from', async () => {
+    writeFileSync(
+      file,
+      'rules:\n  - match: { name: "w*" }\n    grace: 30\n  - match: { name: nobody }\n    restart: never\n',
+    );
+    add('web', { restart: 'ask' });
+    add('db', {}, 'postgres:17');
+    add('cache', { restart: 'auto' }, 'redis:8');
+    add('api', { grace: 'soon' });
+    add('plain');
+    const env = environment({ CONFIG_FILE: file });
+    const { code, stdout } = await runCommand(['check'], env);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/policy \(AUTO_FIX=true; 2 rules in /);
+    expect(stdout).toMatch(/web +restart +ask +label container-doctor\.restart\n +grace +30 +file rule 1\n/);
+    expect(stdout).toMatch(/db +restart +never +known stateful image postgres\n/);
+    expect(stdout).toMatch(/all as default: .*plain/);
+    expect(stdout).toMatch(/warning +api: label container-doctor\.grace="soon" is not understood/);
+    expect(stdout).toMatch(/warning +cache is a redis, and may be restarted \(label container-doctor\.restart\)/);
+    expect(stdout).toMatch(/warning +rule 2 matches no container/);
+    const verbose = await runCommand(['check', '--verbose'], env);
+    expect(verbose.stdout).toMatch(/plain +enable +true +default\n/);
+    expect(engine.count('restart', 'web')).toBe(0);
+  });
+});

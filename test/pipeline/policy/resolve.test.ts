@@ -1,0 +1,188 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { describeSource, type Rule, resolvePolicy } from '../../../src/pipeline/policy/resolve.ts';
+import { RESTARTS } from '../../../src/pipeline/policy/settings.ts';
+import { aContainer, DEFAULT_POLICY } from '../../support/domain.ts';
+
+const rule = (set: Rule['set'], match: Rule['match'] = { name: ['*'] }): Rule => ({ match, set });
+const labelled = (labels: Record<string, string>, image = 'shop/web:1.4') =>
+  aContainer({
+    image,
+    labels: Object.fromEntries(Object.entries(labels).map(([k, v]) => [`container-doctor.${k}`, v])),
+  });
+const resolve = (container = aContainer(), rules: readonly Rule[] = []) =>
+  resolvePolicy(container, rules, DEFAULT_POLICY);
+const restartOf = (container = aContainer(), rules: readonly Rule[] = []) => {
+  const { values, sources } = resolve(container, rules);
+  return `${values.restart}: ${describeSource(sources.restart)}`;
+};
+
+describe('the policy of a container', () => {
+  it('is the default where nobody said anything', () => {
+    expect(resolve()).toMatchObject({ values: DEFAULT_POLICY, warnings: [] });
+    expect(restartOf()).toBe('auto: default');
+  });
+
+  it.each<[string, Parameters<typeof restartOf>, string]>([
+    ['a label beats the default', [labelled({ restart: 'ask' })], 'ask: label container-doctor.restart'],
+    ['the file beats the default', [aContainer(), [rule({ restart: 'ask' })]], 'ask: file rule 1'],
+    [
+      'a label beats the file',
+      [labelled({ restart: 'auto' }), [rule({ restart: 'ask' })]],
+      'auto: label container-doctor.restart',
+    ],
+    [
+      'the file beats a label where it says never',
+      [labelled({ restart: 'auto' }), [rule({ restart: 'never' })]],
+      'never: file rule 1',
+    ],
+    [
+      'a later rule beats an earlier one',
+      [aContainer(), [rule({ restart: 'never' }), rule({ restart: 'ask' })]],
+      'ask: file rule 2',
+    ],
+    [
+      'a rule that was lifted by a later one lifts no label',
+      [labelled({ restart: 'auto' }), [rule({ restart: 'never' }), rule({ restart: 'ask' })]],
+      'auto: label container-doctor.restart',
+    ],
+    [
+      'rules for others do not count',
+      [aContainer(), [rule({ restart: 'never' }, { name: ['db-*'] })]],
+      'auto: default',
+    ],
+    [
+      'a rule about something else leaves it alone',
+      [aContainer(), [rule({ restart: 'ask' }), rule({ grace: 5 })]],
+      'ask: file rule 1',
+    ],
+    [
+      'a known stateful image is never restarted by default',
+      [aContainer({ image: 'postgres:17' })],
+      'never: known stateful image postgres',
+    ],
+    [
+      'a label may say otherwise of a stateful image',
+      [labelled({ restart: 'auto' }, 'postgres:17')],
+      'auto: label container-doctor.restart',
+    ],
+    [
+      'the file may say otherwise of a stateful image',
+      [aContainer({ image: 'postgres:17' }), [rule({ restart: 'ask' }, { image: ['postgres'] })]],
+      'ask: file rule 1',
+    ],
+    [
+      'upper case and blanks around a value are forgiven',
+      [labelled({ restart: ' Never ' })],
+      'never: label container-doctor.restart',
+    ],
+    ['an empty label is no label', [labelled({ restart: '' })], 'auto: default'],
+  ])('%s', (_, given, expected) => {
+    expect(restartOf(...given)).toBe(expected);
+  });
+
+  it('reads every label', () => {
+    const { values, warnings } = resolve(
+      labelled({
+        enable: 'no',
+        mode: 'observe',
+        restart: 'ask',
+        'min-severity': 'high',
+        grace: '90',
+        'max-restarts-per-hour': '1',
+        'verify-for': '60',
+        'quiet-hours': '22:00-07:00 Europe/Berlin',
+        'log-lines': '200',
+        'detect.match': 'payment lost\nqueue stuck',
+        'detect.ignore': 'known nonsense',
+      }),
+    );
+    expect(warnings).toEqual([]);
+    expect(values).toMatchObject({
+      enable: false,
+      mode: 'observe',
+      restart: 'ask',
+      minSeverity: 'high',
+      grace: 90,
+      maxRestartsPerHour: 1,
+      verifyFor: 60,
+      quietHours: { zone: 'Europe/Berlin', windows: [{ from: 22 * 60, to: 7 * 60 }] },
+      logLines: 200,
+      detectMatch: ['payment lost', 'queue stuck'],
+      detectIgnore: ['known nonsense'],
+    });
+  });
+
+  it('warns of a label that it does not understand, and says what is allowed', () => {
+    const { values, warnings } = resolve(labelled({ grace: '1m' }));
+    expect(values.grace).toBe(0);
+    expect(warnings).toEqual([
+      'web-1: label container-doctor.grace="1m" is not understood, it is ignored; allowed is a whole number, 0 to 3600',
+    ]);
+  });
+
+  it('warns of a label that there is not, and names those that there are', () => {
+    const { warnings } = resolve(labelled({ restrat: 'never' }));
+    expect(warnings).toEqual([expect.stringMatching(/no label "container-doctor.restrat".*restart, min-severity/)]);
+  });
+
+  it.each(['restart', 'mode', 'quiet-hours', 'max-restarts-per-hour', 'enable'])(
+    'forbids restarts while %s, which limits them, is not understood',
+    (name) => {
+      const container = labelled({ [name]: 'off-hours' });
+      expect(restartOf(container)).toBe(`never: label container-doctor.${name} is not understood`);
+      expect(resolve(container).warnings).toEqual([
+        expect.stringMatching(/not restarted until it is mended; allowed is/),
+      ]);
+    },
+  );
+
+  it('quotes a hostile label without its control characters, and cut', () => {
+    const { warnings } = resolve(labelled({ restart: `\u001b[31m\n${'x'.repeat(5_000)}` }));
+    expect(warnings[0]).not.toMatch(/\p{Cc}/u);
+    expect(warnings[0]?.length).toBeLessThan(400);
+  });
+
+  it('is unmoved by labels of others', () => {
+    const container = aContainer({ labels: { 'com.example.restart': 'never', restart: 'never' } });
+    expect(resolve(container)).toMatchObject({ values: DEFAULT_POLICY, warnings: [] });
+  });
+
+  const rules = fc.array(fc.constantFrom<Rule>(...RESTARTS.map((restart) => rule({ restart })), rule({ grace: 1 })), {
+    maxLength: 4,
+  });
+  const labels = fc.dictionary(
+    fc.constantFrom('restart', 'mode', 'grace', 'quiet-hours', 'nonsense', 'enable'),
+    fc.oneof(fc.constantFrom('auto', 'ask', 'never', 'observe', '12', 'true'), fc.string()),
+  );
+  const images = fc.constantFrom('shop/web:1', 'postgres:17');
+
+  it('never lets a label lift what the file forbids', () => {
+    fc.assert(
+      fc.property(rules, labels, images, (written, given, image) => {
+        const last = written.findLast(({ set }) => set.restart !== undefined)?.set.restart;
+        const { values } = resolve(labelled(given, image), written);
+        if (last === 'never') expect(values.restart).toBe('never');
+      }),
+    );
+  });
+
+  it('restarts a stateful image only where a person said so', () => {
+    fc.assert(
+      fc.property(rules, labels, (written, given) => {
+        const { values, sources } = resolve(labelled(given, 'redis'), written);
+        if (values.restart !== 'never') expect(['file', 'label']).toContain(sources.restart.kind);
+      }),
+    );
+  });
+
+  it('has a value and a source for everything, whatever the labels hold', () => {
+    fc.assert(
+      fc.property(rules, labels, images, (written, given, image) => {
+        const { values, sources } = resolve(labelled(given, image), written);
+        expect(Object.keys(sources).sort()).toEqual(Object.keys(DEFAULT_POLICY).sort());
+        for (const value of Object.values(values)) expect(value).toBeDefined();
+      }),
+    );
+  });
+});

@@ -1,0 +1,176 @@
+/** The walk against a world that can be as bad as it likes, in no time at all. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Alert, Attempt, Decision, DiagnosisContext, Outcome } from '../../src/domain.ts';
+import { decide } from '../../src/pipeline/decide.ts';
+import { createIncidents } from '../../src/pipeline/incidents.ts';
+import { noopObserver } from '../../src/pipeline/observer.ts';
+import { backOffMs } from '../../src/pipeline/policy/restart-history.ts';
+import type { Policy } from '../../src/pipeline/policy/settings.ts';
+import { createWalk, type WalkDeps } from '../../src/pipeline/walk.ts';
+import { aDiagnosis, aPolicy, aSignal, someFacts } from '../support/domain.ts';
+
+const HOUR = 3_600_000;
+
+interface World {
+  readonly policy?: Partial<Policy>;
+  readonly autoFix?: boolean;
+  /** How each restart ends; the last one again and again. */
+  readonly outcomes: readonly Exclude<Outcome, 'error'>[];
+}
+
+async function handle(incidents: number, { policy = {}, autoFix = true, outcomes }: World) {
+  let now = 10 * HOUR;
+  const clock = {
+    now: () => now,
+    sleep: async (ms: number) => {
+      now += ms;
+    },
+  };
+  const attempts: Attempt[] = [];
+  const alerts: Alert[] = [];
+  const decisions: Decision[] = [];
+  const order: string[] = [];
+  const nothing = async () => {};
+  const store: WalkDeps['store'] = {
+    healthy: () => true,
+    saveIncident: nothing,
+    saveOccurrences: nothing,
+    saveDiagnosis: nothing,
+    async saveDecision(_, decision) {
+      decisions.push(decision);
+      order.push(`saved ${decision.kind}`);
+    },
+    saveSettled: nothing,
+    resolveIncident: nothing,
+    openCases: async () => [],
+    lastCase: async () => undefined,
+    async beginAttempt(attempt) {
+      attempts.push(attempt);
+    },
+    async finishAttempt(id, end) {
+      const at = attempts.findIndex((attempt) => attempt.id === id);
+      attempts[at] = { ...(attempts[at] as Attempt), ...end };
+    },
+    attemptsSince: async (_, since) => attempts.filter(({ startedAt }) => startedAt >= since),
+  };
+  const live = createIncidents({ newId: () => `inc-${order.length}-${now}`, now: clock.now });
+  const never = new AbortController().signal;
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const walk = createWalk({
+    stages: {
+      redactSummary: async (incident) => incident,
+      collect: async (incident): Promise<DiagnosisContext> => ({
+        incident: incident(),
+        facts: someFacts(),
+        evidence: ['ERROR it broke'],
+        detectors: ['log'],
+        logLines: [],
+        redactions: 0,
+        restarts: attempts,
+        ruleFindings: [],
+      }),
+      diagnose: async () => aDiagnosis(),
+      decide,
+      async restart(incident) {
+        order.push('restart');
+        const { container } = incident;
+        const attempt: Attempt = {
+          id: `att-${attempts.length}`,
+          incidentId: incident.id,
+          containerId: container.id,
+          containerName: container.name,
+          service: container.service,
+          startedAt: now,
+        };
+        await store.beginAttempt(attempt);
+        return { kind: 'restarted', attempt };
+      },
+      async verify() {
+        now += 1_000;
+        const outcome = outcomes[Math.min(attempts.length, outcomes.length) - 1] ?? 'failed';
+        return { outcome, detail: '', strategy: 'stable' };
+      },
+      async notify(alert) {
+        alerts.push(alert);
+      },
+    },
+    store,
+    control: { inspect: async () => someFacts(), list: async () => [] },
+    incidents: live,
+    observer: noopObserver,
+    logger,
+    clock,
+    autoFix,
+    policyOf: () => aPolicy(policy),
+    verifySlackMs: 90_000,
+    traceIncident: (_incident, _earlier, work) => work(undefined),
+    expectRestart: () => () => {},
+    stopRequestedAt: () => undefined,
+    deployedAt: () => undefined,
+    onDecided: () => {},
+    handover: never,
+    giveUp: never,
+  });
+  for (let i = 0; i < incidents; i++) {
+    const folded = live.fold(aSignal({ fingerprint: `f${i}`, at: now }));
+    if (folded.kind === 'opened') await walk.handle(folded.live);
+    now += 60_000;
+  }
+  return { attempts, alerts, decisions, order };
+}
+
+describe('the walk of an incident', () => {
+  it('ends a loop in which restarts do not help in one escalation, not in a fourth restart', async () => {
+    const { attempts, alerts, decisions } = await handle(1, { outcomes: ['failed'] });
+    expect(attempts).toHaveLength(3);
+    expect(alerts.map(({ kind }) => kind)).toEqual(['diagnosed', 'repeated_failure']);
+    expect(decisions.at(-1)).toEqual({ kind: 'notify', reason: 'restart_limit' });
+  });
+
+  it('tells once that a restart waits for a person, and makes none', async () => {
+    const { attempts, alerts } = await handle(1, { policy: { restart: 'ask' }, outcomes: ['failed'] });
+    expect(attempts).toHaveLength(0);
+    expect(alerts.map(({ kind, decision }) => [kind, decision.kind])).toEqual([['diagnosed', 'ask']]);
+  });
+
+  it('speaks of no repeated failure where no restart is allowed at all', async () => {
+    const { alerts } = await handle(1, { policy: { maxRestartsPerHour: 0 }, outcomes: ['failed'] });
+    expect(alerts.map(({ kind, decision }) => [kind, decision.reason])).toEqual([['diagnosed', 'policy_never']]);
+  });
+
+  const worlds = fc.record({
+    policy: fc.record({
+      maxRestartsPerHour: fc.nat(5),
+      restart: fc.constantFrom('auto', 'auto', 'ask', 'never' as const),
+      mode: fc.constantFrom('act', 'act', 'observe' as const),
+    }),
+    autoFix: fc.constantFrom(true, true, false),
+    outcomes: fc.array(fc.constantFrom('recovered', 'failed', 'unknown' as const), { minLength: 1, maxLength: 6 }),
+  });
+
+  it('however restarts end and however many incidents come, keeps the limit in every hour, waits longer each time, and writes down before it acts', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fc.integer({ min: 1, max: 6 }), async (world, incidents) => {
+        const { attempts, alerts, order } = await handle(incidents, world);
+        const { maxRestartsPerHour, restart, mode } = world.policy;
+        if (!world.autoFix || restart !== 'auto' || mode !== 'act') expect(attempts).toEqual([]);
+
+        let failures = 0;
+        for (const [i, { startedAt }] of attempts.entries()) {
+          const hour = attempts.filter((a) => a.startedAt >= startedAt && a.startedAt < startedAt + HOUR);
+          expect(hour.length).toBeLessThanOrEqual(maxRestartsPerHour);
+          const before = attempts[i - 1];
+          failures = before === undefined || before.outcome === 'recovered' ? 0 : failures + 1;
+          if (failures > 0) expect(startedAt - (before?.finishedAt ?? 0)).toBeGreaterThanOrEqual(backOffMs(failures));
+        }
+
+        const ids = alerts.map(({ id }) => id);
+        const escalations = new Set(ids.filter((id) => id.includes('repeated_failure')));
+        expect(escalations.size).toBeLessThanOrEqual(1);
+        for (const [i, step] of order.entries()) if (step === 'restart') expect(order[i - 1]).toBe('saved restart');
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,90 @@
+/**
+ * A PostgreSQL server of the test's own, from the machine's `postgresql` package: in a temporary directory, on a
+ * Unix socket alone, run by a user without rights.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { eventually } from './eventually.ts';
+
+export interface PostgresServer {
+  /** `postgres://…` of a new, empty database. */
+  createDatabase(): string;
+  /** Stops it as a crash would; `start` brings it back with what was committed. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** Ends it and removes all. */
+  close(): Promise<void>;
+}
+
+const PACKAGES = '/usr/lib/postgresql';
+
+/** The newest installed server's programs; undefined where there is none. */
+function findPrograms(): string | undefined {
+  if (!existsSync(PACKAGES)) return undefined;
+  const [newest] = readdirSync(PACKAGES).sort((a, b) => Number(b) - Number(a));
+  const programs = newest === undefined ? undefined : path.join(PACKAGES, newest, 'bin');
+  return programs !== undefined && existsSync(path.join(programs, 'initdb')) ? programs : undefined;
+}
+
+/** Undefined: a server can be started. Else why not; with CI=true it throws: CI promises one. */
+export function whyNoPostgres(): string | undefined {
+  if (findPrograms() !== undefined) return undefined;
+  const why = 'needs the programs of the postgresql package';
+  if (process.env.CI === 'true') throw new Error(`${why}: install it`);
+  return why;
+}
+
+export async function startPostgres(): Promise<PostgresServer> {
+  const programs = findPrograms();
+  if (programs === undefined) throw new Error('there is no PostgreSQL server on this machine');
+  const folder = mkdtempSync(path.join(tmpdir(), 'pg-'));
+  const data = path.join(folder, 'data');
+  // The server refuses to be root.
+  const user = process.getuid?.() === 0 ? 'postgres' : undefined;
+  chmodSync(folder, 0o755);
+  if (user !== undefined) execFileSync('chown', [user, folder]);
+  const as = (program: string, args: string[]): [string, string[]] =>
+    user === undefined
+      ? [path.join(programs, program), args]
+      : ['setpriv', ['--reuid', user, '--regid', user, '--init-groups', path.join(programs, program), ...args]];
+  const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' };
+  const run = (program: string, args: string[]) =>
+    execFileSync(...as(program, args), { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+
+  run('initdb', ['--pgdata', data, '--username', 'doctor', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync']);
+  let server: ChildProcess | undefined;
+  let databases = 0;
+
+  const start = async (): Promise<void> => {
+    // --single-user settings: no TCP port, few connections.
+    const settings = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${folder}`, '-c', 'max_connections=20'];
+    server = spawn(...as('postgres', ['-D', data, '-F', ...settings]), { cwd: folder, env, stdio: 'ignore' });
+    await eventually(() => run('pg_isready', ['--host', folder]), { deadlineMs: 20_000, everyMs: 50 });
+  };
+  const stop = async (): Promise<void> => {
+    const ending = server;
+    server = undefined;
+    if (ending === undefined) return;
+    const exited = new Promise((resolve) => ending.once('exit', resolve));
+    // SIGQUIT is its "immediate shutdown": no goodbye to anyone, recovery at the next start.
+    ending.kill('SIGQUIT');
+    await exited;
+  };
+
+  await start();
+  return {
+    createDatabase() {
+      const name = `doctor_${++databases}`;
+      run('createdb', ['--host', folder, '--username', 'doctor', name]);
+      return `postgres://doctor@localhost/${name}?host=${encodeURIComponent(folder)}`;
+    },
+    stop,
+    start,
+    async close() {
+      await stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
