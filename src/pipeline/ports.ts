@@ -2,6 +2,7 @@
  * What the pipeline needs of the world, in domain types. Adapters implement these; only app.ts joins the two.
  */
 import type {
+  Aftermath,
   Alert,
   Attempt,
   ClaudeFailure,
@@ -17,6 +18,8 @@ import type {
   LogCursor,
   LogLine,
   Outcome,
+  ReviewedCase,
+  Verdict,
 } from '../domain.ts';
 
 /** Used by watch. Every method rejects with an EngineError on a fault. */
@@ -172,16 +175,37 @@ export type SendResult =
   /** Trying again cannot help: a revoked webhook, a message the service will not take. */
   | { readonly kind: 'dropped'; readonly why: string; readonly status?: number };
 
+/** A word about the agent itself, of no incident. */
+export interface Notice {
+  readonly title: string;
+  readonly text: string;
+}
+
 export interface AlertSender {
   readonly integration: 'slack' | 'console';
   /** Never rejects. */
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;
+  /** Never rejects. */
+  sendNotice(notice: Notice, signal: AbortSignal): Promise<SendResult>;
 }
 
 /** For the HTTP pages: a diagnosed incident, newest last in lists. */
 export interface HistoryStore {
   history(query: { readonly limit: number; readonly container?: string }): Promise<readonly IncidentCase[]>;
   totals(): Promise<{ readonly diagnoses: number; readonly restartsByContainer: ReadonlyMap<string, number> }>;
+}
+
+/** What became of what was decided, and what people think of it. */
+export interface ReviewStore {
+  /** The first one stands. */
+  saveAftermath(incidentId: string, aftermath: Aftermath, at: number): Promise<void>;
+  /** The last one stands. False where there is no such incident. */
+  saveVerdict(
+    incidentId: string,
+    given: { readonly verdict: Verdict; readonly note?: string; readonly at: number },
+  ): Promise<boolean>;
+  /** Incidents that were restarted or would have been, oldest first; the newest `limit` of them. */
+  reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
 }
 
 export interface Clock {

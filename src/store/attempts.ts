@@ -1,17 +1,19 @@
 import { StoreError } from '../errors.ts';
 import type { AttemptStore } from '../pipeline/ports.ts';
 import type { Guard } from './guard.ts';
+import type { Place } from './place.ts';
 import { attemptOf, NO_PROJECT, plainText } from './rows.ts';
-import type { Database } from './schema.ts';
 
-export function createAttemptStore(db: Database, guard: Guard): AttemptStore {
+export function createAttemptStore(place: Place, guard: Guard): AttemptStore {
+  const { agent } = place;
   return {
     async beginAttempt(attempt) {
       await guard.write('write down a restart', () =>
-        db
+        place.db
           .insertInto('attempts')
           .values({
             id: attempt.id,
+            agent,
             incident_id: attempt.incidentId,
             container_id: attempt.containerId,
             container_name: attempt.containerName,
@@ -29,7 +31,7 @@ export function createAttemptStore(db: Database, guard: Guard): AttemptStore {
 
     async finishAttempt(id, { outcome, detail, finishedAt }) {
       await guard.write('write down how a restart ended', async () => {
-        const { numUpdatedRows } = await db
+        const { numUpdatedRows } = await place.db
           .updateTable('attempts')
           .set({ outcome, detail: plainText(detail), finished_at: finishedAt })
           .where('id', '=', id)
@@ -40,9 +42,10 @@ export function createAttemptStore(db: Database, guard: Guard): AttemptStore {
 
     attemptsSince({ project, service }, time) {
       return guard.read('read the restarts of a service', async () => {
-        const rows = await db
+        const rows = await place.db
           .selectFrom('attempts')
           .selectAll()
+          .where('agent', '=', agent)
           .where('project', '=', project ?? NO_PROJECT)
           .where('service', '=', service)
           .where('started_at', '>=', time)

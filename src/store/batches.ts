@@ -1,5 +1,5 @@
 /**
- * Rows in one statement. SQLite takes 32,766 parameters, PostgreSQL 65,535; our widest row has 12 columns. Small
+ * Rows in one statement. SQLite takes 32,766 parameters, PostgreSQL 65,535; our widest row has 25 columns. Small
  * batches also keep each statement's hold on the event loop short.
  */
 export const BATCH_ROWS = 500;

@@ -1,16 +1,18 @@
 import type { HistoryStore } from '../pipeline/ports.ts';
 import type { Guard } from './guard.ts';
+import type { Place } from './place.ts';
 import { caseOf, selectCases } from './rows.ts';
-import type { Database } from './schema.ts';
 
 /** A restart that the engine refused did not happen; one under way is not yet counted. */
 export const RESTARTED = ['recovered', 'failed', 'unknown'] as const;
 
-export function createHistoryStore(db: Database, guard: Guard): HistoryStore {
+export function createHistoryStore(place: Place, guard: Guard): HistoryStore {
+  const { agent } = place;
   return {
     history({ limit, container }) {
       return guard.read('read the history', async () => {
-        let newest = selectCases(db)
+        let newest = selectCases(place.db)
+          .where('incidents.agent', '=', agent)
           .where('incidents.diagnosed_at', 'is not', null)
           .orderBy('incidents.diagnosed_at', 'desc')
           .orderBy('incidents.opened_at', 'desc')
@@ -24,20 +26,30 @@ export function createHistoryStore(db: Database, guard: Guard): HistoryStore {
     totals() {
       return guard.read('read the totals', async () => {
         // One transaction: retention moves rows from the one place to the other.
-        const { kept, pruned, restarts, prunedRestarts } = await db.transaction().execute(async (trx) => ({
+        const { kept, pruned, restarts, prunedRestarts } = await place.db.transaction().execute(async (trx) => ({
           kept: await trx
             .selectFrom('incidents')
             .select((eb) => eb.fn.countAll().as('diagnoses'))
+            .where('agent', '=', agent)
             .where('diagnosed_at', 'is not', null)
             .executeTakeFirstOrThrow(),
-          pruned: await trx.selectFrom('pruned_diagnoses').select('diagnoses').executeTakeFirst(),
+          pruned: await trx
+            .selectFrom('pruned_diagnoses')
+            .select('diagnoses')
+            .where('agent', '=', agent)
+            .executeTakeFirst(),
           restarts: await trx
             .selectFrom('attempts')
             .select((eb) => ['container_name', eb.fn.countAll().as('restarts')])
+            .where('agent', '=', agent)
             .where('outcome', 'in', RESTARTED)
             .groupBy('container_name')
             .execute(),
-          prunedRestarts: await trx.selectFrom('pruned_restarts').select(['container_name', 'restarts']).execute(),
+          prunedRestarts: await trx
+            .selectFrom('pruned_restarts')
+            .select(['container_name', 'restarts'])
+            .where('agent', '=', agent)
+            .execute(),
         }));
 
         const restartsByContainer = new Map<string, number>();

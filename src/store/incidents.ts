@@ -2,16 +2,17 @@ import type { Incident } from '../domain.ts';
 import { StoreError } from '../errors.ts';
 import type { IncidentStore } from '../pipeline/ports.ts';
 import type { Guard } from './guard.ts';
+import type { Place } from './place.ts';
 import { caseOf, NO_PROJECT, plainText, selectCases, traceColumns } from './rows.ts';
-import type { Database } from './schema.ts';
 
-export function createIncidentStore(db: Database, guard: Guard, now: () => number): IncidentStore {
+export function createIncidentStore(place: Place, guard: Guard, now: () => number): IncidentStore {
+  const { agent } = place;
   return {
     async saveIncident(incident) {
-      const row = incidentColumns(incident);
+      const row = { agent, ...incidentColumns(incident) };
       const resolvedAt = incident.state === 'resolved' ? now() : null;
       await guard.write('save an incident', () =>
-        db
+        place.db
           .insertInto('incidents')
           .values({ ...row, resolved_at: resolvedAt })
           .onConflict((conflict) =>
@@ -40,7 +41,7 @@ export function createIncidentStore(db: Database, guard: Guard, now: () => numbe
     async saveOccurrences(counts) {
       if (counts.length === 0) return;
       await guard.write('save occurrences', () =>
-        db.transaction().execute(async (trx) => {
+        place.db.transaction().execute(async (trx) => {
           // In one order for everybody: two batches that overlap must not wait for each other.
           for (const { id, occurrences, lastSeenAt } of counts.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
             await trx
@@ -56,7 +57,7 @@ export function createIncidentStore(db: Database, guard: Guard, now: () => numbe
 
     async saveDiagnosis(incidentId, diagnosis) {
       await guard.write('save a diagnosis', async () => {
-        const { numUpdatedRows } = await db
+        const { numUpdatedRows } = await place.db
           .updateTable('incidents')
           .set({ diagnosis: JSON.stringify(diagnosis), diagnosed_at: diagnosis.at })
           .where('id', '=', incidentId)
@@ -67,7 +68,7 @@ export function createIncidentStore(db: Database, guard: Guard, now: () => numbe
 
     async saveDecision(incidentId, decision) {
       await guard.write('save a decision', async () => {
-        const { numUpdatedRows } = await db
+        const { numUpdatedRows } = await place.db
           .updateTable('incidents')
           .set({ decision_kind: decision.kind, decision_reason: decision.reason, decided_at: now() })
           .where('id', '=', incidentId)
@@ -78,13 +79,13 @@ export function createIncidentStore(db: Database, guard: Guard, now: () => numbe
 
     async saveSettled(incidentId, at) {
       await guard.write('settle an incident', () =>
-        db.updateTable('incidents').set({ settled_at: at }).where('id', '=', incidentId).execute(),
+        place.db.updateTable('incidents').set({ settled_at: at }).where('id', '=', incidentId).execute(),
       );
     },
 
     async resolveIncident(incidentId, at) {
       await guard.write('resolve an incident', () =>
-        db
+        place.db
           .updateTable('incidents')
           .set({ state: 'resolved', resolved_at: at })
           .where('id', '=', incidentId)
@@ -95,7 +96,8 @@ export function createIncidentStore(db: Database, guard: Guard, now: () => numbe
 
     openCases() {
       return guard.read('read the open incidents', async () => {
-        const rows = await selectCases(db)
+        const rows = await selectCases(place.db)
+          .where('incidents.agent', '=', agent)
           .where('incidents.state', '=', 'open')
           .orderBy('incidents.opened_at')
           .orderBy('incidents.id')
@@ -106,7 +108,8 @@ export function createIncidentStore(db: Database, guard: Guard, now: () => numbe
 
     lastCase({ project, service, fingerprint }) {
       return guard.read('read the last case of a problem', async () => {
-        const row = await selectCases(db)
+        const row = await selectCases(place.db)
+          .where('incidents.agent', '=', agent)
           .where('incidents.project', '=', project ?? NO_PROJECT)
           .where('incidents.service', '=', service)
           .where('incidents.fingerprint', '=', fingerprint)

@@ -2,14 +2,18 @@ import { randomUUID } from 'node:crypto';
 import type { Ledger } from '../pipeline/ports.ts';
 import { batches } from './batches.ts';
 import type { Guard } from './guard.ts';
-import type { Database } from './schema.ts';
+import type { Place } from './place.ts';
 
 /** Windows are rolling: a row counts where its time is at or after the asked one. */
-export function createLedger(db: Database, guard: Guard): Ledger {
+export function createLedger(place: Place, guard: Guard): Ledger {
+  const { agent } = place;
   return {
     async recordAsk({ at, incidentId }) {
       await guard.write('write down that Claude is asked', () =>
-        db.insertInto('asks').values({ id: randomUUID(), asked_at: at, incident_id: incidentId }).execute(),
+        place.db
+          .insertInto('asks')
+          .values({ id: randomUUID(), agent, asked_at: at, incident_id: incidentId })
+          .execute(),
       );
     },
 
@@ -17,6 +21,7 @@ export function createLedger(db: Database, guard: Guard): Ledger {
       if (requests.length === 0) return;
       const rows = requests.map((request) => ({
         id: randomUUID(),
+        agent,
         requested_at: request.at,
         incident_id: request.incidentId,
         container_name: request.containerName,
@@ -29,7 +34,7 @@ export function createLedger(db: Database, guard: Guard): Ledger {
         cost_usd: request.costUsd,
       }));
       await guard.write('write down requests to Claude', () =>
-        db.transaction().execute(async (trx) => {
+        place.db.transaction().execute(async (trx) => {
           for (const batch of batches(rows)) await trx.insertInto('claude_requests').values(batch).execute();
         }),
       );
@@ -37,9 +42,10 @@ export function createLedger(db: Database, guard: Guard): Ledger {
 
     asksSince(time) {
       return guard.read('count how often Claude was asked', async () => {
-        const { asks } = await db
+        const { asks } = await place.db
           .selectFrom('asks')
           .select((eb) => eb.fn.countAll().as('asks'))
+          .where('agent', '=', agent)
           .where('asked_at', '>=', time)
           .executeTakeFirstOrThrow();
         return Number(asks);
@@ -48,9 +54,10 @@ export function createLedger(db: Database, guard: Guard): Ledger {
 
     spendSince(time) {
       return guard.read('sum up what Claude cost', async () => {
-        const { spend } = await db
+        const { spend } = await place.db
           .selectFrom('claude_requests')
           .select((eb) => eb.fn.sum('cost_usd').as('spend'))
+          .where('agent', '=', agent)
           .where('requested_at', '>=', time)
           .executeTakeFirstOrThrow();
         return Number(spend ?? 0);

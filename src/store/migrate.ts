@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { StoreError } from '../errors.ts';
 import { initial } from './migrations/0001-initial.ts';
+import { reviews } from './migrations/0002-reviews.ts';
 
 /** One step of the schema, in SQL that SQLite and PostgreSQL both take. Once released it never changes. */
 export interface Migration {
@@ -10,7 +11,7 @@ export interface Migration {
 }
 
 /** In order, without gaps; a new one goes to the end. */
-const MIGRATIONS: readonly Migration[] = [initial];
+const MIGRATIONS: readonly Migration[] = [initial, reviews];
 
 interface VersionSchema {
   schema_version: { version: number; name: string; applied_at: number };
@@ -38,7 +39,7 @@ export async function migrate(database: Kysely<unknown>, now: () => number): Pro
   if (current > known) {
     throw new StoreError(
       `the store was written by a newer container-doctor: its schema is version ${current} (${applied?.name}), ` +
-        `this program knows up to ${known}. Run the newer program again, or give this one another DATA_DIR.`,
+        `this program knows up to ${known}. Run the newer program again, or give this one another DATA_DIR or DATABASE_URL.`,
       'newer_schema',
     );
   }

@@ -1,17 +1,23 @@
-import type { Database } from './schema.ts';
+import type { Place } from './place.ts';
 
 /** Small facts about the store itself, by name. */
-export function createNotes(db: Database) {
+export function createNotes(place: Place) {
+  const { agent } = place;
   return {
     async get(name: string): Promise<string | undefined> {
-      const row = await db.selectFrom('notes').select('value').where('name', '=', name).executeTakeFirst();
+      const row = await place.db
+        .selectFrom('notes')
+        .select('value')
+        .where('agent', '=', agent)
+        .where('name', '=', name)
+        .executeTakeFirst();
       return row?.value;
     },
     async set(name: string, value: string): Promise<void> {
-      await db
+      await place.db
         .insertInto('notes')
-        .values({ name, value })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+        .values({ agent, name, value })
+        .onConflict((conflict) => conflict.columns(['agent', 'name']).doUpdateSet({ value }))
         .execute();
     },
   };

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Guard } from './guard.ts';
 import { RESTARTED } from './history.ts';
+import type { Place } from './place.ts';
 import type { Database } from './schema.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -40,16 +41,17 @@ const BATCH_ROWS = 200;
  * totals. Aborting `signal` stops it between two batches.
  */
 export async function prune(
-  db: Database,
+  place: Place,
   guard: Guard,
   options: { now: number; retention: Retention; signal?: AbortSignal },
 ): Promise<Pruned> {
+  const { agent } = place;
   const { now, retention, signal } = options;
 
   async function inBatches(what: string, deleteBatch: (trx: Database) => Promise<number>): Promise<number> {
     let total = 0;
     while (!signal?.aborted) {
-      const deleted = await guard.write(`prune ${what}`, () => db.transaction().execute(deleteBatch));
+      const deleted = await guard.write(`prune ${what}`, () => place.db.transaction().execute(deleteBatch));
       total += deleted;
       if (deleted < BATCH_ROWS) break;
       await nextTurn();
@@ -61,17 +63,19 @@ export async function prune(
     const rows = await trx
       .selectFrom('incidents')
       .select(['id', 'diagnosed_at'])
+      .where('agent', '=', agent)
       .where('state', '=', 'resolved')
       .where('resolved_at', '<', now - retention.resolvedIncidentsMs)
       .orderBy('resolved_at')
       .limit(BATCH_ROWS)
       .execute();
-    return deleteIncidents(trx, rows);
+    return deleteIncidents(trx, agent, rows);
   });
   const surplusIncidents = await inBatches('surplus incidents', async (trx) => {
     const { resolved } = await trx
       .selectFrom('incidents')
       .select((eb) => eb.fn.countAll().as('resolved'))
+      .where('agent', '=', agent)
       .where('state', '=', 'resolved')
       .executeTakeFirstOrThrow();
     const surplus = Number(resolved) - retention.maxResolvedIncidents;
@@ -79,20 +83,22 @@ export async function prune(
     const rows = await trx
       .selectFrom('incidents')
       .select(['id', 'diagnosed_at'])
+      .where('agent', '=', agent)
       .where('state', '=', 'resolved')
       .orderBy('resolved_at')
       .orderBy('id')
       .limit(Math.min(surplus, BATCH_ROWS))
       .execute();
-    return deleteIncidents(trx, rows);
+    return deleteIncidents(trx, agent, rows);
   });
 
-  const attempts = await inBatches('old restarts', (trx) => deleteAttempts(trx, now - retention.ledgerMs));
+  const attempts = await inBatches('old restarts', (trx) => deleteAttempts(trx, agent, now - retention.ledgerMs));
 
   const asks = await inBatches('old asks', async (trx) => {
     const old = trx
       .selectFrom('asks')
       .select('id')
+      .where('agent', '=', agent)
       .where('asked_at', '<', now - retention.ledgerMs)
       .limit(BATCH_ROWS);
     const { numDeletedRows } = await trx.deleteFrom('asks').where('id', 'in', old).executeTakeFirst();
@@ -102,6 +108,7 @@ export async function prune(
     const old = trx
       .selectFrom('claude_requests')
       .select('id')
+      .where('agent', '=', agent)
       .where('requested_at', '<', now - retention.ledgerMs)
       .limit(BATCH_ROWS);
     const { numDeletedRows } = await trx.deleteFrom('claude_requests').where('id', 'in', old).executeTakeFirst();
@@ -112,6 +119,7 @@ export async function prune(
     const old = trx
       .selectFrom('outbox')
       .select('alert_id')
+      .where('agent', '=', agent)
       .where('state', '<>', 'pending')
       .where('finished_at', '<', now - retention.sentAlertsMs)
       .limit(BATCH_ROWS);
@@ -124,6 +132,7 @@ export async function prune(
 
 async function deleteIncidents(
   trx: Database,
+  agent: string,
   rows: readonly { id: string; diagnosed_at: number | null }[],
 ): Promise<number> {
   if (rows.length === 0) return 0;
@@ -131,23 +140,25 @@ async function deleteIncidents(
   if (diagnosed > 0) {
     await trx
       .insertInto('pruned_diagnoses')
-      .values({ id: 1, diagnoses: diagnosed })
+      .values({ agent, diagnoses: diagnosed })
       .onConflict((conflict) =>
         conflict
-          .column('id')
+          .column('agent')
           .doUpdateSet((eb) => ({ diagnoses: eb('pruned_diagnoses.diagnoses', '+', eb.ref('excluded.diagnoses')) })),
       )
       .execute();
   }
   const ids = rows.map((row) => row.id);
+  await trx.deleteFrom('reviews').where('incident_id', 'in', ids).execute();
   await trx.deleteFrom('incidents').where('id', 'in', ids).execute();
   return rows.length;
 }
 
-async function deleteAttempts(trx: Database, before: number): Promise<number> {
+async function deleteAttempts(trx: Database, agent: string, before: number): Promise<number> {
   const rows = await trx
     .selectFrom('attempts')
     .select(['id', 'container_name', 'outcome'])
+    .where('agent', '=', agent)
     .where('started_at', '<', before)
     .orderBy('started_at')
     .limit(BATCH_ROWS)
@@ -160,10 +171,10 @@ async function deleteAttempts(trx: Database, before: number): Promise<number> {
   if (restarts.size > 0) {
     await trx
       .insertInto('pruned_restarts')
-      .values(Array.from(restarts, ([container_name, count]) => ({ container_name, restarts: count })))
+      .values(Array.from(restarts, ([container_name, count]) => ({ agent, container_name, restarts: count })))
       .onConflict((conflict) =>
         conflict
-          .column('container_name')
+          .columns(['agent', 'container_name'])
           .doUpdateSet((eb) => ({ restarts: eb('pruned_restarts.restarts', '+', eb.ref('excluded.restarts')) })),
       )
       .execute();

@@ -36,7 +36,7 @@ function projectOf(row: { project: string }): { project?: string } {
   return row.project === NO_PROJECT ? {} : { project: row.project };
 }
 
-export function attemptOf(row: Selectable<AttemptTable>): Attempt {
+export function attemptOf(row: Omit<Selectable<AttemptTable>, 'agent'>): Attempt {
   return {
     id: row.id,
     incidentId: row.incident_id,

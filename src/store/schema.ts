@@ -3,6 +3,8 @@ import type { Kysely } from 'kysely';
 /**
  * The tables as Kysely sees them; what they look like in SQL stands in migrations/.
  *
+ * Every row carries the agent that wrote it, and an agent sees its own alone: a fleet may share one database.
+ *
  * Times are epoch milliseconds, JSON is text, an absent compose project is `''` (so that it can be part of a key).
  */
 export interface Schema {
@@ -15,11 +17,16 @@ export interface Schema {
   pruned_diagnoses: PrunedDiagnosesTable;
   pruned_restarts: PrunedRestartsTable;
   notes: NoteTable;
+  reviews: ReviewTable;
 }
 
 export type Database = Kysely<Schema>;
 
-export interface IncidentTable {
+interface Owned {
+  agent: string;
+}
+
+export interface IncidentTable extends Owned {
   id: string;
   project: string;
   service: string;
@@ -49,7 +56,7 @@ export interface IncidentTable {
   settled_at: number | null;
 }
 
-export interface AttemptTable {
+export interface AttemptTable extends Owned {
   id: string;
   incident_id: string;
   container_id: string;
@@ -62,13 +69,13 @@ export interface AttemptTable {
   finished_at: number | null;
 }
 
-export interface AskTable {
+export interface AskTable extends Owned {
   id: string;
   asked_at: number;
   incident_id: string;
 }
 
-export interface ClaudeRequestTable {
+export interface ClaudeRequestTable extends Owned {
   id: string;
   requested_at: number;
   incident_id: string;
@@ -82,7 +89,7 @@ export interface ClaudeRequestTable {
   cost_usd: number;
 }
 
-export interface OutboxTable {
+export interface OutboxTable extends Owned {
   alert_id: string;
   /** Order of arrival. */
   seq: number;
@@ -98,26 +105,35 @@ export interface OutboxTable {
   finished_at: number | null;
 }
 
-export interface CursorTable {
+export interface CursorTable extends Owned {
   container_id: string;
   /** JSON of a LogCursor. */
   cursor: string;
 }
 
-/** One row: how many diagnosed incidents retention has deleted. */
-export interface PrunedDiagnosesTable {
-  id: number;
+/** A row an agent: how many diagnosed incidents retention has deleted. */
+export interface PrunedDiagnosesTable extends Owned {
   diagnoses: number;
 }
 
 /** How many restarts retention has deleted, by container. */
-export interface PrunedRestartsTable {
+export interface PrunedRestartsTable extends Owned {
   container_name: string;
   restarts: number;
 }
 
 /** Small facts about the store itself. */
-export interface NoteTable {
+export interface NoteTable extends Owned {
   name: string;
   value: string;
+}
+
+/** One row an incident of which anything is known or was said. */
+export interface ReviewTable extends Owned {
+  incident_id: string;
+  aftermath: string | null;
+  aftermath_at: number | null;
+  verdict: string | null;
+  note: string | null;
+  reviewed_at: number | null;
 }

@@ -1,30 +1,33 @@
-import { StoreError } from '../errors.ts';
 import type {
   AttemptStore,
   CursorStore,
   HistoryStore,
   IncidentStore,
   Ledger,
-  Logger,
   Outbox,
+  ReviewStore,
 } from '../pipeline/ports.ts';
 import { createAttemptStore } from './attempts.ts';
-import { type Backend, openBackend } from './backend.ts';
+import { agentOf, type Backend, type BackendOptions, openBackend, openPlace } from './backend.ts';
+import { carryOver } from './carry-over.ts';
 import { createCursorStore } from './cursors.ts';
 import { createGuard } from './guard.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
+import { openMemory } from './memory.ts';
 import { createNotes } from './notes.ts';
 import { createOutbox } from './outbox.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
+import { createReviewStore } from './reviews.ts';
 
 export type Store = CursorStore &
   Ledger &
   IncidentStore &
   AttemptStore &
   Outbox &
-  HistoryStore & {
+  HistoryStore &
+  ReviewStore & {
     /** Whether what is saved now is durable and what is read is all there was: limits may be relied on. */
     healthy(): boolean;
     /** Why not, in words for a person; undefined while healthy. */
@@ -37,64 +40,102 @@ export type Store = CursorStore &
     close(): Promise<void>;
   };
 
-export interface StoreOptions {
-  /** Created where it is missing. */
-  readonly dataDir: string;
-  now(): number;
-  readonly logger: Logger;
-}
+export type StoreOptions = BackendOptions;
+
+/** A database that is started again fails one probe; what fails the next is gone for longer. */
+const FAILED_PROBES = 2;
 
 /**
- * Opens the store in `dataDir`. Every write is on the disk when its promise resolves.
+ * Opens the store. Every write is on the disk when its promise resolves.
  *
- * Where the directory cannot be used, the store lives in memory and says so: `healthy()` stays false until the agent
- * is started again. A damaged file is set aside and a new one begun, unhealthy for an hour since restart limits are
- * not known. While the store runs, a read or write that the disk refuses rejects with a StoreError `unavailable` and
- * makes it unhealthy until a write succeeds; `missing` where a diagnosis, a decision or the end of an attempt has no
- * row to belong to.
+ * Where its place cannot be used, the store lives in memory and says so: `healthy()` is false until a `probe()` finds
+ * the place usable; what was written meanwhile is then brought there. A place that fails for two probes is left for
+ * memory in the same way. A damaged file is set aside and a new one begun,
+ * unhealthy for an hour since restart limits are not known. While the store runs, a read or write that the place
+ * refuses rejects with a StoreError `unavailable` and makes it unhealthy until a write succeeds; `missing` where a
+ * diagnosis, a decision or the end of an attempt has no row to belong to.
  *
- * Throws a StoreError `locked` where another agent uses the directory, and `newer_schema` where a newer program
- * has written there: in both cases going on would do harm.
+ * Throws a StoreError `locked` where another agent uses the directory or the name, and `newer_schema` where a newer
+ * program has written there: in both cases going on would do harm.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  return createStore(await openBackend(options), options);
-}
-
-/** The store on a backend whose schema is up to date. */
-export function createStore(backend: Backend, { now, logger }: Pick<StoreOptions, 'now' | 'logger'>): Store {
-  const { db } = backend;
-  const guard = createGuard({ logger, isOutage: backend.isOutage });
-  const notes = createNotes(db);
+  const { now, logger } = options;
+  let backend = await openBackend(options);
+  const place = { db: backend.db, agent: agentOf(options.where) };
+  const guard = createGuard({
+    logger,
+    isOutage: (error) => backend.isOutage(error),
+    isDamage: (error) => backend.isDamage(error),
+  });
+  const notes = createNotes(place);
   let closing: Promise<void> | undefined;
+  let failedProbes = 0;
 
   function problem(): string | undefined {
     return guard.trouble() ?? backend.problem(now());
   }
 
+  function moveTo(next: Backend): void {
+    backend = next;
+    place.db = next.db;
+  }
+
+  /** From memory to the place, where that can be used again. */
+  async function moveBack(): Promise<void> {
+    const next = await openPlace(options);
+    try {
+      await guard.alone(async () => {
+        await carryOver(place.db, next.db, place.agent);
+        const memory = backend;
+        moveTo(next);
+        await memory.close();
+      });
+    } catch (error) {
+      if (backend !== next) await next.close();
+      throw error;
+    }
+    logger.info('the store is back in its place, with what was kept in memory meanwhile');
+  }
+
+  /** Opens the place anew, where a damaged file is found damaged and set aside; else the store goes to memory. */
+  async function reopen(): Promise<void> {
+    await guard.alone(async () => {
+      await backend.close();
+      // Taken by another meanwhile, or written by a newer program: no reason to stop what is under way.
+      moveTo(await openBackend(options).catch((error: unknown) => openMemory({ problem: String(error), now })));
+    });
+  }
+
   return {
-    ...createCursorStore(db, guard),
-    ...createLedger(db, guard),
-    ...createIncidentStore(db, guard, now),
-    ...createAttemptStore(db, guard),
-    ...createOutbox(db, guard, now),
-    ...createHistoryStore(db, guard),
+    ...createCursorStore(place, guard),
+    ...createLedger(place, guard),
+    ...createIncidentStore(place, guard, now),
+    ...createAttemptStore(place, guard),
+    ...createOutbox(place, guard, now),
+    ...createHistoryStore(place, guard),
+    ...createReviewStore(place, guard),
 
     healthy: () => problem() === undefined,
     problem,
 
     async probe() {
       try {
+        if (backend.inMemory) await moveBack();
         await guard.write('write to the store', () => notes.set('probed_at', String(now())));
+        failedProbes = 0;
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
+        logger.debug('the store is not well', { error: String(error) });
+        failedProbes += 1;
       }
+      const lost = guard.trouble() !== undefined && failedProbes >= FAILED_PROBES;
+      if (guard.damaged() || (lost && !backend.inMemory)) await reopen();
       return problem() === undefined;
     },
 
     async prune({ retention, signal } = {}) {
       const limits = { ...DEFAULT_RETENTION, ...retention };
-      const pruned = await prune(db, guard, { now: now(), retention: limits, signal });
-      await guard.write('give space back', async () => backend.tidy());
+      const pruned = await prune(place, guard, { now: now(), retention: limits, signal });
+      await guard.write('give space back', () => backend.tidy(signal));
       return pruned;
     },
 

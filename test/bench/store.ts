@@ -5,8 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../src/pipeline/ports.ts';
+import type { Where } from '../../src/store/backend.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, diagnosis, incident, NOON, request } from '../store/support-values.ts';
+import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -77,8 +79,8 @@ async function fill(store: Store): Promise<void> {
   await Promise.all(saves);
 }
 
-async function withStore(dataDir: string, use: (store: Store) => Promise<void>): Promise<void> {
-  const store = await openStore({ dataDir, now: () => NOON, logger: silent });
+async function withStore(where: Where, use: (store: Store) => Promise<void>): Promise<void> {
+  const store = await openStore({ where, now: () => NOON, logger: silent });
   try {
     await use(store);
   } finally {
@@ -86,14 +88,29 @@ async function withStore(dataDir: string, use: (store: Store) => Promise<void>):
   }
 }
 
+async function measureWrites(store: Store): Promise<void> {
+  for (const one of MEASURES) await measure(store, one);
+}
+
+/** On this machine and without its disk (fsync is off in tests): what the connection and the statements cost. */
+async function runOnPostgres(): Promise<void> {
+  if (whyNoPostgres() !== undefined) return;
+  const server = await startPostgres();
+  try {
+    console.log('store: the same on PostgreSQL, over a socket, without waiting for its disk');
+    await withStore({ databaseUrl: server.createDatabase(), agent: 'bench' }, measureWrites);
+  } finally {
+    await server.close();
+  }
+}
+
 export async function run(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'doctor-bench-store-'));
   try {
-    console.log('store: durable writes, one after another');
-    await withStore(join(directory, 'writes'), async (store) => {
-      for (const one of MEASURES) await measure(store, one);
-    });
-    const full = join(directory, 'full');
+    console.log('store: durable writes to a file, one after another');
+    await withStore({ dataDir: join(directory, 'writes') }, measureWrites);
+    await runOnPostgres();
+    const full = { dataDir: join(directory, 'full') };
     await withStore(full, fill);
     const before = performance.now();
     await withStore(full, async (store) => {

@@ -1,40 +1,42 @@
 import { expect, test } from 'vitest';
 import type { LogCursor } from '../../src/domain.ts';
-import { open, temporaryDirectory } from './support.ts';
+import { onEveryBackend, open } from './support.ts';
 
-const stamp = (second: number) => `2026-11-23T12:00:${String(second).padStart(2, '0')}.123456789Z`;
+onEveryBackend(({ place }) => {
+  const stamp = (second: number) => `2026-11-23T12:00:${String(second).padStart(2, '0')}.123456789Z`;
 
-test('a cursor comes back with its nanoseconds and streams, the last saved one', async () => {
-  const dataDir = await temporaryDirectory();
-  const store = await open(dataDir);
-  const split: LogCursor = {
-    at: stamp(3),
-    seen: 1,
-    streams: { stdout: { at: stamp(2), seen: 1 }, stderr: { at: stamp(3), seen: 2 } },
-  };
-  await store.saveCursors(
-    new Map([
-      ['one', { at: stamp(1), seen: 3 }],
-      ['two', { at: stamp(1), seen: 1 }],
-    ]),
-  );
-  await store.saveCursors(new Map([['one', split]]));
-  await store.close();
-  expect(await (await open(dataDir)).loadCursors()).toEqual(
-    new Map([
-      ['one', split],
-      ['two', { at: stamp(1), seen: 1 }],
-    ]),
-  );
-});
+  test('a cursor comes back with its nanoseconds and streams, the last saved one', async () => {
+    const where = await place();
+    const store = await open(where);
+    const split: LogCursor = {
+      at: stamp(3),
+      seen: 1,
+      streams: { stdout: { at: stamp(2), seen: 1 }, stderr: { at: stamp(3), seen: 2 } },
+    };
+    await store.saveCursors(
+      new Map([
+        ['one', { at: stamp(1), seen: 3 }],
+        ['two', { at: stamp(1), seen: 1 }],
+      ]),
+    );
+    await store.saveCursors(new Map([['one', split]]));
+    await store.close();
+    expect(await (await open(where)).loadCursors()).toEqual(
+      new Map([
+        ['one', split],
+        ['two', { at: stamp(1), seen: 1 }],
+      ]),
+    );
+  });
 
-test('cursors of more containers than one statement holds are saved and forgotten', async () => {
-  const store = await open(await temporaryDirectory());
-  const ids = Array.from({ length: 1_201 }, (_, n) => `container-${n}`);
-  await store.saveCursors(new Map(ids.map((id, n) => [id, { at: stamp(0), seen: n }])));
-  expect((await store.loadCursors()).size).toBe(1_201);
-  await store.forgetCursors(ids.slice(1));
-  expect(await store.loadCursors()).toEqual(new Map([['container-0', { at: stamp(0), seen: 0 }]]));
-  await store.saveCursors(new Map());
-  await store.forgetCursors([]);
+  test('cursors of more containers than one statement holds are saved and forgotten', async () => {
+    const store = await open(await place());
+    const ids = Array.from({ length: 1_201 }, (_, n) => `container-${n}`);
+    await store.saveCursors(new Map(ids.map((id, n) => [id, { at: stamp(0), seen: n }])));
+    expect((await store.loadCursors()).size).toBe(1_201);
+    await store.forgetCursors(ids.slice(1));
+    expect(await store.loadCursors()).toEqual(new Map([['container-0', { at: stamp(0), seen: 0 }]]));
+    await store.saveCursors(new Map());
+    await store.forgetCursors([]);
+  });
 });

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -169,6 +180,98 @@ describe('a directory that cannot be used', () => {
     expect(store.problem()).toContain('cannot be used');
     expect(await store.pending()).toBe(0);
   });
+});
+
+describe('a directory that can be used again', () => {
+  test('is gone back to at the next probe, with what was kept in memory meanwhile', async () => {
+    const dataDir = join(await temporaryDirectory(), 'data');
+    writeFileSync(dataDir, 'a file where the directory should be');
+    const logger = recordingLogger();
+    const store = await open(dataDir, { logger });
+    await store.saveIncident(incident());
+    await store.saveDiagnosis('incident-1', diagnosis());
+    await store.recordRequests([request()]);
+    await store.enqueue(alert());
+    await store.saveCursors(new Map([['one', { at: 'then', seen: 1 }]]));
+    expect(await store.probe()).toBe(false);
+
+    rmSync(dataDir);
+    expect(await store.probe()).toBe(true);
+    expect(store.problem()).toBeUndefined();
+    await store.saveDecision('incident-1', { kind: 'notify', reason: 'auto_fix_off' });
+    await store.close();
+    expect(logger.lines.map(({ level }) => level)).toEqual(['error', 'debug', 'info']);
+
+    const reopened = await open(dataDir);
+    expect(reopened.healthy()).toBe(true);
+    expect(await reopened.openCases()).toMatchObject([
+      { incident: incident(), diagnosis: diagnosis(), decision: { kind: 'notify' } },
+    ]);
+    expect(await reopened.spendSince(0)).toBeCloseTo(0.00038, 9);
+    expect(await reopened.pending()).toBe(1);
+    expect((await reopened.loadCursors()).size).toBe(1);
+  });
+
+  test('calls that come while the store moves wait, and find all that there was', async () => {
+    const dataDir = join(await temporaryDirectory(), 'data');
+    writeFileSync(dataDir, '');
+    const store = await open(dataDir);
+    const save = (n: number) => store.saveIncident(incident({ id: `i-${n}` }));
+    await Promise.all(Array.from({ length: 50 }, (_, n) => save(n)));
+    rmSync(dataDir);
+    const moved = store.probe();
+    await Promise.all(Array.from({ length: 50 }, (_, n) => save(50 + n)));
+    expect(await moved).toBe(true);
+    expect(await store.openCases()).toHaveLength(100);
+  });
+
+  test('a disk that was full: what waited in the file goes out, what went out from memory does not again', async ({
+    skip,
+  }) => {
+    const disk = await temporaryDirectory();
+    if (!smallDisk(disk)) skip('needs the right to mount a tmpfs');
+    const dataDir = join(disk, 'data');
+    const before = await open(dataDir);
+    await before.saveIncident(incident());
+    await before.enqueue(alert({ id: 'waiting' }));
+    await before.enqueue(alert({ id: 'told-again' }));
+    await before.close();
+    fill(disk);
+
+    const store = await open(dataDir);
+    expect(store.healthy()).toBe(false);
+    expect(await store.enqueue(alert({ id: 'told-again' }))).toBe(true);
+    await store.markSent('told-again', NOON);
+    rmSync(join(disk, 'ballast'));
+    expect(await store.probe()).toBe(true);
+    expect((await store.due(NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
+    expect(await store.openCases()).toHaveLength(1);
+  });
+});
+
+test('a file that is found damaged while the agent runs is set aside at the next probe', async () => {
+  const dataDir = await temporaryDirectory();
+  const path = join(dataDir, 'doctor.db');
+  const store = await open(dataDir);
+  for (let n = 0; n < 300; n++) await store.saveIncident(incident({ id: `i-${n}`, summary: 'x'.repeat(500) }));
+  const other = new DatabaseSync(path);
+  other.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  other.close();
+  const file = openSync(path, 'r+');
+  const size = statSync(path).size;
+  writeSync(file, Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096);
+  // Closing it here would drop the process's locks on the file.
+  onTestFinished(() => closeSync(file));
+
+  await expect(store.history({ limit: 500 }).then(() => store.openCases())).rejects.toMatchObject({
+    reason: 'unavailable',
+  });
+  expect(store.healthy()).toBe(false);
+  expect(await store.probe()).toBe(false);
+  expect(store.problem()).toMatch(/damaged and begun anew/);
+  expect(readdirSync(dataDir).some((name) => name.startsWith('doctor.db.corrupt-'))).toBe(true);
+  await store.saveIncident(incident());
+  expect(await store.openCases()).toHaveLength(1);
 });
 
 function fill(disk: string): void {

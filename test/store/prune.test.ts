@@ -1,67 +1,69 @@
 import { expect, test } from 'vitest';
-import { alert, attempt, DAY, diagnosis, incident, NOON, open, request, temporaryDirectory } from './support.ts';
+import { alert, attempt, DAY, diagnosis, incident, NOON, onEveryBackend, open, request } from './support.ts';
 
-test('resolved incidents go after 90 days; open ones stay however old they are', async () => {
-  const clock = { time: NOON };
-  const store = await open(await temporaryDirectory(), { clock });
-  for (const id of ['open', 'resolved', 'resolved-late']) {
-    await store.saveIncident(incident({ id }));
-    await store.saveDiagnosis(id, diagnosis());
-  }
-  await store.resolveIncident('resolved', NOON);
-  await store.resolveIncident('resolved-late', NOON + DAY);
-  clock.time = NOON + 90 * DAY;
-  expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 0, alerts: 0 });
-  clock.time += 1;
-  expect(await store.prune()).toMatchObject({ incidents: 1 });
-  expect((await store.history({ limit: 9 })).map((found) => found.incident.id)).toEqual(['open', 'resolved-late']);
-});
+onEveryBackend(({ place }) => {
+  test('resolved incidents go after 90 days; open ones stay however old they are', async () => {
+    const clock = { time: NOON };
+    const store = await open(await place(), { clock });
+    for (const id of ['open', 'resolved', 'resolved-late']) {
+      await store.saveIncident(incident({ id }));
+      await store.saveDiagnosis(id, diagnosis());
+    }
+    await store.resolveIncident('resolved', NOON);
+    await store.resolveIncident('resolved-late', NOON + DAY);
+    clock.time = NOON + 90 * DAY;
+    expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 0, alerts: 0 });
+    clock.time += 1;
+    expect(await store.prune()).toMatchObject({ incidents: 1 });
+    expect((await store.history({ limit: 9 })).map((found) => found.incident.id)).toEqual(['open', 'resolved-late']);
+  });
 
-test('of more resolved incidents than are kept the oldest go, in batches', async () => {
-  const store = await open(await temporaryDirectory());
-  for (let n = 0; n < 450; n++) {
-    await store.saveIncident(incident({ id: `i-${n}` }));
-    await store.resolveIncident(`i-${n}`, NOON + n);
-  }
-  await store.saveDiagnosis('i-449', diagnosis());
-  await store.saveDiagnosis('i-448', diagnosis());
-  await store.saveDiagnosis('i-447', diagnosis());
-  expect(await store.prune({ retention: { maxResolvedIncidents: 2 } })).toMatchObject({ incidents: 448 });
-  expect((await store.history({ limit: 9 })).map((found) => found.incident.id)).toEqual(['i-448', 'i-449']);
-  expect(await store.totals()).toMatchObject({ diagnoses: 3 });
-});
+  test('of more resolved incidents than are kept the oldest go, in batches', async () => {
+    const store = await open(await place());
+    for (let n = 0; n < 450; n++) {
+      await store.saveIncident(incident({ id: `i-${n}` }));
+      await store.resolveIncident(`i-${n}`, NOON + n);
+    }
+    await store.saveDiagnosis('i-449', diagnosis());
+    await store.saveDiagnosis('i-448', diagnosis());
+    await store.saveDiagnosis('i-447', diagnosis());
+    expect(await store.prune({ retention: { maxResolvedIncidents: 2 } })).toMatchObject({ incidents: 448 });
+    expect((await store.history({ limit: 9 })).map((found) => found.incident.id)).toEqual(['i-448', 'i-449']);
+    expect(await store.totals()).toMatchObject({ diagnoses: 3 });
+  });
 
-test('restarts of the last hour count toward limits though their incidents were pruned', async () => {
-  const store = await open(await temporaryDirectory());
-  await store.saveIncident(incident());
-  await store.beginAttempt(attempt({ outcome: 'failed' }));
-  await store.resolveIncident('incident-1', NOON);
-  await store.prune({ retention: { maxResolvedIncidents: 0 } });
-  expect(await store.attemptsSince({ project: 'shop', service: 'api' }, NOON)).toHaveLength(1);
-});
+  test('restarts of the last hour count toward limits though their incidents were pruned', async () => {
+    const store = await open(await place());
+    await store.saveIncident(incident());
+    await store.beginAttempt(attempt({ outcome: 'failed' }));
+    await store.resolveIncident('incident-1', NOON);
+    await store.prune({ retention: { maxResolvedIncidents: 0 } });
+    expect(await store.attemptsSince({ project: 'shop', service: 'api' }, NOON)).toHaveLength(1);
+  });
 
-test('the ledger goes after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
-  const clock = { time: NOON };
-  const store = await open(await temporaryDirectory(), { clock });
-  await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
-  await store.recordAsk({ at: NOON + 2, incidentId: 'incident-1' });
-  await store.recordRequests([request(), request({ at: NOON + 2 })]);
-  for (const id of ['sent', 'dropped', 'pending']) await store.enqueue(alert({ id }));
-  await store.markSent('sent', NOON);
-  await store.markDropped('dropped', NOON, 'revoked');
+  test('the ledger goes after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
+    const clock = { time: NOON };
+    const store = await open(await place(), { clock });
+    await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
+    await store.recordAsk({ at: NOON + 2, incidentId: 'incident-1' });
+    await store.recordRequests([request(), request({ at: NOON + 2 })]);
+    for (const id of ['sent', 'dropped', 'pending']) await store.enqueue(alert({ id }));
+    await store.markSent('sent', NOON);
+    await store.markDropped('dropped', NOON, 'revoked');
 
-  clock.time = NOON + 7 * DAY + 1;
-  expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 0, alerts: 2 });
-  clock.time = NOON + 90 * DAY + 1;
-  expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 2, alerts: 0 });
-  expect(await store.asksSince(0)).toBe(1);
-  expect(await store.pending()).toBe(1);
-});
+    clock.time = NOON + 7 * DAY + 1;
+    expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 0, alerts: 2 });
+    clock.time = NOON + 90 * DAY + 1;
+    expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 2, alerts: 0 });
+    expect(await store.asksSince(0)).toBe(1);
+    expect(await store.pending()).toBe(1);
+  });
 
-test('pruning stops between two batches when told to', async () => {
-  const store = await open(await temporaryDirectory());
-  await store.saveIncident(incident());
-  await store.resolveIncident('incident-1', NOON - 91 * DAY);
-  expect(await store.prune({ signal: AbortSignal.abort() })).toMatchObject({ incidents: 0 });
-  expect(await store.prune()).toMatchObject({ incidents: 1 });
+  test('pruning stops between two batches when told to', async () => {
+    const store = await open(await place());
+    await store.saveIncident(incident());
+    await store.resolveIncident('incident-1', NOON - 91 * DAY);
+    expect(await store.prune({ signal: AbortSignal.abort() })).toMatchObject({ incidents: 0 });
+    expect(await store.prune()).toMatchObject({ incidents: 1 });
+  });
 });

@@ -2,9 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import type { Logger } from '../../src/pipeline/ports.ts';
+import type { Where } from '../../src/store/backend.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { NOON } from './support-values.ts';
 
 export * from './support-values.ts';
@@ -33,12 +35,39 @@ export function recordingLogger(): Logger & { readonly lines: readonly LogLine[]
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Opens a store that the test closes at its end. */
+/** Opens a store in a directory, or where `where` says; the test closes it at its end. */
 export async function open(
-  dataDir: string,
+  where: string | Where,
   { clock = { time: NOON }, logger = recordingLogger() }: { clock?: Clock; logger?: Logger } = {},
 ): Promise<Store> {
-  const store = await openStore({ dataDir, now: () => clock.time, logger });
+  const store = await openStore({
+    where: typeof where === 'string' ? { dataDir: where } : where,
+    now: () => clock.time,
+    logger,
+  });
   onTestFinished(() => store.close());
   return store;
+}
+
+/** Where a store of a test's own may be; asked again, another place. */
+export interface Places {
+  place(): Promise<Where>;
+}
+
+/**
+ * The same tests on every backend. `declare` declares them; PostgreSQL's are skipped by name where the machine has no
+ * server to start.
+ */
+export function onEveryBackend(declare: (places: Places) => void): void {
+  describe('on SQLite', () => declare({ place: async () => ({ dataDir: await temporaryDirectory() }) }));
+
+  const why = whyNoPostgres();
+  describe.skipIf(why !== undefined)(why === undefined ? 'on PostgreSQL' : `on PostgreSQL (${why})`, () => {
+    let server: PostgresServer;
+    beforeAll(async () => {
+      server = await startPostgres();
+    });
+    afterAll(() => server?.close());
+    declare({ place: async () => ({ databaseUrl: server.createDatabase(), agent: 'host-1' }) });
+  });
 }

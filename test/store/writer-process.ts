@@ -24,7 +24,7 @@ const nothing = () => {};
 
 async function main(dataDir: string, stopAfter: number): Promise<void> {
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const store = await openStore({ dataDir, now: () => NOON, logger });
+  const store = await openStore({ where: { dataDir }, now: () => NOON, logger });
   for (let done = 0; done < stopAfter; done++) {
     const step = STEPS[done % STEPS.length];
     await step?.(store, `case-${String(Math.floor(done / STEPS.length)).padStart(5, '0')}`);

@@ -35,10 +35,14 @@ export interface WatchOptions {
   readonly targets: string;
   /** The container that we run in. */
   readonly ownId?: string;
+  /** Asked at every listing; what it says no to is left alone. By default every container. */
+  isEnabled?(container: ContainerRef): boolean;
   readonly reconcileEveryMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: WatchHandlers;
+  /** Resolves when what came of the lines and events delivered so far is written down; default: at once. */
+  written?(): Promise<void>;
 }
 
 export interface WatchStatus {
@@ -53,6 +57,11 @@ export interface WatchStatus {
 export interface Watch {
   /** Resolves after the first listing, or when the first try has failed: then it goes on trying. Never rejects. */
   start(): Promise<void>;
+  /**
+   * Resolves when it is saved (or cannot be) that all was read which has been delivered by now: up to then it would be
+   * delivered again to the next run.
+   */
+  saved(): Promise<void>;
   /** Closes all streams and saves where they stood. Idempotent. */
   stop(): Promise<void>;
   status(): WatchStatus;
@@ -68,8 +77,15 @@ interface Watched {
 export function createWatch(options: WatchOptions): Watch {
   const { engine, clock, logger, handlers, reconcileEveryMs } = options;
   const targets = parseTargets(options.targets);
-  const isWanted = createWatchFilter(targets, options.ownId);
-  const book = createCursorBook({ store: options.cursors, clock, logger });
+  const isTarget = createWatchFilter(targets, options.ownId);
+  const isWanted = (container: ContainerRef): boolean =>
+    isTarget(container) && (options.isEnabled?.(container) ?? true);
+  const book = createCursorBook({
+    store: options.cursors,
+    clock,
+    logger,
+    written: options.written ?? (async () => {}),
+  });
   const stopping = new AbortController();
 
   const watched = new Map<string, Watched>();
@@ -337,6 +353,8 @@ export function createWatch(options: WatchOptions): Watch {
       loops = Promise.all([eventFeed.run(signal), reconcileRepeatedly(signal), book.run(signal)]);
       await firstTry.promise;
     },
+
+    saved: book.saved,
 
     stop() {
       stopped ??= (async () => {

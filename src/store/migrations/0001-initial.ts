@@ -10,6 +10,7 @@ export const initial: Migration = {
   statements: [
     `CREATE TABLE incidents (
       id TEXT NOT NULL PRIMARY KEY,
+      agent TEXT NOT NULL,
       project TEXT NOT NULL,
       service TEXT NOT NULL,
       container_id TEXT NOT NULL,
@@ -34,14 +35,15 @@ export const initial: Migration = {
       decided_at BIGINT,
       settled_at BIGINT
     )`,
-    `CREATE INDEX incidents_open ON incidents (opened_at) WHERE state = 'open'`,
-    `CREATE INDEX incidents_resolved ON incidents (resolved_at) WHERE state = 'resolved'`,
-    `CREATE INDEX incidents_diagnosed ON incidents (diagnosed_at)`,
-    `CREATE INDEX incidents_container ON incidents (container_name, diagnosed_at)`,
-    `CREATE INDEX incidents_problem ON incidents (project, service, fingerprint, diagnosed_at)`,
+    `CREATE INDEX incidents_open ON incidents (agent, opened_at) WHERE state = 'open'`,
+    `CREATE INDEX incidents_resolved ON incidents (agent, resolved_at) WHERE state = 'resolved'`,
+    `CREATE INDEX incidents_diagnosed ON incidents (agent, diagnosed_at)`,
+    `CREATE INDEX incidents_container ON incidents (agent, container_name, diagnosed_at)`,
+    `CREATE INDEX incidents_problem ON incidents (agent, project, service, fingerprint, diagnosed_at)`,
 
     `CREATE TABLE attempts (
       id TEXT NOT NULL PRIMARY KEY,
+      agent TEXT NOT NULL,
       incident_id TEXT NOT NULL,
       container_id TEXT NOT NULL,
       container_name TEXT NOT NULL,
@@ -52,19 +54,21 @@ export const initial: Migration = {
       detail TEXT,
       finished_at BIGINT
     )`,
-    `CREATE INDEX attempts_service ON attempts (project, service, started_at)`,
+    `CREATE INDEX attempts_service ON attempts (agent, project, service, started_at)`,
     `CREATE INDEX attempts_incident ON attempts (incident_id, started_at)`,
-    `CREATE INDEX attempts_started ON attempts (started_at)`,
+    `CREATE INDEX attempts_started ON attempts (agent, started_at)`,
 
     `CREATE TABLE asks (
       id TEXT NOT NULL PRIMARY KEY,
+      agent TEXT NOT NULL,
       asked_at BIGINT NOT NULL,
       incident_id TEXT NOT NULL
     )`,
-    `CREATE INDEX asks_asked ON asks (asked_at)`,
+    `CREATE INDEX asks_asked ON asks (agent, asked_at)`,
 
     `CREATE TABLE claude_requests (
       id TEXT NOT NULL PRIMARY KEY,
+      agent TEXT NOT NULL,
       requested_at BIGINT NOT NULL,
       incident_id TEXT NOT NULL,
       container_name TEXT NOT NULL,
@@ -76,10 +80,11 @@ export const initial: Migration = {
       cache_write_tokens BIGINT NOT NULL,
       cost_usd DOUBLE PRECISION NOT NULL
     )`,
-    `CREATE INDEX claude_requests_requested ON claude_requests (requested_at)`,
+    `CREATE INDEX claude_requests_requested ON claude_requests (agent, requested_at)`,
 
     `CREATE TABLE outbox (
       alert_id TEXT NOT NULL PRIMARY KEY,
+      agent TEXT NOT NULL,
       seq BIGINT NOT NULL,
       alert TEXT NOT NULL,
       trace_id TEXT,
@@ -90,26 +95,32 @@ export const initial: Migration = {
       last_error TEXT,
       finished_at BIGINT
     )`,
-    `CREATE INDEX outbox_seq ON outbox (seq)`,
-    `CREATE INDEX outbox_pending ON outbox (next_at) WHERE state = 'pending'`,
-    `CREATE INDEX outbox_finished ON outbox (finished_at) WHERE state <> 'pending'`,
+    `CREATE INDEX outbox_seq ON outbox (agent, seq)`,
+    `CREATE INDEX outbox_pending ON outbox (agent, next_at) WHERE state = 'pending'`,
+    `CREATE INDEX outbox_finished ON outbox (agent, finished_at) WHERE state <> 'pending'`,
 
     `CREATE TABLE cursors (
-      container_id TEXT NOT NULL PRIMARY KEY,
-      cursor TEXT NOT NULL
+      agent TEXT NOT NULL,
+      container_id TEXT NOT NULL,
+      cursor TEXT NOT NULL,
+      PRIMARY KEY (agent, container_id)
     )`,
 
     `CREATE TABLE pruned_diagnoses (
-      id BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+      agent TEXT NOT NULL PRIMARY KEY,
       diagnoses BIGINT NOT NULL
     )`,
     `CREATE TABLE pruned_restarts (
-      container_name TEXT NOT NULL PRIMARY KEY,
-      restarts BIGINT NOT NULL
+      agent TEXT NOT NULL,
+      container_name TEXT NOT NULL,
+      restarts BIGINT NOT NULL,
+      PRIMARY KEY (agent, container_name)
     )`,
     `CREATE TABLE notes (
-      name TEXT NOT NULL PRIMARY KEY,
-      value TEXT NOT NULL
+      agent TEXT NOT NULL,
+      name TEXT NOT NULL,
+      value TEXT NOT NULL,
+      PRIMARY KEY (agent, name)
     )`,
   ],
 };

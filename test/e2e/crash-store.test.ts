@@ -1,0 +1,168 @@
+/** The store fails under a real agent process: it goes on watching and alerting, restarts nothing, and says so. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
+import { type Doctor, startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
+import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+
+let folder: string;
+let dataDir: string;
+let host: string;
+let engine: SimulatedEngine;
+let claude: ClaudeServer;
+let slack: SlackServer;
+const doctors: Doctor[] = [];
+const disks: { unmount(): void }[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'store-'));
+  dataDir = path.join(folder, 'data');
+  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  host = await engine.listen();
+  claude = await startClaudeServer(() =>
+    answer({ root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true }),
+  );
+  slack = await startSlackServer();
+});
+
+afterEach(async () => {
+  await Promise.all(doctors.splice(0).map((doctor) => doctor.stop()));
+  await Promise.all([engine.close(), claude.close(), slack.close()]);
+  for (const disk of disks.splice(0)) disk.unmount();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(env: Record<string, string> = {}): Promise<Doctor> {
+  const doctor = await startDoctor({
+    DOCKER_HOST: host,
+    AUTO_FIX: 'true',
+    CHECK_INTERVAL: '1',
+    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+    ANTHROPIC_BASE_URL: claude.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl,
+    VERIFY_STABLE_SECONDS: '1',
+    VERIFY_DEADLINE_SECONDS: '10',
+    DATA_DIR: dataDir,
+    ...env,
+  });
+  doctors.push(doctor);
+  return doctor;
+}
+
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
+  eventually(probe, { deadlineMs: 20_000, everyMs: 50 });
+const post = (pattern: RegExp) => soon(() => slack.posts.find(({ text }) => pattern.test(text)));
+const posts = (pattern: RegExp) => slack.posts.filter(({ text }) => pattern.test(text)).length;
+
+async function expectDown(doctor: Doctor, why: RegExp): Promise<void> {
+  await post(/store is down/);
+  const response = await fetch(`${doctor.url}/health`);
+  expect(response.status).toBe(200);
+  const health = (await response.json()) as Awaited<ReturnType<Doctor['health']>>;
+  expect(health).toMatchObject({ status: 'degraded', store_healthy: false, docker_connected: true });
+  expect(health.problems.join('\n')).toMatch(why);
+  expect(await doctor.metric('container_doctor_store_healthy')).toBe(0);
+}
+
+async function expectBack(doctor: Doctor): Promise<void> {
+  await post(/store is back/);
+  expect(await doctor.health()).toMatchObject({ store_healthy: true });
+  expect(await doctor.metric('container_doctor_store_healthy')).toBe(1);
+  expect([posts(/store is down/), posts(/store is back/)]).toEqual([1, 1]);
+}
+
+/** The trouble is told, once, and the container left alone. */
+async function expectTold(name: string): Promise<void> {
+  const told = await post(new RegExp(`\\b${name}\\b`));
+  expect(told.text).toMatch(/restart limits would not be safe/);
+  expect(engine.count('restart', name)).toBe(0);
+  expect(posts(new RegExp(`\\b${name}\\b`))).toBe(1);
+}
+
+async function expectRestarted(name: string): Promise<void> {
+  await post(new RegExp(`\\b${name}\\b`));
+  expect(engine.count('restart', name)).toBe(1);
+}
+
+const breaks = (name: string) =>
+  engine.addContainer({ name }).log(`ERROR ${name} cannot serve: deadlock`, { stream: 'stderr' });
+
+describe('while its store fails, the agent watches and alerts, and restarts nothing', { timeout: 90_000 }, () => {
+  it('on a disk that fills up, until there is room', async ({ skip }) => {
+    mkdirSync(dataDir);
+    const disk = mountSmallDisk(dataDir) ?? skip('needs the right to mount a tmpfs');
+    disks.push(disk);
+    const doctor = await start();
+    disk.fill();
+    await expectDown(doctor, /store cannot be relied on/);
+    breaks('early');
+    await expectTold('early');
+    disk.free();
+    await expectBack(doctor);
+    breaks('later');
+    await expectRestarted('later');
+  });
+
+  it('in a directory that cannot be used when it starts, until it can: then nothing it learnt is lost', async () => {
+    writeFileSync(dataDir, 'a file is in the way');
+    const doctor = await start();
+    await expectDown(doctor, /DATA_DIR .* cannot be used/);
+    breaks('early');
+    await expectTold('early');
+    rmSync(dataDir);
+    await expectBack(doctor);
+    expect((await doctor.history()).map((entry) => entry.container)).toEqual(['early']);
+    expect(await doctor.health()).toMatchObject({ total_diagnoses: 1, rate_limit_remaining: 19 });
+    breaks('later');
+    await expectRestarted('later');
+  });
+
+  it('after it was damaged, for the hour whose restarts are not known; the damaged file is set aside', async () => {
+    mkdirSync(dataDir);
+    const damaged = 'this was a database once\n'.repeat(400);
+    writeFileSync(path.join(dataDir, 'doctor.db'), damaged);
+    const doctor = await start();
+    await expectDown(doctor, /damaged and begun anew/);
+    breaks('early');
+    await expectTold('early');
+    const aside = readdirSync(dataDir).filter((name) => name.includes('.corrupt-'));
+    expect(aside).toHaveLength(1);
+    expect(readFileSync(path.join(dataDir, aside[0] as string), 'utf8')).toBe(damaged);
+  });
+
+  const why = whyNoPostgres();
+  it.skipIf(why !== undefined)(`with a database that goes away and comes back${why ? ` (${why})` : ''}`, async () => {
+    const server = await startPostgres();
+    onTestFinished(() => server.close());
+    const doctor = await start({ DATABASE_URL: server.createDatabase(), AGENT_NAME: 'host-1' });
+    expect(await doctor.health()).toMatchObject({ store_healthy: true });
+    await server.stop();
+    await expectDown(doctor, /store cannot be relied on/);
+    breaks('early');
+    await expectTold('early');
+    await server.start();
+    await expectBack(doctor);
+    breaks('later');
+    await expectRestarted('later');
+  });
+
+  it('tells what Slack did not take meanwhile as soon as it does, though neither was there', async ({ skip }) => {
+    mkdirSync(dataDir);
+    const disk = mountSmallDisk(dataDir) ?? skip('needs the right to mount a tmpfs');
+    disks.push(disk);
+    await start();
+    disk.fill();
+    slack.reply({ status: 503 });
+    breaks('early');
+    await post(/early/);
+    slack.reply({ status: 200, body: 'ok' });
+    const refused = slack.posts.length;
+    await soon(() => slack.posts.slice(refused).find(({ text }) => /early/.test(text)));
+  });
+});

@@ -1,0 +1,47 @@
+import { expect, it } from 'vitest';
+import { openReviews } from '../../src/store/reviews.ts';
+import { anIncident } from '../support/domain.ts';
+import { open, recordingLogger, temporaryDirectory } from './support.ts';
+
+const HELD = { kind: 'notify', reason: 'observe_mode' } as const;
+
+it('keeps the first aftermath and the last verdict, and lists oldest first', async () => {
+  const store = await open(await temporaryDirectory());
+  for (const id of ['one', 'two', 'three']) {
+    await store.saveIncident(anIncident({ id, fingerprint: id }));
+    await store.saveDecision(id, id === 'three' ? { kind: 'record', reason: 'severity_too_low' } : HELD);
+  }
+  await store.saveAftermath('one', 'restarted_by_person', 2_000);
+  await store.saveAftermath('one', 'came_back', 3_000);
+  expect(await store.saveVerdict('one', { verdict: 'wrong', note: 'no', at: 4_000 })).toBe(true);
+  expect(await store.saveVerdict('one', { verdict: 'right', at: 5_000 })).toBe(true);
+  const cases = await store.reviewedCases(10);
+  expect(cases.map(({ incidentId }) => incidentId)).toEqual(['one', 'two']);
+  expect(cases[0]).toMatchObject({ aftermath: 'restarted_by_person', verdict: 'right', decision: HELD });
+  expect(cases[0]?.note).toBeUndefined();
+  expect((await store.reviewedCases(1)).map(({ incidentId }) => incidentId)).toEqual(['two']);
+});
+
+it('takes no verdict on an incident that there is not', async () => {
+  const store = await open(await temporaryDirectory());
+  expect(await store.saveVerdict('nobody', { verdict: 'right', at: 1 })).toBe(false);
+});
+
+it('takes a verdict from another process than the one that has the store', async () => {
+  const directory = await temporaryDirectory();
+  const store = await open(directory);
+  await store.saveIncident(anIncident({ id: 'one' }));
+  await store.saveDecision('one', HELD);
+  const reviews = await openReviews({ dataDir: directory }, recordingLogger());
+  expect(await reviews.saveVerdict('one', { verdict: 'right', at: 1 })).toBe(true);
+  await reviews.close();
+  expect((await store.reviewedCases(10))[0]?.verdict).toBe('right');
+  await store.saveAftermath('one', 'came_back', 2);
+  expect((await store.reviewedCases(10))[0]).toMatchObject({ verdict: 'right', aftermath: 'came_back' });
+});
+
+it('says that there is no store where none is', async () => {
+  await expect(openReviews({ dataDir: await temporaryDirectory() }, recordingLogger())).rejects.toThrow(
+    /the agent has not run/,
+  );
+});
