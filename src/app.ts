@@ -1,11 +1,12 @@
 /** The one place that knows everybody: a straight line from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
+import { createHealthPage, noteClaudeErrors } from './app/health.ts';
+import { createTidy, noteActivity } from './app/tidy.ts';
 import { createClaudeOnDemand } from './claude/on-demand.ts';
 import { type Config, policyDefaults, storePlace } from './config.ts';
 import { createDockerEngine } from './docker/engine.ts';
 import { findOwnContainerId } from './docker/own-container.ts';
 import type { ContainerFacts, Incident } from './domain.ts';
-import { buildHealth } from './http/health.ts';
 import { toHistoryEntry } from './http/history.ts';
 import { toScorecardView } from './http/scorecard.ts';
 import { createHttpServer } from './http/server.ts';
@@ -13,9 +14,7 @@ import { restart } from './pipeline/act.ts';
 import { collect, redactSummary } from './pipeline/collect.ts';
 import { decide } from './pipeline/decide.ts';
 import { createDiagnoser } from './pipeline/diagnose/diagnose.ts';
-import type { GateStatus } from './pipeline/diagnose/gate.ts';
 import { createNotifier } from './pipeline/notify.ts';
-import type { Observer } from './pipeline/observer.ts';
 import { createPipeline } from './pipeline/pipeline.ts';
 import { scorecard } from './pipeline/policy/scorecard.ts';
 import type { Clock, ContainerControl, Logger } from './pipeline/ports.ts';
@@ -55,16 +54,8 @@ export interface App {
   stop(): Promise<void>;
 }
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-/** The loop stands still where it missed this many rounds. */
-const MISSED_ROUNDS = 3;
-const STALL_GRACE_MS = 30_000;
 /** As many as a page can show and a person can judge. */
 const CASES_SCORED = 1_000;
-const PRUNE_EVERY_MS = 6 * HOUR_MS;
-/** An incident's handling takes seconds between its steps; this is well beyond. */
-const QUIET_MS = 60_000;
 
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { logger, clock, telemetry, version } = deps;
@@ -104,9 +95,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     },
     { version, models: [...new Set(models)] },
   );
-  const health: ClaudeHealth = { lastError: undefined };
-  const activity = { lastAt: startedAt };
-  const observer = withActivity(withClaudeHealth(createMetricsObserver(instruments), health), activity, clock);
+  const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments));
+  const activity = noteActivity(claudeErrors.observer, clock);
+  const { observer } = activity;
 
   const engine = createDockerEngine({ ...config.docker, onRequest: observer.dockerRequest });
   const control: ContainerControl = {
@@ -264,79 +255,18 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     written: unwritten.none,
   });
 
-  const limits = async () => {
-    const now = clock.now();
-    const [asks, spent] = await Promise.all([store.asksSince(now - HOUR_MS), store.spendSince(now - DAY_MS)]);
-    return {
-      spent,
-      asksLeft: Math.max(0, config.limits.diagnosesPerHour - asks),
-      dollarsLeft: Math.max(0, config.limits.spendPerDayUsd - spent),
-    };
-  };
-
-  const lastTotals = orAsLast(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
-  const lastLimits = orAsLast(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
-  const lastPending = orAsLast(store.pending, 0);
-
-  const healthView = async () => {
-    const now = clock.now();
-    const { connected, watched, missingTargets, lastEventAt, lastReconcileAt } = watch.status();
-    const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
-    const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
-    return buildHealth({
-      now,
-      startedAt,
-      version,
-      mode: config.autoFix ? 'auto_fix' : 'observe',
-      dockerConnected: connected,
-      loopStalled: connected && now - (lastReconcileAt ?? startedAt) > patience,
-      monitoring: watched.map((container) => container.name).sort(),
-      missingTargets,
-      totalDiagnoses: totals.diagnoses,
-      restartsByContainer: totals.restartsByContainer,
-      rateLimit: { remaining: asksLeft, limit: config.limits.diagnosesPerHour },
-      spend: { today: spent, limit: config.limits.spendPerDayUsd },
-      lastEventAt,
-      lastReconcileAt,
-      openIncidents: pipeline.openIncidents(),
-      outboxPending,
-      storeHealthy: store.healthy(),
-      storeProblem: store.problem(),
-      claude: {
-        configured: claude !== undefined && config.diagnoseWith !== 'rules-only',
-        model: config.anthropic.model,
-        lastError: health.lastError,
-        ...claudeGate(diagnoser.status()),
-      },
-      slack: { configured: config.slack.webhookUrl !== undefined },
-    }).body;
-  };
-
-  const retention = {
-    resolvedIncidentsMs: config.retention.days * DAY_MS,
-    maxResolvedIncidents: config.retention.incidents,
-    ledgerMs: config.retention.days * DAY_MS,
-  };
-
-  /** Resolves when no incident was opened or handled for a while, or after an hour all the same. */
-  const quiet = async (): Promise<void> => {
-    for (const begun = clock.now(); clock.now() - begun < HOUR_MS && !stopping.signal.aborted; ) {
-      const busyAt = activity.lastAt;
-      await clock.sleep(QUIET_MS, stopping.signal);
-      if (activity.lastAt === busyAt) return;
-    }
-  };
-
-  const tidy = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      await quiet();
-      if (stopping.signal.aborted) return;
-      await store.prune({ retention, signal: stopping.signal }).catch((error: unknown) => {
-        logger.warn('the store could not be pruned', { error: String(error) });
-      });
-      await clock.sleep(PRUNE_EVERY_MS, stopping.signal);
-    }
-  };
+  const { view: healthView, limits } = createHealthPage({
+    config,
+    version,
+    startedAt,
+    store,
+    watch,
+    pipeline,
+    diagnoser,
+    clock,
+    lastError: claudeErrors.last,
+  });
+  const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
   const background: Promise<void>[] = [];
@@ -358,7 +288,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
-        tidy(),
+        tidy(stopping.signal),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();
@@ -377,51 +307,6 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         await store.close();
       })();
       return stopped;
-    },
-  };
-}
-
-interface ClaudeHealth {
-  /** Why the latest question failed; undefined once one succeeded. */
-  lastError: string | undefined;
-}
-
-/** Why Claude may not be asked just now, as `/health` tells it. */
-function claudeGate({ circuit, overShare }: GateStatus) {
-  return { circuit: circuit.kind, retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined, overShare };
-}
-
-/** What `read` gave last where it fails now: `/health` answers while the store does not. */
-function orAsLast<T>(read: () => Promise<T>, initially: T): () => Promise<T> {
-  let last = initially;
-  return async () => {
-    last = await read().catch(() => last);
-    return last;
-  };
-}
-
-/** Notes when an incident was last opened or decided on. */
-function withActivity(observer: Observer, activity: { lastAt: number }, clock: Clock): Observer {
-  return {
-    ...observer,
-    incidentOpened(opened) {
-      activity.lastAt = clock.now();
-      observer.incidentOpened(opened);
-    },
-    decision(decision) {
-      activity.lastAt = clock.now();
-      observer.decision(decision);
-    },
-  };
-}
-
-/** `/health` tells how the latest request to Claude went. */
-function withClaudeHealth(observer: Observer, health: ClaudeHealth): Observer {
-  return {
-    ...observer,
-    claudeRequest(request) {
-      health.lastError = request.outcome === 'ok' ? undefined : request.outcome;
-      observer.claudeRequest(request);
     },
   };
 }

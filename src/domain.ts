@@ -197,7 +197,14 @@ export const DIAGNOSE_WITH = ['claude-first', 'rules-first', 'rules-only'] as co
 export type DiagnoseWith = (typeof DIAGNOSE_WITH)[number];
 
 /** Why Claude was not asked. */
-export const SKIP_REASONS = ['hourly_cap', 'daily_spend', 'fair_share', 'circuit_open', 'no_key'] as const;
+export const SKIP_REASONS = [
+  'hourly_cap',
+  'daily_spend',
+  'fair_share',
+  'circuit_open',
+  'no_key',
+  'store_unavailable',
+] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** How a request to Claude ended; a label value of the requests metric. */

@@ -21,6 +21,8 @@ export interface LiveIncident {
   /** Occurrences not yet written down. */
   dirty: boolean;
   readonly keys: Set<string>;
+  /** When it was resolved. What was seen before it ended, read again after a restart of the agent, still belongs to it. */
+  overSince?: number;
 }
 
 export type Folded =
@@ -51,6 +53,8 @@ const CAUSE_BEFORE_UNHEALTHY_MS = 60_000;
 const LOG_QUIET_MS = 30 * 60_000;
 /** A container that has been well for this long has left its crash behind (the engine's own back-off ends at a minute). */
 const WELL_FOR_MS = 10 * 60_000;
+/** What an earlier run had read without noting it comes again within moments of the first listing. */
+const OVER_KEPT_MS = 60_000;
 /** Memory's bound; beyond it the longest-quiet settled incident is forgotten (the store still has it). */
 const MAX_OPEN = 10_000;
 
@@ -102,6 +106,10 @@ export function createIncidents(options: { newId(): string; now(): number }): In
     fold(signal) {
       const key = keyOf(signal.container, signal.fingerprint);
       let live = byKey.get(key);
+      if (live && isPast(live, signal)) {
+        remove(live);
+        live = undefined;
+      }
       if (!live) {
         live = findRelated(all, signal);
         if (live) {
@@ -154,11 +162,18 @@ export function createIncidents(options: { newId(): string; now(): number }): In
       return live;
     },
 
-    resolve: remove,
+    resolve(live) {
+      live.overSince = options.now();
+    },
 
     expire(now, listed) {
       const byId = new Map(listed.map((container) => [container.ref.id, container]));
-      const ended = [...all].filter((live) => live.phase === 'settled' && isOver(live.incident, byId, now));
+      for (const live of all) {
+        if (live.overSince !== undefined && now - live.overSince > OVER_KEPT_MS) remove(live);
+      }
+      const ended = [...all].filter(
+        (live) => live.overSince === undefined && live.phase === 'settled' && isOver(live.incident, byId, now),
+      );
       for (const live of ended) remove(live);
       return ended;
     },
@@ -169,7 +184,7 @@ export function createIncidents(options: { newId(): string; now(): number }): In
       return dirty.map((live) => live.incident);
     },
 
-    open: () => [...all],
+    open: () => [...all].filter((live) => live.overSince === undefined),
   };
 }
 
@@ -179,9 +194,15 @@ function keyOf(container: ContainerRef, fingerprint: string): string {
 
 function findRelated(all: ReadonlySet<LiveIncident>, signal: Signal): LiveIncident | undefined {
   for (const live of all) {
+    if (isPast(live, signal)) continue;
     if (live.incident.container.id === signal.container.id && isSameTrouble(live, signal)) return live;
   }
   return undefined;
+}
+
+/** The incident is over, and this came after all that belonged to it. */
+function isPast(live: LiveIncident, signal: Signal): boolean {
+  return live.overSince !== undefined && signal.at > live.incident.lastSeenAt;
 }
 
 /**

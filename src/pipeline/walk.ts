@@ -268,6 +268,21 @@ export function createWalk(deps: WalkDeps): Walk {
     }
   };
 
+  /** Where an earlier run of the agent had got to; undefined where nobody had been asked yet. */
+  const roundOf = async (live: LiveIncident, left: IncidentCase, ready: Promise<void>): Promise<Round | undefined> => {
+    const { diagnosis, decision, attempt } = left;
+    if (!diagnosis) return undefined;
+    const context = await stages.collect(() => live.incident, live.evidence, ready);
+    const seen = { context, diagnosis };
+    const key = live.incident.container.id;
+    if (decision && decision.kind !== 'restart') return { ...seen, decision };
+    if (!decision || !attempt) return inTurn(key, () => decideAndAct(live, seen));
+    if (attempt.outcome !== undefined) return { ...seen, decision, attempt };
+    // What the engine still has to tell of that restart is ours, too.
+    deps.expectRestart(attempt.containerId)();
+    return { ...seen, decision, attempt: await inTurn(key, () => watch(live, attempt)) };
+  };
+
   const guarded = async (live: LiveIncident, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -305,13 +320,7 @@ export function createWalk(deps: WalkDeps): Walk {
       guarded(live, async () => {
         const last = await deps.traceIncident(live.incident, left.incident.trace, async (trace) => {
           const ready = Promise.resolve();
-          if (!left.diagnosis || !left.decision || !left.attempt) return rounds(live, trace, ready);
-          const context = await stages.collect(() => live.incident, live.evidence, ready);
-          const attempt =
-            left.attempt.outcome === undefined
-              ? await inTurn(left.attempt.containerId, () => watch(live, left.attempt as Attempt))
-              : left.attempt;
-          return rounds(live, trace, ready, { context, diagnosis: left.diagnosis, decision: left.decision, attempt });
+          return rounds(live, trace, ready, await roundOf(live, left, ready));
         });
         await settle(live, last);
       }),

@@ -85,6 +85,7 @@ export function whatWasDone({ attempt, decision }: Alert): Done {
 const FALLBACK_WORDS: Readonly<Record<SkipReason | ClaudeFailure, string>> = {
   hourly_cap: 'the hourly limit of diagnoses is reached',
   daily_spend: 'the daily budget is spent',
+  store_unavailable: 'what was spent cannot be written down, so nothing more is spent',
   fair_share: 'this service used up its share of the diagnoses, the rest is for the others',
   circuit_open: 'Claude failed several times in a row and is left alone for a while',
   no_key: 'no API key is set',

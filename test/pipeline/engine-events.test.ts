@@ -69,6 +69,10 @@ describe('engine events', () => {
     expect(detector.stopRequestedAt(container.id)).toBe(7);
   });
 
+  it('a death during a restart of ours is for the verification to judge', () => {
+    expect(createEventDetector().observe(at(0, die(137)), true)).toEqual([]);
+  });
+
   it('a container found unhealthy is told once', () => {
     const detector = createEventDetector();
     const listed = [

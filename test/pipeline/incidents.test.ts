@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../src/domain.ts';
 import { createIncidents, type LiveIncident } from '../../src/pipeline/incidents.ts';
-import { aContainer, aSignal } from '../support/domain.ts';
+import { aContainer, anIncident, aSignal } from '../support/domain.ts';
 
 function setUp() {
   let next = 0;
@@ -136,5 +136,22 @@ describe('incidents', () => {
     incidents.fold(aSignal());
     expect(incidents.takeDirty()).toMatchObject([{ occurrences: 2 }]);
     expect(incidents.takeDirty()).toEqual([]);
+  });
+});
+
+describe('an incident that is over', () => {
+  it('takes what belongs to it and is read again, and nothing that came later', () => {
+    const incidents = createIncidents({ newId: () => 'next', now: () => 5_000 });
+    const live = incidents.adopt(anIncident({ id: 'past', lastSeenAt: 1_000 }), 'settled');
+    incidents.resolve(live);
+    expect(incidents.open()).toEqual([]);
+    expect(incidents.fold(aSignal({ at: 1_000 }))).toMatchObject({
+      kind: 'repeat',
+      live: { incident: { id: 'past' } },
+    });
+    expect(incidents.fold(aSignal({ at: 1_001 }))).toMatchObject({
+      kind: 'opened',
+      live: { incident: { id: 'next' } },
+    });
   });
 });

@@ -91,7 +91,8 @@ export function createEventDetector(): EventDetector {
           life.stopRequestedAt = undefined;
           return [];
         case 'die':
-          return died(event, action.exitCode);
+          // Ours to watch: the verification sees how it ends.
+          return ours ? [] : died(event, action.exitCode);
         case 'oom':
           return [
             {

@@ -61,7 +61,7 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     gate.enter(incident).catch((error: unknown): Entered => {
       // Without the ledger no cap can be kept; the rules cost nothing.
       logger.error('the ledger cannot be used, Claude is not asked', { error: String(error) });
-      return { kind: 'refused', reason: 'daily_spend' };
+      return { kind: 'refused', reason: 'store_unavailable' };
     });
 
   const ask = async (context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<Asked> => {

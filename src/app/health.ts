@@ -1,0 +1,117 @@
+/** `/health`: gathered from all over, put together by http/health.ts. */
+import type { Config } from '../config.ts';
+import { buildHealth, type HealthView } from '../http/health.ts';
+import type { Diagnoser } from '../pipeline/diagnose/diagnose.ts';
+import type { GateStatus } from '../pipeline/diagnose/gate.ts';
+import type { Observer } from '../pipeline/observer.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { Clock } from '../pipeline/ports.ts';
+import type { Watch } from '../pipeline/watch/watch.ts';
+import type { Store } from '../store/store.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** The loop stands still where it missed this many rounds. */
+const MISSED_ROUNDS = 3;
+const STALL_GRACE_MS = 30_000;
+
+/** What the caps have left. */
+export interface Limits {
+  /** US dollars in the rolling day. */
+  readonly spent: number;
+  readonly asksLeft: number;
+  readonly dollarsLeft: number;
+}
+
+export function createHealthPage(options: {
+  readonly config: Config;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly store: Store;
+  readonly watch: Pick<Watch, 'status'>;
+  readonly pipeline: Pick<Pipeline, 'openIncidents'>;
+  readonly diagnoser: Pick<Diagnoser, 'status'>;
+  readonly clock: Clock;
+  lastError(): string | undefined;
+}): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
+  const { config, version, startedAt, store, watch, pipeline, diagnoser, clock, lastError } = options;
+
+  const limits = async () => {
+    const now = clock.now();
+    const [asks, spent] = await Promise.all([store.asksSince(now - HOUR_MS), store.spendSince(now - DAY_MS)]);
+    return {
+      spent,
+      asksLeft: Math.max(0, config.limits.diagnosesPerHour - asks),
+      dollarsLeft: Math.max(0, config.limits.spendPerDayUsd - spent),
+    };
+  };
+
+  const lastTotals = orAsLast(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
+  const lastLimits = orAsLast(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
+  const lastPending = orAsLast(store.pending, 0);
+
+  const view = async () => {
+    const now = clock.now();
+    const { connected, watched, missingTargets, lastEventAt, lastReconcileAt } = watch.status();
+    const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
+    const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
+    return buildHealth({
+      now,
+      startedAt,
+      version,
+      mode: config.autoFix ? 'auto_fix' : 'observe',
+      dockerConnected: connected,
+      loopStalled: connected && now - (lastReconcileAt ?? startedAt) > patience,
+      monitoring: watched.map((container) => container.name).sort(),
+      missingTargets,
+      totalDiagnoses: totals.diagnoses,
+      restartsByContainer: totals.restartsByContainer,
+      rateLimit: { remaining: asksLeft, limit: config.limits.diagnosesPerHour },
+      spend: { today: spent, limit: config.limits.spendPerDayUsd },
+      lastEventAt,
+      lastReconcileAt,
+      openIncidents: pipeline.openIncidents(),
+      outboxPending,
+      storeHealthy: store.healthy(),
+      storeProblem: store.problem(),
+      claude: {
+        configured: config.anthropic.apiKey !== undefined && config.diagnoseWith !== 'rules-only',
+        model: config.anthropic.model,
+        lastError: lastError(),
+        ...claudeGate(diagnoser.status()),
+      },
+      slack: { configured: config.slack.webhookUrl !== undefined },
+    }).body;
+  };
+
+  return { view, limits };
+}
+
+/** Why Claude may not be asked just now, as `/health` tells it. */
+function claudeGate({ circuit, overShare }: GateStatus) {
+  return { circuit: circuit.kind, retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined, overShare };
+}
+
+/** What `read` gave last where it fails now: `/health` answers while the store does not. */
+function orAsLast<T>(read: () => Promise<T>, initially: T): () => Promise<T> {
+  let last = initially;
+  return async () => {
+    last = await read().catch(() => last);
+    return last;
+  };
+}
+
+/** The observer, and why the latest request to Claude failed: undefined once one succeeded. */
+export function noteClaudeErrors(observer: Observer): { readonly observer: Observer; last(): string | undefined } {
+  let last: string | undefined;
+  return {
+    observer: {
+      ...observer,
+      claudeRequest(request) {
+        last = request.outcome === 'ok' ? undefined : request.outcome;
+        observer.claudeRequest(request);
+      },
+    },
+    last: () => last,
+  };
+}
