@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { DIAGNOSE_WITH, type DiagnoseWith, SEVERITIES } from './domain.ts';
+import { isLoopback } from './loopback.ts';
 import type { Rule } from './pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from './pipeline/policy/settings.ts';
 import { parsePolicyFile } from './policy/file.ts';
@@ -409,11 +410,6 @@ function warningsOf(config: Config): string[] {
     );
   }
   return warnings;
-}
-
-/** Whether only this machine can reach `host`. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -12,10 +12,6 @@ function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
 /**
  * Whether the Host header names this machine. A web page whose name is made to resolve to 127.0.0.1 (DNS
  * rebinding) can ask a loopback server through the user's browser; its own name gives it away.
