@@ -1,6 +1,3 @@
-/** The agent as a process, against the simulated engine: fast, and every fault can be had. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
@@ -12,56 +9,28 @@ import {
   html200,
   nonsense,
   refusal,
-  startClaudeServer,
   status,
   truncated,
 } from '../support/claude-server.ts';
-import { type Doctor, runCommand, startDoctor } from '../support/doctor.ts';
-import { eventually } from '../support/eventually.ts';
-import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { type Doctor, runCommand } from '../support/doctor.ts';
+import type { SlackServer } from '../support/slack-server.ts';
+import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
-const SAFE = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
-
+let world: World;
 let folder: string;
 let host: string;
 let engine: SimulatedEngine;
 let claude: ClaudeServer;
 let slack: SlackServer;
-const doctors: Doctor[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'agent-'));
-  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  host = await engine.listen();
-  claude = await startClaudeServer(() => answer(SAFE));
-  slack = await startSlackServer();
+  world = await startWorld(() => answer(SAFE));
+  ({ folder, host, engine, claude, slack } = world);
 });
 
-afterEach(async () => {
-  await Promise.all(doctors.splice(0).map((doctor) => doctor.stop()));
-  await Promise.all([engine.close(), claude.close(), slack.close()]);
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => world.close());
 
-async function start(env: Record<string, string> = {}): Promise<Doctor> {
-  const doctor = await startDoctor({
-    DOCKER_HOST: host,
-    AUTO_FIX: 'true',
-    CHECK_INTERVAL: '1',
-    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
-    ANTHROPIC_BASE_URL: claude.url,
-    SLACK_WEBHOOK_URL: slack.webhookUrl,
-    VERIFY_STABLE_SECONDS: '1',
-    VERIFY_DEADLINE_SECONDS: '5',
-    DATA_DIR: path.join(folder, 'data'),
-    ...env,
-  });
-  doctors.push(doctor);
-  return doctor;
-}
-
-const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+const start = (env?: Record<string, string>) => world.start(env);
 const entry = (
   doctor: Doctor,
   container: string,
@@ -278,10 +247,14 @@ describe('the agent', () => {
     await engine.close();
     const doctor = await start();
     expect((await doctor.health()).docker_connected).toBe(false);
-    engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-    await engine.listen();
-    engine.addContainer({ name: 'web' });
-    await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+    const late = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+    await late.listen();
+    try {
+      late.addContainer({ name: 'web' });
+      await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+    } finally {
+      await late.close();
+    }
   });
 });
 

@@ -1,50 +1,23 @@
-/** What Claude costs, as a user sees it: shares, the circuit, and who diagnoses. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
-import { answer, type ClaudeServer, startClaudeServer, status } from '../support/claude-server.ts';
-import { type Doctor, startDoctor } from '../support/doctor.ts';
-import { eventually } from '../support/eventually.ts';
-import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { answer, type ClaudeServer, status } from '../support/claude-server.ts';
+import type { Doctor } from '../support/doctor.ts';
+import type { SlackServer } from '../support/slack-server.ts';
+import { soon, startWorld, type World } from '../support/world.ts';
 
-let folder: string;
-let host: string;
+let world: World;
 let engine: SimulatedEngine;
 let claude: ClaudeServer;
 let slack: SlackServer;
-let doctor: Doctor | undefined;
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'money-'));
-  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  host = await engine.listen();
-  claude = await startClaudeServer(() => answer());
-  slack = await startSlackServer();
+  world = await startWorld(() => answer());
+  ({ engine, claude, slack } = world);
 });
 
-afterEach(async () => {
-  await doctor?.stop();
-  await Promise.all([engine.close(), claude.close(), slack.close()]);
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => world.close());
 
-async function start(env: Record<string, string> = {}): Promise<Doctor> {
-  doctor = await startDoctor({
-    DOCKER_HOST: host,
-    CHECK_INTERVAL: '1',
-    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
-    ANTHROPIC_BASE_URL: claude.url,
-    SLACK_WEBHOOK_URL: slack.webhookUrl,
-    DATA_DIR: path.join(folder, 'data'),
-    ...env,
-  });
-  return doctor;
-}
-
-const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+const start = (env?: Record<string, string>) => world.start({ AUTO_FIX: 'false', ...env });
 
 /** One incident, from its line to its end. */
 async function fails(agent: Doctor, container: string, line: string) {

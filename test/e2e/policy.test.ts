@@ -1,65 +1,35 @@
 /** Policy as a person meets it: labels, a file, `check`, and what the agent then does and does not do. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { ScorecardView } from '../../src/http/scorecard.ts';
-import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
-import { type Doctor, runCommand, startDoctor } from '../support/doctor.ts';
-import { eventually } from '../support/eventually.ts';
-import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { answer } from '../support/claude-server.ts';
+import { type Doctor, runCommand } from '../support/doctor.ts';
+import type { SlackServer } from '../support/slack-server.ts';
+import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
-const SAFE = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
 const RELOADED = 'container_doctor_config_last_reload_successful';
 
+let world: World;
 let folder: string;
-let host: string;
-let file: string;
 let engine: SimulatedEngine;
-let claude: ClaudeServer;
 let slack: SlackServer;
-const doctors: Doctor[] = [];
+let file: string;
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'policy-'));
+  world = await startWorld(() => answer(SAFE));
+  ({ folder, engine, slack } = world);
   file = path.join(folder, 'policy.yaml');
-  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  host = await engine.listen();
-  claude = await startClaudeServer(() => answer(SAFE));
-  slack = await startSlackServer();
 });
 
-afterEach(async () => {
-  await Promise.all(doctors.splice(0).map((doctor) => doctor.stop()));
-  await Promise.all([engine.close(), claude.close(), slack.close()]);
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => world.close());
 
-const environment = (over: Record<string, string> = {}) => ({
-  DOCKER_HOST: host,
-  AUTO_FIX: 'true',
-  CHECK_INTERVAL: '1',
-  ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
-  ANTHROPIC_BASE_URL: claude.url,
-  SLACK_WEBHOOK_URL: slack.webhookUrl,
-  VERIFY_STABLE_SECONDS: '1',
-  VERIFY_DEADLINE_SECONDS: '5',
-  DATA_DIR: path.join(folder, 'data'),
-  ...over,
-});
-
-async function start(env: Record<string, string> = {}): Promise<Doctor> {
-  const doctor = await startDoctor(environment(env));
-  doctors.push(doctor);
-  return doctor;
-}
+const start = (env?: Record<string, string>) => world.start(env);
+const environment = (over?: Record<string, string>) => world.environment(over);
 
 // Some run several commands, each a process, on machines that have other things to do.
 vi.setConfig({ testTimeout: 60_000 });
-
-const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
 const decided = (doctor: Doctor, container: string) =>
   soon(async () => (await doctor.history()).find((e) => e.container === container && e.decision !== null));
 const add = (name: string, labels: Record<string, string> = {}, image = `shop/${name}:1`) =>

@@ -1,0 +1,72 @@
+/** A small world for the agent as a process: the simulated engine, and stand-ins for Claude and Slack. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
+import { type Doctor, startDoctor } from './doctor.ts';
+import { eventually } from './eventually.ts';
+import { type SlackServer, startSlackServer } from './slack-server.ts';
+
+/** An answer that speaks for a restart. */
+export const SAFE = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
+
+export interface World {
+  /** Its own; removed at the end. */
+  readonly folder: string;
+  readonly host: string;
+  readonly engine: SimulatedEngine;
+  readonly claude: ClaudeServer;
+  readonly slack: SlackServer;
+  /** Settings of an agent that lives here: it restarts, and verifies within seconds. */
+  environment(over?: Record<string, string>): Record<string, string>;
+  start(over?: Record<string, string>): Promise<Doctor>;
+  /** Stops every agent that was started here, and all else. */
+  close(): Promise<void>;
+}
+
+export async function startWorld(reply?: ClaudeReply): Promise<World> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'doctor-world-'));
+  const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  const host = await engine.listen();
+  const claude = await startClaudeServer(reply);
+  const slack = await startSlackServer();
+  const doctors: Doctor[] = [];
+
+  const environment: World['environment'] = (over = {}) => ({
+    DOCKER_HOST: host,
+    AUTO_FIX: 'true',
+    CHECK_INTERVAL: '1',
+    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+    ANTHROPIC_BASE_URL: claude.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl,
+    VERIFY_STABLE_SECONDS: '1',
+    VERIFY_DEADLINE_SECONDS: '5',
+    DATA_DIR: path.join(folder, 'data'),
+    ...over,
+  });
+
+  return {
+    folder,
+    host,
+    engine,
+    claude,
+    slack,
+    environment,
+    async start(over) {
+      const doctor = await startDoctor(environment(over));
+      doctors.push(doctor);
+      return doctor;
+    },
+    async close() {
+      await Promise.all(doctors.map((doctor) => doctor.stop()));
+      await Promise.all([engine.close(), claude.close(), slack.close()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Polls as `eventually` does, with the patience that a process of its own needs. */
+export function soon<T>(probe: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  return eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+}
