@@ -43,6 +43,8 @@ export interface Incidents {
 }
 
 const EVIDENCE_KEPT = 20;
+/** Of the many kinds of errors in a log storm, so many are shown. */
+const STORM_SAMPLES = 5;
 /** An error logged so shortly before a death is taken for its cause. */
 const CAUSE_BEFORE_DEATH_MS = 10_000;
 /** The engine reports `oom` and `die` of one kill within moments; log lines flushed at the end arrive after both. */
@@ -119,6 +121,9 @@ export function createIncidents(options: { newId(): string; now(): number }): In
       }
       if (live) {
         count(live, signal);
+        if (signal.detector === 'storm' && live.phase === 'settling' && live.evidence.length < STORM_SAMPLES) {
+          live.evidence.push(signal);
+        }
         const newlyLooping = signal.detector === 'crash_loop' && !live.looping;
         if (newlyLooping) live.looping = true;
         return { kind: 'repeat', live, newlyLooping };
@@ -213,7 +218,8 @@ function isSameTrouble(live: LiveIncident, signal: Signal): boolean {
   const { incident, phase } = live;
   const since = signal.at - incident.lastSeenAt;
   // What went wrong in the same breath, before anyone was asked, is told together.
-  if (phase === 'settling') return true;
+  // A storm is a fact of its own: it says that more went wrong than can be told apart.
+  if (phase === 'settling') return incident.detector !== 'storm' && signal.detector !== 'storm';
 
   const incidentDied = isDeath(incident.detector) || live.evidence.some((e) => isDeath(e.detector));
   switch (signal.detector) {

@@ -1,4 +1,4 @@
-import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal } from '../domain.ts';
+import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal, Suppression } from '../domain.ts';
 import { createCountWriter } from './count-writer.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import { createEventDetector } from './detect/engine-events.ts';
@@ -67,20 +67,21 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     void work.finally(() => walking.delete(work));
   };
 
-  const take = (signal: Signal): void => {
+  /** `repeatAs`: how it is counted where it opens nothing. */
+  const take = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
     observer.signal(signal.detector, signal.container.name);
     if (grace.covers(signal)) observer.suppressed('grace');
-    else open(signal);
+    else open(signal, repeatAs);
   };
 
-  const open = (signal: Signal): void => {
+  const open = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
     const folded = incidents.fold(signal);
     if (folded.kind === 'opened') {
       observer.incidentOpened({ detector: signal.detector, latencyMs: Math.max(0, clock.now() - signal.at) });
       start(walk.handle(folded.live));
       return;
     }
-    observer.suppressed('repeat');
+    observer.suppressed(repeatAs);
     if (folded.newlyLooping && folded.live.phase === 'settled') start(walk.tellLoop(folded.live));
     counts.wake();
   };
@@ -93,8 +94,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       observer.suppressed('habit');
       return;
     }
-    if (storm && !grouped.first) observer.suppressed('overflow');
-    take({
+    const signal: Signal = {
       container,
       detector: storm ? 'storm' : 'log',
       at: trouble.record.time,
@@ -104,7 +104,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         : trouble.summary,
       patterns: storm ? [...trouble.patterns, 'log storm'] : trouble.patterns,
       record: trouble.record,
-    });
+    };
+    take(signal, storm ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({

@@ -347,10 +347,9 @@ function networkDependants(listed: readonly ListedContainer[], containerId: stri
 }
 
 function excerptOf(context: DiagnosisContext): readonly string[] {
-  const told = context.detectors.includes('log') || context.detectors.includes('storm');
-  const lines = told ? (context.evidence[0] ?? '').split('\n') : [];
-  if (lines.length > 0) return lines.slice(0, EXCERPT_LINES);
-  return context.logLines.slice(-EXCERPT_LINES);
+  if (context.detectors.includes('storm')) return context.evidence.map((text) => text.split('\n', 1)[0] ?? '');
+  if (!context.detectors.includes('log')) return context.logLines.slice(-EXCERPT_LINES);
+  return (context.evidence[0] ?? '').split('\n').slice(0, EXCERPT_LINES);
 }
 
 function describe(error: unknown): string {

@@ -129,6 +129,23 @@ describe('incidents', () => {
     expect(incidents.expire(later, listed('running'))).toHaveLength(1);
   });
 
+  it('tell a log storm by itself, also when it breaks out in the same breath', () => {
+    const { incidents, ids } = setUp();
+    incidents.fold(aSignal({ fingerprint: 'the first kind' }));
+    incidents.fold(aSignal({ detector: 'storm', fingerprint: 'storm' }));
+    incidents.fold(aSignal({ fingerprint: 'another kind' }));
+    expect(ids()).toHaveLength(2);
+  });
+
+  it('of a storm keep some samples, and not all', () => {
+    const { incidents } = setUp();
+    for (let i = 0; i < 50; i++)
+      incidents.fold(aSignal({ detector: 'storm', fingerprint: 'storm', summary: `kind ${i}` }));
+    const [storm] = incidents.open();
+    expect(storm?.evidence.map((signal) => signal.summary)).toEqual(['kind 0', 'kind 1', 'kind 2', 'kind 3', 'kind 4']);
+    expect(storm?.incident.occurrences).toBe(50);
+  });
+
   it('report their counts once after each change', () => {
     const { incidents } = setUp();
     incidents.fold(aSignal());
