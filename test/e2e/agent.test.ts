@@ -163,6 +163,35 @@ describe('the agent', () => {
     await entry(doctor, 'quick', (e) => e.outcome === 'recovered');
   });
 
+  it('tells a log storm as one, with samples, beside the first of its errors', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const doctor = await start({ AUTO_FIX: 'false' });
+    const words = [
+      'ledger',
+      'cart',
+      'mailer',
+      'search',
+      'upload',
+      'billing',
+      'thumbnail',
+      'session',
+      'inventory',
+      'coupon',
+    ];
+    const verbs = ['lost', 'corrupted', 'rejected', 'overran', 'mangled', 'starved', 'orphaned', 'deadlocked'];
+    for (const word of words) {
+      for (const verb of verbs)
+        web.log(`ERROR the ${word} component ${verb} its ${verb} ${word} buffer`, { stream: 'stderr' });
+    }
+    await soon(async () => ((await doctor.history()).some((e) => e.detector === 'storm') ? true : undefined));
+    const storm = await soon(() => slack.posts.find((post) => /log storm/i.test(post.text)));
+    expect(storm.text.match(/ERROR the \w+ component/g)?.length).toBeGreaterThan(2);
+    expect(claude.requests.length).toBeLessThanOrEqual(3);
+    await soon(async () =>
+      (await doctor.metric('container_doctor_errors_suppressed_total', { reason: 'overflow' })) > 40 ? true : undefined,
+    );
+  });
+
   it('only says what it would have done with AUTO_FIX off', async () => {
     engine.addContainer({ name: 'web' }).oom();
     const doctor = await start({ AUTO_FIX: 'false' });
