@@ -39,5 +39,6 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
   CMD ["node", "dist/main.js", "healthcheck"]
 # The young generation's default of 32 MB a half fills up while the modules load, and is never given back:
-# 30 MB more for an agent that allocates next to nothing.
-ENTRYPOINT ["node", "--max-semi-space-size=2", "dist/main.js"]
+# 30 MB more for an agent that allocates next to nothing. Optimizing for size saves another 5 MB, for a third of
+# detection's speed, of which there is three times what is needed.
+ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "dist/main.js"]
