@@ -85,7 +85,6 @@ export function createPolicyBook(options: PolicyBookOptions): PolicyBook {
   return {
     policyOf(container) {
       const known = resolved.get(container.id);
-      // Names and labels of one container may change with its listing; the same object cannot have.
       if (known !== undefined && sameAs(known.container, container)) return known.policy;
       const policy = resolvePolicy(container, rules, defaults);
       warn(policy);
@@ -120,6 +119,7 @@ export function createPolicyBook(options: PolicyBookOptions): PolicyBook {
   };
 }
 
+/** Of one container only these change: it may be renamed, and its image lose its tag. */
 function sameAs(a: ContainerRef, b: ContainerRef): boolean {
-  return a === b || (a.name === b.name && a.image === b.image && a.labels === b.labels);
+  return a === b || (a.name === b.name && a.image === b.image);
 }

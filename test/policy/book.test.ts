@@ -79,4 +79,10 @@ describe('the policy in force', () => {
     for (let i = 0; i < 3; i++) book.policyOf(aContainer({ labels: { 'container-doctor.grace': 'long' } }));
     expect(said.filter((line) => line.includes('container-doctor.grace'))).toHaveLength(1);
   });
+
+  it('resolves the policy of a container once, however often it is listed', () => {
+    const { book } = bookOf(rule('ask'));
+    const listed = () => aContainer({ labels: { 'container-doctor.grace': '10s' } });
+    expect(book.policyOf(listed())).toBe(book.policyOf(listed()));
+  });
 });
