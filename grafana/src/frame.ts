@@ -2,17 +2,18 @@
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { type Link, PROMETHEUS, traces } from './links.ts';
-import { grew, ofContainers, STEP, sumBy } from './queries.ts';
+import { countedBy, ofContainers } from './queries.ts';
 
-/** A dashboard with the variables, annotations and links that both have. */
+/** A dashboard with the variables, annotations and links that both have. `rows`: panels by the title of their row. */
 export function doctorDashboard(options: {
   readonly uid: string;
   readonly title: string;
   readonly about: string;
   readonly from: string;
   readonly other: Link;
+  readonly rows: Readonly<Record<string, readonly Builder<dashboard.Panel>[]>>;
 }): dashboard.DashboardBuilder {
-  return new dashboard.DashboardBuilder(options.title)
+  const board = new dashboard.DashboardBuilder(options.title)
     .uid(options.uid)
     .description(options.about)
     .tags(['container-doctor'])
@@ -29,7 +30,7 @@ export function doctorDashboard(options: {
           .datasource(PROMETHEUS)
           .enable(true)
           .iconColor('orange')
-          .expr(`${sumBy('container_name, outcome', grew(ofContainers('container_doctor_restarts_total'), STEP))} > 0`)
+          .expr(countedBy('container_name, outcome', ofContainers('container_doctor_restarts_total')).expr)
           .titleFormat('{{container_name}} was restarted')
           .textFormat('{{outcome}}'),
       ),
@@ -37,6 +38,11 @@ export function doctorDashboard(options: {
     .link(dashboardLink(options.other, { keep: true }))
     .link(dashboardLink({ title: 'Traces', url: traces('') }))
     .link(dashboardLink({ title: 'History', url: `\${doctor_url}/history` }));
+  for (const [title, panels] of Object.entries(options.rows)) {
+    board.withRow(new dashboard.RowBuilder(title));
+    for (const panel of panels) board.withPanel(panel);
+  }
+  return board;
 }
 
 function variables(): Builder<dashboard.VariableModel>[] {

@@ -9,11 +9,7 @@ import * as stat from '@grafana/grafana-foundation-sdk/stat';
 import * as table from '@grafana/grafana-foundation-sdk/table';
 import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
 import { type Link, PROMETHEUS, TRACES } from './links.ts';
-
-export interface Query {
-  readonly expr: string;
-  readonly legend?: string;
-}
+import type { Query } from './queries.ts';
 
 export type Step = readonly [from: number | null, color: 'green' | 'yellow' | 'orange' | 'red' | 'blue' | 'text'];
 
@@ -30,14 +26,18 @@ interface PanelOptions {
 }
 
 const NEUTRAL: readonly Step[] = [[null, 'blue']];
-export const GOOD_WHEN_ONE: readonly Step[] = [
-  [null, 'red'],
-  [1, 'green'],
-];
-export const BAD_ABOVE_ZERO: readonly Step[] = [
-  [null, 'green'],
-  [1, 'red'],
-];
+
+/** Green from the bottom up; from each of these values on another colour. */
+export function worseFrom(...steps: readonly Step[]): readonly Step[] {
+  return [[null, 'green'], ...steps];
+}
+export const redFrom = (value: number): readonly Step[] => worseFrom([value, 'red']);
+
+/** Red from the bottom up; from each of these values on another colour. */
+export function betterFrom(...steps: readonly Step[]): readonly Step[] {
+  return [[null, 'red'], ...steps];
+}
+export const greenFrom = (value: number): readonly Step[] => betterFrom([value, 'green']);
 
 /** `1` and `0` in words. */
 export interface Words {
@@ -67,14 +67,18 @@ export function statPanel(
   return panel;
 }
 
-export function seriesPanel(
-  options: PanelOptions & {
-    readonly queries: readonly Query[];
-    /** Bars for what is counted, lines (the default) for what is measured. */
-    readonly bars?: boolean;
-    readonly max?: number;
-  },
-): Builder<dashboard.Panel> {
+interface SeriesOptions extends PanelOptions {
+  readonly queries: readonly Query[];
+  readonly max?: number;
+}
+
+/** Bars, for what is counted. */
+export function countPanel(options: Omit<SeriesOptions, 'unit'>): Builder<dashboard.Panel> {
+  return seriesPanel({ ...options, unit: 'short', bars: true });
+}
+
+/** Lines, for what is measured. */
+export function seriesPanel(options: SeriesOptions & { readonly bars?: boolean }): Builder<dashboard.Panel> {
   const panel = new timeseries.PanelBuilder()
     .title(options.title)
     .description(options.about)
@@ -153,11 +157,11 @@ export function tracesPanel(options: { readonly title: string; readonly about: s
     });
 }
 
-export const row = (title: string, options: { readonly panels?: readonly Builder<dashboard.Panel>[] } = {}) => {
-  const built = new dashboard.RowBuilder(title);
-  for (const panel of options.panels ?? []) built.withPanel(panel);
-  return options.panels === undefined ? built : built.collapsed(true);
-};
+export function foldedRow(title: string, panels: readonly Builder<dashboard.Panel>[]): dashboard.RowBuilder {
+  const row = new dashboard.RowBuilder(title).collapsed(true);
+  for (const panel of panels) row.withPanel(panel);
+  return row;
+}
 
 function promql({ expr, legend }: Query, ref: string): DataqueryBuilder {
   const query = new DataqueryBuilder().refId(ref).datasource(PROMETHEUS).expr(expr);

@@ -36,10 +36,44 @@ export function grew(selector: string, { text, seconds }: Range): string {
   return `(${born} or increase(${selector}[${text}]))`;
 }
 
+export const perSecond = (selector: string): string => `rate(${selector}[$__rate_interval])`;
+
 export const sumBy = (labels: string, vector: string): string => `sum by (${labels}) (${vector})`;
 
 /** A quantile of a histogram, seconds; `by` keeps series apart. */
 export function quantile(q: number, bucket: string, by = ''): string {
-  const labels = by === '' ? 'le' : `le, ${by}`;
-  return `histogram_quantile(${q}, ${sumBy(labels, `rate(${bucket}[$__rate_interval])`)})`;
+  return `histogram_quantile(${q}, ${sumBy(by === '' ? 'le' : `le, ${by}`, perSecond(bucket))})`;
 }
+
+/** `metric` as a share of `whole`, where there is one. */
+export const share = (metric: string, whole: string): string => `${of(metric)} / (${of(whole)} > 0)`;
+
+/** One query of a panel, with the names of its lines. */
+export interface Query {
+  readonly expr: string;
+  readonly legend?: string;
+}
+
+/** Grafana puts labels in: `{{a}} {{b}}`. */
+const named = (labels: string): string =>
+  labels
+    .split(', ')
+    .map((label) => `{{${label}}}`)
+    .join(' ');
+
+/** A line for each combination of `labels`. */
+export const by = (labels: string, vector: string): Query => ({ expr: sumBy(labels, vector), legend: named(labels) });
+
+/** How much each grew from one point of a graph to the next. */
+export const grewBy = (labels: string, selector: string): Query => by(labels, grew(selector, STEP));
+
+/** The same without what did not grow. */
+export function countedBy(labels: string, selector: string): Query {
+  const { expr, legend } = grewBy(labels, selector);
+  return { expr: `${expr} > 0`, legend };
+}
+
+export const p95By = (label: string, bucket: string): Query => ({
+  expr: quantile(0.95, bucket, label),
+  legend: named(label),
+});

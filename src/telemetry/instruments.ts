@@ -1,7 +1,8 @@
 /** The contract's metrics as OpenTelemetry instruments. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
 import type { Integration } from '../pipeline/observer.ts';
-import { COUNTERS, closedSeries, GAUGES, HISTOGRAMS, OBSERVED_GAUGES, PROCESS_METRICS } from './names.ts';
+import { COUNTERS, GAUGES, HISTOGRAMS, OBSERVED_GAUGES, PROCESS_METRICS, TOTALS } from './names.ts';
+import { closedSeries } from './zeros.ts';
 
 type MaybeAsync<T> = T | Promise<T>;
 
@@ -29,6 +30,8 @@ export interface Instruments {
   readonly counters: Readonly<Record<keyof typeof COUNTERS, Counter>>;
   readonly histograms: Readonly<Record<keyof typeof HISTOGRAMS, Histogram>>;
   readonly gauges: Readonly<Record<keyof typeof GAUGES, Gauge>>;
+  /** What was counted since the start. */
+  readonly totals: Record<keyof typeof TOTALS, number>;
 }
 
 /** A scrape waits ten seconds by default, and a gauge must not cost it the rest of the page. */
@@ -52,6 +55,7 @@ export function createInstruments(
       }),
     ),
     gauges: mapValues(GAUGES, ({ name, unit, about }) => meter.createGauge(name, { unit, description: about })),
+    totals: observeTotals(meter),
   };
   const known = { model: build.models ?? [] };
   for (const [key, counter] of Object.entries(instruments.counters)) {
@@ -103,6 +107,16 @@ function observe(
       clearTimeout(timer);
     }
   });
+}
+
+function observeTotals(meter: Meter): Instruments['totals'] {
+  const totals = mapValues(TOTALS, () => 0);
+  for (const [key, { name, unit, about }] of Object.entries(TOTALS)) {
+    meter.createObservableCounter(name, { unit, description: about }).addCallback((result) => {
+      result.observe(totals[key as keyof typeof TOTALS]);
+    });
+  }
+  return totals;
 }
 
 function observeProcess(meter: Meter): void {

@@ -84,7 +84,7 @@ export type OtlpSignal = (typeof OTLP_SIGNALS)[number];
 /** A label's closed list of values, or `open` where values are met at run time. */
 type Values = readonly string[] | 'open';
 
-interface Metric {
+export interface Metric {
   /** The OpenTelemetry name: the Prometheus name with dots, without unit and `_total`. */
   readonly name: string;
   /** UCUM; `usd` and annotations in braces beside it. */
@@ -163,18 +163,6 @@ export const COUNTERS = {
     about: 'Alerts sent, tries that failed, and alerts given up.',
     labels: { integration: INTEGRATIONS, outcome: NOTIFICATION_OUTCOMES },
   },
-  logLines: {
-    name: 'container_doctor.log.lines',
-    unit: '{line}',
-    about: "Lines read from containers' logs.",
-    labels: {},
-  },
-  logBytes: {
-    name: 'container_doctor.log.bytes',
-    unit: 'By',
-    about: "Bytes read from containers' logs.",
-    labels: {},
-  },
   logReconnects: {
     name: 'container_doctor.log.reconnects',
     unit: '{reconnect}',
@@ -186,6 +174,22 @@ export const COUNTERS = {
     unit: '{export}',
     about: 'Batches of telemetry sent over OTLP, and those that the collector did not take.',
     labels: { signal: OTLP_SIGNALS, outcome: ['ok', 'failed'] },
+  },
+} as const satisfies Record<string, Metric>;
+
+/** Added to for each batch of log lines, and read at each collection: counting a line allocates nothing. */
+export const TOTALS = {
+  logLines: {
+    name: 'container_doctor.log.lines',
+    unit: '{line}',
+    about: "Lines read from containers' logs.",
+    labels: {},
+  },
+  logBytes: {
+    name: 'container_doctor.log.bytes',
+    unit: 'By',
+    about: "Bytes read from containers' logs.",
+    labels: {},
   },
 } as const satisfies Record<string, Metric>;
 
@@ -380,19 +384,3 @@ export const PROCESS_METRICS = {
   memory: { name: 'process.resident_memory', unit: 'By', about: 'Resident memory size.', labels: {} },
   start: { name: 'process.start_time', unit: 's', about: 'When the process started.', labels: {} },
 } as const satisfies Record<string, Metric>;
-
-/**
- * Every combination of a metric's labels that can be known before anything happened; `known` gives values
- * to open labels. Empty where an open label has none.
- */
-export function closedSeries(
-  metric: Metric,
-  known: Readonly<Record<string, readonly string[]>> = {},
-): readonly Record<string, string>[] {
-  let series: Record<string, string>[] = [{}];
-  for (const [label, values] of Object.entries(metric.labels)) {
-    const list = values === 'open' ? (known[label] ?? []) : values;
-    series = series.flatMap((labels) => list.map((value) => ({ ...labels, [label]: value })));
-  }
-  return series.filter((labels) => !metric.impossible?.(labels));
-}

@@ -15,7 +15,7 @@ const TOKEN_KINDS = {
   cacheWrite: 'cache_write',
 } as const satisfies Record<keyof TokenUsage, string>;
 
-export function createMetricsObserver({ counters, histograms, gauges }: Instruments): Observer {
+export function createMetricsObserver({ counters, histograms, gauges, totals }: Instruments): Observer {
   const nameOf = limitNames(MAX_CONTAINER_NAMES);
   return {
     signal(detector, containerName) {
@@ -68,11 +68,12 @@ export function createMetricsObserver({ counters, histograms, gauges }: Instrume
     },
     notification({ integration, outcome, durationMs }) {
       counters.notifications.add(1, { integration, outcome });
+      if (durationMs === undefined) return;
       histograms.notificationDuration.record(durationMs / 1e3, { integration });
     },
     linesRead(lines, bytes) {
-      counters.logLines.add(lines);
-      counters.logBytes.add(bytes);
+      totals.logLines += lines;
+      totals.logBytes += bytes;
     },
     reconnect(cause) {
       counters.logReconnects.add(1, { cause });

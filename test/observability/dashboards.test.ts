@@ -1,13 +1,18 @@
 /** The dashboards as files: what Grafana is given, and that it is what the sources say. */
 import { describe, expect, it } from 'vitest';
 import { buildDashboards } from '../../grafana/src/build.ts';
-import { readRepositoryFile } from '../deploy/compose-file.ts';
+import { readComposeFile, readRepositoryFile } from '../deploy/compose-file.ts';
 import { panelsOf, readDashboard } from './dashboards.ts';
 
 it('grafana/dashboards is what `npm run dashboards` writes', () => {
   for (const [file, text] of Object.entries(buildDashboards())) {
     expect(readRepositoryFile(`grafana/dashboards/${file}`) === text, `${file}: run \`npm run dashboards\``).toBe(true);
   }
+});
+
+it('compose lets whoever looks at Grafana follow a link to a trace: Explore is closed to viewers by default', () => {
+  const environment = readComposeFile().services.grafana?.environment;
+  expect(environment).toMatchObject({ GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer', GF_USERS_VIEWERS_CAN_EDIT: 'true' });
 });
 
 describe.each(['overview', 'detail'] as const)('dashboard %s', (name) => {

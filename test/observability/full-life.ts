@@ -2,68 +2,19 @@
  * A life with everything in it, lived by the real agent on the simulated engine, so that every metric has been
  * moved: each detector, tier, decision, outcome of a restart, failure of Claude, Slack and the collector.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import {
-  createSimulatedEngine,
-  type SimulatedContainer,
-  type SimulatedEngine,
-} from '../../src/demo/simulated-engine.ts';
-import { answer, type ClaudeServer, refusal, startClaudeServer, status } from '../support/claude-server.ts';
-import { type Doctor, startDoctor } from '../support/doctor.ts';
+import type { SimulatedContainer, SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { answer, refusal, status } from '../support/claude-server.ts';
+import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
-import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { SAFE, startWorld, type World } from '../support/world.ts';
 
-export interface World {
-  readonly engine: SimulatedEngine;
-  readonly claude: ClaudeServer;
-  readonly slack: SlackServer;
-  /** The agent on that engine, with `env` on top; a later one takes up where the earlier stopped. */
-  start(env?: Record<string, string>): Promise<Doctor>;
-  close(): Promise<void>;
-}
-
-const RESTART = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
-
-export async function createWorld(): Promise<World> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'world-'));
-  const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  const host = await engine.listen();
-  const claude = await startClaudeServer((prompt) => {
+export function createWorld(): Promise<World> {
+  return startWorld((prompt) => {
     if (prompt.includes('"gateway"')) return answer({ severity: 'low' });
     if (prompt.includes('"busy"')) return status(429, { 'retry-after': '600' });
     if (prompt.includes('"shy"')) return refusal();
-    return answer(RESTART);
+    return answer(SAFE);
   });
-  const slack = await startSlackServer();
-  const doctors: Doctor[] = [];
-  return {
-    engine,
-    claude,
-    slack,
-    async start(env = {}) {
-      const doctor = await startDoctor({
-        DOCKER_HOST: host,
-        AUTO_FIX: 'true',
-        CHECK_INTERVAL: '1',
-        ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
-        ANTHROPIC_BASE_URL: claude.url,
-        SLACK_WEBHOOK_URL: slack.webhookUrl,
-        VERIFY_STABLE_SECONDS: '1',
-        VERIFY_DEADLINE_SECONDS: '5',
-        DATA_DIR: path.join(folder, 'data'),
-        ...env,
-      });
-      doctors.push(doctor);
-      return doctor;
-    },
-    async close() {
-      await Promise.all(doctors.map((doctor) => doctor.stop()));
-      await Promise.all([engine.close(), claude.close(), slack.close()]);
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
 }
 
 /** Lives through all of it. Resolves when everything is told, and the outbox empty. */

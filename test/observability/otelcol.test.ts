@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPOSITORY } from '../deploy/compose-file.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
+import type { World } from '../support/world.ts';
 import { startCollector } from '../telemetry/collector.ts';
-import { createWorld, type World } from './full-life.ts';
+import { createWorld } from './full-life.ts';
 import { type Otelcol, startGrpcGateway, startOtelcol } from './otelcol.ts';
 import { check, findProgram } from './programs.ts';
 
@@ -63,10 +64,11 @@ describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () =>
       await jaeger?.close();
     });
 
+    const traceId = () => /\b[0-9a-f]{32}\b/.exec(world.slack.posts[0]?.text ?? '')?.[0];
+
     it('hands the whole trace of an incident on to the trace store', async () => {
-      const traceId = /\b[0-9a-f]{32}\b/.exec(world.slack.posts[0]?.text ?? '')?.[0];
       const names = await soon(() => {
-        const trace = jaeger.spans().filter((span) => span.traceId === traceId);
+        const trace = jaeger.spans().filter((span) => span.traceId === traceId());
         return trace.some(({ name }) => name === 'incident web') ? trace.map(({ name }) => name) : undefined;
       });
       expect(names).toEqual(
@@ -82,11 +84,12 @@ describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () =>
       );
     });
 
-    it('shows Prometheus the same names and kinds as the doctor’s own page', async () => {
+    it('shows Prometheus what was done, under the names and kinds of the doctor’s own page', async () => {
       const own = familiesOf(await doctor.metrics());
+      const restarted = /^container_doctor_restarts_total\{.*container_name="web".*outcome="recovered".*\} 1$/m;
       const derived = await soon(async () => {
-        const families = familiesOf(await (await fetch(otelcol.metrics)).text());
-        return families.has('container_doctor_restarts_total') ? families : undefined;
+        const page = await (await fetch(otelcol.metrics)).text();
+        return restarted.test(page) ? familiesOf(page) : undefined;
       });
       const ours = ([name]: readonly [string, string]) => /^(container_doctor|gen_ai|process)_/.test(name);
       const shown = Object.fromEntries([...derived].filter(ours));
@@ -95,8 +98,15 @@ describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () =>
       for (const [name, kind] of Object.entries(shown)) expect({ name, kind: own.get(name) }).toEqual({ name, kind });
     });
 
-    it('receives the log, and all exports arrived', async () => {
-      await soon(() => (/"log records": [1-9]/.test(otelcol.said()) ? true : undefined));
+    it('receives what the log says of the incident, in its trace', async () => {
+      const records = () => otelcol.said().split('LogRecord #');
+      for (const message of ['incident opened', 'decided', 'restarted']) {
+        const record = await soon(() => records().find((text) => text.includes(`Body: Str(${message})`)));
+        expect(record).toContain(`Trace ID: ${traceId()}`);
+      }
+    });
+
+    it('took every export', async () => {
       expect(await doctor.metric('container_doctor_telemetry_exports_total', { outcome: 'failed' })).toBe(0);
       for (const signal of ['traces', 'metrics', 'logs']) {
         expect(

@@ -1,4 +1,7 @@
-/** A real OpenTelemetry Collector with the very file that compose mounts; only its addresses are this machine's. */
+/**
+ * A real OpenTelemetry Collector with the very file that compose mounts; only its addresses are this machine's, and it
+ * prints log records in full.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,6 +31,7 @@ export async function startOtelcol(program: string, jaeger: string): Promise<Ote
     '0.0.0.0:13133': `127.0.0.1:${health}`,
     'port: 8888': `port: ${own}`,
     'jaeger:4317': jaeger,
+    'verbosity: basic': 'verbosity: detailed',
   });
   const { said, stop } = await run(program, text, `http://127.0.0.1:${health}`);
   return {

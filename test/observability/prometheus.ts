@@ -1,4 +1,7 @@
-/** A real Prometheus with the very files that compose mounts, scraping a doctor on this machine every second. */
+/**
+ * A real Prometheus with the very files that compose mounts, scraping a doctor on this machine every two seconds:
+ * it waits no longer than that for a page, and a machine that is busy with other tests may take its time.
+ */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -56,7 +59,7 @@ export async function startPrometheus(
   for (const job of jobs) job.static_configs = [{ targets: [new URL(doctorUrl).host] }];
   const adapted = {
     ...config,
-    global: { ...config.global, scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    global: { ...config.global, scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
     alerting: undefined,
     scrape_configs: jobs,
   };

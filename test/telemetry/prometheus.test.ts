@@ -1,44 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  CLAUDE_OUTCOMES,
-  DECISION_KINDS,
-  DETECTORS,
-  OUTCOMES,
-  SEVERITIES,
-  SKIP_REASONS,
-  SUPPRESSIONS,
-  TIERS,
-} from '../../src/domain.ts';
-import {
-  DIAGNOSIS_OUTCOMES,
-  HEADROOM_RESOURCES,
-  INTEGRATIONS,
-  NOTIFICATION_OUTCOMES,
-  type Observer,
-  RECONNECT_CAUSES,
-} from '../../src/pipeline/observer.ts';
+import { DECISION_REASONS, DETECTORS } from '../../src/domain.ts';
 import { createInstruments, type Gauges } from '../../src/telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../../src/telemetry/observer.ts';
 import { recordingLogger, telemetryWith } from './collector.ts';
+import { gauges, liveOnce, MODEL } from './life.ts';
 
 const PROMTOOL = '/usr/bin/promtool';
-const MODEL = 'claude-haiku-5-5';
-
-const gauges: Gauges = {
-  incidentsOpen: () => 2,
-  rateLimitRemaining: async () => 17,
-  rateLimitLimit: () => 20,
-  budgetRemainingUsd: async () => 0.75,
-  budgetLimitUsd: () => 1,
-  outboxPending: async () => ({ slack: 0 }),
-  containersWatched: () => 11,
-  dockerConnected: () => true,
-  storeHealthy: () => true,
-  claudeCircuitOpen: () => false,
-  configReloaded: () => true,
-};
 
 let telemetry: ReturnType<typeof telemetryWith>;
 let logger: ReturnType<typeof recordingLogger>;
@@ -52,41 +21,6 @@ async function page(): Promise<string> {
   const text = await telemetry.renderMetrics?.();
   if (text === undefined) throw new Error('metrics are off');
   return text;
-}
-
-/** Every hook with every closed value: a full life. */
-function liveOnce(observer: Observer): void {
-  for (const detector of DETECTORS) {
-    observer.signal(detector, 'web');
-    observer.incidentOpened({ detector, latencyMs: 120 });
-  }
-  for (const reason of SUPPRESSIONS) observer.suppressed(reason);
-  for (const severity of SEVERITIES) observer.incidentDiagnosed({ containerName: 'web', severity });
-  for (const tier of TIERS) {
-    for (const outcome of DIAGNOSIS_OUTCOMES) observer.diagnosis({ tier, outcome, durationMs: 900 });
-  }
-  for (const reason of SKIP_REASONS) observer.diagnosisSkipped(reason);
-  for (const outcome of CLAUDE_OUTCOMES) {
-    const tokens = { input: 900, output: 200, cacheRead: 10, cacheWrite: 5 };
-    observer.claudeRequest({ model: MODEL, outcome, tokens, costUsd: 0.001, durationMs: 800 });
-  }
-  for (const resource of HEADROOM_RESOURCES) {
-    observer.headroom({ resource, limit: 50, remaining: 49, resetAt: 2_000, observedAt: 1_000 });
-  }
-  for (const kind of DECISION_KINDS) observer.decision({ kind, reason: 'auto_fix_off' });
-  for (const outcome of OUTCOMES) {
-    observer.restart({ containerName: 'web', outcome });
-    observer.verification({ outcome, durationMs: 30_000 });
-  }
-  for (const integration of INTEGRATIONS) {
-    for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ integration, outcome, durationMs: 80 });
-  }
-  for (const cause of RECONNECT_CAUSES) observer.reconnect(cause);
-  observer.linesRead(3, 240);
-  observer.dockerRequest('inspect', 4);
-  observer.dockerRequest('restart', 10_000, 'timeout');
-  observer.eventSeen(1_000);
-  observer.heartbeat(1_500);
 }
 
 interface Family {
@@ -111,10 +45,11 @@ function familiesOf(text: string): ReadonlyMap<string, Family> {
   return families;
 }
 
-/** The table of docs/telemetry.md. */
+const documentation = () => readFileSync(new URL('../../docs/telemetry.md', import.meta.url), 'utf8');
+
+/** The table of metrics in docs/telemetry.md. */
 function contract(): ReadonlyMap<string, Family> {
-  const doc = readFileSync(new URL('../../docs/telemetry.md', import.meta.url), 'utf8');
-  const rows = [...doc.matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| .* \|$/gm)];
+  const rows = [...documentation().matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| .* \|$/gm)];
   return new Map(
     rows.map(([, name, kind, labels]) => [
       name as string,
@@ -125,6 +60,14 @@ function contract(): ReadonlyMap<string, Family> {
     ]),
   );
 }
+
+it('docs/telemetry.md tells what each reason of a decision means, in the words of the alerts', () => {
+  const told = [...documentation().matchAll(/^\| `(\w+)` \| ([^|]+) \|$/gm)].map(([, reason, means]) => [
+    reason,
+    means,
+  ]);
+  expect(Object.fromEntries(told)).toEqual(DECISION_REASONS);
+});
 
 describe('the metrics page', () => {
   it('bears exactly the names, kinds and labels of the documented table after a full life', async () => {
@@ -186,6 +129,16 @@ describe('the metrics page', () => {
         (d) => `container_doctor_detection_latency_seconds_count{detector="${d}"} ${d === 'oom' ? 1 : 0}`,
       ).sort(),
     );
+  });
+
+  it('counts log lines and bytes over all batches, whenever it is fetched', async () => {
+    const observer = createMetricsObserver(createInstruments(telemetry.meter, gauges, { version: '1.2.3' }));
+    observer.linesRead(3, 240);
+    expect(await page()).toContain('\ncontainer_doctor_log_lines_total 3\n');
+    observer.linesRead(1, 60);
+    const text = await page();
+    expect(text).toContain('\ncontainer_doctor_log_lines_total 4\n');
+    expect(text).toContain('\ncontainer_doctor_log_bytes_total 300\n');
   });
 
   it('has no scope labels and no command line', async () => {

@@ -1,0 +1,63 @@
+/** The agent as it ships, and what its process uses. */
+import { execFile } from 'node:child_process';
+import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Doctor } from '../support/doctor.ts';
+
+const exec = promisify(execFile);
+
+/** USER_HZ: the unit of times in /proc/PID/stat on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Agent {
+  /** The arguments of Node. */
+  readonly program: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Name of what support-loop-delay.ts says: `{"msg": LOOP_DELAY, "ms": 12.3}`. */
+export const LOOP_DELAY = 'event loop delay';
+const LOOP_DELAY_MODULE = new URL('support-loop-delay.ts', import.meta.url).href;
+
+/** The longest block of each second that was told so far, ms. */
+export function blocksOf({ log }: Pick<Doctor, 'log'>): readonly number[] {
+  return log.filter(({ msg }) => msg === LOOP_DELAY).map(({ ms }) => Number(ms));
+}
+
+/** As `agent`, and says how late its event loop is. */
+export function tellingLoopDelay({ program, env }: Agent): Agent {
+  return { program: ['--import', LOOP_DELAY_MODULE, ...program], env };
+}
+
+/** Builds into `folder`, and says how to start it: as the image does. */
+export async function buildAgent(folder: string): Promise<Agent> {
+  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
+  await exec(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', path.join(folder, 'dist')], {
+    cwd: ROOT,
+  });
+  cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'));
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  const dockerfile = readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8');
+  const [, ...args] = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
+  const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(dockerfile)?.[1];
+  return {
+    program: args.map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
+    env: { NODE_ENV: 'production', ...(arenas === undefined ? {} : { MALLOC_ARENA_MAX: arenas }) },
+  };
+}
+
+/** Seconds of CPU that the process and its threads have used. */
+export function cpuSeconds(pid: number): number {
+  // After the name, which may hold spaces and ends with the last parenthesis: fields 14 and 15 of proc(5).
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+export function rssMib(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}

@@ -1,0 +1,71 @@
+/** Everything that metrics can tell, told once. */
+import {
+  CLAUDE_OUTCOMES,
+  DECISION_KINDS,
+  DETECTORS,
+  OUTCOMES,
+  SEVERITIES,
+  SKIP_REASONS,
+  SUPPRESSIONS,
+  TIERS,
+} from '../../src/domain.ts';
+import {
+  DIAGNOSIS_OUTCOMES,
+  HEADROOM_RESOURCES,
+  INTEGRATIONS,
+  NOTIFICATION_OUTCOMES,
+  type Observer,
+  RECONNECT_CAUSES,
+} from '../../src/pipeline/observer.ts';
+import type { Gauges } from '../../src/telemetry/instruments.ts';
+
+export const MODEL = 'claude-haiku-5-5';
+
+export const gauges: Gauges = {
+  incidentsOpen: () => 2,
+  rateLimitRemaining: async () => 17,
+  rateLimitLimit: () => 20,
+  budgetRemainingUsd: async () => 0.75,
+  budgetLimitUsd: () => 1,
+  outboxPending: async () => ({ slack: 0 }),
+  containersWatched: () => 11,
+  dockerConnected: () => true,
+  storeHealthy: () => true,
+  claudeCircuitOpen: () => false,
+  configReloaded: () => true,
+};
+
+/** Every hook with every closed value: a full life. */
+export function liveOnce(observer: Observer): void {
+  for (const detector of DETECTORS) {
+    observer.signal(detector, 'web');
+    observer.incidentOpened({ detector, latencyMs: 120 });
+  }
+  for (const reason of SUPPRESSIONS) observer.suppressed(reason);
+  for (const severity of SEVERITIES) observer.incidentDiagnosed({ containerName: 'web', severity });
+  for (const tier of TIERS) {
+    for (const outcome of DIAGNOSIS_OUTCOMES) observer.diagnosis({ tier, outcome, durationMs: 900 });
+  }
+  for (const reason of SKIP_REASONS) observer.diagnosisSkipped(reason);
+  for (const outcome of CLAUDE_OUTCOMES) {
+    const tokens = { input: 900, output: 200, cacheRead: 10, cacheWrite: 5 };
+    observer.claudeRequest({ model: MODEL, outcome, tokens, costUsd: 0.001, durationMs: 800 });
+  }
+  for (const resource of HEADROOM_RESOURCES) {
+    observer.headroom({ resource, limit: 50, remaining: 49, resetAt: 2_000, observedAt: 1_000 });
+  }
+  for (const kind of DECISION_KINDS) observer.decision({ kind, reason: 'auto_fix_off' });
+  for (const outcome of OUTCOMES) {
+    observer.restart({ containerName: 'web', outcome });
+    observer.verification({ outcome, durationMs: 30_000 });
+  }
+  for (const integration of INTEGRATIONS) {
+    for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ integration, outcome, durationMs: 80 });
+  }
+  for (const cause of RECONNECT_CAUSES) observer.reconnect(cause);
+  observer.linesRead(3, 240);
+  observer.dockerRequest('inspect', 4);
+  observer.dockerRequest('restart', 10_000, 'timeout');
+  observer.eventSeen(1_000);
+  observer.heartbeat(1_500);
+}
