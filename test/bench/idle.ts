@@ -4,21 +4,19 @@
  *
  * On a simulated engine, and on the real one where one is reachable. BENCH_IDLE_SECONDS: how long is measured.
  */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { engineHost } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { AT_ONCE, batches, withContainers } from './support.ts';
-
-const exec = promisify(execFile);
+import { type Agent, buildAgent, cpuSeconds, rssMib } from './support-agent.ts';
 
 const CONTAINERS = 200;
 const WARM_UP_MS = 30_000;
@@ -26,50 +24,11 @@ const MEASURE_MS = Number(process.env.BENCH_IDLE_SECONDS ?? 90) * 1_000;
 const SAMPLE_EVERY_MS = 5_000;
 /** As the Prometheus of compose.yaml does. */
 const SCRAPE_EVERY_MS = 15_000;
-/** USER_HZ: the unit of times in /proc/PID/stat on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
 const GOAL_CPU_PERCENT = 1;
 const GOAL_RSS_MIB = 120;
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const QUIET_ENGINE = fileURLToPath(new URL('support-quiet-engine.ts', import.meta.url));
 const QUIET = 'i=0; while true; do i=$((i+1)); echo "INFO served $i requests, 0 errors"; sleep 10; done';
-
-interface Agent {
-  /** The arguments of Node. */
-  readonly program: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** Builds into `folder`, and says how to start it: as the image does. */
-async function buildAgent(folder: string): Promise<Agent> {
-  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
-  await exec(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', path.join(folder, 'dist')], {
-    cwd: ROOT,
-  });
-  cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'));
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
-  const dockerfile = readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8');
-  const [, ...args] = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
-  const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(dockerfile)?.[1];
-  return {
-    program: args.map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
-    env: { NODE_ENV: 'production', ...(arenas === undefined ? {} : { MALLOC_ARENA_MAX: arenas }) },
-  };
-}
-
-/** Seconds of CPU that the process and its threads have used. */
-function cpuSeconds(pid: number): number {
-  // After the name, which may hold spaces and ends with the last parenthesis: fields 14 and 15 of proc(5).
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function rssMib(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-}
 
 interface Usage {
   readonly cpuPercent: number;

@@ -45,3 +45,11 @@ export const AT_ONCE = 8;
 export function batches<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
+
+export const number = (value: number): string => value.toLocaleString('en-US');
+
+/** Of milliseconds; Infinity is one that never came. */
+export function spread(sample: readonly number[]): string {
+  const ms = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  return `p50 ${ms(percentile(sample, 0.5))}, p95 ${ms(percentile(sample, 0.95))}, at most ${ms(Math.max(...sample))}`;
+}

@@ -1,0 +1,231 @@
+/**
+ * One container writes 50,000 lines a second for five minutes, while twenty others print a line a second and one of
+ * them fails now and then. Does the agent keep up, is a line lost, what does it cost, and are the others served? And
+ * what if the agent stands still for a while: does it catch up?
+ *
+ * The agent runs as it ships: compiled, with the flags of the image. BENCH_FLOOD_SECONDS: how long it is flooded.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
+import { type Doctor, startDoctor } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { number, spread } from './support.ts';
+import { type Agent, blocksOf, buildAgent, cpuSeconds, rssMib, tellingLoopDelay } from './support-agent.ts';
+import { FLOOD, type Flood, LINES_PER_MS, type Told } from './support-flood-engine.ts';
+
+const SECONDS = Number(process.env.BENCH_FLOOD_SECONDS ?? 300);
+/** How long the agent is stopped in the middle of the last run. */
+const FREEZE_MS = Math.min(10_000, (SECONDS * 1_000) / 4);
+const WATCHED = 21;
+const SAMPLE_EVERY_MS = 1_000;
+const CATCH_UP_MS = 600_000;
+
+const FLOOD_ENGINE = fileURLToPath(new URL('support-flood-engine.ts', import.meta.url));
+
+interface Scenario {
+  readonly about: string;
+  readonly flood: Flood;
+  readonly frozen?: boolean;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { about: 'one line in 100 is the same error', flood: 'repeated' },
+  { about: 'one line in 100 is an error never seen before', flood: 'storm' },
+  {
+    about: `one line in 100 is the same error; the agent is stopped for ${FREEZE_MS / 1_000} s in the middle`,
+    flood: 'repeated',
+    frozen: true,
+  },
+];
+
+type Of<K extends Told['kind']> = Extract<Told, { kind: K }>;
+
+interface Engine {
+  readonly host: string;
+  readonly told: readonly Told[];
+  begin(): void;
+  stop(): Promise<void>;
+}
+
+interface Sample {
+  /** Seconds since the flood began. */
+  readonly at: number;
+  readonly rss: number;
+  readonly healthMs: number;
+  readonly metricsMs: number;
+}
+
+async function startFloodEngine(folder: string, flood: Flood): Promise<Engine> {
+  const child = spawn(process.execPath, [FLOOD_ENGINE, path.join(folder, 'engine.sock'), String(SECONDS), flood], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  const told: Told[] = [];
+  const host = await new Promise<string>((resolve, reject) => {
+    child.once('exit', () => reject(new Error('the engine stand-in did not start')));
+    const lines = createInterface({ input: child.stdout });
+    lines.once('line', (first) => {
+      lines.on('line', (line) => told.push(JSON.parse(line)));
+      resolve(first);
+    });
+  });
+  return {
+    host,
+    told,
+    begin: () => void child.stdin.write('begin\n'),
+    async stop() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+const allTold = <K extends Told['kind']>(engine: Engine, kind: K): readonly Of<K>[] =>
+  engine.told.filter((told): told is Of<K> => told.kind === kind);
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  await work();
+  return performance.now() - begun;
+}
+
+async function freeze(doctor: Doctor): Promise<void> {
+  doctor.signal('SIGSTOP');
+  await sleep(FREEZE_MS);
+  doctor.signal('SIGCONT');
+}
+
+/** Until nothing is printed any more and the agent has read it all. */
+async function watchFlood(engine: Engine, doctor: Doctor, frozen: boolean) {
+  const samples: Sample[] = [];
+  const cpuBefore = cpuSeconds(doctor.pid);
+  const begun = performance.now();
+  const elapsed = () => (performance.now() - begun) / 1_000;
+  let toFreeze = frozen;
+  let [over] = allTold(engine, 'over');
+  while (over === undefined) {
+    await sleep(SAMPLE_EVERY_MS);
+    if (toFreeze && elapsed() > SECONDS / 2 - FREEZE_MS / 1_000) {
+      toFreeze = false;
+      await freeze(doctor);
+    }
+    const [healthMs, metricsMs] = [await timed(doctor.health), await timed(doctor.metrics)];
+    samples.push({ at: elapsed(), rss: rssMib(doctor.pid), healthMs, metricsMs });
+    [over] = allTold(engine, 'over');
+  }
+  const floodedFor = elapsed();
+  const cpuPercent = (100 * (cpuSeconds(doctor.pid) - cpuBefore)) / floodedFor;
+  const printed = over.flood + over.others;
+  const read = () => doctor.metric('container_doctor_log_lines_total');
+  await eventually(async () => ((await read()) >= printed ? true : undefined), {
+    deadlineMs: CATCH_UP_MS,
+    everyMs: 50,
+  }).catch(() => undefined);
+  const caughtUpAfter = elapsed() - floodedFor;
+  // What is read twice would come now, and counts be written down.
+  await sleep(3_000);
+  return { over, samples, cpuPercent, caughtUpAfter, read: await read() };
+}
+
+type Watched = Awaited<ReturnType<typeof watchFlood>>;
+
+async function report(flooded: Watched, engine: Engine, doctor: Doctor, claude: ClaudeServer, slack: SlackServer) {
+  const { over, samples, read } = flooded;
+  const printed = over.flood + over.others;
+  const counted = await doctor.metric('container_doctor_errors_detected_total', { container_name: FLOOD });
+  const incidents = (await doctor.history()).filter(({ container }) => container === FLOOD);
+  const recorded = incidents.reduce((sum, { occurrences }) => sum + occurrences, 0);
+  print('lines printed, read', `${number(printed)}, ${number(read)}: ${number(printed - read)} lost`);
+  // What joins an incident in its first moments is the same occurrence, not one more.
+  print('errors in them, counted', `${number(over.floodErrors)}, ${number(counted)}; occurrences ${number(recorded)}`);
+  const behind = allTold(engine, 'progress').map(({ written, taken }) => (written - taken) / LINES_PER_MS);
+  print('the agent is behind by', `${spread(behind)}; all read ${flooded.caughtUpAfter.toFixed(1)} s after the last`);
+
+  const rss = samples.map((sample) => sample.rss);
+  const secondHalf = samples.slice(Math.floor(samples.length / 2));
+  print('CPU', `${flooded.cpuPercent.toFixed(0)} % of a core`);
+  print(
+    'resident memory',
+    `at most ${Math.max(...rss).toFixed(0)} MiB; in the second half ${slope(secondHalf).toFixed(1)} MiB a minute`,
+  );
+  print('longest block of each second', spread(blocksOf(doctor).slice(-samples.length)));
+  print('/health', spread(samples.map((sample) => sample.healthMs)));
+  print('/metrics', spread(samples.map((sample) => sample.metricsMs)));
+
+  const asked = (word: string) => claude.requests.find(({ prompt }) => prompt.includes(`cannot open the ${word}`))?.at;
+  const errors = allTold(engine, 'error').map(({ word, at }) => (asked(word) ?? Number.POSITIVE_INFINITY) - at);
+  print("another container's error, to Claude", `${spread(errors)} (n=${errors.length})`);
+  const storms = incidents.filter(({ detector }) => detector === 'storm').length;
+  print('incidents of the flood', `${incidents.length}${storms > 0 ? ', one of them the log storm' : ''}`);
+  print('requests to Claude, posts to Slack', `${claude.requests.length}, ${slack.posts.length}`);
+  const { status, problems } = await doctor.health();
+  print('afterwards', [status, ...problems].join('; '));
+}
+
+async function measure({ about, flood, frozen = false }: Scenario, agent: Agent): Promise<void> {
+  console.log(`\n${about}`);
+  const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-flood-'));
+  const engine = await startFloodEngine(folder, flood);
+  const claude = await startClaudeServer(() => answer({ severity: 'medium' }));
+  const slack = await startSlackServer();
+  const doctor = await startDoctor(
+    {
+      ...agent.env,
+      DOCKER_HOST: engine.host,
+      DATA_DIR: path.join(folder, 'data'),
+      ANTHROPIC_API_KEY: 'sk-ant-stand-in',
+      ANTHROPIC_BASE_URL: claude.url,
+      SLACK_WEBHOOK_URL: slack.webhookUrl,
+      // Not to run into them: what is looked at are the bounds before them.
+      MAX_DIAGNOSES_PER_HOUR: '1000',
+      MAX_SPEND_PER_DAY: '1000',
+    },
+    { program: agent.program },
+  );
+  try {
+    await eventually(async () => ((await doctor.health()).monitoring.length === WATCHED ? true : undefined));
+    // The listing comes before the streams.
+    await sleep(2_000);
+    engine.begin();
+    await report(await watchFlood(engine, doctor, frozen), engine, doctor, claude, slack);
+  } finally {
+    await doctor.stop();
+    await engine.stop();
+    await claude.close();
+    await slack.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export async function run(): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-flood-'));
+  try {
+    const agent = tellingLoopDelay(await buildAgent(folder));
+    console.log(
+      `${number(LINES_PER_MS * 1_000)} lines a second from one container for ${SECONDS} s, twenty others beside it`,
+    );
+    for (const scenario of SCENARIOS) await measure(scenario, agent);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function print(what: string, got: string): void {
+  console.log(`${what.padEnd(36)} ${got}`);
+}
+
+/** MiB a minute, by least squares. */
+function slope(samples: readonly Sample[]): number {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [at, rss] = [mean(samples.map((s) => s.at)), mean(samples.map((s) => s.rss))];
+  const over = samples.reduce((sum, s) => sum + (s.at - at) * (s.rss - rss), 0);
+  const under = samples.reduce((sum, s) => sum + (s.at - at) ** 2, 0);
+  return (60 * over) / under;
+}
