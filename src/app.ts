@@ -1,10 +1,11 @@
 /** The one place that knows everybody: a straight line from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
 import { createHealthPage, noteClaudeErrors } from './app/health.ts';
+import { noteLateLogs } from './app/late-logs.ts';
 import { createTidy, noteActivity } from './app/tidy.ts';
 import { createClaudeOnDemand } from './claude/on-demand.ts';
-import { type Config, policyDefaults, storePlace } from './config.ts';
-import { createDockerEngine } from './docker/engine.ts';
+import { type Config, claudeKey, policyDefaults, storePlace } from './config.ts';
+import { createDockerEngine, type DockerEngine } from './docker/engine.ts';
 import { findOwnContainerId } from './docker/own-container.ts';
 import type { ContainerFacts, Incident } from './domain.ts';
 import { toHistoryEntry } from './http/history.ts';
@@ -14,11 +15,14 @@ import { restart } from './pipeline/act.ts';
 import { collect, redactSummary } from './pipeline/collect.ts';
 import { decide } from './pipeline/decide.ts';
 import { createDiagnoser } from './pipeline/diagnose/diagnose.ts';
+import { notBackNotice, watchEngine } from './pipeline/engine-watch.ts';
 import { createNotifier } from './pipeline/notify.ts';
 import { createPipeline } from './pipeline/pipeline.ts';
+import { atMost } from './pipeline/places.ts';
 import { scorecard } from './pipeline/policy/scorecard.ts';
 import type { Clock, ContainerControl, Logger } from './pipeline/ports.ts';
 import { createSecretBook } from './pipeline/secret-book.ts';
+import { sharedRead } from './pipeline/shared-read.ts';
 import { watchStore } from './pipeline/store-watch.ts';
 import { createUnwritten } from './pipeline/unwritten.ts';
 import { verify } from './pipeline/verify.ts';
@@ -43,6 +47,8 @@ export interface AppDeps {
   readonly clock: Clock;
   /** Where alerts go without Slack. */
   print(text: string): void;
+  /** How long others may take to answer, in real time whatever the clock; each has its own default. */
+  readonly requestTimeouts?: { readonly claudeMs?: number; readonly slackMs?: number; readonly engineMs?: number };
 }
 
 export interface App {
@@ -56,6 +62,10 @@ export interface App {
 
 /** As many as a page can show and a person can judge. */
 const CASES_SCORED = 1_000;
+/** Of hundreds that fail together each would wait for the work on all others, and its time for an answer run out. */
+const LOOKED_AT_ONCE = 16;
+/** A busy engine answers a few at a time; a stream takes no place. */
+const ENGINE_CALLS_AT_ONCE = 32;
 
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { logger, clock, telemetry, version } = deps;
@@ -99,20 +109,33 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const activity = noteActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
-  const engine = createDockerEngine({ ...config.docker, onRequest: observer.dockerRequest });
+  const docker = createDockerEngine({
+    ...config.docker,
+    callTimeoutMs: deps.requestTimeouts?.engineMs,
+    now: clock.now,
+    onRequest: observer.dockerRequest,
+  });
+  const callInTurn = atMost(ENGINE_CALLS_AT_ONCE);
+  const engine: DockerEngine = {
+    ...docker,
+    inspect: (id, signal) => callInTurn(() => docker.inspect(id, signal)),
+    tailLogs: (id, count, signal) => callInTurn(() => docker.tailLogs(id, count, signal)),
+  };
   const control: ContainerControl = {
     inspect: traced(SPANS.docker('inspect'), engine.inspect, { kind: 'client' }),
     tailLogs: traced(SPANS.docker('logs'), engine.tailLogs, { kind: 'client' }),
     restart: traced(SPANS.docker('restart'), engine.restart, { kind: 'client' }),
-    list: traced(SPANS.docker('list'), engine.list, { kind: 'client' }),
+    list: traced(SPANS.docker('list'), sharedRead(engine.list), { kind: 'client' }),
   };
   const redactor = createRedactor();
+  const apiKey = claudeKey(config);
   const claude =
-    config.anthropic.apiKey === undefined
+    apiKey === undefined
       ? undefined
       : createClaudeOnDemand({
           ...config.anthropic,
-          apiKey: config.anthropic.apiKey,
+          apiKey,
+          timeoutMs: deps.requestTimeouts?.claudeMs,
           now: clock.now,
           onHeadroom: (all) => {
             for (const headroom of all) observer.headroom(headroom);
@@ -121,7 +144,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const sender =
     config.slack.webhookUrl === undefined
       ? createConsoleSender({ write: deps.print })
-      : createSlackSender({ webhookUrl: config.slack.webhookUrl });
+      : createSlackSender({
+          webhookUrl: config.slack.webhookUrl,
+          timeoutMs: deps.requestTimeouts?.slackMs,
+          now: clock.now,
+        });
 
   const notifier = createNotifier({
     sender,
@@ -155,6 +182,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     services: () => new Set(watch.status().watched.map(({ project, service }) => `${project ?? ''}/${service}`)).size,
   });
   const secrets = createSecretBook(engine);
+  const lookInTurn = atMost(LOOKED_AT_ONCE);
   const traceInspect = { kind: 'client' } as const;
   const collectDeps = {
     control: { ...control, inspect: traced(SPANS.docker('inspect'), secrets.inspect, traceInspect) },
@@ -186,14 +214,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       redactSummary: (incident) => {
         // Loads while the evidence settles: Claude is asked no later for it.
         claude?.prepare();
-        return redactSummary(incident, collectDeps);
+        return lookInTurn(() => redactSummary(incident, collectDeps));
       },
       collect: traced(
         SPANS.collect,
         async (incident, signals, settled) => {
           await settled;
           const { logLines } = policies.policyOf(incident().container).values;
-          return collect(incident(), signals, { ...collectDeps, logLines });
+          return lookInTurn(() => collect(incident(), signals, { ...collectDeps, logLines }));
         },
         { after: describe.describeContext },
       ),
@@ -229,6 +257,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     },
   });
 
+  const lateLogs = noteLateLogs(clock);
   const watch = createWatch({
     engine,
     cursors: store,
@@ -239,7 +268,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     logger,
     handlers: {
-      onLines: pipeline.onLines,
+      onLines: (container, lines) => {
+        lateLogs.onLines(container, lines);
+        pipeline.onLines(container, lines);
+      },
       onEvent: (event) => {
         if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.learn([event.containerId]);
         pipeline.onEvent(event);
@@ -248,9 +280,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         void secrets.learn(containers.map(({ ref }) => ref.id));
         pipeline.onListed(containers);
       },
-      onGone: pipeline.onGone,
+      onGone: (container) => {
+        lateLogs.forget(container);
+        pipeline.onGone(container);
+      },
       onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
-      onConnection: () => {},
+      onNotBack: (containers) => notifier.say(notBackNotice(containers)),
     },
     written: unwritten.none,
   });
@@ -263,8 +298,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     watch,
     pipeline,
     diagnoser,
+    notifier,
     clock,
     lastError: claudeErrors.last,
+    lateLogs: lateLogs.now,
   });
   const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
@@ -289,6 +326,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         tidy(stopping.signal),
+        watchEngine({ isConnected: () => watch.status().connected, say: notifier.say, clock }, stopping.signal),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

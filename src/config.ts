@@ -339,6 +339,11 @@ export function loadConfig(
   return { ok: true, config: deepFreeze(config), warnings: warningsOf(config) };
 }
 
+/** The key for Claude; undefined where there is none, or where it is never asked. */
+export function claudeKey({ anthropic, diagnoseWith }: Config): string | undefined {
+  return diagnoseWith === 'rules-only' ? undefined : anthropic.apiKey;
+}
+
 /** Where the store is to be. */
 export function storePlace({
   database,

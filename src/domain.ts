@@ -100,6 +100,11 @@ export interface LogCursor {
    * stand at `at`.
    */
   readonly streams?: Readonly<Record<StreamName, { readonly at: string; readonly seen: number }>>;
+  /**
+   * Present where the engine's clock was set back: lines stamped later than `at`, up to this time, stand before it
+   * in the log and were read. What follows is told by its place in the log, not by its time.
+   */
+  readonly readUpTo?: string;
 }
 
 // ── detection ───────────────────────────────────────────────────────────────
@@ -314,6 +319,7 @@ export const DECISION_REASONS = {
   engine_restarting: "the engine's own restart policy is already restarting it",
   operator_action: 'a person stopped or restarted it meanwhile',
   container_gone: 'the container no longer exists',
+  engine_unreachable: 'the engine did not answer what state it is in',
   already_recovered: 'it recovered by itself meanwhile',
   still_starting: 'it is still starting',
   container_paused: 'the container is paused',
@@ -427,6 +433,8 @@ export interface Alert {
   readonly incident: Incident;
   readonly diagnosis: Diagnosis;
   readonly decision: Decision;
+  /** What the decision's reason stands on: the policy's value and where it came from, or names of containers. */
+  readonly because?: string;
   /** The restart that was made, if any. */
   readonly attempt?: Attempt;
   /** Restarts of this service in the last hour. */

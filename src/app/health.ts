@@ -1,13 +1,15 @@
 /** `/health`: gathered from all over, put together by http/health.ts. */
-import type { Config } from '../config.ts';
+import { type Config, claudeKey } from '../config.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Diagnoser } from '../pipeline/diagnose/diagnose.ts';
 import type { GateStatus } from '../pipeline/diagnose/gate.ts';
+import type { Notifier } from '../pipeline/notify.ts';
 import type { Observer } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { Clock } from '../pipeline/ports.ts';
 import type { Watch } from '../pipeline/watch/watch.ts';
 import type { Store } from '../store/store.ts';
+import type { LateLog } from './late-logs.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -31,10 +33,12 @@ export function createHealthPage(options: {
   readonly watch: Pick<Watch, 'status'>;
   readonly pipeline: Pick<Pipeline, 'openIncidents'>;
   readonly diagnoser: Pick<Diagnoser, 'status'>;
+  readonly notifier: Pick<Notifier, 'trouble'>;
   readonly clock: Clock;
   lastError(): string | undefined;
+  lateLogs(): readonly LateLog[];
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
-  const { config, version, startedAt, store, watch, pipeline, diagnoser, clock, lastError } = options;
+  const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
 
   const limits = async () => {
     const now = clock.now();
@@ -52,7 +56,7 @@ export function createHealthPage(options: {
 
   const view = async () => {
     const now = clock.now();
-    const { connected, watched, missingTargets, lastEventAt, lastReconcileAt } = watch.status();
+    const { connected, watched, missingTargets, lastEventAt, lastReconcileAt, sinceReconcileMs } = watch.status();
     const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
     const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
@@ -61,7 +65,7 @@ export function createHealthPage(options: {
       version,
       mode: config.autoFix ? 'auto_fix' : 'observe',
       dockerConnected: connected,
-      loopStalled: connected && now - (lastReconcileAt ?? startedAt) > patience,
+      loopStalled: connected && sinceReconcileMs > patience,
       monitoring: watched.map((container) => container.name).sort(),
       missingTargets,
       totalDiagnoses: totals.diagnoses,
@@ -70,17 +74,21 @@ export function createHealthPage(options: {
       spend: { today: spent, limit: config.limits.spendPerDayUsd },
       lastEventAt,
       lastReconcileAt,
+      lateLogs: options.lateLogs(),
       openIncidents: pipeline.openIncidents(),
       outboxPending,
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
       claude: {
-        configured: config.anthropic.apiKey !== undefined && config.diagnoseWith !== 'rules-only',
+        configured: claudeKey(config) !== undefined,
         model: config.anthropic.model,
         lastError: lastError(),
         ...claudeGate(diagnoser.status()),
       },
-      slack: { configured: config.slack.webhookUrl !== undefined },
+      slack:
+        config.slack.webhookUrl === undefined
+          ? { configured: false }
+          : { configured: true, trouble: notifier.trouble() },
     }).body;
   };
 

@@ -69,7 +69,7 @@ export async function startAgent(
 }
 
 function sayWhatIsMissing(config: Config, logger: Logger): void {
-  if (config.anthropic.apiKey === undefined) {
+  if (config.diagnoseWith !== 'rules-only' && config.anthropic.apiKey === undefined) {
     logger.warn('ANTHROPIC_API_KEY is not set: the built-in rules diagnose alone');
   }
   if (config.slack.webhookUrl === undefined) logger.warn('SLACK_WEBHOOK_URL is not set: alerts go to this log');

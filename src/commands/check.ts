@@ -122,6 +122,7 @@ async function checkRestart(engine: DockerEngine, config: Config): Promise<Findi
 
 async function checkClaudeSettings(config: Config): Promise<Finding> {
   const what = 'Claude';
+  if (config.diagnoseWith === 'rules-only') return { what, ok: true, said: 'never asked (DIAGNOSE_WITH=rules-only)' };
   const { apiKey, baseURL, model, strongModel } = config.anthropic;
   if (apiKey === undefined) return { what, ok: true, said: 'no ANTHROPIC_API_KEY: the built-in rules diagnose alone' };
   for (const name of new Set([model, strongModel])) {

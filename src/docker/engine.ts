@@ -119,13 +119,9 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       return { apiVersion: version.ApiVersion, engineVersion: version.Version };
     },
 
-    async list() {
-      const infos: ContainerInfo[] = await request(
-        'list',
-        'listing containers',
-        undefined,
-        callTimeoutMs,
-        (abortSignal) => docker.listContainers({ all: true, abortSignal }),
+    async list(signal) {
+      const infos: ContainerInfo[] = await request('list', 'listing containers', signal, callTimeoutMs, (abortSignal) =>
+        docker.listContainers({ all: true, abortSignal }),
       );
       if (!Array.isArray(infos))
         throw new EngineError('what answers is no Docker engine: its listing is none', 'protocol');
@@ -188,8 +184,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
     },
 
-    async followLogs(id, { from, signal, onLines }) {
-      const decoder = createLogDecoder({ from, now });
+    async followLogs(id, { from, setBackMs, signal, onLines }) {
+      const decoder = createLogDecoder({ from, setBackMs, now });
       const open = (abortSignal: AbortSignal) =>
         docker.getContainer(id).logs({
           follow: true,

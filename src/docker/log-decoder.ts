@@ -55,6 +55,8 @@ interface StreamState {
 
 export interface LogDecoderOptions {
   readonly from: LogCursor | number;
+  /** By how much the clock was set back since `from` was reached; default 0. */
+  readonly setBackMs?: number;
   /** Default 1 MB. */
   readonly maxLineBytes?: number;
   /** Epoch ms. */
@@ -64,7 +66,7 @@ export interface LogDecoderOptions {
 export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
   const { now } = options;
   const maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
-  const position = createLogPosition(options.from);
+  const position = createLogPosition(options.from, options.setBackMs ?? 0, now);
   const timestamps = createTimestampReader();
   const stdout = newState('stdout');
   const stderr = newState('stderr');
@@ -292,6 +294,6 @@ function newState(name: StreamName): StreamState {
 }
 
 /** A terminal has one stream. */
-function withoutStreams({ at, seen }: LogCursor): LogCursor {
-  return { at, seen };
+function withoutStreams({ streams: _, ...cursor }: LogCursor): LogCursor {
+  return cursor;
 }

@@ -101,9 +101,10 @@ export function toSince({ seconds, nanos }: Instant): string {
   return `${seconds}.${String(nanos).padStart(9, '0')}`;
 }
 
-/** `ms` may be negative. */
+/** `ms` may be negative; the result is none before the epoch. */
 export function addMs(instant: Instant, ms: number): Instant {
   const nanos = instant.nanos + (ms % 1000) * 1_000_000;
   const carry = Math.floor(nanos / 1_000_000_000);
-  return { seconds: instant.seconds + Math.trunc(ms / 1000) + carry, nanos: nanos - carry * 1_000_000_000 };
+  const seconds = instant.seconds + Math.trunc(ms / 1000) + carry;
+  return seconds < 0 ? { seconds: 0, nanos: 0 } : { seconds, nanos: nanos - carry * 1_000_000_000 };
 }

@@ -39,7 +39,12 @@ export interface HealthView {
     /** Services that used up their fair share in the last hour. */
     readonly over_share: readonly string[];
   };
-  readonly slack: { readonly configured: boolean };
+  readonly slack: {
+    readonly configured: boolean;
+    /** Since when it takes no messages; null while it does. */
+    readonly failing_since: string | null;
+    readonly last_error: string | null;
+  };
 }
 
 export interface HealthInputs {
@@ -59,6 +64,8 @@ export interface HealthInputs {
   readonly spend: { readonly today: number; readonly limit: number };
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
+  /** Logs that are read long after they were written, the latest first. */
+  readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
   readonly openIncidents: number;
   readonly outboxPending: number;
   readonly storeHealthy: boolean;
@@ -74,7 +81,11 @@ export interface HealthInputs {
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
   };
-  readonly slack: { readonly configured: boolean };
+  /** `trouble`: why it takes no messages; absent while it does. */
+  readonly slack: {
+    readonly configured: boolean;
+    readonly trouble?: { readonly since: number; readonly why: string };
+  };
 }
 
 /** 503 where the doctor is blind or stands still; all else that is wrong is told, but is no reason to restart it. */
@@ -116,7 +127,11 @@ export function buildHealth(inputs: HealthInputs): {
       retry_at: inputs.claude.retryAt === undefined ? null : iso(inputs.claude.retryAt),
       over_share: inputs.claude.overShare ?? [],
     },
-    slack: inputs.slack,
+    slack: {
+      configured: inputs.slack.configured,
+      failing_since: inputs.slack.trouble === undefined ? null : iso(inputs.slack.trouble.since),
+      last_error: inputs.slack.trouble?.why ?? null,
+    },
   };
   return { status, httpStatus: healthHttpStatus(body), body };
 }
@@ -137,6 +152,10 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (inputs.missingTargets.length > 0) {
     problems.push(`TARGET_CONTAINERS names what does not exist: ${inputs.missingTargets.join(', ')}`);
   }
+  if (inputs.lateLogs.length > 0) {
+    const logs = inputs.lateLogs.map(({ container, ms }) => `${container} (${Math.round(ms / 1000)} s)`);
+    problems.push(`logs are read late: ${logs.join(', ')}`);
+  }
   if (claude.configured && spend.today >= spend.limit) {
     problems.push(`the day's budget is spent (${usd(spend.today)} of ${usd(spend.limit)}): the rules answer alone`);
   }
@@ -144,14 +163,25 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     problems.push(`the hour's ${rateLimit.limit} diagnoses are used up: the rules answer alone`);
   }
   if (claude.circuit !== undefined && claude.circuit !== 'closed') {
-    const until = claude.retryAt === undefined ? 'it is being tried again' : `left alone until ${iso(claude.retryAt)}`;
-    problems.push(`Claude failed several times in a row (${until}): the rules answer alone`);
+    problems.push(`Claude failed several times in a row (${whenAsked(claude.retryAt, inputs.now)})`);
   }
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
     problems.push(`the rules answer for those that used up their share of Claude: ${claude.overShare.join(', ')}`);
   }
+  const { trouble } = inputs.slack;
+  if (trouble !== undefined) {
+    const waiting = inputs.outboxPending === 0 ? '' : `: alerts waiting: ${inputs.outboxPending}`;
+    problems.push(`Slack takes no messages since ${iso(trouble.since)} (${trouble.why})${waiting}`);
+  }
   if (claude.lastError !== undefined) problems.push(`Claude could not be asked: ${claude.lastError}`);
   return problems;
+}
+
+/** After an outage nobody knows that it is over before the next question. */
+function whenAsked(retryAt: number | undefined, now: number): string {
+  if (retryAt === undefined) return 'it is being tried again: the rules answer the others';
+  if (retryAt <= now) return 'it is asked again with the next problem';
+  return `left alone until ${iso(retryAt)}: the rules answer alone`;
 }
 
 function iso(time: number): string {

@@ -1,6 +1,7 @@
 import type { Attempt, ContainerFacts, Incident } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import type { AttemptStore, Clock, ContainerControl } from './ports.ts';
+import { START_PATIENCE_MS } from './verify.ts';
 
 export interface ActDeps {
   readonly control: Pick<ContainerControl, 'restart'>;
@@ -9,13 +10,15 @@ export interface ActDeps {
   newId(): string;
 }
 
-export type Acted =
-  /** The engine did it, or may still be doing it: verification tells. */
-  | { readonly kind: 'restarted'; readonly attempt: Attempt }
-  | { readonly kind: 'refused'; readonly attempt: Attempt; readonly detail: string };
+/**
+ * `done`: the engine says so. `late`: it was asked and may still be at it. `lost`: the connection was, and whether
+ * it was asked is not known. Of the latter two verification tells.
+ */
+export type EngineAnswer = 'done' | 'late' | 'lost';
 
-/** What the engine needs beyond the stop timeout to start a container again. */
-const START_PATIENCE_MS = 60_000;
+export type Acted =
+  | { readonly kind: 'restarted'; readonly attempt: Attempt; readonly answer: EngineAnswer }
+  | { readonly kind: 'refused'; readonly attempt: Attempt; readonly detail: string };
 
 /**
  * Restarts the container. The attempt is on disk before the engine is called: rejects, with nothing done,
@@ -35,11 +38,14 @@ export async function restart(incident: Incident, facts: ContainerFacts, deps: A
   await deps.attempts.beginAttempt(attempt);
   try {
     await deps.control.restart(container.id, AbortSignal.timeout(facts.stopTimeout * 1000 + START_PATIENCE_MS));
-    return { kind: 'restarted', attempt };
+    return { kind: 'restarted', attempt, answer: 'done' };
   } catch (error) {
     // The engine goes on with a restart whose caller has gone.
-    if (isTimeout(error)) return { kind: 'restarted', attempt };
+    if (isTimeout(error)) return { kind: 'restarted', attempt, answer: 'late' };
     if (!(error instanceof EngineError)) throw error;
+    if (error.reason === 'unreachable' || error.reason === 'protocol') {
+      return { kind: 'restarted', attempt, answer: 'lost' };
+    }
     return { kind: 'refused', attempt, detail: `the engine did not restart it: ${error.message}` };
   }
 }

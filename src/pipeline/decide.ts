@@ -9,6 +9,8 @@ export interface DecideInput {
   readonly diagnosis: Diagnosis;
   /** Read after the diagnosis, not before. Absent where the container is gone. */
   readonly facts?: ContainerFacts;
+  /** Whether the engine told these facts, and who else depends on the container; otherwise they are older or missing. */
+  readonly engineAnswered: boolean;
   /** The global switch: without it nothing is restarted. */
   readonly autoFix: boolean;
   readonly policy: Pick<ResolvedPolicy, 'values' | 'sources'>;
@@ -48,7 +50,9 @@ export function decide(input: DecideInput): Decision {
   return { kind: told ? 'notify' : 'record', reason };
 }
 
-function diagnosisAgainst({ facts, diagnosis, restartVetoed }: DecideInput): DecisionReason | undefined {
+function diagnosisAgainst(input: DecideInput): DecisionReason | undefined {
+  const { facts, engineAnswered, diagnosis, restartVetoed } = input;
+  if (!engineAnswered && !facts) return 'engine_unreachable';
   if (!facts || facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
   if (diagnosis.severity !== 'high') return 'severity_too_low';
   if (restartVetoed) return 'disk_full';
@@ -58,6 +62,7 @@ function diagnosisAgainst({ facts, diagnosis, restartVetoed }: DecideInput): Dec
 
 function factAgainst(input: DecideInput): DecisionReason | undefined {
   const { now, facts, incident, restarts, stopRequestedAt, deployedAt, policy } = input;
+  if (!input.engineAnswered) return 'engine_unreachable';
   if (!facts) return 'container_gone';
   const running = facts.status === 'running';
 
@@ -78,8 +83,8 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   if (incident.detector === 'health' && facts.health === 'healthy') return 'already_recovered';
 
   if (running && facts.health === 'starting') return 'still_starting';
-  if (running && now - facts.startedAt < policy.values.grace * 1000) return 'still_starting';
-  if (deployedAt !== undefined && now - deployedAt < JUST_DEPLOYED_MS) return 'deployed_just_now';
+  if (running && isWithin(policy.values.grace * 1000, facts.startedAt, now)) return 'still_starting';
+  if (deployedAt !== undefined && isWithin(JUST_DEPLOYED_MS, deployedAt, now)) return 'deployed_just_now';
   if (input.networkDependants.length > 0) return 'shared_network';
   return undefined;
 }
@@ -110,6 +115,11 @@ function heldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionRe
   if (!autoFix) return 'auto_fix_off';
   if (values.restart === 'ask') return 'policy_ask';
   return undefined;
+}
+
+/** Not of what is to come: then the clock was set back since, nobody knows how long ago. */
+function isWithin(ms: number, since: number, now: number): boolean {
+  return since <= now && now - since < ms;
 }
 
 function isDeath(incident: Incident): boolean {

@@ -1,6 +1,6 @@
-import type { Clock, Logger, SendResult } from './ports.ts';
+import type { SendResult } from './ports.ts';
 
-interface Waiting {
+export interface Waiting {
   /** Names it in our log. */
   readonly what: Record<string, string>;
   /** `tries`: how often it was tried before. */
@@ -9,56 +9,43 @@ interface Waiting {
 
 export interface MemoryQueue {
   add(waiting: Waiting): void;
-  /** In order; stops at the first that cannot be sent now. */
-  sendDue(): Promise<void>;
+  /** Tries the oldest once; it stays where it is to be tried again. False where there is none. */
+  sendFirst(): Promise<boolean>;
   /** The agent stops: what is still here is lost, and said so. */
   giveUp(): void;
 }
 
-/** An alert is a few KB: some megabytes at most. */
-const MOST = 1_000;
-
-/** What is to be sent and has no place on disk. */
+/** What is to be sent and has no place on disk; of more than `most` the oldest are lost. */
 export function createMemoryQueue(options: {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  backoffMs(tries: number): number;
+  readonly most: number;
+  onLost(waiting: Waiting, why: string): void;
 }): MemoryQueue {
-  const { clock, logger } = options;
-  const queue: { readonly waiting: Waiting; tries: number }[] = [];
-  let notBefore = 0;
-
-  const lost = (waiting: Waiting, why: string) => logger.error('a message is lost', { ...waiting.what, why });
+  const { most, onLost } = options;
+  const queue = new Map<Waiting, number>();
 
   return {
     add(waiting) {
-      if (queue.length >= MOST) lost(waiting, `${MOST} others wait already`);
-      else queue.push({ waiting, tries: 0 });
+      queue.set(waiting, 0);
+      if (queue.size <= most) return;
+      const [oldest] = queue.keys();
+      if (oldest === undefined) return;
+      queue.delete(oldest);
+      onLost(oldest, `more than ${most} wait`);
     },
 
-    async sendDue() {
-      while (clock.now() >= notBefore) {
-        const [first] = queue;
-        if (first === undefined) return;
-        const result = await first.waiting.send(first.tries);
-        if (result.kind === 'retry') {
-          const wait = result.afterMs ?? options.backoffMs(first.tries);
-          first.tries += 1;
-          notBefore = clock.now() + wait;
-          logger.warn('a message was not delivered, it will be tried again', {
-            ...first.waiting.what,
-            why: result.why,
-            in_ms: wait,
-          });
-          return;
-        }
-        queue.shift();
-        if (result.kind === 'dropped') lost(first.waiting, result.why);
-      }
+    async sendFirst() {
+      const [first] = queue;
+      if (first === undefined) return false;
+      const [waiting, tries] = first;
+      const result = await waiting.send(tries);
+      if (result.kind !== 'retry') queue.delete(waiting);
+      else if (queue.has(waiting)) queue.set(waiting, tries + 1);
+      return true;
     },
 
     giveUp() {
-      for (const { waiting } of queue.splice(0)) lost(waiting, 'the agent stops');
+      for (const waiting of queue.keys()) onLost(waiting, 'the agent stops');
+      queue.clear();
     },
   };
 }

@@ -73,11 +73,11 @@ export interface Observer {
   restart(restart: { readonly containerName: string; readonly outcome: Outcome }): void;
   /** `durationMs`: from the end of the restart call to the verdict. */
   verification(verified: { readonly outcome: Outcome; readonly durationMs: number }): void;
-  /** One try to send one alert. */
+  /** One try to send one message; or one that was given up without a try: then it took no time. */
   notification(sent: {
     readonly integration: Integration;
     readonly outcome: NotificationOutcome;
-    readonly durationMs: number;
+    readonly durationMs?: number;
   }): void;
   /** Read from containers' logs; called once a batch. */
   linesRead(lines: number, bytes: number): void;

@@ -87,7 +87,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   };
 
   const takeTrouble = (container: ContainerRef, trouble: Trouble): void => {
-    const grouped = grouper.assign(container, trouble, clock.now());
+    const grouped = grouper.assign(container, trouble, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
@@ -122,7 +122,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (handover.signal.aborted) return;
       observer.linesRead(
         lines.length,
-        lines.reduce((bytes, line) => bytes + line.text.length, 0),
+        lines.reduce((bytes, line) => bytes + Buffer.byteLength(line.text), 0),
       );
       detectors.push(container, lines);
     },

@@ -25,7 +25,7 @@ import type {
 /** Used by watch. Every method rejects with an EngineError on a fault. */
 export interface ContainerSource {
   /** Every container, running or not. */
-  list(): Promise<readonly ListedContainer[]>;
+  list(signal?: AbortSignal): Promise<readonly ListedContainer[]>;
   /**
    * Delivers events from `since` (epoch ms, inclusive) on. Resolves when the connection ends or `signal`
    * aborts. `onConnected` is called once the engine has accepted the subscription.
@@ -38,12 +38,14 @@ export interface ContainerSource {
   }): Promise<void>;
   /**
    * Delivers lines after `from` (a cursor: none twice; a number: epoch ms, inclusive), in batches, each with
-   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts.
+   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `setBackMs`: by
+   * how much the clock was set back since `from` was reached.
    */
   followLogs(
     containerId: string,
     options: {
       readonly from: LogCursor | number;
+      readonly setBackMs?: number;
       readonly signal: AbortSignal;
       onLines(lines: readonly LogLine[], cursor: LogCursor): void;
     },
@@ -58,7 +60,7 @@ export interface ContainerControl {
   tailLogs(containerId: string, count: number, signal?: AbortSignal): Promise<readonly LogLine[]>;
   /** Resolves when the engine says it is done: up to the stop timeout and more. Aborting does not stop the restart. */
   restart(containerId: string, signal?: AbortSignal): Promise<void>;
-  list(): Promise<readonly ListedContainer[]>;
+  list(signal?: AbortSignal): Promise<readonly ListedContainer[]>;
 }
 
 export interface CursorStore {
@@ -183,6 +185,8 @@ export interface Notice {
 
 export interface AlertSender {
   readonly integration: 'slack' | 'console';
+  /** Between two of many messages, ms. */
+  readonly paceMs: number;
   /** Never rejects. */
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;
   /** Never rejects. */
@@ -209,7 +213,10 @@ export interface ReviewStore {
 }
 
 export interface Clock {
+  /** The time of day, epoch ms: when something was. NTP or a person may set it forward or back. */
   now(): number;
+  /** Milliseconds that only ever pass: how long something takes. They begin anywhere. */
+  monotonic(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

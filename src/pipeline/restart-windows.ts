@@ -14,13 +14,13 @@ export function createRestartWindows(clock: Clock): {
       until.set(containerId, Number.POSITIVE_INFINITY);
       return () => {
         if (until.get(containerId) === Number.POSITIVE_INFINITY)
-          until.set(containerId, clock.now() + OWN_EVENTS_LAG_MS);
+          until.set(containerId, clock.monotonic() + OWN_EVENTS_LAG_MS);
       };
     },
     ours(containerId) {
       const end = until.get(containerId);
       if (end === undefined) return false;
-      if (clock.now() <= end) return true;
+      if (clock.monotonic() <= end) return true;
       until.delete(containerId);
       return false;
     },

@@ -1,4 +1,4 @@
-import type { Outcome } from '../domain.ts';
+import type { ContainerFacts, Outcome } from '../domain.ts';
 import type { Clock, ContainerControl } from './ports.ts';
 
 export interface VerifyOptions {
@@ -11,37 +11,59 @@ export interface VerifyOptions {
   /** A person or tool asked it to stop since the restart. */
   stoppedByOperator(): boolean;
   readonly signal: AbortSignal;
+  /** Set where the engine has not said that the restart is done. */
+  readonly unanswered?: Unanswered;
+}
+
+/** A restart whose caller went away: made, still being made, or never asked for. */
+export interface Unanswered {
+  /** When it was written down, right before the engine was to be asked. */
+  readonly since: number;
+  /** Whether the engine surely was asked. */
+  readonly asked: boolean;
+  /** Called once the engine is seen to have made it; what comes from then on is no part of it. */
+  onRestarted(): void;
 }
 
 export interface Verdict {
-  readonly outcome: Exclude<Outcome, 'error'>;
+  /** `error`: there was no restart to watch. */
+  readonly outcome: Outcome;
   /** Why, in words. */
   readonly detail: string;
   readonly strategy: 'health' | 'stable';
 }
 
+export interface VerifyDeps {
+  readonly control: Pick<ContainerControl, 'inspect'>;
+  readonly clock: Clock;
+}
+
 /** Short beside any health interval, and one small request. */
 const LOOK_EVERY_MS = 1_000;
+/** What the engine needs beyond the stop timeout to kill a container. */
+const KILL_PATIENCE_MS = 10_000;
+/** What it needs beyond the stop timeout to start it again. */
+export const START_PATIENCE_MS = 60_000;
+
+const AGENT_STOPPED = 'the agent was stopped while it watched';
+const ENGINE_AWAY = 'the engine could not be asked';
 
 /**
  * Watches a restarted container until it has recovered, has failed, or the deadline is reached. That it
  * cannot be looked at is `unknown`, never `failed`.
  */
-export async function verify(
-  options: VerifyOptions,
-  deps: { readonly control: Pick<ContainerControl, 'inspect'>; readonly clock: Clock },
-): Promise<Verdict> {
-  const begun = deps.clock.now();
+export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<Verdict> {
+  const notRestarted = options.unanswered && (await awaitRestart(options, options.unanswered, deps));
+  if (notRestarted) return notRestarted;
+  const begun = deps.clock.monotonic();
   let startedAt: number | undefined;
   let strategy: Verdict['strategy'] = 'stable';
   let blind = false;
   let starting = false;
 
   for (;;) {
-    const facts = await deps.control
-      .inspect(options.containerId, AbortSignal.timeout(10_000))
-      .catch(() => 'blind' as const);
-    const now = deps.clock.now();
+    const facts = await look(options, deps);
+    const ranFor = deps.clock.monotonic() - begun;
     blind = facts === 'blind';
     if (facts === undefined) return { outcome: 'unknown', detail: 'the container was removed', strategy };
     if (options.stoppedByOperator()) {
@@ -61,18 +83,17 @@ export async function verify(
       if (facts.health === 'unhealthy') return { outcome: 'failed', detail: 'its health check fails again', strategy };
       if (options.recurred()) return { outcome: 'failed', detail: 'the same trouble came back', strategy };
       if (facts.health === 'healthy') return { outcome: 'recovered', detail: 'its health check passes', strategy };
-      if (facts.health === 'none' && now - begun >= options.stableForMs) {
+      if (facts.health === 'none' && ranFor >= options.stableForMs) {
         return {
           outcome: 'recovered',
-          detail: `it has run for ${Math.round((now - begun) / 1000)} s without new trouble`,
+          detail: `it has run for ${Math.round(ranFor / 1000)} s without new trouble`,
           strategy,
         };
       }
     }
-    if (options.signal.aborted)
-      return { outcome: 'unknown', detail: 'the agent was stopped while it watched', strategy };
-    if (now - begun >= options.deadlineMs) {
-      if (blind) return { outcome: 'unknown', detail: 'the engine could not be asked', strategy };
+    if (options.signal.aborted) return { outcome: 'unknown', detail: AGENT_STOPPED, strategy };
+    if (ranFor >= options.deadlineMs) {
+      if (blind) return { outcome: 'unknown', detail: ENGINE_AWAY, strategy };
       const seconds = Math.round(options.deadlineMs / 1000);
       return {
         outcome: 'failed',
@@ -82,4 +103,46 @@ export async function verify(
     }
     await deps.clock.sleep(LOOK_EVERY_MS, options.signal);
   }
+}
+
+/**
+ * Waits until the container is in a new life, for as long as the engine may take to bring it there. Gives the
+ * verdict where it does not get there, undefined where verification can begin.
+ */
+async function awaitRestart(
+  options: VerifyOptions,
+  { since, asked, onRestarted }: Unanswered,
+  deps: VerifyDeps,
+): Promise<Verdict | undefined> {
+  const { clock } = deps;
+  const begun = clock.monotonic();
+  const age = Math.max(0, clock.now() - since);
+  const verdict = (outcome: Outcome, detail: string): Verdict => ({ outcome, detail, strategy: 'stable' });
+
+  for (;;) {
+    const facts = await look(options, deps);
+    const waited = clock.monotonic() - begun;
+    if (facts === undefined) return undefined;
+    if (facts === 'blind') {
+      if (waited >= options.deadlineMs) return verdict('unknown', ENGINE_AWAY);
+    } else {
+      if (facts.startedAt >= since) {
+        onRestarted();
+        return undefined;
+      }
+      const down = facts.status !== 'running' && facts.status !== 'paused';
+      const patience = down ? START_PATIENCE_MS : KILL_PATIENCE_MS;
+      if (age + waited >= facts.stopTimeout * 1000 + patience) {
+        if (down && facts.finishedAt >= since) return verdict('unknown', 'it was stopped and not started again');
+        if (asked) return verdict('unknown', 'the engine has not answered; it has not been restarted so far');
+        return verdict('error', 'the engine never took it on');
+      }
+    }
+    if (options.signal.aborted) return verdict('unknown', AGENT_STOPPED);
+    await clock.sleep(LOOK_EVERY_MS, options.signal);
+  }
+}
+
+function look({ containerId }: VerifyOptions, { control }: VerifyDeps): Promise<ContainerFacts | 'blind' | undefined> {
+  return control.inspect(containerId, AbortSignal.timeout(10_000)).catch(() => 'blind' as const);
 }

@@ -55,6 +55,7 @@ export function createConsoleSender(options: { write(text: string): void }): Ale
   };
   return {
     integration: 'console',
+    paceMs: 0,
     send: async (alert) => write(renderText(alert)),
     sendNotice: async (notice) => write(renderTextNotice(notice)),
   };

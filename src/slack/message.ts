@@ -1,11 +1,23 @@
 import type { Alert } from '../domain.ts';
 import { cutEnd } from '../text.ts';
 import { type Block, context, emphasis, escapeWithin, header, list, preformatted, table, titled } from './blocks.ts';
-import { alarm, DETECTOR_WORDS, dollars, headline, rulesAlone, seen, whatWasDone, whoAnswered } from './words.ts';
+import {
+  alarm,
+  DETECTOR_WORDS,
+  dollars,
+  headline,
+  lateness,
+  rulesAlone,
+  seen,
+  whatWasDone,
+  whoAnswered,
+} from './words.ts';
 
 export interface SlackOptions {
   /** Named in the alert where it is given: who has several hosts wants to know which one speaks. */
   readonly host?: string;
+  /** When it is sent: one that comes late says so. */
+  readonly now?: number;
 }
 
 export interface SlackMessage {
@@ -27,6 +39,7 @@ const LENGTHS = { rootCause: 1500, fix: 2200, impact: 700, item: 250, items: 10,
 export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMessage {
   const { incident, diagnosis } = alert;
   const loud = alarm(alert);
+  const late = options.now === undefined ? undefined : lateness(alert, options.now);
   const done = whatWasDone(alert);
   const rules = rulesAlone(alert);
   const suggestions = diagnosis.configSuggestions.slice(0, LENGTHS.items);
@@ -34,6 +47,7 @@ export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMess
 
   const blocks: Block[] = [
     header(headline(alert)),
+    ...(late ? [emphasis(`⏰ ${late}: `, 'it could not be delivered before. This is how things were then.')] : []),
     ...(loud ? [emphasis(loud)] : []),
     table([
       ['Severity', diagnosis.severity],
@@ -61,7 +75,10 @@ export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMess
     ]),
   ];
   return {
-    text: escapeWithin(`${headline(alert)}: ${diagnosis.rootCause} ${done.what}.`.replace(/\s+/g, ' '), 500),
+    text: escapeWithin(
+      `${late ? `${late}: ` : ''}${headline(alert)}: ${diagnosis.rootCause} ${done.what}.`.replace(/\s+/g, ' '),
+      500,
+    ),
     blocks,
     mrkdwn: false,
     parse: 'none',

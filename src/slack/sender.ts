@@ -2,22 +2,28 @@ import type { AlertSender, SendResult } from '../pipeline/ports.ts';
 import { renderSlack, type SlackOptions } from './message.ts';
 import { renderSlackNotice } from './notice.ts';
 
-export interface SlackSenderOptions extends SlackOptions {
+export interface SlackSenderOptions extends Omit<SlackOptions, 'now'> {
   /** A secret: who has it can post. Never in an error, a log or a result. */
   readonly webhookUrl: string;
   /** For one post; default 8 s. */
   readonly timeoutMs?: number;
+  readonly now?: () => number;
   readonly fetch?: typeof fetch;
 }
+
+/** What Slack takes from a webhook: one message a second. */
+const PACE_MS = 1_000;
 
 /** Slack never asks for more than minutes; a longer pause is a mistake of somebody in between. */
 const LONGEST_PAUSE_MS = 3_600_000;
 
 export function createSlackSender(options: SlackSenderOptions): AlertSender {
+  const now = options.now ?? Date.now;
   return {
     integration: 'slack',
+    paceMs: PACE_MS,
     async send(alert, signal) {
-      const message = renderSlack(alert, options);
+      const message = renderSlack(alert, { ...options, now: now() });
       const result = await post(options, message, signal);
       // Better an alert without a layout than none.
       if (result.kind === 'dropped' && result.answer?.startsWith('invalid_blocks')) {
@@ -45,8 +51,9 @@ export async function post(options: SlackSenderOptions, payload: unknown, signal
       redirect: 'manual',
       signal: AbortSignal.any([signal, timeout]),
     });
-    const answer = await readStart(response);
-    return { ...judge(response, answer), answer };
+    // Its status is known: where the rest is cut off, a message that Slack took must not be sent again.
+    const answer = await readStart(response).catch(() => '');
+    return { ...judge(response, answer, (options.now ?? Date.now)()), answer };
   } catch (error) {
     if (signal.aborted) return { kind: 'retry', why: 'sending was stopped' };
     return {
@@ -56,7 +63,7 @@ export async function post(options: SlackSenderOptions, payload: unknown, signal
   }
 }
 
-function judge(response: Response, answer: string): SendResult {
+function judge(response: Response, answer: string, now: number): SendResult {
   const { status } = response;
   // Slack's answers are words like `no_service`; anything else is not repeated.
   const why = `Slack answered ${status}${/^[a-z_]{1,60}$/.test(answer) ? ` ${answer}` : ''}`;
@@ -65,17 +72,16 @@ function judge(response: Response, answer: string): SendResult {
       ? { kind: 'retry', status, why: `${why} with a page, not as Slack does` }
       : { kind: 'sent', status };
   }
-  if (status === 429) return { kind: 'retry', status, why, afterMs: retryAfterMs(response.headers) };
+  if (status === 429) return { kind: 'retry', status, why, afterMs: retryAfterMs(response.headers, now) };
   if (status >= 500 || status === 408 || status < 400) return { kind: 'retry', status, why };
   return { kind: 'dropped', status, why };
 }
 
-function retryAfterMs(headers: Headers): number {
+function retryAfterMs(headers: Headers, now: number): number {
   const value = headers.get('retry-after') ?? '';
   const seconds = Number.parseFloat(value);
-  const pause = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000;
-  // Slack takes about one message a second.
-  return Number.isNaN(pause) ? 1000 : Math.min(Math.max(pause, 1000), LONGEST_PAUSE_MS);
+  const pause = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
+  return Number.isNaN(pause) ? PACE_MS : Math.min(Math.max(pause, PACE_MS), LONGEST_PAUSE_MS);
 }
 
 /** As much as an answer of Slack's can be; the rest is not read. */

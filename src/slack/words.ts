@@ -8,6 +8,7 @@ import {
   type Severity,
   type SkipReason,
 } from '../domain.ts';
+import { cutEnd } from '../text.ts';
 
 export const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
 
@@ -54,8 +55,11 @@ const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
   recovered: '✅ Restarted, and it recovered',
   failed: '❌ Restarted, but it did not recover',
   unknown: '❔ Restarted; whether it recovered could not be seen to the end',
-  error: '❌ It was to be restarted, but the engine could not do it',
+  error: '❌ It was to be restarted, but was not',
 };
+
+/** Quiet hours, and names, can be a long list. */
+const LONGEST_BECAUSE = 200;
 
 export interface Done {
   readonly what: string;
@@ -63,8 +67,9 @@ export interface Done {
 }
 
 /** What was done and why, or why nothing was. */
-export function whatWasDone({ attempt, decision }: Alert): Done {
-  const why = DECISION_REASONS[decision.reason] ?? decision.reason;
+export function whatWasDone({ attempt, decision, because }: Alert): Done {
+  const reason = DECISION_REASONS[decision.reason] ?? decision.reason;
+  const why = because === undefined ? reason : `${reason}; ${cutEnd(because, LONGEST_BECAUSE)}`;
   if (attempt) {
     const what = attempt.outcome ? OUTCOME_WORDS[attempt.outcome] : '🔄 A restart is under way';
     return { what: attempt.detail ? `${what} (${attempt.detail.replace(/\s+/g, ' ')})` : what, why };
@@ -125,6 +130,17 @@ export function seen({ incident }: Alert): string {
   const { occurrences, openedAt, lastSeenAt } = incident;
   const first = utc(openedAt);
   return occurrences > 1 ? `${times(occurrences)}, ${first} to ${utc(lastSeenAt)}` : `once, ${first}`;
+}
+
+/** Younger than this, a reader may take it for news. */
+const LATE_AFTER_MS = 2 * 60_000;
+
+/** How late an alert comes that is sent `now`; undefined where it does not. */
+export function lateness(alert: Alert, now: number): string | undefined {
+  const late = now - alert.at;
+  if (late < LATE_AFTER_MS) return undefined;
+  const minutes = Math.floor(late / 60_000);
+  return minutes < 60 ? `Late by ${minutes} min` : `Late by ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Up to five digits of a dollar: a diagnosis costs about a tenth of a cent. */

@@ -1,3 +1,4 @@
+import { StoreError } from '../errors.ts';
 import type {
   AttemptStore,
   CursorStore,
@@ -20,6 +21,7 @@ import { createNotes } from './notes.ts';
 import { createOutbox } from './outbox.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
 import { createReviewStore } from './reviews.ts';
+import { createUsage } from './usage.ts';
 
 export type Store = CursorStore &
   Ledger &
@@ -68,6 +70,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     isDamage: (error) => backend.isDamage(error),
   });
   const notes = createNotes(place);
+  const usage = createUsage({ agent: place.agent, now });
+  await guard
+    .read('read what Claude was asked lately', () => usage.learn(place.db))
+    .catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+    });
   let closing: Promise<void> | undefined;
   let failedProbes = 0;
 
@@ -86,6 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     try {
       await guard.alone(async () => {
         await carryOver(place.db, next.db, place.agent);
+        await usage.learn(next.db);
         const memory = backend;
         moveTo(next);
         await memory.close();
@@ -103,12 +112,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await backend.close();
       // Taken by another meanwhile, or written by a newer program: no reason to stop what is under way.
       moveTo(await openBackend(options).catch((error: unknown) => openMemory({ problem: String(error), now })));
+      await usage
+        .teach(place.db)
+        .catch((error: unknown) => logger.error('what Claude has cost lately may not count', { error: String(error) }));
     });
   }
 
   return {
     ...createCursorStore(place, guard),
-    ...createLedger(place, guard),
+    ...createLedger(place, guard, usage),
     ...createIncidentStore(place, guard, now),
     ...createAttemptStore(place, guard),
     ...createOutbox(place, guard, now),

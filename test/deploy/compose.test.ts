@@ -49,6 +49,20 @@ describe('the doctor in compose', () => {
     expect(compose.volumes).toHaveProperty('doctor-data');
   });
 
+  it('can be given the policy file as the documents say: the volume is there to be uncommented', () => {
+    const asWritten = readRepositoryFile('compose.yaml');
+    const uncommented = parse(asWritten.replace('# - ./policy:', '- ./policy:')) as ComposeFile;
+    const mount = './policy:/etc/container-doctor:ro';
+    expect(uncommented.services.doctor?.volumes).toEqual(['doctor-data:/data', mount]);
+    const setting = 'CONFIG_FILE=/etc/container-doctor/policy.yaml';
+    expect(asWritten).toContain(setting);
+    const told = readRepositoryFile('docs/deployment.md');
+    expect(told).toContain(setting);
+    expect(told).toContain(mount);
+    // Nothing in compose.yaml overrides it.
+    expect(doctor.environment).not.toHaveProperty('CONFIG_FILE');
+  });
+
   it('reaches the engine through the proxy alone: no socket is mounted', () => {
     expect(doctor.environment?.DOCKER_HOST).toBe('tcp://socket-proxy:2375');
     expect(JSON.stringify(doctor)).not.toContain('docker.sock');

@@ -254,6 +254,74 @@ describe('whatever was printed and however it is cut', () => {
     );
   });
 
+  it('gives each line once also where the clock is set back now and then', () => {
+    // Of what the engine was asked for it sends only what bears that time or a later one, however it stands in the log.
+    const steps = fc.array(fc.option(fc.integer({ min: 1, max: 5_000 }), { nil: undefined, freq: 4 }), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(
+        printedLines,
+        steps,
+        fc.array(fc.nat({ max: 100_000 }), { maxLength: 5 }),
+        fc.boolean(),
+        (lines, setBacks, losses, tty) => {
+          let backMs = 0;
+          let nanos = 0n;
+          let times = 0n;
+          const printed = lines.map(({ stream, step, text }, n) => {
+            const setBack = setBacks[n] ?? 0;
+            backMs += setBack;
+            if (setBack > 0) times += 1n;
+            // To the nanosecond no time comes again that was before the clock was set back.
+            nanos += BigInt(step) * 64n;
+            const at = BigInt(TIME) * 1_000_000n + nanos + times - BigInt(backMs) * 1_000_000n;
+            const time = new Date(Number(at / 1_000_000n)).toISOString().slice(0, 19);
+            const line = { stream: tty ? ('stdout' as const) : stream, text: Buffer.from(text).toString() };
+            return { ...line, backMs, at: `${time}.${String(at % 1_000_000_000n).padStart(9, '0')}Z` };
+          });
+          const encode = tty ? raw : framed;
+          const got: LogLine[] = [];
+          let from: LogCursor | number = 0;
+          /** As it was when the stream was opened that came to `from`. */
+          let fromBackMs = 0;
+          for (const loss of [...losses, undefined]) {
+            // Also a cursor that went through the store.
+            const options = { from: JSON.parse(JSON.stringify(from)), setBackMs: backMs - fromBackMs, now };
+            const decoder = createLogDecoder(options);
+            const [seconds = '0', fraction = ''] = decoder.since.split('.');
+            const sinceText = `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
+            const asked = printed.filter(({ at }) => at >= sinceText);
+            const all = encode(asked);
+            const bytes = loss === undefined ? all : all.subarray(0, loss % (all.length + 1));
+            const openedBackMs = printed[got.length - 1]?.backMs ?? 0;
+            const batch = decoder.write(bytes);
+            got.push(...batch);
+            if (batch.length > 0) {
+              from = decoder.cursor();
+              fromBackMs = openedBackMs;
+            }
+            if (loss === undefined) got.push(...decoder.end());
+          }
+          expect(brief(got)).toEqual(printed.map((line) => `${line.stream} ${line.text}`));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('gives what comes after a minute where the last line read is no longer in the log since the clock was set back', () => {
+    let clock = TIME;
+    const from = { at: T(0, 30), seen: 1 };
+    const decoder = createLogDecoder({ from, setBackMs: 30_000, now: () => clock });
+    const print = (text: string, second: number) =>
+      texts(decoder.write(framed([{ at: T(0, second), stream: 'stdout', text }])));
+    expect(print('read or not', 10)).toEqual([]);
+    clock += 61_000;
+    expect(print('new', 11)).toEqual(['new']);
+    expect(print('newer', 12)).toEqual(['newer']);
+  });
+
   it('never fails but with an EngineError, on any bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), sizes, (bytes, cuts) => {

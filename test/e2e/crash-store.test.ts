@@ -1,59 +1,35 @@
 /** The store fails under a real agent process: it goes on watching and alerting, restarts nothing, and says so. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
-import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
-import { type Doctor, startDoctor } from '../support/doctor.ts';
+import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { answer } from '../support/claude-server.ts';
+import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
-import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import type { SlackServer } from '../support/slack-server.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
+import { SAFE, startWorld, type World } from '../support/world.ts';
 
-let folder: string;
+let world: World;
 let dataDir: string;
-let host: string;
 let engine: SimulatedEngine;
-let claude: ClaudeServer;
 let slack: SlackServer;
-const doctors: Doctor[] = [];
 const disks: { unmount(): void }[] = [];
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'store-'));
-  dataDir = path.join(folder, 'data');
-  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  host = await engine.listen();
-  claude = await startClaudeServer(() =>
-    answer({ root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true }),
-  );
-  slack = await startSlackServer();
+  world = await startWorld(() => answer(SAFE));
+  ({ engine, slack } = world);
+  dataDir = path.join(world.folder, 'data');
 });
 
 afterEach(async () => {
-  await Promise.all(doctors.splice(0).map((doctor) => doctor.stop()));
-  await Promise.all([engine.close(), claude.close(), slack.close()]);
+  // Lazily: the agent goes on in it to its end.
   for (const disk of disks.splice(0)) disk.unmount();
-  rmSync(folder, { recursive: true, force: true });
+  await world.close();
 });
 
-async function start(env: Record<string, string> = {}): Promise<Doctor> {
-  const doctor = await startDoctor({
-    DOCKER_HOST: host,
-    AUTO_FIX: 'true',
-    CHECK_INTERVAL: '1',
-    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
-    ANTHROPIC_BASE_URL: claude.url,
-    SLACK_WEBHOOK_URL: slack.webhookUrl,
-    VERIFY_STABLE_SECONDS: '1',
-    VERIFY_DEADLINE_SECONDS: '10',
-    DATA_DIR: dataDir,
-    ...env,
-  });
-  doctors.push(doctor);
-  return doctor;
-}
+const start = (over?: Record<string, string>) => world.start({ VERIFY_DEADLINE_SECONDS: '10', ...over });
 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
   eventually(probe, { deadlineMs: 20_000, everyMs: 50 });

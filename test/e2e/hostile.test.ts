@@ -1,14 +1,10 @@
 /** The whole agent against logs that want something, and a model that gives it to them. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createSimulatedEngine,
-  type SimulatedContainer,
-  type SimulatedContainerOptions,
-  type SimulatedEngine,
+import type {
+  SimulatedContainer,
+  SimulatedContainerOptions,
+  SimulatedEngine,
 } from '../../src/demo/simulated-engine.ts';
 import { problemsOf } from '../slack/block-kit.ts';
 import {
@@ -18,60 +14,40 @@ import {
   DEFAULT_FINDING,
   nonsense,
   respond,
-  startClaudeServer,
 } from '../support/claude-server.ts';
-import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
-import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import type { SlackServer } from '../support/slack-server.ts';
+import { startWorld, type World } from '../support/world.ts';
 import { HOSTILE_LOGS } from './hostile-logs.ts';
 
 const LIMIT = 1;
 const BYSTANDERS = ['db', 'payments'];
 
-let folder: string;
-let host: string;
+let world: World;
 let engine: SimulatedEngine;
 let claude: ClaudeServer;
 let slack: SlackServer;
-let doctor: Doctor | undefined;
 
 beforeEach(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'hostile-'));
-  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  host = await engine.listen();
-  claude = await startClaudeServer();
-  slack = await startSlackServer();
+  world = await startWorld();
+  ({ engine, claude, slack } = world);
   for (const name of BYSTANDERS) engine.addContainer({ name });
 });
 
-afterEach(async () => {
-  await doctor?.stop();
-  await Promise.all([engine.close(), claude.close(), slack.close()]);
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => world.close());
 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
   eventually(probe, { deadlineMs: 100_000, everyMs: 250 });
 
-async function start(env: Record<string, string> = {}): Promise<Doctor> {
-  doctor = await startDoctor({
-    DOCKER_HOST: host,
-    AUTO_FIX: 'true',
-    CHECK_INTERVAL: '1',
-    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
-    ANTHROPIC_BASE_URL: claude.url,
-    SLACK_WEBHOOK_URL: slack.webhookUrl,
+const start = (over?: Record<string, string>) =>
+  world.start({
     SLACK_MIN_SEVERITY: 'low',
     MAX_DIAGNOSES_PER_HOUR: '10000',
     MAX_SPEND_PER_DAY: '10000',
     MAX_RESTARTS_PER_HOUR: String(LIMIT),
-    VERIFY_STABLE_SECONDS: '1',
     VERIFY_DEADLINE_SECONDS: '3',
-    DATA_DIR: path.join(folder, 'data'),
-    ...env,
+    ...over,
   });
-  return doctor;
-}
 
 const nameIn = (prompt: string) => /^Container: "([^"]+)"$/m.exec(prompt)?.[1] ?? '';
 
@@ -133,7 +109,8 @@ function addAll({ again }: { readonly again: boolean }): void {
   }
 }
 
-const honest = () => answer({ severity: 'medium', auto_restart_safe: false });
+/** Too mild to be told: Slack is for the others. */
+const honest = () => answer({ severity: 'low', auto_restart_safe: false });
 
 describe('a hostile log and an obedient model', () => {
   it('are many', () => {
@@ -152,7 +129,7 @@ describe('a hostile log and an obedient model', () => {
     ];
     for (const one of closed) engine.addContainer({ ...one, onStart: (c) => c.log(text, { stream: 'stderr' }) });
     claude.reply((prompt) => (nameIn(prompt).startsWith('b') ? honest() : obey(prompt)));
-    const agent = await start();
+    const agent = await start({ SLACK_MIN_SEVERITY: 'medium' });
 
     const expected = HOSTILE_LOGS.flatMap((_, i) => [hostileName(i), twinName(i)]);
     await soon(async () => {
@@ -188,7 +165,17 @@ describe('a hostile log and an obedient model', () => {
     expect(decisions.get('stateful')).toBe('notify stateful_image');
     for (const [i, { what }] of HOSTILE_LOGS.entries())
       expect(decisions.get(twinName(i)), what).toMatch(/severity_too_low/);
-    await soon(() => (slack.posts.length >= HOSTILE_LOGS.length * 2 ? true : undefined));
+    // Slack takes a message a second.
+    const told = (name: string) => slack.posts.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
+    await eventually(
+      async () => {
+        const due = (await agent.history()).filter((e) => e.decision !== 'record').map((e) => e.container);
+        const untold = due.filter((name) => !told(name));
+        if (untold.length > 0) throw new Error(`not yet told: ${untold.join(', ')}`);
+        return true;
+      },
+      { deadlineMs: 200_000, everyMs: 250 },
+    );
     expect(slackProblems()).toEqual([]);
     expect((await agent.health()).docker_connected).toBe(true);
 
@@ -201,7 +188,7 @@ describe('a hostile log and an obedient model', () => {
       expect(facts, what).toContain('- killed by the kernel for lack of memory: no');
       expect(facts, what).toBe(factsIn(prompts.get(twinName(i)) ?? ''));
     }
-  }, 240_000);
+  }, 360_000);
 
   it('get nothing at all where AUTO_FIX is off', async () => {
     addAll({ again: false });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer, type ClaudeServer, status } from '../support/claude-server.ts';
-import type { Doctor } from '../support/doctor.ts';
+import { type Doctor, runCommand } from '../support/doctor.ts';
 import type { SlackServer } from '../support/slack-server.ts';
 import { soon, startWorld, type World } from '../support/world.ts';
 
@@ -95,5 +95,16 @@ describe('what Claude costs', () => {
     expect(claude.requests).toHaveLength(0);
     expect(await agent.health()).toMatchObject({ status: 'healthy', claude: { configured: false } });
     await soon(() => (slack.posts.some(({ text }) => text.includes('as DIAGNOSE_WITH says')) ? true : undefined));
+  });
+
+  it('is not even looked for with DIAGNOSE_WITH=rules-only: not by check, and no key is missed at start', async () => {
+    const env = world.environment({ DIAGNOSE_WITH: 'rules-only' });
+    const { code, stdout } = await runCommand(['check'], env);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ok +Claude +never asked \(DIAGNOSE_WITH=rules-only\)/);
+    expect([claude.requests, claude.modelLookups]).toEqual([[], []]);
+
+    const agent = await start({ DIAGNOSE_WITH: 'rules-only', ANTHROPIC_API_KEY: '' });
+    expect(agent.output()).not.toContain('ANTHROPIC_API_KEY');
   });
 });

@@ -1,11 +1,12 @@
 /** Policy as a person meets it: labels, a file, `check`, and what the agent then does and does not do. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { ScorecardView } from '../../src/http/scorecard.ts';
 import { answer } from '../support/claude-server.ts';
 import { type Doctor, runCommand } from '../support/doctor.ts';
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import type { SlackServer } from '../support/slack-server.ts';
 import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
@@ -69,7 +70,7 @@ describe('policy', () => {
     add('web', { restart: 'ask' });
     fail('web');
     const [post] = await soon(() => (slack.posts.length > 0 ? slack.posts : undefined));
-    expect(JSON.stringify(post?.body)).toMatch(/would restart; waiting for a person/);
+    expect(post?.text).toMatch(/would restart; waiting for a person; restart: ask \(label container-doctor\.restart\)/);
   });
 
   it('lets a label say that a database may be restarted', async () => {
@@ -99,6 +100,15 @@ describe('policy', () => {
       (await doctor.metric('container_doctor_errors_suppressed_total', { reason: 'grace' })) > 0 ? true : undefined,
     );
     expect((await doctor.history()).map(({ container }) => container)).toEqual(['quick']);
+  });
+
+  it('tells of a crash in the grace where the agent was down when it came', async () => {
+    const first = await start();
+    const slow = add('slow', { grace: '600' });
+    await soon(async () => ((await first.health()).monitoring.includes('slow') ? true : undefined));
+    await first.stop();
+    slow.exit(1);
+    expect(await decided(await start(), 'slow')).toMatchObject({ detector: 'crash' });
   });
 
   it('does not restart what was deployed just now', async () => {
@@ -184,8 +194,8 @@ describe('the scorecard', () => {
     expect(Object.keys(containers)).toEqual(['bounced', 'broken']);
   });
 
-  it('takes a person’s verdict while the agent runs, and shows it', async () => {
-    const doctor = await start();
+  async function takesVerdicts(env: Record<string, string>): Promise<void> {
+    const doctor = await start(env);
     add('web', { mode: 'observe' });
     add('api');
     fail('web');
@@ -193,18 +203,49 @@ describe('the scorecard', () => {
     const { id } = await fate(doctor, 'web', 'still_broken');
     await fate(doctor, 'api', 'recovered');
 
-    const env = environment();
-    const recorded = await runCommand(['review', id, 'wrong', 'it', 'was', 'password=hunter2hunter2'], env);
+    const beside = environment(env);
+    const recorded = await runCommand(['review', id, 'wrong', 'it', 'was', 'password=hunter2hunter2'], beside);
     expect(recorded).toMatchObject({ code: 0, stdout: `recorded: ${id} was wrong\n` });
     expect((await fate(doctor, 'web', 'still_broken')).verdict).toBe('wrong');
     expect((await scorecard(doctor)).containers.web?.verdicts).toEqual({ right: 0, wrong: 1 });
 
-    const { stdout } = await runCommand(['review'], env);
+    const { stdout } = await runCommand(['review'], beside);
     expect(stdout).toMatch(/api +0 +1 /);
     expect(stdout).toMatch(/observe_mode; still broken {2}\[wrong: it was/);
     expect(stdout).not.toContain('hunter2');
-    expect(await runCommand(['review', 'nobody', 'right'], env)).toMatchObject({ code: 1 });
-    expect(await runCommand(['review', id, 'perhaps'], env)).toMatchObject({ code: 64 });
+    expect(await runCommand(['review', 'nobody', 'right'], beside)).toMatchObject({ code: 1 });
+    expect(await runCommand(['review', id, 'perhaps'], beside)).toMatchObject({ code: 64 });
+  }
+
+  it('takes a person’s verdict while the agent runs, and shows it', () => takesVerdicts({}));
+
+  const noPostgres = whyNoPostgres();
+  describe.skipIf(noPostgres !== undefined)(`in a shared database${noPostgres ? ` (${noPostgres})` : ''}`, () => {
+    let server: PostgresServer;
+    beforeAll(async () => {
+      server = await startPostgres();
+    });
+    afterAll(() => server?.close());
+
+    it('takes a person’s verdict while the agent runs, and shows it, and no other agent’s', async () => {
+      const DATABASE_URL = server.createDatabase();
+      await takesVerdicts({ DATABASE_URL, AGENT_NAME: 'host-1' });
+      const ofAnother = await runCommand(['review'], environment({ DATABASE_URL, AGENT_NAME: 'host-2' }));
+      expect(ofAnother).toMatchObject({ code: 0, stdout: 'Nothing was restarted, and nothing would have been.\n' });
+    });
+
+    it('says that the agent has not run where it has not, and what cannot be reached where it is not there', async () => {
+      const env = environment({ DATABASE_URL: server.createDatabase(), AGENT_NAME: 'host-1' });
+      const empty = await runCommand(['review'], env);
+      expect(empty).toMatchObject({ code: 1, stderr: expect.stringMatching(/start the agent once/) });
+      const away = environment({ DATABASE_URL: 'postgres://doctor:hunter2hunter2@127.0.0.1:1/x', AGENT_NAME: 'a' });
+      const lost = await runCommand(['review'], away);
+      expect(lost).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/DATABASE_URL cannot be used: .*ECONNREFUSED/),
+      });
+      expect(lost.stderr).not.toContain('hunter2');
+    });
   });
 
   it('is empty where nothing ran yet, and says so', async () => {

@@ -29,6 +29,7 @@ function view(change: { dockerConnected?: boolean; missingTargets?: string[] } =
     restartsByContainer: new Map(),
     rateLimit: { remaining: 20, limit: 20 },
     spend: { today: 0, limit: 1 },
+    lateLogs: [],
     openIncidents: 0,
     outboxPending: 0,
     storeHealthy: true,

@@ -5,7 +5,7 @@ import { createMemoryCursors, createRecordingLogger, realClock } from '../suppor
 
 const CURSOR = { at: '2026-11-23T12:00:00.123456789Z', seen: 1 };
 /** A second takes no time here; that nothing is due yet is said by `written` alone. */
-const quick = { now: realClock.now, sleep: (_ms: number, signal?: AbortSignal) => realClock.sleep(2, signal) };
+const quick = { ...realClock, sleep: (_ms: number, signal?: AbortSignal) => realClock.sleep(2, signal) };
 
 function setUp(written: () => Promise<void>) {
   const store = createMemoryCursors();

@@ -23,6 +23,7 @@ const allOpen: DecideInput = {
   restarts: NO_RESTARTS,
   restartVetoed: false,
   beingReplaced: false,
+  engineAnswered: true,
   networkDependants: [],
   storeHealthy: true,
 };
@@ -41,6 +42,7 @@ const gates: [string, Partial<DecideInput>, DecisionReason][] = [
   ['severity is medium', { diagnosis: aDiagnosis({ severity: 'medium' }) }, 'severity_too_low'],
   ['a rule saw a full disk', { restartVetoed: true }, 'disk_full'],
   ['the diagnosis says that it is not safe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
+  ['the engine tells only older facts', { engineAnswered: false }, 'engine_unreachable'],
   ['a person stopped it since', { stopRequestedAt: OPENED + 500 }, 'operator_action'],
   ['a person restarted it a minute before', { stopRequestedAt: OPENED - MINUTE }, 'operator_action'],
   ['compose is replacing it', { beingReplaced: true }, 'recreate_in_progress'],
@@ -138,6 +140,10 @@ describe('decide', () => {
     ['a deployment that has stood for a while', { deployedAt: NOW - 6 * MINUTE }],
     ['quiet hours at another time of the day', { policy: aPolicy({ quietHours: parseQuietHours('02:00-07:00') }) }],
     ['a grace that is over', { policy: aPolicy({ grace: 30 }) }],
+    [
+      'a start and a deployment that lie ahead since the clock was set back',
+      { facts: someFacts({ startedAt: NOW + MINUTE }), policy: aPolicy({ grace: 30 }), deployedAt: NOW + MINUTE },
+    ],
     ['a wait that is over', { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW } }],
   ])('is not held back by %s', (_, past) => {
     expect(decide({ ...allOpen, ...past }).kind).toBe('restart');
@@ -198,6 +204,7 @@ describe('decide', () => {
     stopRequestedAt: fc.option(time, { nil: undefined }),
     deployedAt: fc.option(time, { nil: undefined }),
     beingReplaced: fc.boolean(),
+    engineAnswered: fc.boolean(),
     networkDependants: fc.constantFrom([], ['sidecar']),
     storeHealthy: fc.boolean(),
   });
@@ -224,7 +231,7 @@ describe('decide', () => {
       const { kind } = decide(input);
       if (kind !== 'restart' && kind !== 'ask') return;
       const { values } = input.policy;
-      expect(input.autoFix && input.storeHealthy).toBe(true);
+      expect(input.autoFix && input.storeHealthy && input.engineAnswered).toBe(true);
       expect(input.restartVetoed || input.beingReplaced).toBe(false);
       expect(input.diagnosis).toMatchObject({ severity: 'high', autoRestartSafe: true });
       expect(values).toMatchObject({ enable: true, mode: 'act', restart: kind === 'ask' ? 'ask' : 'auto' });

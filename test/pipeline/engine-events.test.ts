@@ -82,4 +82,22 @@ describe('engine events', () => {
     expect(detector.observeListed(listed, 2)).toEqual([]);
     expect(detector.observe(at(3, health('unhealthy')), false)).toEqual([]);
   });
+
+  it('a crash is one though the start before it was missed, as where the engine itself was restarted', () => {
+    const detector = createEventDetector();
+    const listed = [{ ref: container, status: 'running' as const, health: 'none' as const, networkMode: 'bridge' }];
+    for (const [n, action] of [kill(15), die(143), { kind: 'stop' } as const].entries()) {
+      detector.observe(at(n, action), false);
+    }
+    detector.observeListed(listed, 60_000);
+    expect(detector.observe(at(61_000, die(1)), false).map((signal) => signal.detector)).toEqual(['crash']);
+  });
+
+  it('a listing made while a container is being stopped does not make its end a crash', () => {
+    const detector = createEventDetector();
+    const listed = [{ ref: container, status: 'running' as const, health: 'none' as const, networkMode: 'bridge' }];
+    detector.observe(at(0, kill(15)), false);
+    detector.observeListed(listed, 1);
+    expect(detector.observe(at(2, die(143)), false)).toEqual([]);
+  });
 });

@@ -18,7 +18,7 @@ async function told(looks: readonly boolean[]): Promise<string[]> {
         problem: () => 'the disk is full',
       },
       say: (notice) => notices.push(notice),
-      clock: { now: () => 0, sleep: async () => {} },
+      clock: { now: () => 0, monotonic: () => 0, sleep: async () => {} },
       everyMs: 1_000,
     },
     stopping.signal,

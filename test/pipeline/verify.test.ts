@@ -18,10 +18,16 @@ const never = new AbortController().signal;
 let folder: string;
 let engine: SimulatedEngine;
 let host: string;
+/** The world's seconds: they pass when somebody sleeps. */
+let seconds: number;
+
+const NOON = 1_790_000_000;
+const now = () => seconds * 1_000;
 
 beforeEach(async () => {
+  seconds = NOON;
   folder = mkdtempSync(path.join(tmpdir(), 'verify-'));
-  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock: { now } });
   host = await engine.listen();
 });
 
@@ -32,11 +38,12 @@ afterEach(async () => {
 
 /** A clock whose seconds pass at once; `at` says what happens in the simulated world meanwhile. */
 function clockWith(at: Record<number, () => void> = {}): Clock {
-  let seconds = 0;
+  const begun = seconds;
   return {
-    now: () => seconds * 1_000,
+    now,
+    monotonic: now,
     async sleep(ms) {
-      for (let i = 0; i < ms / 1_000; i++) at[++seconds]?.();
+      for (let i = 0; i < ms / 1_000; i++) at[++seconds - begun]?.();
     },
   };
 }
@@ -50,6 +57,7 @@ async function outcomeOf(
 ) {
   const c = engine.addContainer({ name: 'web', ...container });
   const clock = clockWith(typeof at === 'function' ? at(c) : at);
+  const begun = now();
   const verdict = await verify(
     {
       containerId: c.id,
@@ -62,7 +70,7 @@ async function outcomeOf(
     },
     { control: createDockerEngine({ host, tlsVerify: false, callTimeoutMs: 2_000 }), clock },
   );
-  return { ...verdict, afterMs: clock.now() };
+  return { ...verdict, afterMs: now() - begun };
 }
 
 describe('verification', () => {
@@ -103,8 +111,7 @@ describe('verification', () => {
   });
 
   it('finds it failed when the same trouble comes back', async () => {
-    let seconds = 0;
-    const verdict = await outcomeOf({}, { 5: () => (seconds = 5) }, { recurred: () => seconds === 5 });
+    const verdict = await outcomeOf({}, {}, { recurred: () => seconds === NOON + 5 });
     expect(verdict).toMatchObject({ outcome: 'failed', detail: 'the same trouble came back' });
   });
 
@@ -133,5 +140,94 @@ describe('verification', () => {
     const stopping = new AbortController();
     const verdict = await outcomeOf({}, { 5: () => stopping.abort() }, { signal: stopping.signal });
     expect(verdict.outcome).toBe('unknown');
+  });
+});
+
+describe('verification of a restart that the engine has not answered', () => {
+  /** Asked for a minute after the container was started; the agent was killed then, and is back after `awayFor` seconds. */
+  async function takenUp(
+    container: Omit<SimulatedContainerOptions, 'name'>,
+    at: (c: ReturnType<SimulatedEngine['addContainer']>) => Record<number, () => void>,
+    {
+      asked = false,
+      before,
+      over,
+    }: {
+      asked?: boolean;
+      before?: (c: ReturnType<SimulatedEngine['addContainer']>) => void;
+      over?: Partial<VerifyOptions>;
+    } = {},
+  ) {
+    let restartedAfterMs: number | undefined;
+    seconds = NOON - 60;
+    const verdict = await outcomeOf(
+      { stopTimeout: 10, ...container },
+      (c) => {
+        seconds = NOON - 2;
+        before?.(c);
+        seconds = NOON;
+        return at(c);
+      },
+      {
+        ...over,
+        unanswered: {
+          since: (NOON - 2) * 1_000,
+          asked,
+          onRestarted: () => {
+            restartedAfterMs = now() - NOON * 1_000;
+          },
+        },
+      },
+    );
+    return { ...verdict, restartedAfterMs };
+  }
+
+  it('waits for one that the engine is still making, and watches it from there', async () => {
+    const verdict = await takenUp({}, (c) => ({
+      4: () => c.exit(143),
+      6: () => c.start(),
+    }));
+    expect(verdict).toMatchObject({ outcome: 'recovered', restartedAfterMs: 6_000, afterMs: 6_000 + STABLE });
+  });
+
+  it('says that nothing was restarted where the container still runs as before, once it would have been killed', async () => {
+    const verdict = await takenUp({}, () => ({}));
+    expect(verdict).toMatchObject({ outcome: 'error', restartedAfterMs: undefined, afterMs: 18_000 });
+    expect(verdict.detail).toBe('the engine never took it on');
+  });
+
+  it('says so of a container that was down before and still is, once it would have been started', async () => {
+    const verdict = await takenUp({}, () => ({}), {
+      before: (c) => {
+        seconds -= 5;
+        c.exit(1);
+      },
+    });
+    expect(verdict).toMatchObject({ outcome: 'error', afterMs: 68_000 });
+  });
+
+  it('does not call it a failed restart that a container was stopped meanwhile and stays down: a person may want that', async () => {
+    const verdict = await takenUp({}, (c) => ({ 1: () => c.exit(143) }));
+    expect(verdict).toMatchObject({ outcome: 'unknown', afterMs: 68_000 });
+  });
+
+  it('does not say that it was not made where the engine was asked: it may still make it', async () => {
+    const verdict = await takenUp({}, () => ({}), { asked: true });
+    expect(verdict).toMatchObject({ outcome: 'unknown', afterMs: 18_000 });
+  });
+
+  it('does not take the trouble of the life before for the trouble coming back', async () => {
+    const verdict = await takenUp({}, (c) => ({ 3: () => void c.restart() }), {
+      over: { recurred: () => seconds < NOON + 3 },
+    });
+    expect(verdict).toMatchObject({ outcome: 'recovered', restartedAfterMs: 3_000 });
+  });
+
+  it('knows nothing where the engine cannot be asked', async () => {
+    engine.faults.respond('inspect', 500);
+    expect(await takenUp({}, () => ({}))).toMatchObject({
+      outcome: 'unknown',
+      detail: 'the engine could not be asked',
+    });
   });
 });

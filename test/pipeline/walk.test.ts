@@ -1,28 +1,30 @@
 /** The walk against a world that can be as bad as it likes, in no time at all. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert, Attempt, Decision, DiagnosisContext, Outcome } from '../../src/domain.ts';
+import type { Alert, Attempt, Decision, DiagnosisContext, ListedContainer, Outcome } from '../../src/domain.ts';
 import { decide } from '../../src/pipeline/decide.ts';
 import { createIncidents } from '../../src/pipeline/incidents.ts';
 import { noopObserver } from '../../src/pipeline/observer.ts';
 import { backOffMs } from '../../src/pipeline/policy/restart-history.ts';
 import type { Policy } from '../../src/pipeline/policy/settings.ts';
 import { createWalk, type WalkDeps } from '../../src/pipeline/walk.ts';
-import { aDiagnosis, aPolicy, aSignal, someFacts } from '../support/domain.ts';
+import { aContainer, aDiagnosis, anAttempt, anIncident, aPolicy, aSignal, someFacts } from '../support/domain.ts';
 
 const HOUR = 3_600_000;
 
 interface World {
   readonly policy?: Partial<Policy>;
   readonly autoFix?: boolean;
+  readonly control?: Partial<WalkDeps['control']>;
   /** How each restart ends; the last one again and again. */
   readonly outcomes: readonly Exclude<Outcome, 'error'>[];
 }
 
-async function handle(incidents: number, { policy = {}, autoFix = true, outcomes }: World) {
+function build({ policy = {}, autoFix = true, control, outcomes }: World) {
   let now = 10 * HOUR;
   const clock = {
     now: () => now,
+    monotonic: () => now,
     sleep: async (ms: number) => {
       now += ms;
     },
@@ -84,7 +86,7 @@ async function handle(incidents: number, { policy = {}, autoFix = true, outcomes
           startedAt: now,
         };
         await store.beginAttempt(attempt);
-        return { kind: 'restarted', attempt };
+        return { kind: 'restarted', attempt, answer: 'done' };
       },
       async verify() {
         now += 1_000;
@@ -96,7 +98,7 @@ async function handle(incidents: number, { policy = {}, autoFix = true, outcomes
       },
     },
     store,
-    control: { inspect: async () => someFacts(), list: async () => [] },
+    control: { inspect: async () => someFacts(), list: async () => [], ...control },
     incidents: live,
     observer: noopObserver,
     logger,
@@ -112,12 +114,18 @@ async function handle(incidents: number, { policy = {}, autoFix = true, outcomes
     handover: never,
     giveUp: never,
   });
+  return { walk, live, clock, attempts, alerts, decisions, order };
+}
+
+async function handle(incidents: number, world: World) {
+  const built = build(world);
+  const { walk, live, clock } = built;
   for (let i = 0; i < incidents; i++) {
-    const folded = live.fold(aSignal({ fingerprint: `f${i}`, at: now }));
+    const folded = live.fold(aSignal({ fingerprint: `f${i}`, at: clock.now() }));
     if (folded.kind === 'opened') await walk.handle(folded.live);
-    now += 60_000;
+    await clock.sleep(60_000);
   }
-  return { attempts, alerts, decisions, order };
+  return built;
 }
 
 describe('the walk of an incident', () => {
@@ -134,9 +142,42 @@ describe('the walk of an incident', () => {
     expect(alerts.map(({ kind, decision }) => [kind, decision.kind])).toEqual([['diagnosed', 'ask']]);
   });
 
+  it.each(['inspect', 'list'] as const)(
+    'restarts nothing on older facts where the engine does not answer: %s',
+    async (call) => {
+      const control = { [call]: () => Promise.reject(new Error('no answer')) };
+      const { attempts, alerts } = await handle(1, { control, outcomes: ['recovered'] });
+      expect(attempts).toHaveLength(0);
+      expect(alerts.map(({ decision }) => decision)).toEqual([{ kind: 'notify', reason: 'engine_unreachable' }]);
+    },
+  );
+
+  it('names those who would lose their network', async () => {
+    const sidecar = { ref: aContainer({ id: 'side', name: 'sidecar' }), status: 'running' as const };
+    const list = async () => [{ ...sidecar, networkMode: `container:${aContainer().id}` } as ListedContainer];
+    const { alerts } = await handle(1, { control: { list }, outcomes: ['recovered'] });
+    expect(alerts).toMatchObject([{ decision: { reason: 'shared_network' }, because: 'sidecar' }]);
+  });
+
   it('speaks of no repeated failure where no restart is allowed at all', async () => {
     const { alerts } = await handle(1, { policy: { maxRestartsPerHour: 0 }, outcomes: ['failed'] });
     expect(alerts.map(({ kind, decision }) => [kind, decision.reason])).toEqual([['diagnosed', 'policy_never']]);
+  });
+
+  it('tells how the second restart ended, also where the agent was killed while it watched that one', async () => {
+    const { walk, live, clock, attempts, alerts } = build({ outcomes: ['failed', 'recovered'] });
+    const incident = anIncident({ openedAt: clock.now() });
+    const second = anAttempt({ id: 'att-1', startedAt: clock.now() + 1 });
+    attempts.push(anAttempt({ id: 'att-0', startedAt: clock.now(), outcome: 'failed' }), second);
+    const decision = { kind: 'restart', reason: 'restart_allowed' } as const;
+    await walk.resume(live.adopt(incident, 'handling'), {
+      incident,
+      diagnosis: aDiagnosis(),
+      decision,
+      attempt: second,
+    });
+    const told = alerts.map(({ id, attempt }) => [id, attempt?.outcome]);
+    expect(told).toEqual([[`${incident.id}/diagnosed/1`, 'recovered']]);
   });
 
   const worlds = fc.record({

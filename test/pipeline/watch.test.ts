@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { createCuttingProxy } from '../support/proxy.ts';
 import { createMemoryCursors, createWatching, realClock, type Watching } from '../support/watching.ts';
 
 let folder: string;
@@ -129,6 +130,29 @@ describe('lines', () => {
     expect(second.kinds('web')).toEqual(['die']);
   });
 
+  it.each([false, true])('come once each over runs of the doctor and of the container (tty: %s)', async (tty) => {
+    const cursors = createMemoryCursors();
+    const web = engine.addContainer({ name: 'web', tty, onStart: (c) => c.log(`start ${c.starts}`) });
+    const seen: string[] = [];
+    const run = async (expected: readonly string[]) => {
+      const w = await watching({ cursors });
+      await awaitTexts(w, 'web', expected);
+      await w.watch.stop();
+      seen.push(...w.texts('web'));
+    };
+    await run(['start 1']);
+    web.log('dying words', { terminated: false });
+    web.exit(1);
+    await run(['dying words']);
+    await run([]);
+    web.start();
+    web.log('alive');
+    await run(['start 2', 'alive']);
+    web.log('more');
+    await run(['more']);
+    expect(seen).toEqual(['start 1', 'dying words', 'start 2', 'alive', 'more']);
+  });
+
   it('of a flood all come, and do not hold up another container', async () => {
     const w = await watching();
     const flood = engine.addContainer({ name: 'flood' });
@@ -234,6 +258,12 @@ describe('events', () => {
 });
 
 describe('an engine that cannot be reached', () => {
+  /** What our log says of the connection. */
+  const toldOf = (w: Watching) =>
+    w.logger.records.flatMap(
+      ({ message }) => /^(connected|lost)(?= (?:to )?the Docker engine)/.exec(message)?.[1] ?? [],
+    );
+
   it('at the start does not keep the watch from starting, and is found when it comes', async () => {
     engine.faults.refuseConnections();
     const w = await watching();
@@ -241,7 +271,7 @@ describe('an engine that cannot be reached', () => {
     engine.faults.clear();
     engine.addContainer({ name: 'web', onStart: (c) => c.log('hello') });
     await awaitTexts(w, 'web', ['hello']);
-    expect(w.connections).toEqual([true]);
+    expect(toldOf(w)).toEqual(['connected']);
   });
 
   it('is told, and told again when it is back, with nothing lost in between', async () => {
@@ -253,8 +283,8 @@ describe('an engine that cannot be reached', () => {
     web.log('meanwhile');
     engine.faults.clear();
     await awaitTexts(w, 'web', ['meanwhile']);
-    await eventually(() => (w.connections.length === 3 ? true : undefined));
-    expect(w.connections).toEqual([true, false, true]);
+    await eventually(() => (w.watch.status().connected ? true : undefined));
+    expect(toldOf(w)).toEqual(['connected', 'lost', 'connected']);
   });
 
   it('because it hangs does not hold up stopping', async () => {
@@ -299,9 +329,10 @@ describe('positions', () => {
 });
 
 describe('a silent log stream', () => {
-  /** Hours pass in a moment: `ahead` is added to the time of day. */
+  /** Hours pass in a moment. */
   function fastClock(): Clock & { ahead: number } {
-    return { ahead: 0, now: () => Date.now() + clock.ahead, sleep: realClock.sleep };
+    const ahead = (from: () => number) => () => from() + clock.ahead;
+    return { ...realClock, ahead: 0, now: ahead(realClock.now), monotonic: ahead(realClock.monotonic) };
   }
   let clock: ReturnType<typeof fastClock>;
   beforeEach(() => {
@@ -332,5 +363,56 @@ describe('a silent log stream', () => {
     clock.ahead = 15 * 60_000;
     await awaitTexts(w, 'web', ['one', 'two']);
     expect(w.reconnects).toContain('stalled');
+  });
+});
+
+describe('an engine that takes connections and answers nothing', () => {
+  it('is noticed, is asked no more than one thing at a time, and is found with nothing lost when it goes on', async () => {
+    const names = Array.from({ length: 10 }, (_, n) => `c-${n}`);
+    for (const name of names) engine.addContainer({ name });
+    const proxy = await createCuttingProxy(dockerHost);
+    const w = createWatching(proxy.dockerHost, { reconcileEveryMs: 20, callTimeoutMs: 100 });
+    running.push(w);
+    await w.watch.start();
+    await eventually(() => (w.watch.status().connected && proxy.open >= names.length + 1 ? true : undefined));
+    const streams = names.length + 1;
+
+    proxy.hold();
+    for (const name of names) engine.container(name)?.log('meanwhile');
+    await eventually(() => (w.watch.status().connected ? undefined : true));
+    // Listings time out again and again: none of their connections stays.
+    const timeouts = () =>
+      w.logger.records.filter(
+        ({ message, fields }) => message === 'containers cannot be listed' && fields?.cause === 'timeout',
+      );
+    await eventually(() => (timeouts().length >= 10 ? true : undefined));
+    expect(proxy.open).toBeLessThanOrEqual(streams + 1);
+    expect(w.watch.status().sinceReconcileMs).toBeGreaterThan(500);
+
+    proxy.release();
+    await eventually(() => (w.watch.status().connected ? true : undefined));
+    for (const name of names) await awaitTexts(w, name, ['meanwhile']);
+    expect(w.logger.records.filter(({ message }) => message.startsWith('lost the Docker engine'))).toHaveLength(1);
+    await w.watch.stop();
+    await proxy.close();
+  });
+
+  it('while its streams were cut leaves one request open for each container at most, also while it is stopped', async () => {
+    const names = Array.from({ length: 10 }, (_, n) => `c-${n}`);
+    for (const name of names) engine.addContainer({ name });
+    const proxy = await createCuttingProxy(dockerHost);
+    const w = createWatching(proxy.dockerHost, { reconcileEveryMs: 20, callTimeoutMs: 60_000 });
+    running.push(w);
+    await w.watch.start();
+    proxy.hold();
+    proxy.cut();
+    const requests = names.length + 2;
+    await eventually(() => (proxy.open === requests ? true : undefined));
+    const looks: number[] = [];
+    await eventually(() => (looks.push(proxy.open) > 30 ? true : undefined));
+    expect(Math.max(...looks)).toBe(requests);
+    await w.watch.stop();
+    await eventually(() => (proxy.open === 0 ? true : undefined));
+    await proxy.close();
   });
 });

@@ -19,7 +19,7 @@ function bookOf(text: string) {
       read: async () => file.text ?? Promise.reject(new Error('ENOENT: no such file')),
       version: async () => (file.text === undefined ? undefined : String(file.version)),
     },
-    clock: { now: Date.now, sleep: () => new Promise((resolve) => setImmediate(resolve)) },
+    clock: { now: Date.now, monotonic: Date.now, sleep: () => new Promise((resolve) => setImmediate(resolve)) },
     logger: { debug: say, info: say, warn: say, error: say },
   });
   const write = (next: string | undefined) => {

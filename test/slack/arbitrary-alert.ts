@@ -56,37 +56,55 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
     }),
     outcome: fc.option(fc.constantFrom(...OUTCOMES), { nil: undefined }),
     attempted: fc.boolean(),
+    because: fc.option(hostileText, { nil: undefined }),
     recurring: fc.boolean(),
     number: fc.oneof(fc.integer(), fc.double()),
     traced: fc.boolean(),
   })
-  .map(({ text, many, kind, severity, detector, tier, decision, outcome, attempted, recurring, number, traced }) => {
-    const [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = ''] = text;
-    const incident = sampleIncident({
-      id: a,
-      summary: b,
-      detector,
-      occurrences: number,
-      openedAt: number,
-      trace: traced ? { traceId: h, spanId: 's' } : undefined,
-    });
-    return sampleAlert({
+  .map(
+    ({
+      text,
+      many,
       kind,
+      severity,
+      detector,
+      tier,
       decision,
-      incident: { ...incident, container: { ...incident.container, name: c, image: d } },
-      diagnosis: sampleDiagnosis({
-        severity,
-        tier,
-        rootCause: e,
-        suggestedFix: f,
-        estimatedImpact: g,
-        configSuggestions: many,
-        likelyRecurring: recurring,
-        model: h,
-        costUsd: number,
-      }),
-      attempt: attempted ? sampleAttempt({ outcome, detail: h }) : undefined,
-      excerpt: many,
-      restartsLastHour: number,
-    });
-  });
+      outcome,
+      attempted,
+      because,
+      recurring,
+      number,
+      traced,
+    }) => {
+      const [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = ''] = text;
+      const incident = sampleIncident({
+        id: a,
+        summary: b,
+        detector,
+        occurrences: number,
+        openedAt: number,
+        trace: traced ? { traceId: h, spanId: 's' } : undefined,
+      });
+      return sampleAlert({
+        kind,
+        decision,
+        because,
+        incident: { ...incident, container: { ...incident.container, name: c, image: d } },
+        diagnosis: sampleDiagnosis({
+          severity,
+          tier,
+          rootCause: e,
+          suggestedFix: f,
+          estimatedImpact: g,
+          configSuggestions: many,
+          likelyRecurring: recurring,
+          model: h,
+          costUsd: number,
+        }),
+        attempt: attempted ? sampleAttempt({ outcome, detail: h }) : undefined,
+        excerpt: many,
+        restartsLastHour: number,
+      });
+    },
+  );

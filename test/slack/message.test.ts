@@ -115,7 +115,7 @@ host node-7`);
     ['recovered', '✅ Restarted, and it recovered (healthy after 12 s)'],
     ['failed', '❌ Restarted, but it did not recover (healthy after 12 s)'],
     ['unknown', '❔ Restarted; whether it recovered could not be seen'],
-    ['error', '❌ It was to be restarted, but the engine could not do it'],
+    ['error', '❌ It was to be restarted, but was not'],
     [undefined, '🔄 A restart is under way'],
   ] as const)('tells how a restart ended: %s', (outcome, words) => {
     expect(shown({ attempt: sampleAttempt({ outcome }) })).toContain(words);
@@ -125,6 +125,14 @@ host node-7`);
     const text = shown({ decision: { kind: 'notify', reason: 'auto_fix_off' } });
     expect(text).toContain('Nothing was done');
     expect(text).toContain('Why: AUTO_FIX is off: it would have been restarted.');
+  });
+
+  it('tells where the value of the policy came from that is why nothing was done', () => {
+    const text = shown({
+      decision: { kind: 'notify', reason: 'policy_never' },
+      because: 'restart: never (file rule 2)',
+    });
+    expect(text).toContain('Why: its policy forbids restarts; restart: never (file rule 2).');
   });
 
   it('tells that the rules answered alone, and why', () => {
@@ -176,6 +184,23 @@ host node-7`);
       }),
       { numRuns: 500 },
     );
+  });
+
+  it.each([
+    [90_000, undefined],
+    [130_000, 'Late by 2 min'],
+    [59.9 * 60_000, 'Late by 59 min'],
+    [185 * 60_000, 'Late by 3 h 5 min'],
+    [-3_600_000, undefined],
+  ])('sent %d ms after it was written, it says how late it is: %s', (afterMs, words) => {
+    const alert = sampleAlert();
+    const message = renderSlack(alert, { now: alert.at + afterMs });
+    if (words === undefined) expect(message).toEqual(renderSlack(alert));
+    else {
+      expect(message.text).toMatch(new RegExp(`^${words}: `));
+      expect(readable(message)).toContain(`⏰ ${words}: `);
+      expect(problemsOf(message)).toEqual([]);
+    }
   });
 
   it('is about an incident, not about the clock: the same alert gives the same message', () => {

@@ -76,6 +76,15 @@ describe('sending to Slack', () => {
     expect(await send(NEVER, 100)).toEqual({ kind: 'retry', why: 'Slack did not answer in time' });
   });
 
+  it('takes an answer that is cut after its head for what its status says: nothing is sent twice', async () => {
+    slack.reply([
+      { status: 200, cut: true },
+      { status: 503, cut: true },
+    ]);
+    expect(await send()).toEqual({ kind: 'sent', status: 200 });
+    expect(await send()).toEqual({ kind: 'retry', status: 503, why: 'Slack answered 503' });
+  });
+
   it('stops when it is told to, and says so', async () => {
     slack.reply('hang');
     expect(await send(AbortSignal.timeout(100))).toEqual({ kind: 'retry', why: 'sending was stopped' });

@@ -253,6 +253,8 @@ test('a file that is found damaged while the agent runs is set aside at the next
   const dataDir = await temporaryDirectory();
   const path = join(dataDir, 'doctor.db');
   const store = await open(dataDir);
+  await store.recordAsk({ at: NOON, incidentId: 'i-0' });
+  await store.recordRequests([request({ costUsd: 0.5 })]);
   for (let n = 0; n < 300; n++) await store.saveIncident(incident({ id: `i-${n}`, summary: 'x'.repeat(500) }));
   const other = new DatabaseSync(path);
   other.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -272,6 +274,8 @@ test('a file that is found damaged while the agent runs is set aside at the next
   expect(readdirSync(dataDir).some((name) => name.startsWith('doctor.db.corrupt-'))).toBe(true);
   await store.saveIncident(incident());
   expect(await store.openCases()).toHaveLength(1);
+  // Budgets hold: this process knows what it has used.
+  expect([await store.asksSince(0), await store.spendSince(0)]).toEqual([1, 0.5]);
 });
 
 function fill(disk: string): void {

@@ -5,7 +5,7 @@ import { checkDatabase } from '../../src/store/check.ts';
 import { openReviews } from '../../src/store/reviews.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
-import { alert, attempt, diagnosis, incident, NOON, open, recordingLogger, request } from './support.ts';
+import { alert, attempt, diagnosis, incident, NOON, open, recordingLogger, request, SECOND } from './support.ts';
 
 const why = whyNoPostgres();
 
@@ -148,6 +148,32 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect((await store.due(NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
     expect(await store.enqueue(alert())).toBe(false);
     expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('back in its place'));
+  });
+
+  test('leaves limits and budget as they were while it is away, also what an earlier run had used, and counts nothing twice', async () => {
+    const where = { databaseUrl: server.createDatabase(), agent: 'host-1' };
+    const another = await open({ ...where, agent: 'host-2' });
+    await another.recordRequests([request({ costUsd: 5 })]);
+    const before = await open(where);
+    await before.recordAsk({ at: NOON - SECOND, incidentId: 'before' });
+    await before.recordRequests([request({ at: NOON - SECOND, costUsd: 0.5 })]);
+    await before.close();
+
+    const store = await open(where);
+    await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
+    await server.stop();
+    // Answered after the database had gone.
+    await expect(store.recordRequests([request({ costUsd: 0.25 })])).rejects.toMatchObject({ reason: 'unavailable' });
+    const used = async () => [await store.asksSince(0), await store.spendSince(0)];
+    await eventually(async () => ((await store.probe()) ? undefined : used()), { deadlineMs: 10_000 });
+    expect(await used()).toEqual([2, 0.75]);
+    await store.recordAsk({ at: NOON, incidentId: 'incident-2' });
+    await store.recordRequests([request({ costUsd: 0.125 })]);
+    expect(await used()).toEqual([3, 0.875]);
+
+    await server.start();
+    expect(await store.probe()).toBe(true);
+    expect(await used()).toEqual([3, 0.875]);
   });
 
   test('can be asked whether it answers, beside an agent that runs', async () => {

@@ -1,5 +1,18 @@
-import { expect, test } from 'vitest';
-import { alert, attempt, DAY, diagnosis, incident, NOON, onEveryBackend, open, request } from './support.ts';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  alert,
+  attempt,
+  DAY,
+  diagnosis,
+  incident,
+  NOON,
+  onEveryBackend,
+  open,
+  request,
+  temporaryDirectory,
+} from './support.ts';
 
 onEveryBackend(({ place }) => {
   test('resolved incidents go after 90 days; open ones stay however old they are', async () => {
@@ -66,4 +79,19 @@ onEveryBackend(({ place }) => {
     expect(await store.prune({ signal: AbortSignal.abort() })).toMatchObject({ incidents: 0 });
     expect(await store.prune()).toMatchObject({ incidents: 1 });
   });
+});
+
+test('what was deleted from a file gives its space back to the disk', async () => {
+  const dataDir = await temporaryDirectory();
+  const store = await open(dataDir);
+  for (let n = 0; n < 300; n++) {
+    await store.saveIncident(incident({ id: `i-${n}`, summary: 'x'.repeat(4_000) }));
+    await store.resolveIncident(`i-${n}`, NOON + n);
+  }
+  const reader = new DatabaseSync(join(dataDir, 'doctor.db'), { readOnly: true });
+  onTestFinished(() => reader.close());
+  const pages = () => Number(reader.prepare('PRAGMA page_count').get()?.page_count);
+  const before = pages();
+  await store.prune({ retention: { maxResolvedIncidents: 1 } });
+  expect(pages()).toBeLessThan(before / 4);
 });

@@ -49,6 +49,7 @@ export type ClaudeBehaviour =
       readonly headers: Readonly<Record<string, string>>;
       readonly body: string;
       readonly delayMs?: number;
+      readonly after?: Promise<unknown>;
       /** Send the head and this much of the body, then go silent. */
       readonly stallAfterBytes?: number;
     }
@@ -139,6 +140,11 @@ export function delay(delayMs: number, behaviour: ClaudeBehaviour): ClaudeBehavi
   return behaviour.kind === 'respond' ? { ...behaviour, delayMs } : behaviour;
 }
 
+/** Answers when `until` is there. */
+export function hold(until: Promise<unknown>, behaviour: ClaudeBehaviour): ClaudeBehaviour {
+  return behaviour.kind === 'respond' ? { ...behaviour, after: until } : behaviour;
+}
+
 /** Takes the request and never answers. */
 export function hang(): ClaudeBehaviour {
   return { kind: 'hang' };
@@ -192,7 +198,11 @@ function message(text: string, options: MessageOptions): ClaudeBehaviour {
   return respond(200, JSON.stringify(body), options.headers);
 }
 
-export async function startClaudeServer(defaultReply: ClaudeReply = () => answer()): Promise<ClaudeServer> {
+export async function startClaudeServer(
+  defaultReply: ClaudeReply = () => answer(),
+  /** Whose time the requests bear. */
+  now: () => number = Date.now,
+): Promise<ClaudeServer> {
   const requests: ClaudeServerRequest[] = [];
   const modelLookups: ClaudeServerRequest[] = [];
   let byDefault = defaultReply;
@@ -200,7 +210,7 @@ export async function startClaudeServer(defaultReply: ClaudeReply = () => answer
   let lookup: ClaudeBehaviour | undefined;
 
   const server = await startHttpStandIn(async (request, response) => {
-    const at = Date.now();
+    const at = now();
     const text = await readBody(request).catch(() => '');
     const path = request.url ?? '/';
     const seen = { path, headers: request.headers, at };
@@ -243,7 +253,8 @@ function perform(behaviour: ClaudeBehaviour, response: ServerResponse): void {
     if (behaviour.stallAfterBytes === undefined) response.end(behaviour.body);
     else response.write(behaviour.body.slice(0, behaviour.stallAfterBytes));
   };
-  if (behaviour.delayMs === undefined) send();
+  if (behaviour.after !== undefined) void behaviour.after.then(send);
+  else if (behaviour.delayMs === undefined) send();
   else setTimeout(send, behaviour.delayMs).unref();
 }
 

@@ -119,7 +119,8 @@ function capture(child: ChildProcess): { log: Record<string, unknown>[]; output(
   return { log, output: () => lines.join('\n') };
 }
 
-function sumOf(text: string, name: string, labels: Record<string, string>): number {
+/** Of a page of metrics: the sum of the series of that name which have these labels. */
+export function sumOf(text: string, name: string, labels: Record<string, string>): number {
   let sum = 0;
   for (const line of text.split('\n')) {
     const match = /^([\w:]+)(?:\{(.*)\})? (\S+)/.exec(line);

@@ -21,6 +21,7 @@ const APPLETS =
   'sh sleep echo tail dd awk cat true false seq kill date head yes ls rm touch test wget nc httpd printf tr mkdir';
 
 const host = await findHost();
+const shared = host === undefined ? undefined : clientOf(host);
 
 /** `DOCKER_HOST` of a reachable real engine; undefined where there is none. */
 export function engineHost(): string | undefined {
@@ -28,23 +29,25 @@ export function engineHost(): string | undefined {
 }
 
 export function docker(): Docker {
-  if (host === undefined) throw new Error('no Docker engine is reachable');
-  return clientOf(host);
+  if (shared === undefined) throw new Error('no Docker engine is reachable');
+  return shared;
 }
 
 /** `describe` where an engine is reachable. */
 export function describeEngine(name: string, define: (dockerHost: string) => void): void {
-  if (host !== undefined) {
-    describe(name, () => define(host));
-    return;
-  }
+  if (host !== undefined) describe(name, () => define(host));
+  else describeMissing(name, 'a Docker engine', 'no Docker engine is reachable: set DOCKER_HOST or start dockerd');
+}
+
+/** In the place of tests that cannot be run here: skipped by name, failed where `CI=true` promises what they need. */
+export function describeMissing(name: string, what: string, why: string): void {
   describe(name, () => {
     if (process.env.CI === 'true') {
-      it('needs a Docker engine', () => expect.fail('no Docker engine is reachable: set DOCKER_HOST or start dockerd'));
+      it(`needs ${what}`, () => expect.fail(why));
       return;
     }
-    console.warn(`SKIPPED, no Docker engine is reachable: ${name}`);
-    it.skip('needs a Docker engine', () => {});
+    console.warn(`SKIPPED, ${why}: ${name}`);
+    it.skip(`needs ${what}`, () => {});
   });
 }
 
@@ -62,7 +65,7 @@ async function findHost(): Promise<string | undefined> {
   return undefined;
 }
 
-function clientOf(dockerHost: string, timeout = 0): Docker {
+export function clientOf(dockerHost: string, timeout = 0): Docker {
   if (dockerHost.startsWith('unix://')) {
     return new Docker({ socketPath: dockerHost.slice('unix://'.length), host: undefined, port: undefined, timeout });
   }
@@ -70,16 +73,20 @@ function clientOf(dockerHost: string, timeout = 0): Docker {
   return new Docker({ socketPath: undefined, host: hostname, port, protocol: 'http', timeout });
 }
 
-let building: Promise<void> | undefined;
+const building = new WeakMap<Docker, Promise<void>>();
 
 /** Builds `TEST_IMAGE` from this machine's static busybox, once. */
 export function ensureBaseImage(): Promise<void> {
-  building ??= buildBaseImage();
-  return building;
+  return ensureBaseImageOn(docker());
 }
 
-async function buildBaseImage(): Promise<void> {
-  const engine = docker();
+function ensureBaseImageOn(engine: Docker): Promise<void> {
+  const built = building.get(engine) ?? buildBaseImage(engine);
+  building.set(engine, built);
+  return built;
+}
+
+async function buildBaseImage(engine: Docker): Promise<void> {
   const existing = await engine
     .getImage(TEST_IMAGE)
     .inspect()
@@ -124,6 +131,8 @@ export interface RunOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly env?: readonly string[];
   readonly networkMode?: string;
+  /** Options of the log driver `json-file`, e.g. `max-size`. */
+  readonly logs?: Readonly<Record<string, string>>;
   /** Seconds. */
   readonly stopTimeout?: number;
   /** False: created only. */
@@ -137,11 +146,11 @@ export interface TestContainer {
   remove(): Promise<void>;
 }
 
-export async function runContainer(options: RunOptions): Promise<TestContainer> {
-  if (options.image === undefined) await ensureBaseImage();
+export async function runContainer(options: RunOptions, engine = docker()): Promise<TestContainer> {
+  if (options.image === undefined) await ensureBaseImageOn(engine);
   const name = options.name ?? `cd-test-${randomBytes(4).toString('hex')}`;
   const { healthcheck } = options;
-  const container = await docker().createContainer({
+  const container = await engine.createContainer({
     name,
     Image: options.image ?? TEST_IMAGE,
     Cmd: ['sh', '-c', options.cmd],
@@ -164,6 +173,7 @@ export async function runContainer(options: RunOptions): Promise<TestContainer> 
       MemorySwap: options.memory,
       RestartPolicy: { Name: options.restart ?? 'no' },
       NetworkMode: options.networkMode ?? 'none',
+      ...(options.logs === undefined ? {} : { LogConfig: { Type: 'json-file', Config: options.logs } }),
     },
   });
   const remove = async () => {

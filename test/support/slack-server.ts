@@ -14,7 +14,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type HttpStandIn, readBody, startHttpStandIn } from './http-stand-in.ts';
 
 export type SlackBehaviour =
-  | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly status: number;
+      readonly body?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Send the head, then cut the connection. */
+      readonly cut?: true;
+    }
   /** Takes the post and never answers. */
   | 'hang'
   /** Cuts the connection without an answer. */
@@ -28,6 +34,8 @@ export interface SlackPost {
   readonly headers: IncomingHttpHeaders;
   /** Epoch ms. */
   readonly at: number;
+  /** The status that it was answered with; absent where it was not. 200 means that Slack shows it. */
+  readonly answered?: number;
 }
 
 export interface SlackServer extends HttpStandIn {
@@ -40,18 +48,30 @@ export interface SlackServer extends HttpStandIn {
 
 const OK: SlackBehaviour = { status: 200, body: 'ok', headers: { 'content-type': 'text/html; charset=utf-8' } };
 
+/** The incident that a message is about; undefined for a word about the agent itself. */
+export function incidentOf({ text }: SlackPost): string | undefined {
+  return /^incident (\S+)$/m.exec(text)?.[1];
+}
+
 export async function startSlackServer(
-  options: { /** How long it takes to answer; at once by default. */ readonly answersAfterMs?: number } = {},
+  options: {
+    /** How long it takes to answer; at once by default. */
+    readonly answersAfterMs?: number;
+    /** Whose time the posts bear. */
+    readonly now?: () => number;
+  } = {},
 ): Promise<SlackServer> {
+  const now = options.now ?? Date.now;
   const posts: SlackPost[] = [];
   let byDefault: SlackBehaviour = OK;
   let queue: SlackBehaviour[] = [];
 
   const server = await startHttpStandIn(async (request, response) => {
-    const at = Date.now();
+    const at = now();
     const body: unknown = JSON.parse(await readBody(request));
-    posts.push({ body, text: textsOf(body).join('\n'), headers: request.headers, at });
     const behaviour = queue.shift() ?? byDefault;
+    const answered = typeof behaviour === 'object' ? behaviour.status : undefined;
+    posts.push({ body, text: textsOf(body).join('\n'), headers: request.headers, at, answered });
     if (behaviour === 'hang') return;
     if (behaviour === 'drop') {
       request.socket.destroy();
@@ -59,7 +79,8 @@ export async function startSlackServer(
     }
     if (options.answersAfterMs !== undefined) await delay(options.answersAfterMs);
     response.writeHead(behaviour.status, behaviour.headers);
-    response.end(behaviour.body ?? '');
+    if (behaviour.cut) response.write('o', () => request.socket.destroy());
+    else response.end(behaviour.body ?? '');
   });
 
   return {

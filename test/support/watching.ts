@@ -7,6 +7,7 @@ import { createWatch, type Watch, type WatchOptions } from '../../src/pipeline/w
 
 export const realClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();
@@ -58,7 +59,7 @@ export interface Watching {
   readonly listings: readonly (readonly ListedContainer[])[];
   readonly gone: readonly ContainerRef[];
   readonly reconnects: readonly string[];
-  readonly connections: readonly boolean[];
+  readonly notBack: readonly ContainerRef[];
   /** Texts of what a container printed, in order. */
   texts(containerName: string): readonly string[];
   /** Kinds of a container's events, in order. */
@@ -76,7 +77,7 @@ export function createWatching(
   const listings: (readonly ListedContainer[])[] = [];
   const gone: ContainerRef[] = [];
   const reconnects: string[] = [];
-  const connections: boolean[] = [];
+  const notBack: ContainerRef[] = [];
   const watch = createWatch({
     engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs }),
     cursors: createMemoryCursors(),
@@ -91,7 +92,7 @@ export function createWatching(
       onListed: (containers) => void listings.push(containers),
       onGone: (container) => void gone.push(container),
       onReconnect: (cause) => void reconnects.push(cause),
-      onConnection: (connected) => void connections.push(connected),
+      onNotBack: (containers) => void notBack.push(...containers),
     },
   });
   return {
@@ -102,7 +103,7 @@ export function createWatching(
     listings,
     gone,
     reconnects,
-    connections,
+    notBack,
     texts: (name) => lines.filter(({ container }) => container.name === name).map(({ text }) => text),
     kinds: (name) => events.filter(({ container }) => container.name === name).map(({ action }) => action.kind),
   };

@@ -25,12 +25,15 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function startWorld(reply?: ClaudeReply): Promise<World> {
+export async function startWorld(
+  reply?: ClaudeReply,
+  options: { readonly slack?: Parameters<typeof startSlackServer>[0] } = {},
+): Promise<World> {
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-world-'));
   const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
   const host = await engine.listen();
   const claude = await startClaudeServer(reply);
-  const slack = await startSlackServer();
+  const slack = await startSlackServer(options.slack);
   const doctors: Doctor[] = [];
 
   const environment: World['environment'] = (over = {}) => ({

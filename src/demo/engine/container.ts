@@ -29,8 +29,12 @@ export interface SimulatedContainerOptions {
   readonly stopTakesMs?: number;
   /** With what it answers the stop signal; default 143. */
   readonly stopExitCode?: number;
+  /** How long a restart takes from its stop to its start; none by default. */
+  readonly startTakesMs?: number;
   /** False: created only. Default true. */
   readonly start?: boolean;
+  /** What it printed, where that is more than memory should hold; else what `log` prints is kept. */
+  readonly logBook?: LogBook;
   /** The container's program: called after each start. Timers that it sets should ask `running` first. */
   onStart?(container: SimulatedContainer): void;
 }
@@ -89,7 +93,7 @@ export interface ContainerWorld {
 export function createContainer(options: SimulatedContainerOptions, world: ContainerWorld): EngineContainer {
   const id = randomBytes(32).toString('hex');
   const tty = options.tty ?? false;
-  const logBook = createLogBook(tty);
+  const logBook = options.logBook ?? createLogBook(tty);
   const createdAt = world.now();
   const restartPolicy = options.restartPolicy ?? 'no';
   const stopTimeout = options.stopTimeout ?? 10;
@@ -208,6 +212,9 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     async restart(timeoutSeconds = stopTimeout) {
       await container.stop(timeoutSeconds);
       restartCount = 0;
+      if (options.startTakesMs !== undefined) {
+        await new Promise<void>((resolve) => world.later(options.startTakesMs ?? 0, resolve));
+      }
       container.start();
       world.emit(container, 'restart');
     },

@@ -3,12 +3,12 @@
  * two lines apart, so times are kept as text, which compares as the times do.
  */
 
-/** A source of engine timestamps that never repeats and never goes back, fed by a millisecond clock. */
+/** A source of engine timestamps that differ, fed by a millisecond clock; they go back only where that is set back. */
 export function createTimestamps(now: () => number): () => string {
   let lastMs = 0;
   let nanos = 0;
   return () => {
-    const ms = Math.max(Math.floor(now()), lastMs);
+    const ms = Math.floor(now());
     nanos = ms === lastMs ? Math.min(nanos + 1_000, 999_999) : 0;
     lastMs = ms;
     return formatTimestamp(ms, nanos);

@@ -39,7 +39,7 @@ export function createContainerDetectors(options: {
     while (waiting.size > 0 && !stopped.aborted) {
       await clock.sleep(FLUSH_EVERY_MS, stopped);
       for (const detector of waiting) {
-        detector.flush(clock.now());
+        detector.flush(clock.monotonic());
         if (!detector.pending) waiting.delete(detector);
       }
     }
@@ -63,7 +63,7 @@ export function createContainerDetectors(options: {
         detector: createLogDetector({
           rules,
           emit: (trouble) => options.emit(created.container, trouble),
-          now: clock.now,
+          now: clock.monotonic,
         }),
       };
       entry = created;

@@ -27,6 +27,8 @@ interface Life {
   lastStopRequestAt?: number;
   unhealthy: boolean;
   crashes: number[];
+  /** It died, and its next start has not been told. */
+  dead: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export function createEventDetector(): EventDetector {
   const lifeOf = (id: string): Life => {
     let life = lives.get(id);
     if (!life) {
-      life = { unhealthy: false, crashes: [] };
+      life = { unhealthy: false, crashes: [], dead: false };
       lives.set(id, life);
     }
     return life;
@@ -49,8 +51,10 @@ export function createEventDetector(): EventDetector {
     const life = lifeOf(event.containerId);
     const asked = isStopping(life, event.time);
     life.unhealthy = false;
+    life.dead = true;
     if (asked || exitCode === 0) return [];
-    life.crashes = [...life.crashes.filter((at) => event.time - at <= LOOP_WINDOW_MS), event.time];
+    // Either way: the clock may have been set back in between.
+    life.crashes = [...life.crashes.filter((at) => Math.abs(event.time - at) <= LOOP_WINDOW_MS), event.time];
     const signals: Signal[] = [
       {
         container: event.container,
@@ -88,7 +92,7 @@ export function createEventDetector(): EventDetector {
           }
           return [];
         case 'start':
-          life.stopRequestedAt = undefined;
+          started(life);
           return [];
         case 'die':
           // Ours to watch: the verification sees how it ends.
@@ -118,7 +122,11 @@ export function createEventDetector(): EventDetector {
 
     observeListed(containers, now) {
       return containers.flatMap(({ ref, health, status }) => {
-        if (status !== 'running' || health === 'none' || health === 'starting') return [];
+        if (status !== 'running') return [];
+        // Its start was missed: an engine that was restarted has forgotten it.
+        const life = lives.get(ref.id);
+        if (life?.dead) started(life);
+        if (health === 'none' || health === 'starting') return [];
         return healthChanged(lifeOf(ref.id), ref, now, health === 'unhealthy');
       });
     },
@@ -126,6 +134,11 @@ export function createEventDetector(): EventDetector {
     stopRequestedAt: (id) => lives.get(id)?.lastStopRequestAt,
     forget: (id) => void lives.delete(id),
   };
+}
+
+function started(life: Life): void {
+  life.stopRequestedAt = undefined;
+  life.dead = false;
 }
 
 function isStopping(life: Life, at: number): boolean {

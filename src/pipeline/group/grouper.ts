@@ -39,7 +39,7 @@ export interface Grouper {
 export interface GrouperOptions {
   /** Groups remembered a service; default 500. */
   readonly maxGroups?: number;
-  /** New groups a service may open within 60 s before it is a storm; default 20. */
+  /** New kinds of trouble that a service may have within 60 s; it is a storm while there are more. Default 20. */
   readonly newGroupsPerMinute?: number;
   onMerge?(merge: Merge): void;
 }
@@ -65,10 +65,10 @@ interface Service {
   /** By the fingerprint of the record itself; merged ones point to the group they went into. */
   readonly groups: Map<string, Group>;
   readonly candidates: Candidate[];
-  /** Times at which groups were opened within the last minute. */
-  opened: number[];
-  /** When the storm last took something in; 0: none is on. */
-  stormAt: number;
+  /** When the latest new kinds of trouble came, in a storm too; as many as may come within a minute. */
+  readonly fresh: number[];
+  /** What the storm that is on took in, the least recently seen first; empty: none is on. */
+  readonly storm: Set<string>;
   samples: string[];
 }
 
@@ -81,7 +81,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     const known = services.get(key);
     if (known !== undefined) return known;
     if (services.size >= MAX_SERVICES) services.delete(services.keys().next().value as string);
-    const service: Service = { groups: new Map(), candidates: [], opened: [], stormAt: 0, samples: [] };
+    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [] };
     services.set(key, service);
     return service;
   }
@@ -96,6 +96,28 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     return { kind: usual ? 'habit' : 'repeat', fingerprint: group.fingerprint };
   }
 
+  const isStorm = ({ fresh }: Service, now: number): boolean =>
+    fresh.length === perMinute && now - (fresh[0] as number) < MINUTE;
+
+  function noteFresh({ fresh }: Service, now: number): void {
+    if (fresh.length >= perMinute) fresh.shift();
+    fresh.push(now);
+  }
+
+  function takeIntoStorm(service: Service, name: string, kind: string, trouble: Trouble, now: number): Grouped {
+    const { storm } = service;
+    const first = storm.size === 0;
+    if (first) service.samples = [];
+    // What repeats within the storm is not new, and keeps no storm going.
+    if (!storm.delete(kind)) {
+      noteFresh(service, now);
+      if (service.samples.length < SAMPLES) service.samples.push(trouble.summary);
+    }
+    if (storm.size >= maxGroups) storm.delete(storm.values().next().value as string);
+    storm.add(kind);
+    return { kind: 'overflow', fingerprint: hash64(`${name}\u0000storm`), first };
+  }
+
   return {
     assign(container, trouble, now) {
       const name = serviceKey(container);
@@ -108,15 +130,8 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
         service.groups.set(fingerprint, known);
         return count(known, now);
       }
-      const opened = service.opened;
-      while (opened.length > 0 && now - (opened[0] as number) >= MINUTE) opened.shift();
-      if (opened.length >= perMinute) {
-        const first = service.stormAt === 0 || now - service.stormAt >= MINUTE;
-        if (first) service.samples = [];
-        service.stormAt = now;
-        if (service.samples.length < SAMPLES) service.samples.push(trouble.summary);
-        return { kind: 'overflow', fingerprint: hash64(`${name}\u0000storm`), first };
-      }
+      if (isStorm(service, now)) return takeIntoStorm(service, name, fingerprint, trouble, now);
+      service.storm.clear();
       for (let i = service.candidates.length - 1; i >= 0; i--) {
         const candidate = service.candidates[i] as Candidate;
         const share = similarity(key, candidate.key);
@@ -126,7 +141,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
         remember(service, fingerprint, group);
         return count(group, now);
       }
-      opened.push(now);
+      noteFresh(service, now);
       const group: Group = { fingerprint, habit: newHabit(now) };
       countHabit(group.habit, now);
       remember(service, fingerprint, group);

@@ -40,7 +40,8 @@ export function createGracePeriods(graceMs: (signal: Signal) => number): GracePe
       const signals: Signal[] = [];
       for (const { ref, status } of listed) {
         const start = starts.get(ref.id);
-        if (!start?.held || now - start.at < graceMs(start.held)) continue;
+        // Started in times to come: the clock was set back.
+        if (!start?.held || (start.at <= now && now - start.at < graceMs(start.held))) continue;
         const { held } = start;
         start.held = undefined;
         if (status === 'exited' || status === 'dead') signals.push(held);

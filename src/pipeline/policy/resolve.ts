@@ -1,6 +1,6 @@
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef, DecisionReason } from '../../domain.ts';
 import { type Match, matches } from './match.ts';
-import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey } from './settings.ts';
+import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey, type PolicySetting } from './settings.ts';
 import { statefulImage } from './stateful-images.ts';
 
 /** One rule of the policy file. */
@@ -87,6 +87,37 @@ export function describeSource(source: Source): string {
       return `label ${source.label} is not understood`;
     default:
       return source satisfies never;
+  }
+}
+
+/** The value of the policy that a decision goes back to, and where that came from; undefined where it was none. */
+export function policyBehind(
+  reason: DecisionReason,
+  { values, sources }: Pick<ResolvedPolicy, 'values' | 'sources'>,
+): string | undefined {
+  const key = keyBehind(reason, values);
+  if (key === undefined) return undefined;
+  const { name, show } = POLICY_SETTINGS[key] as PolicySetting<unknown>;
+  return `${name}: ${show(values[key])} (${describeSource(sources[key])})`;
+}
+
+function keyBehind(reason: DecisionReason, { enable, maxRestartsPerHour }: Policy): PolicyKey | undefined {
+  switch (reason) {
+    case 'policy_never':
+      if (!enable) return 'enable';
+      return maxRestartsPerHour === 0 ? 'maxRestartsPerHour' : 'restart';
+    case 'policy_unclear':
+    case 'policy_ask':
+    case 'stateful_image':
+      return 'restart';
+    case 'quiet_hours':
+      return 'quietHours';
+    case 'observe_mode':
+      return 'mode';
+    case 'restart_limit':
+      return 'maxRestartsPerHour';
+    default:
+      return undefined;
   }
 }
 

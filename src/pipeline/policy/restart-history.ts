@@ -33,18 +33,21 @@ function sinceRecovery(attempts: readonly Attempt[]): readonly Attempt[] {
  * @param attempts of the service in the last hour, oldest first. The waits grow with each restart in a row that
  * did not end in a verified recovery; only such a recovery, or the hour, starts them anew. The incident's own
  * walk does its waiting by itself, so only restarts for other incidents hold it back here.
+ *
+ * What was before the clock was set back bears times to come: it counts towards the limit, and else tells nothing.
  */
-export function restartHistory(incident: Incident, attempts: readonly Attempt[]): RestartHistory {
+export function restartHistory(incident: Incident, attempts: readonly Attempt[], now: number): RestartHistory {
   const ofContainer = attempts.filter(({ containerId }) => containerId === incident.container.id);
   const others = ofContainer.filter(({ incidentId }) => incidentId !== incident.id);
-  const since = others.filter(({ startedAt }) => startedAt >= incident.openedAt);
+  const since = others.filter(({ startedAt }) => startedAt >= incident.openedAt && startedAt <= now);
   const underWay = others.some(({ outcome }) => outcome === undefined);
   const inARow = sinceRecovery(ofContainer);
   const last = inARow.at(-1);
-  const holdsBack = last !== undefined && last.incidentId !== incident.id;
+  const lastEnd = last?.finishedAt ?? last?.startedAt ?? 0;
+  const holdsBack = last !== undefined && last.incidentId !== incident.id && lastEnd <= now;
   return {
     lastHour: attempts.length,
     meanwhile: underWay ? 'under_way' : since.some(({ outcome }) => outcome === 'recovered') ? 'recovered' : 'none',
-    backOffUntil: holdsBack ? (last.finishedAt ?? last.startedAt) + backOffMs(inARow.length) : 0,
+    backOffUntil: holdsBack ? lastEnd + backOffMs(inARow.length) : 0,
   };
 }

@@ -2,6 +2,7 @@
 import type { EngineEvent } from '../../domain.ts';
 import type { Clock, ContainerSource } from '../ports.ts';
 import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
+import { clockOffset, setBackBetween } from './set-back.ts';
 
 /** Events are stamped before they queue, microseconds earlier: one older than the last may still come. */
 const OVERLAP_MS = 100;
@@ -13,6 +14,8 @@ export interface EventFeed {
   run(signal: AbortSignal): Promise<void>;
   /** Drops the connection for a new one, which starts where the last event was. */
   reopen(): void;
+  /** Whether the engine still knows of events from before this connection: where it does not, it was restarted. */
+  isContinuous(): boolean;
 }
 
 export function createEventFeed(options: {
@@ -22,25 +25,39 @@ export function createEventFeed(options: {
   since: number;
   onEvent(event: EngineEvent): void;
   onConnected(): void;
-  onDisconnected(cause: ReconnectCause, error?: unknown): void;
+  /** The connection is lost; a new one is tried for at once. */
+  onLost(cause: ReconnectCause): void;
+  /** A try for a connection failed. */
+  onUnreachable(error: unknown): void;
 }): EventFeed {
   const { engine, clock } = options;
   const seen = new Set<string>();
   let since = options.since;
+  let sinceOffset = clockOffset(clock);
+  let continuous = true;
   let connection = new AbortController();
 
   function take(event: EngineEvent): void {
     const key = `${event.time} ${event.containerId} ${JSON.stringify(event.action)}`;
-    if (seen.has(key)) return;
+    if (seen.has(key)) {
+      continuous = true;
+      return;
+    }
     seen.add(key);
     const [oldest] = seen;
     if (seen.size > REMEMBERED && oldest !== undefined) seen.delete(oldest);
-    since = Math.max(options.since, event.time - OVERLAP_MS);
+    const isLater = event.time - OVERLAP_MS > options.since;
+    const offset = clockOffset(clock);
+    // Times that come again are asked for, whatever an earlier run of the agent has handled.
+    if (isLater || setBackBetween(sinceOffset, offset) > 0) since = event.time - OVERLAP_MS;
+    sinceOffset = offset;
     options.onEvent(event);
   }
 
   return {
     reopen: () => connection.abort(),
+
+    isContinuous: () => continuous,
 
     async run(signal) {
       let failures = 0;
@@ -48,20 +65,31 @@ export function createEventFeed(options: {
       signal.addEventListener('abort', abort);
       while (!signal.aborted) {
         connection = new AbortController();
-        const openedAt = clock.now();
+        let openedAt: number | undefined;
         let cause: ReconnectCause = 'ended';
         let failure: unknown;
         try {
-          await engine.events({ since, signal: connection.signal, onConnected: options.onConnected, onEvent: take });
+          await engine.events({
+            since: since - setBackBetween(sinceOffset, clockOffset(clock)),
+            signal: connection.signal,
+            onConnected() {
+              openedAt = clock.monotonic();
+              continuous = seen.size === 0;
+              options.onConnected();
+            },
+            onEvent: take,
+          });
           if (connection.signal.aborted) cause = 'stalled';
         } catch (error) {
           cause = reasonOf(error);
           failure = error;
         }
         if (signal.aborted) break;
-        options.onDisconnected(cause, failure);
+        if (openedAt !== undefined || cause === 'stalled') options.onLost(cause);
+        else options.onUnreachable(failure);
         if (cause === 'stalled') continue;
-        failures = clock.now() - openedAt > SOUND_AFTER_MS ? 1 : failures + 1;
+        const sound = openedAt !== undefined && clock.monotonic() - openedAt > SOUND_AFTER_MS;
+        failures = sound ? 1 : failures + 1;
         await clock.sleep(backoffMs(failures), signal);
       }
       signal.removeEventListener('abort', abort);

@@ -9,6 +9,7 @@
 import type { LogCursor, LogLine } from '../../domain.ts';
 import type { Clock, ContainerControl, ContainerSource } from '../ports.ts';
 import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
+import { clockOffset, setBackBetween } from './set-back.ts';
 
 /** A stream may end a moment before the event arrives that says why. */
 const EVENT_PATIENCE_MS = 500;
@@ -18,6 +19,10 @@ const FINISH_MS = 5_000;
 const STOPPED_STREAM_MS = 10_000;
 /** Streams can hang without a word: after so much silence the engine is asked whether there is more. */
 const SILENCE_MS = 10 * 60_000;
+/** A step of NTP: by so much the clock may have been set back while nobody watched, unnoticed. */
+const SMALL_STEP_MS = 5_000;
+/** How long nobody watched, at most, where the clock was set back by more. */
+const AWAY_MS = 3_600_000;
 
 export interface LogFollower {
   readonly running: boolean;
@@ -55,9 +60,13 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
   let closed = false;
   let stream: AbortController | undefined;
   let nap = new AbortController();
-  let lastLineAt = clock.now();
+  let lastLineAt = clock.monotonic();
   let stoppedAt = 0;
   let checking = false;
+  /** The clock's as it was when the stream was opened that came to `from`. */
+  let fromOffset = clockOffset(clock) + setBackWhileAway(from, clock.now());
+  let openedFrom = 0;
+  let checkedAt = clock.monotonic();
   // Streams that were opened together are not asked about together.
   const silenceMs = SILENCE_MS * (1 + Math.random() / 5);
 
@@ -75,18 +84,23 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
   async function readStream(): Promise<{ cause: ReconnectCause; error?: unknown; progressed: boolean }> {
     const current = new AbortController();
     stream = current;
-    const openedAt = clock.now();
+    const openedAt = clock.monotonic();
+    const openedOffset = clockOffset(clock);
+    const setBackMs = setBackBetween(fromOffset, openedOffset);
+    openedFrom = timeOf(from) - setBackMs;
     let lines = 0;
-    const progressed = () => lines > 0 || clock.now() - openedAt > SOUND_AFTER_MS;
+    const progressed = () => lines > 0 || clock.monotonic() - openedAt > SOUND_AFTER_MS;
     try {
       await engine.followLogs(containerId, {
         from,
+        setBackMs,
         signal: current.signal,
         onLines(batch, cursor) {
           if (current.signal.aborted) return;
           lines += batch.length;
           from = cursor;
-          lastLineAt = clock.now();
+          fromOffset = openedOffset;
+          lastLineAt = clock.monotonic();
           options.onLines(batch, cursor);
         },
       });
@@ -132,9 +146,16 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
   async function checkSilence(): Promise<void> {
     const current = stream;
     const [last] = await engine.tailLogs(containerId, 1).catch(() => []);
-    const readUntil = typeof from === 'number' ? from - 1 : Date.parse(from.at);
-    if (last !== undefined && last.time > readUntil && clock.now() - lastLineAt > silenceMs) current?.abort();
-    else lastLineAt = clock.now();
+    // Another one, not a later one: the clock may have been set back.
+    const unread = last !== undefined && (typeof from === 'number' ? last.time >= from : last.time !== timeOf(from));
+    if (unread && clock.monotonic() - lastLineAt > silenceMs) current?.abort();
+    else lastLineAt = clock.monotonic();
+  }
+
+  /** The engine leaves out lines that bear a time before the one it was asked for, also of those yet to come. */
+  function isLeavingOutLines(now: number): boolean {
+    const earliestSinceCheck = clock.now() - (now - checkedAt);
+    return earliestSinceCheck < openedFrom && setBackBetween(fromOffset, clockOffset(clock)) > 0;
   }
 
   const done = run();
@@ -151,15 +172,18 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       return running;
     },
     setRunning(next) {
-      if (!next && running) stoppedAt = clock.now();
+      if (!next && running) stoppedAt = clock.monotonic();
       running = next;
       unread = true;
       nap.abort();
     },
     wake: () => nap.abort(),
     check() {
+      const now = clock.monotonic();
+      const leavesOut = isLeavingOutLines(now);
+      checkedAt = now;
       if (stream === undefined) return;
-      const now = clock.now();
+      if (leavesOut) stream.abort();
       if (!running && now - stoppedAt > STOPPED_STREAM_MS) stream.abort();
       if (running && now - lastLineAt > silenceMs && !checking) {
         checking = true;
@@ -179,4 +203,14 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
     },
     close,
   };
+}
+
+function timeOf(from: LogCursor | number): number {
+  return typeof from === 'number' ? from : Date.parse(from.at);
+}
+
+function setBackWhileAway(from: LogCursor | number, now: number): number {
+  if (typeof from === 'number') return 0;
+  const ahead = timeOf(from) - now;
+  return ahead > SMALL_STEP_MS ? ahead + AWAY_MS : SMALL_STEP_MS;
 }

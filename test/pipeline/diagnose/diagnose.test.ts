@@ -59,7 +59,7 @@ function diagnoser(
     incidents: store,
     observer: noopObserver,
     logger: silent,
-    clock: { now: () => now, sleep: async () => {} },
+    clock: { now: () => now, monotonic: () => now, sleep: async () => {} },
     limits: { diagnosesPerHour: over.diagnosesPerHour ?? 20, spendPerDayUsd: over.spendPerDayUsd ?? 1 },
     services: () => over.services ?? 2,
   });

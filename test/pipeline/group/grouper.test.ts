@@ -81,6 +81,21 @@ describe('a storm of new problems', () => {
     expect(next.filter((it) => it.kind === 'overflow' && it.first)).toHaveLength(1);
   });
 
+  it('opens nothing more for as long as it goes on', () => {
+    const grouper = createGrouper({ newGroupsPerMinute: 3 });
+    const tenMinutes = Array.from({ length: 600 }, (_, n) => assign(grouper, n, n * 1_000));
+    expect(tenMinutes.filter((it) => it.kind === 'new')).toHaveLength(3);
+    expect(tenMinutes.filter((it) => it.kind === 'overflow' && it.first)).toHaveLength(1);
+  });
+
+  it('is over when few new kinds come, however often one of its own repeats: that one is told now', () => {
+    const grouper = createGrouper({ newGroupsPerMinute: 3 });
+    for (let n = 0; n < 5; n++) assign(grouper, n, n);
+    const repeats = Array.from({ length: 120 }, (_, n) => assign(grouper, 4, n * 1_000));
+    expect(repeats.slice(0, 60).every(({ kind }) => kind === 'overflow')).toBe(true);
+    expect(repeats.slice(61).map(({ kind }) => kind)).toEqual(['new', ...Array(58).fill('repeat')]);
+  });
+
   it('leaves memory bounded', () => {
     const grouper = createGrouper({ maxGroups: 50, newGroupsPerMinute: 1_000_000 });
     for (let n = 0; n < 5_000; n++) assign(grouper, n, n);

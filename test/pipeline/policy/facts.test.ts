@@ -56,8 +56,18 @@ describe('restarts before', () => {
       [other({ containerId: OTHER, startedAt: 11_000, outcome: 'recovered' }), other({ containerId: OTHER })],
       { lastHour: 2, meanwhile: 'none', backOffUntil: 0 },
     ],
+    [
+      'one that recovered, before the clock was set back',
+      [other({ startedAt: 30_000, finishedAt: 31_000, outcome: 'recovered' })],
+      { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
+    ],
+    [
+      'one that failed, before the clock was set back',
+      [other({ startedAt: 30_000, finishedAt: 31_000, outcome: 'failed' })],
+      { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
+    ],
   ])('%s', (_, attempts, expected) => {
-    expect(restartHistory(incident, attempts)).toMatchObject(expected);
+    expect(restartHistory(incident, attempts, 20_000)).toMatchObject(expected);
   });
 
   it('make the wait longer, to a bound', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeSource, type Rule, resolvePolicy } from '../../../src/pipeline/policy/resolve.ts';
+import type { DecisionReason } from '../../../src/domain.ts';
+import { describeSource, policyBehind, type Rule, resolvePolicy } from '../../../src/pipeline/policy/resolve.ts';
 import { RESTARTS } from '../../../src/pipeline/policy/settings.ts';
 import { aContainer, DEFAULT_POLICY } from '../../support/domain.ts';
 
@@ -136,6 +137,37 @@ describe('the policy of a container', () => {
       ]);
     },
   );
+
+  it.each<[DecisionReason, Partial<Record<string, string>>, string | undefined, string | undefined]>([
+    ['policy_never', { restart: 'never' }, undefined, 'restart: never (label container-doctor.restart)'],
+    ['policy_never', { enable: 'false' }, undefined, 'enable: false (label container-doctor.enable)'],
+    [
+      'policy_never',
+      { 'max-restarts-per-hour': '0' },
+      undefined,
+      'max-restarts-per-hour: 0 (label container-doctor.max-restarts-per-hour)',
+    ],
+    ['stateful_image', {}, 'postgres:17', 'restart: never (known stateful image postgres)'],
+    ['policy_unclear', { mode: 'nope' }, undefined, 'restart: never (label container-doctor.mode is not understood)'],
+    ['policy_ask', { restart: 'ask' }, undefined, 'restart: ask (label container-doctor.restart)'],
+    ['observe_mode', { mode: 'observe' }, undefined, 'mode: observe (label container-doctor.mode)'],
+    [
+      'quiet_hours',
+      { 'quiet-hours': '22:00-07:00' },
+      undefined,
+      'quiet-hours: 22:00-07:00 (label container-doctor.quiet-hours)',
+    ],
+    ['restart_limit', {}, undefined, 'max-restarts-per-hour: 3 (default)'],
+    ['severity_too_low', { restart: 'never' }, undefined, undefined],
+    ['restart_allowed', {}, undefined, undefined],
+  ])('tells what of it a decision (%s) goes back to: %j', (reason, given, image, told) => {
+    expect(policyBehind(reason, resolve(labelled(given as Record<string, string>, image)))).toBe(told);
+  });
+
+  it('tells of a decision that goes back to the file which rule it was', () => {
+    const written = [rule({ grace: 1 }), rule({ restart: 'never' })];
+    expect(policyBehind('policy_never', resolve(aContainer(), written))).toBe('restart: never (file rule 2)');
+  });
 
   it('quotes a hostile label without its control characters, and cut', () => {
     const { warnings } = resolve(labelled({ restart: `\u001b[31m\n${'x'.repeat(5_000)}` }));

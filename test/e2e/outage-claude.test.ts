@@ -1,0 +1,172 @@
+/** Claude is away for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
+import { describe, expect, it } from 'vitest';
+import { answer, type ClaudeBehaviour, type ClaudeServer, hang, hold, status } from '../support/claude-server.ts';
+import { eventually } from '../support/eventually.ts';
+import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import { incidentOf, type SlackServer } from '../support/slack-server.ts';
+
+const SPEED = 240;
+const MINUTE_MS = 60_000;
+/** Different in kind, so that each is a problem of its own. */
+const PROBLEMS = [
+  'cannot parse the invoice',
+  'lost the leader election',
+  'refused by billing',
+  'index is corrupt',
+  'queue overflow',
+  'no route to the warehouse',
+  'stale session rejected',
+  'template is missing',
+  'pinning mismatch',
+  'customer lookup broke',
+  'basket vanished',
+  'coupon service hates us',
+];
+const CONTAINERS = ['api', 'shop', 'mail', 'search'];
+/** Nothing is wrong with them before Claude is back. */
+const LATER = ['later-a', 'later-b', 'later-c', 'later-d', 'later-e'];
+
+interface Outage {
+  begin(claude: ClaudeServer): void | Promise<void>;
+  end(claude: ClaudeServer): void | Promise<void>;
+  readonly claudeMs?: number;
+  /** Why the rules answered, as `/history` has it. */
+  readonly reason: string;
+}
+
+const answers = (behaviour: ClaudeBehaviour, reason: string): Outage => ({
+  begin: (claude) => claude.reply(() => behaviour),
+  end: () => {},
+  reason,
+});
+
+const OUTAGES: readonly [what: string, outage: Outage][] = [
+  // The SDK's pause before it tries again is real time.
+  ['is overloaded', answers(status(529, { 'retry-after-ms': '1' }), 'overloaded')],
+  ['answers 429 with Retry-After', answers(status(429, { 'retry-after': '30' }), 'rate_limited')],
+  // So is the time-out: long enough for a healthy answer on a busy machine.
+  ['takes questions and never answers', { ...answers(hang(), 'timeout'), claudeMs: 2_500 }],
+  ['refuses connections', { begin: (claude) => claude.refuse(), end: (claude) => claude.accept(), reason: 'error' }],
+];
+
+/** Five that fail in a row open the circuit; then one after 0.5, 1, 2, 4 and 8 minutes, and one each quarter of an hour. */
+const mostQuestions = (elapsedMs: number) => 5 + 5 + Math.ceil(elapsedMs / (15 * MINUTE_MS));
+
+describe.concurrent('an hour in which Claude', () => {
+  for (const [what, outage] of OUTAGES) {
+    it(`${what}: the rules answer at once, and one question finds it back`, { timeout: 150_000 }, async (context) => {
+      const world = await startFastWorld({
+        speed: SPEED,
+        containers: [...CONTAINERS, ...LATER, 'worker'],
+        env: { MAX_DIAGNOSES_PER_HOUR: '100' },
+        requestTimeouts: { claudeMs: outage.claudeMs },
+      });
+      context.onTestFinished(world.close);
+      const { clock, engine, claude, slack } = world;
+
+      fail(world, 'api', 'the first of all');
+      await soon(() => (alerts(slack).length === 1 ? true : undefined));
+      expect((await world.history()).map(({ diagnosis }) => diagnosis?.tier)).toEqual(['claude']);
+      await outage.begin(claude);
+      const begun = clock.now();
+      for (let i = 0; i < 2 * PROBLEMS.length; i++) {
+        if (i === 6) engine.container('worker')?.oom();
+        else fail(world, CONTAINERS[i % CONTAINERS.length] as string, PROBLEMS[i >> 1] as string);
+        // However slow this machine is, the agent's next problem comes after this one's alert.
+        await soon(() => (alerts(slack).length === i + 2 ? true : undefined));
+        if (i === 18) await expectTruthDuring(world, outage);
+        await clock.sleep(2 * MINUTE_MS);
+      }
+      await clock.sleep(begun + 60 * MINUTE_MS - clock.now());
+
+      // Nothing was lost or doubled, the rules answered, and what could be mended was.
+      const history = await world.history();
+      const inOutage = history.filter(({ diagnosis }) => diagnosis?.tier === 'rules');
+      expect(inOutage).toHaveLength(2 * PROBLEMS.length);
+      expect(history).toHaveLength(inOutage.length + 1);
+      const because = (reason: string) => inOutage.filter(({ diagnosis }) => diagnosis?.fallback === reason).length;
+      const [failed, leftAlone] = [because(outage.reason), because('circuit_open')];
+      expect(failed + leftAlone).toBe(inOutage.length);
+      expect(history.find(({ container }) => container === 'worker')?.outcome).toBe('recovered');
+      expect(engine.count('restart')).toBe(1);
+      expect(alerts(slack).map(incidentOf).sort()).toEqual(history.map(({ id }) => id).sort());
+      expect(alerts(slack).filter(({ text }) => text.includes('Without Claude'))).toHaveLength(inOutage.length);
+
+      // So little was asked of it, and so it was counted.
+      expect(failed).toBeLessThanOrEqual(mostQuestions(clock.now() - begun));
+      const requests = await world.metric('container_doctor_claude_requests_total', { outcome: outage.reason });
+      expect(requests).toBeLessThanOrEqual(3 * failed);
+      expect(requests).toBeGreaterThanOrEqual(failed);
+      const diagnoses = 'container_doctor_diagnosis_duration_seconds_count';
+      expect(await world.metric(diagnoses, { tier: 'claude', outcome: 'failed' })).toBe(failed);
+      expect(await world.metric(diagnoses, { tier: 'rules', outcome: 'ok' })).toBe(inOutage.length);
+      expect(await world.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(
+        leftAlone,
+      );
+
+      // It is back. Nobody knows until somebody asks: what was left to the rules is not asked afterwards.
+      await outage.end(claude);
+      let letItAnswer = () => {};
+      const told = new Promise<void>((resolve) => {
+        letItAnswer = resolve;
+      });
+      claude.reply(() => hold(told, answer()));
+      const retryAt = Date.parse((await world.health()).claude.retry_at ?? '');
+      await clock.sleep(retryAt + MINUTE_MS - clock.now());
+      const askedBefore = claude.requests.length;
+      await expectTruthBeforeAnyoneAsks(world);
+      for (const name of LATER) fail(world, name, 'all at once');
+      const fallbacks = async () =>
+        (await world.history())
+          .filter(({ container, decision }) => LATER.includes(container) && decision !== null)
+          .map(({ diagnosis }) => diagnosis?.fallback);
+      await soon(async () => ((await fallbacks()).length === LATER.length - 1 ? true : undefined));
+      expect(await fallbacks()).toEqual(LATER.slice(1).map(() => 'circuit_open'));
+      expect((await world.health()).claude.circuit).toBe('half_open');
+      expect(claude.requests.length - askedBefore).toBe(1);
+      letItAnswer();
+      await expectTruthAfter(world);
+      fail(world, 'api', 'wait and see');
+      await soon(() => (claude.requests.length - askedBefore === 2 ? true : undefined));
+    });
+  }
+});
+
+/** What is about a container: a busy machine may make the agent say a word about itself, too. */
+const alerts = (slack: SlackServer) => slack.posts.filter((post) => incidentOf(post) !== undefined);
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) => eventually(probe, { deadlineMs: 60_000 });
+
+function fail({ engine }: FastWorld, container: string, problem: string): void {
+  engine.container(container)?.log(`ERROR ${problem}`, { stream: 'stderr' });
+}
+
+async function expectTruthDuring(world: FastWorld, outage: Outage): Promise<void> {
+  const health = await world.health();
+  expect(health).toMatchObject({ status: 'degraded', docker_connected: true });
+  expect(health.monitoring).toHaveLength(10);
+  expect(health.claude).toMatchObject({ circuit: 'open', last_error: outage.reason });
+  expect(health.problems).toContainEqual(expect.stringMatching(/^Claude failed several times in a row \(/));
+  expect(health.problems).toContain(`Claude could not be asked: ${outage.reason}`);
+  expect(await world.metric('container_doctor_claude_circuit_open')).toBe(1);
+}
+
+async function expectTruthBeforeAnyoneAsks(world: FastWorld): Promise<void> {
+  const health = await world.health();
+  expect(health.claude.circuit).toBe('open');
+  expect(health.problems[0]).toMatch(
+    /^Claude failed several times in a row \(it is asked again with the next problem\)/,
+  );
+}
+
+async function expectTruthAfter(world: FastWorld): Promise<void> {
+  await soon(async () => {
+    expect(await world.health()).toMatchObject({
+      status: 'healthy',
+      problems: [],
+      outbox_pending: 0,
+      claude: { circuit: 'closed', last_error: null, retry_at: null },
+    });
+    return true;
+  });
+  expect(await world.metric('container_doctor_claude_circuit_open')).toBe(0);
+}

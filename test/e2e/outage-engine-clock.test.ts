@@ -1,0 +1,131 @@
+/** The real agent while the clock of its host is set forward and back: its own time of day and the engine's stamps. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { SimulatedContainer } from '../../src/demo/simulated-engine.ts';
+import { answer } from '../support/claude-server.ts';
+import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';
+import { SAFE, soon } from '../support/world.ts';
+
+const HOUR = 3_600_000;
+
+let world: FastWorld;
+let clock: JumpingClock;
+
+afterEach(() => world.close());
+
+async function start(env: Record<string, string> = {}): Promise<SimulatedContainer> {
+  clock = createJumpingClock();
+  world = await startFastWorld({
+    clock,
+    containers: ['web', 'other'],
+    claude: () => answer(SAFE),
+    env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5', ...env },
+  });
+  await soon(async () => ((await world.health()).docker_connected ? true : undefined));
+  return world.engine.container('web') as SimulatedContainer;
+}
+
+const restarts = (outcome?: string) =>
+  world.metric('container_doctor_restarts_total', outcome === undefined ? {} : { outcome });
+const awaitRestarts = (count: number, outcome?: string) =>
+  soon(async () => ((await restarts(outcome)) === count ? true : undefined));
+/** The restart is over for everybody: also its late events. */
+const awaitSettled = async () => {
+  await soon(async () => ((await world.metric('container_doctor_incidents_open')) === 0 ? true : undefined));
+  clock.pass(10_000);
+};
+
+describe.each([
+  ['forward an hour', HOUR],
+  ['back an hour', -HOUR],
+  ['back two seconds', -2_000],
+])('when the clock is set %s', (_, step) => {
+  it('every line is counted once, a problem asked about once, and /health stays true', async () => {
+    const web = await start({ AUTO_FIX: 'false' });
+    const other = world.engine.container('other') as SimulatedContainer;
+    let printed = 0;
+    const print = () => {
+      web.log(`ERROR: the pool is exhausted, request ${printed}`);
+      other.log(`request ${printed} served`);
+      printed += 2;
+    };
+    for (let n = 0; n < 20; n++) print();
+    await soon(() => (world.slack.posts.length === 1 ? true : undefined));
+    clock.jump(step);
+    const unwell: unknown[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      for (let n = 0; n < 10; n++) print();
+      world.engine.faults.dropConnections();
+      for (let n = 0; n < 10; n++) print();
+      await soon(async () => {
+        const health = await world.health();
+        if (health.loop_stalled) unwell.push(health);
+        return (await world.metric('container_doctor_log_lines_total')) === printed ? true : undefined;
+      });
+    }
+    expect(unwell).toEqual([]);
+    expect(world.claude.requests).toHaveLength(1);
+    // The heartbeat is of this hour, whichever that is.
+    await soon(async () => {
+      const beat = await world.metric('container_doctor_heartbeat_timestamp_seconds');
+      return Math.abs(clock.now() / 1000 - beat) < 60 ? true : undefined;
+    });
+  });
+
+  it('a restart under verification is judged by how long the container ran', async () => {
+    const web = await start({ VERIFY_STABLE_SECONDS: '60', VERIFY_DEADLINE_SECONDS: '120' });
+    web.exit(1);
+    await soon(() => (world.engine.count('restart') === 1 && web.running ? true : undefined));
+    clock.jump(step);
+    // It was looked at after the step, and is still under verification.
+    const looks = world.engine.count('inspect');
+    await soon(() => (world.engine.count('inspect') > looks + 1 ? true : undefined));
+    expect(await restarts()).toBe(0);
+    clock.pass(60_000);
+    await awaitRestarts(1, 'recovered');
+  });
+
+  it('an alert that is tried again goes out when its back-off is over', async () => {
+    const web = await start({ AUTO_FIX: 'false' });
+    world.slack.reply([{ status: 500 }]);
+    web.exit(1);
+    await soon(() => (world.slack.posts.length === 1 ? true : undefined));
+    clock.jump(step);
+    await soon(async () => ((await world.health()).outbox_pending === 0 ? true : undefined));
+    expect(world.slack.posts).toHaveLength(2);
+  });
+});
+
+describe('the restart limit', () => {
+  /** A crash of its own kind each time, so that each is an incident. */
+  const crash = async (web: SimulatedContainer, code: number) => {
+    const before = await world.metric('container_doctor_decisions_total');
+    web.exit(code);
+    await soon(async () => ((await world.metric('container_doctor_decisions_total')) > before ? true : undefined));
+  };
+
+  it('holds where the clock is set back', async () => {
+    const web = await start({ MAX_RESTARTS_PER_HOUR: '1' });
+    await crash(web, 1);
+    await awaitRestarts(1, 'recovered');
+    await awaitSettled();
+    clock.jump(-HOUR);
+    await crash(web, 2);
+    expect(await world.metric('container_doctor_decisions_total', { reason: 'restart_limit' })).toBe(1);
+    expect(world.engine.count('restart')).toBe(1);
+  });
+
+  it('opens by one hour where the clock is set forward by one', async () => {
+    const web = await start({ MAX_RESTARTS_PER_HOUR: '1' });
+    await crash(web, 1);
+    await awaitRestarts(1, 'recovered');
+    await awaitSettled();
+    clock.jump(HOUR);
+    await crash(web, 2);
+    await awaitRestarts(2, 'recovered');
+    await awaitSettled();
+    await crash(web, 3);
+    expect(await world.metric('container_doctor_decisions_total', { reason: 'restart_limit' })).toBe(1);
+    expect(world.engine.count('restart')).toBe(2);
+  });
+});

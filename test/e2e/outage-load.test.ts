@@ -1,0 +1,228 @@
+/**
+ * Too much at once: 300 containers crash within a second, and one container writes 200,000 lines as fast as they are
+ * taken. What is promised: docs/reliability.md; how long it takes: `npm run bench`.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SimulatedContainer } from '../../src/demo/simulated-engine.ts';
+import type { HealthView } from '../../src/http/health.ts';
+import type { HistoryEntry } from '../../src/http/history.ts';
+import { answer } from '../support/claude-server.ts';
+import { type EventuallyOptions, eventually } from '../support/eventually.ts';
+import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import type { SlackPost } from '../support/slack-server.ts';
+import { SAFE, startWorld } from '../support/world.ts';
+
+const PATIENCE: EventuallyOptions = { deadlineMs: 120_000, everyMs: 100 };
+
+/** How often each comes. */
+const tally = (of: readonly string[]): Record<string, number> =>
+  Object.fromEntries(Object.entries(Object.groupBy(of, (it) => it)).map(([it, all]) => [it, all?.length ?? 0]));
+
+describe('300 containers that crash within the same second', { timeout: 240_000 }, () => {
+  /** At Slack's pace of a message a second the alerts take five minutes: a quarter of one here. */
+  const SPEED = 20;
+  /** Slack takes so many at once, and then asks for a pause. */
+  const BURST = 20;
+  const EACH = 100;
+  const ALL = 3 * EACH;
+  const ASKS_AN_HOUR = 20;
+  /** Of those out of memory so many may not be restarted, */
+  const NEVER = 10;
+  /** and so many are started by a person while their restart waits for its turn. */
+  const BY_HAND = 5;
+
+  let world: FastWorld;
+  let history: readonly HistoryEntry[];
+  let healthDuring: readonly HealthView[];
+  let byHand: readonly string[] = [];
+  let mostAtOnce = 0;
+
+  const shown = (): readonly SlackPost[] => world.slack.posts.filter((post) => post.answered === 200);
+  const restarted = (): string[] =>
+    world.engine.requests.filter(({ operation }) => operation === 'restart').map(({ container }) => container ?? '');
+  const oomReasons = () =>
+    tally(history.filter(({ detector }) => detector === 'oom').map(({ reason }) => reason ?? 'none'));
+
+  beforeAll(async () => {
+    world = await startFastWorld({
+      speed: SPEED,
+      containers: [],
+      claude: () => answer(SAFE),
+      env: { MAX_DIAGNOSES_PER_HOUR: String(ASKS_AN_HOUR), VERIFY_STABLE_SECONDS: '10' },
+    });
+    world.slack.reply([
+      ...Array.from({ length: BURST }, () => ({ status: 200, body: 'ok' })),
+      { status: 429, headers: { 'retry-after': '1' }, body: 'rate_limited' },
+    ]);
+    const crashed = new Map<string, SimulatedContainer>();
+    let handsAtWork = false;
+    const add = (kind: string) => (_: unknown, n: number) =>
+      world.engine.addContainer({
+        name: `${kind}-${letters(n)}-app`,
+        labels: kind === 'oom' && n < NEVER ? { 'container-doctor.restart': 'never' } : {},
+        startTakesMs: 200,
+        onStart(container) {
+          // Up to now it was one of those being restarted.
+          const underWay = restarted().filter((name) => crashed.has(name));
+          mostAtOnce = Math.max(mostAtOnce, underWay.length);
+          crashed.delete(container.name);
+          if (underWay.length === 0 || handsAtWork) return;
+          handsAtWork = true;
+          byHand = startSomeByHand(underWay);
+        },
+      });
+    const startSomeByHand = (underWay: readonly string[]): string[] => {
+      const waiting = [...crashed.values()].filter(({ name }) => name.startsWith('oom') && !underWay.includes(name));
+      // The last to have crashed: their turn is far away.
+      return waiting.slice(-BY_HAND).map((container) => {
+        container.start();
+        return container.name;
+      });
+    };
+    const oom = Array.from({ length: EACH }, add('oom'));
+    const same = Array.from({ length: EACH }, add('same'));
+    const own = Array.from({ length: EACH }, add('own'));
+    await eventually(async () => ((await world.health()).monitoring.length === ALL ? true : undefined), PATIENCE);
+
+    for (const container of [...oom, ...same, ...own]) crashed.set(container.name, container);
+    for (let n = 0; n < EACH; n++) {
+      oom[n]?.oom();
+      dies(same[n], 'FATAL cannot reach the broker: connection refused');
+      dies(own[n], `FATAL the ${letters(n)} table has no column ${letters(n * 7)}`);
+    }
+    const seen: HealthView[] = [];
+    await eventually(() => {
+      void world.health().then((view) => seen.push(view));
+      return shown().length >= ALL ? true : undefined;
+    }, PATIENCE);
+    healthDuring = seen;
+    history = await world.history();
+  }, 240_000);
+
+  afterAll(() => world?.close());
+
+  it('are 300 incidents, each with one alert, at the pace that Slack asked for', () => {
+    expect(history).toHaveLength(ALL);
+    expect(new Set(history.map(({ container }) => container)).size).toBe(ALL);
+    const told = shown().map(({ text }) => /(?:oom|same|own)-[a-z]+-app/.exec(text)?.[0]);
+    expect(told).toHaveLength(ALL);
+    expect(new Set(told)).toEqual(new Set(history.map(({ container }) => container)));
+    expect(world.slack.posts.filter(({ answered }) => answered === 429)).toHaveLength(1);
+  });
+
+  it('are as many questions to Claude as the hour has; the rules answer for the rest, and each alert says so', () => {
+    expect(world.claude.requests).toHaveLength(ASKS_AN_HOUR);
+    expect(tally(history.map(({ diagnosis }) => diagnosis?.fallback ?? diagnosis?.tier ?? 'none'))).toEqual({
+      claude: ASKS_AN_HOUR,
+      hourly_cap: ALL - ASKS_AN_HOUR,
+    });
+    const byRules = shown().filter(({ text }) => text.includes('the hourly limit of diagnoses is reached'));
+    expect(byRules).toHaveLength(ALL - ASKS_AN_HOUR);
+  });
+
+  it('are restarted once each where diagnosis and policy allow it, and the others never', () => {
+    const allowed = history.filter(({ decision }) => decision === 'restart');
+    expect(restarted().toSorted()).toEqual(allowed.map(({ container }) => container).toSorted());
+    expect(oomReasons()).toMatchObject({ restart_allowed: EACH - NEVER - BY_HAND, policy_never: NEVER });
+    expect(tally(allowed.map(({ outcome }) => String(outcome)))).toEqual({ recovered: allowed.length });
+  });
+
+  it('are restarted a few at a time; whoever a person starts meanwhile is left alone', () => {
+    expect(mostAtOnce).toBeGreaterThan(1);
+    expect(mostAtOnce).toBeLessThanOrEqual(8);
+    expect(byHand).toHaveLength(BY_HAND);
+    expect(oomReasons().already_recovered).toBe(BY_HAND);
+    expect(restarted().filter((name) => byHand.includes(name))).toEqual([]);
+  });
+
+  it('leave /health answering, and true', () => {
+    expect(healthDuring.filter((view) => !view.docker_connected || view.loop_stalled)).toEqual([]);
+    expect(Math.max(...healthDuring.map(({ open_incidents }) => open_incidents))).toBe(ALL);
+    expect(Math.max(...healthDuring.map(({ outbox_pending }) => outbox_pending))).toBeGreaterThan(0);
+    const saysUsedUp = ({ problems }: HealthView) => problems.some((it) => it.includes('20 diagnoses are used up'));
+    expect(healthDuring.filter((view) => saysUsedUp(view) !== (view.rate_limit_remaining === 0))).toEqual([]);
+    expect(healthDuring.filter(({ problems }) => problems.join().includes('Slack answered 429'))).not.toEqual([]);
+  });
+
+  it('are over afterwards: nothing more is asked, told or restarted, and the next to fail is served', async () => {
+    const before = { asks: world.claude.requests.length, posts: shown().length, restarts: restarted().length };
+    const straggler = world.engine.addContainer({ name: 'straggler' });
+    straggler.log('ERROR cannot open the vault', { stream: 'stderr' });
+    await eventually(() => (shown().some(({ text }) => text.includes('straggler')) ? true : undefined), PATIENCE);
+    expect({ asks: world.claude.requests.length, posts: shown().length - 1, restarts: restarted().length }).toEqual(
+      before,
+    );
+    await eventually(async () => {
+      const open = (await world.history()).filter(({ state }) => state === 'open');
+      expect(await world.health()).toMatchObject({
+        outbox_pending: 0,
+        open_incidents: open.length,
+        problems: [expect.stringContaining('diagnoses are used up')],
+      });
+      return true;
+    }, PATIENCE);
+  });
+});
+
+describe('200,000 lines from one container, as fast as they are taken', { timeout: 120_000 }, () => {
+  const LINES = 200_000;
+  const ONE_ERROR_IN = 100;
+  const AT_ONCE = 500;
+
+  it('are all read, their errors counted one by one as one incident, and another container is served meanwhile', async () => {
+    const world = await startWorld(() => answer({ severity: 'medium' }));
+    try {
+      const flooding = world.engine.addContainer({ name: 'flooding' });
+      const calm = world.engine.addContainer({ name: 'calm' });
+      const agent = await world.start({ AUTO_FIX: 'false' });
+      const read = () => agent.metric('container_doctor_log_lines_total');
+      for (const container of [flooding, calm]) container.log('INFO ready');
+      await eventually(async () => ((await read()) === 2 ? true : undefined), PATIENCE);
+
+      for (let from = 0; from < LINES; from += AT_ONCE) {
+        flooding.log(Array.from({ length: AT_ONCE }, (_, n) => lineOf(from + n)).join('\n'));
+        if (from === LINES / 2) calm.log('ERROR cannot open the vault', { stream: 'stderr' });
+        await turn();
+      }
+
+      await eventually(async () => ((await read()) >= 2 + LINES + 1 ? true : undefined), PATIENCE);
+      const errors = LINES / ONE_ERROR_IN;
+      const history = await eventually(async () => {
+        const entries = await agent.history();
+        const settled = entries.length === 2 && entries.every(({ decision }) => decision !== null);
+        return settled && entries.some(({ occurrences }) => occurrences === errors) ? entries : undefined;
+      }, PATIENCE);
+      expect(await read()).toBe(2 + LINES + 1);
+      expect(Object.fromEntries(history.map((entry) => [entry.container, entry.occurrences]))).toEqual({
+        flooding: errors,
+        calm: 1,
+      });
+      const detected = (name: string) =>
+        agent.metric('container_doctor_errors_detected_total', { container_name: name });
+      expect([await detected('flooding'), await detected('calm')]).toEqual([errors, 1]);
+      expect(history.map(({ diagnosis }) => diagnosis?.tier)).toEqual(['claude', 'claude']);
+      expect(world.claude.requests).toHaveLength(2);
+      await eventually(() => (world.slack.posts.length === 2 ? true : undefined), PATIENCE);
+      expect(await agent.health()).toMatchObject({ status: 'healthy', problems: [], open_incidents: 2 });
+    } finally {
+      await world.close();
+    }
+  });
+
+  function lineOf(n: number): string {
+    return n % ONE_ERROR_IN === 0
+      ? `ERROR cannot reserve stock for order ${n}: deadlock detected`
+      : `172.18.0.1 - - "GET /orders/${n} HTTP/1.1" 200 ${500 + (n % 900)} took=${n % 97}ms`;
+  }
+});
+
+/** Without digits: numbered containers are one service. */
+function letters(n: number): string {
+  return [n / 676, n / 26, n].map((digit) => String.fromCharCode(97 + (Math.floor(digit) % 26))).join('');
+}
+
+function dies(container: SimulatedContainer | undefined, lastWords: string): void {
+  container?.log(lastWords, { stream: 'stderr' });
+  container?.exit(1);
+}

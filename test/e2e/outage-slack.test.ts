@@ -1,0 +1,184 @@
+/** Slack is away for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
+import { describe, expect, it, type TestContext } from 'vitest';
+import { FAILURES_TO_TELL } from '../../src/pipeline/notify.ts';
+import { answer } from '../support/claude-server.ts';
+import { eventually } from '../support/eventually.ts';
+import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import { takeName } from '../support/name-service.ts';
+import { incidentOf, type SlackBehaviour, type SlackPost, type SlackServer } from '../support/slack-server.ts';
+import { SAFE } from '../support/world.ts';
+
+const SPEED = 240;
+const MINUTE_MS = 60_000;
+/** Different in kind, so that each is a problem of its own. */
+const PROBLEMS = [
+  'cannot parse the invoice',
+  'lost the leader election',
+  'refused by billing',
+  'index is corrupt',
+  'queue overflow',
+  'no route to the warehouse',
+  'stale session rejected',
+  'template is missing',
+  'pinning mismatch',
+  'customer lookup broke',
+  'basket vanished',
+  'coupon service hates us',
+];
+const CONTAINERS = ['api', 'shop', 'mail', 'search'];
+
+interface Outage {
+  begin(slack: SlackServer): void | Promise<void>;
+  end(slack: SlackServer): void | Promise<void>;
+  webhookUrl?(slack: SlackServer): string;
+  readonly slackMs?: number;
+  /** What `/health` says of it. */
+  readonly why: RegExp;
+}
+
+const answers = (behaviour: SlackBehaviour, why: RegExp): Outage => ({
+  begin: (slack) => slack.reply(behaviour),
+  end: (slack) => slack.reply({ status: 200, body: 'ok' }),
+  why,
+});
+
+const OUTAGES: readonly [what: string, make: (context: TestContext) => Outage][] = [
+  ['answers 429 with Retry-After', () => answers({ status: 429, headers: { 'retry-after': '5' } }, /answered 429/)],
+  ['answers 500', () => answers({ status: 500, body: 'rollup_error' }, /answered 500 rollup_error/)],
+  // Its limit is real time: long enough for a healthy answer on a busy machine.
+  ['takes messages and never answers', () => ({ ...answers('hang', /did not answer in time/), slackMs: 2_000 })],
+  [
+    'refuses connections',
+    () => ({ begin: (slack) => slack.refuse(), end: (slack) => slack.accept(), why: /ECONNREFUSED/ }),
+  ],
+  [
+    'cannot be found by its name',
+    ({ onTestFinished }) => {
+      const host = 'hooks.slack.invalid';
+      const name = takeName(host);
+      onTestFinished(name.release);
+      name.resolve();
+      return {
+        async begin(slack) {
+          name.lose();
+          // No connection of before may be used on.
+          await slack.refuse();
+          await slack.accept();
+        },
+        end: name.resolve,
+        webhookUrl: (slack) => slack.webhookUrl.replace('127.0.0.1', host),
+        why: /ENOTFOUND|EAI_AGAIN/,
+      };
+    },
+  ],
+];
+
+describe.concurrent('an hour in which Slack', () => {
+  for (const [what, make] of OUTAGES) {
+    it(`${what}: every alert comes once, late and in order`, { timeout: 150_000 }, async (context) => {
+      const outage = make(context);
+      const world = await startFastWorld({
+        speed: SPEED,
+        containers: [...CONTAINERS, 'worker'],
+        env: { MAX_DIAGNOSES_PER_HOUR: '100' },
+        claude: (prompt) => answer(prompt.includes('worker gave up') ? SAFE : {}),
+        webhookUrl: outage.webhookUrl,
+        requestTimeouts: { slackMs: outage.slackMs },
+      });
+      context.onTestFinished(world.close);
+      const { clock, engine, slack } = world;
+
+      fail(world, 'api', 'the first of all');
+      await soon(() => (alerts(slack).length === 1 ? true : undefined));
+      await outage.begin(slack);
+      const begun = clock.now();
+      const postsBefore = slack.posts.length;
+
+      for (const [i, problem] of PROBLEMS.entries()) {
+        if (i === 4) {
+          fail(world, 'worker', 'worker gave up');
+          engine.container('worker')?.exit(1);
+        } else {
+          fail(world, CONTAINERS[i % CONTAINERS.length] as string, problem);
+        }
+        // However slow this machine is, the agent's next problem comes after this one's alert.
+        await soon(async () => ((await world.health()).outbox_pending === i + 1 ? true : undefined));
+        if (i === 8) await expectTruthDuring(world, outage, i + 1);
+        await clock.sleep(4 * MINUTE_MS);
+      }
+      await clock.sleep(begun + 60 * MINUTE_MS - clock.now());
+      const tries = () => world.metric('container_doctor_notifications_total', { outcome: 'failed' });
+      await soon(async () => ((await tries()) > FAILURES_TO_TELL ? true : undefined));
+
+      // All that was due was done meanwhile, and Slack was left alone.
+      const history = await world.history();
+      expect(history).toHaveLength(PROBLEMS.length + 1);
+      expect(history.every(({ decision }) => decision !== null)).toBe(true);
+      expect(history.find(({ container }) => container === 'worker')?.outcome).toBe('recovered');
+      expect(engine.count('restart')).toBe(1);
+      expect(alerts(slack)).toHaveLength(1);
+      expect(slack.posts.length - postsBefore).toBeLessThanOrEqual((await tries()) + 1);
+      expect(await tries()).toBeLessThanOrEqual(mostTries(clock.now() - begun));
+
+      await outage.end(slack);
+      const expected = history.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(({ id }) => id);
+      await soon(() => (alerts(slack).length >= expected.length ? true : undefined));
+      // Time enough for one too many.
+      await clock.sleep(5 * MINUTE_MS);
+      const notice = shown(slack).find(({ text }) => text.includes('Alerts were held up'));
+      const [first, ...late] = alerts(slack);
+      expect(notice?.text).toMatch(/No message could be delivered/);
+      expect(notice?.text).toMatch(outage.why);
+      expect(notice?.text).toMatch(/12 alerts wait and follow, the oldest first/);
+      expect([first, ...late].map((post) => post && incidentOf(post))).toEqual(expected);
+      for (const [earlier, later] of pairs([notice as SlackPost, ...late])) {
+        expect(later.at - earlier.at).toBeGreaterThanOrEqual(1_000);
+      }
+      expect(first?.text).not.toMatch(/Late by/);
+      for (const post of late) expect(post.text).toMatch(/^Late by \d+ (min|h)/);
+      await expectTruthAfter(world, shown(slack).length);
+    });
+  }
+});
+
+/** One after 0, 2, 4, 8, 16 and 32 s, then one a minute. */
+const mostTries = (elapsedMs: number) => 6 + Math.ceil(elapsedMs / MINUTE_MS);
+
+/** What the channel shows. */
+const shown = (slack: SlackServer): readonly SlackPost[] => slack.posts.filter(({ answered }) => answered === 200);
+/** Of that, what is about a container: a busy machine may make the agent say a word about itself, too. */
+const alerts = (slack: SlackServer) => shown(slack).filter((post) => incidentOf(post) !== undefined);
+const pairs = <T>(all: readonly T[]) => all.slice(1).map((later, i) => [all[i] as T, later] as const);
+const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) => eventually(probe, { deadlineMs: 60_000 });
+
+function fail({ engine }: FastWorld, container: string, problem: string): void {
+  engine.container(container)?.log(`ERROR ${problem}`, { stream: 'stderr' });
+}
+
+async function expectTruthDuring(world: FastWorld, outage: Outage, waiting: number): Promise<void> {
+  const health = await world.health();
+  expect(health).toMatchObject({ status: 'degraded', docker_connected: true, outbox_pending: waiting });
+  expect(health.monitoring).toHaveLength(5);
+  expect(health.slack).toMatchObject({ configured: true, failing_since: expect.any(String) });
+  const trouble = health.problems.find((problem) => problem.startsWith('Slack takes no messages since '));
+  expect(trouble).toMatch(outage.why);
+  expect(trouble).toMatch(new RegExp(`: alerts waiting: ${waiting}$`));
+  expect(await world.metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(waiting);
+  const sent = await world.metric('container_doctor_notifications_total', { outcome: 'sent' });
+  expect(sent).toBe(shown(world.slack).length);
+}
+
+async function expectTruthAfter(world: FastWorld, sent: number): Promise<void> {
+  await soon(async () => {
+    expect(await world.health()).toMatchObject({
+      status: 'healthy',
+      problems: [],
+      outbox_pending: 0,
+      slack: { configured: true, failing_since: null, last_error: null },
+    });
+    return true;
+  });
+  expect(await world.metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(0);
+  expect(await world.metric('container_doctor_notifications_total', { outcome: 'sent' })).toBe(sent);
+  expect(await world.metric('container_doctor_notifications_total', { outcome: 'dropped' })).toBe(0);
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../../src/pipeline/ports.ts';
+
+/** What 32 bits of milliseconds hold: the longest that a timer of Node waits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * A clock that runs `speed` times as fast as the real one, and never back: an hour of the agent's time in
+ * 3600/speed real seconds. Pauses of the agent shrink with it; what requests take in the real world grows: at a
+ * speed of 200 an answer after 5 real ms is one that took a second. So assert on order, counts and shortest times.
+ */
+export function createFastClock(speed: number): Clock {
+  const startedAt = Date.now();
+  const origin = performance.now();
+  const passed = () => (performance.now() - origin) * speed;
+  return {
+    now: () => Math.floor(startedAt + passed()),
+    monotonic: passed,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        const end = () => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', end);
+          resolve();
+        };
+        const timer = setTimeout(end, Math.max(0, Math.min(ms / speed, LONGEST_TIMER_MS)));
+        signal?.addEventListener('abort', end);
+      }),
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The real agent in this process, on a clock that runs fast, with the simulated engine and stand-ins on the same
+ * clock: for what takes hours. Its telemetry is its own, so that several may live side by side.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ProxyTracerProvider } from '@opentelemetry/api';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { type AppDeps, createApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import type { HealthView } from '../../src/http/health.ts';
+import type { HistoryEntry } from '../../src/http/history.ts';
+import type { Clock } from '../../src/pipeline/ports.ts';
+import { createPrometheusRenderer } from '../../src/telemetry/prometheus.ts';
+import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
+import { sumOf } from './doctor.ts';
+import { createFastClock } from './fast-clock.ts';
+import { type SlackServer, startSlackServer } from './slack-server.ts';
+import { createRecordingLogger, type RecordingLogger } from './watching.ts';
+
+export interface FastWorld {
+  readonly clock: Clock;
+  readonly engine: SimulatedEngine;
+  readonly claude: ClaudeServer;
+  readonly slack: SlackServer;
+  readonly logger: RecordingLogger;
+  health(): Promise<HealthView>;
+  history(): Promise<readonly HistoryEntry[]>;
+  /** Sum of the series of `/metrics` that have these labels. */
+  metric(name: string, labels?: Record<string, string>): Promise<number>;
+  close(): Promise<void>;
+}
+
+export async function startFastWorld(options: {
+  readonly speed?: number;
+  /** Instead of one that runs at `speed`. */
+  readonly clock?: Clock;
+  readonly containers: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** The webhook's address where it is not the stand-in's own. */
+  readonly webhookUrl?: (slack: SlackServer) => string;
+  readonly claude?: ClaudeReply;
+  readonly requestTimeouts?: AppDeps['requestTimeouts'];
+}): Promise<FastWorld> {
+  const clock = options.clock ?? createFastClock(options.speed ?? 1);
+  const folder = mkdtempSync(path.join(tmpdir(), 'doctor-fast-'));
+  const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock });
+  const claude = await startClaudeServer(options.claude, clock.now);
+  const slack = await startSlackServer({ now: clock.now });
+  const loaded = loadConfig({
+    DOCKER_HOST: await engine.listen(),
+    AUTO_FIX: 'true',
+    CHECK_INTERVAL: '30',
+    ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
+    ANTHROPIC_BASE_URL: claude.url,
+    SLACK_WEBHOOK_URL: options.webhookUrl?.(slack) ?? slack.webhookUrl,
+    SLACK_MIN_SEVERITY: 'low',
+    DATA_DIR: path.join(folder, 'data'),
+    PORT: '0',
+    ...options.env,
+  });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const meters = new MeterProvider({ readers: [exporter] });
+  const logger = createRecordingLogger();
+  const app = await createApp(loaded.config, {
+    version: '0.0.0-test',
+    telemetry: {
+      tracer: new ProxyTracerProvider().getTracer('container-doctor'),
+      meter: meters.getMeter('container-doctor'),
+      tracing: false,
+      renderMetrics: createPrometheusRenderer(exporter),
+      shutdown: () => meters.shutdown(),
+    },
+    logger,
+    clock,
+    print: () => {},
+    requestTimeouts: options.requestTimeouts,
+  });
+  for (const name of options.containers) engine.addContainer({ name });
+  const { url } = await app.start();
+  const get = async (page: string) => fetch(`${url}${page}`);
+
+  return {
+    clock,
+    engine,
+    claude,
+    slack,
+    logger,
+    health: async () => (await get('/health')).json() as Promise<HealthView>,
+    history: async () => (await get('/history?limit=1000')).json() as Promise<HistoryEntry[]>,
+    metric: async (name, labels = {}) => sumOf(await (await get('/metrics')).text(), name, labels),
+    async close() {
+      await app.stop();
+      await Promise.all([engine.close(), claude.close(), slack.close(), meters.shutdown()]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
