@@ -276,6 +276,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.learn([event.containerId]);
         pipeline.onEvent(event);
       },
+      onPastEvent: pipeline.onPastEvent,
       onListed: (containers) => {
         void secrets.learn(containers.map(({ ref }) => ref.id));
         pipeline.onListed(containers);

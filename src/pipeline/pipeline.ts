@@ -25,6 +25,8 @@ export interface PipelineDeps
 export interface Pipeline {
   onLines(container: ContainerRef, lines: readonly LogLine[]): void;
   onEvent(event: EngineEvent): void;
+  /** An earlier run was told of it. */
+  onPastEvent(event: EngineEvent): void;
   /** After every reconciliation, with all watched containers. */
   onListed(containers: readonly ListedContainer[]): void;
   onGone(container: ContainerRef): void;
@@ -138,6 +140,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       const asked = event.action.kind === 'kill' && events.stopRequestedAt(event.containerId) === event.time;
       aftermaths.observe(event, asked);
       for (const signal of signals) take(signal);
+    },
+
+    onPastEvent(event) {
+      events.recall(event);
+      deployments.observe(event);
     },
 
     onListed(containers) {

@@ -12,24 +12,34 @@ let absentees: Absentees;
 beforeEach(() => {
   now = 0;
   absentees = createAbsentees({ monotonic: () => now });
+  list('running');
 });
 
 const tell = (action: EngineEvent['action']) =>
   absentees.observe({ time: 0, containerId: container.id, container, action });
 /** Names of those told of after a listing. */
-const list = (status: ListedContainer['status'] | 'removed', { continuous = false, outdated = false } = {}) =>
+const list = (status: ListedContainer['status'] | 'removed', { outdated = false } = {}) =>
   absentees
-    .listed(status === 'removed' ? [] : [{ ref: container, status, health: 'none', networkMode: 'none' }], {
-      continuous,
-      isOutdated: () => outdated,
-    })
+    .listed(
+      status === 'removed' ? [] : [{ ref: container, status, health: 'none', networkMode: 'none' }],
+      () => outdated,
+    )
     .map(({ name }) => name);
+/** Names of those told of in a minute of listings that show it so, and after it. */
+const listForAMinute = (status: ListedContainer['status'] | 'removed') => {
+  const told = list(status);
+  now += MINUTE;
+  return [...told, ...list(status), ...list(status)];
+};
 const die: EngineEvent['action'] = { kind: 'die', exitCode: 143 };
+const loseEngine = () => {
+  absentees.streamLost();
+  absentees.engineLost();
+};
 
 describe('a container that ran until the engine was lost', () => {
   beforeEach(() => {
-    list('running', { continuous: true });
-    absentees.lost();
+    loseEngine();
     now += MINUTE;
   });
 
@@ -52,56 +62,74 @@ describe('a container that ran until the engine was lost', () => {
   });
 
   it.each(['restarting', 'created', 'removed'] as const)('and is %s is not', (status) => {
-    list(status);
-    now += MINUTE;
-    expect(list(status)).toEqual([]);
+    expect(listForAMinute(status)).toEqual([]);
   });
 
   it('and whose end is told by an event after all is not: that is a crash or a stop', () => {
     list('exited');
     tell(die);
-    now += MINUTE;
-    expect(list('exited')).toEqual([]);
+    expect(listForAMinute('exited')).toEqual([]);
   });
 });
 
 describe('a container whose end was told', () => {
   beforeEach(() => {
-    list('running', { continuous: true });
+    now += 1_000;
     tell(die);
-  });
-
-  it('right before the engine was restarted is told of where it stays down', () => {
     now += 15_000;
-    absentees.lost();
-    list('exited');
-    now += MINUTE;
-    expect(list('exited')).toEqual([container.name]);
   });
 
-  it('right before an engine was lost that was not restarted is not: somebody stopped it', () => {
-    now += 15_000;
-    absentees.lost();
-    list('exited');
-    now += MINUTE;
-    expect(list('exited', { continuous: true })).toEqual([]);
+  it.each([
+    ['the stream first', loseEngine],
+    [
+      'a listing first',
+      () => {
+        absentees.engineLost();
+        absentees.streamLost();
+      },
+    ],
+  ])('right before the engine was restarted is told of where it stays down (%s was lost)', (_, lose) => {
+    lose();
+    expect(listForAMinute('exited')).toEqual([container.name]);
   });
 
-  it.each([true, false])('and that a listing still shows running is not (asked for before: %s)', (outdated) => {
-    list('running', { outdated });
-    list('exited');
-    now += MINUTE;
-    expect(list('exited')).toEqual([]);
+  it('is not told of where the engine remembers it: it was not restarted, somebody stopped the container', () => {
+    loseEngine();
+    absentees.remembered(1_000);
+    expect(listForAMinute('exited')).toEqual([]);
   });
 
-  it('long before is not', () => {
+  it('is told of though the engine remembers what it told after its restart', () => {
+    loseEngine();
+    list('exited');
+    now += 10_000;
+    absentees.streamLost();
+    absentees.remembered(now - 5_000);
+    expect(listForAMinute('exited')).toEqual([container.name]);
+  });
+
+  it('is not told of where only the stream was lost, or only listings failed', () => {
+    absentees.streamLost();
+    expect(listForAMinute('exited')).toEqual([]);
+    absentees.engineLost();
+    expect(listForAMinute('exited')).toEqual([]);
+  });
+
+  it('long before the engine was restarted is not told of', () => {
     now += 2 * MINUTE;
-    absentees.lost();
-    list('exited');
-    now += MINUTE;
-    expect(list('exited')).toEqual([]);
+    loseEngine();
+    expect(listForAMinute('exited')).toEqual([]);
   });
 });
+
+it.each([true, false])(
+  'a container that somebody stopped is not told of where a listing still shows it running (asked for before: %s)',
+  (outdated) => {
+    tell(die);
+    list('running', { outdated });
+    expect(listForAMinute('exited')).toEqual([]);
+  },
+);
 
 it('many are told of in one message of bounded length', () => {
   const many = Array.from({ length: 300 }, (_, n) => aContainer({ name: `web-${n}` }));

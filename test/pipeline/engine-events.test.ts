@@ -50,6 +50,15 @@ describe('engine events', () => {
     expect(detectorsOf(...actions)).toEqual(expected);
   });
 
+  it('the end of a stop that an earlier run of the agent saw being asked for is no crash, a later one is', () => {
+    const detector = createEventDetector();
+    detector.recall(at(0, kill(15)));
+    expect(detector.observe(at(5_000, die(143)), false)).toEqual([]);
+    detector.observe(at(6_000, start), false);
+    expect(detector.observe(at(7_000, die(1)), false)).toMatchObject([{ detector: 'crash' }]);
+    expect(detector.stopRequestedAt(container.id)).toBeUndefined();
+  });
+
   it('crashes that lie far apart are no loop', () => {
     const detector = createEventDetector();
     const signals = [0, 10, 20].flatMap((minute) => detector.observe(at(minute * 60_000, die(1)), false));

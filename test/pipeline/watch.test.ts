@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { createJumpingClock } from '../support/jumping-clock.ts';
 import { createCuttingProxy } from '../support/proxy.ts';
 import { createMemoryCursors, createWatching, realClock, type Watching } from '../support/watching.ts';
 
@@ -245,6 +246,20 @@ describe('events', () => {
     expect(w.kinds('web')).toEqual(expected);
   });
 
+  it('that an earlier run was told of come as the past, each of the others as news', async () => {
+    const cursors = createMemoryCursors();
+    const web = engine.addContainer({ name: 'web', restartPolicy: 'no' });
+    const first = await watching({ cursors });
+    web.kill(15);
+    await eventually(() => (first.kinds('web').includes('kill') ? true : undefined));
+    await first.watch.stop();
+    web.start();
+    const second = await watching({ cursors });
+    await eventually(() => (second.kinds('web').includes('start') ? true : undefined));
+    expect(second.kinds('web')).toEqual(['start']);
+    expect(second.pastEvents.map(({ action }) => action.kind)).toEqual(first.kinds('web'));
+  });
+
   it('are found to be missing by listings where their stream hangs', async () => {
     const w = await watching({ reconcileEveryMs: 50 });
     // A connection that is open and silent: what the engine sends from now on is filtered away.
@@ -285,6 +300,23 @@ describe('an engine that cannot be reached', () => {
     await awaitTexts(w, 'web', ['meanwhile']);
     await eventually(() => (w.watch.status().connected ? true : undefined));
     expect(toldOf(w)).toEqual(['connected', 'lost', 'connected']);
+  });
+
+  it('and was not restarted meanwhile is no reason to tell of what somebody stopped shortly before', async () => {
+    const clock = createJumpingClock();
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching({ clock, reconcileEveryMs: 20 });
+    await web.stop();
+    await eventually(() => (w.kinds('web').includes('stop') ? true : undefined));
+    engine.faults.refuseConnections();
+    await eventually(() => (w.watch.status().connected ? undefined : true));
+    engine.faults.clear();
+    for (let minute = 0; minute < 3; minute++) {
+      const listings = w.listings.length;
+      await eventually(() => (w.listings.length > listings + 2 ? true : undefined));
+      clock.pass(60_000);
+    }
+    expect(w.notBack).toEqual([]);
   });
 
   it('because it hangs does not hold up stopping', async () => {

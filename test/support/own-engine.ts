@@ -57,7 +57,10 @@ export async function startOwnEngine(flags: readonly string[] = []): Promise<Own
     ]);
     // No network: its containers need none, and it must not get in the way of another engine's.
     const network = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
-    const child = spawn('dockerd', [...places, ...network, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // In a network of its own: an engine that has no bridge removes docker0, which may be another engine's.
+    const child = spawn('unshare', ['--net', 'dockerd', ...places, ...network, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
     daemon = child;
     await eventually(

@@ -56,6 +56,7 @@ export interface Watching {
   readonly logger: RecordingLogger;
   readonly lines: readonly (LogLine & { readonly container: ContainerRef })[];
   readonly events: readonly EngineEvent[];
+  readonly pastEvents: readonly EngineEvent[];
   readonly listings: readonly (readonly ListedContainer[])[];
   readonly gone: readonly ContainerRef[];
   readonly reconnects: readonly string[];
@@ -74,6 +75,7 @@ export function createWatching(
   const logger = createRecordingLogger();
   const lines: (LogLine & { container: ContainerRef })[] = [];
   const events: EngineEvent[] = [];
+  const pastEvents: EngineEvent[] = [];
   const listings: (readonly ListedContainer[])[] = [];
   const gone: ContainerRef[] = [];
   const reconnects: string[] = [];
@@ -89,6 +91,7 @@ export function createWatching(
     handlers: {
       onLines: (container, batch) => void lines.push(...batch.map((line) => ({ ...line, container }))),
       onEvent: (event) => void events.push(event),
+      onPastEvent: (event) => void pastEvents.push(event),
       onListed: (containers) => void listings.push(containers),
       onGone: (container) => void gone.push(container),
       onReconnect: (cause) => void reconnects.push(cause),
@@ -100,6 +103,7 @@ export function createWatching(
     logger,
     lines,
     events,
+    pastEvents,
     listings,
     gone,
     reconnects,

@@ -14,6 +14,8 @@ export interface EventDetector {
    * under way, so that its stop is no operator's.
    */
   observe(event: EngineEvent, ours: boolean): readonly Signal[];
+  /** Of what an earlier run of the agent was told: that a stop was asked for, and by whom is no longer known. */
+  recall(event: EngineEvent): void;
   /** Signals for what was already wrong when it was listed: a container that is unhealthy without a transition seen. */
   observeListed(containers: readonly ListedContainer[], now: number): readonly Signal[];
   /** When somebody other than us last asked the container to stop; undefined where nobody did. */
@@ -118,6 +120,11 @@ export function createEventDetector(): EventDetector {
         default:
           return [];
       }
+    },
+
+    recall({ containerId, action, time }) {
+      if (action.kind === 'kill' && ENDING_SIGNALS.has(action.signal)) lifeOf(containerId).stopRequestedAt = time;
+      if (action.kind === 'start' || action.kind === 'destroy') lives.delete(containerId);
     },
 
     observeListed(containers, now) {

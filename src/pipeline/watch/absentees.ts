@@ -11,26 +11,30 @@ import type { Clock } from '../ports.ts';
 const SHUTDOWN_MS = 60_000;
 /** How long it may take to start them again. */
 const PATIENCE_MS = 60_000;
+/** It tells of an end a moment before its listings show it. */
+const LISTING_LAG_MS = 5_000;
 
 export interface Absentees {
   observe(event: EngineEvent): void;
-  /** The engine cannot be reached any more. */
-  lost(): void;
-  /** To be called after every listing; returns those to be told of, each once. */
-  listed(containers: readonly ListedContainer[], known: WhatElseIsKnown): readonly ContainerRef[];
-}
-
-interface WhatElseIsKnown {
-  /** The engine remembers what was before it was lost: it was not restarted. */
-  readonly continuous: boolean;
-  /** An event told of the container since the listing was asked for. */
-  isOutdated(containerId: string): boolean;
+  /** The event stream was lost, and with it what an engine that was shutting down had still to tell. */
+  streamLost(): void;
+  /** The engine cannot be reached. */
+  engineLost(): void;
+  /** The engine still knows of an event that it told at that monotonic time: it was not restarted since. */
+  remembered(toldAt: number): void;
+  /**
+   * To be called after every listing; returns those to be told of, each once. `isOutdated`: whether an event told of
+   * the container since the listing was asked for.
+   */
+  listed(containers: readonly ListedContainer[], isOutdated: (containerId: string) => boolean): readonly ContainerRef[];
 }
 
 interface Suspect {
-  /** Whether its end was told by an event: shortly before the engine was lost. */
-  readonly endSeen: boolean;
-  /** Of the first listing that did not show it running. */
+  /** Where an event told of its end: when the stream was lost after that. */
+  readonly streamLostAt?: number;
+  /** Whether the engine was lost, and not the stream alone. */
+  engineLost: boolean;
+  /** When a listing first showed that it is down. */
   missedAt?: number;
 }
 
@@ -39,6 +43,7 @@ export function createAbsentees(clock: Pick<Clock, 'monotonic'>): Absentees {
   /** Of those whose end was told, and no start since. */
   const endedAt = new Map<string, number>();
   const suspects = new Map<string, Suspect>();
+  let isLost = false;
 
   function isRunning(id: string): void {
     running.add(id);
@@ -53,6 +58,10 @@ export function createAbsentees(clock: Pick<Clock, 'monotonic'>): Absentees {
   function isGone(id: string): void {
     isNotRunning(id);
     endedAt.delete(id);
+  }
+
+  function forgetRemoved(isThere: (id: string) => boolean): void {
+    for (const id of [...running, ...endedAt.keys(), ...suspects.keys()]) if (!isThere(id)) isGone(id);
   }
 
   return {
@@ -71,33 +80,45 @@ export function createAbsentees(clock: Pick<Clock, 'monotonic'>): Absentees {
       }
     },
 
-    lost() {
+    streamLost() {
       const now = clock.monotonic();
-      for (const [id, at] of endedAt) if (now - at <= SHUTDOWN_MS) suspects.set(id, { endSeen: true });
-      endedAt.clear();
+      for (const [id, at] of endedAt) {
+        const isNew = !suspects.has(id);
+        if (isNew && now - at <= SHUTDOWN_MS) suspects.set(id, { streamLostAt: now, engineLost: isLost });
+      }
     },
 
-    listed(containers, { continuous, isOutdated }) {
+    engineLost() {
+      isLost = true;
+      for (const suspect of suspects.values()) suspect.engineLost = true;
+    },
+
+    remembered(toldAt) {
+      for (const [id, { streamLostAt }] of suspects) {
+        if (streamLostAt !== undefined && toldAt <= streamLostAt) suspects.delete(id);
+      }
+    },
+
+    listed(containers, isOutdated) {
+      isLost = false;
       const now = clock.monotonic();
       const absent: ContainerRef[] = [];
       const ids = new Set(containers.map(({ ref }) => ref.id));
-      for (const id of [...running, ...suspects.keys(), ...endedAt.keys()]) {
-        if (!ids.has(id) && !isOutdated(id)) isGone(id);
-      }
+      forgetRemoved((id) => ids.has(id) || isOutdated(id));
       for (const { ref, status } of containers) {
         if (isOutdated(ref.id)) continue;
         if (status !== 'exited' && status !== 'dead') {
           if (status !== 'created') isRunning(ref.id);
           continue;
         }
-        // The engine tells of an end a moment before its listings show it.
-        if (running.delete(ref.id) && !endedAt.has(ref.id)) suspects.set(ref.id, { endSeen: false });
+        const wasTold = now - (endedAt.get(ref.id) ?? Number.NEGATIVE_INFINITY) <= LISTING_LAG_MS;
+        if (running.delete(ref.id) && !wasTold) suspects.set(ref.id, { engineLost: true });
         const suspect = suspects.get(ref.id);
         if (suspect === undefined) continue;
         suspect.missedAt ??= now;
         if (now - suspect.missedAt < PATIENCE_MS) continue;
         suspects.delete(ref.id);
-        if (!suspect.endSeen || !continuous) absent.push(ref);
+        if (suspect.engineLost) absent.push(ref);
       }
       return absent;
     },

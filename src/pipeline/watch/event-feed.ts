@@ -14,8 +14,6 @@ export interface EventFeed {
   run(signal: AbortSignal): Promise<void>;
   /** Drops the connection for a new one, which starts where the last event was. */
   reopen(): void;
-  /** Whether the engine still knows of events from before this connection: where it does not, it was restarted. */
-  isContinuous(): boolean;
 }
 
 export function createEventFeed(options: {
@@ -24,6 +22,8 @@ export function createEventFeed(options: {
   /** Epoch ms, inclusive. */
   since: number;
   onEvent(event: EngineEvent): void;
+  /** The engine told again of an event that it told at that monotonic time. */
+  onRemembered(toldAt: number): void;
   onConnected(): void;
   /** The connection is lost; a new one is tried for at once. */
   onLost(cause: ReconnectCause): void;
@@ -31,20 +31,18 @@ export function createEventFeed(options: {
   onUnreachable(error: unknown): void;
 }): EventFeed {
   const { engine, clock } = options;
-  const seen = new Set<string>();
+  /** Each with the monotonic time at which it was told. */
+  const seen = new Map<string, number>();
   let since = options.since;
   let sinceOffset = clockOffset(clock);
-  let continuous = true;
   let connection = new AbortController();
 
   function take(event: EngineEvent): void {
     const key = `${event.time} ${event.containerId} ${JSON.stringify(event.action)}`;
-    if (seen.has(key)) {
-      continuous = true;
-      return;
-    }
-    seen.add(key);
-    const [oldest] = seen;
+    const toldAt = seen.get(key);
+    if (toldAt !== undefined) return options.onRemembered(toldAt);
+    seen.set(key, clock.monotonic());
+    const [oldest] = seen.keys();
     if (seen.size > REMEMBERED && oldest !== undefined) seen.delete(oldest);
     const isLater = event.time - OVERLAP_MS > options.since;
     const offset = clockOffset(clock);
@@ -56,8 +54,6 @@ export function createEventFeed(options: {
 
   return {
     reopen: () => connection.abort(),
-
-    isContinuous: () => continuous,
 
     async run(signal) {
       let failures = 0;
@@ -74,7 +70,6 @@ export function createEventFeed(options: {
             signal: connection.signal,
             onConnected() {
               openedAt = clock.monotonic();
-              continuous = seen.size === 0;
               options.onConnected();
             },
             onEvent: take,

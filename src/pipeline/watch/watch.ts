@@ -11,12 +11,15 @@ import { reasonOf } from './backoff.ts';
 import { createCursorBook } from './cursor-book.ts';
 import { createEventFeed, type EventFeed } from './event-feed.ts';
 import { createRoster, FIRST_LOOK_BACK_MS, type RosterHandlers } from './roster.ts';
+import { clockOffset, setBackBetween } from './set-back.ts';
 import { createWatchFilter, parseTargets } from './targets.ts';
 
 export interface WatchHandlers extends RosterHandlers {
   /** Of watched containers only. */
   onEvent(event: EngineEvent): void;
   /** The watched containers, after every listing. */
+  /** Of any container: an earlier run was told of it. It is the past that what comes now may belong to. */
+  onPastEvent(event: EngineEvent): void;
   onListed(containers: readonly ListedContainer[]): void;
   /** They ran until the engine was lost, and are down since: told a minute after it is back, all at once. */
   onNotBack(containers: readonly ContainerRef[]): void;
@@ -66,6 +69,8 @@ export interface Watch {
 
 /** Events that wait for a first listing; engines themselves remember no more than some hundred. */
 const MOST_EARLY = 4_096;
+/** As long as a stop may take that somebody asked for, and a deployment counts as one of just now. */
+const PAST_MS = 10 * 60_000;
 /** How far the engine's clock may be ahead of ours. */
 const CLOCK_SKEW_MS = 60_000;
 
@@ -81,6 +86,7 @@ export function createWatch(options: WatchOptions): Watch {
   });
   const absentees = createAbsentees(clock);
   const startedAt = clock.now();
+  const startOffset = clockOffset(clock);
   const roster = createRoster({
     engine,
     book,
@@ -98,6 +104,8 @@ export function createWatch(options: WatchOptions): Watch {
   let feed: EventFeed | undefined;
   /** Events that came before the first listing. */
   let early: EngineEvent[] | undefined = [];
+  /** By an earlier run; epoch ms. */
+  let handledUntil = Number.NEGATIVE_INFINITY;
   let reachable = false;
   let listed = false;
   let connected = false;
@@ -127,12 +135,17 @@ export function createWatch(options: WatchOptions): Watch {
       roster.wake();
     } else {
       logger.warn('lost the Docker engine; trying again', { error });
-      absentees.lost();
+      absentees.engineLost();
     }
   }
 
   function handleEvent(event: EngineEvent): void {
     if (stopping.signal.aborted) return;
+    // Where the clock was set back since, times come again.
+    if (event.time <= handledUntil && setBackBetween(startOffset, clockOffset(clock)) === 0) {
+      guarded('onPastEvent', () => handlers.onPastEvent(event));
+      return;
+    }
     book.setEventsUntil(event.time);
     lastEventAt = clock.now();
     const told = roster.takeEvent(event);
@@ -158,7 +171,9 @@ export function createWatch(options: WatchOptions): Watch {
         updateConnection();
         void reconcile();
       },
+      onRemembered: absentees.remembered,
       onLost(cause) {
+        if (cause !== 'stalled') absentees.streamLost();
         guarded('onReconnect', () => handlers.onReconnect(cause));
       },
       onUnreachable(error) {
@@ -200,10 +215,7 @@ export function createWatch(options: WatchOptions): Watch {
     listed = true;
     updateConnection();
     firstTry.resolve();
-    const notBack = absentees.listed(ours, {
-      continuous: feed?.isContinuous() ?? true,
-      isOutdated: (id) => roster.isNewsSince(id, eventsBefore),
-    });
+    const notBack = absentees.listed(ours, (id) => roster.isNewsSince(id, eventsBefore));
     if (notBack.length > 0) guarded('onNotBack', () => handlers.onNotBack(notBack));
     // Events had time since the last listing to tell of it, and did not: their stream hangs.
     if (untoldBefore.some((id) => roster.untold.has(id))) {
@@ -233,10 +245,13 @@ export function createWatch(options: WatchOptions): Watch {
     }
   }
 
-  /** Up to where events were handled by an earlier run; not where the clock was set back since. */
+  /** Where events are asked for from. */
   function firstEventFrom(): number {
     const handled = book.eventsUntil();
-    return handled === undefined || handled > startedAt + CLOCK_SKEW_MS ? startedAt - FIRST_LOOK_BACK_MS : handled + 1;
+    // Not where the clock was set back since.
+    if (handled === undefined || handled > startedAt + CLOCK_SKEW_MS) return startedAt - FIRST_LOOK_BACK_MS;
+    handledUntil = handled;
+    return handled - PAST_MS;
   }
 
   return {
