@@ -23,7 +23,7 @@ export interface Absentees {
   /** The engine still knows of an event that it told at that monotonic time: it was not restarted since. */
   remembered(toldAt: number): void;
   /**
-   * To be called after every listing; returns those to be told of, each once. `isOutdated`: whether an event told of
+   * To be called after every listing while events come; returns those to be told of, each once. `isOutdated`: whether an event told of
    * the container since the listing was asked for.
    */
   listed(containers: readonly ListedContainer[], isOutdated: (containerId: string) => boolean): readonly ContainerRef[];

@@ -40,7 +40,10 @@ export function createEventFeed(options: {
   function take(event: EngineEvent): void {
     const key = `${event.time} ${event.containerId} ${JSON.stringify(event.action)}`;
     const toldAt = seen.get(key);
-    if (toldAt !== undefined) return options.onRemembered(toldAt);
+    if (toldAt !== undefined) {
+      options.onRemembered(toldAt);
+      return;
+    }
     seen.set(key, clock.monotonic());
     const [oldest] = seen.keys();
     if (seen.size > REMEMBERED && oldest !== undefined) seen.delete(oldest);

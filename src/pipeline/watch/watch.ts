@@ -17,9 +17,9 @@ import { createWatchFilter, parseTargets } from './targets.ts';
 export interface WatchHandlers extends RosterHandlers {
   /** Of watched containers only. */
   onEvent(event: EngineEvent): void;
-  /** The watched containers, after every listing. */
   /** Of any container: an earlier run was told of it. It is the past that what comes now may belong to. */
   onPastEvent(event: EngineEvent): void;
+  /** The watched containers, after every listing. */
   onListed(containers: readonly ListedContainer[]): void;
   /** They ran until the engine was lost, and are down since: told a minute after it is back, all at once. */
   onNotBack(containers: readonly ContainerRef[]): void;
@@ -106,6 +106,9 @@ export function createWatch(options: WatchOptions): Watch {
   let early: EngineEvent[] | undefined = [];
   /** By an earlier run; epoch ms. */
   let handledUntil = Number.NEGATIVE_INFINITY;
+  /** The event stream is open. */
+  let following = false;
+  /** It is open, or was and has not been tried for again. */
   let reachable = false;
   let listed = false;
   let connected = false;
@@ -166,6 +169,7 @@ export function createWatch(options: WatchOptions): Watch {
         if (early.length > MOST_EARLY) early.shift();
       },
       onConnected() {
+        following = true;
         reachable = true;
         roster.untold.clear();
         updateConnection();
@@ -173,6 +177,7 @@ export function createWatch(options: WatchOptions): Watch {
       },
       onRemembered: absentees.remembered,
       onLost(cause) {
+        following = false;
         if (cause !== 'stalled') absentees.streamLost();
         guarded('onReconnect', () => handlers.onReconnect(cause));
       },
@@ -215,7 +220,8 @@ export function createWatch(options: WatchOptions): Watch {
     listed = true;
     updateConnection();
     firstTry.resolve();
-    const notBack = absentees.listed(ours, (id) => roster.isNewsSince(id, eventsBefore));
+    // Not before events come again: they may tell of it.
+    const notBack = following ? absentees.listed(ours, (id) => roster.isNewsSince(id, eventsBefore)) : [];
     if (notBack.length > 0) guarded('onNotBack', () => handlers.onNotBack(notBack));
     // Events had time since the last listing to tell of it, and did not: their stream hangs.
     if (untoldBefore.some((id) => roster.untold.has(id))) {
