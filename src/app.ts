@@ -98,7 +98,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       budgetLimitUsd: () => config.limits.spendPerDayUsd,
       outboxPending: async () => ({ [sender.integration]: await store.pending() }),
       containersWatched: () => watch.status().watched.length,
-      dockerConnected: () => watch.status().connected,
+      dockerConnected: () => watch.isConnected(),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
@@ -327,7 +327,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         tidy(stopping.signal),
-        watchEngine({ isConnected: () => watch.status().connected, say: notifier.say, clock }, stopping.signal),
+        watchEngine({ isConnected: watch.isConnected, say: notifier.say, clock }, stopping.signal),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

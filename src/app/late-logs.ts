@@ -18,7 +18,7 @@ export function noteLateLogs(clock: Pick<Clock, 'now' | 'monotonic'>) {
     onLines({ id, name }: ContainerRef, lines: readonly LogLine[]): void {
       const ms = clock.now() - (lines.at(-1)?.time ?? Number.POSITIVE_INFINITY);
       if (ms >= LATE_MS) late.set(id, { name, ms, readAt: clock.monotonic() });
-      else late.delete(id);
+      else if (late.size > 0) late.delete(id);
     },
     forget: ({ id }: ContainerRef): boolean => late.delete(id),
     /** The latest first. */

@@ -150,14 +150,17 @@ export function createLogPosition(from: LogCursor | number, setBackMs: number, n
       const order = compareInstants(stdout, stderr);
       const newest = order >= 0 ? stdout : stderr;
       const seen = order === 0 ? stdout.seen + stderr.seen : newest.seen;
+      const at = formatInstant(newest);
       const horizon = addMs(newest, -REORDER_MS);
       const streamCursor = (stream: StreamName) => {
         const own = standing[stream];
+        if (own === newest) return { at, seen: own.seen };
         if (compareInstants(own, horizon) >= 0) return toCursor(own, own.seen);
         return toCursor(incomplete[stream] ?? horizon, 0);
       };
       return {
-        ...toCursor(newest, seen),
+        at,
+        seen,
         streams: { stdout: streamCursor('stdout'), stderr: streamCursor('stderr') },
         ...(timesComeAgain && !isLongAfterRead(newest) ? { readUpTo: formatInstant(readUpTo) } : {}),
       };

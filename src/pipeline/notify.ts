@@ -23,8 +23,8 @@ export interface NotifierDeps {
 export interface Notifier {
   /**
    * Writes the alert down and, where nothing waits before it and nothing is being posted, tries to send it once; all
-   * else is the worker's. An alert whose id was written before is left alone. Where it cannot be written down it is sent all the
-   * same, from memory. Never rejects.
+   * else is the worker's. An alert whose id was written before is left alone. Where it cannot be written down it is
+   * sent all the same, from memory. Never rejects.
    */
   notify(alert: Alert, trace: TraceLink | undefined): Promise<void>;
   /** Tells something about the agent itself; kept in memory until it is sent. */

@@ -64,6 +64,8 @@ export interface Watch {
   saved(): Promise<void>;
   /** Closes all streams and saves where they stood. Idempotent. */
   stop(): Promise<void>;
+  /** As in `status`. */
+  isConnected(): boolean;
   status(): WatchStatus;
 }
 
@@ -281,6 +283,8 @@ export function createWatch(options: WatchOptions): Watch {
       })();
       return stopped;
     },
+
+    isConnected: () => connected,
 
     status: () => ({
       connected,
