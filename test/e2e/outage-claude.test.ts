@@ -2,26 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { answer, type ClaudeBehaviour, type ClaudeServer, hang, hold, status } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import { type FastWorld, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
 import { incidentOf, type SlackServer } from '../support/slack-server.ts';
 
 const SPEED = 240;
 const MINUTE_MS = 60_000;
-/** Different in kind, so that each is a problem of its own. */
-const PROBLEMS = [
-  'cannot parse the invoice',
-  'lost the leader election',
-  'refused by billing',
-  'index is corrupt',
-  'queue overflow',
-  'no route to the warehouse',
-  'stale session rejected',
-  'template is missing',
-  'pinning mismatch',
-  'customer lookup broke',
-  'basket vanished',
-  'coupon service hates us',
-];
 const CONTAINERS = ['api', 'shop', 'mail', 'search'];
 /** Nothing is wrong with them before Claude is back. */
 const LATER = ['later-a', 'later-b', 'later-c', 'later-d', 'later-e'];

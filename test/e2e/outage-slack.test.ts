@@ -3,28 +3,13 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { FAILURES_TO_TELL } from '../../src/pipeline/notify.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import { type FastWorld, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
 import { takeName } from '../support/name-service.ts';
 import { incidentOf, type SlackBehaviour, type SlackPost, type SlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
 
 const SPEED = 240;
 const MINUTE_MS = 60_000;
-/** Different in kind, so that each is a problem of its own. */
-const PROBLEMS = [
-  'cannot parse the invoice',
-  'lost the leader election',
-  'refused by billing',
-  'index is corrupt',
-  'queue overflow',
-  'no route to the warehouse',
-  'stale session rejected',
-  'template is missing',
-  'pinning mismatch',
-  'customer lookup broke',
-  'basket vanished',
-  'coupon service hates us',
-];
 const CONTAINERS = ['api', 'shop', 'mail', 'search'];
 
 interface Outage {

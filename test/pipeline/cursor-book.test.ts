@@ -1,11 +1,12 @@
 import { expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { createCursorBook } from '../../src/pipeline/watch/cursor-book.ts';
 import { eventually } from '../support/eventually.ts';
-import { createMemoryCursors, createRecordingLogger, realClock } from '../support/watching.ts';
+import { createMemoryCursors, createRecordingLogger } from '../support/watching.ts';
 
 const CURSOR = { at: '2026-11-23T12:00:00.123456789Z', seen: 1 };
 /** A second takes no time here; that nothing is due yet is said by `written` alone. */
-const quick = { ...realClock, sleep: (_ms: number, signal?: AbortSignal) => realClock.sleep(2, signal) };
+const quick = { ...systemClock, sleep: (_ms: number, signal?: AbortSignal) => systemClock.sleep(2, signal) };
 
 function setUp(written: () => Promise<void>) {
   const store = createMemoryCursors();
@@ -20,7 +21,7 @@ it('saves no position before what came of its lines is written down', async () =
   const { store, book } = setUp(() => promise);
   book.set('web', CURSOR);
   const saved = book.saved();
-  await realClock.sleep(30);
+  await systemClock.sleep(30);
   expect(store.saved.size).toBe(0);
   resolve();
   await saved;

@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { Alert } from '../../src/domain.ts';
 import { StoreError } from '../../src/errors.ts';
 import { createNotifier, FAILURES_TO_TELL, MOST_WAITING } from '../../src/pipeline/notify.ts';
@@ -7,7 +8,7 @@ import type { AlertSender, Notice, Outbox, SendResult } from '../../src/pipeline
 import { eventually } from '../support/eventually.ts';
 import { createFastClock } from '../support/fast-clock.ts';
 import { sampleAlert } from '../support/samples.ts';
-import { createRecordingLogger, realClock } from '../support/watching.ts';
+import { createRecordingLogger } from '../support/watching.ts';
 
 const FULL = new StoreError('the disk is full', 'unavailable');
 
@@ -46,7 +47,7 @@ function createOutbox() {
   return Object.assign(outbox, { port, stateOf: (id: string) => rows.get(id)?.state });
 }
 
-function setUp({ clock = realClock } = {}) {
+function setUp({ clock = systemClock } = {}) {
   const outbox = createOutbox();
   const sent: (Alert | Notice)[] = [];
   const outcomes: string[] = [];

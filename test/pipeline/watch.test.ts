@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { createJumpingClock } from '../support/jumping-clock.ts';
 import { createCuttingProxy } from '../support/proxy.ts';
-import { createMemoryCursors, createWatching, realClock, type Watching } from '../support/watching.ts';
+import { createMemoryCursors, createWatching, type Watching } from '../support/watching.ts';
 
 let folder: string;
 let engine: SimulatedEngine;
@@ -364,7 +365,7 @@ describe('a silent log stream', () => {
   /** Hours pass in a moment. */
   function fastClock(): Clock & { ahead: number } {
     const ahead = (from: () => number) => () => from() + clock.ahead;
-    return { ...realClock, ahead: 0, now: ahead(realClock.now), monotonic: ahead(realClock.monotonic) };
+    return { ...systemClock, ahead: 0, now: ahead(systemClock.now), monotonic: ahead(systemClock.monotonic) };
   }
   let clock: ReturnType<typeof fastClock>;
   beforeEach(() => {

@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/clock.ts';
 import type { Clock } from '../../src/pipeline/ports.ts';
 
 /** What 32 bits of milliseconds hold: the longest that a timer of Node waits. */
@@ -15,16 +16,6 @@ export function createFastClock(speed: number): Clock {
   return {
     now: () => Math.floor(startedAt + passed()),
     monotonic: passed,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted) return resolve();
-        const end = () => {
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', end);
-          resolve();
-        };
-        const timer = setTimeout(end, Math.max(0, Math.min(ms / speed, LONGEST_TIMER_MS)));
-        signal?.addEventListener('abort', end);
-      }),
+    sleep: (ms, signal) => systemClock.sleep(Math.max(0, Math.min(ms / speed, LONGEST_TIMER_MS)), signal),
   };
 }

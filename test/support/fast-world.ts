@@ -34,6 +34,22 @@ export interface FastWorld {
   close(): Promise<void>;
 }
 
+/** Lines of a log, different in kind, so that each is a problem of its own. */
+export const PROBLEMS = [
+  'cannot parse the invoice',
+  'lost the leader election',
+  'refused by billing',
+  'index is corrupt',
+  'queue overflow',
+  'no route to the warehouse',
+  'stale session rejected',
+  'template is missing',
+  'pinning mismatch',
+  'customer lookup broke',
+  'basket vanished',
+  'coupon service hates us',
+];
+
 export async function startFastWorld(options: {
   readonly speed?: number;
   /** Instead of one that runs at `speed`. */

@@ -1,25 +1,10 @@
 /** A watch over a real connection, with everything that it told. */
 
+import { systemClock } from '../../src/clock.ts';
 import { createDockerEngine } from '../../src/docker/engine.ts';
 import type { ContainerRef, EngineEvent, ListedContainer, LogCursor, LogLine } from '../../src/domain.ts';
-import type { Clock, CursorStore, Logger } from '../../src/pipeline/ports.ts';
+import type { CursorStore, Logger } from '../../src/pipeline/ports.ts';
 import { createWatch, type Watch, type WatchOptions } from '../../src/pipeline/watch/watch.ts';
-
-export const realClock: Clock = {
-  now: Date.now,
-  monotonic: () => performance.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const end = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal?.addEventListener('abort', end);
-    }),
-};
 
 export interface RecordingLogger extends Logger {
   readonly records: readonly { level: string; message: string; fields?: Record<string, unknown> }[];
@@ -85,7 +70,7 @@ export function createWatching(
     cursors: createMemoryCursors(),
     targets: '',
     reconcileEveryMs: 1_000,
-    clock: realClock,
+    clock: systemClock,
     ...watchOptions,
     logger,
     handlers: {
