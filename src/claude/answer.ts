@@ -74,9 +74,10 @@ export function usageOf(body: unknown): TokenUsage {
 
 /** Undefined where it is none. A fence around it is forgiven: gateways that ignore the schema add one. */
 function parseJson(text: string): unknown {
-  const inner = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text;
+  const inner = text.trim();
+  const fence = /^```(?:json)?\s*\n/.exec(inner)?.[0];
   try {
-    return JSON.parse(inner);
+    return JSON.parse(fence !== undefined && inner.endsWith('```') ? inner.slice(fence.length, -3) : inner);
   } catch {
     return undefined;
   }

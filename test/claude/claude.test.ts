@@ -7,6 +7,7 @@ import {
   answer,
   type ClaudeBehaviour,
   type ClaudeServer,
+  DEFAULT_FINDING,
   delay,
   drop,
   hang,
@@ -90,6 +91,13 @@ describe('an answer', () => {
     server.reply([answer({ severity: 'low' }, { thinking: true })]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
     expect(given).toMatchObject({ kind: 'answered', finding: { severity: 'low' } });
+  });
+
+  it('is read within a fence, as gateways put around it', async () => {
+    const finding = JSON.stringify({ ...DEFAULT_FINDING, root_cause: 'it says ```' }, null, 2);
+    server.reply([nonsense(`\`\`\`json\n${finding}\n\`\`\`\n`)]);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'answered', finding: { rootCause: 'it says ```' } });
   });
 
   it('is counted with its tokens and what they cost', async () => {
@@ -199,6 +207,7 @@ describe('a failure', () => {
     ['prose instead of JSON', [nonsense()], 'invalid', ['invalid']],
     ['no text at all', [nonsense('')], 'invalid', ['invalid']],
     ['JSON of another shape', [nonsense('{"answer": 42}')], 'invalid', ['invalid']],
+    ['a fence around line ends', [nonsense(`\`\`\`\n${'\n'.repeat(20_000)}x`)], 'invalid', ['invalid']],
     ['JSON null', [nonsense('null')], 'invalid', ['invalid']],
     ['a severity that does not exist', [answer({ severity: 'critical' })], 'invalid', ['invalid']],
     ['an empty root cause', [answer({ root_cause: ' \u200b ' })], 'invalid', ['invalid']],

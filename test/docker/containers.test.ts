@@ -64,6 +64,10 @@ describe('secret values of an environment', () => {
     expect(secrets(variable)).toEqual([]);
   });
 
+  it('are looked for in as much as a variable can hold', () => {
+    expect(secrets(`PROXY=a://${':'.repeat(131_000)}`)).toEqual([]);
+  });
+
   it('hold a URL with a password, and the password by itself as written and as meant, longest first', () => {
     expect(secrets('DATABASE_URL=postgres://app:p%40ssw0rd@db/shop')).toEqual([
       'postgres://app:p%40ssw0rd@db/shop',

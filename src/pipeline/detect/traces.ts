@@ -39,7 +39,7 @@ const MAX_HELD = 16;
 const LOOK = 1000;
 
 const EXCEPTION =
-  /^ ?(?:(?:Uncaught|Unhandled|Fatal)[: ] ?)?(?:exception: ?)?(?:[\w$]+(?:\.|::|\\|\$))*[A-Z_]?[\w$]*(?:Error|Exception|Failure|Throwable|Panic|Interrupt|Timeout|Warning|Fault|Exit|Invalid|NotFound|Errors)(?:Exception|Error)?(?: \[[A-Z_0-9]+\])?(?:: ?|$| ?\(| ---> )/;
+  /^ ?(?:(?:Uncaught|Unhandled|Fatal)[: ] ?)?(?:exception: ?)?(?:[\w$]+(?:\.|::|\\))*[A-Z_]?[\w$]*(?:Error|Exception|Failure|Throwable|Panic|Interrupt|Timeout|Warning|Fault|Exit|Invalid|NotFound|Errors)(?:Exception|Error)?(?: \[[A-Z_0-9]+\])?(?:: ?|$| ?\(| ---> )/;
 const FATAL_START =
   /^(?:Exception in thread |Unhandled [Ee]xception\b|panic: |fatal error: |thread '[^']*' (?:\(\d+\) )?panicked at |PHP (?:Fatal|Parse|Recoverable|Catchable) error: |(?:Fatal|Parse|Recoverable fatal|Catchable fatal) error: |Uncaught |terminate called |Unhandled rejection |error: Uncaught |\(node:\d+\) (?:UnhandledPromiseRejection|Uncaught)|\*\* \(|SIG[A-Z]+: |unexpected fault address|runtime: out of memory|=+\d+=+ ?ERROR: )/;
 const PY_START = /^\s*(?:\+ Exception Group )?Traceback \(most recent call last\):\s*$/;

@@ -11,7 +11,7 @@ const TOP_FRAMES = 4;
 const MAX_TYPES = 6;
 
 const TYPE =
-  /^\s*(?:\|\s*)?(?:Caused by: |Suppressed: |Wrapped by: |---> |\(Inner Exception #\d+\) |Next |Exception in thread "[^"]*" |Unhandled [Ee]xception[.:]? ?(?:at \S+: )?|Uncaught (?:exception ')?|PHP (?:Fatal|Parse|Recoverable) error: +(?:Uncaught )?(?:exception ')?|Fatal error: +(?:Uncaught )?(?:exception ')?|exception '|\*\* \()*((?:[A-Za-z_$][\w$]*(?:\.|::|\\|\$))*[A-Z_][\w$]*|(?:[a-z_]\w*\.)+\w*(?:[Ee]rror|[Ee]xception|Timeout)\w*)(?=[:;)'\s]|$| \()/;
+  /^\s*(?:\|\s*)?(?:Caused by: |Suppressed: |Wrapped by: |---> |\(Inner Exception #\d+\) |Next |Exception in thread "[^"]*" |Unhandled [Ee]xception[.:]? ?(?:at \S+: )?|Uncaught (?:exception ')?|PHP (?:Fatal|Parse|Recoverable) error: +(?:Uncaught )?(?:exception ')?|Fatal error: +(?:Uncaught )?(?:exception ')?|exception '|\*\* \()*((?:[A-Za-z_$][\w$]*(?:\.|::|\\))*(?:[A-Za-z_$][\w$]*\$)?[A-Z_][\w$]*|(?:[a-z_]\w*\.)+\w*(?:[Ee]rror|[Ee]xception|Timeout)\w*)(?=[:;)'\s]|$| \()/;
 const LINKED = /^\s*(?:\|\s*)?(?:Caused by: |Suppressed: |Wrapped by: |---> |\(Inner Exception|Next )/;
 /** Types inside a message: `nested exception is java.lang.X`, `failed: pkg.YException: …`. */
 const INLINE =

@@ -130,7 +130,7 @@ describe('one hostile line of 64 KB', () => {
   const SIZE = 65_536;
   const fill = (unit: string) => unit.repeat(Math.ceil(SIZE / unit.length)).slice(0, SIZE);
   const units =
-    'a| |[|(|{|"|\'|`|1|1:|1.|a.|a:|a/|a-|1a-|a@|=|\\|::|/|<|  at a.|error |failed to |Error: |no |"a":|{"a":|\u001b[|\u001b]|é|\u{1F600}|a(|#1 |\tat a|Caused by: |Aa|aA1'.split(
+    'a| |[|(|{|"|\'|`|1|1:|1.|a.|a:|a/|a-|1a-|a@|=|\\|::|/|<|  at a.|error |failed to |Error: |no |"a":|{"a":|\u001b[|\u001b]|é|\u{1F600}|a(|#1 |\tat a|Caused by: |Aa|aA1|a$|_$|Error$'.split(
       '|',
     );
   const heads = [

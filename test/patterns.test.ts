@@ -1,0 +1,55 @@
+import { globSync, readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Token, tokenizer, tokTypes } from 'acorn';
+import { analyse, type Report } from 'scslre';
+import { describe, expect, it, vi } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url));
+const files = globSync('**/*.ts', { cwd: SRC });
+
+/** Ways in which a text could make the pattern try twice as long for each further character. */
+function exponential(source: string, flags: string): readonly Report[] {
+  return analyse({ source, flags }, { reportTypes: { Move: false } }).reports.filter((report) => report.exponential);
+}
+
+/** A container prints what it likes: one line must not keep the agent busy for ever. */
+describe('no text takes exponential time in', () => {
+  it('a pattern that is written as a literal', () => {
+    let seen = 0;
+    const found: string[] = [];
+    for (const file of files) {
+      const code = stripTypeScriptTypes(readFileSync(path.join(SRC, file), 'utf8'));
+      for (const token of tokenizer(code, { ecmaVersion: 'latest', sourceType: 'module' })) {
+        if (token.type !== tokTypes.regexp) continue;
+        seen += 1;
+        // Its types leave the value out.
+        const { pattern, flags } = (token as Token & { value: { pattern: string; flags: string } }).value;
+        if (exponential(pattern, flags).length > 0) found.push(`${file}: /${pattern}/`);
+      }
+    }
+    expect(seen).toBeGreaterThan(300);
+    expect(found).toEqual([]);
+  });
+
+  it('a pattern that is put together when its module is loaded', async () => {
+    const built: RegExp[] = [];
+    vi.stubGlobal(
+      'RegExp',
+      new Proxy(RegExp, {
+        construct(target, args: [string, string?]) {
+          const pattern = new target(...args);
+          built.push(pattern);
+          return pattern;
+        },
+      }),
+    );
+    for (const room of ['redact', 'pipeline', 'claude', 'slack', 'docker']) {
+      for (const file of files.filter((name) => name.startsWith(`${room}/`))) await import(path.join(SRC, file));
+    }
+    vi.unstubAllGlobals();
+    expect(built.length).toBeGreaterThan(30);
+    expect(built.filter(({ source, flags }) => exponential(source, flags).length > 0).map(String)).toEqual([]);
+  }, 60_000);
+});
