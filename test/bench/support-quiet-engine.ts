@@ -1,22 +1,22 @@
 /**
- * A process of its own: the simulated engine with so many containers that print a line every ten seconds and are
- * well. Prints its DOCKER_HOST when it listens; ends with its standard input.
+ * A process of its own: the simulated engine with so many containers that are well and print a line every so many
+ * milliseconds, or none. Prints its DOCKER_HOST when it listens; ends with its standard input.
  *
- *     node test/bench/support-quiet-engine.ts SOCKET COUNT
+ *     node test/bench/support-quiet-engine.ts SOCKET COUNT [EVERY_MS]
  */
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
-const EVERY_MS = 10_000;
-
-const [socketPath = '', count = '0'] = process.argv.slice(2);
+const [socketPath = '', count = '0', every] = process.argv.slice(2);
+const everyMs = Number(every);
 const engine = createSimulatedEngine({ socketPath });
 for (let i = 0; i < Number(count); i++) {
   const container = engine.addContainer({ name: `quiet-${i}-app`, health: 'healthy' });
+  if (every === undefined) continue;
   let served = 0;
-  // Spread over the ten seconds: containers do not print in step.
+  // Spread over the time: containers do not print in step.
   setTimeout(
-    () => setInterval(() => container.log(`INFO served ${++served} requests, 0 errors`), EVERY_MS),
-    Math.random() * EVERY_MS,
+    () => setInterval(() => container.log(`INFO served ${++served} requests, 0 errors`), everyMs),
+    Math.random() * everyMs,
   );
 }
 console.log(await engine.listen());
