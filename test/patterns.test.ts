@@ -45,9 +45,8 @@ describe('no text takes exponential time in', () => {
         },
       }),
     );
-    for (const room of ['redact', 'pipeline', 'claude', 'slack', 'docker']) {
-      for (const file of files.filter((name) => name.startsWith(`${room}/`))) await import(path.join(SRC, file));
-    }
+    // That one starts the agent.
+    for (const file of files.filter((name) => name !== 'main.ts')) await import(path.join(SRC, file));
     vi.unstubAllGlobals();
     expect(built.length).toBeGreaterThan(30);
     expect(built.filter(({ source, flags }) => exponential(source, flags).length > 0).map(String)).toEqual([]);

@@ -112,9 +112,8 @@ export function secretValuesOf(environment: readonly Variable[]): readonly strin
   const values = new Set<string>();
   for (const { name, value } of environment) {
     if (isSecretName(name)) values.add(value);
-    const userinfo = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)@/i.exec(value)?.[1] ?? '';
-    const password = userinfo.includes(':') ? userinfo.slice(userinfo.indexOf(':') + 1) : '';
-    if (password !== '') {
+    const password = /^[a-z][a-z0-9+.-]*:\/\/[^/?#:]*:([^/?#]+)@/i.exec(value)?.[1];
+    if (password !== undefined) {
       values.add(value);
       values.add(password);
       values.add(decodeLeniently(password));

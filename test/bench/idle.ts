@@ -30,7 +30,7 @@ const GOAL_RSS_MIB = 120;
 
 const QUIET_ENGINE = fileURLToPath(new URL('support-quiet-engine.ts', import.meta.url));
 const KINDS = [
-  { what: 'no line', everyMs: undefined, cmd: 'while true; do sleep 3600; done' },
+  { what: 'no line', everyMs: 0, cmd: 'while true; do sleep 3600; done' },
   {
     what: 'a line every 10 s',
     everyMs: 10_000,
@@ -90,10 +90,8 @@ async function measureAgent(what: string, agent: Agent, env: Record<string, stri
 }
 
 async function onSimulatedEngine(agent: Agent, folder: string, { what, everyMs }: Kind): Promise<void> {
-  const args = [QUIET_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS)];
-  const engine = spawn(process.execPath, everyMs === undefined ? args : [...args, String(everyMs)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const args = [QUIET_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS), String(everyMs)];
+  const engine = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
     const dockerHost = await new Promise<string>((resolve, reject) => {
       createInterface({ input: engine.stdout }).once('line', resolve);

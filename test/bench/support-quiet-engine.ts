@@ -1,17 +1,17 @@
 /**
  * A process of its own: the simulated engine with so many containers that are well and print a line every so many
- * milliseconds, or none. Prints its DOCKER_HOST when it listens; ends with its standard input.
+ * milliseconds (0: none). Prints its DOCKER_HOST when it listens; ends with its standard input.
  *
- *     node test/bench/support-quiet-engine.ts SOCKET COUNT [EVERY_MS]
+ *     node test/bench/support-quiet-engine.ts SOCKET COUNT EVERY_MS
  */
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
-const [socketPath = '', count = '0', every] = process.argv.slice(2);
+const [socketPath = '', count = '0', every = '0'] = process.argv.slice(2);
 const everyMs = Number(every);
 const engine = createSimulatedEngine({ socketPath });
 for (let i = 0; i < Number(count); i++) {
   const container = engine.addContainer({ name: `quiet-${i}-app`, health: 'healthy' });
-  if (every === undefined) continue;
+  if (everyMs === 0) continue;
   let served = 0;
   // Spread over the time: containers do not print in step.
   setTimeout(
