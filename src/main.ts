@@ -58,7 +58,7 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
       return untilStopped(() => runDemo(env, (text) => void process.stdout.write(text)));
     }
     case 'scan':
-      return (await import('./scan.ts')).runScan(rest, process);
+      return (await import('./scan/scan.ts')).runScan(rest, process);
     case 'healthcheck':
       return (await import('./commands/healthcheck.ts')).runHealthcheck(env);
     case '--help':

@@ -1,12 +1,12 @@
 /** `/health`: gathered from all over, put together by http/health.ts. */
-import { type Config, claudeKey } from '../config.ts';
+import { type Config, claudeKey } from '../config/config.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
+import type { Clock } from '../lib/time.ts';
 import type { Diagnoser } from '../pipeline/diagnose/diagnose.ts';
 import type { GateStatus } from '../pipeline/diagnose/gate.ts';
-import type { Notifier } from '../pipeline/notify.ts';
+import type { Notifier } from '../pipeline/notify/notify.ts';
 import type { Observer } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import type { Clock } from '../pipeline/ports.ts';
 import type { Watch } from '../pipeline/watch/watch.ts';
 import type { Store } from '../store/store.ts';
 import type { LateLog } from './late-logs.ts';

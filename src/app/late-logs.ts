@@ -1,5 +1,5 @@
 import type { ContainerRef, LogLine } from '../domain.ts';
-import type { Clock } from '../pipeline/ports.ts';
+import type { Clock } from '../lib/time.ts';
 
 /** Beyond the minute that is looked back where nothing is known of an earlier run. */
 const LATE_MS = 90_000;

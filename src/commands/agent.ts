@@ -1,7 +1,7 @@
-import { type App, createApp } from '../app.ts';
-import { systemClock } from '../clock.ts';
-import { type Config, formatProblem, loadConfig } from '../config.ts';
-import type { Logger } from '../pipeline/ports.ts';
+import { type App, createApp } from '../app/app.ts';
+import { type Config, formatProblem, loadConfig } from '../config/config.ts';
+import type { Logger } from '../lib/log.ts';
+import { systemClock } from '../lib/time.ts';
 import { redactText } from '../redact/redactor.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { startTelemetry } from '../telemetry/register.ts';

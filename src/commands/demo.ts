@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { systemClock } from '../clock.ts';
 import { type Act, createScenario } from '../demo/scenario.ts';
 import { createSimulatedEngine } from '../demo/simulated-engine.ts';
 import type { HistoryEntry } from '../http/history.ts';
+import { systemClock } from '../lib/time.ts';
 import { type RunningAgent, readSettings, startAgent } from './agent.ts';
 
 const ACT_DEADLINE_MS = 60_000;

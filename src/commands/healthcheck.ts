@@ -1,4 +1,4 @@
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../lib/loopback.ts';
 
 /** Asks the agent's bare health page (503 when it is blind or stands still), for images without curl. Resolves to the exit code. */
 export async function runHealthcheck(env: NodeJS.ProcessEnv): Promise<number> {

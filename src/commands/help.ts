@@ -1,4 +1,4 @@
-import { SETTINGS } from '../config.ts';
+import { SETTINGS } from '../config/config.ts';
 
 /** The text of `--help`: commands, and every setting with its default. */
 export function helpText(version: string): string {

@@ -1,12 +1,12 @@
-import { systemClock } from '../clock.ts';
-import { type Config, storePlace } from '../config.ts';
+import { type Config, storePlace } from '../config/config.ts';
 import { FATES, type Fate, type Scorecard, VERDICTS, type Verdict } from '../domain.ts';
 import { StoreError } from '../errors.ts';
-import { scorecard } from '../pipeline/policy/scorecard.ts';
+import { cutEnd } from '../lib/text.ts';
+import { systemClock } from '../lib/time.ts';
+import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { redactText } from '../redact/redactor.ts';
 import { openReviews } from '../store/reviews.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { cutEnd } from '../text.ts';
 import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';
 
 /** EX_USAGE of sysexits.h. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../pipeline/ports.ts';
+import type { Clock } from '../lib/time.ts';
 import type { SimulatedContainer, SimulatedEngine } from './simulated-engine.ts';
 
 const MIB = 1024 * 1024;

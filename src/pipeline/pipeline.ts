@@ -1,16 +1,16 @@
 import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal, Suppression } from '../domain.ts';
-import { createCountWriter } from './count-writer.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
-import { createEventDetector } from './detect/engine-events.ts';
 import type { Trouble } from './detect/trouble.ts';
 import { createGrouper } from './group/grouper.ts';
-import { createIncidents, type LiveIncident } from './incidents.ts';
-import { createAftermaths } from './policy/aftermath.ts';
-import { createDeployments } from './policy/deployments.ts';
-import { createGracePeriods } from './policy/grace.ts';
+import { createAftermaths } from './incident/aftermath.ts';
+import { createCountWriter } from './incident/count-writer.ts';
+import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
+import { createWalk, type WalkDeps } from './incident/workflow.ts';
+import { createDeployments } from './lifecycle/deployments.ts';
+import { createEventDetector } from './lifecycle/engine-events.ts';
+import { createGracePeriods } from './lifecycle/grace.ts';
+import { createRestartWindows } from './lifecycle/restart-windows.ts';
 import type { ReviewStore } from './ports.ts';
-import { createRestartWindows } from './restart-windows.ts';
-import { createWalk, type WalkDeps } from './walk.ts';
 
 export interface PipelineDeps
   extends Omit<

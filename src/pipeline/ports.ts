@@ -211,19 +211,3 @@ export interface ReviewStore {
   /** Incidents that were restarted or would have been, oldest first; the newest `limit` of them. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
 }
-
-export interface Clock {
-  /** The time of day, epoch ms: when something was. NTP or a person may set it forward or back. */
-  now(): number;
-  /** Milliseconds that only ever pass: how long something takes. They begin anywhere. */
-  monotonic(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-}
-
-export interface Logger {
-  debug(message: string, fields?: Record<string, unknown>): void;
-  info(message: string, fields?: Record<string, unknown>): void;
-  warn(message: string, fields?: Record<string, unknown>): void;
-  error(message: string, fields?: Record<string, unknown>): void;
-}

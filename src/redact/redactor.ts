@@ -2,8 +2,8 @@ import { lintSource } from '@secretlint/core';
 // Not a choice of ours: the profiler that @secretlint/core keeps switched on.
 import { secretLintProfiler } from '@secretlint/profiler';
 import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend';
+import { plainText } from '../lib/text.ts';
 import type { Redactor } from '../pipeline/ports.ts';
-import { plainText } from '../text.ts';
 import { findLiterals } from './literals.ts';
 import { findSecrets } from './rules.ts';
 import { hide, type Span } from './spans.ts';

@@ -1,7 +1,7 @@
 /**
  * What the store stands on: a SQLite file in DATA_DIR or a PostgreSQL database, or memory where that cannot be used.
  */
-import type { Logger } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
 import { databasePath } from './directory.ts';
 import { isFileOutage, openFile } from './file.ts';
 import type { Faults } from './guard.ts';

@@ -1,6 +1,6 @@
 /** A SQLite file in DATA_DIR, which belongs to one agent. */
 import { Kysely } from 'kysely';
-import type { Logger } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
 import type { Backend } from './backend.ts';
 import { ensureDatabaseFile, ensureDirectory, fileIdentity, lockDirectory, setAside } from './directory.ts';
 import { migrate } from './migrate.ts';

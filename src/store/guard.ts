@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts';
-import type { Logger } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
 
 /** Runs every query of the store: translates faults, and knows whether the last write reached its place. */
 export interface Guard {

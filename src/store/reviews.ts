@@ -12,7 +12,8 @@ import {
   type Verdict,
 } from '../domain.ts';
 import { StoreError } from '../errors.ts';
-import type { Logger, ReviewStore } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
+import type { ReviewStore } from '../pipeline/ports.ts';
 import { agentOf, type Where } from './backend.ts';
 import { createConnection } from './connection.ts';
 import { databasePath } from './directory.ts';

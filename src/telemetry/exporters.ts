@@ -9,7 +9,7 @@ import { OTLPMetricExporter as MetricsProtobuf } from '@opentelemetry/exporter-m
 import { OTLPTraceExporter as TracesGrpc } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as TracesJson } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as TracesProtobuf } from '@opentelemetry/exporter-trace-otlp-proto';
-import type { Logger } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
 import type { OtlpSignal } from './names.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

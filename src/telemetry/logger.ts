@@ -6,7 +6,7 @@ import { type AnyValue, logs, SeverityNumber } from '@opentelemetry/api';
 import { destination, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import pinoPretty from 'pino-pretty';
 import { DoctorError } from '../errors.ts';
-import type { Logger } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
 import { describeTrace } from './attributes.ts';
 import { SCOPE } from './names.ts';
 import { currentTraceLink } from './traced.ts';

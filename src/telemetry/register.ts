@@ -21,7 +21,7 @@ import { defaultResource, envDetector, resourceFromAttributes } from '@opentelem
 import { BatchLogRecordProcessor, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
 import { ConsoleMetricExporter, type IMetricReader, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
-import type { Logger } from '../pipeline/ports.ts';
+import type { Logger } from '../lib/log.ts';
 import { createExportWatch, createOtlpExporter, type ExportWatch, listOf, settingOf } from './exporters.ts';
 import { COUNTERS, SCOPE } from './names.ts';
 import { createPrometheusRenderer } from './prometheus.ts';

@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger } from '../../src/pipeline/ports.ts';
+import type { Logger } from '../../src/lib/log.ts';
 import type { Where } from '../../src/store/backend.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, diagnosis, incident, NOON, request } from '../store/support-values.ts';

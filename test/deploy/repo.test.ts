@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
-import { SETTINGS } from '../../src/config.ts';
+import { SETTINGS } from '../../src/config/config.ts';
 import { REPOSITORY, readRepositoryFile } from './compose-file.ts';
 import { exec } from './docker-cli.ts';
 

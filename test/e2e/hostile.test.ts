@@ -6,7 +6,7 @@ import type {
   SimulatedContainerOptions,
   SimulatedEngine,
 } from '../../src/demo/simulated-engine.ts';
-import { problemsOf } from '../slack/block-kit.ts';
+import { problemsOf } from '../notifiers/slack/block-kit.ts';
 import {
   answer,
   type ClaudeBehaviour,

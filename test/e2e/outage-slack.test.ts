@@ -1,6 +1,6 @@
 /** Slack is away for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
 import { describe, expect, it, type TestContext } from 'vitest';
-import { FAILURES_TO_TELL } from '../../src/pipeline/notify.ts';
+import { FAILURES_TO_TELL } from '../../src/pipeline/notify/notify.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FastWorld, PROBLEMS, startFastWorld } from '../support/fast-world.ts';

@@ -5,7 +5,7 @@ import { buildHealth } from '../../src/http/health.ts';
 import { toHistoryEntry } from '../../src/http/history.ts';
 import { toScorecardView } from '../../src/http/scorecard.ts';
 import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
-import { scorecard } from '../../src/pipeline/policy/scorecard.ts';
+import { scorecard } from '../../src/pipeline/incident/scorecard.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLogger } from '../telemetry/collector.ts';
 import { diagnosis, incident } from '../telemetry/samples.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
-import type { Logger } from '../../src/pipeline/ports.ts';
+import type { Logger } from '../../src/lib/log.ts';
 import type { Where } from '../../src/store/backend.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';

@@ -1,5 +1,5 @@
-import { systemClock } from '../../src/clock.ts';
-import type { Clock } from '../../src/pipeline/ports.ts';
+import type { Clock } from '../../src/lib/time.ts';
+import { systemClock } from '../../src/lib/time.ts';
 
 /** What 32 bits of milliseconds hold: the longest that a timer of Node waits. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

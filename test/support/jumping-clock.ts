@@ -1,5 +1,5 @@
-import { systemClock } from '../../src/clock.ts';
-import type { Clock } from '../../src/pipeline/ports.ts';
+import type { Clock } from '../../src/lib/time.ts';
+import { systemClock } from '../../src/lib/time.ts';
 
 /** A clock whose time of day is set forward and back, as NTP, a person or a resumed machine does it. */
 export interface JumpingClock extends Clock {

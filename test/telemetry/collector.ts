@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { context, diag, logs, metrics, propagation, trace } from '@opentelemetry/api';
 import { vi } from 'vitest';
-import type { Logger } from '../../src/pipeline/ports.ts';
+import type { Logger } from '../../src/lib/log.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/register.ts';
 
 export interface Received {

@@ -1,6 +1,7 @@
 import type { ContainerRef, LogLine } from '../../domain.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Clock } from '../../lib/time.ts';
 import type { Policy } from '../policy/settings.ts';
-import type { Clock, Logger } from '../ports.ts';
 import { type CompiledRules, compileRules, createLogDetector, type LogDetector } from './log-detector.ts';
 import type { Trouble } from './trouble.ts';
 

@@ -9,8 +9,10 @@ import type {
   SkipReason,
   Tier,
 } from '../../domain.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
-import type { ClaudePort, Clock, IncidentStore, Ledger, Logger } from '../ports.ts';
+import type { ClaudePort, IncidentStore, Ledger } from '../ports.ts';
 import { createGate, type Entered, type GateStatus } from './gate.ts';
 import { basisOf, cameBackAfterRestart, reusable, strongAnswerThatStands } from './known.ts';
 import { isPlain } from './rules.ts';

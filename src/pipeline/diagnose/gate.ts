@@ -1,6 +1,7 @@
 import type { ClaudeFailure, Incident, SkipReason } from '../../domain.ts';
-import type { Clock, Ledger } from '../ports.ts';
-import { serialize } from '../serialize.ts';
+import { serialize } from '../../lib/mutex.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { Ledger } from '../ports.ts';
 import { admit, type Circuit, CLOSED, failed, succeeded, withdrawn } from './circuit.ts';
 import { createShares } from './shares.ts';
 

@@ -1,6 +1,6 @@
 import type { ContainerRef } from '../../domain.ts';
-import { globToRegExp } from '../glob.ts';
-import { repositoryOf } from './image-name.ts';
+import { globToRegExp } from '../../lib/glob.ts';
+import { repositoryOf } from '../../lib/image-name.ts';
 
 /**
  * Which containers a rule is for: every field given must match, one of its values is enough. All are globs

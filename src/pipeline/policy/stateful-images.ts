@@ -1,4 +1,4 @@
-import { repositoryOf } from './image-name.ts';
+import { repositoryOf } from '../../lib/image-name.ts';
 
 /**
  * Images that hold data or a quorum: a restart may cost a recovery of hours, a split cluster or the last

@@ -5,7 +5,7 @@
  * its restart policies bring back are none either. The rest deserve a word, and one for all.
  */
 import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../../lib/time.ts';
 
 /** How long an engine may take from stopping the first container to being gone. */
 const SHUTDOWN_MS = 60_000;

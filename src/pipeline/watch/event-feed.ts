@@ -1,6 +1,7 @@
 /** The engine's events, each once and without a gap, over any number of connections. */
 import type { EngineEvent } from '../../domain.ts';
-import type { Clock, ContainerSource } from '../ports.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { ContainerSource } from '../ports.ts';
 import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
 import { clockOffset, setBackBetween } from './set-back.ts';
 

@@ -7,7 +7,8 @@
  * opened again from the cursor, and nobody needs to know.
  */
 import type { LogCursor, LogLine } from '../../domain.ts';
-import type { Clock, ContainerControl, ContainerSource } from '../ports.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { ContainerControl, ContainerSource } from '../ports.ts';
 import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
 import { clockOffset, setBackBetween } from './set-back.ts';
 

@@ -1,6 +1,8 @@
 /** The containers that are followed, kept up to date by events and by listings of all that exist. */
 import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../domain.ts';
-import type { Clock, ContainerControl, ContainerSource, Logger } from '../ports.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { ContainerControl, ContainerSource } from '../ports.ts';
 import type { ReconnectCause } from './backoff.ts';
 import type { CursorBook } from './cursor-book.ts';
 import { createLogFollower, type LogFollower } from './log-follower.ts';

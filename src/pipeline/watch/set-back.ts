@@ -1,4 +1,4 @@
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../../lib/time.ts';
 
 /** The two clocks are read one after the other, and one of them in whole milliseconds. */
 const READING_MS = 10;

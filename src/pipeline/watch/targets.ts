@@ -1,6 +1,6 @@
 /** Which containers are watched. */
 import type { ContainerRef } from '../../domain.ts';
-import { globToRegExp } from '../glob.ts';
+import { globToRegExp } from '../../lib/glob.ts';
 
 /** A container with this label set to `false` is left alone. */
 export const ENABLE_LABEL = 'container-doctor.enable';

@@ -5,7 +5,9 @@
  * listing is repeated now and then, because a stream can hang and an event can be missed.
  */
 import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
-import type { Clock, ContainerControl, ContainerSource, CursorStore, Logger } from '../ports.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { ContainerControl, ContainerSource, CursorStore } from '../ports.ts';
 import { createAbsentees } from './absentees.ts';
 import { reasonOf } from './backoff.ts';
 import { createCursorBook } from './cursor-book.ts';

@@ -1,0 +1,16 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface Clock {
+  /** Wall-clock time, epoch ms: when something happened. NTP or a person may set it forward or back. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never goes back. For durations. */
+  monotonic(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) => wait(ms, undefined, { signal }).catch(() => undefined),
+};

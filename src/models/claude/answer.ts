@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { Finding, TokenUsage } from '../../domain.ts';
+import { cutEnd, plainText } from '../../lib/text.ts';
+
+/**
+ * What Claude is asked to return. `confidence` is asked for, but an answer with exactly the seven others is
+ * complete.
+ */
+export const ANSWER_SCHEMA = z.object({
+  root_cause: z.string().describe('What went wrong and why, in one to three sentences.'),
+  severity: z.enum(['low', 'medium', 'high']),
+  suggested_fix: z.string().describe('What a person should do, concretely; commands or settings where they help.'),
+  auto_restart_safe: z
+    .boolean()
+    .describe('True only if restarting this container is likely to restore service and cannot lose data.'),
+  config_suggestions: z
+    .array(z.string())
+    .describe('Settings that would prevent it, one each, as NAME=value where possible; may be empty.'),
+  likely_recurring: z.boolean().describe('True if it will happen again unless somebody changes something.'),
+  estimated_impact: z.string().describe('Who or what is affected, in one sentence.'),
+  confidence: z.enum(['low', 'medium', 'high']).optional().describe('How well the evidence supports root_cause.'),
+});
+
+/** Longer answers say no more; and a chat message has its limits. */
+const LIMITS = { rootCause: 1200, suggestedFix: 2000, impact: 600, suggestion: 300, suggestions: 10 } as const;
+
+export type ParsedAnswer =
+  | { readonly kind: 'answered'; readonly finding: Finding; readonly confidence: 'low' | 'medium' | 'high' }
+  | { readonly kind: 'refused' | 'truncated' | 'invalid' };
+
+const MESSAGE = z.object({
+  content: z.array(z.object({ type: z.string(), text: z.string().optional() })),
+  stop_reason: z.string().nullish(),
+});
+
+/** Reads the body of an answered request: any value at all, a proxy may have made it. */
+export function parseAnswer(body: unknown): ParsedAnswer {
+  const message = MESSAGE.safeParse(body);
+  if (!message.success) return { kind: 'invalid' };
+  const { content, stop_reason } = message.data;
+  if (stop_reason === 'refusal') return { kind: 'refused' };
+  if (stop_reason === 'max_tokens' || stop_reason === 'model_context_window_exceeded') return { kind: 'truncated' };
+
+  const text = content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
+  const answer = ANSWER_SCHEMA.safeParse(parseJson(text));
+  if (!answer.success) return { kind: 'invalid' };
+  const finding = toFinding(answer.data);
+  if (finding.rootCause === '') return { kind: 'invalid' };
+  return { kind: 'answered', finding, confidence: answer.data.confidence ?? 'high' };
+}
+
+const COUNT = z.number().int().min(0).catch(0);
+const USAGE = z.object({
+  usage: z.object({
+    input_tokens: COUNT,
+    output_tokens: COUNT,
+    cache_read_input_tokens: COUNT,
+    cache_creation_input_tokens: COUNT,
+  }),
+});
+
+/** All zero where the body states none. */
+export function usageOf(body: unknown): TokenUsage {
+  const parsed = USAGE.safeParse(body);
+  if (!parsed.success) return { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
+  const { usage } = parsed.data;
+  return {
+    input: usage.input_tokens,
+    output: usage.output_tokens,
+    cacheRead: usage.cache_read_input_tokens,
+    cacheWrite: usage.cache_creation_input_tokens,
+  };
+}
+
+/** Undefined where it is none. A fence around it is forgiven: gateways that ignore the schema add one. */
+function parseJson(text: string): unknown {
+  const inner = text.trim();
+  const fence = /^```(?:json)?\s*\n/.exec(inner)?.[0];
+  try {
+    return JSON.parse(fence !== undefined && inner.endsWith('```') ? inner.slice(fence.length, -3) : inner);
+  } catch {
+    return undefined;
+  }
+}
+
+function toFinding(answer: z.infer<typeof ANSWER_SCHEMA>): Finding {
+  const clean = (text: string, max: number) => cutEnd(plainText(text).trim(), max);
+  return {
+    rootCause: clean(answer.root_cause, LIMITS.rootCause),
+    severity: answer.severity,
+    suggestedFix: clean(answer.suggested_fix, LIMITS.suggestedFix),
+    autoRestartSafe: answer.auto_restart_safe,
+    configSuggestions: answer.config_suggestions
+      .slice(0, LIMITS.suggestions)
+      .map((suggestion) => clean(suggestion, LIMITS.suggestion))
+      .filter((suggestion) => suggestion !== ''),
+    likelyRecurring: answer.likely_recurring,
+    estimatedImpact: clean(answer.estimated_impact, LIMITS.impact),
+  };
+}

@@ -1,0 +1,149 @@
+import type { ContainerFacts, Outcome } from '../../domain.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { ContainerControl } from '../ports.ts';
+
+export interface VerifyOptions {
+  readonly containerId: string;
+  /** A container without health check has recovered once it ran this long without a new sign of the trouble. */
+  readonly stableForMs: number;
+  readonly deadlineMs: number;
+  /** The trouble was seen again since the restart. */
+  recurred(): boolean;
+  /** A person or tool asked it to stop since the restart. */
+  stoppedByOperator(): boolean;
+  readonly signal: AbortSignal;
+  /** Set where the engine has not said that the restart is done. */
+  readonly unanswered?: Unanswered;
+}
+
+/** A restart whose caller went away: made, still being made, or never asked for. */
+export interface Unanswered {
+  /** When it was written down, right before the engine was to be asked. */
+  readonly since: number;
+  /** Whether the engine surely was asked. */
+  readonly asked: boolean;
+  /** Called once the engine is seen to have made it; what comes from then on is no part of it. */
+  onRestarted(): void;
+}
+
+export interface Verdict {
+  /** `error`: there was no restart to watch. */
+  readonly outcome: Outcome;
+  /** Why, in words. */
+  readonly detail: string;
+  readonly strategy: 'health' | 'stable';
+}
+
+export interface VerifyDeps {
+  readonly control: Pick<ContainerControl, 'inspect'>;
+  readonly clock: Clock;
+}
+
+/** Short beside any health interval, and one small request. */
+const LOOK_EVERY_MS = 1_000;
+/** What the engine needs beyond the stop timeout to kill a container. */
+const KILL_PATIENCE_MS = 10_000;
+/** What it needs beyond the stop timeout to start it again. */
+export const START_PATIENCE_MS = 60_000;
+
+const AGENT_STOPPED = 'the agent was stopped while it watched';
+const ENGINE_AWAY = 'the engine could not be asked';
+
+/**
+ * Watches a restarted container until it has recovered, has failed, or the deadline is reached. That it
+ * cannot be looked at is `unknown`, never `failed`.
+ */
+export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<Verdict> {
+  const notRestarted = options.unanswered && (await awaitRestart(options, options.unanswered, deps));
+  if (notRestarted) return notRestarted;
+  const begun = deps.clock.monotonic();
+  let startedAt: number | undefined;
+  let strategy: Verdict['strategy'] = 'stable';
+  let blind = false;
+  let starting = false;
+
+  for (;;) {
+    const facts = await look(options, deps);
+    const ranFor = deps.clock.monotonic() - begun;
+    blind = facts === 'blind';
+    if (facts === undefined) return { outcome: 'unknown', detail: 'the container was removed', strategy };
+    if (options.stoppedByOperator()) {
+      return { outcome: 'unknown', detail: 'it was stopped or restarted by somebody else', strategy };
+    }
+    if (facts !== 'blind') {
+      if (facts.health !== 'none') strategy = 'health';
+      if (facts.status === 'paused') return { outcome: 'unknown', detail: 'it was paused', strategy };
+      if (facts.status !== 'running') {
+        return { outcome: 'failed', detail: `it ended again with exit code ${facts.exitCode}`, strategy };
+      }
+      if (startedAt !== undefined && facts.startedAt !== startedAt) {
+        return { outcome: 'failed', detail: 'it ended again and the engine restarted it', strategy };
+      }
+      startedAt = facts.startedAt;
+      starting = facts.health === 'starting';
+      if (facts.health === 'unhealthy') return { outcome: 'failed', detail: 'its health check fails again', strategy };
+      if (options.recurred()) return { outcome: 'failed', detail: 'the same trouble came back', strategy };
+      if (facts.health === 'healthy') return { outcome: 'recovered', detail: 'its health check passes', strategy };
+      if (facts.health === 'none' && ranFor >= options.stableForMs) {
+        return {
+          outcome: 'recovered',
+          detail: `it has run for ${Math.round(ranFor / 1000)} s without new trouble`,
+          strategy,
+        };
+      }
+    }
+    if (options.signal.aborted) return { outcome: 'unknown', detail: AGENT_STOPPED, strategy };
+    if (ranFor >= options.deadlineMs) {
+      if (blind) return { outcome: 'unknown', detail: ENGINE_AWAY, strategy };
+      const seconds = Math.round(options.deadlineMs / 1000);
+      return {
+        outcome: 'failed',
+        detail: starting ? `not healthy within ${seconds} s` : `not stable within ${seconds} s`,
+        strategy,
+      };
+    }
+    await deps.clock.sleep(LOOK_EVERY_MS, options.signal);
+  }
+}
+
+/**
+ * Waits until the container is in a new life, for as long as the engine may take to bring it there. Gives the
+ * verdict where it does not get there, undefined where verification can begin.
+ */
+async function awaitRestart(
+  options: VerifyOptions,
+  { since, asked, onRestarted }: Unanswered,
+  deps: VerifyDeps,
+): Promise<Verdict | undefined> {
+  const { clock } = deps;
+  const begun = clock.monotonic();
+  const age = Math.max(0, clock.now() - since);
+  const verdict = (outcome: Outcome, detail: string): Verdict => ({ outcome, detail, strategy: 'stable' });
+
+  for (;;) {
+    const facts = await look(options, deps);
+    const waited = clock.monotonic() - begun;
+    if (facts === undefined) return undefined;
+    if (facts === 'blind') {
+      if (waited >= options.deadlineMs) return verdict('unknown', ENGINE_AWAY);
+    } else {
+      if (facts.startedAt >= since) {
+        onRestarted();
+        return undefined;
+      }
+      const down = facts.status !== 'running' && facts.status !== 'paused';
+      const patience = down ? START_PATIENCE_MS : KILL_PATIENCE_MS;
+      if (age + waited >= facts.stopTimeout * 1000 + patience) {
+        if (down && facts.finishedAt >= since) return verdict('unknown', 'it was stopped and not started again');
+        if (asked) return verdict('unknown', 'the engine has not answered; it has not been restarted so far');
+        return verdict('error', 'the engine never took it on');
+      }
+    }
+    if (options.signal.aborted) return verdict('unknown', AGENT_STOPPED);
+    await clock.sleep(LOOK_EVERY_MS, options.signal);
+  }
+}
+
+function look({ containerId }: VerifyOptions, { control }: VerifyDeps): Promise<ContainerFacts | 'blind' | undefined> {
+  return control.inspect(containerId, AbortSignal.timeout(10_000)).catch(() => 'blind' as const);
+}

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { formatProblem, loadConfig, SETTINGS } from '../../src/config/config.ts';
+
+const noFiles = (path: string): string => {
+  throw Object.assign(new Error(path), { code: 'ENOENT' });
+};
+
+function problemsOf(env: Record<string, string>) {
+  const loaded = loadConfig(env, noFiles);
+  return loaded.ok ? [] : loaded.problems;
+}
+
+function configOf(env: Record<string, string>, readFile = noFiles) {
+  const loaded = loadConfig(env, readFile);
+  if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join('\n'));
+  return loaded.config;
+}
+
+describe('settings', () => {
+  it('have the documented defaults', () => {
+    expect(configOf({})).toMatchObject({
+      targets: '',
+      checkIntervalMs: 10_000,
+      logLines: 50,
+      autoFix: false,
+      anthropic: { apiKey: undefined, model: 'claude-haiku-5-5', strongModel: 'claude-sonnet-5-5' },
+      limits: { diagnosesPerHour: 20, spendPerDayUsd: 1, restartsPerHour: 3 },
+      slack: { webhookUrl: undefined, minSeverity: 'medium' },
+      http: { host: '127.0.0.1', port: 8080 },
+      dataDir: './data',
+      logLevel: 'info',
+      verify: { stableForMs: 30_000, deadlineMs: 120_000 },
+    });
+  });
+
+  it("take the article's .env unchanged", () => {
+    const config = configOf({
+      ANTHROPIC_API_KEY: 'sk-ant-api03-test',
+      TARGET_CONTAINERS: 'web,api,db',
+      CHECK_INTERVAL: '10',
+      LOG_LINES: '50',
+      AUTO_FIX: 'true',
+      SLACK_WEBHOOK_URL: 'https://hooks.slack.com/services/T/B/x',
+      MAX_DIAGNOSES_PER_HOUR: '20',
+    });
+    expect(config).toMatchObject({ targets: 'web,api,db', autoFix: true });
+  });
+
+  it.each(['true', 'TRUE', '1', 'yes', 'on'])('take %s for yes', (value) => {
+    expect(configOf({ AUTO_FIX: value }).autoFix).toBe(true);
+  });
+
+  it('take an empty value for unset, as compose passes it on', () => {
+    expect(configOf({ ANTHROPIC_API_KEY: '', PORT: ' ', SLACK_WEBHOOK_URL: '' })).toMatchObject({
+      anthropic: { apiKey: undefined },
+      http: { port: 8080 },
+      slack: { webhookUrl: undefined },
+    });
+  });
+
+  it('are reported all at once when wrong, each with name, value and what is allowed', () => {
+    const problems = problemsOf({
+      CHECK_INTERVAL: '0',
+      LOG_LINES: 'many',
+      AUTO_FIX: 'maybe',
+      MAX_SPEND_PER_DAY: '-1',
+      SLACK_MIN_SEVERITY: 'urgent',
+      PORT: '70000',
+      DOCKER_HOST: 'ssh://somewhere',
+      LOG_LEVEL: 'loud',
+    });
+    expect(problems.map((problem) => problem.name).sort()).toEqual(
+      [
+        'CHECK_INTERVAL',
+        'LOG_LINES',
+        'AUTO_FIX',
+        'MAX_SPEND_PER_DAY',
+        'SLACK_MIN_SEVERITY',
+        'PORT',
+        'DOCKER_HOST',
+        'LOG_LEVEL',
+      ].sort(),
+    );
+    for (const problem of problems) expect(formatProblem(problem)).toMatch(/^[A-Z_]+=.+: allowed is .+/);
+  });
+
+  it('never echo a secret', () => {
+    const said = problemsOf({
+      SLACK_WEBHOOK_URL: 'not a url s3cr3t',
+      HTTP_TOKEN: 'two words s3cr3t',
+      ANTHROPIC_API_KEY: 's3cr3t key',
+    });
+    expect(said).toHaveLength(3);
+    expect(JSON.stringify(said)).not.toContain('s3cr3t');
+  });
+
+  it('read a secret from the file that NAME_FILE names, without its line end', () => {
+    const config = configOf({ ANTHROPIC_API_KEY_FILE: '/run/secrets/key' }, (path) =>
+      path === '/run/secrets/key' ? 'sk-ant-from-file\n' : noFiles(path),
+    );
+    expect(config.anthropic.apiKey).toBe('sk-ant-from-file');
+  });
+
+  it('name a secret file that cannot be read', () => {
+    expect(problemsOf({ HTTP_TOKEN_FILE: '/missing' })).toEqual([
+      { name: 'HTTP_TOKEN_FILE', value: '/missing', allowed: 'a readable file (ENOENT)' },
+    ]);
+  });
+
+  it('refuse a secret given twice', () => {
+    expect(problemsOf({ HTTP_TOKEN: 'a', HTTP_TOKEN_FILE: '/b' })[0]?.name).toBe('HTTP_TOKEN_FILE');
+  });
+
+  it('refuse a deadline shorter than the time to be stable', () => {
+    expect(problemsOf({ VERIFY_STABLE_SECONDS: '60', VERIFY_DEADLINE_SECONDS: '30' })[0]?.name).toBe(
+      'VERIFY_DEADLINE_SECONDS',
+    );
+  });
+
+  it('warn of pages that others can read', () => {
+    const warnings = (env: Record<string, string>) => {
+      const loaded = loadConfig(env, noFiles);
+      return loaded.ok ? loaded.warnings : [];
+    };
+    expect(warnings({ HOST: '0.0.0.0' })).toHaveLength(1);
+    expect(warnings({ HOST: '0.0.0.0', HTTP_TOKEN: 't' })).toEqual([]);
+    expect(warnings({})).toEqual([]);
+  });
+
+  it('are frozen once read', () => {
+    expect(Object.isFrozen(configOf({}).limits)).toBe(true);
+  });
+
+  it('have defaults that are themselves allowed', () => {
+    for (const [name, setting] of Object.entries(SETTINGS)) {
+      if ('default' in setting) expect(setting.schema.safeParse(setting.default).success, name).toBe(true);
+    }
+  });
+});
+
+describe('a shared database', () => {
+  const url = 'postgres://doctor:s3cr3t@db.internal/doctor';
+
+  it('wants a name for this agent', () => {
+    expect(loadConfig({ DATABASE_URL: url })).toMatchObject({ ok: false, problems: [{ name: 'AGENT_NAME' }] });
+    expect(loadConfig({ DATABASE_URL: url, AGENT_NAME: 'host-1' })).toMatchObject({
+      ok: true,
+      config: { database: { url, agent: 'host-1' } },
+    });
+  });
+
+  it('is read from a file too, and a wrong address is not echoed', () => {
+    expect(loadConfig({ DATABASE_URL_FILE: '/run/secrets/db', AGENT_NAME: 'a' }, () => `${url}\n`)).toMatchObject({
+      config: { database: { url } },
+    });
+    const wrong = loadConfig({ DATABASE_URL: 'mysql://doctor:s3cr3t@db/doctor', AGENT_NAME: 'a' });
+    expect(wrong).toMatchObject({ ok: false, problems: [{ name: 'DATABASE_URL', value: '(hidden)' }] });
+    expect(JSON.stringify(wrong)).not.toContain('s3cr3t');
+  });
+});

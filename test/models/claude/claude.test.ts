@@ -1,0 +1,356 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ClaudeFailure } from '../../../src/domain.ts';
+import { checkClaude } from '../../../src/models/claude/check.ts';
+import { type ClaudeOptions, type ClaudeTry, createClaude } from '../../../src/models/claude/claude.ts';
+import type { Headroom } from '../../../src/pipeline/observer.ts';
+import {
+  answer,
+  type ClaudeBehaviour,
+  type ClaudeServer,
+  DEFAULT_FINDING,
+  delay,
+  drop,
+  hang,
+  html200,
+  nonsense,
+  refusal,
+  respond,
+  stall,
+  startClaudeServer,
+  status,
+  truncated,
+} from '../../support/claude-server.ts';
+import { sampleContext } from '../../support/samples.ts';
+
+let server: ClaudeServer;
+let noted: ClaudeTry[];
+let headroom: (readonly Headroom[])[];
+
+beforeEach(async () => {
+  server = await startClaudeServer();
+  noted = [];
+  headroom = [];
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await server.close();
+});
+
+const NEVER = new AbortController().signal;
+
+function claude(options: Partial<ClaudeOptions> = {}) {
+  return createClaude({
+    apiKey: 'key-for-tests',
+    baseURL: server.url,
+    model: 'claude-haiku-5-5',
+    strongModel: 'claude-sonnet-5-5',
+    timeoutMs: 5000,
+    now: Date.now,
+    onRequest: (request) => noted.push(request),
+    onHeadroom: (of) => headroom.push(of),
+    ...options,
+  });
+}
+
+describe('an answer', () => {
+  it('of exactly the seven fields is taken, with high confidence', async () => {
+    server.reply([
+      answer({
+        root_cause: 'The pool is exhausted.',
+        severity: 'high',
+        suggested_fix: 'Raise it.',
+        auto_restart_safe: true,
+        config_suggestions: ['A=1', 'B=2'],
+        likely_recurring: true,
+        estimated_impact: 'All users.',
+      }),
+    ]);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({
+      kind: 'answered',
+      model: 'claude-haiku-5-5',
+      confidence: 'high',
+      finding: {
+        rootCause: 'The pool is exhausted.',
+        severity: 'high',
+        suggestedFix: 'Raise it.',
+        autoRestartSafe: true,
+        configSuggestions: ['A=1', 'B=2'],
+        likelyRecurring: true,
+        estimatedImpact: 'All users.',
+      },
+    });
+  });
+
+  it('keeps the confidence it states', async () => {
+    server.reply([answer({ confidence: 'low' })]);
+    expect(await claude().ask(sampleContext(), 'first', NEVER)).toMatchObject({ kind: 'answered', confidence: 'low' });
+  });
+
+  it('is found behind a thinking block', async () => {
+    server.reply([answer({ severity: 'low' }, { thinking: true })]);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'answered', finding: { severity: 'low' } });
+  });
+
+  it('is read within a fence, as gateways put around it', async () => {
+    const finding = JSON.stringify({ ...DEFAULT_FINDING, root_cause: 'it says ```' }, null, 2);
+    server.reply([nonsense(`\`\`\`json\n${finding}\n\`\`\`\n`)]);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'answered', finding: { rootCause: 'it says ```' } });
+  });
+
+  it('is counted with its tokens and what they cost', async () => {
+    const usage = {
+      input_tokens: 2000,
+      output_tokens: 300,
+      cache_read_input_tokens: 1000,
+      cache_creation_input_tokens: 400,
+    };
+    server.reply([answer({}, { usage })]);
+    const { requests } = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(requests).toHaveLength(1);
+    expect(requests[0]).toMatchObject({
+      model: 'claude-haiku-5-5',
+      outcome: 'ok',
+      tokens: { input: 2000, output: 300, cacheRead: 1000, cacheWrite: 400 },
+    });
+    expect(requests[0]?.costUsd).toBeCloseTo((2000 * 0.1 + 300 * 0.5 + 1000 * 0.01 + 400 * 0.125) / 1e6, 12);
+    expect(noted).toEqual(requests);
+  });
+
+  it('tells the headroom that the API states', async () => {
+    await claude({ now: () => 7 }).ask(sampleContext(), 'first', NEVER);
+    const resetAt = Date.UTC(2026, 10, 23, 12, 1);
+    expect(headroom).toEqual([
+      [
+        { resource: 'requests', limit: 4000, remaining: 3999, resetAt, observedAt: 7 },
+        { resource: 'input_tokens', limit: 400_000, remaining: 398_000, resetAt, observedAt: 7 },
+        { resource: 'output_tokens', limit: 80_000, remaining: 80_000, resetAt, observedAt: 7 },
+      ],
+    ]);
+  });
+
+  it('is cut and cleaned: what a hostile log made the model write stays a short plain text', async () => {
+    server.reply([
+      answer({
+        root_cause: `\u001b[31mred\u001b[0m \u202Eevil\u202C zero\u200Bwidth ${'x'.repeat(50_000)}`,
+        config_suggestions: Array.from({ length: 50 }, (_, i) => `A${i}=${'y'.repeat(5000)}`),
+      }),
+    ]);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    if (given.kind !== 'answered') throw new Error(given.reason);
+    expect(given.finding.rootCause).toMatch(/^red evil zerowidth x+…$/);
+    expect(given.finding.rootCause.length).toBeLessThanOrEqual(1200);
+    expect(given.finding.configSuggestions).toHaveLength(10);
+    for (const suggestion of given.finding.configSuggestions) expect(suggestion.length).toBeLessThanOrEqual(300);
+  });
+});
+
+describe('a request', () => {
+  it('goes to the model of the strength that was asked for', async () => {
+    await claude().ask(sampleContext(), 'first', NEVER);
+    await claude().ask(sampleContext(), 'strong', NEVER);
+    expect(server.requests.map((request) => request.body?.model)).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
+  });
+
+  it('asks for the seven fields and confidence by schema, at low effort, with room to think', async () => {
+    await claude().ask(sampleContext(), 'first', NEVER);
+    const body = server.requests[0]?.body as {
+      max_tokens: number;
+      output_config: { effort: string; format: { type: string; schema: { properties: object; required: string[] } } };
+    };
+    expect(body.max_tokens).toBeGreaterThanOrEqual(4096);
+    expect(body.output_config.effort).toBe('low');
+    expect(body.output_config.format.type).toBe('json_schema');
+    const seven = [
+      'root_cause',
+      'severity',
+      'suggested_fix',
+      'auto_restart_safe',
+      'config_suggestions',
+      'likely_recurring',
+      'estimated_impact',
+    ];
+    expect(Object.keys(body.output_config.format.schema.properties)).toEqual([...seven, 'confidence']);
+    expect(body.output_config.format.schema.required).toEqual(seven);
+  });
+
+  it('takes nothing from the environment: no address, no other credential, no header', async () => {
+    vi.stubEnv('ANTHROPIC_BASE_URL', 'http://127.0.0.1:9');
+    vi.stubEnv('ANTHROPIC_API_KEY', 'ambient-key');
+    vi.stubEnv('ANTHROPIC_AUTH_TOKEN', 'ambient-token');
+    vi.stubEnv('ANTHROPIC_CUSTOM_HEADERS', 'Authorization: Bearer ambient\nX-Api-Key: ambient\nX-Ambient: 1');
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given.kind).toBe('answered');
+    const headers = server.requests[0]?.headers ?? {};
+    expect(headers['x-api-key']).toBe('key-for-tests');
+    expect(headers.authorization).toBeUndefined();
+    expect(JSON.stringify(headers)).not.toContain('ambient');
+    expect(headers.traceparent).toBeUndefined();
+  });
+
+  it('never follows a redirect with the key', async () => {
+    const other = await startClaudeServer();
+    server.reply([respond(307, '', { location: `${other.url}/v1/messages` })]);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
+    expect(other.requests).toEqual([]);
+    await other.close();
+  });
+});
+
+describe('a failure', () => {
+  const table: readonly [what: string, replies: ClaudeBehaviour[], reason: ClaudeFailure, tries: ClaudeFailure[]][] = [
+    ['a refusal', [refusal()], 'refused', ['refused']],
+    ['an answer cut at max_tokens', [truncated()], 'truncated', ['truncated']],
+    ['prose instead of JSON', [nonsense()], 'invalid', ['invalid']],
+    ['no text at all', [nonsense('')], 'invalid', ['invalid']],
+    ['JSON of another shape', [nonsense('{"answer": 42}')], 'invalid', ['invalid']],
+    ['a fence around line ends', [nonsense(`\`\`\`\n${'\n'.repeat(20_000)}x`)], 'invalid', ['invalid']],
+    ['JSON null', [nonsense('null')], 'invalid', ['invalid']],
+    ['a severity that does not exist', [answer({ severity: 'critical' })], 'invalid', ['invalid']],
+    ['an empty root cause', [answer({ root_cause: ' \u200b ' })], 'invalid', ['invalid']],
+    // biome-ignore lint/suspicious/noExplicitAny: wrong on purpose
+    ['wrong types', [answer({ auto_restart_safe: 'yes' as any })], 'invalid', ['invalid']],
+    ['an HTML page with status 200', [html200()], 'invalid', ['invalid']],
+    ['an HTML page that says it is JSON', [respond(200, '<html>')], 'invalid', ['invalid']],
+    ['a JSON value that is no message', [respond(200, '[1]')], 'invalid', ['invalid']],
+    ['an endless answer', [respond(200, `"${'x'.repeat(3_000_000)}"`)], 'invalid', ['invalid']],
+    ['400', [status(400)], 'error', ['error']],
+    ['401', [status(401)], 'error', ['error']],
+    ['402', [status(402)], 'error', ['error']],
+    ['404', [status(404)], 'error', ['error']],
+    [
+      '429 that wants a minute: it is not waited for',
+      [status(429, { 'retry-after': '60' })],
+      'rate_limited',
+      ['rate_limited'],
+    ],
+    [
+      '529 that wants longer, told as a date',
+      [status(529, { 'retry-after': new Date(Date.now() + 60_000).toUTCString() })],
+      'overloaded',
+      ['overloaded'],
+    ],
+    [
+      '429 thrice',
+      Array(3).fill(status(429, { 'retry-after-ms': '5' })),
+      'rate_limited',
+      ['rate_limited', 'rate_limited', 'rate_limited'],
+    ],
+    [
+      '500, then 529 twice',
+      [status(500, { 'retry-after-ms': '5' }), ...Array(2).fill(status(529, { 'retry-after-ms': '5' }))],
+      'overloaded',
+      ['error', 'overloaded', 'overloaded'],
+    ],
+  ];
+  it.each(table)('%s', async (_what, replies, reason, tries) => {
+    server.reply(replies);
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'failed', reason });
+    expect(given.requests.map((request) => request.outcome)).toEqual(tries);
+    expect(noted).toEqual(given.requests);
+    expect(server.requests).toHaveLength(tries.length);
+  });
+
+  it('that was answered is paid for: a refusal and a truncation have tokens and cost', async () => {
+    for (const behaviour of [refusal(), truncated(), nonsense()]) {
+      server.reply([behaviour]);
+      const { requests } = await claude().ask(sampleContext(), 'first', NEVER);
+      expect(requests[0]?.tokens).toMatchObject({ input: 1000, output: 200 });
+      expect(requests[0]?.costUsd).toBeGreaterThan(0);
+    }
+  });
+
+  it('that was not answered costs nothing', async () => {
+    server.reply([status(529, { 'retry-after-ms': '5' }), answer()]);
+    const { kind, requests } = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(kind).toBe('answered');
+    expect(requests.map(({ outcome, costUsd }) => [outcome, costUsd > 0])).toEqual([
+      ['overloaded', false],
+      ['ok', true],
+    ]);
+  });
+
+  it('a cut connection is tried again and told as an error', async () => {
+    server.reply(() => drop());
+    const given = await claude().ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
+    expect(given.requests).toHaveLength(3);
+  });
+
+  it('no network at all is an error', async () => {
+    const gone = await startClaudeServer();
+    await gone.close();
+    const given = await claude({ baseURL: gone.url }).ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
+  });
+
+  it.each([
+    ['a request that is never answered', hang()],
+    ['an answer that stops in its middle', stall()],
+    ['an answer that comes too late', delay(5000, answer())],
+  ])('%s ends with the whole question, as a time-out', async (_what, behaviour) => {
+    server.reply(() => behaviour);
+    const started = performance.now();
+    const given = await claude({ timeoutMs: 200 }).ask(sampleContext(), 'first', NEVER);
+    expect(performance.now() - started).toBeLessThan(2000);
+    expect(given).toMatchObject({ kind: 'failed', reason: 'timeout' });
+    expect(given.requests.map((request) => request.outcome)).toEqual(['timeout']);
+  });
+
+  it('a pause between tries ends with the whole question, too, and keeps what the last try said', async () => {
+    server.reply(() => status(529, { 'retry-after': '5' }));
+    const given = await claude({ timeoutMs: 200 }).ask(sampleContext(), 'first', NEVER);
+    expect(given).toMatchObject({ kind: 'failed', reason: 'overloaded' });
+  });
+});
+
+describe("the caller's signal", () => {
+  it('ends the question: it rejects with the reason given, and the try is counted', async () => {
+    server.reply(() => hang());
+    const controller = new AbortController();
+    const asked = claude().ask(sampleContext(), 'first', controller.signal);
+    await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 5000 });
+    controller.abort(new Error('shutting down'));
+    await expect(asked).rejects.toThrow('shutting down');
+    expect(noted).toHaveLength(1);
+  });
+
+  it('that is aborted already lets nothing leave', async () => {
+    await expect(claude().ask(sampleContext(), 'first', AbortSignal.abort(new Error('no')))).rejects.toThrow('no');
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('the check', () => {
+  const connection = () => ({
+    apiKey: 'key-for-tests',
+    baseURL: server.url,
+    model: 'claude-haiku-5-5',
+    timeoutMs: 300,
+  });
+
+  it('looks the model up and asks for nothing that costs', async () => {
+    expect(await checkClaude(connection())).toEqual({ ok: true });
+    expect(server.modelLookups.map((lookup) => lookup.path)).toEqual(['/v1/models/claude-haiku-5-5']);
+    expect(server.requests).toEqual([]);
+  });
+
+  it.each([
+    ['a wrong key', status(401), /does not accept the API key/],
+    ['an unknown model', status(404), /does not know the model claude-haiku-5-5/],
+    ['a retired model', respond(200, '{"id":"x","lifecycle":"retired"}'), /claude-haiku-5-5 is retired/],
+    ['a proxy', html200(), /not as the Claude API does/],
+    ['an outage', status(503), /answers with status 503/],
+    ['silence', hang(), /does not answer in time/],
+    ['no connection', drop(), /cannot be reached/],
+  ])('says what is wrong: %s', async (_what, behaviour, why) => {
+    server.replyToModelLookup(behaviour);
+    const checked = await checkClaude(connection());
+    expect(checked).toMatchObject({ ok: false, why: expect.stringMatching(why) });
+    expect(JSON.stringify(checked)).not.toContain('key-for-tests');
+  });
+});

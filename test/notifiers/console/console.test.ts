@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createConsoleSender, renderText } from '../../../src/notifiers/console/console.ts';
+import { sampleAlert } from '../../support/samples.ts';
+import { arbitraryAlert } from '../arbitrary-alert.ts';
+
+describe('an alert as text', () => {
+  it('reads well', () => {
+    expect(renderText(sampleAlert())).toBe(`🔴 shop-web-1: error in the log
+  Severity:      high
+  Detected:      error in the log: ERROR pool exhausted: 10 of 10 connections in use
+  Image:         shop/web:1.4.2
+  Seen:          3 times, 2026-11-23 12:00:00 UTC to 2026-11-23 12:00:02 UTC
+  Root cause:    The connection pool is exhausted because connections are never given back.
+  Fix:           Close connections in a finally block; raise DB_POOL_SIZE meanwhile.
+  Configuration: DB_POOL_SIZE=20
+  Configuration: DB_IDLE_TIMEOUT=30s
+  Impact:        Checkout fails for all users.
+⚠ Likely to recur unless something is changed.
+  Done:          Nothing was done
+  Why:           AUTO_FIX is off: it would have been restarted
+  | ERROR pool exhausted: 10 of 10 connections in use
+  |     at Pool.acquire (pool.js:17:9)
+(diagnosed by claude-haiku-5-5, cost $0.0011, incident inc-1)
+`);
+  });
+
+  it('moves no cursor and forges no line: whatever the alert is', () => {
+    fc.assert(
+      fc.property(arbitraryAlert, (alert) => {
+        const text = renderText(alert);
+        expect(text).not.toMatch(/(?![\n\t])\p{Cc}|\p{Cf}/u);
+        expect(text.isWellFormed()).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the console sender', () => {
+  it('writes the text', async () => {
+    const written: string[] = [];
+    const sender = createConsoleSender({ write: (text) => written.push(text) });
+    expect(sender.integration).toBe('console');
+    expect(await sender.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'sent' });
+    expect(written).toEqual([renderText(sampleAlert())]);
+  });
+
+  it('never rejects', async () => {
+    const sender = createConsoleSender({
+      write: () => {
+        throw new Error('EPIPE');
+      },
+    });
+    expect(await sender.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'retry', why: 'EPIPE' });
+  });
+});

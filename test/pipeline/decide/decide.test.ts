@@ -1,0 +1,284 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DECISION_REASONS, type DecisionReason, SEVERITIES } from '../../../src/domain.ts';
+import { type DecideInput, decide } from '../../../src/pipeline/decide/decide.ts';
+import { NO_RESTARTS } from '../../../src/pipeline/decide/restart-history.ts';
+import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
+import type { Source } from '../../../src/pipeline/policy/resolve.ts';
+import { MODES, RESTARTS } from '../../../src/pipeline/policy/settings.ts';
+import { aDiagnosis, anIncident, aPolicy, someFacts } from '../../support/domain.ts';
+
+const MINUTE = 60_000;
+const OPENED = 60 * MINUTE;
+const NOW = OPENED + 2_000;
+
+/** Everything speaks for a restart. */
+const allOpen: DecideInput = {
+  now: NOW,
+  incident: anIncident({ openedAt: OPENED }),
+  diagnosis: aDiagnosis({ severity: 'high', autoRestartSafe: true }),
+  facts: someFacts({ status: 'running', startedAt: 0 }),
+  autoFix: true,
+  policy: aPolicy(),
+  restarts: NO_RESTARTS,
+  restartVetoed: false,
+  beingReplaced: false,
+  engineAnswered: true,
+  networkDependants: [],
+  storeHealthy: true,
+};
+
+const crashed = anIncident({ detector: 'crash', patterns: ['crash'], openedAt: OPENED });
+const looping = anIncident({ detector: 'crash', patterns: ['crash', 'crash loop'], openedAt: OPENED });
+/** 01:00 UTC, as NOW is. */
+const NIGHT = parseQuietHours('22:00-07:00') ?? expect.fail();
+const STATEFUL: Source = { kind: 'stateful_image', image: 'postgres' };
+const UNCLEAR: Source = { kind: 'unclear_label', label: 'container-doctor.restart' };
+
+/** Each closes one gate, in the order in which the reasons are looked for. */
+const gates: [string, Partial<DecideInput>, DecisionReason][] = [
+  ['the container is gone', { facts: undefined }, 'container_gone'],
+  ['the container is being removed', { facts: someFacts({ status: 'removing' }) }, 'container_gone'],
+  ['severity is medium', { diagnosis: aDiagnosis({ severity: 'medium' }) }, 'severity_too_low'],
+  ['a rule saw a full disk', { restartVetoed: true }, 'disk_full'],
+  ['the diagnosis says that it is not safe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
+  ['the engine tells only older facts', { engineAnswered: false }, 'engine_unreachable'],
+  ['a person stopped it since', { stopRequestedAt: OPENED + 500 }, 'operator_action'],
+  ['a person restarted it a minute before', { stopRequestedAt: OPENED - MINUTE }, 'operator_action'],
+  ['compose is replacing it', { beingReplaced: true }, 'recreate_in_progress'],
+  ['we are restarting it', { restarts: { ...NO_RESTARTS, meanwhile: 'under_way' } }, 'restart_in_progress'],
+  ['another incident restarted it', { restarts: { ...NO_RESTARTS, meanwhile: 'recovered' } }, 'already_recovered'],
+  ['it is paused', { facts: someFacts({ status: 'paused' }) }, 'container_paused'],
+  ['the engine is restarting it', { facts: someFacts({ status: 'restarting' }) }, 'engine_restarting'],
+  [
+    'the engine restarts it again and again, though it is up for the moment',
+    { incident: looping, facts: someFacts({ startedAt: OPENED - 1_000, restartPolicy: 'always' }) },
+    'engine_restarting',
+  ],
+  [
+    "the engine's policy has already restarted it",
+    { incident: crashed, facts: someFacts({ startedAt: OPENED + 200, restartPolicy: 'always' }) },
+    'engine_restarting',
+  ],
+  [
+    'somebody has already started it',
+    { incident: crashed, facts: someFacts({ startedAt: OPENED + 200 }) },
+    'already_recovered',
+  ],
+  [
+    'its health came back',
+    { incident: anIncident({ detector: 'health', openedAt: OPENED }), facts: someFacts({ health: 'healthy' }) },
+    'already_recovered',
+  ],
+  ['it is still starting', { facts: someFacts({ health: 'starting' }) }, 'still_starting'],
+  [
+    'it is in its grace',
+    { facts: someFacts({ startedAt: NOW - 20_000 }), policy: aPolicy({ grace: 30 }) },
+    'still_starting',
+  ],
+  ['it was deployed minutes ago', { deployedAt: NOW - 4 * MINUTE }, 'deployed_just_now'],
+  ['others use its network', { networkDependants: ['sidecar'] }, 'shared_network'],
+  ['its policy says never', { policy: aPolicy({ restart: 'never' }) }, 'policy_never'],
+  ['its policy allows no restart an hour', { policy: aPolicy({ maxRestartsPerHour: 0 }) }, 'policy_never'],
+  ['its policy says to leave it alone', { policy: aPolicy({ enable: false }) }, 'policy_never'],
+  ['it is a database', { policy: aPolicy({ restart: 'never' }, { restart: STATEFUL }) }, 'stateful_image'],
+  ['a label is unclear', { policy: aPolicy({ restart: 'never' }, { restart: UNCLEAR }) }, 'policy_unclear'],
+  ['the store cannot be written', { storeHealthy: false }, 'store_unavailable'],
+  ['the limit is reached', { restarts: { ...NO_RESTARTS, lastHour: 60 } }, 'restart_limit'],
+  [
+    'restarts before did not help',
+    { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW + 1 } },
+    'backing_off',
+  ],
+  ['it is quiet hours', { policy: aPolicy({ quietHours: NIGHT }) }, 'quiet_hours'],
+  ['its mode is observe', { policy: aPolicy({ mode: 'observe' }) }, 'observe_mode'],
+  ['AUTO_FIX is off', { autoFix: false }, 'auto_fix_off'],
+];
+
+describe('decide', () => {
+  it('restarts where everything allows it', () => {
+    expect(decide(allOpen)).toEqual({ kind: 'restart', reason: 'restart_allowed' });
+  });
+
+  it.each(gates)('does not restart when %s', (_, closed, reason) => {
+    expect(decide({ ...allOpen, ...closed })).toEqual({ kind: 'notify', reason });
+  });
+
+  it('asks a person where the policy says so and all else allows it', () => {
+    expect(decide({ ...allOpen, policy: aPolicy({ restart: 'ask' }) })).toEqual({ kind: 'ask', reason: 'policy_ask' });
+  });
+
+  it.each(gates)('does not ask either when %s', (_, closed) => {
+    const policy = { ...allOpen.policy, ...closed.policy };
+    const asking =
+      policy.values.restart === 'never' ? policy : { ...policy, values: { ...policy.values, restart: 'ask' as const } };
+    expect(decide({ ...allOpen, ...closed, policy: asking }).kind).toBe('notify');
+  });
+
+  it('has a case for every reason', () => {
+    const seen = new Set<string>([...gates.map(([, , reason]) => reason), 'restart_allowed', 'policy_ask']);
+    expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
+  });
+
+  it('restarts what has crashed and is down', () => {
+    const facts = someFacts({ status: 'exited', exitCode: 1, finishedAt: OPENED - 100 });
+    expect(decide({ ...allOpen, incident: crashed, facts }).kind).toBe('restart');
+  });
+
+  it('restarts what the engine gave up restarting', () => {
+    const facts = someFacts({ status: 'exited', exitCode: 1, restartPolicy: 'on-failure' });
+    expect(decide({ ...allOpen, incident: looping, facts }).kind).toBe('restart');
+  });
+
+  it('restarts a container that lives on after a child was killed for memory', () => {
+    const incident = anIncident({ detector: 'oom', patterns: ['oom'], openedAt: OPENED });
+    expect(decide({ ...allOpen, incident }).kind).toBe('restart');
+  });
+
+  it.each<[string, Partial<DecideInput>]>([
+    ['a stop from long before the incident', { stopRequestedAt: OPENED - 3 * MINUTE }],
+    ['a deployment that has stood for a while', { deployedAt: NOW - 6 * MINUTE }],
+    ['quiet hours at another time of the day', { policy: aPolicy({ quietHours: parseQuietHours('02:00-07:00') }) }],
+    ['a grace that is over', { policy: aPolicy({ grace: 30 }) }],
+    [
+      'a start and a deployment that lie ahead since the clock was set back',
+      { facts: someFacts({ startedAt: NOW + MINUTE }), policy: aPolicy({ grace: 30 }), deployedAt: NOW + MINUTE },
+    ],
+    ['a wait that is over', { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW } }],
+  ])('is not held back by %s', (_, past) => {
+    expect(decide({ ...allOpen, ...past }).kind).toBe('restart');
+  });
+
+  it('only records what is less severe than people want to be told', () => {
+    const diagnosis = aDiagnosis({ severity: 'low' });
+    expect(decide({ ...allOpen, diagnosis })).toEqual({ kind: 'record', reason: 'severity_too_low' });
+  });
+
+  it('tells a low one where people want to be told of all', () => {
+    const diagnosis = aDiagnosis({ severity: 'low' });
+    expect(decide({ ...allOpen, diagnosis, policy: aPolicy({ minSeverity: 'low' }) }).kind).toBe('notify');
+  });
+
+  const time = fc.integer({ min: OPENED - 10 * MINUTE, max: NOW });
+  const never = fc.constantFrom<Source>({ kind: 'default' }, STATEFUL, UNCLEAR, { kind: 'file', rule: 1 });
+  const policy = fc
+    .record({
+      enable: fc.boolean(),
+      mode: fc.constantFrom(...MODES),
+      restart: fc.constantFrom(...RESTARTS),
+      minSeverity: fc.constantFrom(...SEVERITIES),
+      maxRestartsPerHour: fc.nat(4),
+      grace: fc.constantFrom(0, 30, 3600),
+      quietHours: fc.constantFrom(NIGHT, aPolicy().values.quietHours),
+    })
+    .chain((values) => never.map((restart) => aPolicy(values, { restart })));
+  const anyInput: fc.Arbitrary<DecideInput> = fc.record({
+    now: fc.constant(NOW),
+    incident: fc.constantFrom(
+      allOpen.incident,
+      crashed,
+      looping,
+      anIncident({ detector: 'health', openedAt: OPENED }),
+      anIncident({ detector: 'crash_loop', openedAt: OPENED }),
+    ),
+    diagnosis: fc.record({ severity: fc.constantFrom(...SEVERITIES), autoRestartSafe: fc.boolean() }).map(aDiagnosis),
+    facts: fc.option(
+      fc
+        .record({
+          status: fc.constantFrom('created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead' as const),
+          health: fc.constantFrom('none', 'starting', 'healthy', 'unhealthy' as const),
+          startedAt: time,
+          restartPolicy: fc.constantFrom('no', 'always'),
+        })
+        .map(someFacts as (over: object) => ReturnType<typeof someFacts>),
+      { nil: undefined },
+    ),
+    autoFix: fc.boolean(),
+    policy,
+    restarts: fc.record({
+      lastHour: fc.nat(6),
+      meanwhile: fc.constantFrom('none', 'under_way', 'recovered' as const),
+      backOffUntil: fc.option(fc.integer({ min: NOW - 10, max: NOW + 10 }), { nil: 0 }),
+    }),
+    restartVetoed: fc.boolean(),
+    stopRequestedAt: fc.option(time, { nil: undefined }),
+    deployedAt: fc.option(time, { nil: undefined }),
+    beingReplaced: fc.boolean(),
+    engineAnswered: fc.boolean(),
+    networkDependants: fc.constantFrom([], ['sidecar']),
+    storeHealthy: fc.boolean(),
+  });
+  /** Mostly open, so that what is close to a restart comes up often. */
+  const nearlyOpen = fc
+    .tuple(anyInput, fc.subarray(Object.keys(allOpen) as (keyof DecideInput)[], { maxLength: 3 }))
+    .map(([any, kept]) => ({ ...allOpen, ...Object.fromEntries(kept.map((key) => [key, any[key]])) }));
+  const inputs = fc.oneof(anyInput, nearlyOpen);
+  const holds = (property: (input: DecideInput) => void): void =>
+    fc.assert(fc.property(inputs, property), { numRuns: 2_000 });
+
+  it('gives every input one decision with a reason from the closed list', () => {
+    holds((input) => {
+      const decision = decide(input);
+      expect(DECISION_REASONS).toHaveProperty(decision.reason);
+      expect(decision.kind === 'restart').toBe(decision.reason === 'restart_allowed');
+      expect(decision.kind === 'ask').toBe(decision.reason === 'policy_ask');
+      expect(decide(input)).toEqual(decision);
+    });
+  });
+
+  it('never restarts with any gate closed, and never asks a person to', () => {
+    holds((input) => {
+      const { kind } = decide(input);
+      if (kind !== 'restart' && kind !== 'ask') return;
+      const { values } = input.policy;
+      expect(input.autoFix && input.storeHealthy && input.engineAnswered).toBe(true);
+      expect(input.restartVetoed || input.beingReplaced).toBe(false);
+      expect(input.diagnosis).toMatchObject({ severity: 'high', autoRestartSafe: true });
+      expect(values).toMatchObject({ enable: true, mode: 'act', restart: kind === 'ask' ? 'ask' : 'auto' });
+      expect(values.quietHours.windows).toEqual([]);
+      expect(input.restarts.lastHour).toBeLessThan(values.maxRestartsPerHour);
+      expect(input.restarts.meanwhile).toBe('none');
+      expect(input.restarts.backOffUntil).toBeLessThanOrEqual(input.now);
+      expect(input.networkDependants).toEqual([]);
+      expect(['created', 'running', 'exited']).toContain(input.facts?.status);
+      expect(input.stopRequestedAt ?? 0).toBeLessThan(OPENED - 2 * MINUTE);
+      expect(input.deployedAt ?? 0).toBeLessThanOrEqual(NOW - 5 * MINUTE);
+    });
+  });
+
+  it.each(gates)('whatever else is true, does not restart when %s', (_, closed) => {
+    holds((input) => {
+      expect(['notify', 'record']).toContain(decide({ ...input, ...closed }).kind);
+    });
+  });
+
+  it('lets the diagnosis only lower: a milder or more careful one never leads to more', () => {
+    const weight = { restart: 2, ask: 1, notify: 0, record: 0 } as const;
+    fc.assert(
+      fc.property(inputs, fc.constantFrom(...SEVERITIES), (input, severity) => {
+        const before = decide({ ...input, diagnosis: aDiagnosis({ severity: 'high', autoRestartSafe: true }) });
+        for (const autoRestartSafe of [true, false]) {
+          const after = decide({ ...input, diagnosis: aDiagnosis({ severity, autoRestartSafe }) });
+          expect(weight[after.kind]).toBeLessThanOrEqual(weight[before.kind]);
+        }
+        const careful = aDiagnosis({ severity: 'high', autoRestartSafe: false });
+        expect(weight[decide({ ...input, diagnosis: careful }).kind]).toBe(0);
+      }),
+    );
+  });
+
+  it('a stricter policy never leads to more', () => {
+    const weight = { restart: 2, ask: 1, notify: 0, record: 0 } as const;
+    holds((input) => {
+      const before = weight[decide(input).kind];
+      const with_ = (over: object) =>
+        weight[decide({ ...input, policy: { ...input.policy, values: { ...input.policy.values, ...over } } }).kind];
+      expect(with_({ restart: 'never' })).toBe(0);
+      expect(with_({ mode: 'observe' })).toBe(0);
+      expect(with_({ quietHours: NIGHT })).toBe(0);
+      expect(with_({ maxRestartsPerHour: 0 })).toBe(0);
+      expect(weight[decide({ ...input, autoFix: false }).kind]).toBe(0);
+      if (input.policy.values.restart !== 'never') expect(with_({ restart: 'ask' })).toBeLessThanOrEqual(before);
+    });
+  });
+});

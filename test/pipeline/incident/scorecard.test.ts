@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import type { ContainerFacts, Decision, EngineEvent, ReviewedCase } from '../../../src/domain.ts';
+import { createAftermaths } from '../../../src/pipeline/incident/aftermath.ts';
+import { scorecard } from '../../../src/pipeline/incident/scorecard.ts';
+import { aContainer, anIncident, someFacts } from '../../support/domain.ts';
+
+const OBSERVED: Decision = { kind: 'notify', reason: 'observe_mode' };
+const DOWN = someFacts({ status: 'exited', restartPolicy: 'no' });
+
+describe('what becomes of trouble for which a restart was held back', () => {
+  const event = (kind: 'start' | 'destroy' | 'stop', container = aContainer()): EngineEvent => ({
+    time: 5_000,
+    containerId: container.id,
+    container,
+    action: { kind },
+  });
+  const fatesAfter = (
+    steps: (aftermaths: ReturnType<typeof createAftermaths>) => void,
+    decision = OBSERVED,
+    facts?: ContainerFacts,
+  ) => {
+    const saved: string[] = [];
+    const aftermaths = createAftermaths((_, aftermath) => saved.push(aftermath));
+    aftermaths.decided(anIncident(), decision, facts);
+    steps(aftermaths);
+    return saved;
+  };
+
+  it('came back by itself where it ended and nobody had a hand in it', () => {
+    expect(fatesAfter((a) => a.ended(anIncident()))).toEqual(['came_back']);
+  });
+
+  it('was restarted by a person where one asked it to stop, removed it, or started what was down for good', () => {
+    expect(fatesAfter((a) => a.observe(event('stop'), true))).toEqual(['restarted_by_person']);
+    expect(fatesAfter((a) => a.observe(event('destroy'), false))).toEqual(['restarted_by_person']);
+    expect(fatesAfter((a) => a.observe(event('start'), false), OBSERVED, DOWN)).toEqual(['restarted_by_person']);
+  });
+
+  it('is not told by what the engine does, nor by another container', () => {
+    expect(fatesAfter((a) => a.observe(event('start'), false))).toEqual([]);
+    expect(fatesAfter((a) => a.observe(event('stop', aContainer({ id: 'b'.repeat(64) })), true))).toEqual([]);
+  });
+
+  it('is told once', () => {
+    const twice = fatesAfter((a) => {
+      a.observe(event('stop'), true);
+      a.ended(anIncident());
+    });
+    expect(twice).toEqual(['restarted_by_person']);
+  });
+
+  it('is nobody’s question where a restart was made, or forbidden for good', () => {
+    for (const reason of ['restart_allowed', 'severity_too_low', 'policy_never'] as const) {
+      expect(fatesAfter((a) => a.ended(anIncident()), { kind: 'notify', reason })).toEqual([]);
+    }
+  });
+});
+
+describe('the scorecard', () => {
+  const one = (over: Partial<ReviewedCase>): ReviewedCase => ({
+    incidentId: 'inc-1',
+    containerName: 'web',
+    detector: 'log',
+    summary: 'ERROR it broke',
+    decidedAt: 1_000,
+    decision: OBSERVED,
+    state: 'open',
+    ...over,
+  });
+  const restarted = { decision: { kind: 'restart', reason: 'restart_allowed' } } as const;
+
+  it.each<[string, Partial<ReviewedCase>, string]>([
+    ['held back and open', {}, 'still_broken'],
+    ['held back and back by itself', { aftermath: 'came_back', state: 'resolved' }, 'came_back'],
+    ['held back and restarted by a person', { aftermath: 'restarted_by_person' }, 'restarted_by_person'],
+    ['held back and ended while nobody looked', { state: 'resolved' }, 'unknown'],
+    ['restarted with success', { ...restarted, outcome: 'recovered' }, 'recovered'],
+    ['restarted in vain', { ...restarted, outcome: 'failed' }, 'failed'],
+    [
+      'restarted in vain until the limit',
+      { decision: { kind: 'notify', reason: 'restart_limit' }, outcome: 'failed' },
+      'failed',
+    ],
+    ['refused by the engine', { ...restarted, outcome: 'error' }, 'failed'],
+    ['under way', restarted, 'unknown'],
+  ])('%s', (_, over, fate) => {
+    expect(scorecard([one(over)]).cases[0]?.fate).toBe(fate);
+  });
+
+  it('adds up, per container and overall', () => {
+    const card = scorecard([
+      one({ verdict: 'right' }),
+      one({ containerName: 'api', ...restarted, outcome: 'recovered', verdict: 'wrong' }),
+      one({ aftermath: 'came_back' }),
+    ]);
+    expect(card.overall).toMatchObject({ wouldHaveRestarted: 2, restarted: 1, right: 1, wrong: 1 });
+    expect(card.overall.fates).toMatchObject({ still_broken: 1, came_back: 1, recovered: 1 });
+    expect(card.containers.map(({ container, restarted }) => [container, restarted])).toEqual([
+      ['api', 1],
+      ['web', 0],
+    ]);
+  });
+});

@@ -1,0 +1,451 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSimulatedEngine, type SimulatedEngine } from '../../../src/demo/simulated-engine.ts';
+import type { Clock } from '../../../src/lib/time.ts';
+import { systemClock } from '../../../src/lib/time.ts';
+import { eventually } from '../../support/eventually.ts';
+import { createJumpingClock } from '../../support/jumping-clock.ts';
+import { createCuttingProxy } from '../../support/proxy.ts';
+import { createMemoryCursors, createWatching, type Watching } from '../../support/watching.ts';
+
+let folder: string;
+let engine: SimulatedEngine;
+let dockerHost: string;
+const running: Watching[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'cd-watch-'));
+  engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  dockerHost = await engine.listen();
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(({ watch }) => watch.stop()));
+  await engine.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function watching(options: Parameters<typeof createWatching>[1] = {}): Promise<Watching> {
+  const created = createWatching(dockerHost, options);
+  running.push(created);
+  await created.watch.start();
+  return created;
+}
+
+const awaitTexts = (w: Watching, name: string, texts: readonly string[]) =>
+  eventually(() => {
+    expect(w.texts(name)).toEqual(texts);
+    return true;
+  });
+const numbered = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `line ${n + from}`);
+
+describe('lines', () => {
+  it('come in order, with their stream, from running containers', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    web.log('before');
+    const w = await watching();
+    web.log('to stderr', { stream: 'stderr' });
+    await awaitTexts(w, 'web', ['before', 'to stderr']);
+    expect(w.lines.map(({ stream }) => stream)).toEqual(['stdout', 'stderr']);
+  });
+
+  it('of the last minute only, where nothing is known of an earlier run', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    web.log('old', { at: Date.now() - 120_000 });
+    web.log('recent', { at: Date.now() - 30_000 });
+    const w = await watching();
+    web.log('now');
+    await awaitTexts(w, 'web', ['recent', 'now']);
+  });
+
+  it('of a container that appears later come from its start', async () => {
+    const w = await watching();
+    engine.addContainer({ name: 'late', onStart: (c) => c.log(numbered(100).join('\n')) });
+    await awaitTexts(w, 'late', numbered(100));
+  });
+
+  it('of a job that prints and ends at once come all', async () => {
+    const w = await watching();
+    for (let n = 0; n < 20; n++) {
+      engine.addContainer({
+        name: `job-${n}`,
+        onStart(c) {
+          c.log(numbered(5).join('\n'));
+          c.log('Killed', { terminated: false });
+          c.exit(1);
+        },
+      });
+    }
+    for (let n = 0; n < 20; n++) await awaitTexts(w, `job-${n}`, [...numbered(5), 'Killed']);
+  });
+
+  it.each([false, true])('come once each over stops, starts and restarts (tty: %s)', async (tty) => {
+    const web = engine.addContainer({ name: 'web', tty, onStart: (c) => c.log(`start ${c.starts}`) });
+    const w = await watching();
+    web.log('dying words', { terminated: false });
+    web.exit(1);
+    await eventually(() => (w.kinds('web').includes('die') ? true : undefined));
+    web.start();
+    await web.restart();
+    await web.stop();
+    web.start();
+    web.log('end');
+    await awaitTexts(w, 'web', ['start 1', 'dying words', 'start 2', 'start 3', 'start 4', 'end']);
+  });
+
+  it('with one and the same timestamp come once each over lost connections', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching();
+    const at = Date.now();
+    for (let n = 0; n < 10; n++) {
+      web.log(`line ${n}`, { at, stream: n % 3 === 0 ? 'stderr' : 'stdout' });
+      await eventually(() => (w.texts('web').length === n + 1 ? true : undefined));
+      engine.faults.dropConnections();
+    }
+    await awaitTexts(w, 'web', numbered(10));
+    expect(w.reconnects).toContain('unreachable');
+  });
+
+  it.each([false, true])('come once each where every stream is cut in the middle (tty: %s)', async (tty) => {
+    engine.faults.cutLogStreams(1_000);
+    const web = engine.addContainer({ name: 'web', tty });
+    const w = await watching();
+    for (let n = 0; n < 100; n++) web.log(`line ${n}`);
+    await eventually(() => (w.texts('web').length > 20 ? true : undefined), { deadlineMs: 15_000 });
+    engine.faults.clear();
+    await awaitTexts(w, 'web', numbered(100));
+  });
+
+  it('that were printed while the doctor was away come once each when it is back', async () => {
+    const cursors = createMemoryCursors();
+    const web = engine.addContainer({ name: 'web' });
+    const first = await watching({ cursors });
+    web.log('one');
+    await awaitTexts(first, 'web', ['one']);
+    await first.watch.stop();
+    web.log('two');
+    web.exit(1);
+    const second = await watching({ cursors });
+    await awaitTexts(second, 'web', ['two']);
+    expect(second.kinds('web')).toEqual(['die']);
+  });
+
+  it.each([false, true])('come once each over runs of the doctor and of the container (tty: %s)', async (tty) => {
+    const cursors = createMemoryCursors();
+    const web = engine.addContainer({ name: 'web', tty, onStart: (c) => c.log(`start ${c.starts}`) });
+    const seen: string[] = [];
+    const run = async (expected: readonly string[]) => {
+      const w = await watching({ cursors });
+      await awaitTexts(w, 'web', expected);
+      await w.watch.stop();
+      seen.push(...w.texts('web'));
+    };
+    await run(['start 1']);
+    web.log('dying words', { terminated: false });
+    web.exit(1);
+    await run(['dying words']);
+    await run([]);
+    web.start();
+    web.log('alive');
+    await run(['start 2', 'alive']);
+    web.log('more');
+    await run(['more']);
+    expect(seen).toEqual(['start 1', 'dying words', 'start 2', 'alive', 'more']);
+  });
+
+  it('of a flood all come, and do not hold up another container', async () => {
+    const w = await watching();
+    const flood = engine.addContainer({ name: 'flood' });
+    const quiet = engine.addContainer({ name: 'quiet' });
+    flood.log(numbered(100_000).join('\n'));
+    quiet.log('here');
+    await awaitTexts(w, 'quiet', ['here']);
+    await eventually(() => (w.texts('flood').length === 100_000 ? true : undefined), { deadlineMs: 15_000 });
+    expect(w.texts('flood').at(-1)).toBe('line 99999');
+  });
+});
+
+describe('containers', () => {
+  it('that are recreated under the same name are told apart, the old one as gone after its last line', async () => {
+    const old = engine.addContainer({ name: 'web' });
+    const w = await watching();
+    old.log('old one');
+    await awaitTexts(w, 'web', ['old one']);
+    old.remove();
+    const fresh = engine.addContainer({ name: 'web' });
+    fresh.log('new one');
+    await awaitTexts(w, 'web', ['old one', 'new one']);
+    await eventually(() => (w.gone.length > 0 ? true : undefined));
+    expect(w.gone.map(({ id }) => id)).toEqual([old.id]);
+    expect(w.watch.status().watched.map(({ id }) => id)).toEqual([fresh.id]);
+  });
+
+  it('keep their history under a new name', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching();
+    web.rename('shop');
+    web.log('still here');
+    await awaitTexts(w, 'shop', ['still here']);
+    expect(w.watch.status().watched.map(({ name }) => name)).toEqual(['shop']);
+  });
+
+  it('that no target names, that are switched off by label, and we ourselves are left alone', async () => {
+    const web = engine.addContainer({ name: 'web-1' });
+    const others = [
+      engine.addContainer({ name: 'other' }),
+      engine.addContainer({ name: 'web-off', labels: { 'container-doctor.enable': 'false' } }),
+      engine.addContainer({ name: 'web-self' }),
+    ];
+    const w = await watching({ targets: 'web-*', ownId: others[2]?.id.slice(0, 12) });
+    for (const other of others) {
+      other.log('unseen');
+      other.exit(1);
+    }
+    web.log('seen');
+    await awaitTexts(w, 'web-1', ['seen']);
+    expect(w.watch.status().watched.map(({ name }) => name)).toEqual(['web-1']);
+    expect(new Set(w.events.map(({ container }) => container.name))).toEqual(new Set(['web-1']));
+  });
+
+  it('that a target names but do not exist are told once, until they appear', async () => {
+    const w = await watching({ targets: 'web,db-*', reconcileEveryMs: 20 });
+    engine.addContainer({ name: 'web' });
+    await eventually(() => (w.watch.status().missingTargets.length === 1 ? true : undefined));
+    await eventually(() => (w.listings.length > 5 ? true : undefined));
+    expect(w.watch.status().missingTargets).toEqual(['db-*']);
+    const warnings = w.logger.records.filter(({ level, fields }) => level === 'warn' && fields?.target === 'db-*');
+    expect(warnings).toHaveLength(1);
+    engine.addContainer({ name: 'db-1' });
+    await eventually(() => (w.watch.status().missingTargets.length === 0 ? true : undefined));
+  });
+
+  it('can be two hundred', async () => {
+    for (let n = 0; n < 200; n++) engine.addContainer({ name: `c-${n}` });
+    const w = await watching();
+    for (let n = 0; n < 200; n++) engine.container(`c-${n}`)?.log('here');
+    await eventually(() => (w.lines.length === 200 ? true : undefined), { deadlineMs: 15_000 });
+    expect(w.reconnects).toEqual([]);
+  });
+});
+
+describe('events', () => {
+  it('come once each and in order over lost connections', async () => {
+    const web = engine.addContainer({ name: 'web', restartPolicy: 'no' });
+    const w = await watching();
+    const expected = ['create', 'start'];
+    for (let n = 0; n < 3; n++) {
+      engine.faults.dropConnections();
+      web.oom();
+      web.start();
+      expected.push('oom', 'die', 'start');
+      await eventually(() =>
+        w.watch.status().connected && w.kinds('web').length === expected.length ? true : undefined,
+      );
+    }
+    expect(w.kinds('web')).toEqual(expected);
+  });
+
+  it('that an earlier run was told of come as the past, each of the others as news', async () => {
+    const cursors = createMemoryCursors();
+    const web = engine.addContainer({ name: 'web', restartPolicy: 'no' });
+    const first = await watching({ cursors });
+    web.kill(15);
+    await eventually(() => (first.kinds('web').includes('kill') ? true : undefined));
+    await first.watch.stop();
+    web.start();
+    const second = await watching({ cursors });
+    await eventually(() => (second.kinds('web').includes('start') ? true : undefined));
+    expect(second.kinds('web')).toEqual(['start']);
+    expect(second.pastEvents.map(({ action }) => action.kind)).toEqual(first.kinds('web'));
+  });
+
+  it('are found to be missing by listings where their stream hangs', async () => {
+    const w = await watching({ reconcileEveryMs: 50 });
+    // A connection that is open and silent: what the engine sends from now on is filtered away.
+    engine.faults.muteEvents();
+    const web = engine.addContainer({ name: 'web', onStart: (c) => c.log('hello') });
+    web.exit(3);
+    await awaitTexts(w, 'web', ['hello']);
+    await eventually(() => (w.kinds('web').includes('die') ? true : undefined));
+    expect(w.reconnects).toContain('stalled');
+  });
+});
+
+describe('an engine that cannot be reached', () => {
+  /** What our log says of the connection. */
+  const toldOf = (w: Watching) =>
+    w.logger.records.flatMap(
+      ({ message }) => /^(connected|lost)(?= (?:to )?the Docker engine)/.exec(message)?.[1] ?? [],
+    );
+
+  it('at the start does not keep the watch from starting, and is found when it comes', async () => {
+    engine.faults.refuseConnections();
+    const w = await watching();
+    expect(w.watch.status().connected).toBe(false);
+    engine.faults.clear();
+    engine.addContainer({ name: 'web', onStart: (c) => c.log('hello') });
+    await awaitTexts(w, 'web', ['hello']);
+    expect(toldOf(w)).toEqual(['connected']);
+  });
+
+  it('is told, and told again when it is back, with nothing lost in between', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching();
+    await eventually(() => (w.watch.status().connected ? true : undefined));
+    engine.faults.refuseConnections();
+    await eventually(() => (w.watch.status().connected ? undefined : true));
+    web.log('meanwhile');
+    engine.faults.clear();
+    await awaitTexts(w, 'web', ['meanwhile']);
+    await eventually(() => (w.watch.status().connected ? true : undefined));
+    expect(toldOf(w)).toEqual(['connected', 'lost', 'connected']);
+  });
+
+  it('and was not restarted meanwhile is no reason to tell of what somebody stopped shortly before', async () => {
+    const clock = createJumpingClock();
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching({ clock, reconcileEveryMs: 20 });
+    await web.stop();
+    await eventually(() => (w.kinds('web').includes('stop') ? true : undefined));
+    engine.faults.refuseConnections();
+    await eventually(() => (w.watch.status().connected ? undefined : true));
+    engine.faults.clear();
+    for (let minute = 0; minute < 3; minute++) {
+      const listings = w.listings.length;
+      await eventually(() => (w.listings.length > listings + 2 ? true : undefined));
+      clock.pass(60_000);
+    }
+    expect(w.notBack).toEqual([]);
+  });
+
+  it('because it hangs does not hold up stopping', async () => {
+    engine.faults.hang('list');
+    engine.faults.hang('events');
+    const w = createWatching(dockerHost, { callTimeoutMs: 60_000 });
+    void w.watch.start();
+    await eventually(() => (engine.count('events') > 0 ? true : undefined));
+    const before = Date.now();
+    await w.watch.stop();
+    await w.watch.stop();
+    expect(Date.now() - before).toBeLessThan(1_000);
+  });
+});
+
+describe('positions', () => {
+  it('are saved in batches and forgotten with their container', async () => {
+    const cursors = createMemoryCursors();
+    const web = engine.addContainer({ name: 'web' });
+    await watching({ cursors });
+    for (let n = 0; n < 50; n++) web.log(`line ${n}`);
+    await eventually(() => (cursors.saved.has(web.id) ? true : undefined));
+    expect(cursors.saves).toBeLessThanOrEqual(3);
+    web.remove();
+    await eventually(() => (cursors.saved.has(web.id) ? undefined : true));
+  });
+
+  it('that cannot be saved do not end the watching', async () => {
+    const cursors = createMemoryCursors();
+    cursors.loadCursors = cursors.saveCursors = async () => {
+      throw new Error('disk full');
+    };
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching({ cursors });
+    web.log('one');
+    await eventually(() =>
+      w.logger.records.some(({ message }) => message.includes('cannot be saved')) ? true : undefined,
+    );
+    web.log('two');
+    await awaitTexts(w, 'web', ['one', 'two']);
+  });
+});
+
+describe('a silent log stream', () => {
+  /** Hours pass in a moment. */
+  function fastClock(): Clock & { ahead: number } {
+    const ahead = (from: () => number) => () => from() + clock.ahead;
+    return { ...systemClock, ahead: 0, now: ahead(systemClock.now), monotonic: ahead(systemClock.monotonic) };
+  }
+  let clock: ReturnType<typeof fastClock>;
+  beforeEach(() => {
+    clock = fastClock();
+  });
+
+  it('is left alone where the container has nothing to say', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching({ clock, reconcileEveryMs: 20 });
+    web.log('one');
+    await awaitTexts(w, 'web', ['one']);
+    const streams = () => engine.requests.filter(({ query }) => query.get('follow') === 'true').length;
+    const before = streams();
+    clock.ahead = 15 * 60_000;
+    await eventually(() => (engine.requests.some(({ query }) => query.get('tail') === '1') ? true : undefined));
+    const listings = w.listings.length;
+    await eventually(() => (w.listings.length > listings + 3 ? true : undefined));
+    expect(streams()).toBe(before);
+  });
+
+  it('is opened again where the log has more than it told', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    const w = await watching({ clock, reconcileEveryMs: 20 });
+    web.log('one');
+    await awaitTexts(w, 'web', ['one']);
+    engine.faults.muteLogStreams();
+    web.log('two');
+    clock.ahead = 15 * 60_000;
+    await awaitTexts(w, 'web', ['one', 'two']);
+    expect(w.reconnects).toContain('stalled');
+  });
+});
+
+describe('an engine that takes connections and answers nothing', () => {
+  it('is noticed, is asked no more than one thing at a time, and is found with nothing lost when it goes on', async () => {
+    const names = Array.from({ length: 10 }, (_, n) => `c-${n}`);
+    for (const name of names) engine.addContainer({ name });
+    const proxy = await createCuttingProxy(dockerHost);
+    const w = createWatching(proxy.dockerHost, { reconcileEveryMs: 20, callTimeoutMs: 100 });
+    running.push(w);
+    await w.watch.start();
+    await eventually(() => (w.watch.status().connected && proxy.open >= names.length + 1 ? true : undefined));
+    const streams = names.length + 1;
+
+    proxy.hold();
+    for (const name of names) engine.container(name)?.log('meanwhile');
+    await eventually(() => (w.watch.status().connected ? undefined : true));
+    // Listings time out again and again: none of their connections stays.
+    const timeouts = () =>
+      w.logger.records.filter(
+        ({ message, fields }) => message === 'containers cannot be listed' && fields?.cause === 'timeout',
+      );
+    await eventually(() => (timeouts().length >= 10 ? true : undefined));
+    expect(proxy.open).toBeLessThanOrEqual(streams + 1);
+    expect(w.watch.status().sinceReconcileMs).toBeGreaterThan(500);
+
+    proxy.release();
+    await eventually(() => (w.watch.status().connected ? true : undefined));
+    for (const name of names) await awaitTexts(w, name, ['meanwhile']);
+    expect(w.logger.records.filter(({ message }) => message.startsWith('lost the Docker engine'))).toHaveLength(1);
+    await w.watch.stop();
+    await proxy.close();
+  });
+
+  it('while its streams were cut leaves one request open for each container at most, also while it is stopped', async () => {
+    const names = Array.from({ length: 10 }, (_, n) => `c-${n}`);
+    for (const name of names) engine.addContainer({ name });
+    const proxy = await createCuttingProxy(dockerHost);
+    const w = createWatching(proxy.dockerHost, { reconcileEveryMs: 20, callTimeoutMs: 60_000 });
+    running.push(w);
+    await w.watch.start();
+    proxy.hold();
+    proxy.cut();
+    const requests = names.length + 2;
+    await eventually(() => (proxy.open === requests ? true : undefined));
+    const looks: number[] = [];
+    await eventually(() => (looks.push(proxy.open) > 30 ? true : undefined));
+    expect(Math.max(...looks)).toBe(requests);
+    await w.watch.stop();
+    await eventually(() => (proxy.open === 0 ? true : undefined));
+    await proxy.close();
+  });
+});

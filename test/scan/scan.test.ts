@@ -1,0 +1,174 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runScan } from '../../src/scan/scan.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'scan-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string | Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+async function scan(argv: string[], stdin: string | Buffer = ''): Promise<{ code: number; out: string; err: string }> {
+  const text = { out: '', err: '' };
+  const stdout = new PassThrough().on('data', (chunk) => (text.out += chunk));
+  const stderr = new PassThrough().on('data', (chunk) => (text.err += chunk));
+  const code = await runScan(argv, { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr });
+  return { code, ...text };
+}
+
+const records = (out: string) =>
+  out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+const LOG = [
+  '2024-05-01T10:15:30.000Z INFO  app - started',
+  '2024-05-01T10:15:31.000Z ERROR app - order 7 rejected',
+  'java.lang.IllegalStateException: closed',
+  '\tat com.acme.A.a(A.java:1)',
+  '2024-05-01T10:15:32.000Z ERROR app - order 8 rejected',
+  'java.lang.IllegalStateException: closed',
+  '\tat com.acme.A.a(A.java:1)',
+  'Killed',
+].join('\n');
+
+describe('scan', () => {
+  it('prints the incidents it would open, with counts and the telling record', async () => {
+    const { code, out } = await scan([file('web.log', LOG)]);
+    expect(code).toBe(0);
+    expect(out).toContain('8 lines, 3 troubled records, 2 incidents');
+    expect(out).toContain('2 times  web  app - order 7 rejected');
+    expect(out).toContain('│ java.lang.IllegalStateException: closed');
+    expect(out).toContain('1 time  web  Killed');
+  });
+
+  it('prints them as JSON', async () => {
+    const { incidents } = JSON.parse((await scan(['--json', '-'], LOG)).out);
+    expect(incidents).toMatchObject([
+      {
+        container: 'stdin',
+        tier: 'level',
+        level: 'error',
+        occurrences: 2,
+        line: 2,
+        first_at: '2024-05-01T10:15:31.000Z',
+        last_at: '2024-05-01T10:15:32.000Z',
+      },
+      { tier: 'signature', level: null, occurrences: 1, line: 8, patterns: ['killed'] },
+    ]);
+  });
+
+  it('prints every record with --records', async () => {
+    const printed = records((await scan(['--records'], LOG)).out);
+    expect(printed.map(({ first, last, level, trouble, tier }) => [first, last, level, trouble, tier])).toEqual([
+      [1, 1, 'info', false, null],
+      [2, 4, 'error', true, 'level'],
+      [5, 7, 'error', true, 'level'],
+      [8, 8, null, true, 'signature'],
+    ]);
+    expect(printed[0]).toEqual({
+      first: 1,
+      last: 1,
+      time: '2024-05-01T10:15:30.000Z',
+      level: 'info',
+      trouble: false,
+      tier: null,
+      fingerprint: null,
+    });
+    expect(printed[1]?.fingerprint).toBe(printed[2]?.fingerprint);
+  });
+
+  it('reads gzip', async () => {
+    const { out } = await scan([file('web.log.gz', gzipSync(LOG))]);
+    expect(out).toContain('8 lines, 3 troubled records, 2 incidents');
+    expect(out).toContain('2 times  web  ');
+  });
+
+  it("reads Docker's JSON lines: streams apart, cut lines joined, their times", async () => {
+    const docker = (log: string, stream: string, second: number) =>
+      JSON.stringify({ log, stream, time: `2024-05-01T10:15:${second}.123456789Z` });
+    const lines = [
+      docker('Traceback (most recent call last):\n', 'stderr', 30),
+      docker('INFO served\n', 'stdout', 30),
+      docker('  File "/a.py", line 1, in f\n', 'stderr', 30),
+      docker("KeyError: 'x'\n", 'stderr', 30),
+      docker(`ERROR ${'x'.repeat(50)}`, 'stdout', 31),
+      docker(' and its end "quoted"\n', 'stdout', 31),
+    ];
+    const printed = records((await scan(['--records'], lines.join('\n'))).out);
+    expect(printed.map(({ first, last, trouble, time }) => [first, last, trouble, time])).toEqual([
+      [2, 2, false, '2024-05-01T10:15:30.123Z'],
+      [5, 6, true, '2024-05-01T10:15:31.123Z'],
+      [1, 4, true, '2024-05-01T10:15:30.123Z'],
+    ]);
+  });
+
+  it('reads the lines of Kubernetes', async () => {
+    const lines = [
+      '2024-05-01T10:15:30.1Z stderr P ERROR be',
+      '2024-05-01T10:15:30.1Z stderr F gun',
+      '2024-05-01T10:15:31Z stdout F fine',
+    ];
+    const { out } = await scan([], lines.join('\n'));
+    expect(out).toContain('ERROR begun');
+  });
+
+  it('keeps containers apart where the lines name them', async () => {
+    const line = (container: string) =>
+      JSON.stringify({ t: '1674983529991738443', container, stream: 'stdout', log: 'ERROR x broke' });
+    const printed = records((await scan(['--records'], [line('web-1'), line('db')].join('\n'))).out);
+    expect(printed.map(({ container, first }) => [container, first])).toEqual([
+      ['web-1', 1],
+      ['db', 2],
+    ]);
+  });
+
+  it('takes rules', async () => {
+    expect((await scan(['--ignore', 'order \\d+', '--match', 'started'], LOG)).out).toContain('2 troubled records');
+  });
+
+  it.each([
+    [['--match', '('], 'detect.match: "(" is no RE2 pattern'],
+    [['--nonsense'], 'nonsense'],
+    [['--json', '--records'], 'exclude each other'],
+  ])('refuses %j', async (argv, message) => {
+    const { code, err } = await scan(argv);
+    expect(code).toBe(64);
+    expect(err).toContain(message);
+    expect(err).toContain('Usage:');
+  });
+
+  it('says which file it cannot read, and goes on with the others', async () => {
+    const { code, out, err } = await scan([join(folder, 'missing.log'), file('a.log', LOG)]);
+    expect(code).toBe(1);
+    expect(err).toContain('missing.log');
+    expect(out).toContain('8 lines');
+  });
+
+  it.each([
+    ['an empty file', ''],
+    ['a broken gzip', Buffer.from([0x1f, 0x8b, 1, 2, 3])],
+    ['one byte', Buffer.from([0x1f])],
+    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0, 10, 0xc3])],
+  ])('survives %s', async (_, content) => {
+    const { code } = await scan([file('odd', content)]);
+    expect([0, 1]).toContain(code);
+  });
+
+  it('tells a log storm as one incident with samples', async () => {
+    const word = (n: number) => [...String(n)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
+    const lines = Array.from({ length: 500 }, (_, n) => `2024-05-01T10:15:30.000Z ERROR ${word(n)} broke`);
+    const { incidents } = JSON.parse((await scan(['--json'], lines.join('\n'))).out);
+    expect(incidents).toHaveLength(21);
+    expect(incidents.at(-1)).toMatchObject({ tier: 'storm', patterns: ['log storm'], occurrences: 480 });
+    expect(incidents.at(-1).samples).toHaveLength(5);
+  });
+});
