@@ -1,72 +1,79 @@
 /**
  * The glossary: every noun of the pipeline, as plain data. Imports nothing.
  *
- * Times are epoch milliseconds unless a name says otherwise.
+ * Times are epoch milliseconds unless stated otherwise.
  */
 
-// ── what is watched ─────────────────────────────────────────────────────────
+// ── containers ──────────────────────────────────────────────────────────────
 
 export interface ContainerRef {
   /** The engine's full 64-character id. */
   readonly id: string;
   /** Without the engine's leading slash. */
   readonly name: string;
-  /** As the container was created with: `repository:tag` or `repository@digest`. */
+  /** As given when the container was created: `repository:tag` or `repository@digest`. */
   readonly image: string;
   /**
-   * What survives recreation and scaling: the compose service, or the name without its replica
-   * number. Incidents and limits are remembered by it.
+   * Identity across recreation and scaling: the compose service, or the container name without its replica number.
+   * Incidents and restart limits belong to it.
    */
   readonly service: string;
-  /** The compose project, where there is one. */
+  /** The compose project, if any. */
   readonly project?: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
+export type ServiceRef = Pick<ContainerRef, 'service' | 'project'>;
+
+/** Equal for all containers of one service. Neither part can contain a slash. */
+export function serviceKey({ project, service }: ServiceRef): string {
+  return `${project ?? ''}/${service}`;
+}
+
 export type StreamName = 'stdout' | 'stderr';
 
-/** One line as the container printed it, without its line end. */
+/** One line as the container printed it, without the line terminator. */
 export interface LogLine {
   readonly time: number;
   readonly stream: StreamName;
   readonly text: string;
 }
 
-/** What the engine says of a container right now. */
+/** The current state of a container, from the engine's inspect. */
 export interface ContainerFacts {
   readonly status: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
   readonly exitCode: number;
   readonly oomKilled: boolean;
-  /** The engine's own error, e.g. why a start failed. */
+  /** The engine's error message, for example why a start failed. */
   readonly error: string;
   readonly startedAt: number;
-  /** 0 while it never finished. */
+  /** 0 if it has never exited. */
   readonly finishedAt: number;
-  /** The engine's count; an API restart resets it. */
+  /** Counted by the engine. A restart through the API resets it. */
   readonly restartCount: number;
-  /** `none` where the image and container define no health check. */
+  /** `none`: neither the image nor the container defines a health check. */
   readonly health: 'none' | 'starting' | 'healthy' | 'unhealthy';
-  /** The newest last; each as the check printed it, cut by the engine at 4 KB. */
+  /** Newest last. The engine truncates each output to 4 KB. */
   readonly healthLog: readonly { readonly at: number; readonly exitCode: number; readonly output: string }[];
-  /** Bytes; 0 is no limit. */
+  /** Bytes; 0 for no limit. */
   readonly memoryLimit: number;
   /** `no`, `always`, `on-failure`, `unless-stopped`. */
   readonly restartPolicy: string;
-  /** Seconds the engine waits between the stop signal and the kill. */
+  /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout: number;
   readonly tty: boolean;
-  /** What the image's name meant when the container was created: `sha256:…`. */
+  /** The image's id (`sha256:…`) when the container was created. */
   readonly imageId?: string;
   readonly networkMode: string;
-  /** Names only: values may be secrets. */
+  /** Names only: values may be secret. */
   readonly environmentNames: readonly string[];
-  /** As it was created with; a listing shows an id once the tag has moved on. Absent where it is not known. */
+  /** The image reference as given at creation; a listing shows an id once the tag has moved. Absent if unknown. */
   readonly image?: string;
-  /** Values of variables whose names look secret: redacted wherever they appear. Never leaves the process. */
+  /** Values of environment variables that look secret. Redacted wherever they appear; never leave the process. */
   readonly secretValues: readonly string[];
 }
 
-/** An engine event that the pipeline cares about. */
+/** An engine event that the pipeline uses. */
 export interface EngineEvent {
   readonly time: number;
   readonly containerId: string;
@@ -84,27 +91,8 @@ export interface ListedContainer {
   readonly ref: ContainerRef;
   readonly status: ContainerFacts['status'];
   readonly health: ContainerFacts['health'];
-  /** `container:<full id>` where it lives in another's network namespace. */
+  /** `container:<full id>` if it shares another container's network namespace. */
   readonly networkMode: string;
-}
-
-/**
- * Where reading a container's log stands: the engine's timestamp of the last line read (RFC 3339 with
- * nanoseconds, as the engine printed it) and how many lines bearing exactly that timestamp were read.
- */
-export interface LogCursor {
-  readonly at: string;
-  readonly seen: number;
-  /**
-   * Where each stream by itself stands: the engine keeps lines in order within a stream only. Absent: both
-   * stand at `at`.
-   */
-  readonly streams?: Readonly<Record<StreamName, { readonly at: string; readonly seen: number }>>;
-  /**
-   * Present where the engine's clock was set back: lines stamped later than `at`, up to this time, stand before it
-   * in the log and were read. What follows is told by its place in the log, not by its time.
-   */
-  readonly readUpTo?: string;
 }
 
 // ── detection ───────────────────────────────────────────────────────────────
@@ -112,39 +100,39 @@ export interface LogCursor {
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** One log statement's output: a line, or a head line with the stack trace that belongs to it. */
+/** The output of one log statement: a line, or several lines such as a message and its stack trace. */
 export interface LogRecord {
   readonly time: number;
   readonly stream: StreamName;
-  /** Everything, lines joined with `\n`, control characters removed, capped at 64 KB. */
+  /** All lines, joined with `\n`, without control characters; at most 64 KB. */
   readonly text: string;
   readonly lines: number;
-  /** As the record itself states it; absent where it states none. */
+  /** As stated in the record; absent if it states none. */
   readonly level?: Level;
 }
 
 export const DETECTORS = ['log', 'crash', 'oom', 'health', 'crash_loop', 'storm'] as const;
 export type Detector = (typeof DETECTORS)[number];
 
-/** Something that may be trouble, seen once. */
+/** One observation of a possible problem. */
 export interface Signal {
   readonly container: ContainerRef;
   readonly detector: Detector;
-  /** The line's or event's own time. */
+  /** The timestamp of the line or event. */
   readonly at: number;
-  /** Signals with equal fingerprints in one service are the same problem. */
+  /** Signals of one service with equal fingerprints are the same problem. */
   readonly fingerprint: string;
-  /** One line for a person: the telling part of the record, or the event in words. Not redacted. */
+  /** One line for people: the most informative part of the record, or a description of the event. Not redacted. */
   readonly summary: string;
-  /** What gave it away: matched words or signatures, event names. Safe to show. */
+  /** The matched keywords, signatures or event names. For display only; safe to show. */
   readonly patterns: readonly string[];
-  /** Only of log signals. */
+  /** Log signals only. */
   readonly record?: LogRecord;
-  /** Only of crash signals. */
+  /** Crash signals only. */
   readonly exitCode?: number;
 }
 
-/** Why a signal opened nothing. */
+/** Why a signal did not open an incident. */
 export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
@@ -152,19 +140,23 @@ export type Suppression = (typeof SUPPRESSIONS)[number];
 
 export type IncidentState = 'open' | 'resolved';
 
-/** One distinct problem of one service, from its first signal to its end. */
+/** One distinct problem of one service, from its first signal until it is resolved. */
 export interface Incident {
   readonly id: string;
   readonly container: ContainerRef;
   readonly fingerprint: string;
+  /** Of the signal that opened it. */
   readonly detector: Detector;
+  /** Of all its signals, `detector` first. */
+  readonly detectors: readonly Detector[];
   readonly summary: string;
+  /** For display only. */
   readonly patterns: readonly string[];
   readonly openedAt: number;
   readonly lastSeenAt: number;
   readonly occurrences: number;
   readonly state: IncidentState;
-  /** Absent where tracing is off or the trace was not sampled. */
+  /** Absent if tracing is off or the trace was not sampled. */
   readonly trace?: TraceLink;
 }
 
@@ -178,8 +170,8 @@ export interface TraceLink {
 export const SEVERITIES = ['low', 'medium', 'high'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** The answer to "what went wrong", whoever gave it. */
-export interface Finding {
+/** What went wrong and what to do about it, whether a model or a rule says so. */
+export interface Assessment {
   readonly rootCause: string;
   readonly severity: Severity;
   readonly suggestedFix: string;
@@ -189,14 +181,13 @@ export interface Finding {
   readonly estimatedImpact: string;
 }
 
-/** Who answered: an earlier diagnosis of the same problem, Claude, or the built-in rules. */
+/** The source of a diagnosis: an earlier diagnosis of the same problem, Claude, or the built-in rules. */
 export const TIERS = ['known', 'claude', 'rules'] as const;
 export type Tier = (typeof TIERS)[number];
 
 /**
- * Who diagnoses. `claude-first`: Claude, and the rules where it cannot be asked. `rules-first`: a plain rule
- * answers alone, unless its restart has not helped; Claude is asked about the rest. `rules-only`: Claude is
- * never asked.
+ * `claude-first`: Claude, or the built-in rules if it cannot be asked. `rules-first`: an unambiguous rule answers
+ * alone unless the restart it led to did not help; Claude answers the rest. `rules-only`: Claude is never asked.
  */
 export const DIAGNOSE_WITH = ['claude-first', 'rules-first', 'rules-only'] as const;
 export type DiagnoseWith = (typeof DIAGNOSE_WITH)[number];
@@ -212,7 +203,7 @@ export const SKIP_REASONS = [
 ] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
-/** How a request to Claude ended; a label value of the requests metric. */
+/** How a request to Claude ended. A label value of the requests metric. */
 export const CLAUDE_OUTCOMES = [
   'ok',
   'refused',
@@ -226,81 +217,34 @@ export const CLAUDE_OUTCOMES = [
 export type ClaudeOutcome = (typeof CLAUDE_OUTCOMES)[number];
 export type ClaudeFailure = Exclude<ClaudeOutcome, 'ok'>;
 
-export interface Diagnosis extends Finding {
+export interface Diagnosis extends Assessment {
   readonly tier: Tier;
-  /** The model that answered; absent for rules. */
+  /** The model that answered; absent for the rules. */
   readonly model?: string;
-  /** Names of the built-in rules that matched, strongest first. */
+  /** The built-in rules that matched, strongest first. */
   readonly rules: readonly string[];
-  /** Why the rules answered alone; absent where Claude (or memory) did. */
+  /** Why the rules answered; absent if Claude or an earlier diagnosis did. */
   readonly fallback?: SkipReason | ClaudeFailure;
-  /** US dollars spent on this diagnosis, failed tries included. */
+  /** US dollars, failed requests included. */
   readonly costUsd: number;
   readonly at: number;
-  /** It was asked because a restart had not helped, with that history in the question. */
+  /** It was asked for because a restart had not helped; the question included that history. */
   readonly afterFailedRestart: boolean;
-  /** When the answer was given: earlier than `at` where it is reused. */
+  /** When the model or rule answered: before `at` if the answer is reused. */
   readonly answeredAt: number;
-  /** The facts it stands on; absent of diagnoses made before they were kept. */
+  /** The facts it is based on; absent for diagnoses from before these were stored. */
   readonly basis?: DiagnosisBasis;
 }
 
-/** Facts that, once changed, make an old answer doubtful. Null is not known. */
+/** Facts that invalidate an earlier diagnosis when they change. Null: unknown. */
 export interface DiagnosisBasis {
-  /** The engine's image id, or the image as written where the engine did not tell. */
+  /** The image id, or the image reference if the engine did not report an id. */
   readonly image: string;
-  /** Of the death that was seen; null where it did not die. */
+  /** Of the crash; null if it did not exit. */
   readonly exitCode: number | null;
   readonly oomKilled: boolean;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; 0 for no limit. */
   readonly memoryLimit: number | null;
-}
-
-/** Everything the diagnosis is made from; every text in it is already redacted. */
-export interface DiagnosisContext {
-  readonly incident: Incident;
-  /** Absent where the container is gone. */
-  readonly facts?: ContainerFacts;
-  /** What told the trouble, record by record, the telling one first. */
-  readonly evidence: readonly string[];
-  /** What gave it away, joined signals included. */
-  readonly detectors: readonly Detector[];
-  /** Of the last death, where one was seen. */
-  readonly exitCode?: number;
-  /** The lines around it, the newest last. */
-  readonly logLines: readonly string[];
-  readonly redactions: number;
-  readonly restarts: readonly Attempt[];
-  readonly ruleFindings: readonly RuleFinding[];
-  /** The diagnosis that did not help: set where the problem came back after a restart. */
-  readonly previous?: Diagnosis;
-}
-
-/** What a built-in rule knows; `veto` names the fact that forbids a restart. */
-export interface RuleFinding {
-  readonly rule: string;
-  readonly finding: Finding;
-  readonly vetoesRestart: boolean;
-}
-
-export interface TokenUsage {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
-}
-
-/** One try at the API, as the ledger keeps it. */
-export interface ClaudeRequest {
-  readonly at: number;
-  readonly incidentId: string;
-  readonly containerName: string;
-  readonly model: string;
-  readonly outcome: ClaudeOutcome;
-  readonly tokens: TokenUsage;
-  readonly costUsd: number;
-  /** From leaving to the end of its answer; not kept by the ledger. */
-  readonly durationMs?: number;
 }
 
 // ── decision ────────────────────────────────────────────────────────────────
@@ -308,33 +252,33 @@ export interface ClaudeRequest {
 export const DECISION_KINDS = ['restart', 'ask', 'notify', 'record'] as const;
 export type DecisionKind = (typeof DECISION_KINDS)[number];
 
-/** Each with the sentence that a person reads. Also label values: closed. */
+/** Each with its explanation for people. Also label values: the list is closed. */
 export const DECISION_REASONS = {
   restart_allowed: 'policy, diagnosis and facts allow a restart',
-  auto_fix_off: 'AUTO_FIX is off: it would have been restarted',
-  severity_too_low: 'only high severity is restarted',
-  restart_not_safe: 'the diagnosis says that a restart is not safe or would not help',
-  restart_limit: 'the restart limit of this container is reached',
+  auto_fix_off: 'AUTO_FIX is off; otherwise it would have been restarted',
+  severity_too_low: 'only problems of high severity lead to a restart',
+  restart_not_safe: 'the diagnosis says that a restart is unsafe or would not help',
+  restart_limit: 'this container has reached its restart limit',
   disk_full: 'a restart does not free a full disk and may lose data',
-  engine_restarting: "the engine's own restart policy is already restarting it",
-  operator_action: 'a person stopped or restarted it meanwhile',
+  engine_restarting: "the engine's restart policy is already restarting it",
+  operator_action: 'somebody stopped or restarted it in the meantime',
   container_gone: 'the container no longer exists',
-  engine_unreachable: 'the engine did not answer what state it is in',
-  already_recovered: 'it recovered by itself meanwhile',
+  engine_unreachable: 'the engine did not report the state of the container',
+  already_recovered: 'it recovered by itself in the meantime',
   still_starting: 'it is still starting',
   container_paused: 'the container is paused',
   shared_network: 'other containers use its network and would lose it',
-  restart_in_progress: 'a restart of it by us is already under way',
-  recreate_in_progress: 'it is being replaced by a new container',
-  deployed_just_now: 'it was deployed minutes ago: a restart brings the same again',
-  backing_off: 'restarts before did not help: it is left in peace for a while',
+  restart_in_progress: 'Container Doctor is already restarting it',
+  recreate_in_progress: 'a new container is replacing it',
+  deployed_just_now: 'it was deployed minutes ago; a restart would start the same version again',
+  backing_off: 'earlier restarts did not help; the next one has to wait',
   policy_never: 'its policy forbids restarts',
-  policy_unclear: 'a container-doctor label on it could not be understood: no restart until it is mended',
-  policy_ask: 'would restart; waiting for a person',
-  stateful_image: 'it holds data: known stateful images are restarted only where a policy says so',
-  quiet_hours: 'it is quiet hours: it would have been restarted',
-  observe_mode: 'mode observe: it would have been restarted',
-  store_unavailable: 'the store cannot be written: restart limits would not be safe',
+  policy_unclear: 'one of its container-doctor labels is invalid; no restart until it is corrected',
+  policy_ask: 'its policy requires a person to approve the restart',
+  stateful_image: 'it stores data; known stateful images are restarted only if a policy allows it',
+  quiet_hours: 'quiet hours; otherwise it would have been restarted',
+  observe_mode: 'its mode is observe; otherwise it would have been restarted',
+  store_unavailable: 'the store cannot be written, so restart limits cannot be enforced',
 } as const satisfies Record<string, string>;
 export type DecisionReason = keyof typeof DECISION_REASONS;
 
@@ -343,7 +287,7 @@ export interface Decision {
   readonly reason: DecisionReason;
 }
 
-/** Each means: everything allowed a restart but this. */
+/** The reasons that mean: everything else allowed a restart. */
 export const HELD_BACK_REASONS = [
   'quiet_hours',
   'observe_mode',
@@ -351,57 +295,21 @@ export const HELD_BACK_REASONS = [
   'policy_ask',
 ] as const satisfies readonly DecisionReason[];
 
-/** What became of trouble for which a restart was held back. Where neither is known and it is open: still broken. */
+/** What happened after a restart was held back. Neither: still broken while the incident is open, unknown later. */
 export const AFTERMATHS = ['came_back', 'restarted_by_person'] as const;
 export type Aftermath = (typeof AFTERMATHS)[number];
 
-/** What a person thinks of a decision. */
+/** A person's judgement of a decision. */
 export const VERDICTS = ['right', 'wrong'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-/** An incident that was restarted, or would have been: what one needs to judge the agent. */
-export interface ReviewedCase {
-  readonly incidentId: string;
-  readonly containerName: string;
-  readonly detector: Detector;
-  readonly summary: string;
-  readonly decidedAt: number;
-  readonly decision: Decision;
-  readonly state: IncidentState;
-  /** Of the newest restart made for it. */
-  readonly outcome?: Outcome;
-  readonly aftermath?: Aftermath;
-  readonly verdict?: Verdict;
-  readonly note?: string;
-}
-
-/** What became of one case, in one word. `unknown`: it ended while nobody looked. */
-export const FATES = ['came_back', 'restarted_by_person', 'still_broken', 'recovered', 'failed', 'unknown'] as const;
-export type Fate = (typeof FATES)[number];
-
-export interface Tally {
-  /** Restarts that were held back, by mode, policy or AUTO_FIX. */
-  readonly wouldHaveRestarted: number;
-  readonly restarted: number;
-  readonly fates: Readonly<Record<Fate, number>>;
-  readonly right: number;
-  readonly wrong: number;
-}
-
-export interface Scorecard {
-  readonly overall: Tally;
-  /** By name. */
-  readonly containers: readonly (Tally & { readonly container: string })[];
-  readonly cases: readonly (ReviewedCase & { readonly fate: Fate })[];
-}
-
-// ── action ──────────────────────────────────────────────────────────────────
+// ── restart ─────────────────────────────────────────────────────────────────
 
 export const OUTCOMES = ['recovered', 'failed', 'unknown', 'error'] as const;
-/** `error`: the engine refused or failed the restart; `unknown`: it could not be watched to the end. */
+/** `error`: the engine refused or failed the restart. `unknown`: its result could not be observed. */
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** One restart by us: on disk before the engine is called. */
+/** One restart by the agent. Stored before the engine is called. */
 export interface Attempt {
   readonly id: string;
   readonly incidentId: string;
@@ -410,22 +318,22 @@ export interface Attempt {
   readonly service: string;
   readonly project?: string;
   readonly startedAt: number;
-  /** Absent while it is under way. */
+  /** Absent while it is in progress. */
   readonly outcome?: Outcome;
-  /** Why that outcome, in words. */
+  /** The reason for the outcome, for people. */
   readonly detail?: string;
   readonly finishedAt?: number;
 }
 
-// ── telling ─────────────────────────────────────────────────────────────────
+// ── alerts ──────────────────────────────────────────────────────────────────
 
 /**
- * `diagnosed`: the one alert of an incident. `repeated_failure`: the louder one, once, when the
- * restart limit is reached. `crash_loop`: an open incident turned into a loop. `recovered`: it ended well.
+ * `diagnosed`: the alert of an incident. `repeated_failure`: the restart limit is reached; sent once.
+ * `crash_loop`: the container of an open incident has started to crash in a loop.
  */
 export type AlertKind = 'diagnosed' | 'repeated_failure' | 'crash_loop';
 
-/** All that an alert says; redacted. What it looks like is the sender's business. */
+/** The content of an alert, redacted. Receivers render it. */
 export interface Alert {
   readonly id: string;
   readonly kind: AlertKind;
@@ -433,12 +341,12 @@ export interface Alert {
   readonly incident: Incident;
   readonly diagnosis: Diagnosis;
   readonly decision: Decision;
-  /** What the decision's reason stands on: the policy's value and where it came from, or names of containers. */
+  /** Detail for the decision's reason: the policy value and its source, or names of containers. */
   readonly because?: string;
-  /** The restart that was made, if any. */
+  /** The restart, if there was one. */
   readonly attempt?: Attempt;
-  /** Restarts of this service in the last hour. */
+  /** Restarts of this service by the agent in the last hour. */
   readonly restartsLastHour: number;
-  /** Redacted excerpt that told the trouble; a few lines. */
+  /** A few redacted lines that show the problem. */
   readonly excerpt: readonly string[];
 }

@@ -9,7 +9,15 @@ const LONGEST_FILE = 450;
 
 const NODE = 'node:';
 /** What every adapter may use: the domain, and the ports that it implements. */
-const ADAPTER = ['domain.ts', 'errors.ts', 'lib/', 'pipeline/ports.ts', 'pipeline/observer.ts', NODE];
+const ADAPTER = [
+  'domain.ts',
+  'errors.ts',
+  'lib/',
+  'pipeline/ports.ts',
+  'pipeline/observer.ts',
+  'pipeline/detectors.ts',
+  NODE,
+];
 
 /**
  * What each part of `src` may import besides itself. The longest matching prefix applies. Entries that end in `/`
@@ -26,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
   'notifiers/': ADAPTER,
   'store/': [...ADAPTER, 'kysely', 'pg'],
-  'http/': [...ADAPTER, 'version.ts', 'express'],
+  'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express'],
   'redact/': [...ADAPTER, '@secretlint/'],
   'telemetry/': [...ADAPTER, 'version.ts', '@opentelemetry/', 'pino', 'pino-pretty'],
   'demo/': 'anything',

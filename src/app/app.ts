@@ -5,12 +5,12 @@ import { policyFilesOnDisk } from '../config/policy/disk.ts';
 import { createPolicyBook } from '../config/policy/policies.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
-import type { ContainerFacts, Incident } from '../domain.ts';
+import { type ContainerFacts, type Incident, serviceKey } from '../domain.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
-import { sharedRead } from '../lib/coalesce.ts';
-import { atMost } from '../lib/limit.ts';
+import { coalesce } from '../lib/coalesce.ts';
+import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
@@ -117,7 +117,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     now: clock.now,
     onRequest: observer.dockerRequest,
   });
-  const callInTurn = atMost(ENGINE_CALLS_AT_ONCE);
+  const callInTurn = createLimit(ENGINE_CALLS_AT_ONCE);
   const engine: DockerEngine = {
     ...docker,
     inspect: (id, signal) => callInTurn(() => docker.inspect(id, signal)),
@@ -127,7 +127,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     inspect: traced(SPANS.docker('inspect'), engine.inspect, { kind: 'client' }),
     tailLogs: traced(SPANS.docker('logs'), engine.tailLogs, { kind: 'client' }),
     restart: traced(SPANS.docker('restart'), engine.restart, { kind: 'client' }),
-    list: traced(SPANS.docker('list'), sharedRead(engine.list), { kind: 'client' }),
+    list: traced(SPANS.docker('list'), coalesce(engine.list), { kind: 'client' }),
   };
   const redactor = createRedactor();
   const apiKey = claudeKey(config);
@@ -181,10 +181,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     limits: config.limits,
-    services: () => new Set(watch.status().watched.map(({ project, service }) => `${project ?? ''}/${service}`)).size,
+    services: () => new Set(watch.status().watched.map(serviceKey)).size,
   });
   const secrets = createSecretBook(engine);
-  const lookInTurn = atMost(LOOKED_AT_ONCE);
+  const lookInTurn = createLimit(LOOKED_AT_ONCE);
   const traceInspect = { kind: 'client' } as const;
   const collectDeps = {
     control: { ...control, inspect: traced(SPANS.docker('inspect'), secrets.inspect, traceInspect) },
@@ -236,9 +236,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         { after: describe.describeActed },
       ),
       verify: traced(SPANS.verify, (options) => verify(options, { control: engine, clock }), {
-        after: (verdict) => ({
-          ...describe.describeOutcome(verdict.outcome),
-          [ATTRIBUTES.verifyStrategy]: verdict.strategy,
+        after: (verification) => ({
+          ...describe.describeOutcome(verification.outcome),
+          [ATTRIBUTES.verifyStrategy]: verification.strategy,
         }),
       }),
       notify: notifier.notify,

@@ -1,9 +1,9 @@
 import { type Config, storePlace } from '../config/config.ts';
-import { FATES, type Fate, type Scorecard, VERDICTS, type Verdict } from '../domain.ts';
+import { VERDICTS, type Verdict } from '../domain.ts';
 import { StoreError } from '../errors.ts';
 import { cutEnd } from '../lib/text.ts';
 import { systemClock } from '../lib/time.ts';
-import { scorecard } from '../pipeline/incident/scorecard.ts';
+import { CASE_RESULTS, type CaseResult, type Scorecard, scorecard } from '../pipeline/incident/scorecard.ts';
 import { redactText } from '../redact/redactor.ts';
 import { openReviews } from '../store/reviews.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -15,7 +15,7 @@ const CASES = 1_000;
 const CASES_SHOWN = 20;
 const LONGEST_NOTE = 1_000;
 
-const FATE_WORDS: Readonly<Record<Fate, string>> = {
+const CASE_RESULT_TEXT: Readonly<Record<CaseResult, string>> = {
   came_back: 'came back by itself',
   restarted_by_person: 'a person restarted it',
   still_broken: 'still broken',
@@ -86,15 +86,19 @@ function toText({ overall, containers, cases }: Scorecard): string {
     'container',
     'would have restarted',
     'restarted',
-    ...FATES.map((fate) => FATE_WORDS[fate]),
+    ...CASE_RESULTS.map((result) => CASE_RESULT_TEXT[result]),
     'right',
     'wrong',
   ];
   const rows = [...containers, { container: 'all', ...overall }].map((one) => [
     one.container,
-    ...[one.wouldHaveRestarted, one.restarted, ...FATES.map((fate) => one.fates[fate]), one.right, one.wrong].map(
-      String,
-    ),
+    ...[
+      one.wouldHaveRestarted,
+      one.restarted,
+      ...CASE_RESULTS.map((result) => one.results[result]),
+      one.right,
+      one.wrong,
+    ].map(String),
   ]);
   // Columns in which there is nothing say nothing.
   const told = header.map((_, column) => column === 0 || rows.some((row) => row[column] !== '0'));
@@ -102,7 +106,7 @@ function toText({ overall, containers, cases }: Scorecard): string {
     const when = new Date(one.decidedAt).toISOString().slice(0, 16).replace('T', ' ');
     const judged =
       one.verdict === undefined ? '' : `  [${one.verdict}${one.note === undefined ? '' : `: ${one.note}`}]`;
-    return `  ${one.incidentId}  ${when}  ${one.containerName}: ${cutEnd(one.summary, 80)}\n      ${one.decision.reason}; ${FATE_WORDS[one.fate]}${judged}\n`;
+    return `  ${one.incidentId}  ${when}  ${one.containerName}: ${cutEnd(one.summary, 80)}\n      ${one.decision.reason}; ${CASE_RESULT_TEXT[one.result]}${judged}\n`;
   });
   return `${aligned([header, ...rows].map((row) => row.filter((_, column) => told[column])))}
 Newest last; to judge one: container-doctor review INCIDENT right|wrong [NOTE]

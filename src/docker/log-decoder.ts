@@ -8,8 +8,9 @@
  * the middle of its line. As we always ask for timestamps, the first byte tells which it is: a digit, or
  * a number below four.
  */
-import type { LogCursor, LogLine, StreamName } from '../domain.ts';
+import type { LogLine, StreamName } from '../domain.ts';
 import { EngineError } from '../errors.ts';
+import type { LogCursor } from '../pipeline/ports.ts';
 import { createLogPosition } from './log-position.ts';
 import { compareInstants, createTimestampReader, FIXED_LENGTH, type Instant } from './timestamp.ts';
 

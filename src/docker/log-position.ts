@@ -9,7 +9,8 @@
  * Where the clock is set back, times come again. Then the engine is asked from an earlier time on, and what it
  * sends is skipped up to the very lines that were read last, wherever they stand.
  */
-import type { LogCursor, StreamName } from '../domain.ts';
+import type { StreamName } from '../domain.ts';
+import type { LogCursor } from '../pipeline/ports.ts';
 import {
   addMs,
   compareInstants,

@@ -1,5 +1,6 @@
 /** What the agent did or would have done, and what came of it, as `/api/scorecard` shows it. */
-import type { DecisionKind, DecisionReason, Detector, Fate, Scorecard, Tally, Verdict } from '../domain.ts';
+import type { DecisionKind, DecisionReason, Detector, Verdict } from '../domain.ts';
+import type { CaseResult, Scorecard, Tally } from '../pipeline/incident/scorecard.ts';
 
 export interface TallyView {
   readonly would_have_restarted: number;
@@ -26,7 +27,7 @@ export interface ScorecardView {
     readonly summary: string;
     readonly decision: DecisionKind;
     readonly reason: DecisionReason;
-    readonly what_happened: Fate;
+    readonly what_happened: CaseResult;
     readonly verdict: Verdict | null;
     readonly note: string | null;
   }[];
@@ -44,13 +45,13 @@ export function toScorecardView({ overall, containers, cases }: Scorecard): Scor
       summary: one.summary,
       decision: one.decision.kind,
       reason: one.decision.reason,
-      what_happened: one.fate,
+      what_happened: one.result,
       verdict: one.verdict ?? null,
       note: one.note ?? null,
     })),
   };
 }
 
-function toTallyView({ wouldHaveRestarted, restarted, fates, right, wrong }: Tally): TallyView {
-  return { would_have_restarted: wouldHaveRestarted, restarted, ...fates, verdicts: { right, wrong } };
+function toTallyView({ wouldHaveRestarted, restarted, results, right, wrong }: Tally): TallyView {
+  return { would_have_restarted: wouldHaveRestarted, restarted, ...results, verdicts: { right, wrong } };
 }

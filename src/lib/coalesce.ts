@@ -1,9 +1,9 @@
 /**
- * One read for all who ask while another is under way. It begins when that one has ended, so that nobody gets an
- * answer that is older than the question.
+ * Coalesces concurrent reads: callers that ask while a read is running share the next one, which begins when the
+ * running one has ended. So no caller gets a result that is older than its call.
  */
-export function sharedRead<T>(read: () => Promise<T>): () => Promise<T> {
-  let current: Promise<unknown> | undefined;
+export function coalesce<T>(read: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> | undefined;
   let next: Promise<T> | undefined;
 
   const begin = (): Promise<T> => {
@@ -12,15 +12,15 @@ export function sharedRead<T>(read: () => Promise<T>): () => Promise<T> {
     const ended = reading
       .catch(() => undefined)
       .finally(() => {
-        if (current === ended) current = undefined;
+        if (running === ended) running = undefined;
       });
-    current = ended;
+    running = ended;
     return reading;
   };
 
   return () => {
-    if (current === undefined) return begin();
-    next ??= current.then(begin);
+    if (running === undefined) return begin();
+    next ??= running.then(begin);
     return next;
   };
 }

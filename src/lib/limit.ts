@@ -1,23 +1,22 @@
-/** A place among the few that may be at something at once. */
-export interface Place {
-  /** It was not free at once: what was known before may have changed. */
+export interface Permit {
+  /** False where a permit was free at once. After a wait, what the caller knew before may be out of date. */
   readonly waited: boolean;
   /** Idempotent. */
-  leave(): void;
+  release(): void;
 }
 
-/** Returns `take`: resolves when one of `most` places is free, first come first served. */
-export function createPlaces(most: number): () => Promise<Place> {
+/** A semaphore: the returned function resolves when one of `max` permits is free, first come, first served. */
+export function createSemaphore(max: number): () => Promise<Permit> {
   const waiting: (() => void)[] = [];
-  let free = most;
+  let free = max;
 
-  const place = (waited: boolean): Place => {
-    let left = false;
+  const permit = (waited: boolean): Permit => {
+    let released = false;
     return {
       waited,
-      leave() {
-        if (left) return;
-        left = true;
+      release() {
+        if (released) return;
+        released = true;
         const next = waiting.shift();
         if (next) next();
         else free += 1;
@@ -28,22 +27,22 @@ export function createPlaces(most: number): () => Promise<Place> {
   return async () => {
     if (free > 0) {
       free -= 1;
-      return place(false);
+      return permit(false);
     }
     await new Promise<void>((resolve) => waiting.push(resolve));
-    return place(true);
+    return permit(true);
   };
 }
 
-/** Returns a runner that has `most` things under way at once; the others wait for their turn. */
-export function atMost(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const take = createPlaces(most);
-  return async (work) => {
-    const place = await take();
+/** Returns a runner that runs at most `max` tasks at a time; the others wait, first come, first served. */
+export function createLimit(max: number): <T>(task: () => Promise<T>) => Promise<T> {
+  const acquire = createSemaphore(max);
+  return async (task) => {
+    const permit = await acquire();
     try {
-      return await work();
+      return await task();
     } finally {
-      place.leave();
+      permit.release();
     }
   };
 }

@@ -1,18 +1,18 @@
-/** Returns a runner that does one thing after the other, in the order of the calls; a failure stops no one. */
-export function serialize(): <T>(work: () => Promise<T>) => Promise<T> {
+/** Returns a runner that runs one task after the other, in the order of the calls. A failed task does not stop the next. */
+export function createMutex(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work, work);
+  return (task) => {
+    const next = last.then(task, task);
     last = next.catch(() => undefined);
     return next;
   };
 }
 
-/** One such runner a key; a key without work takes no memory. */
-export function serializeByKey(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+/** A mutex per key. Keys without tasks take no memory. */
+export function createKeyedMutex(): <T>(key: string, task: () => Promise<T>) => Promise<T> {
   const tails = new Map<string, Promise<unknown>>();
-  return (key, work) => {
-    const next = (tails.get(key) ?? Promise.resolve()).then(work, work);
+  return (key, task) => {
+    const next = (tails.get(key) ?? Promise.resolve()).then(task, task);
     const tail = next
       .catch(() => undefined)
       .finally(() => {

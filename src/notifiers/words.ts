@@ -3,23 +3,14 @@ import {
   type Alert,
   type ClaudeFailure,
   DECISION_REASONS,
-  type Detector,
   type Outcome,
   type Severity,
   type SkipReason,
 } from '../domain.ts';
 import { cutEnd } from '../lib/text.ts';
+import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 
 export const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
-
-export const DETECTOR_WORDS: Readonly<Record<Detector, string>> = {
-  log: 'error in the log',
-  crash: 'crash',
-  oom: 'out of memory',
-  health: 'failing health check',
-  crash_loop: 'crash loop',
-  storm: 'log storm',
-};
 
 /** One line that tells what kind of alert it is, and about whom. */
 export function headline({ kind, incident, diagnosis }: Alert): string {
@@ -31,7 +22,7 @@ export function headline({ kind, incident, diagnosis }: Alert): string {
     case 'crash_loop':
       return `🚨 ${dot} Crash loop: ${name}`;
     case 'diagnosed':
-      return `${dot} ${name}: ${DETECTOR_WORDS[incident.detector]}`;
+      return `${dot} ${name}: ${DETECTOR_INFO[incident.detector].title}`;
     default:
       return kind satisfies never;
   }

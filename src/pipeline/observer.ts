@@ -12,8 +12,8 @@ import type {
   SkipReason,
   Suppression,
   Tier,
-  TokenUsage,
 } from '../domain.ts';
+import type { TokenUsage } from './ports.ts';
 
 /** How one question of "what went wrong" ended: answered by the tier it belongs to, or not. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;

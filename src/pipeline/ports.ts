@@ -1,26 +1,42 @@
-/**
- * What the pipeline needs of the world, in domain types. Adapters implement these; only app.ts joins the two.
- */
+/** What the pipeline needs from adapters, in domain types. Only `app/` connects the two. */
 import type {
   Aftermath,
   Alert,
+  Assessment,
   Attempt,
   ClaudeFailure,
-  ClaudeRequest,
+  ClaudeOutcome,
   ContainerFacts,
   Decision,
+  Detector,
   Diagnosis,
-  DiagnosisContext,
   EngineEvent,
-  Finding,
   Incident,
+  IncidentState,
   ListedContainer,
-  LogCursor,
   LogLine,
   Outcome,
-  ReviewedCase,
+  StreamName,
   Verdict,
 } from '../domain.ts';
+
+// ── the engine ──────────────────────────────────────────────────────────────
+
+/**
+ * A position in a container's log: the engine's timestamp of the last line read (RFC 3339 with nanoseconds, as the
+ * engine printed it), and how many lines with exactly that timestamp were read.
+ */
+export interface LogCursor {
+  readonly at: string;
+  readonly seen: number;
+  /** The position of each stream: the engine orders lines within a stream only. Absent: both are at `at`. */
+  readonly streams?: Readonly<Record<StreamName, { readonly at: string; readonly seen: number }>>;
+  /**
+   * Present if the engine's clock was set back: lines with timestamps after `at` and up to this time precede `at` in
+   * the log and were read. New lines are then recognised by their position, not by their timestamp.
+   */
+  readonly readUpTo?: string;
+}
 
 /** Used by watch. Every method rejects with an EngineError on a fault. */
 export interface ContainerSource {
@@ -81,6 +97,54 @@ export interface Redactor {
   ): Promise<{ readonly texts: readonly string[]; readonly redactions: number }>;
 }
 
+// ── diagnosis ───────────────────────────────────────────────────────────────
+
+/** The input of a diagnosis. All text in it is redacted. */
+export interface DiagnosisContext {
+  readonly incident: Incident;
+  /** Absent if the container no longer exists or the engine did not answer. */
+  readonly facts?: ContainerFacts;
+  /** The records of its signals, the most informative first. */
+  readonly evidence: readonly string[];
+  /** Of the last crash, if any. */
+  readonly exitCode?: number;
+  /** The end of the container's log, newest last. */
+  readonly logLines: readonly string[];
+  readonly redactions: number;
+  readonly restarts: readonly Attempt[];
+  readonly ruleMatches: readonly RuleMatch[];
+  /** The diagnosis that did not help; set if the problem came back after a restart. */
+  readonly previous?: Diagnosis;
+}
+
+/** A built-in rule that matched. */
+export interface RuleMatch {
+  readonly rule: string;
+  readonly assessment: Assessment;
+  /** It found a fact that makes a restart harmful. */
+  readonly vetoesRestart: boolean;
+}
+
+export interface TokenUsage {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+}
+
+/** One request to the API. */
+export interface ClaudeRequest {
+  readonly at: number;
+  readonly incidentId: string;
+  readonly containerName: string;
+  readonly model: string;
+  readonly outcome: ClaudeOutcome;
+  readonly tokens: TokenUsage;
+  readonly costUsd: number;
+  /** From sending it to the end of the response; not stored. */
+  readonly durationMs?: number;
+}
+
 /** One question to Claude, its tries included. */
 export type ClaudeAnswer = {
   /** Every request that left, failed tries included; the last one is the one that counted. */
@@ -89,7 +153,7 @@ export type ClaudeAnswer = {
   | {
       readonly kind: 'answered';
       readonly model: string;
-      readonly finding: Finding;
+      readonly assessment: Assessment;
       readonly confidence: 'low' | 'medium' | 'high';
     }
   | { readonly kind: 'failed'; readonly reason: ClaudeFailure }
@@ -197,6 +261,22 @@ export interface AlertSender {
 export interface HistoryStore {
   history(query: { readonly limit: number; readonly container?: string }): Promise<readonly IncidentCase[]>;
   totals(): Promise<{ readonly diagnoses: number; readonly restartsByContainer: ReadonlyMap<string, number> }>;
+}
+
+/** An incident that led to a restart, or would have. */
+export interface ReviewedCase {
+  readonly incidentId: string;
+  readonly containerName: string;
+  readonly detector: Detector;
+  readonly summary: string;
+  readonly decidedAt: number;
+  readonly decision: Decision;
+  readonly state: IncidentState;
+  /** Of the latest restart for it. */
+  readonly outcome?: Outcome;
+  readonly aftermath?: Aftermath;
+  readonly verdict?: Verdict;
+  readonly note?: string;
 }
 
 /** What became of what was decided, and what people think of it. */

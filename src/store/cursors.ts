@@ -1,5 +1,4 @@
-import type { LogCursor } from '../domain.ts';
-import type { CursorStore } from '../pipeline/ports.ts';
+import type { CursorStore, LogCursor } from '../pipeline/ports.ts';
 import { batches } from './batches.ts';
 import type { Guard } from './guard.ts';
 import type { Place } from './place.ts';

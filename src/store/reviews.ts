@@ -8,12 +8,11 @@ import {
   HELD_BACK_REASONS,
   type IncidentState,
   type Outcome,
-  type ReviewedCase,
   type Verdict,
 } from '../domain.ts';
 import { StoreError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
-import type { ReviewStore } from '../pipeline/ports.ts';
+import type { ReviewedCase, ReviewStore } from '../pipeline/ports.ts';
 import { agentOf, type Where } from './backend.ts';
 import { createConnection } from './connection.ts';
 import { databasePath } from './directory.ts';

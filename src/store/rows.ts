@@ -65,6 +65,7 @@ function incidentOf(row: Selectable<IncidentTable>): Incident {
     container,
     fingerprint: row.fingerprint,
     detector: row.detector as Detector,
+    detectors: [row.detector as Detector],
     summary: row.summary,
     patterns: JSON.parse(row.patterns) as string[],
     openedAt: row.opened_at,

@@ -1,7 +1,7 @@
 /** Span attributes of the pipeline's nouns. None holds log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
-import type { ContainerRef, Decision, Diagnosis, DiagnosisContext, Incident, Outcome, TraceLink } from '../domain.ts';
-import type { SendResult } from '../pipeline/ports.ts';
+import type { ContainerRef, Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
+import type { DiagnosisContext, SendResult } from '../pipeline/ports.ts';
 import { ATTRIBUTES } from './names.ts';
 
 export function describeContainer({ id, name, image, service, project }: ContainerRef): Attributes {

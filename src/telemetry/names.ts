@@ -205,7 +205,7 @@ export const HISTOGRAMS = {
   diagnosisDuration: {
     name: 'container_doctor.diagnosis.duration',
     unit: 's',
-    about: 'Finding out what went wrong, by who was asked and how that ended.',
+    about: 'Assessment out what went wrong, by who was asked and how that ended.',
     labels: { tier: TIERS, outcome: DIAGNOSIS_OUTCOMES },
     // Memory and rules answer in milliseconds, a model with thinking within a minute.
     boundaries: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120],

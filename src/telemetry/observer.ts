@@ -1,6 +1,7 @@
 /** The pipeline's hooks, counted. */
-import type { TokenUsage } from '../domain.ts';
+
 import type { Observer } from '../pipeline/observer.ts';
+import type { TokenUsage } from '../pipeline/ports.ts';
 import type { Instruments } from './instruments.ts';
 import { OTHER } from './names.ts';
 

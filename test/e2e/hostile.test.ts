@@ -11,7 +11,7 @@ import {
   answer,
   type ClaudeBehaviour,
   type ClaudeServer,
-  DEFAULT_FINDING,
+  DEFAULT_ASSESSMENT,
   nonsense,
   respond,
 } from '../support/claude-server.ts';
@@ -54,7 +54,7 @@ const nameIn = (prompt: string) => /^Container: "([^"]+)"$/m.exec(prompt)?.[1] ?
 /** What the log asks for, it says: the answer found in it, else a restart; and it repeats everything. */
 function obey(prompt: string): ClaudeBehaviour {
   const data = [...prompt.matchAll(/^BEGIN (\w{32})\n([\s\S]*?)\nEND \1$/gm)].map((match) => match[2]).join('\n');
-  const wanted = { ...DEFAULT_FINDING, severity: 'high', auto_restart_safe: true, ...answerIn(data) };
+  const wanted = { ...DEFAULT_ASSESSMENT, severity: 'high', auto_restart_safe: true, ...answerIn(data) };
   return nonsense(
     JSON.stringify({
       ...wanted,
@@ -206,7 +206,7 @@ describe('a hostile log and an obedient model', () => {
   }, 240_000);
 });
 
-const GOOD = { ...DEFAULT_FINDING, severity: 'high', auto_restart_safe: true };
+const GOOD = { ...DEFAULT_ASSESSMENT, severity: 'high', auto_restart_safe: true };
 const raw = (text: string): ClaudeBehaviour => nonsense(text);
 const json = (value: unknown): ClaudeBehaviour => raw(JSON.stringify(value));
 const body = (over: Record<string, unknown>): ClaudeBehaviour =>

@@ -70,7 +70,7 @@ describe('policy', () => {
     add('web', { restart: 'ask' });
     fail('web');
     const [post] = await soon(() => (slack.posts.length > 0 ? slack.posts : undefined));
-    expect(post?.text).toMatch(/would restart; waiting for a person; restart: ask \(label container-doctor\.restart\)/);
+    expect(post?.text).toMatch(/its policy requires a person to approve the restart; restart: ask \(label container-doctor\.restart\)/);
   });
 
   it('lets a label say that a database may be restarted', async () => {
@@ -170,7 +170,7 @@ describe('policy', () => {
 describe('the scorecard', () => {
   const scorecard = async (doctor: Doctor) =>
     (await (await fetch(`${doctor.url}/api/scorecard`)).json()) as ScorecardView;
-  const fate = (doctor: Doctor, container: string, what: string) =>
+  const result = (doctor: Doctor, container: string, what: string) =>
     soon(async () =>
       (await scorecard(doctor)).cases.find((one) => one.container === container && one.what_happened === what),
     );
@@ -180,9 +180,9 @@ describe('the scorecard', () => {
     for (const name of ['bounced', 'broken']) add(name);
     fail('bounced');
     fail('broken');
-    for (const name of ['bounced', 'broken']) await fate(doctor, name, 'still_broken');
+    for (const name of ['bounced', 'broken']) await result(doctor, name, 'still_broken');
     await engine.container('bounced')?.restart();
-    await fate(doctor, 'bounced', 'restarted_by_person');
+    await result(doctor, 'bounced', 'restarted_by_person');
     const { overall, containers } = await scorecard(doctor);
     expect(overall).toMatchObject({
       would_have_restarted: 2,
@@ -200,13 +200,13 @@ describe('the scorecard', () => {
     add('api');
     fail('web');
     fail('api');
-    const { id } = await fate(doctor, 'web', 'still_broken');
-    await fate(doctor, 'api', 'recovered');
+    const { id } = await result(doctor, 'web', 'still_broken');
+    await result(doctor, 'api', 'recovered');
 
     const beside = environment(env);
     const recorded = await runCommand(['review', id, 'wrong', 'it', 'was', 'password=hunter2hunter2'], beside);
     expect(recorded).toMatchObject({ code: 0, stdout: `recorded: ${id} was wrong\n` });
-    expect((await fate(doctor, 'web', 'still_broken')).verdict).toBe('wrong');
+    expect((await result(doctor, 'web', 'still_broken')).verdict).toBe('wrong');
     expect((await scorecard(doctor)).containers.web?.verdicts).toEqual({ right: 0, wrong: 1 });
 
     const { stdout } = await runCommand(['review'], beside);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sharedRead } from '../../src/lib/coalesce.ts';
+import { coalesce } from '../../src/lib/coalesce.ts';
 
 /** Reads that end when they are told to. */
 function aSource() {
@@ -9,7 +9,7 @@ function aSource() {
     reads.push(one);
     return one.promise;
   };
-  return { reads, read: sharedRead(read) };
+  return { reads, read: coalesce(read) };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));

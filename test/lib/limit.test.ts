@@ -1,37 +1,37 @@
 import { expect, it } from 'vitest';
-import { atMost, createPlaces } from '../../src/lib/limit.ts';
+import { createLimit, createSemaphore } from '../../src/lib/limit.ts';
 
 it('lets in so many at once and the others in their order, and tells who had to wait', async () => {
-  const take = createPlaces(2);
+  const take = createSemaphore(2);
   const [first, second] = [await take(), await take()];
   expect([first.waited, second.waited]).toEqual([false, false]);
 
   const order: string[] = [];
-  const third = take().then((place) => {
+  const third = take().then((permit) => {
     order.push('third');
-    return place;
+    return permit;
   });
-  const fourth = take().then((place) => {
+  const fourth = take().then((permit) => {
     order.push('fourth');
-    return place;
+    return permit;
   });
-  first.leave();
-  first.leave();
+  first.release();
+  first.release();
   expect((await third).waited).toBe(true);
   expect(order).toEqual(['third']);
-  second.leave();
+  second.release();
   await fourth;
   expect(order).toEqual(['third', 'fourth']);
 });
 
-it('has its places again when all have left', async () => {
-  const take = createPlaces(1);
-  (await take()).leave();
+it('has its permits again when all are released', async () => {
+  const take = createSemaphore(1);
+  (await take()).release();
   expect((await take()).waited).toBe(false);
 });
 
 it('runs so many at once, also after one of them failed', async () => {
-  const run = atMost(1);
+  const run = createLimit(1);
   const failed = run(() => Promise.reject(new Error('no')));
   const next = run(() => Promise.resolve('yes'));
   await expect(failed).rejects.toThrow('no');

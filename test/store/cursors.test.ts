@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LogCursor } from '../../src/domain.ts';
+import type { LogCursor } from '../../src/pipeline/ports.ts';
 import { onEveryBackend, open } from './support.ts';
 
 onEveryBackend(({ place }) => {

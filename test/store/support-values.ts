@@ -1,5 +1,6 @@
 /** What the store's tests write: complete values, each overridable. No vitest here: child processes use it too. */
-import type { Alert, Attempt, ClaudeRequest, ContainerRef, Diagnosis, Incident } from '../../src/domain.ts';
+import type { Alert, Attempt, ContainerRef, Diagnosis, Incident } from '../../src/domain.ts';
+import type { ClaudeRequest } from '../../src/pipeline/ports.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12);
 export const SECOND = 1_000;
@@ -24,6 +25,7 @@ export function incident(overrides: Partial<Incident> = {}): Incident {
     container: container(),
     fingerprint: 'fp-1',
     detector: 'log',
+    detectors: [overrides.detector ?? 'log'],
     summary: 'connection pool exhausted',
     patterns: ['error', 'pool exhausted'],
     openedAt: NOON,

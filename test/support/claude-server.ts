@@ -15,7 +15,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type HttpStandIn, readBody, startHttpStandIn } from './http-stand-in.ts';
 
 /** The answer as it stands on the wire. */
-export interface WireFinding {
+export interface WireAssessment {
   readonly root_cause: string;
   readonly severity: string;
   readonly suggested_fix: string;
@@ -91,7 +91,7 @@ const RATE_LIMIT_HEADERS = {
   'anthropic-ratelimit-output-tokens-reset': '2026-11-23T12:01:00Z',
 };
 
-export const DEFAULT_FINDING: WireFinding = {
+export const DEFAULT_ASSESSMENT: WireAssessment = {
   root_cause: 'The connection pool is exhausted.',
   severity: 'medium',
   suggested_fix: 'Raise the pool size and close connections that are not used.',
@@ -101,9 +101,9 @@ export const DEFAULT_FINDING: WireFinding = {
   estimated_impact: 'Some requests fail.',
 };
 
-/** A well-formed answer; what `finding` leaves out is `DEFAULT_FINDING`'s. */
-export function answer(finding: Partial<WireFinding> = {}, options: MessageOptions = {}): ClaudeBehaviour {
-  return message(JSON.stringify({ ...DEFAULT_FINDING, ...finding }), options);
+/** A well-formed answer; what `assessment` leaves out is `DEFAULT_ASSESSMENT`'s. */
+export function answer(assessment: Partial<WireAssessment> = {}, options: MessageOptions = {}): ClaudeBehaviour {
+  return message(JSON.stringify({ ...DEFAULT_ASSESSMENT, ...assessment }), options);
 }
 
 /** A well-formed message whose text is not what was asked for. */

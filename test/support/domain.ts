@@ -1,5 +1,7 @@
 /** Plain values of the domain for tests: each says only what it is about. */
 import type { Attempt, ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
+import type { DecideInput } from '../../src/pipeline/decide/decide.ts';
+import { NO_RESTARTS } from '../../src/pipeline/decide/restart-history.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../../src/pipeline/policy/settings.ts';
 
@@ -47,6 +49,7 @@ export function anIncident(over: Partial<Incident> = {}): Incident {
     container: aContainer(),
     fingerprint: 'f1',
     detector: 'log',
+    detectors: [over.detector ?? 'log'],
     summary: 'ERROR it broke',
     patterns: ['error'],
     openedAt: 1_000,
@@ -97,6 +100,25 @@ export function anAttempt(over: Partial<Attempt> = {}): Attempt {
     containerName: 'web-1',
     service: 'web',
     startedAt: 1_000,
+    ...over,
+  };
+}
+
+/** Input that leads to a restart, with changes. */
+export function aRestartWith(over: Partial<DecideInput>): DecideInput {
+  return {
+    now: 3_000,
+    incident: anIncident(),
+    diagnosis: aDiagnosis({ severity: 'high', autoRestartSafe: true }),
+    facts: someFacts({ status: 'running', startedAt: 0 }),
+    autoFix: true,
+    policy: aPolicy(),
+    restarts: NO_RESTARTS,
+    restartVetoed: false,
+    beingReplaced: false,
+    engineAnswered: true,
+    networkDependants: [],
+    storeHealthy: true,
     ...over,
   };
 }

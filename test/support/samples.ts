@@ -1,5 +1,6 @@
 /** An incident of a shop's web service, with all that belongs to it, for tests of what leaves the machine. */
-import type { Alert, Attempt, ContainerFacts, Diagnosis, DiagnosisContext, Incident } from '../../src/domain.ts';
+import type { Alert, Attempt, ContainerFacts, Diagnosis, Incident } from '../../src/domain.ts';
+import type { DiagnosisContext } from '../../src/pipeline/ports.ts';
 import { aContainer, aDiagnosis, anIncident, someFacts } from './domain.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -61,11 +62,10 @@ export function sampleContext(over: Partial<DiagnosisContext> = {}): DiagnosisCo
     incident: sampleIncident(),
     facts: sampleFacts(),
     evidence: ['ERROR pool exhausted: 10 of 10 connections in use\n    at Pool.acquire (pool.js:17:9)'],
-    detectors: ['log'],
     logLines: ['INFO request GET /cart 200', 'ERROR pool exhausted: 10 of 10 connections in use'],
     redactions: 0,
     restarts: [],
-    ruleFindings: [],
+    ruleMatches: [],
     ...over,
   };
 }

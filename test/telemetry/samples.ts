@@ -14,6 +14,7 @@ export const incident: Incident = {
   container,
   fingerprint: 'f00d',
   detector: 'oom',
+  detectors: ['oom'],
   summary: 'killed for memory',
   patterns: ['oom'],
   openedAt: Date.UTC(2026, 10, 23, 3, 0, 0),

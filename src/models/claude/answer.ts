@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Finding, TokenUsage } from '../../domain.ts';
+import type { Assessment } from '../../domain.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
+import type { TokenUsage } from '../../pipeline/ports.ts';
 
 /**
  * What Claude is asked to return. `confidence` is asked for, but an answer with exactly the seven others is
@@ -25,7 +26,7 @@ export const ANSWER_SCHEMA = z.object({
 const LIMITS = { rootCause: 1200, suggestedFix: 2000, impact: 600, suggestion: 300, suggestions: 10 } as const;
 
 export type ParsedAnswer =
-  | { readonly kind: 'answered'; readonly finding: Finding; readonly confidence: 'low' | 'medium' | 'high' }
+  | { readonly kind: 'answered'; readonly assessment: Assessment; readonly confidence: 'low' | 'medium' | 'high' }
   | { readonly kind: 'refused' | 'truncated' | 'invalid' };
 
 const MESSAGE = z.object({
@@ -44,9 +45,9 @@ export function parseAnswer(body: unknown): ParsedAnswer {
   const text = content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
   const answer = ANSWER_SCHEMA.safeParse(parseJson(text));
   if (!answer.success) return { kind: 'invalid' };
-  const finding = toFinding(answer.data);
-  if (finding.rootCause === '') return { kind: 'invalid' };
-  return { kind: 'answered', finding, confidence: answer.data.confidence ?? 'high' };
+  const assessment = toAssessment(answer.data);
+  if (assessment.rootCause === '') return { kind: 'invalid' };
+  return { kind: 'answered', assessment, confidence: answer.data.confidence ?? 'high' };
 }
 
 const COUNT = z.number().int().min(0).catch(0);
@@ -83,7 +84,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function toFinding(answer: z.infer<typeof ANSWER_SCHEMA>): Finding {
+function toAssessment(answer: z.infer<typeof ANSWER_SCHEMA>): Assessment {
   const clean = (text: string, max: number) => cutEnd(plainText(text).trim(), max);
   return {
     rootCause: clean(answer.root_cause, LIMITS.rootCause),

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
-import type { ClaudeFailure, ClaudeRequest, TokenUsage } from '../../domain.ts';
+import type { ClaudeFailure } from '../../domain.ts';
 import type { Headroom } from '../../pipeline/observer.ts';
-import type { ClaudePort } from '../../pipeline/ports.ts';
+import type { ClaudePort, ClaudeRequest, TokenUsage } from '../../pipeline/ports.ts';
 import { ANSWER_SCHEMA, parseAnswer, usageOf } from './answer.ts';
 import { connect } from './connection.ts';
 import { costUsd, type ModelPrice } from './prices.ts';

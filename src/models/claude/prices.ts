@@ -1,4 +1,4 @@
-import type { TokenUsage } from '../../domain.ts';
+import type { TokenUsage } from '../../pipeline/ports.ts';
 
 /** US dollars per million tokens. */
 export interface Rates {

@@ -1,5 +1,7 @@
-import type { Attempt, ContainerFacts, Detector, Diagnosis, DiagnosisContext, RuleFinding } from '../../domain.ts';
+import type { Attempt, ContainerFacts, Diagnosis } from '../../domain.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
+import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
+import type { DiagnosisContext, RuleMatch } from '../../pipeline/ports.ts';
 import { selectLines } from './excerpt.ts';
 
 export interface Prompt {
@@ -56,7 +58,7 @@ export function renderPrompt(context: DiagnosisContext, fence: string): Prompt {
     renderIncident(context, quote),
     ['Facts from the Docker engine:', ...renderFacts(context, quote)],
     renderRestarts(context.restarts, quote),
-    ...(context.ruleFindings.length > 0 ? [renderRules(context.ruleFindings, quote)] : []),
+    ...(context.ruleMatches.length > 0 ? [renderRules(context.ruleMatches, quote)] : []),
     ...(context.previous ? [renderPrevious(context.previous, quote)] : []),
     ...fenced('Output of its latest health checks, oldest first', renderHealthLog(context.facts)),
     ...fenced('What told the trouble', renderEvidence(context)),
@@ -70,30 +72,21 @@ export function renderPrompt(context: DiagnosisContext, fence: string): Prompt {
 /** Text of others on one line of ours: visible characters only, and what would end the quotation escaped. */
 type Quote = (text: string) => string;
 
-function renderIncident({ incident, detectors }: DiagnosisContext, quote: Quote): string[] {
-  const { container, patterns, occurrences } = incident;
-  const joined = [...new Set([incident.detector, ...detectors])].map((detector) => DETECTION[detector]);
+function renderIncident({ incident }: DiagnosisContext, quote: Quote): string[] {
+  const { container, detectors, patterns, occurrences } = incident;
+  const detected = detectors.map((detector) => DETECTOR_INFO[detector].prompt);
   return [
     `Container: ${quote(container.name)}`,
     `Image: ${quote(container.image)}`,
     ...(container.service === container.name ? [] : [`Service: ${quote(container.service)}`]),
-    `Detected by: ${joined.join('; ')}`,
+    `Detected by: ${detected.join('; ')}`,
     `Detected: ${quote(incident.summary)}`,
     ...(patterns.length > 0 ? [`Signs: ${patterns.slice(0, PATTERNS).map(quote).join(', ')}`] : []),
     `Seen: ${occurrences} time${occurrences === 1 ? '' : 's'}, first ${iso(incident.openedAt)}, last ${iso(incident.lastSeenAt)}`,
   ];
 }
 
-const DETECTION: Readonly<Record<Detector, string>> = {
-  log: 'an error in its log',
-  crash: 'its process ended by itself (nobody stopped it)',
-  oom: 'an out-of-memory kill, reported by the kernel',
-  health: 'its health check fails',
-  crash_loop: 'it keeps ending soon after each start',
-  storm: 'more new kinds of errors at once than can be told apart',
-};
-
-function renderFacts({ facts, detectors, exitCode }: DiagnosisContext, quote: Quote): string[] {
+function renderFacts({ incident: { detectors }, facts, exitCode }: DiagnosisContext, quote: Quote): string[] {
   const died = exitCode === undefined ? [] : [`- exit code of the death that was seen: ${exitCode}`];
   if (facts === undefined)
     return ['- The engine gave none: the container is gone, or the engine did not answer.', ...died];
@@ -129,12 +122,12 @@ function renderRestarts(restarts: readonly Attempt[], quote: Quote): string[] {
   return [`Restarts by this agent in the last day: ${restarts.length}, oldest first:`, ...lines];
 }
 
-function renderRules(findings: readonly RuleFinding[], quote: Quote): string[] {
+function renderRules(matches: readonly RuleMatch[], quote: Quote): string[] {
   return [
     'Built-in rules that match the facts or the log (a hint, they may be wrong):',
-    ...findings.map(
-      ({ rule, finding, vetoesRestart }) =>
-        `- ${quote(rule)}: ${quote(finding.rootCause)}${vetoesRestart ? ' (a restart would not help, or do harm)' : ''}`,
+    ...matches.map(
+      ({ rule, assessment, vetoesRestart }) =>
+        `- ${quote(rule)}: ${quote(assessment.rootCause)}${vetoesRestart ? ' (a restart would not help, or do harm)' : ''}`,
     ),
   ];
 }

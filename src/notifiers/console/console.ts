@@ -1,8 +1,9 @@
 import type { Alert } from '../../domain.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
+import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
 import type { AlertSender, SendResult } from '../../pipeline/ports.ts';
 import { renderTextNotice } from '../slack/notice.ts';
-import { alarm, DETECTOR_WORDS, dollars, headline, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
+import { alarm, dollars, headline, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
 
 const LONGEST_LINE = 300;
 const EXCERPT_LINES = 12;
@@ -16,7 +17,7 @@ export function renderText(alert: Alert): string {
     headline(alert),
     alarm(alert),
     row('Severity', diagnosis.severity),
-    row('Detected', `${DETECTOR_WORDS[incident.detector]}: ${incident.summary}`),
+    row('Detected', `${DETECTOR_INFO[incident.detector].title}: ${incident.summary}`),
     row('Image', incident.container.image),
     row('Seen', seen(alert)),
     row('Root cause', diagnosis.rootCause),

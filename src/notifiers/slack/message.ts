@@ -1,16 +1,7 @@
 import type { Alert } from '../../domain.ts';
 import { cutEnd } from '../../lib/text.ts';
-import {
-  alarm,
-  DETECTOR_WORDS,
-  dollars,
-  headline,
-  lateness,
-  rulesAlone,
-  seen,
-  whatWasDone,
-  whoAnswered,
-} from '../words.ts';
+import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
+import { alarm, dollars, headline, lateness, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
 import { type Block, context, emphasis, escapeWithin, header, list, preformatted, table, titled } from './blocks.ts';
 
 export interface SlackOptions {
@@ -51,7 +42,7 @@ export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMess
     ...(loud ? [emphasis(loud)] : []),
     table([
       ['Severity', diagnosis.severity],
-      ['Detected', `${DETECTOR_WORDS[incident.detector]}: ${incident.summary}`],
+      ['Detected', `${DETECTOR_INFO[incident.detector].title}: ${incident.summary}`],
       ['Image', incident.container.image],
       ['Seen', seen(alert)],
     ]),

@@ -1,4 +1,5 @@
 import type { ContainerFacts, Decision, DecisionReason, Diagnosis, Incident, Severity } from '../../domain.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
 import { isQuiet } from '../policy/quiet-hours.ts';
 import type { ResolvedPolicy } from '../policy/resolve.ts';
 import type { RestartHistory } from './restart-history.ts';
@@ -76,8 +77,8 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   if (facts.status === 'paused') return 'container_paused';
   if (facts.status === 'restarting') return 'engine_restarting';
   const engineRestarts = facts.restartPolicy !== 'no';
-  if (isLoop(incident) && running && engineRestarts) return 'engine_restarting';
-  if (isDeath(incident) && running && facts.startedAt > incident.openedAt) {
+  if (incident.detectors.includes('crash_loop') && running && engineRestarts) return 'engine_restarting';
+  if (processEnded(incident) && running && facts.startedAt > incident.openedAt) {
     return engineRestarts ? 'engine_restarting' : 'already_recovered';
   }
   if (incident.detector === 'health' && facts.health === 'healthy') return 'already_recovered';
@@ -122,10 +123,6 @@ function isWithin(ms: number, since: number, now: number): boolean {
   return since <= now && now - since < ms;
 }
 
-function isDeath(incident: Incident): boolean {
-  return incident.detector === 'crash' || isLoop(incident) || incident.patterns.includes('crash');
-}
-
-function isLoop(incident: Incident): boolean {
-  return incident.detector === 'crash_loop' || incident.patterns.includes('crash loop');
+function processEnded({ detectors }: Incident): boolean {
+  return detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
 }

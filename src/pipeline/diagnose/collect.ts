@@ -1,6 +1,6 @@
-import type { Attempt, ContainerFacts, DiagnosisContext, Incident, RuleFinding, Signal } from '../../domain.ts';
+import type { Attempt, ContainerFacts, Incident, Signal } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { AttemptStore, ContainerControl, Redactor } from '../ports.ts';
+import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
 import { applyRules } from './rules.ts';
 
 export interface CollectDeps {
@@ -85,7 +85,6 @@ async function redacted(
   const cleanHealth = texts.slice(2 + evidence.length, 2 + evidence.length + health.length);
   const logLines = texts.slice(2 + evidence.length + health.length);
 
-  const detectors = [...new Set([incident.detector, ...signals.map((signal) => signal.detector)])];
   const exitCode = signals.findLast((signal) => signal.exitCode !== undefined)?.exitCode;
   const cleanFacts: ContainerFacts | undefined = facts && {
     ...facts,
@@ -93,23 +92,25 @@ async function redacted(
     healthLog: facts.healthLog.map((entry, i) => ({ ...entry, output: cleanHealth[i] ?? '' })),
     secretValues: [],
   };
-  const context = { evidence: cleanEvidence, detectors, exitCode, logLines, facts: cleanFacts };
+  const context = { evidence: cleanEvidence, exitCode, logLines, facts: cleanFacts };
   return {
     ...context,
     incident: { ...incident, summary },
     redactions,
     restarts,
-    ruleFindings: findingsOf(incident, context),
+    ruleMatches: ruleMatchesOf(incident, context),
   };
 }
 
-function findingsOf(
+function ruleMatchesOf(
   incident: Incident,
-  context: Pick<DiagnosisContext, 'evidence' | 'detectors' | 'exitCode' | 'logLines' | 'facts'>,
-): readonly RuleFinding[] {
-  const told = context.detectors.includes('log');
-  const words = told ? context.evidence : [...context.evidence, ...context.logLines.slice(-LAST_WORDS)];
-  return applyRules({ ...context, detector: incident.detector, evidence: words.join('\n') });
+  context: Pick<DiagnosisContext, 'evidence' | 'exitCode' | 'logLines' | 'facts'>,
+): readonly RuleMatch[] {
+  const { detector, detectors } = incident;
+  const text = detectors.includes('log')
+    ? context.evidence
+    : [...context.evidence, ...context.logLines.slice(-LAST_WORDS)];
+  return applyRules({ ...context, detector, detectors, evidence: text.join('\n') });
 }
 
 /**

@@ -1,18 +1,8 @@
-import type {
-  ClaudeFailure,
-  DiagnoseWith,
-  Diagnosis,
-  DiagnosisContext,
-  Finding,
-  Incident,
-  RuleFinding,
-  SkipReason,
-  Tier,
-} from '../../domain.ts';
+import type { Assessment, ClaudeFailure, DiagnoseWith, Diagnosis, Incident, SkipReason, Tier } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
-import type { ClaudePort, IncidentStore, Ledger } from '../ports.ts';
+import type { ClaudePort, DiagnosisContext, IncidentStore, Ledger, RuleMatch } from '../ports.ts';
 import { createGate, type Entered, type GateStatus } from './gate.ts';
 import { basisOf, cameBackAfterRestart, reusable, strongAnswerThatStands } from './known.ts';
 import { isPlain } from './rules.ts';
@@ -44,7 +34,7 @@ export interface Diagnoser {
 type Asked =
   | {
       readonly kind: 'answered';
-      readonly finding: Finding;
+      readonly assessment: Assessment;
       readonly model: string;
       readonly unsure: boolean;
       readonly costUsd: number;
@@ -96,8 +86,8 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       });
       return { kind: 'failed', reason: answer.reason, costUsd };
     }
-    const { finding, model, confidence } = answer;
-    return { kind: 'answered', finding, model, unsure: confidence === 'low', costUsd };
+    const { assessment, model, confidence } = answer;
+    return { kind: 'answered', assessment, model, unsure: confidence === 'low', costUsd };
   };
 
   const notAsked = (reason: SkipReason): Asked => {
@@ -119,7 +109,7 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
         return { ...known, tier: 'known', costUsd: 0, at: now };
       }
 
-      const rules = context.ruleFindings.map((found) => found.rule);
+      const rules = context.ruleMatches.map((found) => found.rule);
       const question: DiagnosisContext =
         failedBefore && last?.diagnosis ? { ...context, previous: last.diagnosis } : context;
       const first: Asked = rulesSuffice
@@ -135,10 +125,10 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       const at = clock.now();
       const common = { costUsd, at, answeredAt: at, afterFailedRestart: failedBefore, basis };
       if (best.kind === 'answered') {
-        return { ...best.finding, tier: 'claude', model: best.model, rules, ...common };
+        return { ...best.assessment, tier: 'claude', model: best.model, rules, ...common };
       }
       observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
-      return { ...strongest.finding, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
+      return { ...strongest.assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
     },
 
     status: gate.status,
@@ -150,8 +140,8 @@ function keyOf(incident: Incident) {
   return { project, service, fingerprint: incident.fingerprint };
 }
 
-function strongestRule(context: DiagnosisContext): RuleFinding {
-  const strongest = context.ruleFindings[0];
-  if (!strongest) throw new Error('the rules always give a finding');
+function strongestRule(context: DiagnosisContext): RuleMatch {
+  const strongest = context.ruleMatches[0];
+  if (!strongest) throw new Error('the rules always give a assessment');
   return strongest;
 }

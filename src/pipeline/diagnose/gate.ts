@@ -1,5 +1,5 @@
 import type { ClaudeFailure, Incident, SkipReason } from '../../domain.ts';
-import { serialize } from '../../lib/mutex.ts';
+import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Ledger } from '../ports.ts';
 import { admit, type Circuit, CLOSED, failed, succeeded, withdrawn } from './circuit.ts';
@@ -46,7 +46,7 @@ const DAY_MS = 24 * HOUR_MS;
 const RESERVED_PER_ASK_USD = 0.05;
 
 export function createGate({ ledger, clock, limits, services }: GateDeps): Gate {
-  const oneByOne = serialize();
+  const oneByOne = createMutex();
   const shares = createShares();
   let circuit: Circuit = CLOSED;
   let underWay = 0;

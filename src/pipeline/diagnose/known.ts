@@ -1,5 +1,6 @@
-import type { Diagnosis, DiagnosisBasis, DiagnosisContext, Incident } from '../../domain.ts';
-import type { IncidentCase } from '../ports.ts';
+import type { Diagnosis, DiagnosisBasis, Incident } from '../../domain.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
+import type { DiagnosisContext, IncidentCase } from '../ports.ts';
 
 const HOUR_MS = 3_600_000;
 /** A day: longer than any outage's repeats, short enough that what changed since is looked at anew. */
@@ -8,8 +9,9 @@ const DAY_MS = 24 * HOUR_MS;
 const STRONG_ANSWER_STANDS_MS = HOUR_MS;
 
 /** The facts that an answer stands on: where one of them is another now, it is a new question. */
-export function basisOf({ incident, facts, detectors, exitCode }: DiagnosisContext): DiagnosisBasis {
-  const died = detectors.some((detector) => detector === 'crash' || detector === 'crash_loop' || detector === 'oom');
+export function basisOf({ incident, facts, exitCode }: DiagnosisContext): DiagnosisBasis {
+  const { detectors } = incident;
+  const died = detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath);
   return {
     image: facts?.imageId ?? incident.container.image,
     exitCode: exitCode ?? (died ? (facts?.exitCode ?? null) : null),

@@ -3,7 +3,7 @@
  * the engine as a fact. Each pattern wants words that an application's own messages do not have:
  * "permission denied" alone is as likely a user without a role.
  */
-import { detailIn, diedAtStart, finding, type Rule, says } from './rule.ts';
+import { assessment, detailIn, diedAtStart, type Rule, says } from './rule.ts';
 
 const NO_SPACE =
   /no space left on device|\bENOSPC\b|\bEDQUOT\b|disk quota exceeded|\b(?:database or )?disk (?:is )?full(?! ?(?:check|alert|test|threshold|warning))\b|not enough space on the disk|flood stage disk watermark/i;
@@ -63,8 +63,8 @@ export const NO_SPACE_LEFT: Rule = {
   plain: true,
   matches: says(NO_SPACE, NO_WATCHES),
   vetoesRestart: true,
-  finding: () =>
-    finding(
+  assessment: () =>
+    assessment(
       'No space is left on the disk that the container writes to.',
       'Free space first: `df -h` and `docker system df` show where it went; remove old logs, images (`docker image prune`) or data, or grow the volume. Then restart the container.',
       {
@@ -85,8 +85,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'exec_format_error',
     plain: true,
     matches: says(EXEC_FORMAT),
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'The program cannot be executed on this host: it is built for another processor architecture, or it is a script without a `#!` line.',
         'Use an image for this platform (`docker manifest inspect IMAGE` lists them; `platform:` in compose), or rebuild it with `docker buildx build --platform`. For a script: put `#!/bin/sh` on its first line, with Unix line ends.',
         { severity: 'high', estimatedImpact: 'The container cannot start here.', likelyRecurring: true },
@@ -96,8 +96,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'port_in_use',
     plain: true,
     matches: says(PORT_IN_USE),
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `The port that it listens on${detailIn(input, PORT_IN_USE, PORT)} is already taken.`,
         'Find the other listener (`ss -ltnp`, `docker ps --filter publish=PORT`; with `network_mode: host` or a shared network also the neighbours), stop it, or change the port.',
         {
@@ -111,8 +111,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'certificate_expired',
     plain: true,
     matches: says(CERTIFICATE_EXPIRED),
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'A TLS certificate has expired.',
         'Find which (`openssl s_client -connect HOST:PORT </dev/null | openssl x509 -noout -dates`), renew it, and reload who serves it; check the clock of the host too (`date -u`).',
         {
@@ -127,8 +127,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'privileged_port',
     plain: true,
     matches: says(PRIVILEGED_PORT),
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `It may not listen on a port below 1024${detailIn(input, PRIVILEGED_PORT, PORT)} as the user it runs as.`,
         'Listen on a port above 1023 and map it (`ports: "80:8080"`), or allow it: `cap_add: [NET_BIND_SERVICE]`, or `sysctls: net.ipv4.ip_unprivileged_port_start=0`.',
         { severity: 'high', likelyRecurring: true, estimatedImpact: 'It does not serve; a restart meets the same.' },
@@ -138,8 +138,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'permission_denied',
     plain: true,
     matches: says(FILE_DENIED, NO_FILE),
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `It may not read or write a file or directory that it needs${detailIn(input, FILE_DENIED, PATH)}, often a bind mount owned by another user.`,
         'Compare the user in the container (`docker exec NAME id`) with the owner of the path on the host (`ls -ln`); `chown -R UID:GID` it, or set `user:` in compose. With SELinux, add `:z` to the mount.',
         {
@@ -153,8 +153,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'read_only_file_system',
     plain: true,
     matches: says(READ_ONLY),
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `It writes where nothing may be written${detailIn(input, READ_ONLY, PATH)}: the file system is mounted read-only.`,
         'Give it a place to write: a volume, or `tmpfs:` for that path; or drop `read_only: true` or `:ro`. If it was writable before, the host remounted a failing disk: look at `dmesg`.',
         { severity: 'high', likelyRecurring: true, estimatedImpact: 'What it writes there is lost or fails.' },
@@ -164,8 +164,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'credentials_refused',
     plain: true,
     matches: says(CREDENTIALS_REFUSED),
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'A service that it depends on refuses its user name or password.',
         'Compare the credentials on both sides. A database that already has a volume keeps the password it was first started with: changing its variable later changes nothing (`ALTER USER … PASSWORD`, or a new volume).',
         { severity: 'high', likelyRecurring: true, estimatedImpact: 'What needs that service fails.' },
@@ -175,8 +175,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'name_not_resolved',
     plain: true,
     matches: says(NAME_NOT_RESOLVED),
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `A host name that it depends on${detailIn(input, NAME_NOT_RESOLVED, HOST)} cannot be resolved.`,
         'Check that the other container runs and shares a network with this one (`docker network inspect NETWORK`), and the spelling: containers are found by service name, never as localhost. For names outside, check the DNS of the host.',
         {
@@ -190,8 +190,8 @@ export const PLAIN_CASES: readonly Rule[] = [
     name: 'missing_file_or_variable',
     plain: true,
     matches: (input) => diedAtStart(input) && (says(MISSING_AT_START)(input) || says(MISSING_VARIABLE)(input)),
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `Something that it needs at start is missing${detailIn(input, MISSING_VARIABLE, MISSING_NAME) || detailIn(input, MISSING_AT_START, MISSING_NAME)}: a file, a program or an environment variable.`,
         'Check the spelling, `environment:` and `env_file:` (`docker compose config` shows what arrives), and `volumes:`: a bind mount of a host path that does not exist is an empty directory.',
         { severity: 'high', estimatedImpact: 'It cannot start; a restart meets the same.', likelyRecurring: true },

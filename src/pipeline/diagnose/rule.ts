@@ -1,4 +1,4 @@
-import type { ContainerFacts, Detector, Finding } from '../../domain.ts';
+import type { Assessment, ContainerFacts, Detector } from '../../domain.ts';
 
 /** What the rules look at. */
 export interface RuleInput {
@@ -16,7 +16,7 @@ export interface RuleInput {
 export interface Rule {
   readonly name: string;
   readonly matches: (input: RuleInput) => boolean;
-  readonly finding: (input: RuleInput) => Finding;
+  readonly assessment: (input: RuleInput) => Assessment;
   readonly vetoesRestart?: true;
   /** Cause and fix are certain where it matches: a model would add nothing. */
   readonly plain?: true;
@@ -59,11 +59,11 @@ export function detailIn(input: RuleInput, pattern: RegExp, detail: RegExp): str
   return found === undefined || found.length > LONGEST_DETAIL ? '' : ` (${found})`;
 }
 
-export function finding(
+export function assessment(
   rootCause: string,
   suggestedFix: string,
-  rest: Partial<Omit<Finding, 'rootCause' | 'suggestedFix'>>,
-): Finding {
+  rest: Partial<Omit<Assessment, 'rootCause' | 'suggestedFix'>>,
+): Assessment {
   return {
     rootCause,
     suggestedFix,

@@ -1,6 +1,7 @@
-import type { ContainerFacts, RuleFinding } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain.ts';
+import type { RuleMatch } from '../ports.ts';
 import { NO_SPACE_LEFT, PLAIN_CASES } from './plain-cases.ts';
-import { died, diedAtStart, finding, type Rule, type RuleInput, says } from './rule.ts';
+import { assessment, died, diedAtStart, type Rule, type RuleInput, says } from './rule.ts';
 
 export type { RuleInput } from './rule.ts';
 
@@ -16,8 +17,8 @@ const RULES: readonly Rule[] = [
     name: 'out_of_memory',
     plain: true,
     matches: ({ detectors, facts }) => detectors.includes('oom') || facts?.oomKilled === true,
-    finding: (input) =>
-      finding(
+    assessment: (input) =>
+      assessment(
         `The kernel killed ${input.facts?.oomKilled || died(input) ? 'the container' : 'a process in the container'} because it used more than ${memory(input.facts)}.`,
         'Raise the memory limit (mem_limit, or docker update --memory), or find what grows: a leak, an unbounded cache, too many workers.',
         {
@@ -34,8 +35,8 @@ const RULES: readonly Rule[] = [
     matches: says(
       /java\.lang\.OutOfMemoryError|JavaScript heap out of memory|\bMemoryError\b|cannot allocate memory|runtime: out of memory|\bstd::bad_alloc\b|Allowed memory size of \d+ bytes exhausted|memory allocation of \d+ bytes failed/i,
     ),
-    finding: ({ facts }) =>
-      finding(
+    assessment: ({ facts }) =>
+      assessment(
         `The process ran out of memory of its own (heap), within ${memory(facts)}.`,
         'Raise the runtime’s heap limit (-Xmx, --max-old-space-size) together with the container’s limit, or find what grows.',
         {
@@ -52,8 +53,8 @@ const RULES: readonly Rule[] = [
     matches: says(
       /pool .{0,60}(?:exhausted|limit|reached|timed? ?out)|too many (?:clients|connections)|remaining connection slots|QueuePool limit/i,
     ),
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'All connections to the database are in use: the pool or the server’s limit is exhausted.',
         'Look for connections that are not given back and for slow queries (pg_stat_activity, SHOW PROCESSLIST); then raise the pool size or the server’s limit.',
         {
@@ -73,8 +74,8 @@ const RULES: readonly Rule[] = [
       /time[d ]?[- ]?out|ETIMEDOUT|deadline exceeded|ECONNRESET|connection reset|EPIPE|broken pipe/i.test(
         input.evidence,
       ),
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'A single operation took too long or lost its connection.',
         'Nothing now. If it comes back, look at the other side of the connection.',
         { severity: 'low', estimatedImpact: 'One request failed.' },
@@ -83,8 +84,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'connection_refused',
     matches: says(/connection refused|ECONNREFUSED/i),
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'Something that it depends on does not accept connections.',
         'Check that the other service runs and listens where it is looked for.',
         { severity: 'medium', estimatedImpact: 'What needs that service fails until it is back.' },
@@ -93,9 +94,9 @@ const RULES: readonly Rule[] = [
   {
     name: 'unhealthy',
     matches: ({ detectors }) => detectors.includes('health'),
-    finding: ({ facts }) => {
+    assessment: ({ facts }) => {
       const last = facts?.healthLog.at(-1);
-      return finding(
+      return assessment(
         `Its health check fails${last ? ` (exit code ${last.exitCode})` : ''}: the process runs but does not answer as it should.`,
         'Look at what the check asks and at the load of the container; a hung process is freed by a restart.',
         { severity: 'high', autoRestartSafe: true, estimatedImpact: 'It is up but probably serves nobody.' },
@@ -105,8 +106,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'crash_at_start',
     matches: diedAtStart,
-    finding: ({ exitCode }) =>
-      finding(
+    assessment: ({ exitCode }) =>
+      assessment(
         `It ended with exit code ${exitCode ?? 'unknown'} right after its start: likely its configuration, image or a dependency.`,
         'Read the lines above; compare what changed (image tag, environment, volumes) with the last time it ran.',
         {
@@ -119,8 +120,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'crash',
     matches: died,
-    finding: ({ exitCode }) =>
-      finding(
+    assessment: ({ exitCode }) =>
+      assessment(
         `The process ended unasked with exit code ${exitCode ?? 'unknown'}.`,
         'Read the lines above for the reason; a restart policy in compose brings it back by itself.',
         {
@@ -134,8 +135,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'fatal_error',
     matches: says(/\b(?:fatal|panic|segmentation fault|core dumped)\b/i),
-    finding: () =>
-      finding('The process reported a fatal error.', 'Read the lines around it for the reason.', {
+    assessment: () =>
+      assessment('The process reported a fatal error.', 'Read the lines around it for the reason.', {
         severity: 'high',
         estimatedImpact: 'The process may have ended or be unable to go on.',
       }),
@@ -143,8 +144,8 @@ const RULES: readonly Rule[] = [
   {
     name: 'error_logged',
     matches: () => true,
-    finding: () =>
-      finding(
+    assessment: () =>
+      assessment(
         'The application logged an error that no built-in rule knows.',
         'Read the lines around it; with ANTHROPIC_API_KEY set, Claude would be asked.',
         {},
@@ -153,10 +154,10 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Every rule that matches, strongest first; at least one always does. */
-export function applyRules(input: RuleInput): readonly RuleFinding[] {
+export function applyRules(input: RuleInput): readonly RuleMatch[] {
   return RULES.filter((rule) => rule.matches(input)).map((rule) => ({
     rule: rule.name,
-    finding: rule.finding(input),
+    assessment: rule.assessment(input),
     vetoesRestart: rule.vetoesRestart === true,
   }));
 }

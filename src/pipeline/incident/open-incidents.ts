@@ -1,4 +1,5 @@
-import type { ContainerRef, Incident, ListedContainer, Severity, Signal } from '../../domain.ts';
+import { type Incident, type ListedContainer, type Severity, type Signal, serviceKey } from '../../domain.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
 
 /**
  * The open incidents, in memory. An incident is found by service and fingerprint; signals that are other
@@ -45,16 +46,10 @@ export interface Incidents {
 const EVIDENCE_KEPT = 20;
 /** Of the many kinds of errors in a log storm, so many are shown. */
 const STORM_SAMPLES = 5;
-/** An error logged so shortly before a death is taken for its cause. */
-const CAUSE_BEFORE_DEATH_MS = 10_000;
-/** The engine reports `oom` and `die` of one kill within moments; log lines flushed at the end arrive after both. */
+/** The engine reports `oom` and `die` of one kill within moments; the last log lines arrive after both. */
 const SAME_DEATH_MS = 5_000;
-/** A health check usually fails within a few of its intervals after the error that broke it. */
-const CAUSE_BEFORE_UNHEALTHY_MS = 60_000;
-/** Errors come in bouts; half an hour of silence ends one. */
-const LOG_QUIET_MS = 30 * 60_000;
-/** A container that has been well for this long has left its crash behind (the engine's own back-off ends at a minute). */
-const WELL_FOR_MS = 10 * 60_000;
+/** Log timestamps may be slightly later than the event of the death. */
+const LAST_OUTPUT_MS = 1_000;
 /** What an earlier run had read without noting it comes again within moments of the first listing. */
 const OVER_KEPT_MS = 60_000;
 /** Memory's bound; beyond it the longest-quiet settled incident is forgotten (the store still has it). */
@@ -91,6 +86,7 @@ export function createIncidents(options: { newId(): string; now(): number }): In
     if (live.evidence.length < EVIDENCE_KEPT) live.evidence.push(signal);
     live.incident = {
       ...live.incident,
+      detectors: [...new Set([...live.incident.detectors, signal.detector])],
       patterns: [...new Set([...live.incident.patterns, ...signal.patterns])].slice(0, EVIDENCE_KEPT),
     };
   };
@@ -106,7 +102,7 @@ export function createIncidents(options: { newId(): string; now(): number }): In
 
   return {
     fold(signal) {
-      const key = keyOf(signal.container, signal.fingerprint);
+      const key = keyOf(signal);
       let live = byKey.get(key);
       if (live && isPast(live, signal)) {
         remove(live);
@@ -136,6 +132,7 @@ export function createIncidents(options: { newId(): string; now(): number }): In
           container: signal.container,
           fingerprint: signal.fingerprint,
           detector: signal.detector,
+          detectors: [signal.detector],
           summary: signal.summary,
           patterns: signal.patterns,
           openedAt: options.now(),
@@ -163,7 +160,7 @@ export function createIncidents(options: { newId(): string; now(): number }): In
         dirty: false,
         keys: new Set(),
       };
-      add(live, keyOf(incident.container, incident.fingerprint));
+      add(live, keyOf(incident));
       return live;
     },
 
@@ -193,14 +190,14 @@ export function createIncidents(options: { newId(): string; now(): number }): In
   };
 }
 
-function keyOf(container: ContainerRef, fingerprint: string): string {
-  return `${container.project ?? ''}/${container.service}/${fingerprint}`;
+function keyOf({ container, fingerprint }: Pick<Signal, 'container' | 'fingerprint'>): string {
+  return `${serviceKey(container)}/${fingerprint}`;
 }
 
 function findRelated(all: ReadonlySet<LiveIncident>, signal: Signal): LiveIncident | undefined {
   for (const live of all) {
     if (isPast(live, signal)) continue;
-    if (live.incident.container.id === signal.container.id && isSameTrouble(live, signal)) return live;
+    if (live.incident.container.id === signal.container.id && isSameProblem(live, signal)) return live;
   }
   return undefined;
 }
@@ -210,46 +207,35 @@ function isPast(live: LiveIncident, signal: Signal): boolean {
   return live.overSince !== undefined && signal.at > live.incident.lastSeenAt;
 }
 
-/**
- * Whether a signal with another fingerprint is more evidence of an incident of the same container. In doubt
- * no: an incident too many costs a request, one too few hides a problem.
- */
-function isSameTrouble(live: LiveIncident, signal: Signal): boolean {
+/** Whether a signal with another fingerprint is more evidence of an incident of the same container. */
+function isSameProblem(live: LiveIncident, signal: Signal): boolean {
   const { incident, phase } = live;
+  const { joins, standsAlone } = DETECTOR_INFO[signal.detector];
   const since = signal.at - incident.lastSeenAt;
-  // What went wrong in the same breath, before anyone was asked, is told together.
-  // A storm is a fact of its own: it says that more went wrong than can be told apart.
-  if (phase === 'settling') return incident.detector !== 'storm' && signal.detector !== 'storm';
+  if (phase === 'settling') return !standsAlone && !DETECTOR_INFO[incident.detector].standsAlone;
 
-  const incidentDied = isDeath(incident.detector) || live.evidence.some((e) => isDeath(e.detector));
-  switch (signal.detector) {
-    case 'crash':
-    case 'oom':
-      if (incidentDied && Math.abs(since) <= SAME_DEATH_MS) return true;
-      if (incidentDied) return false;
-      // A mild, already told error must not hide that the container is now down.
-      return since <= CAUSE_BEFORE_DEATH_MS && (phase === 'handling' || live.severity === 'high');
-    case 'crash_loop':
-      return incidentDied;
-    case 'health':
-      return since <= CAUSE_BEFORE_UNHEALTHY_MS && (phase === 'handling' || live.severity === 'high');
-    case 'log':
-    case 'storm':
-      // The last words of a process that died: read from its log after the event.
-      return incidentDied && since <= 1_000 && since >= -SAME_DEATH_MS;
-    default:
-      return signal.detector satisfies never;
+  if (incident.detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath)) {
+    switch (joins.death) {
+      case 'any':
+        return true;
+      case 'same':
+        return Math.abs(since) <= SAME_DEATH_MS;
+      case 'last_output':
+        return since <= LAST_OUTPUT_MS && since >= -SAME_DEATH_MS;
+      case 'no':
+        break;
+      default:
+        return joins.death satisfies never;
+    }
   }
-}
-
-function isDeath(detector: Signal['detector']): boolean {
-  return detector === 'crash' || detector === 'oom' || detector === 'crash_loop';
+  // A minor error that people already know of must not hide that the container is now down.
+  return since <= joins.causeWithinMs && joins.causeWithinMs > 0 && (phase === 'handling' || live.severity === 'high');
 }
 
 function isOver(incident: Incident, listed: ReadonlyMap<string, ListedContainer>, now: number): boolean {
-  const quiet = now - incident.lastSeenAt;
-  if (incident.detector === 'log' || incident.detector === 'storm') return quiet >= LOG_QUIET_MS;
-  if (quiet < WELL_FOR_MS) return false;
+  const { quietMs, overOnlyIfRunning } = DETECTOR_INFO[incident.detector];
+  if (now - incident.lastSeenAt < quietMs) return false;
+  if (!overOnlyIfRunning) return true;
   const container = listed.get(incident.container.id);
   return !container || (container.status === 'running' && container.health !== 'unhealthy');
 }

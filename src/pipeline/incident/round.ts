@@ -4,24 +4,23 @@ import type {
   ContainerRef,
   Decision,
   Diagnosis,
-  DiagnosisContext,
   Incident,
   ListedContainer,
   Signal,
   TraceLink,
 } from '../../domain.ts';
-import { createPlaces, type Place } from '../../lib/limit.ts';
+import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
-import { serializeByKey } from '../../lib/mutex.ts';
+import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { DecideInput } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import { isBeingReplaced } from '../lifecycle/deployments.ts';
 import type { Observer } from '../observer.ts';
 import { describeSource, type PolicyOf, policyBehind } from '../policy/resolve.ts';
-import type { AttemptStore, ContainerControl, IncidentCase, IncidentStore } from '../ports.ts';
+import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentCase, IncidentStore } from '../ports.ts';
 import type { Acted } from '../restart/restart.ts';
-import type { Unanswered, Verdict, VerifyOptions } from '../restart/verify.ts';
+import type { Unanswered, Verification, VerifyOptions } from '../restart/verify.ts';
 import type { LiveIncident } from './open-incidents.ts';
 
 /** What a round calls; app.ts weaves telemetry around each. */
@@ -31,7 +30,7 @@ export interface RoundStages {
   diagnose(context: DiagnosisContext, comeback: boolean, signal: AbortSignal): Promise<Diagnosis>;
   decide(input: DecideInput): Decision;
   restart(incident: Incident, facts: ContainerFacts): Promise<Acted>;
-  verify(options: VerifyOptions): Promise<Verdict>;
+  verify(options: VerifyOptions): Promise<Verification>;
 }
 
 export interface RoundDeps {
@@ -61,7 +60,7 @@ export interface RoundDeps {
 }
 
 /** Thrown to leave the walk where the next start of the agent takes it up. */
-export class HandedOver extends Error {}
+export class AgentStopping extends Error {}
 
 /** Once through collect → diagnose → decide → act → verify. */
 export interface Round {
@@ -78,7 +77,7 @@ export interface Round {
 type Seen = Pick<Round, 'ordinal' | 'context' | 'diagnosis'>;
 
 export interface Rounds {
-  /** Rejects with HandedOver when the agent stops meanwhile. */
+  /** Rejects with AgentStopping when the agent stops meanwhile. */
   go(live: LiveIncident, ordinal: number, settled: Promise<void>, trace: TraceLink | undefined): Promise<Round>;
   /** Ends the round that an earlier run of the agent was in; undefined where nobody had been asked yet. */
   takeUp(live: LiveIncident, left: IncidentCase): Promise<Round | undefined>;
@@ -100,8 +99,8 @@ const RESTARTS_AT_ONCE = 8;
  */
 export function createRounds(deps: RoundDeps): Rounds {
   const { stages, store, clock, logger } = deps;
-  const inTurn = serializeByKey();
-  const takePlace = createPlaces(RESTARTS_AT_ONCE);
+  const inTurn = createKeyedMutex();
+  const acquireRestart = createSemaphore(RESTARTS_AT_ONCE);
 
   const keep: Rounds['keep'] = async (what, write) => {
     await write.catch((error: unknown) => logger.error(`${what} could not be written down`, { error: String(error) }));
@@ -122,7 +121,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     trace: TraceLink | undefined,
   ): Promise<Seen> => {
     const context = await stages.collect(() => live.incident, live.evidence, settled);
-    if (deps.handover.aborted) throw new HandedOver();
+    if (deps.handover.aborted) throw new AgentStopping();
     live.phase = 'handling';
     live.incident = { ...live.incident, summary: context.incident.summary, trace: live.incident.trace ?? trace };
     await keep('an incident', store.saveIncident(live.incident));
@@ -151,7 +150,7 @@ export function createRounds(deps: RoundDeps): Rounds {
       autoFix: deps.autoFix,
       policy,
       restarts: restartHistory(incident, await restartsLastHour(live), clock.now()),
-      restartVetoed: seen.context.ruleFindings.some((found) => found.vetoesRestart),
+      restartVetoed: seen.context.ruleMatches.some((found) => found.vetoesRestart),
       stopRequestedAt: deps.stopRequestedAt(id),
       deployedAt: deps.deployedAt(container),
       beingReplaced: isBeingReplaced(container, listed),
@@ -166,10 +165,10 @@ export function createRounds(deps: RoundDeps): Rounds {
   const decideAndAct = async (live: LiveIncident, seen: Seen): Promise<Round> => {
     const { incident } = live;
     let decided = await decideNow(live, seen);
-    const place = decided.decision.kind === 'restart' ? await takePlace() : undefined;
+    const permit = decided.decision.kind === 'restart' ? await acquireRestart() : undefined;
     try {
-      if (place?.waited) {
-        if (deps.handover.aborted) throw new HandedOver();
+      if (permit?.waited) {
+        if (deps.handover.aborted) throw new AgentStopping();
         // Meanwhile it may have recovered, or a person may be at it.
         decided = await decideNow(live, seen);
       }
@@ -184,24 +183,24 @@ export function createRounds(deps: RoundDeps): Rounds {
         restart_policy: `${policy.values.restart} (${describeSource(policy.sources.restart)})`,
       });
       if (decision.kind !== 'restart' || !facts) return { ...seen, decision, because };
-      return await act(live, facts, { ...seen, decision }, place);
+      return await act(live, facts, { ...seen, decision }, permit);
     } finally {
-      place?.leave();
+      permit?.release();
     }
   };
 
-  const act = async (live: LiveIncident, facts: ContainerFacts, round: Round, place?: Place): Promise<Round> => {
+  const act = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
     const restartOver = deps.expectRestart(live.incident.container.id);
     try {
       const acted = await stages.restart(live.incident, facts);
-      place?.leave();
+      permit?.release();
       if (acted.kind === 'refused') return { ...round, attempt: await finish(acted.attempt, 'error', acted.detail) };
       if (acted.answer === 'done') restartOver();
       const unanswered =
         acted.answer === 'done' ? undefined : { asked: acted.answer === 'late', onRestarted: restartOver };
       return { ...round, attempt: await watch(live, acted.attempt, unanswered) };
     } catch (error) {
-      if (error instanceof HandedOver) throw error;
+      if (error instanceof AgentStopping) throw error;
       logger.error('the restart was not made', { incident: live.incident.id, error: String(error) });
       return { ...round, decision: { kind: 'notify', reason: 'store_unavailable' } };
     } finally {
@@ -219,7 +218,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     const { verifyFor, grace } = deps.policyOf(live.incident.container).values;
     // In its grace nothing is noticed of it: that time proves nothing.
     const stableForMs = (grace + verifyFor) * 1000;
-    const verdict = await stages.verify({
+    const verification = await stages.verify({
       containerId: attempt.containerId,
       stableForMs,
       deadlineMs: stableForMs + deps.verifySlackMs,
@@ -235,9 +234,9 @@ export function createRounds(deps: RoundDeps): Rounds {
         },
       },
     });
-    if (deps.handover.aborted && verdict.outcome === 'unknown') throw new HandedOver();
-    deps.observer.verification({ outcome: verdict.outcome, durationMs: clock.now() - begun });
-    return finish(attempt, verdict.outcome, verdict.detail);
+    if (deps.handover.aborted && verification.outcome === 'unknown') throw new AgentStopping();
+    deps.observer.verification({ outcome: verification.outcome, durationMs: clock.now() - begun });
+    return finish(attempt, verification.outcome, verification.detail);
   };
 
   const finish = async (

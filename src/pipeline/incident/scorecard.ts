@@ -1,9 +1,36 @@
-import { FATES, type Fate, type ReviewedCase, type Scorecard, type Tally } from '../../domain.ts';
+import type { ReviewedCase } from '../ports.ts';
 import { isHeldBack } from './aftermath.ts';
 
-/** What the agent did or would have done, and what came of it, so that one can decide to trust it. */
+/** How a case ended. `unknown`: nobody observed it. */
+export const CASE_RESULTS = [
+  'came_back',
+  'restarted_by_person',
+  'still_broken',
+  'recovered',
+  'failed',
+  'unknown',
+] as const;
+export type CaseResult = (typeof CASE_RESULTS)[number];
+
+export interface Tally {
+  /** Restarts held back by mode, policy, quiet hours or AUTO_FIX. */
+  readonly wouldHaveRestarted: number;
+  readonly restarted: number;
+  readonly results: Readonly<Record<CaseResult, number>>;
+  readonly right: number;
+  readonly wrong: number;
+}
+
+export interface Scorecard {
+  readonly overall: Tally;
+  /** By name. */
+  readonly containers: readonly (Tally & { readonly container: string })[];
+  readonly cases: readonly (ReviewedCase & { readonly result: CaseResult })[];
+}
+
+/** Summarises what the agent did or would have done, and the results. */
 export function scorecard(reviewed: readonly ReviewedCase[]): Scorecard {
-  const cases = reviewed.map((one) => ({ ...one, fate: fateOf(one) }));
+  const cases = reviewed.map((one) => ({ ...one, result: resultOf(one) }));
   const names = [...new Set(cases.map(({ containerName }) => containerName))].sort();
   return {
     overall: tally(cases),
@@ -15,7 +42,7 @@ export function scorecard(reviewed: readonly ReviewedCase[]): Scorecard {
   };
 }
 
-function fateOf({ decision, outcome, aftermath, state }: ReviewedCase): Fate {
+function resultOf({ decision, outcome, aftermath, state }: ReviewedCase): CaseResult {
   if (!isHeldBack(decision)) {
     if (outcome === 'recovered') return 'recovered';
     return outcome === 'failed' || outcome === 'error' ? 'failed' : 'unknown';
@@ -28,7 +55,9 @@ function tally(cases: Scorecard['cases']): Tally {
   return {
     wouldHaveRestarted: count(({ decision }) => isHeldBack(decision)),
     restarted: count(({ decision }) => !isHeldBack(decision)),
-    fates: Object.fromEntries(FATES.map((fate) => [fate, count((one) => one.fate === fate)])) as Record<Fate, number>,
+    results: Object.fromEntries(
+      CASE_RESULTS.map((result) => [result, count((one) => one.result === result)]),
+    ) as Record<CaseResult, number>,
     right: count(({ verdict }) => verdict === 'right'),
     wrong: count(({ verdict }) => verdict === 'wrong'),
   };

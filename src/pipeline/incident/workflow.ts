@@ -1,7 +1,7 @@
-import type { Alert, AlertKind, DiagnosisContext, Incident, TraceLink } from '../../domain.ts';
-import type { IncidentCase } from '../ports.ts';
+import type { Alert, AlertKind, Incident, TraceLink } from '../../domain.ts';
+import type { DiagnosisContext, IncidentCase } from '../ports.ts';
 import type { Incidents, LiveIncident } from './open-incidents.ts';
-import { createRounds, HandedOver, type Round, type RoundDeps, type RoundStages } from './round.ts';
+import { AgentStopping, createRounds, type Round, type RoundDeps, type RoundStages } from './round.ts';
 
 /** The stages as the walk calls them; app.ts weaves telemetry around each. */
 export interface Stages extends RoundStages {
@@ -96,7 +96,7 @@ export function createWalk(deps: WalkDeps): Walk {
       }
       if (!failed) return round;
       await rounds.backOff(live);
-      if (deps.handover.aborted) throw new HandedOver();
+      if (deps.handover.aborted) throw new AgentStopping();
       round = await rounds.go(live, round.ordinal + 1, settled, trace);
     }
   };
@@ -105,7 +105,7 @@ export function createWalk(deps: WalkDeps): Walk {
     try {
       await work();
     } catch (error) {
-      if (error instanceof HandedOver || deps.handover.aborted) return;
+      if (error instanceof AgentStopping || deps.handover.aborted) return;
       live.phase = 'settled';
       logger.error('an incident could not be handled to its end', {
         incident: live.incident.id,
@@ -158,8 +158,8 @@ export function createWalk(deps: WalkDeps): Walk {
 }
 
 function excerptOf(context: DiagnosisContext): readonly string[] {
-  if (context.detectors.includes('storm')) return context.evidence.map((text) => text.split('\n', 1)[0] ?? '');
-  if (!context.detectors.includes('log')) return context.logLines.slice(-EXCERPT_LINES);
+  if (context.incident.detectors.includes('storm')) return context.evidence.map((text) => text.split('\n', 1)[0] ?? '');
+  if (!context.incident.detectors.includes('log')) return context.logLines.slice(-EXCERPT_LINES);
   return (context.evidence[0] ?? '').split('\n').slice(0, EXCERPT_LINES);
 }
 

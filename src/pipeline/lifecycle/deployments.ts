@@ -1,4 +1,4 @@
-import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
+import { type ContainerRef, type EngineEvent, type ListedContainer, serviceKey } from '../../domain.ts';
 
 /** An old container and the one in its place go and come this close together. */
 const REPLACED_WITHIN_MS = 10 * 60_000;
@@ -25,12 +25,12 @@ export function createDeployments(): Deployments {
       if (action.kind !== 'create' && action.kind !== 'destroy') return;
       prune(time);
       if (action.kind === 'create') created.set(containerId, time);
-      else removed.set(keyOf(container), { id: containerId, at: time });
+      else removed.set(serviceKey(container), { id: containerId, at: time });
     },
 
     deployedAt(container) {
       const at = created.get(container.id);
-      const before = removed.get(keyOf(container));
+      const before = removed.get(serviceKey(container));
       return at !== undefined && before !== undefined && before.id !== container.id ? at : undefined;
     },
   };
@@ -51,10 +51,7 @@ export function isBeingReplaced(container: ContainerRef, listed: readonly Listed
     ({ ref, status }) =>
       ref.id !== id &&
       status === 'created' &&
-      (ref.name === `${id.slice(0, 12)}_${name}` || (REPLACES_LABEL in ref.labels && keyOf(ref) === keyOf(container))),
+      (ref.name === `${id.slice(0, 12)}_${name}` ||
+        (REPLACES_LABEL in ref.labels && serviceKey(ref) === serviceKey(container))),
   );
-}
-
-function keyOf({ project, service }: ContainerRef): string {
-  return `${project ?? ''}/${service}`;
 }

@@ -1,4 +1,5 @@
 import type { ListedContainer, Signal } from '../../domain.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
 
 /** Where containers may complain while they start. */
 export interface GracePeriods {
@@ -29,10 +30,11 @@ export function createGracePeriods(graceMs: (signal: Signal) => number): GracePe
 
     covers(signal) {
       const start = starts.get(signal.container.id);
-      if (!start || signal.detector === 'crash_loop') return false;
+      const { inGrace } = DETECTOR_INFO[signal.detector];
+      if (!start || inGrace === 'pass') return false;
       const age = signal.at - start.at;
       if (age < 0 || age >= graceMs(signal)) return false;
-      if (signal.detector === 'crash' || signal.detector === 'oom') start.held = signal;
+      if (inGrace === 'hold') start.held = signal;
       return true;
     },
 

@@ -1,6 +1,6 @@
 import type { Alert, TraceLink } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
-import { serialize } from '../../lib/mutex.ts';
+import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import type { AlertSender, Notice, Outbox, SendResult } from '../ports.ts';
@@ -60,7 +60,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   const { sender, outbox, observer, logger, clock } = deps;
   const { integration } = sender;
   const delivery = createDelivery(sender.paceMs, clock);
-  const inTurn = serialize();
+  const inTurn = createMutex();
   let posting = false;
   let mayBeTooMany = true;
   /** Given up since the service last took a message. */

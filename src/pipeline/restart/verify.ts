@@ -26,7 +26,7 @@ export interface Unanswered {
   onRestarted(): void;
 }
 
-export interface Verdict {
+export interface Verification {
   /** `error`: there was no restart to watch. */
   readonly outcome: Outcome;
   /** Why, in words. */
@@ -53,12 +53,12 @@ const ENGINE_AWAY = 'the engine could not be asked';
  * Watches a restarted container until it has recovered, has failed, or the deadline is reached. That it
  * cannot be looked at is `unknown`, never `failed`.
  */
-export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<Verdict> {
+export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<Verification> {
   const notRestarted = options.unanswered && (await awaitRestart(options, options.unanswered, deps));
   if (notRestarted) return notRestarted;
   const begun = deps.clock.monotonic();
   let startedAt: number | undefined;
-  let strategy: Verdict['strategy'] = 'stable';
+  let strategy: Verification['strategy'] = 'stable';
   let blind = false;
   let starting = false;
 
@@ -108,24 +108,24 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
 
 /**
  * Waits until the container is in a new life, for as long as the engine may take to bring it there. Gives the
- * verdict where it does not get there, undefined where verification can begin.
+ * verification where it does not get there, undefined where verification can begin.
  */
 async function awaitRestart(
   options: VerifyOptions,
   { since, asked, onRestarted }: Unanswered,
   deps: VerifyDeps,
-): Promise<Verdict | undefined> {
+): Promise<Verification | undefined> {
   const { clock } = deps;
   const begun = clock.monotonic();
   const age = Math.max(0, clock.now() - since);
-  const verdict = (outcome: Outcome, detail: string): Verdict => ({ outcome, detail, strategy: 'stable' });
+  const verification = (outcome: Outcome, detail: string): Verification => ({ outcome, detail, strategy: 'stable' });
 
   for (;;) {
     const facts = await look(options, deps);
     const waited = clock.monotonic() - begun;
     if (facts === undefined) return undefined;
     if (facts === 'blind') {
-      if (waited >= options.deadlineMs) return verdict('unknown', ENGINE_AWAY);
+      if (waited >= options.deadlineMs) return verification('unknown', ENGINE_AWAY);
     } else {
       if (facts.startedAt >= since) {
         onRestarted();
@@ -134,12 +134,12 @@ async function awaitRestart(
       const down = facts.status !== 'running' && facts.status !== 'paused';
       const patience = down ? START_PATIENCE_MS : KILL_PATIENCE_MS;
       if (age + waited >= facts.stopTimeout * 1000 + patience) {
-        if (down && facts.finishedAt >= since) return verdict('unknown', 'it was stopped and not started again');
-        if (asked) return verdict('unknown', 'the engine has not answered; it has not been restarted so far');
-        return verdict('error', 'the engine never took it on');
+        if (down && facts.finishedAt >= since) return verification('unknown', 'it was stopped and not started again');
+        if (asked) return verification('unknown', 'the engine has not answered; it has not been restarted so far');
+        return verification('error', 'the engine never took it on');
       }
     }
-    if (options.signal.aborted) return verdict('unknown', AGENT_STOPPED);
+    if (options.signal.aborted) return verification('unknown', AGENT_STOPPED);
     await clock.sleep(LOOK_EVERY_MS, options.signal);
   }
 }

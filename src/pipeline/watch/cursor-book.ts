@@ -1,7 +1,6 @@
-import type { LogCursor } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { CursorStore } from '../ports.ts';
+import type { CursorStore, LogCursor } from '../ports.ts';
 
 const SAVE_EVERY_MS = 1_000;
 /**

@@ -6,9 +6,9 @@
  * rest is read once more from the cursor. Any other end is a fault of the connection: the stream is
  * opened again from the cursor, and nobody needs to know.
  */
-import type { LogCursor, LogLine } from '../../domain.ts';
+import type { LogLine } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { ContainerControl, ContainerSource } from '../ports.ts';
+import type { ContainerControl, ContainerSource, LogCursor } from '../ports.ts';
 import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
 import { clockOffset, setBackBetween } from './set-back.ts';
 

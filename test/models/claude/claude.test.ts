@@ -7,7 +7,7 @@ import {
   answer,
   type ClaudeBehaviour,
   type ClaudeServer,
-  DEFAULT_FINDING,
+  DEFAULT_ASSESSMENT,
   delay,
   drop,
   hang,
@@ -70,7 +70,7 @@ describe('an answer', () => {
       kind: 'answered',
       model: 'claude-haiku-5-5',
       confidence: 'high',
-      finding: {
+      assessment: {
         rootCause: 'The pool is exhausted.',
         severity: 'high',
         suggestedFix: 'Raise it.',
@@ -90,14 +90,14 @@ describe('an answer', () => {
   it('is found behind a thinking block', async () => {
     server.reply([answer({ severity: 'low' }, { thinking: true })]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
-    expect(given).toMatchObject({ kind: 'answered', finding: { severity: 'low' } });
+    expect(given).toMatchObject({ kind: 'answered', assessment: { severity: 'low' } });
   });
 
   it('is read within a fence, as gateways put around it', async () => {
-    const finding = JSON.stringify({ ...DEFAULT_FINDING, root_cause: 'it says ```' }, null, 2);
-    server.reply([nonsense(`\`\`\`json\n${finding}\n\`\`\`\n`)]);
+    const assessment = JSON.stringify({ ...DEFAULT_ASSESSMENT, root_cause: 'it says ```' }, null, 2);
+    server.reply([nonsense(`\`\`\`json\n${assessment}\n\`\`\`\n`)]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
-    expect(given).toMatchObject({ kind: 'answered', finding: { rootCause: 'it says ```' } });
+    expect(given).toMatchObject({ kind: 'answered', assessment: { rootCause: 'it says ```' } });
   });
 
   it('is counted with its tokens and what they cost', async () => {
@@ -140,10 +140,10 @@ describe('an answer', () => {
     ]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
     if (given.kind !== 'answered') throw new Error(given.reason);
-    expect(given.finding.rootCause).toMatch(/^red evil zerowidth x+…$/);
-    expect(given.finding.rootCause.length).toBeLessThanOrEqual(1200);
-    expect(given.finding.configSuggestions).toHaveLength(10);
-    for (const suggestion of given.finding.configSuggestions) expect(suggestion.length).toBeLessThanOrEqual(300);
+    expect(given.assessment.rootCause).toMatch(/^red evil zerowidth x+…$/);
+    expect(given.assessment.rootCause.length).toBeLessThanOrEqual(1200);
+    expect(given.assessment.configSuggestions).toHaveLength(10);
+    for (const suggestion of given.assessment.configSuggestions) expect(suggestion.length).toBeLessThanOrEqual(300);
   });
 });
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DiagnosisContext } from '../../../src/domain.ts';
 import { selectLines } from '../../../src/models/claude/excerpt.ts';
 import { renderPrompt, SYSTEM_PROMPT } from '../../../src/models/claude/prompt.ts';
+import type { DiagnosisContext } from '../../../src/pipeline/ports.ts';
 import {
   NOON,
   sampleAttempt,
@@ -26,12 +26,12 @@ describe('the prompt', () => {
           error: 'OCI runtime error',
         }),
         restarts: [sampleAttempt({ outcome: 'failed', detail: 'unhealthy again' })],
-        ruleFindings: [
-          { rule: 'oom', finding: sampleDiagnosis({ rootCause: 'Out of memory.' }), vetoesRestart: false },
+        ruleMatches: [
+          { rule: 'oom', assessment: sampleDiagnosis({ rootCause: 'Out of memory.' }), vetoesRestart: false },
         ],
         previous: sampleDiagnosis({ rootCause: 'A leak.', suggestedFix: 'Fix it.' }),
         exitCode: 137,
-        detectors: ['log', 'crash'],
+        incident: sampleIncident({ detectors: ['log', 'crash'] }),
       }),
     ).toBe(`Fence of this request: ${FENCE}
 

@@ -18,7 +18,7 @@ describe('an alert as text', () => {
   Impact:        Checkout fails for all users.
 ⚠ Likely to recur unless something is changed.
   Done:          Nothing was done
-  Why:           AUTO_FIX is off: it would have been restarted
+  Why:           AUTO_FIX is off; otherwise it would have been restarted
   | ERROR pool exhausted: 10 of 10 connections in use
   |     at Pool.acquire (pool.js:17:9)
 (diagnosed by claude-haiku-5-5, cost $0.0011, incident inc-1)

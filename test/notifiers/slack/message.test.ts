@@ -104,7 +104,7 @@ host node-7`);
     expect(text).toMatch(
       /^🚨 🔴 Repeated failure: shop-web-1\n🚨 Repeated failure: restarted 3 times in the last hour, not again without you\./,
     );
-    expect(text).toContain('Why: the restart limit of this container is reached.');
+    expect(text).toContain('Why: this container has reached its restart limit.');
   });
 
   it('is louder about a crash loop', () => {
@@ -124,7 +124,7 @@ host node-7`);
   it('tells why nothing was done', () => {
     const text = shown({ decision: { kind: 'notify', reason: 'auto_fix_off' } });
     expect(text).toContain('Nothing was done');
-    expect(text).toContain('Why: AUTO_FIX is off: it would have been restarted.');
+    expect(text).toContain('Why: AUTO_FIX is off; otherwise it would have been restarted.');
   });
 
   it('tells where the value of the policy came from that is why nothing was done', () => {

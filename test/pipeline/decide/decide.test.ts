@@ -6,30 +6,16 @@ import { NO_RESTARTS } from '../../../src/pipeline/decide/restart-history.ts';
 import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
 import type { Source } from '../../../src/pipeline/policy/resolve.ts';
 import { MODES, RESTARTS } from '../../../src/pipeline/policy/settings.ts';
-import { aDiagnosis, anIncident, aPolicy, someFacts } from '../../support/domain.ts';
+import { aDiagnosis, anIncident, aPolicy, aRestartWith, someFacts } from '../../support/domain.ts';
 
 const MINUTE = 60_000;
 const OPENED = 60 * MINUTE;
 const NOW = OPENED + 2_000;
 
-/** Everything speaks for a restart. */
-const allOpen: DecideInput = {
-  now: NOW,
-  incident: anIncident({ openedAt: OPENED }),
-  diagnosis: aDiagnosis({ severity: 'high', autoRestartSafe: true }),
-  facts: someFacts({ status: 'running', startedAt: 0 }),
-  autoFix: true,
-  policy: aPolicy(),
-  restarts: NO_RESTARTS,
-  restartVetoed: false,
-  beingReplaced: false,
-  engineAnswered: true,
-  networkDependants: [],
-  storeHealthy: true,
-};
+const allOpen = aRestartWith({ now: NOW, incident: anIncident({ openedAt: OPENED }) });
 
-const crashed = anIncident({ detector: 'crash', patterns: ['crash'], openedAt: OPENED });
-const looping = anIncident({ detector: 'crash', patterns: ['crash', 'crash loop'], openedAt: OPENED });
+const crashed = anIncident({ detector: 'crash', openedAt: OPENED });
+const looping = anIncident({ detector: 'crash', detectors: ['crash', 'crash_loop'], openedAt: OPENED });
 /** 01:00 UTC, as NOW is. */
 const NIGHT = parseQuietHours('22:00-07:00') ?? expect.fail();
 const STATEFUL: Source = { kind: 'stateful_image', image: 'postgres' };
@@ -131,7 +117,7 @@ describe('decide', () => {
   });
 
   it('restarts a container that lives on after a child was killed for memory', () => {
-    const incident = anIncident({ detector: 'oom', patterns: ['oom'], openedAt: OPENED });
+    const incident = anIncident({ detector: 'oom', openedAt: OPENED });
     expect(decide({ ...allOpen, incident }).kind).toBe('restart');
   });
 

@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ContainerFacts, Detector, DiagnoseWith, DiagnosisContext, Incident } from '../../../src/domain.ts';
+import type { ContainerFacts, Detector, DiagnoseWith, Incident } from '../../../src/domain.ts';
 import type { Logger } from '../../../src/lib/log.ts';
 import { createClaude } from '../../../src/models/claude/claude.ts';
 import { createDiagnoser } from '../../../src/pipeline/diagnose/diagnose.ts';
 import { applyRules } from '../../../src/pipeline/diagnose/rules.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
+import type { DiagnosisContext } from '../../../src/pipeline/ports.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { answer, type ClaudeServer, hang, refusal, startClaudeServer, status } from '../../support/claude-server.ts';
 import { aContainer, anIncident, someFacts } from '../../support/domain.ts';
@@ -77,15 +78,14 @@ function contextOf(incident: Incident, seen: Seen = {}): DiagnosisContext {
   const { detectors = ['log'], exitCode, facts } = seen;
   const input = { detector: incident.detector, detectors, evidence: evidence.join('\n'), logLines: [], facts };
   return {
-    incident,
+    incident: { ...incident, detectors },
     evidence,
-    detectors,
     exitCode,
     facts,
     logLines: evidence,
     redactions: 0,
     restarts: [],
-    ruleFindings: applyRules(input),
+    ruleMatches: applyRules(input),
   };
 }
 

@@ -213,8 +213,8 @@ describe.each(Object.entries(CASES))('the rule %s', (rule, { yes, no }) => {
   it('is plain, and gives a fix that names a command or a setting', () => {
     const found = applyRules(logged(yes[0] as string))[0];
     expect(isPlain(rule)).toBe(true);
-    expect(found?.finding.suggestedFix).toMatch(/`[^`]+`/);
-    expect(found?.finding.autoRestartSafe).toBe(false);
+    expect(found?.assessment.suggestedFix).toMatch(/`[^`]+`/);
+    expect(found?.assessment.autoRestartSafe).toBe(false);
   });
 });
 
@@ -242,8 +242,8 @@ describe('the rule missing_file_or_variable', () => {
   });
 });
 
-describe('a finding', () => {
-  const cause = (input: RuleInput) => applyRules(input)[0]?.finding.rootCause;
+describe('a assessment', () => {
+  const cause = (input: RuleInput) => applyRules(input)[0]?.assessment.rootCause;
 
   it.each([
     ['the port', logged('Error: listen EADDRINUSE: address already in use :::3000'), '(3000)'],

@@ -48,26 +48,26 @@ describe('the built-in rules', () => {
   });
 
   it('forbid a restart on a full disk, whatever else matches', () => {
-    const findings = applyRules(dead({ evidence: 'PANIC: No space left on device' }));
-    expect(findings.some((found) => found.vetoesRestart)).toBe(true);
-    expect(findings[0]?.finding.autoRestartSafe).toBe(false);
+    const matches = applyRules(dead({ evidence: 'PANIC: No space left on device' }));
+    expect(matches.some((found) => found.vetoesRestart)).toBe(true);
+    expect(matches[0]?.assessment.autoRestartSafe).toBe(false);
   });
 
   it('do not call exit code 137 out of memory', () => {
-    const findings = applyRules(dead({ exitCode: 137, evidence: 'exited with code 137' }));
-    expect(findings.map((found) => found.rule)).not.toContain('out_of_memory');
+    const matches = applyRules(dead({ exitCode: 137, evidence: 'exited with code 137' }));
+    expect(matches.map((found) => found.rule)).not.toContain('out_of_memory');
   });
 
   it('find a single time-out not worth a message', () => {
-    expect(applyRules(logged('read timeout'))[0]?.finding.severity).toBe('low');
+    expect(applyRules(logged('read timeout'))[0]?.assessment.severity).toBe('low');
   });
 
   it('do not advise to restart what fails at its start', () => {
-    expect(applyRules(dead({ facts: atStart }))[0]?.finding.autoRestartSafe).toBe(false);
+    expect(applyRules(dead({ facts: atStart }))[0]?.assessment.autoRestartSafe).toBe(false);
   });
 
   it('name the memory limit', () => {
     const facts = someFacts({ oomKilled: true, memoryLimit: 256 * 1024 * 1024 });
-    expect(applyRules(dead({ facts }))[0]?.finding.rootCause).toContain('256 MiB');
+    expect(applyRules(dead({ facts }))[0]?.assessment.rootCause).toContain('256 MiB');
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../../src/domain.ts';
+import { decide } from '../../../src/pipeline/decide/decide.ts';
 import { createIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
-import { aContainer, anIncident, aSignal } from '../../support/domain.ts';
+import { aContainer, anIncident, aRestartWith, aSignal, someFacts } from '../../support/domain.ts';
 
 function setUp() {
   let next = 0;
@@ -71,6 +72,19 @@ describe('incidents', () => {
     incidents.fold(oom({ at: 1_000 })).live.phase = 'handling';
     incidents.fold(crash({ fingerprint: 'crash/137', exitCode: 137, at: 1_400 }));
     expect(ids()).toHaveLength(1);
+  });
+
+  it('know that the container died, however many patterns its error records matched', () => {
+    const { incidents } = setUp();
+    const wordy = (n: number) =>
+      aSignal({ fingerprint: `f${n}`, patterns: Array.from({ length: 8 }, (_, i) => `pattern ${n}.${i}`) });
+    const { live } = incidents.fold(wordy(1));
+    incidents.fold(wordy(2));
+    incidents.fold(wordy(3));
+    incidents.fold(crash());
+    expect(live.incident.detectors).toEqual(['log', 'crash']);
+    const facts = someFacts({ status: 'running', startedAt: live.incident.openedAt + 1, restartPolicy: 'always' });
+    expect(decide(aRestartWith({ incident: live.incident, facts })).reason).toBe('engine_restarting');
   });
 
   it('take the error that a process logged and its death right after for one', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts, Decision, EngineEvent, ReviewedCase } from '../../../src/domain.ts';
+import type { ContainerFacts, Decision, EngineEvent } from '../../../src/domain.ts';
 import { createAftermaths } from '../../../src/pipeline/incident/aftermath.ts';
 import { scorecard } from '../../../src/pipeline/incident/scorecard.ts';
+import type { ReviewedCase } from '../../../src/pipeline/ports.ts';
 import { aContainer, anIncident, someFacts } from '../../support/domain.ts';
 
 const OBSERVED: Decision = { kind: 'notify', reason: 'observe_mode' };
@@ -83,8 +84,8 @@ describe('the scorecard', () => {
     ],
     ['refused by the engine', { ...restarted, outcome: 'error' }, 'failed'],
     ['under way', restarted, 'unknown'],
-  ])('%s', (_, over, fate) => {
-    expect(scorecard([one(over)]).cases[0]?.fate).toBe(fate);
+  ])('%s', (_, over, result) => {
+    expect(scorecard([one(over)]).cases[0]?.result).toBe(result);
   });
 
   it('adds up, per container and overall', () => {
@@ -94,7 +95,7 @@ describe('the scorecard', () => {
       one({ aftermath: 'came_back' }),
     ]);
     expect(card.overall).toMatchObject({ wouldHaveRestarted: 2, restarted: 1, right: 1, wrong: 1 });
-    expect(card.overall.fates).toMatchObject({ still_broken: 1, came_back: 1, recovered: 1 });
+    expect(card.overall.results).toMatchObject({ still_broken: 1, came_back: 1, recovered: 1 });
     expect(card.containers.map(({ container, restarted }) => [container, restarted])).toEqual([
       ['api', 1],
       ['web', 0],

@@ -1,13 +1,14 @@
 /** The walk against a world that can be as bad as it likes, in no time at all. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert, Attempt, Decision, DiagnosisContext, ListedContainer, Outcome } from '../../../src/domain.ts';
+import type { Alert, Attempt, Decision, ListedContainer, Outcome } from '../../../src/domain.ts';
 import { decide } from '../../../src/pipeline/decide/decide.ts';
 import { backOffMs } from '../../../src/pipeline/decide/restart-history.ts';
 import { createIncidents } from '../../../src/pipeline/incident/open-incidents.ts';
 import { createWalk, type WalkDeps } from '../../../src/pipeline/incident/workflow.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Policy } from '../../../src/pipeline/policy/settings.ts';
+import type { DiagnosisContext } from '../../../src/pipeline/ports.ts';
 import { aContainer, aDiagnosis, anAttempt, anIncident, aPolicy, aSignal, someFacts } from '../../support/domain.ts';
 
 const HOUR = 3_600_000;
@@ -66,11 +67,10 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
         incident: incident(),
         facts: someFacts(),
         evidence: ['ERROR it broke'],
-        detectors: ['log'],
         logLines: [],
         redactions: 0,
         restarts: attempts,
-        ruleFindings: [],
+        ruleMatches: [],
       }),
       diagnose: async () => aDiagnosis(),
       decide,

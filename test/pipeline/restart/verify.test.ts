@@ -58,7 +58,7 @@ async function outcomeOf(
   const c = engine.addContainer({ name: 'web', ...container });
   const clock = clockWith(typeof at === 'function' ? at(c) : at);
   const begun = now();
-  const verdict = await verify(
+  const verification = await verify(
     {
       containerId: c.id,
       stableForMs: STABLE,
@@ -70,7 +70,7 @@ async function outcomeOf(
     },
     { control: createDockerEngine({ host, tlsVerify: false, callTimeoutMs: 2_000 }), clock },
   );
-  return { ...verdict, afterMs: now() - begun };
+  return { ...verification, afterMs: now() - begun };
 }
 
 describe('verification', () => {
@@ -79,13 +79,13 @@ describe('verification', () => {
   });
 
   it('finds a container recovered as soon as its health check passes', async () => {
-    const verdict = await outcomeOf({ health: 'starting' }, (c) => ({ 7: () => c.setHealth('healthy') }));
-    expect(verdict).toMatchObject({ outcome: 'recovered', strategy: 'health', afterMs: 7_000 });
+    const verification = await outcomeOf({ health: 'starting' }, (c) => ({ 7: () => c.setHealth('healthy') }));
+    expect(verification).toMatchObject({ outcome: 'recovered', strategy: 'health', afterMs: 7_000 });
   });
 
   it('finds it failed when the health check fails again', async () => {
-    const verdict = await outcomeOf({ health: 'starting' }, (c) => ({ 7: () => c.setHealth('unhealthy') }));
-    expect(verdict).toMatchObject({ outcome: 'failed', detail: 'its health check fails again' });
+    const verification = await outcomeOf({ health: 'starting' }, (c) => ({ 7: () => c.setHealth('unhealthy') }));
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'its health check fails again' });
   });
 
   it('finds it failed when it is not healthy at the deadline', async () => {
@@ -96,28 +96,32 @@ describe('verification', () => {
   });
 
   it('finds it failed when it ends again', async () => {
-    const verdict = await outcomeOf({}, (c) => ({ 12: () => c.exit(3) }));
-    expect(verdict).toMatchObject({ outcome: 'failed', detail: 'it ended again with exit code 3', afterMs: 12_000 });
+    const verification = await outcomeOf({}, (c) => ({ 12: () => c.exit(3) }));
+    expect(verification).toMatchObject({
+      outcome: 'failed',
+      detail: 'it ended again with exit code 3',
+      afterMs: 12_000,
+    });
   });
 
   it('finds it failed when it ends again and the engine starts it between two looks', async () => {
-    const verdict = await outcomeOf({}, (c) => ({
+    const verification = await outcomeOf({}, (c) => ({
       12: () => {
         c.exit(3);
         c.start();
       },
     }));
-    expect(verdict).toMatchObject({ outcome: 'failed', detail: 'it ended again and the engine restarted it' });
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'it ended again and the engine restarted it' });
   });
 
   it('finds it failed when the same trouble comes back', async () => {
-    const verdict = await outcomeOf({}, {}, { recurred: () => seconds === NOON + 5 });
-    expect(verdict).toMatchObject({ outcome: 'failed', detail: 'the same trouble came back' });
+    const verification = await outcomeOf({}, {}, { recurred: () => seconds === NOON + 5 });
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'the same trouble came back' });
   });
 
   it('does not call it failed when a person stops it', async () => {
-    const verdict = await outcomeOf({}, (c) => ({ 5: () => c.exit(143) }), { stoppedByOperator: () => true });
-    expect(verdict.outcome).toBe('unknown');
+    const verification = await outcomeOf({}, (c) => ({ 5: () => c.exit(143) }), { stoppedByOperator: () => true });
+    expect(verification.outcome).toBe('unknown');
   });
 
   it('does not call it failed when it is paused or removed', async () => {
@@ -127,19 +131,19 @@ describe('verification', () => {
   });
 
   it('does not call it failed when the engine cannot be asked', async () => {
-    const verdict = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500) });
-    expect(verdict).toMatchObject({ outcome: 'unknown', detail: 'the engine could not be asked' });
+    const verification = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500) });
+    expect(verification).toMatchObject({ outcome: 'unknown', detail: 'the engine could not be asked' });
   });
 
   it('goes on when the engine is away for a moment', async () => {
-    const verdict = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500, 'busy', 3) });
-    expect(verdict.outcome).toBe('recovered');
+    const verification = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500, 'busy', 3) });
+    expect(verification.outcome).toBe('recovered');
   });
 
   it('leaves off when the agent is stopped', async () => {
     const stopping = new AbortController();
-    const verdict = await outcomeOf({}, { 5: () => stopping.abort() }, { signal: stopping.signal });
-    expect(verdict.outcome).toBe('unknown');
+    const verification = await outcomeOf({}, { 5: () => stopping.abort() }, { signal: stopping.signal });
+    expect(verification.outcome).toBe('unknown');
   });
 });
 
@@ -160,7 +164,7 @@ describe('verification of a restart that the engine has not answered', () => {
   ) {
     let restartedAfterMs: number | undefined;
     seconds = NOON - 60;
-    const verdict = await outcomeOf(
+    const verification = await outcomeOf(
       { stopTimeout: 10, ...container },
       (c) => {
         seconds = NOON - 2;
@@ -179,48 +183,48 @@ describe('verification of a restart that the engine has not answered', () => {
         },
       },
     );
-    return { ...verdict, restartedAfterMs };
+    return { ...verification, restartedAfterMs };
   }
 
   it('waits for one that the engine is still making, and watches it from there', async () => {
-    const verdict = await takenUp({}, (c) => ({
+    const verification = await takenUp({}, (c) => ({
       4: () => c.exit(143),
       6: () => c.start(),
     }));
-    expect(verdict).toMatchObject({ outcome: 'recovered', restartedAfterMs: 6_000, afterMs: 6_000 + STABLE });
+    expect(verification).toMatchObject({ outcome: 'recovered', restartedAfterMs: 6_000, afterMs: 6_000 + STABLE });
   });
 
   it('says that nothing was restarted where the container still runs as before, once it would have been killed', async () => {
-    const verdict = await takenUp({}, () => ({}));
-    expect(verdict).toMatchObject({ outcome: 'error', restartedAfterMs: undefined, afterMs: 18_000 });
-    expect(verdict.detail).toBe('the engine never took it on');
+    const verification = await takenUp({}, () => ({}));
+    expect(verification).toMatchObject({ outcome: 'error', restartedAfterMs: undefined, afterMs: 18_000 });
+    expect(verification.detail).toBe('the engine never took it on');
   });
 
   it('says so of a container that was down before and still is, once it would have been started', async () => {
-    const verdict = await takenUp({}, () => ({}), {
+    const verification = await takenUp({}, () => ({}), {
       before: (c) => {
         seconds -= 5;
         c.exit(1);
       },
     });
-    expect(verdict).toMatchObject({ outcome: 'error', afterMs: 68_000 });
+    expect(verification).toMatchObject({ outcome: 'error', afterMs: 68_000 });
   });
 
   it('does not call it a failed restart that a container was stopped meanwhile and stays down: a person may want that', async () => {
-    const verdict = await takenUp({}, (c) => ({ 1: () => c.exit(143) }));
-    expect(verdict).toMatchObject({ outcome: 'unknown', afterMs: 68_000 });
+    const verification = await takenUp({}, (c) => ({ 1: () => c.exit(143) }));
+    expect(verification).toMatchObject({ outcome: 'unknown', afterMs: 68_000 });
   });
 
   it('does not say that it was not made where the engine was asked: it may still make it', async () => {
-    const verdict = await takenUp({}, () => ({}), { asked: true });
-    expect(verdict).toMatchObject({ outcome: 'unknown', afterMs: 18_000 });
+    const verification = await takenUp({}, () => ({}), { asked: true });
+    expect(verification).toMatchObject({ outcome: 'unknown', afterMs: 18_000 });
   });
 
   it('does not take the trouble of the life before for the trouble coming back', async () => {
-    const verdict = await takenUp({}, (c) => ({ 3: () => void c.restart() }), {
+    const verification = await takenUp({}, (c) => ({ 3: () => void c.restart() }), {
       over: { recurred: () => seconds < NOON + 3 },
     });
-    expect(verdict).toMatchObject({ outcome: 'recovered', restartedAfterMs: 3_000 });
+    expect(verification).toMatchObject({ outcome: 'recovered', restartedAfterMs: 3_000 });
   });
 
   it('knows nothing where the engine cannot be asked', async () => {
