@@ -46,3 +46,6 @@ export class StoreError extends DoctorError {
     super(message, { reason, retryable: reason === 'unavailable', cause });
   }
 }
+
+/** The agent stops. What threw it is resumed by the next run. */
+export class AgentStopping extends Error {}

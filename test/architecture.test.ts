@@ -16,6 +16,7 @@ const ADAPTER = [
   'pipeline/ports.ts',
   'pipeline/observer.ts',
   'pipeline/detectors.ts',
+  'pipeline/tracing.ts',
   NODE,
 ];
 

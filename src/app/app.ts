@@ -1,41 +1,33 @@
-/** The one place that knows everybody: a straight line from the settings to a running agent. */
+/** The composition root: from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
 import { type Config, claudeKey, policyDefaults, storePlace } from '../config/config.ts';
 import { policyFilesOnDisk } from '../config/policy/disk.ts';
 import { createPolicyBook } from '../config/policy/policies.ts';
-import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
-import { type ContainerFacts, type Incident, serviceKey } from '../domain.ts';
+import { serviceKey } from '../domain.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
-import { coalesce } from '../lib/coalesce.ts';
-import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
 import { createConsoleSender } from '../notifiers/console/console.ts';
 import { createSlackSender } from '../notifiers/slack/sender.ts';
-import { decide } from '../pipeline/decide/decide.ts';
-import { collect, redactSummary } from '../pipeline/diagnose/collect.ts';
+import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
 import { createSecretBook } from '../pipeline/diagnose/known-secrets.ts';
-import { createUnwritten } from '../pipeline/incident/pending-writes.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
-import type { ContainerControl } from '../pipeline/ports.ts';
-import { restart } from '../pipeline/restart/restart.ts';
-import { verify } from '../pipeline/restart/verify.ts';
+import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { openStore } from '../store/store.ts';
-import * as describe from '../telemetry/attributes.ts';
 import { createInstruments } from '../telemetry/instruments.ts';
-import { ATTRIBUTES, SPANS } from '../telemetry/names.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
-import { createTracing } from '../telemetry/traced.ts';
+import { createTracing } from '../telemetry/tracing.ts';
+import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice, watchEngine } from './engine-notices.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createTidy, noteActivity } from './housekeeping.ts';
@@ -64,17 +56,12 @@ export interface App {
 
 /** As many as a page can show and a person can judge. */
 const CASES_SCORED = 1_000;
-/** Of hundreds that fail together each would wait for the work on all others, and its time for an answer run out. */
-const LOOKED_AT_ONCE = 16;
-/** A busy engine answers a few at a time; a stream takes no place. */
-const ENGINE_CALLS_AT_ONCE = 32;
 
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { logger, clock, telemetry, version } = deps;
   const startedAt = clock.now();
   const stopping = new AbortController();
   const tracing = createTracing(telemetry.tracer);
-  const { traced } = tracing;
 
   const policies = createPolicyBook({
     ...config.policy,
@@ -111,25 +98,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const activity = noteActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
-  const docker = createDockerEngine({
+  const engine = createEngine({
     ...config.docker,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
     onRequest: observer.dockerRequest,
   });
-  const callInTurn = createLimit(ENGINE_CALLS_AT_ONCE);
-  const engine: DockerEngine = {
-    ...docker,
-    inspect: (id, signal) => callInTurn(() => docker.inspect(id, signal)),
-    tailLogs: (id, count, signal) => callInTurn(() => docker.tailLogs(id, count, signal)),
-  };
-  const control: ContainerControl = {
-    inspect: traced(SPANS.docker('inspect'), engine.inspect, { kind: 'client' }),
-    tailLogs: traced(SPANS.docker('logs'), engine.tailLogs, { kind: 'client' }),
-    restart: traced(SPANS.docker('restart'), engine.restart, { kind: 'client' }),
-    list: traced(SPANS.docker('list'), coalesce(engine.list), { kind: 'client' }),
-  };
-  const redactor = createRedactor();
+  const secrets = createSecretBook(engine);
+  const control = traceCalls(engine, tracing);
   const apiKey = claudeKey(config);
   const claude =
     apiKey === undefined
@@ -158,19 +134,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     observer,
     logger,
     clock,
-    traceSend: (_alert, tries, trace, send) => {
-      const span = {
-        kind: 'client',
-        before: () => ({ [ATTRIBUTES.integration]: sender.integration, [ATTRIBUTES.tries]: tries }),
-        after: describe.describeSend,
-      } as const;
-      // The first try is part of the incident; a later one is a trace of its own that points to it.
-      return traced(
+    traceSend: (_alert, tries, trace, send) =>
+      tracing.span(
         SPANS.notify(sender.integration),
         send,
-        tries === 0 ? { ...span, childOf: trace } : { ...span, linkTo: trace },
-      )();
-    },
+        (result) => ({ send: { receiver: sender.integration, tries, result } }),
+        // The first try is part of the incident's trace; a later one starts a trace with a link to it.
+        { kind: 'client', ...(tries === 0 ? { childOf: trace } : { linkTo: trace }) },
+      ),
   });
   const diagnoser = createDiagnoser({
     diagnoseWith: config.diagnoseWith,
@@ -183,80 +154,32 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     limits: config.limits,
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
   });
-  const secrets = createSecretBook(engine);
-  const lookInTurn = createLimit(LOOKED_AT_ONCE);
-  const traceInspect = { kind: 'client' } as const;
-  const collectDeps = {
-    control: { ...control, inspect: traced(SPANS.docker('inspect'), secrets.inspect, traceInspect) },
+  const collector = createCollector({
+    // Inspecting a container also remembers its secrets.
+    control: traceCalls({ ...engine, inspect: secrets.inspect }, tracing),
     secretsOf: secrets.secretsOf,
-    redactor,
+    redactor: createRedactor(),
     attempts: store,
     clock,
-  };
-
-  // Killed at any moment, the agent reads its lines again or has their incident in the store, and never both for an
-  // incident that is over: a position is saved after its incidents, and before one is resolved.
-  const unwritten = createUnwritten(clock);
-  const incidentStore = {
-    ...store,
-    saveIncident: (incident: Incident) => store.saveIncident(incident).finally(() => unwritten.remove(incident.id)),
-    resolveIncident: async (id: string, at: number) => {
-      await watch.saved();
-      await store.resolveIncident(id, at);
-    },
-  };
+    policyOf: policies.policyOf,
+  });
 
   const pipeline = createPipeline({
-    newId() {
-      const id = newIncidentId();
-      unwritten.add(id);
-      return id;
-    },
-    stages: {
-      redactSummary: (incident) => {
-        // Loads while the evidence settles: Claude is asked no later for it.
-        claude?.prepare();
-        return lookInTurn(() => redactSummary(incident, collectDeps));
-      },
-      collect: traced(
-        SPANS.collect,
-        async (incident, signals, settled) => {
-          await settled;
-          const { logLines } = policies.policyOf(incident().container).values;
-          return lookInTurn(() => collect(incident(), signals, { ...collectDeps, logLines }));
-        },
-        { after: describe.describeContext },
-      ),
-      diagnose: traced(SPANS.diagnose, diagnoser.diagnose, { after: describe.describeDiagnosis }),
-      decide: traced(SPANS.decide, decide, { after: describe.describeDecision }),
-      restart: traced(
-        (incident: Incident, _facts: ContainerFacts) => SPANS.restart(incident.container.name),
-        (incident: Incident, facts: ContainerFacts) =>
-          restart(incident, facts, { control, attempts: store, clock, newId: newIncidentId }),
-        { after: describe.describeActed },
-      ),
-      verify: traced(SPANS.verify, (options) => verify(options, { control: engine, clock }), {
-        after: (verification) => ({
-          ...describe.describeOutcome(verification.outcome),
-          [ATTRIBUTES.verifyStrategy]: verification.strategy,
-        }),
-      }),
-      notify: notifier.notify,
-    },
-    store: incidentStore,
+    collector,
+    diagnoser,
+    notify: notifier.notify,
     control,
+    untracedControl: engine,
+    store,
+    positionsSaved: () => watch.saved(),
     observer,
+    tracing,
     logger,
     clock,
+    newId: newIncidentId,
     autoFix: config.autoFix,
     policyOf: policies.policyOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
-    traceIncident: (incident, earlier, work) => {
-      const attributes = describe.describeIncident(incident);
-      return earlier === undefined
-        ? tracing.withIncidentTrace(incident.container, attributes, work, { startedAt: incident.openedAt })
-        : tracing.withLinkedTrace(SPANS.incident(incident.container.name), earlier, attributes, work);
-    },
   });
 
   const lateLogs = noteLateLogs(clock);
@@ -290,7 +213,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
       onNotBack: (containers) => notifier.say(notBackNotice(containers)),
     },
-    written: unwritten.none,
+    written: pipeline.incidentsSaved,
   });
 
   const { view: healthView, limits } = createHealthPage({

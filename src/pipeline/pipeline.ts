@@ -4,8 +4,9 @@ import type { Trouble } from './detect/trouble.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
-import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
-import { createWalk, type WalkDeps } from './incident/workflow.ts';
+import { createOpenIncidents, type LiveIncident } from './incident/open-incidents.ts';
+import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
+import { createWriteOrder } from './incident/write-order.ts';
 import { createDeployments } from './lifecycle/deployments.ts';
 import { createEventDetector } from './lifecycle/engine-events.ts';
 import { createGracePeriods } from './lifecycle/grace.ts';
@@ -14,59 +15,65 @@ import type { ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
   extends Omit<
-    WalkDeps,
-    'incidents' | 'expectRestart' | 'stopRequestedAt' | 'deployedAt' | 'onDecided' | 'handover' | 'giveUp'
+    WorkflowDeps,
+    'incidents' | 'expectRestart' | 'stopRequestedAt' | 'deployedAt' | 'onDecided' | 'stopping' | 'stopNow'
   > {
-  readonly store: WalkDeps['store'] & ReviewStore;
-  newId(): string;
+  readonly store: WorkflowDeps['store'] & ReviewStore;
+  /** Resolves when the log positions known now have been saved. */
+  positionsSaved(): Promise<void>;
 }
 
-/** The loop: what watch delivers goes in, incidents walk. */
+/** Lines and engine events in, handled incidents out. */
 export interface Pipeline {
   onLines(container: ContainerRef, lines: readonly LogLine[]): void;
   onEvent(event: EngineEvent): void;
-  /** An earlier run was told of it. */
+  /** An event that an earlier run of the agent has already handled. */
   onPastEvent(event: EngineEvent): void;
   /** After every reconciliation, with all watched containers. */
   onListed(containers: readonly ListedContainer[]): void;
   onGone(container: ContainerRef): void;
-  /** Takes up what an earlier run left open. Call it before the first line comes in. */
+  /** Resumes the incidents of an earlier run. To be called before the first line. */
   resume(): Promise<void>;
+  /** See WriteOrder. */
+  incidentsSaved(): Promise<void>;
   openIncidents(): number;
-  /** Ends intake, lets answers under way come in, hands the rest over to the next start. Idempotent. */
+  /** Ends the intake, waits a few seconds for running work, and leaves the rest to the next run. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** For answers that are already paid for, and restarts that the engine is already making. */
+/** For paid answers and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
-  const { clock, observer, logger, store } = deps;
-  const handover = new AbortController();
-  const giveUp = new AbortController();
+  const { clock, observer, logger } = deps;
+  const order = createWriteOrder(deps.store, deps);
+  const { store } = order;
+  const stopping = new AbortController();
+  const stopNow = new AbortController();
   const events = createEventDetector();
   const grouper = createGrouper();
-  const incidents = createIncidents({ newId: deps.newId, now: clock.now });
+  const incidents = createOpenIncidents({ newId: deps.newId, now: clock.now });
   const restarts = createRestartWindows(clock);
   const deployments = createDeployments();
   const grace = createGracePeriods((signal) => deps.policyOf(signal.container).values.grace * 1000);
-  const walk = createWalk({
+  const workflow = createWorkflow({
     ...deps,
+    store,
     incidents,
     expectRestart: restarts.expect,
     stopRequestedAt: events.stopRequestedAt,
     deployedAt: deployments.deployedAt,
     onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
-    handover: handover.signal,
-    giveUp: giveUp.signal,
+    stopping: stopping.signal,
+    stopNow: stopNow.signal,
   });
 
   const aftermaths = createAftermaths((incidentId, aftermath) => start(saveAftermath(incidentId, aftermath)));
 
-  const walking = new Set<Promise<void>>();
+  const running = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
-    walking.add(work);
-    void work.finally(() => walking.delete(work));
+    running.add(work);
+    void work.finally(() => running.delete(work));
   };
 
   /** `repeatAs`: how it is counted where it opens nothing. */
@@ -80,11 +87,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const folded = incidents.fold(signal);
     if (folded.kind === 'opened') {
       observer.incidentOpened({ detector: signal.detector, latencyMs: Math.max(0, clock.now() - signal.at) });
-      start(walk.handle(folded.live));
+      order.opened(folded.live.incident.id);
+      start(workflow.handle(folded.live));
       return;
     }
     observer.suppressed(repeatAs);
-    if (folded.newlyLooping && folded.live.phase === 'settled') start(walk.tellLoop(folded.live));
+    if (folded.newlyLooping && folded.live.phase === 'settled') start(workflow.notifyCrashLoop(folded.live));
     counts.wake();
   };
 
@@ -114,14 +122,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     emit: takeTrouble,
     clock,
     logger,
-    stopped: handover.signal,
+    stopped: stopping.signal,
     patternsOf: (container) => deps.policyOf(container).values,
   });
   const counts = createCountWriter(store, incidents.takeDirty, clock, logger);
 
   return {
     onLines(container, lines) {
-      if (handover.signal.aborted) return;
+      if (stopping.signal.aborted) return;
       observer.linesRead(
         lines.length,
         lines.reduce((bytes, line) => bytes + Buffer.byteLength(line.text), 0),
@@ -131,8 +139,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
     onEvent(event) {
       observer.eventSeen(event.time);
-      if (handover.signal.aborted) return;
-      // The last words of a container come before the news of its death.
+      if (stopping.signal.aborted) return;
+      // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
       if (event.action.kind === 'start') grace.started(event.containerId, event.time);
       deployments.observe(event);
@@ -149,7 +157,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
     onListed(containers) {
       observer.heartbeat(clock.now());
-      if (handover.signal.aborted) return;
+      if (stopping.signal.aborted) return;
       for (const signal of events.observeListed(containers, clock.now())) take(signal);
       for (const signal of grace.due(containers, clock.now())) open(signal);
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
@@ -163,7 +171,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
     async resume() {
       const cases = await store.openCases().catch((error: unknown) => {
-        logger.error('open incidents could not be read, they are not taken up', { error: String(error) });
+        logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
       });
       for (const left of cases) {
@@ -172,34 +180,35 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
           left.settledAt === undefined ? 'handling' : 'settled',
           left.diagnosis?.severity,
         );
-        if (left.settledAt === undefined) start(walk.resume(live, left));
+        if (left.settledAt === undefined) start(workflow.resume(live, left));
         else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 
     openIncidents: () => incidents.open().length,
+    incidentsSaved: order.incidentsSaved,
 
     async stop() {
-      if (handover.signal.aborted) return;
+      if (stopping.signal.aborted) return;
       detectors.completeAll();
-      handover.abort();
-      await Promise.race([Promise.allSettled([...walking]), clock.sleep(STOP_PATIENCE_MS)]);
-      giveUp.abort();
-      await Promise.race([Promise.allSettled([...walking]), clock.sleep(500)]);
+      stopping.abort();
+      await Promise.race([Promise.allSettled([...running]), clock.sleep(STOP_PATIENCE_MS)]);
+      stopNow.abort();
+      await Promise.race([Promise.allSettled([...running]), clock.sleep(500)]);
       await counts.flush();
     },
   };
 
   async function saveAftermath(incidentId: string, aftermath: Aftermath): Promise<void> {
     await store.saveAftermath(incidentId, aftermath, clock.now()).catch((error: unknown) => {
-      logger.error('what became of an incident could not be written down', { error: String(error) });
+      logger.error('what happened after an incident could not be stored', { error: String(error) });
     });
   }
 
   async function end(live: LiveIncident): Promise<void> {
     aftermaths.ended(live.incident);
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
-      logger.error('the end of an incident could not be written down', { error: String(error) });
+      logger.error('the end of an incident could not be stored', { error: String(error) });
     });
   }
 }

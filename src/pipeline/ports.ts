@@ -160,6 +160,8 @@ export type ClaudeAnswer = {
 );
 
 export interface ClaudePort {
+  /** A question is likely: loads what is loaded on demand. */
+  prepare?(): void;
   /** Never rejects but when `signal` aborts. `strength` chooses the model. */
   ask(context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<ClaudeAnswer>;
 }
@@ -288,6 +290,6 @@ export interface ReviewStore {
     incidentId: string,
     given: { readonly verdict: Verdict; readonly note?: string; readonly at: number },
   ): Promise<boolean>;
-  /** Incidents that were restarted or would have been, oldest first; the newest `limit` of them. */
+  /** OpenIncidents that were restarted or would have been, oldest first; the newest `limit` of them. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
 }

@@ -81,7 +81,7 @@ function decisionOf(row: Selectable<IncidentTable>): { decision?: Decision } {
   return { decision: { kind: row.decision_kind as DecisionKind, reason: row.decision_reason as DecisionReason } };
 }
 
-/** Incidents, each with the newest restart made for it. */
+/** OpenIncidents, each with the newest restart made for it. */
 export function selectCases(db: Database) {
   return db
     .selectFrom('incidents')

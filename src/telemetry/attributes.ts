@@ -1,7 +1,8 @@
-/** Span attributes of the pipeline's nouns. None holds log text, prompts or answers. */
+/** Domain objects as span attributes. None holds log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ContainerRef, Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
-import type { DiagnosisContext, SendResult } from '../pipeline/ports.ts';
+import type { DiagnosisContext } from '../pipeline/ports.ts';
+import type { SpanDetails } from '../pipeline/tracing.ts';
 import { ATTRIBUTES } from './names.ts';
 
 export function describeContainer({ id, name, image, service, project }: ContainerRef): Attributes {
@@ -50,21 +51,29 @@ export function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
-/** A restart that the engine refused; whether one that it made has helped is for verification to say. */
-export function describeActed({ kind }: { readonly kind: 'restarted' | 'refused' }): Attributes {
-  return kind === 'refused' ? describeOutcome('error') : {};
-}
-
 /** A restart that did not help is a failure of the container, not of the span; one that could not be made is. */
 export function describeOutcome(outcome: Outcome): Attributes {
   return { [ATTRIBUTES.outcome]: outcome, ...(outcome === 'error' ? { [ATTRIBUTES.errorType]: 'restart_error' } : {}) };
 }
 
-export function describeSend(result: SendResult): Attributes {
+export function describeSend({ receiver, tries, result }: NonNullable<SpanDetails['send']>): Attributes {
   return {
+    [ATTRIBUTES.integration]: receiver,
+    [ATTRIBUTES.tries]: tries,
     [ATTRIBUTES.outcome]: result.kind,
     ...(result.status === undefined ? {} : { [ATTRIBUTES.httpStatus]: result.status }),
     ...(result.kind === 'sent' ? {} : { [ATTRIBUTES.errorType]: String(result.status ?? result.kind) }),
+  };
+}
+
+export function describe({ context, diagnosis, decision, outcome, verifyStrategy, send }: SpanDetails): Attributes {
+  return {
+    ...(context && describeContext(context)),
+    ...(diagnosis && describeDiagnosis(diagnosis)),
+    ...(decision && describeDecision(decision)),
+    ...(outcome && describeOutcome(outcome)),
+    ...(verifyStrategy && { [ATTRIBUTES.verifyStrategy]: verifyStrategy }),
+    ...(send && describeSend(send)),
   };
 }
 

@@ -9,7 +9,7 @@ import { DoctorError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { describeTrace } from './attributes.ts';
 import { SCOPE } from './names.ts';
-import { currentTraceLink } from './traced.ts';
+import { currentTraceLink } from './tracing.ts';
 
 export type LogLevel = keyof Logger;
 

@@ -24,17 +24,6 @@ import {
 /** Name of the meter, the tracer and the logger. */
 export const SCOPE = 'container-doctor';
 
-export const SPANS = {
-  incident: (container: string) => `incident ${container}`,
-  collect: 'collect context',
-  docker: (operation: string) => `docker ${operation}`,
-  diagnose: 'diagnose',
-  decide: 'decide',
-  restart: (container: string) => `restart ${container}`,
-  verify: 'verify',
-  notify: (integration: string) => `notify ${integration}`,
-} as const;
-
 export const ATTRIBUTES = {
   containerId: 'container.id',
   containerName: 'container.name',
@@ -116,7 +105,7 @@ export const COUNTERS = {
   incidents: {
     name: 'container_doctor.incidents',
     unit: '{incident}',
-    about: 'Incidents diagnosed.',
+    about: 'OpenIncidents diagnosed.',
     labels: { 'container.name': 'open', severity: SEVERITIES },
   },
   claudeRequests: {
@@ -307,7 +296,7 @@ export const OBSERVED_GAUGES = {
   incidentsOpen: {
     name: 'container_doctor.incidents.open',
     unit: '{incident}',
-    about: 'Incidents not resolved.',
+    about: 'OpenIncidents not resolved.',
     labels: { state: ['open'] },
   },
   rateLimitRemaining: {

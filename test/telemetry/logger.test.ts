@@ -2,10 +2,10 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../src/errors.ts';
 import { createLogger, type LogLevel } from '../../src/telemetry/logger.ts';
-import { createTracing } from '../../src/telemetry/traced.ts';
+import { createTracing } from '../../src/telemetry/tracing.ts';
 import { eventually } from '../support/eventually.ts';
 import { FAST, startCollector, telemetryWith } from './collector.ts';
-import { container } from './samples.ts';
+import { incident } from './samples.ts';
 
 function logTo(options: { level?: LogLevel; pretty?: boolean } = {}) {
   const stream = new PassThrough();
@@ -88,7 +88,7 @@ describe('our own log', () => {
     });
     try {
       const { logger, records } = logTo();
-      const link = await createTracing(telemetry.tracer).withIncidentTrace(container, {}, async (given) => {
+      const link = await createTracing(telemetry.tracer).incident(incident, undefined, async (given) => {
         logger.info('diagnosed with hunter2', { tier: 'rules' });
         return given;
       });

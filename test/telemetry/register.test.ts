@@ -1,10 +1,10 @@
 import { logs } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { COUNTERS } from '../../src/telemetry/names.ts';
-import { createTracing } from '../../src/telemetry/traced.ts';
+import { createTracing } from '../../src/telemetry/tracing.ts';
 import { eventually } from '../support/eventually.ts';
 import { FAST, recordingLogger, startCollector, telemetryWith } from './collector.ts';
-import { container } from './samples.ts';
+import { incident } from './samples.ts';
 
 const ended: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -37,7 +37,7 @@ describe('without an endpoint or an exporter named', () => {
 
   it('an incident has no trace link, and its work is done', async () => {
     const { tracer } = telemetry({});
-    const link = await createTracing(tracer).withIncidentTrace(container, {}, async (given) => ({ given }));
+    const link = await createTracing(tracer).incident(incident, undefined, async (given) => ({ given }));
     expect(link).toEqual({ given: undefined });
   });
 
@@ -116,7 +116,7 @@ describe('with an endpoint', () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: url,
       OTEL_TRACES_SAMPLER: 'always_off',
     });
-    const link = await createTracing(tracer).withIncidentTrace(container, {}, async (given) => given);
+    const link = await createTracing(tracer).incident(incident, undefined, async (given) => given);
     await shutdown();
     expect(link).toBeUndefined();
     expect(received).toEqual([]);

@@ -1,65 +1,67 @@
 import type { Attempt, ContainerFacts, Incident, Signal } from '../../domain.ts';
+import { createLimit } from '../../lib/limit.ts';
 import type { Clock } from '../../lib/time.ts';
+import type { PolicyOf } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
 import { applyRules } from './rules.ts';
 
 export interface CollectDeps {
   readonly control: Pick<ContainerControl, 'inspect' | 'tailLogs'>;
   readonly redactor: Redactor;
-  /** Secret values of its environment as they were last known: for when the engine does not tell. */
+  /** Secret values of a container's environment as last known, in case the engine does not answer. */
   secretsOf(containerId: string): readonly string[];
   readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
   readonly clock: Clock;
-  readonly logLines: number;
+  readonly policyOf: PolicyOf;
 }
 
-/** Restarts older than this tell a diagnosis nothing. */
+/** When hundreds of containers fail together, more at once would only exceed the time for the engine's answers. */
+const COLLECT_AT_ONCE = 16;
+
+/** Older restarts are not relevant to a diagnosis. */
 const RESTART_HISTORY_MS = 24 * 3_600_000;
-/** Lines that rules read when no record told the trouble (a crash, a failed health check). */
-const LAST_WORDS = 15;
-/** Looking for secrets costs time by the character; a prompt holds a tenth of this. */
+/** Lines that the rules read if no log record is part of the evidence (a crash, a failed health check). */
+const LAST_LINES = 15;
+/** Redaction takes time per character; a prompt holds a tenth of this. */
 const MAX_CHARS = 262_144;
 const MAX_TEXT_CHARS = 65_536;
-/** A diagnosis waits for no hung engine: it goes on with what it has. */
+/** A diagnosis does not wait longer for a hung engine. */
 const ENGINE_PATIENCE_MS = 5_000;
 
-/**
- * Gathers what a diagnosis is made from and takes the secrets out of it. An engine that does not answer
- * leaves facts and log lines out; the diagnosis still happens.
- */
-export async function collect(
-  incident: Incident,
-  signals: readonly Signal[],
-  deps: CollectDeps,
-): Promise<DiagnosisContext> {
-  const { id } = incident.container;
-  const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
-  const [facts, lines, restarts] = await Promise.all([
-    deps.control.inspect(id, patience).catch(() => undefined),
-    deps.control.tailLogs(id, deps.logLines, patience).catch(() => []),
-    deps.attempts.attemptsSince(incident.container, deps.clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
-  ]);
-  return redacted(
-    incident,
-    signals,
-    facts,
-    lines.map((line) => line.text),
-    restarts,
-    { redactor: deps.redactor, secrets: facts?.secretValues ?? deps.secretsOf(id) },
-  );
+export interface Collector {
+  /** The summary of an incident, redacted. Never rejects. */
+  summary(incident: Incident): Promise<string>;
+  /** The input of a diagnosis, redacted. If the engine does not answer, facts and log lines are missing. */
+  context(incident: Incident, signals: readonly Signal[]): Promise<DiagnosisContext>;
 }
 
-/** The summary as it may be stored and shown. */
-export async function redactSummary(
-  incident: Incident,
-  deps: Pick<CollectDeps, 'control' | 'redactor' | 'secretsOf'>,
-): Promise<Incident> {
-  const facts = await deps.control
-    .inspect(incident.container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS))
-    .catch(() => undefined);
-  const secrets = facts?.secretValues ?? deps.secretsOf(incident.container.id);
-  const { texts } = await deps.redactor.redact([incident.summary], secrets);
-  return { ...incident, summary: texts[0] ?? '' };
+export function createCollector(deps: CollectDeps): Collector {
+  const { control, attempts, clock, redactor } = deps;
+  const limited = createLimit(COLLECT_AT_ONCE);
+
+  const collect = async (incident: Incident, signals: readonly Signal[]): Promise<DiagnosisContext> => {
+    const { container } = incident;
+    const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
+    const [facts, lines, restarts] = await Promise.all([
+      control.inspect(container.id, patience).catch(() => undefined),
+      control.tailLogs(container.id, deps.policyOf(container).values.logLines, patience).catch(() => []),
+      attempts.attemptsSince(container, clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
+    ]);
+    const secrets = facts?.secretValues ?? deps.secretsOf(container.id);
+    const texts = lines.map((line) => line.text);
+    return redacted(incident, signals, facts, texts, restarts, { redactor, secrets });
+  };
+
+  const redactSummary = async ({ container, summary }: Incident): Promise<string> => {
+    const facts = await control.inspect(container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS)).catch(() => undefined);
+    const { texts } = await redactor.redact([summary], facts?.secretValues ?? deps.secretsOf(container.id));
+    return texts[0] ?? '';
+  };
+
+  return {
+    summary: (incident) => limited(() => redactSummary(incident)),
+    context: (incident, signals) => limited(() => collect(incident, signals)),
+  };
 }
 
 async function redacted(
@@ -70,12 +72,13 @@ async function redacted(
   restarts: readonly Attempt[],
   { redactor, secrets }: { readonly redactor: Redactor; readonly secrets: readonly string[] },
 ): Promise<DiagnosisContext> {
-  // An incident taken up after a restart of the agent has lost its signals; its summary is left.
-  const told = signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
-  const evidence = affordable(told);
-  const tail = affordable(lines.toReversed()).toReversed();
+  // A resumed incident has lost its signals; its summary is left.
+  const records =
+    signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
+  const evidence = withinLimit(records);
+  const tail = withinLimit(lines.toReversed()).toReversed();
   const health = facts?.healthLog.map((entry) => entry.output) ?? [];
-  // One call, so that one secret has one placeholder everywhere.
+  // One call, so that equal secrets get equal placeholders.
   const { texts, redactions } = await redactor.redact(
     [incident.summary, facts?.error ?? '', ...evidence, ...health, ...tail],
     secrets,
@@ -109,15 +112,12 @@ function ruleMatchesOf(
   const { detector, detectors } = incident;
   const text = detectors.includes('log')
     ? context.evidence
-    : [...context.evidence, ...context.logLines.slice(-LAST_WORDS)];
+    : [...context.evidence, ...context.logLines.slice(-LAST_LINES)];
   return applyRules({ ...context, detector, detectors, evidence: text.join('\n') });
 }
 
-/**
- * As many texts from the first on as may be searched for secrets in reasonable time. Whole ones only: half a
- * secret would not be found.
- */
-function affordable(texts: readonly string[]): readonly string[] {
+/** The first texts up to MAX_CHARS. Whole texts only: half a secret would not be recognised. */
+function withinLimit(texts: readonly string[]): readonly string[] {
   let left = MAX_CHARS;
   return texts
     .map((text) => (text.length <= MAX_TEXT_CHARS ? text : `[a record of ${text.length} characters]`))

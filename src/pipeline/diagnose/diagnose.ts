@@ -27,7 +27,9 @@ export interface Diagnoser {
    * answer then.
    */
   diagnose(context: DiagnosisContext, comeback: boolean, signal: AbortSignal): Promise<Diagnosis>;
-  /** Why Claude may not be asked just now. */
+  /** A question is likely: loads what it needs. */
+  prepare(): void;
+  /** Whether Claude may be asked now. */
   status(): GateStatus;
 }
 
@@ -131,6 +133,7 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       return { ...strongest.assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
     },
 
+    prepare: () => claude?.prepare?.(),
     status: gate.status,
   };
 }
@@ -142,6 +145,6 @@ function keyOf(incident: Incident) {
 
 function strongestRule(context: DiagnosisContext): RuleMatch {
   const strongest = context.ruleMatches[0];
-  if (!strongest) throw new Error('the rules always give a assessment');
+  if (!strongest) throw new Error('no built-in rule matched');
   return strongest;
 }

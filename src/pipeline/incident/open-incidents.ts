@@ -31,14 +31,14 @@ export type Folded =
   /** `newlyLooping`: this signal turned it into a crash loop. */
   | { readonly kind: 'repeat'; readonly live: LiveIncident; readonly newlyLooping: boolean };
 
-export interface Incidents {
+export interface OpenIncidents {
   fold(signal: Signal): Folded;
   /** Takes up an incident from the store after a restart of the agent. */
   adopt(incident: Incident, phase: LiveIncident['phase'], severity?: Severity): LiveIncident;
   resolve(live: LiveIncident): void;
   /** Ends what has been quiet long enough and returns it. `listed` are all watched containers. */
   expire(now: number, listed: readonly ListedContainer[]): readonly LiveIncident[];
-  /** Incidents whose counts changed since the last call. */
+  /** OpenIncidents whose counts changed since the last call. */
   takeDirty(): readonly Incident[];
   open(): readonly LiveIncident[];
 }
@@ -55,7 +55,7 @@ const OVER_KEPT_MS = 60_000;
 /** Memory's bound; beyond it the longest-quiet settled incident is forgotten (the store still has it). */
 const MAX_OPEN = 10_000;
 
-export function createIncidents(options: { newId(): string; now(): number }): Incidents {
+export function createOpenIncidents(options: { newId(): string; now(): number }): OpenIncidents {
   const byKey = new Map<string, LiveIncident>();
   const all = new Set<LiveIncident>();
 

@@ -4,32 +4,32 @@ import type { ContainerControl } from '../ports.ts';
 
 export interface VerifyOptions {
   readonly containerId: string;
-  /** A container without health check has recovered once it ran this long without a new sign of the trouble. */
+  /** A container without a health check has recovered once it ran this long without a new signal of the incident. */
   readonly stableForMs: number;
   readonly deadlineMs: number;
-  /** The trouble was seen again since the restart. */
+  /** The incident had a new signal since the restart. */
   recurred(): boolean;
-  /** A person or tool asked it to stop since the restart. */
+  /** A person or tool stopped it since the restart. */
   stoppedByOperator(): boolean;
   readonly signal: AbortSignal;
-  /** Set where the engine has not said that the restart is done. */
-  readonly unanswered?: Unanswered;
+  /** Set if the engine has not confirmed the restart. */
+  readonly unconfirmed?: Unconfirmed;
 }
 
-/** A restart whose caller went away: made, still being made, or never asked for. */
-export interface Unanswered {
-  /** When it was written down, right before the engine was to be asked. */
+/** A restart that was requested or was about to be: done, in progress, or never received by the engine. */
+export interface Unconfirmed {
+  /** When the attempt was stored, just before the request. */
   readonly since: number;
-  /** Whether the engine surely was asked. */
+  /** The engine certainly received the request. */
   readonly asked: boolean;
-  /** Called once the engine is seen to have made it; what comes from then on is no part of it. */
+  /** Called when the container is seen in a new life. Later events are not part of the restart. */
   onRestarted(): void;
 }
 
 export interface Verification {
-  /** `error`: there was no restart to watch. */
+  /** `error`: there was no restart. */
   readonly outcome: Outcome;
-  /** Why, in words. */
+  /** The reason, for people. */
   readonly detail: string;
   readonly strategy: 'health' | 'stable';
 }
@@ -39,22 +39,22 @@ export interface VerifyDeps {
   readonly clock: Clock;
 }
 
-/** Short beside any health interval, and one small request. */
+/** Short compared to any health check interval, and one small request. */
 const LOOK_EVERY_MS = 1_000;
-/** What the engine needs beyond the stop timeout to kill a container. */
+/** How long beyond the stop timeout the engine may take to kill a container. */
 const KILL_PATIENCE_MS = 10_000;
-/** What it needs beyond the stop timeout to start it again. */
+/** How long beyond the stop timeout it may take to start it again. */
 export const START_PATIENCE_MS = 60_000;
 
-const AGENT_STOPPED = 'the agent was stopped while it watched';
-const ENGINE_AWAY = 'the engine could not be asked';
+const AGENT_STOPPED = 'the agent was stopped during verification';
+const ENGINE_AWAY = 'the engine did not answer';
 
 /**
- * Watches a restarted container until it has recovered, has failed, or the deadline is reached. That it
- * cannot be looked at is `unknown`, never `failed`.
+ * Polls a restarted container until it has recovered, has failed, or the deadline is reached. If it cannot be
+ * inspected, the outcome is `unknown`, never `failed`.
  */
 export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<Verification> {
-  const notRestarted = options.unanswered && (await awaitRestart(options, options.unanswered, deps));
+  const notRestarted = options.unconfirmed && (await awaitRestart(options, options.unconfirmed, deps));
   if (notRestarted) return notRestarted;
   const begun = deps.clock.monotonic();
   let startedAt: number | undefined;
@@ -68,26 +68,26 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
     blind = facts === 'blind';
     if (facts === undefined) return { outcome: 'unknown', detail: 'the container was removed', strategy };
     if (options.stoppedByOperator()) {
-      return { outcome: 'unknown', detail: 'it was stopped or restarted by somebody else', strategy };
+      return { outcome: 'unknown', detail: 'somebody else stopped or restarted it', strategy };
     }
     if (facts !== 'blind') {
       if (facts.health !== 'none') strategy = 'health';
       if (facts.status === 'paused') return { outcome: 'unknown', detail: 'it was paused', strategy };
       if (facts.status !== 'running') {
-        return { outcome: 'failed', detail: `it ended again with exit code ${facts.exitCode}`, strategy };
+        return { outcome: 'failed', detail: `it exited again with code ${facts.exitCode}`, strategy };
       }
       if (startedAt !== undefined && facts.startedAt !== startedAt) {
-        return { outcome: 'failed', detail: 'it ended again and the engine restarted it', strategy };
+        return { outcome: 'failed', detail: 'it exited again and the engine restarted it', strategy };
       }
       startedAt = facts.startedAt;
       starting = facts.health === 'starting';
       if (facts.health === 'unhealthy') return { outcome: 'failed', detail: 'its health check fails again', strategy };
-      if (options.recurred()) return { outcome: 'failed', detail: 'the same trouble came back', strategy };
+      if (options.recurred()) return { outcome: 'failed', detail: 'the same problem came back', strategy };
       if (facts.health === 'healthy') return { outcome: 'recovered', detail: 'its health check passes', strategy };
       if (facts.health === 'none' && ranFor >= options.stableForMs) {
         return {
           outcome: 'recovered',
-          detail: `it has run for ${Math.round(ranFor / 1000)} s without new trouble`,
+          detail: `it has run for ${Math.round(ranFor / 1000)} s without a new problem`,
           strategy,
         };
       }
@@ -112,7 +112,7 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
  */
 async function awaitRestart(
   options: VerifyOptions,
-  { since, asked, onRestarted }: Unanswered,
+  { since, asked, onRestarted }: Unconfirmed,
   deps: VerifyDeps,
 ): Promise<Verification | undefined> {
   const { clock } = deps;
@@ -135,8 +135,12 @@ async function awaitRestart(
       const patience = down ? START_PATIENCE_MS : KILL_PATIENCE_MS;
       if (age + waited >= facts.stopTimeout * 1000 + patience) {
         if (down && facts.finishedAt >= since) return verification('unknown', 'it was stopped and not started again');
-        if (asked) return verification('unknown', 'the engine has not answered; it has not been restarted so far');
-        return verification('error', 'the engine never took it on');
+        if (asked)
+          return verification(
+            'unknown',
+            'the engine has not answered, and the container has not been restarted so far',
+          );
+        return verification('error', 'the engine did not receive the request');
       }
     }
     if (options.signal.aborted) return verification('unknown', AGENT_STOPPED);

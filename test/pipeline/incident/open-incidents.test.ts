@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../../src/domain.ts';
 import { decide } from '../../../src/pipeline/decide/decide.ts';
-import { createIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
+import { createOpenIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import { aContainer, anIncident, aRestartWith, aSignal, someFacts } from '../../support/domain.ts';
 
 function setUp() {
   let next = 0;
-  const incidents = createIncidents({ newId: () => `inc-${++next}`, now: () => 1_000 });
+  const incidents = createOpenIncidents({ newId: () => `inc-${++next}`, now: () => 1_000 });
   const settle = (live: LiveIncident, severity: 'low' | 'high' = 'high') => {
     live.phase = 'settled';
     live.severity = severity;
@@ -172,7 +172,7 @@ describe('incidents', () => {
 
 describe('an incident that is over', () => {
   it('takes what belongs to it and is read again, and nothing that came later', () => {
-    const incidents = createIncidents({ newId: () => 'next', now: () => 5_000 });
+    const incidents = createOpenIncidents({ newId: () => 'next', now: () => 5_000 });
     const live = incidents.adopt(anIncident({ id: 'past', lastSeenAt: 1_000 }), 'settled');
     incidents.resolve(live);
     expect(incidents.open()).toEqual([]);

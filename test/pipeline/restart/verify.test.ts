@@ -99,7 +99,7 @@ describe('verification', () => {
     const verification = await outcomeOf({}, (c) => ({ 12: () => c.exit(3) }));
     expect(verification).toMatchObject({
       outcome: 'failed',
-      detail: 'it ended again with exit code 3',
+      detail: 'it exited again with code 3',
       afterMs: 12_000,
     });
   });
@@ -111,12 +111,12 @@ describe('verification', () => {
         c.start();
       },
     }));
-    expect(verification).toMatchObject({ outcome: 'failed', detail: 'it ended again and the engine restarted it' });
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'it exited again and the engine restarted it' });
   });
 
   it('finds it failed when the same trouble comes back', async () => {
     const verification = await outcomeOf({}, {}, { recurred: () => seconds === NOON + 5 });
-    expect(verification).toMatchObject({ outcome: 'failed', detail: 'the same trouble came back' });
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'the same problem came back' });
   });
 
   it('does not call it failed when a person stops it', async () => {
@@ -132,7 +132,7 @@ describe('verification', () => {
 
   it('does not call it failed when the engine cannot be asked', async () => {
     const verification = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500) });
-    expect(verification).toMatchObject({ outcome: 'unknown', detail: 'the engine could not be asked' });
+    expect(verification).toMatchObject({ outcome: 'unknown', detail: 'the engine did not answer' });
   });
 
   it('goes on when the engine is away for a moment', async () => {
@@ -174,7 +174,7 @@ describe('verification of a restart that the engine has not answered', () => {
       },
       {
         ...over,
-        unanswered: {
+        unconfirmed: {
           since: (NOON - 2) * 1_000,
           asked,
           onRestarted: () => {
@@ -197,7 +197,7 @@ describe('verification of a restart that the engine has not answered', () => {
   it('says that nothing was restarted where the container still runs as before, once it would have been killed', async () => {
     const verification = await takenUp({}, () => ({}));
     expect(verification).toMatchObject({ outcome: 'error', restartedAfterMs: undefined, afterMs: 18_000 });
-    expect(verification.detail).toBe('the engine never took it on');
+    expect(verification.detail).toBe('the engine did not receive the request');
   });
 
   it('says so of a container that was down before and still is, once it would have been started', async () => {
@@ -231,7 +231,7 @@ describe('verification of a restart that the engine has not answered', () => {
     engine.faults.respond('inspect', 500);
     expect(await takenUp({}, () => ({}))).toMatchObject({
       outcome: 'unknown',
-      detail: 'the engine could not be asked',
+      detail: 'the engine did not answer',
     });
   });
 });

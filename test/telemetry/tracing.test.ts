@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EngineError } from '../../src/errors.ts';
-import { describeDecision, describeDiagnosis, describeIncident, describeSend } from '../../src/telemetry/attributes.ts';
-import { SPANS } from '../../src/telemetry/names.ts';
-import { createTracing, currentTraceLink, type Tracing } from '../../src/telemetry/traced.ts';
+import { SPANS, type Tracing } from '../../src/pipeline/tracing.ts';
+import { createTracing, currentTraceLink } from '../../src/telemetry/tracing.ts';
 import { FAST, startCollector, telemetryWith } from './collector.ts';
 import { container, diagnosis, incident } from './samples.ts';
 
@@ -29,34 +28,34 @@ async function spans() {
   return new Map(collector.spans().map((span) => [span.name, span]));
 }
 
-describe('a traced function', () => {
-  it('gives back what it wraps, at once or later, and tells how it went', async () => {
-    const decide = tracing.traced('decide', () => ({ kind: 'notify', reason: 'auto_fix_off' }) as const, {
-      after: describeDecision,
-    });
-    const restart = tracing.traced(
-      (name: string) => SPANS.restart(name),
-      async (name: string) => name.length,
-      { before: (name) => ({ 'container.name': name }), kind: 'client' },
-    );
-    expect(decide()).toEqual({ kind: 'notify', reason: 'auto_fix_off' });
-    expect(await restart('web')).toBe(3);
+describe('a span', () => {
+  it('passes on the result of its work, synchronous or not, and describes it', async () => {
+    const decision = { kind: 'notify', reason: 'auto_fix_off' } as const;
+    expect(
+      tracing.span(
+        SPANS.decide,
+        () => decision,
+        (decision) => ({ decision }),
+      ),
+    ).toBe(decision);
+    expect(await tracing.span(SPANS.restart('web'), async () => 3, undefined, { kind: 'client' })).toBe(3);
     const sent = await spans();
     expect(sent.get('decide')).toMatchObject({
       kind: INTERNAL,
       status: { code: 0 },
       attributes: { 'container_doctor.decision': 'notify', 'container_doctor.decision.reason': 'auto_fix_off' },
     });
-    expect(sent.get('restart web')).toMatchObject({ kind: CLIENT, attributes: { 'container.name': 'web' } });
+    expect(sent.get('restart web')).toMatchObject({ kind: CLIENT });
     expect(sent.get('restart web')?.attributes).not.toHaveProperty('error.type');
   });
 
-  it('throws what it wraps throws, and writes down the reason but not the words', async () => {
+  it('passes on an error and records its reason, but not its message', async () => {
     const secret = new EngineError('cannot reach tcp://user:hunter2@host', 'unreachable');
-    const inspect = tracing.traced(SPANS.docker('inspect'), async () => Promise.reject(secret));
-    const parse = tracing.traced('parse', () => {
-      throw new TypeError('hunter2 is not iterable');
-    });
+    const inspect = () => tracing.span(SPANS.docker('inspect'), async () => Promise.reject(secret));
+    const parse = () =>
+      tracing.span('parse', () => {
+        throw new TypeError('hunter2 is not iterable');
+      });
     await expect(inspect()).rejects.toBe(secret);
     expect(parse).toThrow('hunter2 is not iterable');
     const sent = await spans();
@@ -68,46 +67,48 @@ describe('a traced function', () => {
     expect(collector.received.some(({ body }) => body.includes('hunter2'))).toBe(false);
   });
 
-  it('is failed where its result says so, though nothing was thrown', async () => {
-    const send = tracing.traced(
+  it('is failed if its result says so, although nothing was thrown', async () => {
+    const result = { kind: 'dropped', why: 'gone', status: 410 } as const;
+    await tracing.span(
       SPANS.notify('slack'),
-      async () => ({ kind: 'dropped', why: 'gone', status: 410 }) as const,
-      {
-        after: describeSend,
-        kind: 'client',
-      },
+      async () => result,
+      (result) => ({ send: { receiver: 'slack', tries: 2, result } }),
+      { kind: 'client' },
     );
-    await send();
     expect((await spans()).get('notify slack')).toMatchObject({
       status: { code: ERROR },
-      attributes: { 'error.type': '410', 'http.response.status_code': 410, 'container_doctor.outcome': 'dropped' },
+      attributes: {
+        'error.type': '410',
+        'http.response.status_code': 410,
+        'container_doctor.outcome': 'dropped',
+        'container_doctor.integration': 'slack',
+      },
     });
   });
 
-  it('does its work though its description is at fault', async () => {
-    const work = tracing.traced('work', () => 'done', {
-      after: () => {
-        throw new Error('a mistake');
-      },
-    });
-    expect(work()).toBe('done');
+  it('does its work even if its description fails', () => {
+    const fail = () => {
+      throw new Error('a mistake');
+    };
+    expect(tracing.span('work', () => 'done', fail)).toBe('done');
   });
 });
 
 describe('the trace of an incident', () => {
-  it('is a tree of its own, whatever span is active', async () => {
-    const inspect = tracing.traced(SPANS.docker('inspect'), async () => {}, { kind: 'client' });
-    const collect = tracing.traced(SPANS.collect, () => inspect());
-    const diagnose = tracing.traced(SPANS.diagnose, async () => diagnosis, { after: describeDiagnosis });
-    const link = await tracing.traced('something else', () =>
-      tracing.withIncidentTrace(container, describeIncident(incident), async (given, annotate) => {
+  it('has a root of its own, whatever span is active', async () => {
+    const inspect = () => tracing.span(SPANS.docker('inspect'), async () => {}, undefined, { kind: 'client' });
+    const link = await tracing.span('something else', () =>
+      tracing.incident(incident, undefined, async (given) => {
         expect(currentTraceLink()).toEqual(given);
-        await collect();
-        const { costUsd } = await diagnose();
-        annotate({ 'container_doctor.cost_usd': costUsd });
+        await tracing.span(SPANS.collect, inspect);
+        await tracing.span(
+          SPANS.diagnose,
+          async () => diagnosis,
+          (diagnosis) => ({ diagnosis }),
+        );
         return given;
       }),
-    )();
+    );
     const sent = await spans();
     const root = sent.get('incident shop-web-1');
     expect(root).toMatchObject({
@@ -126,7 +127,6 @@ describe('the trace of an incident', () => {
         'container_doctor.fingerprint': 'f00d',
         'container_doctor.detector': 'oom',
         'container_doctor.occurrences': 4,
-        'container_doctor.cost_usd': 0.0012,
       },
     });
     expect(root?.parentSpanId ?? '').toBe('');
@@ -142,29 +142,30 @@ describe('the trace of an incident', () => {
     });
   });
 
-  it('ends and is failed where the work throws', async () => {
+  it('ends and is failed if the work throws', async () => {
     const fault = new EngineError('gone', 'not_found');
-    await expect(tracing.withIncidentTrace(container, {}, () => Promise.reject(fault))).rejects.toBe(fault);
+    await expect(tracing.incident(incident, undefined, () => Promise.reject(fault))).rejects.toBe(fault);
     expect((await spans()).get('incident shop-web-1')).toMatchObject({
       status: { code: ERROR },
       attributes: { 'error.type': 'not_found' },
     });
   });
 
-  it('is linked from the trace of what comes later', async () => {
-    const first = await tracing.withIncidentTrace(container, {}, async (link) => link);
-    await tracing.withLinkedTrace('late recovery', first, {}, async () => {});
-    const late = (await spans()).get('late recovery');
-    expect(late?.traceId).not.toBe(first?.traceId);
-    expect(late?.parentSpanId ?? '').toBe('');
-    expect(late?.links).toMatchObject([first]);
+  it('is linked from the trace of a later run of the agent', async () => {
+    const first = await tracing.incident(incident, undefined, async (link) => link);
+    const later = await tracing.incident(incident, first, async (link) => link);
+    await telemetry.shutdown();
+    const root = collector.spans().find(({ traceId }) => traceId === later?.traceId);
+    expect(later?.traceId).not.toBe(first?.traceId);
+    expect(root?.parentSpanId ?? '').toBe('');
+    expect(root?.links).toMatchObject([first]);
   });
 
-  it('is continued or linked by a job that a queue kept', async () => {
-    const send = async () => ({ kind: 'sent', status: 200 }) as const;
-    const incidentTrace = await tracing.withIncidentTrace(container, {}, async (link) => link);
-    await tracing.traced('notify at once', send, { kind: 'client', childOf: incidentTrace })();
-    await tracing.traced('notify later', send, { kind: 'client', linkTo: incidentTrace })();
+  it('is continued or linked by a queued job', async () => {
+    const send = async () => {};
+    const incidentTrace = await tracing.incident(incident, undefined, async (link) => link);
+    await tracing.span('notify at once', send, undefined, { kind: 'client', childOf: incidentTrace });
+    await tracing.span('notify later', send, undefined, { kind: 'client', linkTo: incidentTrace });
     const sent = await spans();
     expect(sent.get('notify at once')).toMatchObject({
       kind: CLIENT,
@@ -175,12 +176,11 @@ describe('the trace of an incident', () => {
     expect(sent.get('notify later')?.traceId).not.toBe(incidentTrace?.traceId);
   });
 
-  it('keeps incidents that are dealt with at the same time apart', async () => {
-    const step = tracing.traced('step', async () => currentTraceLink()?.traceId);
+  it('is separate from those of incidents handled at the same time', async () => {
     const handle = () =>
-      tracing.withIncidentTrace(container, {}, async (link) => {
+      tracing.incident(incident, undefined, async (link) => {
         await Promise.resolve();
-        return [link?.traceId, await step()];
+        return [link?.traceId, await tracing.span('step', async () => currentTraceLink()?.traceId)];
       });
     const traces = await Promise.all([handle(), handle(), handle()]);
     for (const [root, child] of traces) expect(child).toBe(root);
