@@ -80,10 +80,12 @@ describe('the trace of an incident that ends in a restart', () => {
   afterAll(close);
 
   it('is the tree of the contract', () => {
-    // The engine is also asked between the stages: for secrets before anything is written, for facts before deciding.
+    // The engine is also called between the stages, for current facts before a decision.
     const between = /^ {2}docker (inspect|list)$/;
     expect(tree(spans).filter((line) => !between.test(line))).toEqual([
       'incident web',
+      '  settle',
+      '    docker inspect',
       '  collect context',
       '    docker inspect',
       '    docker logs',
