@@ -4,7 +4,7 @@ import { FATES, type Fate, type Scorecard, VERDICTS, type Verdict } from '../dom
 import { StoreError } from '../errors.ts';
 import { scorecard } from '../pipeline/policy/scorecard.ts';
 import { redactText } from '../redact/redactor.ts';
-import { openReviews } from '../store/reviews.ts';
+import { openReviews } from '../store/open-reviews.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { cutEnd } from '../text.ts';
 import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';

@@ -1,20 +1,20 @@
 import type { Alert } from '../domain.ts';
 import type { Outbox } from '../pipeline/ports.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
-import { plainText, traceColumns, traceOf } from './rows.ts';
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
+import { storableText, traceColumns, traceOf } from './rows.ts';
 
 /**
  * An alert is `pending` until it is `sent` or `dropped`, both final. A second `enqueue` of the same alert id changes
  * nothing, whatever became of the first: that is what keeps an alert from going out twice after a crash.
  */
-export function createOutbox(place: Place, guard: Guard, now: () => number): Outbox {
-  const { agent } = place;
+export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
+  const { agent } = current;
   async function finish(alertId: string, state: 'sent' | 'dropped', at: number, why: string | null): Promise<void> {
-    await guard.write(`mark an alert as ${state}`, () =>
-      place.db
+    await queries.write(`mark an alert as ${state}`, () =>
+      current.db
         .updateTable('outbox')
-        .set((eb) => ({ state, tries: eb('tries', '+', 1), finished_at: at, last_error: why && plainText(why) }))
+        .set((eb) => ({ state, tries: eb('tries', '+', 1), finished_at: at, last_error: why && storableText(why) }))
         .where('alert_id', '=', alertId)
         .where('state', '=', 'pending')
         .execute(),
@@ -23,8 +23,8 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
 
   return {
     async enqueue(alert, trace) {
-      const { numInsertedOrUpdatedRows } = await guard.write('put an alert into the outbox', () =>
-        place.db
+      const { numInsertedOrUpdatedRows } = await queries.write('put an alert into the outbox', () =>
+        current.db
           .insertInto('outbox')
           .values((eb) => ({
             alert_id: alert.id,
@@ -47,8 +47,8 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
     },
 
     due(time, limit) {
-      return guard.read('read the alerts that are due', async () => {
-        const rows = await place.db
+      return queries.read('read the alerts that are due', async () => {
+        const rows = await current.db
           .selectFrom('outbox')
           .select(['alert', 'tries', 'trace_id', 'span_id'])
           .where('agent', '=', agent)
@@ -62,8 +62,8 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
     },
 
     nextDueAt() {
-      return guard.read('read when the next alert is due', async () => {
-        const { next } = await place.db
+      return queries.read('read when the next alert is due', async () => {
+        const { next } = await current.db
           .selectFrom('outbox')
           .select((eb) => eb.fn.min('next_at').as('next'))
           .where('agent', '=', agent)
@@ -79,10 +79,10 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
     markDropped: (alertId, at, why) => finish(alertId, 'dropped', at, why),
 
     async markRetry(alertId, nextAt, why) {
-      await guard.write('put an alert off', () =>
-        place.db
+      await queries.write('put an alert off', () =>
+        current.db
           .updateTable('outbox')
-          .set((eb) => ({ tries: eb('tries', '+', 1), next_at: nextAt, last_error: plainText(why) }))
+          .set((eb) => ({ tries: eb('tries', '+', 1), next_at: nextAt, last_error: storableText(why) }))
           .where('alert_id', '=', alertId)
           .where('state', '=', 'pending')
           .execute(),
@@ -90,8 +90,8 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
     },
 
     pending() {
-      return guard.read('count the pending alerts', async () => {
-        const { pending } = await place.db
+      return queries.read('count the pending alerts', async () => {
+        const { pending } = await current.db
           .selectFrom('outbox')
           .select((eb) => eb.fn.countAll().as('pending'))
           .where('agent', '=', agent)

@@ -1,4 +1,4 @@
-/** Rows to domain types and back: the shapes that more than one module reads. */
+/** Conversions between rows and domain types that several modules share. */
 import type { Selectable } from 'kysely';
 import type {
   Attempt,
@@ -14,13 +14,15 @@ import type {
   TraceLink,
 } from '../domain.ts';
 import type { IncidentCase } from '../pipeline/ports.ts';
-import type { AttemptTable, Database, IncidentTable } from './schema.ts';
+import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 
-/** What stands in a key for "no compose project". */
+/** "No compose project", as part of a key. */
 export const NO_PROJECT = '';
 
-/** Text that PostgreSQL takes too: no NUL, no half of a surrogate pair. JSON escapes both, so this is for bare text. */
-export function plainText(text: string): string {
+/**
+ * Text that PostgreSQL accepts: without NUL characters and unpaired surrogates. Not needed for JSON, which escapes both.
+ */
+export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
@@ -80,7 +82,7 @@ function decisionOf(row: Selectable<IncidentTable>): { decision?: Decision } {
   return { decision: { kind: row.decision_kind as DecisionKind, reason: row.decision_reason as DecisionReason } };
 }
 
-/** Incidents, each with the newest restart made for it. */
+/** Incidents, each with its newest restart attempt. */
 export function selectCases(db: Database) {
   return db
     .selectFrom('incidents')

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../src/pipeline/ports.ts';
-import type { Where } from '../../src/store/backend.ts';
+import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, diagnosis, incident, NOON, request } from '../store/support-values.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
@@ -79,7 +79,7 @@ async function fill(store: Store): Promise<void> {
   await Promise.all(saves);
 }
 
-async function withStore(where: Where, use: (store: Store) => Promise<void>): Promise<void> {
+async function withStore(where: StoreLocation, use: (store: Store) => Promise<void>): Promise<void> {
   const store = await openStore({ where, now: () => NOON, logger: silent });
   try {
     await use(store);

@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Alert } from '../../src/domain.ts';
-import type { Where } from '../../src/store/backend.ts';
+import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { type Expectation, FIXTURES, readContent } from './fixture/content.ts';
 import { alert, open, temporaryDirectory } from './support.ts';
@@ -15,7 +15,11 @@ const schemas = readdirSync(FIXTURES).filter((name) => name.startsWith('schema-'
 
 type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
 
-async function expectNothingLost(expected: Expectation, places: Record<string, Where>, query: Query): Promise<void> {
+async function expectNothingLost(
+  expected: Expectation,
+  places: Record<string, StoreLocation>,
+  query: Query,
+): Promise<void> {
   const clock = { time: expected.writtenAt };
   for (const [agent, where] of Object.entries(places)) {
     const store = await open(where, { clock });
@@ -28,7 +32,7 @@ async function expectNothingLost(expected: Expectation, places: Record<string, W
   }
 }
 
-async function expectFinishedAlertsStayFinished(expected: Expectation, where: Where): Promise<void> {
+async function expectFinishedAlertsStayFinished(expected: Expectation, where: StoreLocation): Promise<void> {
   const store = await open(where, { clock: { time: expected.writtenAt } });
   const enqueue = (known: Alert) => store.enqueue(known);
   for (const id of expected.finishedAlerts) expect(await enqueue(alert({ id }))).toBe(false);

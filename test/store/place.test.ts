@@ -105,7 +105,7 @@ describe('a damaged database', () => {
 
     const aside = `${path}.corrupt-2026-11-23T12-00-00.000Z`;
     expect(readFileSync(aside).equals(damaged)).toBe(true);
-    expect(logger.lines).toMatchObject([{ level: 'error', fields: { setAside: aside } }]);
+    expect(logger.lines).toMatchObject([{ level: 'error', fields: { renamed_to: aside } }]);
     await store.close();
 
     writeFileSync(path, damaged);
@@ -120,7 +120,7 @@ describe('a damaged database', () => {
     const store = await open(dataDir, { clock });
     expect(store.healthy()).toBe(false);
     expect(await store.probe()).toBe(false);
-    expect(store.problem()).toMatch(/was damaged and begun anew.*until 2026-11-23T13:00:00.000Z/);
+    expect(store.problem()).toMatch(/was damaged and replaced.*until 2026-11-23T13:00:00.000Z/);
     await store.close();
 
     clock.time = NOON + HOUR - 1;
@@ -270,7 +270,7 @@ test('a file that is found damaged while the agent runs is set aside at the next
   });
   expect(store.healthy()).toBe(false);
   expect(await store.probe()).toBe(false);
-  expect(store.problem()).toMatch(/damaged and begun anew/);
+  expect(store.problem()).toMatch(/damaged and replaced/);
   expect(readdirSync(dataDir).some((name) => name.startsWith('doctor.db.corrupt-'))).toBe(true);
   await store.saveIncident(incident());
   expect(await store.openCases()).toHaveLength(1);
@@ -315,9 +315,9 @@ describe('a disk that fills up', () => {
     );
     expect(failure).toBeInstanceOf(StoreError);
     expect(failure).toMatchObject({ reason: 'unavailable', retryable: true });
-    expect(String(failure)).toMatch(/could not write down requests to Claude: .*(full|I\/O)/);
+    expect(String(failure)).toMatch(/could not save requests to Claude: .*(full|I\/O)/);
     expect(store.healthy()).toBe(false);
-    expect(store.problem()).toContain('could not write down requests');
+    expect(store.problem()).toContain('could not save requests');
     // What was written can still be read, and nothing of the failed step is there.
     expect(await store.openCases()).toHaveLength(1);
     expect(await store.spendSince(0)).toBe(0);

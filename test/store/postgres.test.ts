@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { checkDatabase } from '../../src/store/check.ts';
-import { openReviews } from '../../src/store/reviews.ts';
+import { openReviews } from '../../src/store/open-reviews.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { alert, attempt, diagnosis, incident, NOON, open, recordingLogger, request, SECOND } from './support.ts';
@@ -50,7 +50,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await two.history({ limit: 9 })).toEqual([]);
     expect(await two.totals()).toEqual({ diagnoses: 0, restartsByContainer: new Map() });
     expect(await two.reviewedCases(9)).toEqual([]);
-    expect(await two.prune({ retention: { maxResolvedIncidents: 0, ledgerMs: -1, sentAlertsMs: -1 } })).toMatchObject({
+    expect(
+      await two.prune({ retention: { maxResolvedIncidents: 0, ledgerMs: -1, finishedAlertsMs: -1 } }),
+    ).toMatchObject({
       incidents: 0,
       ledger: 0,
     });
@@ -151,7 +153,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.asksSince(NOON)).toBe(2);
     expect((await store.due(NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
     expect(await store.enqueue(alert())).toBe(false);
-    expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('back in its place'));
+    expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('available again'));
   });
 
   test('leaves limits and budget as they were while it is away, also what an earlier run had used, and counts nothing twice', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openReviews } from '../../src/store/reviews.ts';
+import { openReviews } from '../../src/store/open-reviews.ts';
 import { anIncident } from '../support/domain.ts';
 import { open, recordingLogger, temporaryDirectory } from './support.ts';
 

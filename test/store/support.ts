@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import type { Logger } from '../../src/pipeline/ports.ts';
-import type { Where } from '../../src/store/backend.ts';
+import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { NOON } from './support-values.ts';
@@ -37,7 +37,7 @@ export function recordingLogger(): Logger & { readonly lines: readonly LogLine[]
 
 /** Opens a store in a directory, or where `where` says; the test closes it at its end. */
 export async function open(
-  where: string | Where,
+  where: string | StoreLocation,
   { clock = { time: NOON }, logger = recordingLogger() }: { clock?: Clock; logger?: Logger } = {},
 ): Promise<Store> {
   const store = await openStore({
@@ -49,9 +49,9 @@ export async function open(
   return store;
 }
 
-/** Where a store of a test's own may be; asked again, another place. */
+/** StoreLocation a store of a test's own may be; asked again, another place. */
 export interface Places {
-  place(): Promise<Where>;
+  place(): Promise<StoreLocation>;
 }
 
 /**
