@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Logger } from '../pipeline/ports.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { RESTARTED } from './history.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -25,6 +26,9 @@ export const DEFAULT_RETENTION: Retention = {
   finishedAlertsMs: 7 * DAY_MS,
 };
 
+/** As long as an alert waits for a receiver that is configured but fails (notify.ts). */
+const UNDELIVERABLE_AFTER_MS = DAY_MS;
+
 /** Numbers of deleted rows. */
 export interface Pruned {
   readonly incidents: number;
@@ -38,28 +42,37 @@ const BATCH_ROWS = 200;
 
 /**
  * Deletes rows older than `retention` allows, oldest first. Deleted diagnoses and restarts are added to the totals.
- * Aborting `signal` stops it between two transactions.
+ * Alerts that have been due for a day to a receiver that is not configured are dropped. Aborting `signal` stops it
+ * between two transactions.
  */
 export async function prune(
   current: CurrentDatabase,
   queries: QueryRunner,
-  options: { now: number; retention: Retention; signal?: AbortSignal },
+  options: {
+    readonly now: number;
+    readonly retention: Retention;
+    /** The configured ones. */
+    readonly receivers: readonly string[];
+    readonly logger: Logger;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Pruned> {
   const { agent } = current;
-  const { now, retention, signal } = options;
+  const { now, retention, receivers, logger, signal } = options;
 
-  async function inBatches(what: string, deleteBatch: (trx: Database) => Promise<number>): Promise<number> {
+  /** Repeats `change`, which returns a number of rows, while there are more. */
+  async function inBatches(what: string, change: (trx: Database) => Promise<number>): Promise<number> {
     let total = 0;
     while (!signal?.aborted) {
-      const deleted = await queries.write(`delete ${what}`, () => current.db.transaction().execute(deleteBatch));
-      total += deleted;
-      if (deleted < BATCH_ROWS) break;
+      const changed = await queries.write(what, () => current.db.transaction().execute(change));
+      total += changed;
+      if (changed < BATCH_ROWS) break;
       await nextTurn();
     }
     return total;
   }
 
-  const oldIncidents = await inBatches('old incidents', async (trx) => {
+  const oldIncidents = await inBatches('delete old incidents', async (trx) => {
     const rows = await trx
       .selectFrom('incidents')
       .select(['id', 'diagnosed_at'])
@@ -71,7 +84,7 @@ export async function prune(
       .execute();
     return deleteIncidents(trx, agent, rows);
   });
-  const excessIncidents = await inBatches('incidents beyond the maximum', async (trx) => {
+  const excessIncidents = await inBatches('delete incidents beyond the maximum', async (trx) => {
     const { resolved } = await trx
       .selectFrom('incidents')
       .select((eb) => eb.fn.countAll().as('resolved'))
@@ -92,11 +105,11 @@ export async function prune(
     return deleteIncidents(trx, agent, rows);
   });
 
-  const attempts = await inBatches('old restart attempts', (trx) =>
+  const attempts = await inBatches('delete old restart attempts', (trx) =>
     deleteAttempts(trx, agent, now - retention.ledgerMs),
   );
 
-  const asks = await inBatches('old asks', async (trx) => {
+  const asks = await inBatches('delete old asks', async (trx) => {
     const old = trx
       .selectFrom('asks')
       .select('id')
@@ -106,7 +119,7 @@ export async function prune(
     const { numDeletedRows } = await trx.deleteFrom('asks').where('id', 'in', old).executeTakeFirst();
     return Number(numDeletedRows);
   });
-  const requests = await inBatches('old requests', async (trx) => {
+  const requests = await inBatches('delete old requests', async (trx) => {
     const old = trx
       .selectFrom('claude_requests')
       .select('id')
@@ -117,19 +130,56 @@ export async function prune(
     return Number(numDeletedRows);
   });
 
-  const alerts = await inBatches('old finished alerts', async (trx) => {
+  const dropped = new Map<string, number>();
+  await inBatches('drop undeliverable alerts', async (trx) => {
+    const names = await dropUndeliverable(trx, { agent, receivers, now });
+    for (const name of names) dropped.set(name, (dropped.get(name) ?? 0) + 1);
+    return names.length;
+  });
+  for (const [receiver, count] of dropped) {
+    logger.error('alerts were dropped: their receiver is no longer configured', { receiver, alerts: count });
+  }
+  const alerts = await inBatches('delete old finished alerts', async (trx) => {
     const old = trx
       .selectFrom('outbox')
-      .select('alert_id')
+      .select(['alert_id', 'receiver'])
       .where('agent', '=', agent)
       .where('state', '<>', 'pending')
       .where('finished_at', '<', now - retention.finishedAlertsMs)
       .limit(BATCH_ROWS);
-    const { numDeletedRows } = await trx.deleteFrom('outbox').where('alert_id', 'in', old).executeTakeFirst();
+    const { numDeletedRows } = await trx
+      .deleteFrom('outbox')
+      .where((eb) => eb(eb.refTuple('alert_id', 'receiver'), 'in', old.$asTuple('alert_id', 'receiver')))
+      .executeTakeFirst();
     return Number(numDeletedRows);
   });
 
   return { incidents: oldIncidents + excessIncidents, attempts, ledger: asks + requests, alerts };
+}
+
+/** Returns the receiver of each dropped alert. */
+async function dropUndeliverable(
+  trx: Database,
+  { agent, receivers, now }: { agent: string; receivers: readonly string[]; now: number },
+): Promise<string[]> {
+  let overdue = trx
+    .selectFrom('outbox')
+    .select(['alert_id', 'receiver'])
+    .where('agent', '=', agent)
+    .where('state', '=', 'pending')
+    .where('next_at', '<', now - UNDELIVERABLE_AFTER_MS)
+    .limit(BATCH_ROWS);
+  if (receivers.length > 0) overdue = overdue.where('receiver', 'not in', receivers);
+  const rows = await overdue.execute();
+  for (const { alert_id, receiver } of rows) {
+    await trx
+      .updateTable('outbox')
+      .set({ state: 'dropped', finished_at: now, last_error: 'its receiver is no longer configured' })
+      .where('alert_id', '=', alert_id)
+      .where('receiver', '=', receiver)
+      .execute();
+  }
+  return rows.map(({ receiver }) => receiver);
 }
 
 async function deleteIncidents(

@@ -61,7 +61,7 @@ const FAILED_PROBES_BEFORE_MEMORY = 2;
  * has written there: to continue would do harm in both cases.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { now, logger } = options;
+  const { receivers, now, logger } = options;
   let engine = await openConfiguredOrMemory(options);
   const current = { db: engine.db, agent: agentOf(options.where) };
   const queries = createQueryRunner({
@@ -151,7 +151,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
     async prune({ retention, signal } = {}) {
       const limits = { ...DEFAULT_RETENTION, ...retention };
-      const pruned = await prune(current, queries, { now: now(), retention: limits, signal });
+      const pruned = await prune(current, queries, { now: now(), retention: limits, receivers, logger, signal });
       await queries.write('return space to the disk', () => engine.reclaimSpace(signal));
       return pruned;
     },

@@ -29,7 +29,7 @@ const MEASURES: readonly Measure[] = [
   { name: 'save an incident', run: (store, n) => store.saveIncident(incident({ id: `i-${n}` })) },
   { name: 'save a diagnosis', run: (store, n) => store.saveDiagnosis(`i-${n % 100}`, diagnosis()) },
   { name: 'begin an attempt', run: (store, n) => store.beginAttempt(attempt({ id: `a-${n}` })) },
-  { name: 'enqueue an alert', run: (store, n) => store.enqueue(alert({ id: `alert-${n}` })) },
+  { name: 'enqueue an alert', run: (store, n) => store.enqueue(alert({ id: `alert-${n}` }), ['slack']) },
   { name: 'record a request', run: (store) => store.recordRequests([request()]) },
   { name: 'save 200 cursors', run: (store) => store.saveCursors(cursors) },
   { name: 'save 100 counts', run: (store) => store.saveOccurrences(counts) },
@@ -80,7 +80,7 @@ async function fill(store: Store): Promise<void> {
 }
 
 async function withStore(where: StoreLocation, use: (store: Store) => Promise<void>): Promise<void> {
-  const store = await openStore({ where, now: () => NOON, logger: silent });
+  const store = await openStore({ where, receivers: ['slack'], now: () => NOON, logger: silent });
   try {
     await use(store);
   } finally {

@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Alert } from '../../src/domain.ts';
 import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
-import { type Expectation, FIXTURES, readContent } from './fixture/content.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
+import { type Expectation, FIXTURES, readContent, type StoreContent } from './fixture/content.ts';
 import { alert, open, temporaryDirectory } from './support.ts';
 
 const schemas = readdirSync(FIXTURES).filter((name) => name.startsWith('schema-'));
@@ -32,9 +33,35 @@ async function expectNothingLost(
   }
 }
 
+/** The receivers that are configured after the upgrade; the first one takes over what was pending. */
+const AFTER_UPGRADE = [{ receivers: ['slack'] }, { receivers: ['console'] }, { receivers: ['slack', 'alertmanager'] }];
+/** Its outbox does not name receivers. */
+const WITHOUT_RECEIVERS = 'schema-2';
+
+async function expectPendingAlertsSentOnce(
+  expected: Expectation,
+  where: StoreLocation,
+  receivers: readonly string[],
+): Promise<void> {
+  const options = { clock: { time: expected.writtenAt }, receivers };
+  const agent = 'agent' in where ? where.agent : 'local';
+  const [first = '', ...others] = receivers;
+  const store = await open(where, options);
+  const due = await store.due(first, Number.MAX_SAFE_INTEGER, 100);
+  expect(JSON.parse(JSON.stringify(due))).toEqual(expected.byAgent[agent]?.pendingAlerts);
+  for (const other of others) expect(await store.due(other, Number.MAX_SAFE_INTEGER, 100)).toEqual([]);
+  for (const { alert: sent } of due) {
+    await store.markSent({ alertId: sent.id, receiver: first }, expected.writtenAt);
+    expect(await store.enqueue(sent, receivers)).toBe(false);
+  }
+  await store.close();
+  const reopened = await open(where, { ...options, receivers: ['other'] });
+  expect(await reopened.pending()).toEqual(new Map());
+}
+
 async function expectFinishedAlertsStayFinished(expected: Expectation, where: StoreLocation): Promise<void> {
   const store = await open(where, { clock: { time: expected.writtenAt } });
-  const enqueue = (known: Alert) => store.enqueue(known);
+  const enqueue = (known: Alert) => store.enqueue(known, ['slack', 'console']);
   for (const id of expected.finishedAlerts) expect(await enqueue(alert({ id }))).toBe(false);
   expect(await enqueue(alert({ id: 'a new one' }))).toBe(true);
 }
@@ -63,6 +90,33 @@ describe.each(schemas)('a store of %s', (schema) => {
 
     test('never sends a finished alert again', async () => {
       await expectFinishedAlertsStayFinished(expected, { dataDir: await restore() });
+    });
+
+    const sendsPending = test.skipIf(schema !== WITHOUT_RECEIVERS);
+    sendsPending.each(AFTER_UPGRADE)(
+      'sends a pending alert once, to the first of $receivers',
+      async ({ receivers }) => {
+        await expectPendingAlertsSentOnce(expected, { dataDir: await restore() }, receivers);
+      },
+    );
+
+    test('opens with all it held after its disk was full', async ({ skip }) => {
+      const dataDir = await restore();
+      const disk = mountSmallDisk(dataDir) ?? skip('needs the right to mount a tmpfs');
+      onTestFinished(() => disk.unmount());
+      writeFileSync(path.join(dataDir, 'doctor.db'), gunzipSync(file('sqlite.db.gz')));
+      disk.fill();
+      const store = await open(dataDir, { clock: { time: expected.writtenAt } });
+      expect(store.problem()).toContain('cannot be used');
+      const local = expected.byAgent.local as StoreContent;
+      expect(await readContent(store)).toEqual({ ...local, healthy: false, pendingAlerts: [], pendingByReceiver: {} });
+      disk.free();
+      await store.probe();
+      expect(await readContent(store)).toEqual(local);
+      await store.close();
+      const database = new DatabaseSync(path.join(dataDir, 'doctor.db'), { readOnly: true });
+      onTestFinished(() => database.close());
+      expect(database.prepare('SELECT count(*) AS n FROM outbox').get()?.n).toBe(expected.rows.outbox);
     });
   });
 
@@ -99,5 +153,14 @@ describe.each(schemas)('a store of %s', (schema) => {
       const { databaseUrl } = await restore();
       await expectFinishedAlertsStayFinished(expected, { databaseUrl, agent: 'host-1' });
     });
+
+    const sendsPending = test.skipIf(schema !== WITHOUT_RECEIVERS);
+    sendsPending.each(AFTER_UPGRADE)(
+      'sends a pending alert once, to the first of $receivers',
+      async ({ receivers }) => {
+        const { databaseUrl } = await restore();
+        await expectPendingAlertsSentOnce(expected, { databaseUrl, agent: 'host-1' }, receivers);
+      },
+    );
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { attempt, container, diagnosis, HOUR, incident, NOON, onEveryBackend, open, SECOND } from './support.ts';
+import { attempt, container, diagnosis, HOUR, incident, NOON, onEveryEngine, open, SECOND } from './support.ts';
 
-onEveryBackend(({ place }) => {
+onEveryEngine(({ newLocation }) => {
   describe('incidents', () => {
     test('an open case carries all that is known of it, across a restart of the agent', async () => {
-      const where = await place();
+      const where = await newLocation();
       const first = await open(where);
       await first.saveIncident(incident());
       await first.saveDiagnosis('incident-1', diagnosis());
@@ -35,7 +35,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('a case of which nothing more is known says nothing more', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       const bare = incident({ trace: undefined, container: container({ project: undefined, labels: {} }) });
       await store.saveIncident(bare);
       const [found] = await store.openCases();
@@ -45,7 +45,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('of several restarts for one incident the newest is the case’s', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.beginAttempt(attempt({ id: 'a-2', startedAt: NOON + SECOND }));
       await store.beginAttempt(attempt({ id: 'a-1', startedAt: NOON }));
@@ -53,7 +53,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('saving an incident again updates it and leaves its handling alone', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveDiagnosis('incident-1', diagnosis());
       await store.saveIncident(incident({ detector: 'crash_loop', occurrences: 7, lastSeenAt: NOON + SECOND }));
@@ -63,7 +63,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('counts are saved in batches and never fall back, in whatever order writes arrive', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveIncident(incident({ id: 'incident-2' }));
       await store.saveOccurrences([
@@ -83,7 +83,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('a resolved incident is no longer open, and resolving twice is resolving once', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.resolveIncident('incident-1', NOON + SECOND);
       await store.resolveIncident('incident-1', NOON + HOUR);
@@ -92,7 +92,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('a decision whose incident was never written is refused: nothing durable would stand behind the restart', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await expect(store.saveDecision('nobody', { kind: 'restart', reason: 'restart_allowed' })).rejects.toMatchObject({
         name: 'StoreError',
         reason: 'missing',
@@ -106,7 +106,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('what a log line says cannot change a query', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       const hostile = `'); DROP TABLE incidents; -- "\\ 🔥`;
       await store.saveIncident(incident({ id: hostile, summary: hostile, patterns: [hostile] }));
       expect(await store.openCases()).toMatchObject([
@@ -116,7 +116,7 @@ onEveryBackend(({ place }) => {
   });
 
   test('what no database can hold as text is replaced, not refused', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     const broken = 'NUL \u0000, half a pair \ud800';
     await store.saveIncident(incident({ summary: broken, patterns: [broken] }));
     expect(await store.openCases()).toMatchObject([
@@ -128,7 +128,7 @@ onEveryBackend(({ place }) => {
     const problem = { project: 'shop', service: 'api', fingerprint: 'fp-1' };
 
     test('is the newest diagnosed one, open or resolved, with how its restart ended', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident({ id: 'old' }));
       await store.saveDiagnosis('old', diagnosis({ at: NOON }));
       await store.saveIncident(incident({ id: 'new', openedAt: NOON + HOUR }));
@@ -147,7 +147,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('is never that of another fingerprint, service or compose project', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveDiagnosis('incident-1', diagnosis());
       expect(await store.lastCase({ ...problem, fingerprint: 'fp-2' })).toBeUndefined();
@@ -160,7 +160,7 @@ onEveryBackend(({ place }) => {
 
   describe('restarts of a service', () => {
     test('since a time come oldest first, those under way included, and not those of its namesake elsewhere', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.beginAttempt(attempt({ id: 'before', startedAt: NOON - 1 }));
       await store.beginAttempt(attempt({ id: 'second', startedAt: NOON + 5 }));
       await store.beginAttempt(attempt({ id: 'first', startedAt: NOON }));
@@ -177,7 +177,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('beginning one twice changes nothing', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.beginAttempt(attempt());
       await store.finishAttempt('attempt-1', { outcome: 'recovered', detail: 'healthy', finishedAt: NOON + 1 });
       await store.beginAttempt(attempt());

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HOUR, NOON, onEveryBackend, open, request } from './support.ts';
+import { HOUR, NOON, onEveryEngine, open, request } from './support.ts';
 
-onEveryBackend(({ place }) => {
+onEveryEngine(({ newLocation }) => {
   test('the ledger of a new store is empty', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     expect(await store.asksSince(0)).toBe(0);
     expect(await store.spendSince(0)).toBe(0);
   });
 
   test('an ask counts from the moment it is written, twice for an incident asked twice', async () => {
-    const where = await place();
+    const where = await newLocation();
     const store = await open(where);
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
@@ -21,7 +21,7 @@ onEveryBackend(({ place }) => {
   });
 
   test('failed requests cost what they cost', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     await store.recordRequests([
       request({ outcome: 'truncated', costUsd: 0.002 }),
       request({ outcome: 'overloaded', costUsd: 0 }),

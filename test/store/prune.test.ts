@@ -8,16 +8,16 @@ import {
   diagnosis,
   incident,
   NOON,
-  onEveryBackend,
+  onEveryEngine,
   open,
   request,
   temporaryDirectory,
 } from './support.ts';
 
-onEveryBackend(({ place }) => {
+onEveryEngine(({ newLocation }) => {
   test('resolved incidents go after 90 days; open ones stay however old they are', async () => {
     const clock = { time: NOON };
-    const store = await open(await place(), { clock });
+    const store = await open(await newLocation(), { clock });
     for (const id of ['open', 'resolved', 'resolved-late']) {
       await store.saveIncident(incident({ id }));
       await store.saveDiagnosis(id, diagnosis());
@@ -32,7 +32,7 @@ onEveryBackend(({ place }) => {
   });
 
   test('of more resolved incidents than are kept the oldest go, in batches', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     for (let n = 0; n < 450; n++) {
       await store.saveIncident(incident({ id: `i-${n}` }));
       await store.resolveIncident(`i-${n}`, NOON + n);
@@ -46,7 +46,7 @@ onEveryBackend(({ place }) => {
   });
 
   test('restarts of the last hour count toward limits though their incidents were pruned', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.beginAttempt(attempt({ outcome: 'failed' }));
     await store.resolveIncident('incident-1', NOON);
@@ -56,24 +56,24 @@ onEveryBackend(({ place }) => {
 
   test('the ledger goes after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
     const clock = { time: NOON };
-    const store = await open(await place(), { clock });
+    const store = await open(await newLocation(), { clock });
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await store.recordAsk({ at: NOON + 2, incidentId: 'incident-1' });
     await store.recordRequests([request(), request({ at: NOON + 2 })]);
-    for (const id of ['sent', 'dropped', 'pending']) await store.enqueue(alert({ id }));
-    await store.markSent('sent', NOON);
-    await store.markDropped('dropped', NOON, 'revoked');
+    for (const id of ['sent', 'dropped', 'pending']) await store.enqueue(alert({ id }), ['slack']);
+    await store.markSent({ alertId: 'sent', receiver: 'slack' }, NOON);
+    await store.markDropped({ alertId: 'dropped', receiver: 'slack' }, NOON, 'revoked');
 
     clock.time = NOON + 7 * DAY + 1;
     expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 0, alerts: 2 });
     clock.time = NOON + 90 * DAY + 1;
     expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 2, alerts: 0 });
     expect(await store.asksSince(0)).toBe(1);
-    expect(await store.pending()).toBe(1);
+    expect(await store.pending()).toEqual(new Map([['slack', 1]]));
   });
 
   test('pruning stops between two batches when told to', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.resolveIncident('incident-1', NOON - 91 * DAY);
     expect(await store.prune({ signal: AbortSignal.abort() })).toMatchObject({ incidents: 0 });

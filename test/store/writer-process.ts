@@ -15,7 +15,7 @@ export const STEPS: readonly ((store: Store, id: string) => Promise<unknown>)[] 
   (store, id) => store.saveDecision(id, { kind: 'restart', reason: 'restart_allowed' }),
   (store, id) => store.beginAttempt(attempt({ id, incidentId: id })),
   (store, id) => store.finishAttempt(id, { outcome: 'recovered', detail: 'healthy', finishedAt: NOON }),
-  (store, id) => store.enqueue(alert({ id })),
+  (store, id) => store.enqueue(alert({ id }), ['slack', 'console']),
   (store, id) => store.saveSettled(id, NOON),
   (store, id) => store.saveCursors(new Map([[id, { at: id, seen: 1 }]])),
 ];
@@ -24,7 +24,7 @@ const nothing = () => {};
 
 async function main(dataDir: string, stopAfter: number): Promise<void> {
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const store = await openStore({ where: { dataDir }, now: () => NOON, logger });
+  const store = await openStore({ where: { dataDir }, receivers: ['slack'], now: () => NOON, logger });
   for (let done = 0; done < stopAfter; done++) {
     const step = STEPS[done % STEPS.length];
     await step?.(store, `case-${String(Math.floor(done / STEPS.length)).padStart(5, '0')}`);

@@ -8,7 +8,7 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['attempts', ['id']],
   ['asks', ['id']],
   ['claude_requests', ['id']],
-  ['outbox', ['alert_id']],
+  ['outbox', ['alert_id', 'receiver']],
   ['cursors', ['agent', 'container_id']],
   ['reviews', ['incident_id']],
 ];

@@ -1,20 +1,26 @@
 import { DatabaseSync } from 'node:sqlite';
+import { assignReceiver } from '../schema/assign-receiver.ts';
 import { copyToMemory, migrateSqlite, vacuum } from './sqlite.ts';
 import { isCorruption, isOutage } from './sqlite-errors.ts';
-import type { StorageEngine } from './storage-engine.ts';
+import { FILE_AGENT, type StorageEngine } from './storage-engine.ts';
+
+interface FileToCopy {
+  readonly path: string;
+  readonly defaultReceiver?: string;
+}
 
 /**
  * A database in memory, for as long as the configured one is unavailable. It starts with the content of the file at
- * `copyFrom` if that can be read: known problems, log positions and budgets stay known. Pending alerts stay in the file
+ * `copyFrom.path` if that can be read: known problems, log positions and budgets stay known. Pending alerts stay in the file
  * alone: sent from memory, they would be sent again later.
  */
 export async function openMemory(options: {
   readonly problem: string;
-  readonly copyFrom?: string;
+  readonly copyFrom?: FileToCopy;
   now(): number;
 }): Promise<StorageEngine> {
-  const copy = options.copyFrom === undefined ? undefined : copyToMemory(options.copyFrom);
-  const { sqlite, db } = (copy && (await openCopy(copy, options.now))) ?? (await openEmpty(options.now));
+  const { copyFrom, now } = options;
+  const { sqlite, db } = (copyFrom && (await openCopy(copyFrom, now))) ?? (await openEmpty(now));
   return {
     db,
     inMemory: true,
@@ -26,11 +32,15 @@ export async function openMemory(options: {
   };
 }
 
-/** Undefined if the file was damaged. */
-async function openCopy(sqlite: DatabaseSync, now: () => number) {
+/** Undefined if the file is damaged or cannot be read. */
+async function openCopy({ path, defaultReceiver }: FileToCopy, now: () => number) {
+  const sqlite = copyToMemory(path);
+  if (sqlite === undefined) return undefined;
   try {
     const db = await migrateSqlite(sqlite, now);
     await db.deleteFrom('outbox').where('state', '=', 'pending').execute();
+    // As in the file when it opens again: the rows must have equal keys.
+    if (defaultReceiver !== undefined) await assignReceiver(db, FILE_AGENT, defaultReceiver);
     return { sqlite, db };
   } catch (error) {
     if (!isOutage(error)) throw error;

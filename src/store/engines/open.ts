@@ -1,18 +1,29 @@
+import { assignReceiver } from '../schema/assign-receiver.ts';
 import { databasePath } from './data-directory.ts';
 import { openMemory } from './memory.ts';
 import { isPostgresOutage, openPostgres } from './postgres.ts';
 import { isFileOutage, openSqliteFile } from './sqlite-file.ts';
-import type { StorageEngine, StorageEngineOptions, StoreLocation } from './storage-engine.ts';
+import { agentOf, type StorageEngine, type StorageEngineOptions, type StoreLocation } from './storage-engine.ts';
 
 /** Opens the configured database; throws if it cannot be used. */
-export function openConfigured({ where, now, logger }: StorageEngineOptions): Promise<StorageEngine> {
-  if ('dataDir' in where) return openSqliteFile({ dataDir: where.dataDir, now, logger });
-  return openPostgres({ url: where.databaseUrl, agent: where.agent, now });
+export async function openConfigured({ where, receivers, now, logger }: StorageEngineOptions): Promise<StorageEngine> {
+  const engine =
+    'dataDir' in where
+      ? await openSqliteFile({ dataDir: where.dataDir, now, logger })
+      : await openPostgres({ url: where.databaseUrl, agent: where.agent, now });
+  try {
+    const [defaultReceiver] = receivers;
+    if (defaultReceiver !== undefined) await assignReceiver(engine.db, agentOf(where), defaultReceiver);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
 }
 
 /** Opens the configured database, or memory if it cannot be used. Throws a StoreError `locked` or `newer_schema`. */
 export async function openConfiguredOrMemory(options: StorageEngineOptions): Promise<StorageEngine> {
-  const { where, now, logger } = options;
+  const { where, receivers, now, logger } = options;
   try {
     return await openConfigured(options);
   } catch (error) {
@@ -21,7 +32,9 @@ export async function openConfiguredOrMemory(options: StorageEngineOptions): Pro
     logger.error('the store is unavailable: data is kept in memory, and nothing is restarted until it is back', {
       problem,
     });
-    return openMemory({ problem, now, ...('dataDir' in where && { copyFrom: databasePath(where.dataDir) }) });
+    const copyFrom =
+      'dataDir' in where ? { path: databasePath(where.dataDir), defaultReceiver: receivers[0] } : undefined;
+    return openMemory({ problem, now, copyFrom });
   }
 }
 

@@ -27,6 +27,11 @@ export type StoreLocation =
 
 export interface StorageEngineOptions {
   readonly where: StoreLocation;
+  /**
+   * Names of the receivers that are configured. The first gets the alerts of versions that knew only one; pending
+   * alerts of others are dropped by `prune` after a day.
+   */
+  readonly receivers: readonly string[];
   /** Epoch ms. */
   now(): number;
   readonly logger: Logger;

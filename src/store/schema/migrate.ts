@@ -2,10 +2,11 @@ import { type Kysely, sql } from 'kysely';
 import { StoreError } from '../../errors.ts';
 import { initial } from './0001-initial.ts';
 import { reviews } from './0002-reviews.ts';
+import { outboxReceivers } from './0003-outbox-receivers.ts';
 import type { Migration } from './migration.ts';
 
 /** In order, without gaps; append new ones. */
-const MIGRATIONS: readonly Migration[] = [initial, reviews];
+const MIGRATIONS: readonly Migration[] = [initial, reviews, outboxReceivers];
 
 interface VersionSchema {
   schema_version: { version: number; name: string; applied_at: number };

@@ -91,6 +91,8 @@ export interface ClaudeRequestTable extends Owned {
 
 export interface OutboxTable extends Owned {
   alert_id: string;
+  /** `''` until the store has assigned one to an alert of an older version. */
+  receiver: string;
   /** Alerts of one agent are sent in this order. */
   seq: number;
   /** JSON of an Alert. */
