@@ -5,7 +5,7 @@ import { onEveryEngine, open } from './support.ts';
 onEveryEngine(({ newLocation }) => {
   const stamp = (second: number) => `2026-11-23T12:00:${String(second).padStart(2, '0')}.123456789Z`;
 
-  test('a cursor comes back with its nanoseconds and streams, the last saved one', async () => {
+  test('the cursor saved last is loaded, with its nanoseconds and streams', async () => {
     const where = await newLocation();
     const store = await open(where);
     const split: LogCursor = {
@@ -29,7 +29,7 @@ onEveryEngine(({ newLocation }) => {
     );
   });
 
-  test('cursors of more containers than one statement holds are saved and forgotten', async () => {
+  test('more cursors than fit into one statement are saved and deleted', async () => {
     const store = await open(await newLocation());
     const ids = Array.from({ length: 1_201 }, (_, n) => `container-${n}`);
     await store.saveCursors(new Map(ids.map((id, n) => [id, { at: stamp(0), seen: n }])));

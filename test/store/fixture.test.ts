@@ -1,4 +1,4 @@
-/** Stores that earlier versions left behind: every version opens them and loses nothing. */
+/** Stores written by earlier versions: every version opens them and loses nothing. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,9 +8,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Alert } from '../../src/domain.ts';
 import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
-import { mountSmallDisk } from '../support/small-disk.ts';
 import { type Expectation, FIXTURES, readContent, type StoreContent } from './fixture/content.ts';
-import { alert, open, temporaryDirectory } from './support.ts';
+import { alert, open, smallDisk, temporaryDirectory } from './support.ts';
 
 const schemas = readdirSync(FIXTURES).filter((name) => name.startsWith('schema-'));
 
@@ -18,11 +17,11 @@ type Query = (sql: string) => Promise<readonly Record<string, unknown>[]>;
 
 async function expectNothingLost(
   expected: Expectation,
-  places: Record<string, StoreLocation>,
+  locations: Record<string, StoreLocation>,
   query: Query,
 ): Promise<void> {
   const clock = { time: expected.writtenAt };
-  for (const [agent, where] of Object.entries(places)) {
+  for (const [agent, where] of Object.entries(locations)) {
     const store = await open(where, { clock });
     expect(await readContent(store)).toEqual(expected.byAgent[agent]);
     await store.close();
@@ -101,9 +100,8 @@ describe.each(schemas)('a store of %s', (schema) => {
     );
 
     test('opens with all it held after its disk was full', async ({ skip }) => {
-      const dataDir = await restore();
-      const disk = mountSmallDisk(dataDir) ?? skip('needs the right to mount a tmpfs');
-      onTestFinished(() => disk.unmount());
+      const disk = (await smallDisk()) ?? skip('needs the right to mount a tmpfs');
+      const dataDir = disk.path;
       writeFileSync(path.join(dataDir, 'doctor.db'), gunzipSync(file('sqlite.db.gz')));
       disk.fill();
       const store = await open(dataDir, { clock: { time: expected.writtenAt } });
@@ -145,8 +143,8 @@ describe.each(schemas)('a store of %s', (schema) => {
     test('opens with all it held, for each agent', async () => {
       const { databaseUrl, query } = await restore();
       const agents = Object.keys(expected.byAgent);
-      const places = Object.fromEntries(agents.map((agent) => [agent, { databaseUrl, agent }]));
-      await expectNothingLost(expected, places, query);
+      const locations = Object.fromEntries(agents.map((agent) => [agent, { databaseUrl, agent }]));
+      await expectNothingLost(expected, locations, query);
     });
 
     test('never sends a finished alert again', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { attempt, container, DAY, diagnosis, HOUR, incident, NOON, onEveryEngine, open } from './support.ts';
 
 onEveryEngine(({ newLocation }) => {
-  test('history holds the newest diagnosed incidents, newest last', async () => {
+  test('the history holds the newest diagnosed incidents, newest last', async () => {
     const store = await open(await newLocation());
     for (let n = 0; n < 6; n++) {
       await store.saveIncident(incident({ id: `i-${n}`, openedAt: NOON + n }));
@@ -14,7 +14,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await ids(50)).toEqual(['i-0', 'i-1', 'i-2', 'i-3', 'i-5']);
   });
 
-  test('history of one container is that of exactly this name', async () => {
+  test('the history of a container is that of exactly this name', async () => {
     const store = await open(await newLocation());
     for (const name of ['api', 'api-2', 'API', 'a%']) {
       await store.saveIncident(incident({ id: name, container: container({ name }) }));
@@ -24,7 +24,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.history({ limit: 50, container: '%' })).toEqual([]);
   });
 
-  test('totals count every diagnosed incident once and every restart that happened', async () => {
+  test('totals count every diagnosed incident once and every restart that took place', async () => {
     const store = await open(await newLocation());
     expect(await store.totals()).toEqual({ diagnoses: 0, restartsByContainer: new Map() });
     await store.saveIncident(incident());
@@ -44,7 +44,7 @@ onEveryEngine(({ newLocation }) => {
     });
   });
 
-  test('totals survive retention, and grow on after it', async () => {
+  test('totals survive retention and keep growing', async () => {
     const clock = { time: NOON };
     const store = await open(await newLocation(), { clock });
     for (const id of ['one', 'two']) {

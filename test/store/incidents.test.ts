@@ -3,7 +3,7 @@ import { attempt, container, diagnosis, HOUR, incident, NOON, onEveryEngine, ope
 
 onEveryEngine(({ newLocation }) => {
   describe('incidents', () => {
-    test('an open case carries all that is known of it, across a restart of the agent', async () => {
+    test('an open case is complete after a restart of the agent', async () => {
       const where = await newLocation();
       const first = await open(where);
       await first.saveIncident(incident());
@@ -34,7 +34,7 @@ onEveryEngine(({ newLocation }) => {
       ]);
     });
 
-    test('a case of which nothing more is known says nothing more', async () => {
+    test('a case has no keys for what is not known', async () => {
       const store = await open(await newLocation());
       const bare = incident({ trace: undefined, container: container({ project: undefined, labels: {} }) });
       await store.saveIncident(bare);
@@ -44,7 +44,7 @@ onEveryEngine(({ newLocation }) => {
       expect(found?.incident).not.toHaveProperty('trace');
     });
 
-    test('of several restarts for one incident the newest is the case’s', async () => {
+    test('a case has the newest of several restart attempts', async () => {
       const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.beginAttempt(attempt({ id: 'a-2', startedAt: NOON + SECOND }));
@@ -52,7 +52,7 @@ onEveryEngine(({ newLocation }) => {
       expect((await store.openCases()).map((found) => found.attempt?.id)).toEqual(['a-2']);
     });
 
-    test('saving an incident again updates it and leaves its handling alone', async () => {
+    test('saving an incident again updates it and keeps its diagnosis', async () => {
       const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveDiagnosis('incident-1', diagnosis());
@@ -62,7 +62,7 @@ onEveryEngine(({ newLocation }) => {
       ]);
     });
 
-    test('counts are saved in batches and never fall back, in whatever order writes arrive', async () => {
+    test('counts are saved together and never decrease, whatever the order of the writes', async () => {
       const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveIncident(incident({ id: 'incident-2' }));
@@ -82,7 +82,7 @@ onEveryEngine(({ newLocation }) => {
       ]);
     });
 
-    test('a resolved incident is no longer open, and resolving twice is resolving once', async () => {
+    test('a resolved incident is no longer open, and resolving it again changes nothing', async () => {
       const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.resolveIncident('incident-1', NOON + SECOND);
@@ -91,7 +91,7 @@ onEveryEngine(({ newLocation }) => {
       expect(await store.openCases()).toEqual([]);
     });
 
-    test('a decision whose incident was never written is refused: nothing durable would stand behind the restart', async () => {
+    test('a decision on an incident that was never saved is rejected: the restart would have no durable record', async () => {
       const store = await open(await newLocation());
       await expect(store.saveDecision('nobody', { kind: 'restart', reason: 'restart_allowed' })).rejects.toMatchObject({
         name: 'StoreError',
@@ -105,7 +105,7 @@ onEveryEngine(({ newLocation }) => {
       expect(store.healthy()).toBe(true);
     });
 
-    test('what a log line says cannot change a query', async () => {
+    test('the text of a log line cannot change a query', async () => {
       const store = await open(await newLocation());
       const hostile = `'); DROP TABLE incidents; -- "\\ 🔥`;
       await store.saveIncident(incident({ id: hostile, summary: hostile, patterns: [hostile] }));
@@ -115,7 +115,7 @@ onEveryEngine(({ newLocation }) => {
     });
   });
 
-  test('what no database can hold as text is replaced, not refused', async () => {
+  test('text that a database cannot hold is replaced, not rejected', async () => {
     const store = await open(await newLocation());
     const broken = 'NUL \u0000, half a pair \ud800';
     await store.saveIncident(incident({ summary: broken, patterns: [broken] }));
@@ -124,10 +124,10 @@ onEveryEngine(({ newLocation }) => {
     ]);
   });
 
-  describe('the last case of a problem', () => {
+  describe('the latest case of a problem', () => {
     const problem = { project: 'shop', service: 'api', fingerprint: 'fp-1' };
 
-    test('is the newest diagnosed one, open or resolved, with how its restart ended', async () => {
+    test('is the newest diagnosed one, open or resolved, with the outcome of its restart', async () => {
       const store = await open(await newLocation());
       await store.saveIncident(incident({ id: 'old' }));
       await store.saveDiagnosis('old', diagnosis({ at: NOON }));
@@ -158,8 +158,8 @@ onEveryEngine(({ newLocation }) => {
     });
   });
 
-  describe('restarts of a service', () => {
-    test('since a time come oldest first, those under way included, and not those of its namesake elsewhere', async () => {
+  describe('restart attempts of a service', () => {
+    test('come oldest first, including running ones, without those of the same name in other projects', async () => {
       const store = await open(await newLocation());
       await store.beginAttempt(attempt({ id: 'before', startedAt: NOON - 1 }));
       await store.beginAttempt(attempt({ id: 'second', startedAt: NOON + 5 }));
@@ -176,7 +176,7 @@ onEveryEngine(({ newLocation }) => {
       expect((await store.attemptsSince({ service: 'api' }, NOON)).map(({ id }) => id)).toEqual(['alone']);
     });
 
-    test('beginning one twice changes nothing', async () => {
+    test('are saved once, even if begun twice', async () => {
       const store = await open(await newLocation());
       await store.beginAttempt(attempt());
       await store.finishAttempt('attempt-1', { outcome: 'recovered', detail: 'healthy', finishedAt: NOON + 1 });

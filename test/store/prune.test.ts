@@ -15,7 +15,7 @@ import {
 } from './support.ts';
 
 onEveryEngine(({ newLocation }) => {
-  test('resolved incidents go after 90 days; open ones stay however old they are', async () => {
+  test('resolved incidents are deleted after 90 days, open ones never', async () => {
     const clock = { time: NOON };
     const store = await open(await newLocation(), { clock });
     for (const id of ['open', 'resolved', 'resolved-late']) {
@@ -31,7 +31,7 @@ onEveryEngine(({ newLocation }) => {
     expect((await store.history({ limit: 9 })).map((found) => found.incident.id)).toEqual(['open', 'resolved-late']);
   });
 
-  test('of more resolved incidents than are kept the oldest go, in batches', async () => {
+  test('the oldest resolved incidents beyond the maximum are deleted, in batches', async () => {
     const store = await open(await newLocation());
     for (let n = 0; n < 450; n++) {
       await store.saveIncident(incident({ id: `i-${n}` }));
@@ -45,7 +45,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.totals()).toMatchObject({ diagnoses: 3 });
   });
 
-  test('restarts of the last hour count toward limits though their incidents were pruned', async () => {
+  test('restarts of the last hour count toward limits even if their incidents were deleted', async () => {
     const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.beginAttempt(attempt({ outcome: 'failed' }));
@@ -54,7 +54,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.attemptsSince({ project: 'shop', service: 'api' }, NOON)).toHaveLength(1);
   });
 
-  test('the ledger goes after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
+  test('the ledger is deleted after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
     const clock = { time: NOON };
     const store = await open(await newLocation(), { clock });
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
@@ -72,7 +72,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.pending()).toEqual(new Map([['slack', 1]]));
   });
 
-  test('pruning stops between two batches when told to', async () => {
+  test('pruning stops between two batches when aborted', async () => {
     const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.resolveIncident('incident-1', NOON - 91 * DAY);
@@ -81,7 +81,7 @@ onEveryEngine(({ newLocation }) => {
   });
 });
 
-test('what was deleted from a file gives its space back to the disk', async () => {
+test('the space of deleted rows is returned to the disk', async () => {
   const dataDir = await temporaryDirectory();
   const store = await open(dataDir);
   for (let n = 0; n < 300; n++) {

@@ -7,6 +7,7 @@ import type { Logger } from '../../src/pipeline/ports.ts';
 import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { NOON } from './support-values.ts';
 
 export * from './support-values.ts';
@@ -15,6 +16,21 @@ export async function temporaryDirectory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'doctor-store-'));
   onTestFinished(() => rm(path, { recursive: true, force: true }));
   return path;
+}
+
+export interface SmallDisk {
+  readonly path: string;
+  fill(): void;
+  free(): void;
+}
+
+/** A file system of a few megabytes, until the end of the test. Undefined if this user may not mount one. */
+export async function smallDisk(): Promise<SmallDisk | undefined> {
+  const path = await temporaryDirectory();
+  const disk = mountSmallDisk(path);
+  if (disk === undefined) return undefined;
+  onTestFinished(() => disk.unmount());
+  return { path, fill: disk.fill, free: disk.free };
 }
 
 export interface Clock {

@@ -1,12 +1,12 @@
 /**
- * A process to be killed: writes cases into the store of its first argument, step after step, and says on its
- * standard output how many steps the store has acknowledged. With a second argument it kills itself after so many.
+ * A process for kill.test.ts. Arguments: a data directory and, optionally, a number of steps after which it kills
+ * itself. It writes cases to the store step by step and prints the number of acknowledged steps.
  */
 import { writeSync } from 'node:fs';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, diagnosis, incident, NOON, request } from './support-values.ts';
 
-/** The steps of one case; each is one durable write. */
+/** The steps of a case, one durable write each. */
 export const STEPS: readonly ((store: Store, id: string) => Promise<unknown>)[] = [
   (store, id) => store.saveIncident(incident({ id, fingerprint: id })),
   (store, id) => store.recordAsk({ at: NOON, incidentId: id }),
