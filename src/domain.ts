@@ -15,7 +15,7 @@ export interface ContainerRef {
   readonly image: string;
   /**
    * Identity across recreation and scaling: the compose service, or the container name without its replica number.
-   * OpenIncidents and restart limits belong to it.
+   * Incidents and restart limits belong to it.
    */
   readonly service: string;
   /** The compose project, if any. */

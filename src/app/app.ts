@@ -73,6 +73,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   const store = await openStore({
     where: storePlace(config),
+    receivers: [config.slack.webhookUrl === undefined ? 'console' : 'slack'],
     now: clock.now,
     logger,
   });
@@ -85,7 +86,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       rateLimitLimit: () => config.limits.diagnosesPerHour,
       budgetRemainingUsd: async () => (await limits()).dollarsLeft,
       budgetLimitUsd: () => config.limits.spendPerDayUsd,
-      outboxPending: async () => ({ [sender.integration]: await store.pending() }),
+      outboxPending: async () => ({ [sender.integration]: (await store.pending()).get(sender.integration) ?? 0 }),
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
       storeHealthy: () => store.healthy(),

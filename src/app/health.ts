@@ -52,7 +52,7 @@ export function createHealthPage(options: {
 
   const lastTotals = orAsLast(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
   const lastLimits = orAsLast(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
-  const lastPending = orAsLast(store.pending, 0);
+  const lastPending = orAsLast(async () => [...(await store.pending()).values()].reduce((sum, n) => sum + n, 0), 0);
 
   const view = async () => {
     const now = clock.now();

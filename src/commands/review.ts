@@ -5,7 +5,7 @@ import { cutEnd } from '../lib/text.ts';
 import { systemClock } from '../lib/time.ts';
 import { CASE_RESULTS, type CaseResult, type Scorecard, scorecard } from '../pipeline/incident/scorecard.ts';
 import { redactText } from '../redact/redactor.ts';
-import { openReviews } from '../store/reviews.ts';
+import { openReviews } from '../store/open-reviews.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';
 

@@ -17,6 +17,7 @@ import type {
   LogLine,
   Outcome,
   StreamName,
+  TraceLink,
   Verdict,
 } from '../domain.ts';
 
@@ -219,21 +220,29 @@ export interface AttemptStore {
   ): Promise<readonly Attempt[]>;
 }
 
-/** Alerts on their way out; written before they are sent. */
+/** Alerts on their way out: one row per alert and receiver, written before anything is sent. */
 export interface Outbox {
-  /** False where an alert of this id was written before: then it is not this caller's to send. */
-  enqueue(alert: Alert, trace?: Incident['trace']): Promise<boolean>;
-  /** Due at `now`, oldest first. */
+  /** False where this alert was written before, for whatever receivers: it is not this caller's to send. All rows are written in one transaction. */
+  enqueue(alert: Alert, receivers: readonly string[], trace?: TraceLink): Promise<boolean>;
+  /** Of one receiver, due at `now`, oldest first. */
   due(
+    receiver: string,
     now: number,
     limit: number,
-  ): Promise<readonly { readonly alert: Alert; readonly tries: number; readonly trace?: Incident['trace'] }[]>;
-  /** The earliest time at which something is due; undefined where nothing is pending. */
-  nextDueAt(): Promise<number | undefined>;
-  markSent(alertId: string, at: number): Promise<void>;
-  markRetry(alertId: string, nextAt: number, why: string): Promise<void>;
-  markDropped(alertId: string, at: number, why: string): Promise<void>;
-  pending(): Promise<number>;
+  ): Promise<readonly { readonly alert: Alert; readonly tries: number; readonly trace?: TraceLink }[]>;
+  markSent(delivery: { readonly alertId: string; readonly receiver: string }, at: number): Promise<void>;
+  markRetry(
+    delivery: { readonly alertId: string; readonly receiver: string },
+    nextAt: number,
+    why: string,
+  ): Promise<void>;
+  markDropped(
+    delivery: { readonly alertId: string; readonly receiver: string },
+    at: number,
+    why: string,
+  ): Promise<void>;
+  /** How many wait, by receiver; receivers with none may be missing. */
+  pending(): Promise<ReadonlyMap<string, number>>;
 }
 
 /** How sending one alert went. */
@@ -290,6 +299,6 @@ export interface ReviewStore {
     incidentId: string,
     given: { readonly verdict: Verdict; readonly note?: string; readonly at: number },
   ): Promise<boolean>;
-  /** OpenIncidents that were restarted or would have been, oldest first; the newest `limit` of them. */
+  /** Incidents that were restarted or would have been, oldest first; the newest `limit` of them. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
 }

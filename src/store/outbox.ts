@@ -1,104 +1,118 @@
 import type { Alert } from '../domain.ts';
 import type { Outbox } from '../pipeline/ports.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
-import { plainText, traceColumns, traceOf } from './rows.ts';
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
+import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 
 /**
- * An alert is `pending` until it is `sent` or `dropped`, both final. A second `enqueue` of the same alert id changes
- * nothing, whatever became of the first: that is what keeps an alert from going out twice after a crash.
+ * For each receiver, an alert is `pending` until it is `sent` or `dropped`; both are final. A second `enqueue` of the
+ * same alert changes nothing, whatever the state of the first: this prevents duplicates after a crash.
  */
-export function createOutbox(place: Place, guard: Guard, now: () => number): Outbox {
-  const { agent } = place;
-  async function finish(alertId: string, state: 'sent' | 'dropped', at: number, why: string | null): Promise<void> {
-    await guard.write(`mark an alert as ${state}`, () =>
-      place.db
-        .updateTable('outbox')
-        .set((eb) => ({ state, tries: eb('tries', '+', 1), finished_at: at, last_error: why && plainText(why) }))
-        .where('alert_id', '=', alertId)
-        .where('state', '=', 'pending')
-        .execute(),
-    );
-  }
+export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
+  const { agent } = current;
+
+  const updatePending = (delivery: { readonly alertId: string; readonly receiver: string }) =>
+    current.db
+      .updateTable('outbox')
+      .set((eb) => ({ tries: eb('tries', '+', 1) }))
+      .where('alert_id', '=', delivery.alertId)
+      .where('receiver', '=', delivery.receiver)
+      .where('state', '=', 'pending');
 
   return {
-    async enqueue(alert, trace) {
-      const { numInsertedOrUpdatedRows } = await guard.write('put an alert into the outbox', () =>
-        place.db
-          .insertInto('outbox')
-          .values((eb) => ({
+    enqueue(alert, receivers, trace) {
+      return queries.write('add an alert to the outbox', () =>
+        current.db.transaction().execute(async (trx) => {
+          const known = await trx
+            .selectFrom('outbox')
+            .select('alert_id')
+            .where('alert_id', '=', alert.id)
+            .limit(1)
+            .execute();
+          if (known.length > 0) return false;
+          if (receivers.length === 0) return true;
+          // A sequence and not the time: two alerts of one millisecond keep their order.
+          const { seq } = await trx
+            .selectFrom('outbox')
+            .select((eb) => eb.fn.coalesce(eb.fn.max('seq'), eb.lit(0)).as('seq'))
+            .where('agent', '=', agent)
+            .executeTakeFirstOrThrow();
+          const row = {
             alert_id: alert.id,
             agent,
-            // Two alerts of one millisecond leave in the order they came.
-            seq: eb
-              .selectFrom('outbox as earlier')
-              .select((sub) => sub(sub.fn.coalesce(sub.fn.max('earlier.seq'), sub.lit(0)), '+', 1).as('seq'))
-              .where('earlier.agent', '=', agent),
+            seq: seq + 1,
             alert: JSON.stringify(alert),
             ...traceColumns(trace),
             state: 'pending' as const,
             tries: 0,
             next_at: now(),
-          }))
-          .onConflict((conflict) => conflict.column('alert_id').doNothing())
-          .executeTakeFirstOrThrow(),
+          };
+          await trx
+            .insertInto('outbox')
+            .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
+            .execute();
+          return true;
+        }),
       );
-      return numInsertedOrUpdatedRows === 1n;
     },
 
-    due(time, limit) {
-      return guard.read('read the alerts that are due', async () => {
-        const rows = await place.db
+    due(receiver, time, limit) {
+      return queries.read('read the due alerts', async () => {
+        const rows = await current.db
           .selectFrom('outbox')
           .select(['alert', 'tries', 'trace_id', 'span_id'])
           .where('agent', '=', agent)
+          .where('receiver', '=', receiver)
           .where('state', '=', 'pending')
           .where('next_at', '<=', time)
           .orderBy('seq')
           .limit(limit)
           .execute();
-        return rows.map((row) => ({ alert: JSON.parse(row.alert) as Alert, tries: row.tries, ...traceOf(row) }));
+        return rows.map((row) => ({ alert: parseAlert(row.alert), tries: row.tries, ...traceOf(row) }));
       });
     },
 
-    nextDueAt() {
-      return guard.read('read when the next alert is due', async () => {
-        const { next } = await place.db
-          .selectFrom('outbox')
-          .select((eb) => eb.fn.min('next_at').as('next'))
-          .where('agent', '=', agent)
-          .where('state', '=', 'pending')
-          .executeTakeFirstOrThrow();
-        // No row: min() is null, which Kysely's type does not say.
-        return (next as number | null) ?? undefined;
-      });
+    async markSent(delivery, at) {
+      await queries.write('mark an alert as sent', () =>
+        updatePending(delivery).set({ state: 'sent', finished_at: at, last_error: null }).execute(),
+      );
     },
 
-    markSent: (alertId, at) => finish(alertId, 'sent', at, null),
+    async markRetry(delivery, nextAt, why) {
+      await queries.write('postpone an alert', () =>
+        updatePending(delivery)
+          .set({ next_at: nextAt, last_error: storableText(why) })
+          .execute(),
+      );
+    },
 
-    markDropped: (alertId, at, why) => finish(alertId, 'dropped', at, why),
-
-    async markRetry(alertId, nextAt, why) {
-      await guard.write('put an alert off', () =>
-        place.db
-          .updateTable('outbox')
-          .set((eb) => ({ tries: eb('tries', '+', 1), next_at: nextAt, last_error: plainText(why) }))
-          .where('alert_id', '=', alertId)
-          .where('state', '=', 'pending')
+    async markDropped(delivery, at, why) {
+      await queries.write('mark an alert as dropped', () =>
+        updatePending(delivery)
+          .set({ state: 'dropped', finished_at: at, last_error: storableText(why) })
           .execute(),
       );
     },
 
     pending() {
-      return guard.read('count the pending alerts', async () => {
-        const { pending } = await place.db
+      return queries.read('count the pending alerts', async () => {
+        const rows = await current.db
           .selectFrom('outbox')
-          .select((eb) => eb.fn.countAll().as('pending'))
+          .select((eb) => ['receiver', eb.fn.countAll().as('pending')])
           .where('agent', '=', agent)
           .where('state', '=', 'pending')
-          .executeTakeFirstOrThrow();
-        return Number(pending);
+          .groupBy('receiver')
+          .execute();
+        return new Map(rows.map(({ receiver, pending }) => [receiver, Number(pending)]));
       });
     },
+  };
+}
+
+function parseAlert(json: string): Alert {
+  const alert = JSON.parse(json) as Alert;
+  return {
+    ...alert,
+    incident: { ...alert.incident, detectors: alert.incident.detectors ?? detectorsOf(alert.incident) },
   };
 }

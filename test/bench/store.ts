@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../src/lib/log.ts';
-import type { Where } from '../../src/store/backend.ts';
+import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, diagnosis, incident, NOON, request } from '../store/support-values.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
@@ -29,7 +29,7 @@ const MEASURES: readonly Measure[] = [
   { name: 'save an incident', run: (store, n) => store.saveIncident(incident({ id: `i-${n}` })) },
   { name: 'save a diagnosis', run: (store, n) => store.saveDiagnosis(`i-${n % 100}`, diagnosis()) },
   { name: 'begin an attempt', run: (store, n) => store.beginAttempt(attempt({ id: `a-${n}` })) },
-  { name: 'enqueue an alert', run: (store, n) => store.enqueue(alert({ id: `alert-${n}` })) },
+  { name: 'enqueue an alert', run: (store, n) => store.enqueue(alert({ id: `alert-${n}` }), ['slack']) },
   { name: 'record a request', run: (store) => store.recordRequests([request()]) },
   { name: 'save 200 cursors', run: (store) => store.saveCursors(cursors) },
   { name: 'save 100 counts', run: (store) => store.saveOccurrences(counts) },
@@ -79,8 +79,8 @@ async function fill(store: Store): Promise<void> {
   await Promise.all(saves);
 }
 
-async function withStore(where: Where, use: (store: Store) => Promise<void>): Promise<void> {
-  const store = await openStore({ where, now: () => NOON, logger: silent });
+async function withStore(where: StoreLocation, use: (store: Store) => Promise<void>): Promise<void> {
+  const store = await openStore({ where, receivers: ['slack'], now: () => NOON, logger: silent });
   try {
     await use(store);
   } finally {

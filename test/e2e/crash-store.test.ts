@@ -104,7 +104,7 @@ describe('while its store fails, the agent watches and alerts, and restarts noth
     const damaged = 'this was a database once\n'.repeat(400);
     writeFileSync(path.join(dataDir, 'doctor.db'), damaged);
     const doctor = await start();
-    await expectDown(doctor, /damaged and begun anew/);
+    await expectDown(doctor, /damaged and replaced/);
     breaks('early');
     await expectTold('early');
     const aside = readdirSync(dataDir).filter((name) => name.includes('.corrupt-'));

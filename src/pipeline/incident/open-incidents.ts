@@ -38,7 +38,7 @@ export interface OpenIncidents {
   resolve(live: LiveIncident): void;
   /** Ends what has been quiet long enough and returns it. `listed` are all watched containers. */
   expire(now: number, listed: readonly ListedContainer[]): readonly LiveIncident[];
-  /** OpenIncidents whose counts changed since the last call. */
+  /** Incidents whose counts changed since the last call. */
   takeDirty(): readonly Incident[];
   open(): readonly LiveIncident[];
 }

@@ -95,7 +95,7 @@ const HOUR_MS = 3_600_000;
 /** A busy host starts a few containers at a time; after the failure of a hundred, the rest waits. */
 const RESTARTS_AT_ONCE = 8;
 
-/** OpenIncidents are handled concurrently, but decide, restart and verify of one container run one after the other. */
+/** Incidents are handled concurrently, but decide, restart and verify of one container run one after the other. */
 export function createRounds(deps: RoundDeps): Rounds {
   const { store, clock, logger, observer, tracing, control } = deps;
   const containers = createKeyedMutex();

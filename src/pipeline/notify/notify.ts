@@ -61,6 +61,8 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   const { integration } = sender;
   const delivery = createDelivery(sender.paceMs, clock);
   const inTurn = createMutex();
+  const deliveryOf = (alert: Alert) => ({ alertId: alert.id, receiver: integration });
+  const countPending = async () => (await outbox.pending()).get(integration) ?? 0;
   let posting = false;
   let mayBeTooMany = true;
   /** Given up since the service last took a message. */
@@ -109,7 +111,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     unwritten.add({
       what: { notice: title },
       async send() {
-        const waiting = await outbox.pending().catch(() => 0);
+        const waiting = await countPending().catch(() => 0);
         const text = describeHoldUp(delivery.trouble(), clock.now(), waiting, givenUp);
         return post({ notice: title }, (signal) => sender.sendNotice({ title, text }, signal));
       },
@@ -137,7 +139,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
 
   const markSent = async (alert: Alert, trace: TraceLink | undefined): Promise<void> => {
     rememberSent(alert, trace);
-    await outbox.markSent(alert.id, clock.now());
+    await outbox.markSent(deliveryOf(alert), clock.now());
     unmarked.delete(alert.id);
   };
 
@@ -145,7 +147,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     if (unmarked.has(alert.id)) return markSent(alert, trace);
     if (isStale(alert)) {
       giveUp(alert, STALE);
-      return outbox.markDropped(alert.id, clock.now(), STALE);
+      return outbox.markDropped(deliveryOf(alert), clock.now(), STALE);
     }
     const result = await postAlert(alert, tries, trace);
     const now = clock.now();
@@ -153,11 +155,11 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       case 'sent':
         return markSent(alert, trace);
       case 'dropped':
-        return outbox.markDropped(alert.id, now, result.why);
+        return outbox.markDropped(deliveryOf(alert), now, result.why);
       case 'retry': {
         // The notice before it got through, this one does not: it may be the alert, and must not hold up the others.
         const isOdd = tries >= FAILURES_TO_TELL && delivery.hasWorked();
-        return outbox.markRetry(alert.id, isOdd ? now + ASIDE_MS : latest, result.why);
+        return outbox.markRetry(deliveryOf(alert), isOdd ? now + ASIDE_MS : latest, result.why);
       }
       default:
         return result satisfies never;
@@ -188,7 +190,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   /** Writes down what was sent while the store would not take it. */
   const settleAccounts = async (): Promise<void> => {
     for (const { alert, trace } of unmarked.values()) {
-      await outbox.enqueue(alert, trace);
+      await outbox.enqueue(alert, [integration], trace);
       await markSent(alert, trace);
     }
   };
@@ -196,12 +198,12 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   const dropWhatIsTooMuch = async (): Promise<void> => {
     if (!mayBeTooMany) return;
     mayBeTooMany = false;
-    const tooMany = (await outbox.pending()) - MOST_WAITING;
+    const tooMany = (await countPending()) - MOST_WAITING;
     if (tooMany <= 0) return;
     const why = `more than ${MOST_WAITING} wait`;
-    for (const { alert } of await outbox.due(Number.MAX_SAFE_INTEGER, tooMany)) {
+    for (const { alert } of await outbox.due(integration, Number.MAX_SAFE_INTEGER, tooMany)) {
       giveUp(alert, why);
-      await outbox.markDropped(alert.id, clock.now(), why);
+      await outbox.markDropped(deliveryOf(alert), clock.now(), why);
     }
   };
 
@@ -210,7 +212,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     if (await unwritten.sendFirst()) return true;
     await settleAccounts();
     latest = Math.max(latest, clock.now());
-    const [oldest] = await outbox.due(latest, 1);
+    const [oldest] = await outbox.due(integration, latest, 1);
     if (oldest === undefined) {
       delivery.caughtUp();
       return false;
@@ -225,7 +227,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   return {
     async notify(alert, trace) {
       try {
-        const isNew = await outbox.enqueue(alert, trace).catch((error: unknown) => {
+        const isNew = await outbox.enqueue(alert, [integration], trace).catch((error: unknown) => {
           keepInMemory(alert, trace, error);
           return true;
         });

@@ -25,7 +25,7 @@ beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'diagnose-'));
   now = 1_700_000_000_000;
   claude = await startClaudeServer();
-  store = await openStore({ where: { dataDir: folder }, now: () => now, logger: silent });
+  store = await openStore({ where: { dataDir: folder }, receivers: ['slack'], now: () => now, logger: silent });
 });
 
 afterEach(async () => {

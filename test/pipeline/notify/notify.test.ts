@@ -34,15 +34,14 @@ function createOutbox() {
       rows.set(alert.id, { alert, state: 'pending', tries: 0, nextAt: 0 });
       return true;
     },
-    async due(now, limit) {
+    async due(_receiver, now, limit) {
       refuse();
       return [...rows.values()].filter((row) => row.state === 'pending' && row.nextAt <= now).slice(0, limit);
     },
-    nextDueAt: async () => undefined,
-    markSent: async (id) => set(id, { state: 'sent' }),
-    markDropped: async (id) => set(id, { state: 'dropped' }),
-    markRetry: async (id, nextAt) => set(id, { nextAt, tries: (rows.get(id)?.tries ?? 0) + 1 }),
-    pending: async () => [...rows.values()].filter((row) => row.state === 'pending').length,
+    markSent: async ({ alertId }) => set(alertId, { state: 'sent' }),
+    markDropped: async ({ alertId }) => set(alertId, { state: 'dropped' }),
+    markRetry: async ({ alertId }, nextAt) => set(alertId, { nextAt, tries: (rows.get(alertId)?.tries ?? 0) + 1 }),
+    pending: async () => new Map([['slack', [...rows.values()].filter((row) => row.state === 'pending').length]]),
   };
   return Object.assign(outbox, { port, stateOf: (id: string) => rows.get(id)?.state });
 }
@@ -115,10 +114,10 @@ it('never sends again what was sent and could not be marked', async () => {
   const markSent = outbox.port.markSent;
   let marks = 0;
   Object.assign(outbox.port, {
-    async markSent(id: string, at: number) {
+    async markSent(delivery: { alertId: string; receiver: string }, at: number) {
       marks += 1;
       if (marks < 3) throw FULL;
-      await markSent(id, at);
+      await markSent(delivery, at);
     },
   });
   await tell('alert-1');
@@ -153,7 +152,7 @@ it('keeps what waits bounded: the oldest are given up, counted and told', async 
   for (let i = 0; i < MOST_WAITING + 3; i++) await tell(`a${i}`);
   void run();
   await eventually(() => (outbox.stateOf('a2') === 'dropped' ? true : undefined));
-  expect(await outbox.port.pending()).toBe(MOST_WAITING);
+  expect((await outbox.port.pending()).get('slack')).toBe(MOST_WAITING);
   expect(count('dropped')).toBe(3);
 
   await eventually(() => (count('failed') > FAILURES_TO_TELL ? true : undefined));

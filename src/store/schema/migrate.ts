@@ -1,25 +1,21 @@
 import { type Kysely, sql } from 'kysely';
-import { StoreError } from '../errors.ts';
-import { initial } from './migrations/0001-initial.ts';
-import { reviews } from './migrations/0002-reviews.ts';
+import { StoreError } from '../../errors.ts';
+import { initial } from './0001-initial.ts';
+import { reviews } from './0002-reviews.ts';
+import { outboxReceivers } from './0003-outbox-receivers.ts';
+import { incidentDetectors } from './0004-detectors.ts';
+import type { Migration } from './migration.ts';
 
-/** One step of the schema, in SQL that SQLite and PostgreSQL both take. Once released it never changes. */
-export interface Migration {
-  readonly version: number;
-  readonly name: string;
-  readonly statements: readonly string[];
-}
-
-/** In order, without gaps; a new one goes to the end. */
-const MIGRATIONS: readonly Migration[] = [initial, reviews];
+/** In order, without gaps; append new ones. */
+const MIGRATIONS: readonly Migration[] = [initial, reviews, outboxReceivers, incidentDetectors];
 
 interface VersionSchema {
   schema_version: { version: number; name: string; applied_at: number };
 }
 
 /**
- * Brings the schema up to this program's version, each step in a transaction of its own.
- * Throws a StoreError `newer_schema` where a newer program has been here: its rows may mean what we cannot know.
+ * Brings the schema up to this program's version, each step in its own transaction. Throws a StoreError
+ * `newer_schema` if a newer program has written here, since this one may misread its rows.
  */
 export async function migrate(database: Kysely<unknown>, now: () => number): Promise<void> {
   const db = database as Kysely<VersionSchema>;

@@ -1,22 +1,20 @@
-/**
- * DATA_DIR: who may use it, who may read it, and where a damaged file goes.
- */
+/** The files in DATA_DIR: their permissions, the lock, and damaged databases. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { StoreError } from '../errors.ts';
-import { isBusy } from './sqlite.ts';
+import { StoreError } from '../../errors.ts';
+import { isBusy } from './sqlite-errors.ts';
 
 const DATABASE = 'doctor.db';
 const LOCK = 'doctor.lock';
 
-/** Alerts and diagnoses may tell more of a host than its other users should know. */
+/** Alerts and diagnoses may hold what other users of the host should not see. */
 const OWNER_ONLY_DIRECTORY = 0o700;
 const OWNER_ONLY_FILE = 0o600;
 
 /**
- * Creates the directory where it is missing; one that exists keeps its mode, since it may be somebody's home.
- * Throws the file system's error.
+ * Creates the directory if it is missing. An existing one keeps its mode: it may be a home directory. Throws the file
+ * system's error.
  */
 export function ensureDirectory(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
@@ -26,25 +24,25 @@ export function databasePath(dataDir: string): string {
   return join(dataDir, DATABASE);
 }
 
-/** The path of the database, created empty and unreadable for others where it is missing. */
+/** Returns the path of the database. A missing file is created empty; others cannot read it. */
 export function ensureDatabaseFile(dataDir: string): string {
   const path = databasePath(dataDir);
   try {
     closeSync(openSync(path, 'wx', OWNER_ONLY_FILE));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    // Not opened here: closing any descriptor of a file drops this process's POSIX locks on it. SQLite gives the
-    // mode of the database to the files beside it.
+    // Not opened here: closing any descriptor of a file drops this process's POSIX locks on it. SQLite creates the
+    // files beside the database with the database's mode.
     chmodSync(path, OWNER_ONLY_FILE);
   }
   return path;
 }
 
 /**
- * Takes the directory for this process until `release`, or until the process dies however it dies: the lock is the
- * kernel's. It lies on a file of its own so that others may read the database while the agent runs.
+ * Locks the directory until `release`. The kernel drops the lock when the process dies, however it dies. The lock is on
+ * a separate file, so that other programs can read the database while the agent runs.
  *
- * Throws a StoreError `locked` where another agent has it; any other error is the file system's.
+ * Throws a StoreError `locked` if another agent holds it; any other error is the file system's.
  */
 export function lockDirectory(dataDir: string): { release(): void } {
   const path = join(dataDir, LOCK);
@@ -67,24 +65,24 @@ export function lockDirectory(dataDir: string): { release(): void } {
 }
 
 /**
- * Renames a damaged database and the files that belong to it (its write-ahead log may hold what can be rescued).
- * Returns the new path.
+ * Renames a damaged database and the files beside it: data may be recoverable from its write-ahead log. Returns the new
+ * path.
  */
-export function setAside(path: string, now: number): string {
-  // Colons are not allowed in file names everywhere.
+export function moveDamagedFile(path: string, now: number): string {
+  // Some file systems do not allow colons in names.
   const stamp = new Date(now).toISOString().replaceAll(':', '-');
-  const taken = (n: number) => `${path}.corrupt-${stamp}${n === 0 ? '' : `-${n}`}`;
+  const candidate = (n: number) => `${path}.corrupt-${stamp}${n === 0 ? '' : `-${n}`}`;
   let n = 0;
-  while (existsSync(taken(n))) n++;
-  const aside = taken(n);
-  renameSync(path, aside);
+  while (existsSync(candidate(n))) n++;
+  const newPath = candidate(n);
+  renameSync(path, newPath);
   for (const suffix of ['-wal', '-shm']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+    if (existsSync(path + suffix)) renameSync(path + suffix, newPath + suffix);
   }
-  return aside;
+  return newPath;
 }
 
-/** Tells one file from another that took its name; undefined where it cannot be looked at. */
+/** Differs for another file of the same name; undefined if the file cannot be read. */
 export function fileIdentity(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path, { bigint: true });

@@ -1,11 +1,11 @@
-/** What only PostgreSQL has: others on the same database, a network in between, a server that goes away. */
+/** What concerns PostgreSQL alone: a database that agents share, a network, a server that goes away. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { checkDatabase } from '../../src/store/check.ts';
-import { openReviews } from '../../src/store/reviews.ts';
-import { eventually } from '../support/eventually.ts';
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
-import { alert, attempt, diagnosis, incident, NOON, open, recordingLogger, request, SECOND } from './support.ts';
+import { checkDatabase } from '../../../src/store/check.ts';
+import { openReviews } from '../../../src/store/open-reviews.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../support/postgres-server.ts';
+import { alert, attempt, diagnosis, incident, NOON, open, recordingLogger, request, SECOND } from '../support.ts';
 
 const why = whyNoPostgres();
 
@@ -18,14 +18,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
 
   async function client(url: string): Promise<pg.Client> {
     const opened = new pg.Client({ connectionString: url });
-    // Tests take the server away under it.
+    // Tests stop the server while it is connected.
     opened.on('error', () => {});
     await opened.connect();
     onTestFinished(() => opened.end());
     return opened;
   }
 
-  test('shows an agent its own rows alone', async () => {
+  test('shows each agent its own rows only', async () => {
     const databaseUrl = server.createDatabase();
     const one = await open({ databaseUrl, agent: 'host-1' });
     const two = await open({ databaseUrl, agent: 'host-2' });
@@ -35,7 +35,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     await one.beginAttempt(attempt({ outcome: 'recovered' }));
     await one.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await one.recordRequests([request()]);
-    await one.enqueue(alert());
+    await one.enqueue(alert(), ['slack']);
     await one.saveCursors(new Map([['engine-events', { at: 'one', seen: 1 }]]));
     await two.saveCursors(new Map([['engine-events', { at: 'two', seen: 2 }]]));
 
@@ -44,13 +44,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await two.attemptsSince({ project: 'shop', service: 'api' }, 0)).toEqual([]);
     expect(await two.asksSince(0)).toBe(0);
     expect(await two.spendSince(0)).toBe(0);
-    expect(await two.due(NOON, 9)).toEqual([]);
-    expect(await two.pending()).toBe(0);
-    expect(await two.nextDueAt()).toBeUndefined();
+    expect(await two.due('slack', NOON, 9)).toEqual([]);
+    expect(await two.pending()).toEqual(new Map());
     expect(await two.history({ limit: 9 })).toEqual([]);
     expect(await two.totals()).toEqual({ diagnoses: 0, restartsByContainer: new Map() });
     expect(await two.reviewedCases(9)).toEqual([]);
-    expect(await two.prune({ retention: { maxResolvedIncidents: 0, ledgerMs: -1, sentAlertsMs: -1 } })).toMatchObject({
+    expect(
+      await two.prune({ retention: { maxResolvedIncidents: 0, ledgerMs: -1, finishedAlertsMs: -1 } }),
+    ).toMatchObject({
       incidents: 0,
       ledger: 0,
     });
@@ -59,7 +60,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await one.openCases()).toHaveLength(1);
   });
 
-  test('belongs to one agent of a name at a time', async () => {
+  test('is used by one agent of a name at a time', async () => {
     const databaseUrl = server.createDatabase();
     const first = await open({ databaseUrl, agent: 'host-1' });
     await expect(open({ databaseUrl, agent: 'host-1' })).rejects.toMatchObject({
@@ -71,10 +72,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     await expect(open({ databaseUrl, agent: 'host-1' })).resolves.toBeDefined();
   });
 
-  test('is brought up to date once by a fleet that starts together', async () => {
+  test('is migrated once by agents that start at the same time', async () => {
     const databaseUrl = server.createDatabase();
-    const fleet = await Promise.all(Array.from({ length: 8 }, (_, n) => open({ databaseUrl, agent: `host-${n}` })));
-    expect(fleet.map((store) => store.problem())).toEqual(fleet.map(() => undefined));
+    const agents = await Promise.all(Array.from({ length: 8 }, (_, n) => open({ databaseUrl, agent: `host-${n}` })));
+    expect(agents.map((store) => store.problem())).toEqual(agents.map(() => undefined));
     const { rows } = await (await client(databaseUrl)).query('SELECT version FROM schema_version ORDER BY version');
     expect(rows.map((row) => Number(row.version))).toEqual(rows.map((_, n) => n + 1));
   });
@@ -86,7 +87,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     await expect(open({ databaseUrl, agent: 'host-1' })).rejects.toMatchObject({ reason: 'newer_schema' });
   });
 
-  test('whose sessions are ended is used again at the next call; the one under way is refused by name', async () => {
+  test('that ends its sessions is used again from the next call on; the running one is rejected', async () => {
     const databaseUrl = server.createDatabase();
     const store = await open({ databaseUrl, agent: 'host-1' });
     const other = await client(databaseUrl);
@@ -98,25 +99,25 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.openCases()).toHaveLength(1);
   });
 
-  test('whose name was taken while the connection was lost leaves the store unhealthy until it is free', async () => {
+  test('in which the agent’s name was taken while the connection was lost makes the store unhealthy until it is free', async () => {
     const databaseUrl = server.createDatabase();
     const store = await open({ databaseUrl, agent: 'host-1' });
-    const thief = await client(databaseUrl);
-    await thief.query(
+    const other = await client(databaseUrl);
+    await other.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()',
     );
-    await thief.query(`SELECT pg_advisory_lock(hashtextextended('container-doctor agent host-1', 0))`);
-    // The first probe may still be told of the session's end.
+    await other.query(`SELECT pg_advisory_lock(hashtextextended('container-doctor agent host-1', 0))`);
+    // The first probe may still fail because the session ended.
     await eventually(async () => {
       await store.probe();
       expect(store.problem()).toContain('another agent called "host-1" uses this database');
       return true;
     });
-    await thief.query('SELECT pg_advisory_unlock_all()');
+    await other.query('SELECT pg_advisory_unlock_all()');
     expect(await store.probe()).toBe(true);
   });
 
-  test('that goes away while the store runs makes it unhealthy, and comes back with what was written', async () => {
+  test('that goes away makes the store unhealthy, and comes back with the data', async () => {
     const store = await open({ databaseUrl: server.createDatabase(), agent: 'host-1' });
     await store.saveIncident(incident());
     await server.stop();
@@ -128,10 +129,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.openCases()).toMatchObject([{ incident: { id: 'incident-1' } }]);
   });
 
-  test('that is away when the store opens is done without, and is given what was kept in memory', async () => {
+  test('that is away when the store opens gets the data that was kept in memory', async () => {
     const databaseUrl = server.createDatabase();
     const before = await open({ databaseUrl, agent: 'host-1' });
-    await before.enqueue(alert({ id: 'waiting' }));
+    await before.enqueue(alert({ id: 'waiting' }), ['slack']);
     await before.recordAsk({ at: NOON, incidentId: 'before' });
     await before.close();
     await server.stop();
@@ -141,20 +142,20 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     await store.saveIncident(incident());
     await store.saveDiagnosis('incident-1', diagnosis());
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
-    await store.enqueue(alert());
-    await store.markSent('alert-1', NOON);
+    await store.enqueue(alert(), ['slack']);
+    await store.markSent({ alertId: 'alert-1', receiver: 'slack' }, NOON);
     expect(await store.probe()).toBe(false);
 
     await server.start();
     expect(await store.probe()).toBe(true);
     expect(await store.openCases()).toMatchObject([{ incident: { id: 'incident-1' }, diagnosis: diagnosis() }]);
     expect(await store.asksSince(NOON)).toBe(2);
-    expect((await store.due(NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
-    expect(await store.enqueue(alert())).toBe(false);
-    expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('back in its place'));
+    expect((await store.due('slack', NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
+    expect(await store.enqueue(alert(), ['slack'])).toBe(false);
+    expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('available again'));
   });
 
-  test('leaves limits and budget as they were while it is away, also what an earlier run had used, and counts nothing twice', async () => {
+  test('that goes away leaves the cap and the budget as they were, including earlier runs, and counts nothing twice', async () => {
     const where = { databaseUrl: server.createDatabase(), agent: 'host-1' };
     const another = await open({ ...where, agent: 'host-2' });
     await another.recordRequests([request({ costUsd: 5 })]);
@@ -166,7 +167,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     const store = await open(where);
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await server.stop();
-    // Answered after the database had gone.
+    // Claude answered after the database was gone.
     await expect(store.recordRequests([request({ costUsd: 0.25 })])).rejects.toMatchObject({ reason: 'unavailable' });
     const used = async () => [await store.asksSince(0), await store.spendSince(0)];
     await eventually(async () => ((await store.probe()) ? undefined : used()), { deadlineMs: 10_000 });
@@ -180,7 +181,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await used()).toEqual([3, 0.875]);
   });
 
-  test('can be asked whether it answers, beside an agent that runs', async () => {
+  test('can be checked while an agent runs', async () => {
     const url = server.createDatabase();
     await open({ databaseUrl: url, agent: 'host-1' });
     expect(await checkDatabase({ url, agent: 'host-1' })).toEqual({ ok: true });
@@ -190,7 +191,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     });
   });
 
-  test('takes a verdict from a command beside the agent', async () => {
+  test('takes a verdict from a command while the agent runs', async () => {
     const where = { databaseUrl: server.createDatabase(), agent: 'host-1' };
     const store = await open(where);
     await store.saveIncident(incident());
@@ -201,7 +202,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.reviewedCases(9)).toMatchObject([{ verdict: 'right' }]);
   });
 
-  test('never shows its address: not in a problem, not in our log', async () => {
+  test('never has its address in a problem or in the log', async () => {
     const databaseUrl = server.createDatabase().replace('doctor@', 'doctor:s3cr3t-pass@').replace('doctor_', 'absent_');
     const logger = recordingLogger();
     const store = await open({ databaseUrl, agent: 'host-1' }, { logger });

@@ -1,37 +1,38 @@
 /**
- * One connection to PostgreSQL, made when it is needed and made anew when it is lost; what is asked of it waits its
- * turn. To Kysely it looks like a pool.
+ * A single connection to PostgreSQL, opened when first needed and reopened after it is lost. Queries wait for their
+ * turn. Kysely sees it as a pool.
  *
- * One and not many: the lock on the agent's name belongs to the session, so that whoever can write has the lock, and
- * an agent needs some ten small statements an incident.
+ * One connection is enough (about ten small statements per incident), and it holds the session lock on the agent's
+ * name: whoever can write has the lock.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { StoreError } from '../errors.ts';
+import { StoreError } from '../../errors.ts';
 
-/** The network, or the server as a whole, rather than a statement. */
+/** The network or the whole server failed, rather than one statement. */
 export class ConnectionLost extends Error {}
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const SLOW_FAILURE_MS = 1_000;
-/** Our statements take milliseconds. The server gives up first, so that it and we agree about what was done. */
+/** Our statements take milliseconds. The server gives up first, so that both sides agree on what was done. */
 const STATEMENT_TIMEOUT_MS = 8_000;
-const ANSWER_TIMEOUT_MS = 10_000;
-/** A killed agent's session ends when the server notices; on one machine that is at once. */
-const LOCK_PATIENCE_MS = 3_000;
-const LOCK_LOOK_MS = 200;
+const RESPONSE_TIMEOUT_MS = 10_000;
+/** The session of a killed agent ends when the server notices; on the same machine that is at once. */
+const LOCK_TIMEOUT_MS = 3_000;
+const LOCK_POLL_MS = 200;
 
-/** PostgreSQL's 8-byte integers (type 20) as numbers: ours are times and counts, far below 2^53. */
+/** Reads 8-byte integers (type 20) as numbers: ours are times and counts, far below 2^53. */
 const types = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text'),
 };
 
-interface ConnectionOptions {
+export interface ConnectionOptions {
+  /** A secret. */
   readonly url: string;
   readonly agent: string;
-  /** Nobody else may use this name in this database while we are connected. */
+  /** While connected, no other agent may use this name in this database. */
   readonly exclusive: boolean;
 }
 
@@ -39,17 +40,17 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
   let client: pg.Client | undefined;
   let lastTurn: Promise<void> = Promise.resolve();
   let ended = false;
-  /** What waits behind a try that took seconds to fail must not wait seconds each. */
-  let tryAgainAt = 0;
+  /** After an attempt that took seconds to fail, queries that waited for it fail at once until this time. */
+  let retryAt = 0;
   let lastFailure = '';
 
   async function open(): Promise<pg.Client> {
-    const begun = Date.now();
+    const startedAt = Date.now();
     const opened = new pg.Client({
       connectionString: url,
       application_name: `container-doctor ${agent}`.slice(0, 63),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: ANSWER_TIMEOUT_MS,
+      query_timeout: RESPONSE_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
       types,
@@ -57,12 +58,12 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
     const forget = () => {
       if (client === opened) client = undefined;
     };
-    // Without a listener the loss of an idle connection would end the process.
+    // Without a listener, losing an idle connection would end the process.
     opened.on('error', forget);
     opened.on('end', forget);
     try {
       await opened.connect();
-      // A machine that vanishes must not keep its agent's name for the two hours that TCP waits by default.
+      // If this machine vanishes, its lock must not stay for the two hours that TCP waits by default.
       await opened.query(
         'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
       );
@@ -70,9 +71,9 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
       return opened;
     } catch (error) {
       discard(opened);
-      const translated = lostOrAsItIs(error);
-      if (Date.now() - begun > SLOW_FAILURE_MS) {
-        tryAgainAt = Date.now() + CONNECT_TIMEOUT_MS;
+      const translated = translate(error);
+      if (Date.now() - startedAt > SLOW_FAILURE_MS) {
+        retryAt = Date.now() + CONNECT_TIMEOUT_MS;
         lastFailure = messageOf(translated);
       }
       throw translated;
@@ -91,7 +92,7 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
     await before;
     try {
       if (ended) throw new ConnectionLost('the connection is closed');
-      if (client === undefined && Date.now() < tryAgainAt) throw new ConnectionLost(lastFailure);
+      if (client === undefined && Date.now() < retryAt) throw new ConnectionLost(lastFailure);
       client ??= await open();
     } catch (error) {
       turn.resolve();
@@ -102,7 +103,7 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
       try {
         return (await current.query(sql, [...parameters])) as unknown as PostgresQueryResult<R>;
       } catch (error) {
-        const translated = lostOrAsItIs(error);
+        const translated = translate(error);
         if (translated instanceof ConnectionLost) discard(current);
         throw translated;
       }
@@ -129,9 +130,9 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
   };
 }
 
-/** Throws a StoreError `locked` where another agent of this name is connected. */
+/** Throws a StoreError `locked` if another agent of this name is connected. */
 async function lockName(client: pg.Client, agent: string): Promise<void> {
-  const deadline = Date.now() + LOCK_PATIENCE_MS;
+  const deadline = Date.now() + LOCK_TIMEOUT_MS;
   for (;;) {
     const { rows } = await client.query<{ locked: boolean }>(
       `SELECT pg_try_advisory_lock(hashtextextended('container-doctor agent ' || $1, 0)) AS locked`,
@@ -144,16 +145,16 @@ async function lockName(client: pg.Client, agent: string): Promise<void> {
         'locked',
       );
     }
-    await delay(LOCK_LOOK_MS);
+    await delay(LOCK_POLL_MS);
   }
 }
 
-function lostOrAsItIs(error: unknown): unknown {
+function translate(error: unknown): unknown {
   if (error instanceof pg.DatabaseError || error instanceof StoreError || error instanceof ConnectionLost) return error;
   return new ConnectionLost(messageOf(error), { cause: error });
 }
 
-/** Where a name has several addresses, each one's failure stands in a message of its own. */
+/** For a host name with several addresses, each address has its own error. */
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
-import type { Migration } from '../migrate.ts';
+import type { Migration } from './migration.ts';
 
-/** A table of its own: a person's verdict must not be written over by what the agent saves of the incident. */
+/** A separate table, so that the agent's updates of an incident never overwrite a person's verdict. */
 export const reviews: Migration = {
   version: 2,
   name: 'reviews',

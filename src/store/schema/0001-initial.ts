@@ -1,8 +1,8 @@
-import type { Migration } from '../migrate.ts';
+import type { Migration } from './migration.ts';
 
 /**
- * No foreign keys on purpose: rows that name an incident outlive it. Attempts count toward restart limits, asks and
- * requests toward budgets, and an alert must go out, whatever retention did to the incident.
+ * No foreign keys, on purpose: rows that refer to an incident outlive it. Attempts count toward restart limits, asks
+ * and requests toward budgets, and a pending alert must be sent even if retention has deleted the incident.
  */
 export const initial: Migration = {
   version: 1,

@@ -1,34 +1,36 @@
-/** PostgreSQL: a database that a fleet shares. */
+/** A PostgreSQL database that several agents may share. */
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
-import { StoreError } from '../errors.ts';
-import type { Backend } from './backend.ts';
-import { ConnectionLost, createConnection } from './connection.ts';
-import { migrate } from './migrate.ts';
-import type { Schema } from './schema.ts';
+import { StoreError } from '../../errors.ts';
+import { migrate } from '../schema/migrate.ts';
+import type { Database, Schema } from '../schema/tables.ts';
+import { ConnectionLost, type ConnectionOptions, createConnection } from './postgres-connection.ts';
+import type { StorageEngine } from './storage-engine.ts';
 
-/** SQLSTATE classes (its first two characters) that say our SQL or our values are wrong. */
+/** SQLSTATE classes (the first two characters) of errors in our SQL or our values. */
 const OUR_MISTAKES: ReadonlySet<string> = new Set(['0A', '21', '22', '23', '26', '34', '42']);
-/** Of class 42, but a matter of the database's owner: missing rights. */
+/** Class 42, but the database owner's to fix. */
 const INSUFFICIENT_PRIVILEGE = '42501';
-/** Data or index corrupted. */
+/** data_corrupted, index_corrupted */
 const DAMAGE: ReadonlySet<string> = new Set(['XX001', 'XX002']);
 
-/** Any number that nobody else in the database takes for an advisory lock; these are "doctor" in ASCII. */
+/** Any key that no other program uses for an advisory lock in this database: "doctor" in ASCII. */
 const MIGRATION_LOCK = 0x646f63746f72;
 
-/** Throws a StoreError `locked` or `newer_schema`, or an error that `isPostgresOutage` knows. */
+export function connectPostgres(options: ConnectionOptions): Database {
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: createConnection(options) }) });
+}
+
+/** Throws a StoreError `locked` or `newer_schema`, or an error for which `isPostgresOutage` is true. */
 export async function openPostgres(options: {
   readonly url: string;
   readonly agent: string;
   now(): number;
-}): Promise<Backend> {
-  const db = new Kysely<Schema>({
-    dialect: new PostgresDialect({ pool: createConnection({ ...options, exclusive: true }) }),
-  });
+}): Promise<StorageEngine> {
+  const db = connectPostgres({ ...options, exclusive: true });
   try {
     await db.connection().execute(async (connection) => {
-      // Agents of a fleet are updated and started together.
+      // Several agents may be updated and started at the same time.
       await sql`SELECT pg_advisory_lock(${sql.lit(MIGRATION_LOCK)})`.execute(connection);
       try {
         await migrate(connection as Kysely<unknown>, options.now);
@@ -46,8 +48,8 @@ export async function openPostgres(options: {
     problem: () => undefined,
     isOutage: isPostgresOutage,
     isDamage: isPostgresDamage,
-    // The server's own autovacuum does it.
-    tidy: async () => {},
+    // The server's autovacuum does this.
+    reclaimSpace: async () => {},
     close: () => db.destroy(),
   };
 }
@@ -58,7 +60,7 @@ export function isPostgresDamage(error: unknown): boolean {
 
 export function isPostgresOutage(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;
-  // The connection was lost, and meanwhile another took the name.
+  // The connection was lost, and another agent has taken the name since.
   if (error instanceof StoreError) return error.reason === 'locked';
   if (!(error instanceof pg.DatabaseError)) return false;
   return error.code === INSUFFICIENT_PRIVILEGE || !OUR_MISTAKES.has((error.code ?? '').slice(0, 2));

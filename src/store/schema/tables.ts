@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
 
 /**
- * The tables as Kysely sees them; what they look like in SQL stands in migrations/.
+ * The tables as Kysely sees them; the SQL is in the migrations beside this file.
  *
- * Every row carries the agent that wrote it, and an agent sees its own alone: a fleet may share one database.
+ * Several agents may share a database: every row names the agent that wrote it, and an agent reads only its own.
  *
  * Times are epoch milliseconds, JSON is text, an absent compose project is `''` (so that it can be part of a key).
  */
@@ -37,6 +37,8 @@ export interface IncidentTable extends Owned {
   labels: string;
   fingerprint: string;
   detector: string;
+  /** JSON array; null in rows from before schema 4. */
+  detectors: string | null;
   summary: string;
   /** JSON array. */
   patterns: string;
@@ -91,7 +93,9 @@ export interface ClaudeRequestTable extends Owned {
 
 export interface OutboxTable extends Owned {
   alert_id: string;
-  /** Order of arrival. */
+  /** `''` until the store has assigned one to an alert of an older version. */
+  receiver: string;
+  /** Alerts of one agent are sent in this order. */
   seq: number;
   /** JSON of an Alert. */
   alert: string;
@@ -111,7 +115,7 @@ export interface CursorTable extends Owned {
   cursor: string;
 }
 
-/** A row an agent: how many diagnosed incidents retention has deleted. */
+/** One row per agent: how many diagnosed incidents retention has deleted. */
 export interface PrunedDiagnosesTable extends Owned {
   diagnoses: number;
 }
@@ -122,13 +126,13 @@ export interface PrunedRestartsTable extends Owned {
   restarts: number;
 }
 
-/** Small facts about the store itself. */
+/** Named values about the store itself. */
 export interface NoteTable extends Owned {
   name: string;
   value: string;
 }
 
-/** One row an incident of which anything is known or was said. */
+/** One row per incident that has an aftermath or a verdict. */
 export interface ReviewTable extends Owned {
   incident_id: string;
   aftermath: string | null;
