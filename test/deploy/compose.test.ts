@@ -205,6 +205,11 @@ describe('the observability profile', () => {
     expect(prometheus.alerting.alertmanagers[0].static_configs[0].targets).toEqual(['alertmanager:9093']);
   });
 
+  it('passes Prometheus the variable that its configuration refers to', () => {
+    expect(prometheus.global.external_labels.runbook_base_url).toBe(`\${RUNBOOK_BASE_URL}`);
+    expect(compose.services.prometheus?.environment).toHaveProperty('RUNBOOK_BASE_URL');
+  });
+
   it('has a collector whose pipelines begin with the memory limit, end with batching, and name what exists', () => {
     for (const pipeline of Object.values<Record<string, string[]>>(collector.service.pipelines)) {
       expect(pipeline.processors).toEqual(['memory_limiter', 'batch']);
