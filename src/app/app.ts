@@ -95,7 +95,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     },
     { version, models: [...new Set(models)] },
   );
-  const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments));
+  const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments, telemetry.containerCounters));
   const activity = noteActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
@@ -203,7 +203,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         pipeline.onEvent(event);
       },
       onPastEvent: pipeline.onPastEvent,
-      onListed: (containers) => {
+      onListed: (containers, existing) => {
+        telemetry.containerCounters.listed(
+          existing.map(({ ref }) => ref.name),
+          clock.monotonic(),
+        );
         void secrets.learn(containers.map(({ ref }) => ref.id));
         pipeline.onListed(containers);
       },

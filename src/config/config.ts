@@ -154,6 +154,11 @@ export const SETTINGS = {
     allowed: 'a port, 0 to 65535 (0: any free one)',
     about: 'port of the same',
   }),
+  HTTP_PUBLISHED_ON: setting({
+    schema: text().regex(/^[\w.:[\]-]+$/),
+    allowed: "a host name or IP address, as in the port mapping of the agent's container, or unset",
+    about: 'where the port is published if the agent runs in a container; HOST is then an address inside it',
+  }),
   HTTP_TOKEN: setting({
     schema: header(),
     allowed: 'printable ASCII without spaces',
@@ -249,7 +254,12 @@ export interface Config {
     readonly restartsPerHour: number;
   };
   readonly slack: { readonly webhookUrl?: string; readonly minSeverity: (typeof SEVERITIES)[number] };
-  readonly http: { readonly host: string; readonly port: number; readonly token?: string };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly publishedOn?: string;
+    readonly token?: string;
+  };
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
@@ -327,7 +337,7 @@ export function loadConfig(
       restartsPerHour: v.MAX_RESTARTS_PER_HOUR,
     },
     slack: { webhookUrl: v.SLACK_WEBHOOK_URL, minSeverity: v.SLACK_MIN_SEVERITY },
-    http: { host: v.HOST, port: v.PORT, token: v.HTTP_TOKEN },
+    http: { host: v.HOST, port: v.PORT, publishedOn: v.HTTP_PUBLISHED_ON, token: v.HTTP_TOKEN },
     dataDir: v.DATA_DIR,
     ...(v.DATABASE_URL !== undefined && { database: { url: v.DATABASE_URL, agent: v.AGENT_NAME } }),
     retention: { days: v.RETENTION_DAYS, incidents: v.RETENTION_INCIDENTS },
@@ -407,14 +417,13 @@ function readPolicy(path: string, readFile: (path: string) => string, problems: 
   return [];
 }
 
-function warningsOf(config: Config): string[] {
-  const warnings: string[] = [];
-  if (!isLoopback(config.http.host) && config.http.token === undefined) {
-    warnings.push(
-      `HOST=${config.http.host} is reachable from elsewhere and HTTP_TOKEN is not set: anyone there can read /history`,
-    );
-  }
-  return warnings;
+function warningsOf({ http }: Config): string[] {
+  const [name, address] =
+    http.publishedOn === undefined ? ['HOST', http.host] : ['HTTP_PUBLISHED_ON', http.publishedOn];
+  if (isLoopback(address) || http.token !== undefined) return [];
+  return [
+    `${name}=${address} makes the HTTP port reachable from other machines, and HTTP_TOKEN is not set: anyone there can read /history`,
+  ];
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -1,12 +1,13 @@
 /** Domain objects as span attributes. None holds log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ContainerRef, Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
+import { splitImageName } from '../lib/image-name.ts';
 import type { DiagnosisContext } from '../pipeline/ports.ts';
 import type { SpanDetails } from '../pipeline/tracing.ts';
 import { ATTRIBUTES } from './names.ts';
 
 export function describeContainer({ id, name, image, service, project }: ContainerRef): Attributes {
-  const { repository, tag } = parseImage(image);
+  const { repository, tag } = splitImageName(image);
   return {
     [ATTRIBUTES.containerId]: id,
     [ATTRIBUTES.containerName]: name,
@@ -80,12 +81,4 @@ export function describe({ context, diagnosis, decision, outcome, verifyStrategy
 /** For log records and pages: where the trace is. */
 export function describeTrace(link: TraceLink | undefined): Record<string, string> {
   return link === undefined ? {} : { trace_id: link.traceId, span_id: link.spanId };
-}
-
-/** `registry:5000/team/app:1.2@sha256:…` → `registry:5000/team/app` and `1.2`. */
-function parseImage(image: string): { readonly repository: string; readonly tag?: string } {
-  const [named = ''] = image.split('@');
-  const colon = named.lastIndexOf(':');
-  if (colon < 0 || named.indexOf('/', colon) >= 0) return { repository: named };
-  return { repository: named.slice(0, colon), tag: named.slice(colon + 1) };
 }

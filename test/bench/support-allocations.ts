@@ -11,7 +11,7 @@ import { createInstruments } from '../../src/telemetry/instruments.ts';
 import { createMetricsObserver } from '../../src/telemetry/observer.ts';
 import { startTelemetry } from '../../src/telemetry/register.ts';
 import { aContainer, aPolicy } from '../support/domain.ts';
-import { gauges } from '../telemetry/life.ts';
+import { gauges } from '../telemetry/all-hooks.ts';
 import { percentile } from './support.ts';
 
 /** Bytes for each batch of so many lines. */
@@ -57,7 +57,7 @@ function bytesABatch(pipeline: Pipeline, lines: readonly LogLine[]): number {
 const telemetry = startTelemetry({ version: '0.0.0', env: process.env, logger: silent });
 const instruments = createInstruments(telemetry.meter, gauges, { version: '0.0.0' });
 const off = pipelineWith(noopObserver);
-const on = pipelineWith(createMetricsObserver(instruments));
+const on = pipelineWith(createMetricsObserver(instruments, telemetry.containerCounters));
 const results: Allocations[] = SIZES.map((size) => {
   const lines = batchOf(size);
   const samples = { off: [] as number[], on: [] as number[] };

@@ -21,7 +21,7 @@ import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-
 import { startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttpStandIn } from '../support/http-stand-in.ts';
-import { gauges } from '../telemetry/life.ts';
+import { gauges } from '../telemetry/all-hooks.ts';
 import { percentile } from './support.ts';
 import { cpuSeconds } from './support-agent.ts';
 import type { Allocations } from './support-allocations.ts';
@@ -148,6 +148,7 @@ async function measurePage(): Promise<void> {
   }
   const observer = createMetricsObserver(
     createInstruments(telemetry.meter, gauges, { version: '0.0.0', models: ['m'] }),
+    telemetry.containerCounters,
   );
   for (let i = 0; i < CONTAINERS; i++) {
     const containerName = `shop-service-${i}`;

@@ -127,6 +127,17 @@ describe('settings', () => {
     expect(warnings({})).toEqual([]);
   });
 
+  it('warn of a published port only if it is published beyond loopback', () => {
+    const warnings = (publishedOn: string) => {
+      const loaded = loadConfig({ HOST: '0.0.0.0', HTTP_PUBLISHED_ON: publishedOn }, noFiles);
+      return loaded.ok ? loaded.warnings : [];
+    };
+    expect(warnings('127.0.0.1')).toEqual([]);
+    expect(warnings('::1')).toEqual([]);
+    expect(warnings('0.0.0.0')).toEqual([expect.stringContaining('HTTP_PUBLISHED_ON=0.0.0.0')]);
+    expect(warnings('')).toEqual([expect.stringContaining('HOST=0.0.0.0')]);
+  });
+
   it('are frozen once read', () => {
     expect(Object.isFrozen(configOf({}).limits)).toBe(true);
   });

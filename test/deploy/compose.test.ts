@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/config.ts';
 import { readAllowList } from './allow-list.ts';
 import { type ComposeFile, interpolate, REPOSITORY, readComposeFile, readRepositoryFile } from './compose-file.ts';
 import { exec, findCompose } from './docker-cli.ts';
@@ -70,6 +71,18 @@ describe('the doctor in compose', () => {
 
   it('cannot be led astray by an engine address or certificates in .env', () => {
     expect(doctor.environment).toMatchObject({ DOCKER_TLS_VERIFY: '', DOCKER_CERT_PATH: '', HOST: '0.0.0.0' });
+  });
+
+  it.each([
+    ['127.0.0.1, so it does not warn', {}, '127.0.0.1', 0],
+    ['the address that .env names, and warns if that is not loopback', { HTTP_PUBLISHED_ON: '0.0.0.0' }, '0.0.0.0', 1],
+  ])('publishes its port on %s', (_, values, address, warnings) => {
+    const environment = Object.fromEntries(
+      Object.entries(doctor.environment ?? {}).map(([name, value]) => [name, interpolate(value, values)]),
+    );
+    expect(interpolate(doctor.ports?.join() ?? '', values)).toBe(`${address}:8080:8080`);
+    const loaded = loadConfig(environment);
+    expect(loaded.ok && loaded.warnings.length).toBe(warnings);
   });
 
   it('shares the internal network with the proxy and nobody else', () => {
@@ -203,6 +216,11 @@ describe('the observability profile', () => {
     );
     expect(targets).toEqual(['doctor:8080', 'otel-collector:8888', 'alertmanager:9093', 'localhost:9090']);
     expect(prometheus.alerting.alertmanagers[0].static_configs[0].targets).toEqual(['alertmanager:9093']);
+  });
+
+  it('passes Prometheus the variable that its configuration refers to', () => {
+    expect(prometheus.global.external_labels.runbook_base_url).toBe(`\${RUNBOOK_BASE_URL}`);
+    expect(compose.services.prometheus?.environment).toHaveProperty('RUNBOOK_BASE_URL');
   });
 
   it('has a collector whose pipelines begin with the memory limit, end with batching, and name what exists', () => {

@@ -82,7 +82,7 @@ describeWith(
     });
 
     it('promtool has nothing to complain of either', () => {
-      expect(check(promtool as string, ['check', 'metrics'], { input: page })).toEqual({ said: '', code: 0 });
+      expect(check(promtool as string, ['check', 'metrics'], { input: page })).toEqual({ output: '', code: 0 });
     });
 
     it('kept every metric of the documented table', async () => {

@@ -23,11 +23,11 @@ const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
 
 describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () => {
   it('finds no fault with otel-collector.yaml', () => {
-    const { said, code } = check(program as string, [
+    const { output, code } = check(program as string, [
       'validate',
       `--config=${path.join(REPOSITORY, 'otel-collector.yaml')}`,
     ]);
-    expect({ said, code }).toMatchObject({ code: 0 });
+    expect({ output, code }).toMatchObject({ code: 0 });
   });
 
   describe.each(['http/protobuf', 'http/json', 'grpc'])('over %s', (protocol) => {

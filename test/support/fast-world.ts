@@ -6,7 +6,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ProxyTracerProvider } from '@opentelemetry/api';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type AppDeps, createApp } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/config/config.ts';
@@ -14,7 +13,8 @@ import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simu
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import type { Clock } from '../../src/lib/time.ts';
-import { createPrometheusRenderer } from '../../src/telemetry/prometheus.ts';
+import { createContainerCounters } from '../../src/telemetry/container-counters.ts';
+import { createPrometheusPage } from '../../src/telemetry/prometheus.ts';
 import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
 import { sumOf } from './doctor.ts';
 import { createFastClock } from './fast-clock.ts';
@@ -29,6 +29,7 @@ export interface FastWorld {
   readonly logger: RecordingLogger;
   health(): Promise<HealthView>;
   history(): Promise<readonly HistoryEntry[]>;
+  metrics(): Promise<string>;
   /** Sum of the series of `/metrics` that have these labels. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
   close(): Promise<void>;
@@ -80,16 +81,18 @@ export async function startFastWorld(options: {
   });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 
-  const exporter = new PrometheusExporter({ preventServerStart: true });
-  const meters = new MeterProvider({ readers: [exporter] });
+  const containerCounters = createContainerCounters({ name: 'container-doctor' });
+  const page = createPrometheusPage([containerCounters.producer()]);
+  const meters = new MeterProvider({ readers: [page.reader] });
   const logger = createRecordingLogger();
   const app = await createApp(loaded.config, {
     version: '0.0.0-test',
     telemetry: {
       tracer: new ProxyTracerProvider().getTracer('container-doctor'),
       meter: meters.getMeter('container-doctor'),
+      containerCounters,
       tracing: false,
-      renderMetrics: createPrometheusRenderer(exporter),
+      renderMetrics: page.render,
       shutdown: () => meters.shutdown(),
     },
     logger,
@@ -100,6 +103,7 @@ export async function startFastWorld(options: {
   for (const name of options.containers) engine.addContainer({ name });
   const { url } = await app.start();
   const get = async (page: string) => fetch(`${url}${page}`);
+  const metrics = async () => (await get('/metrics')).text();
 
   return {
     clock,
@@ -109,7 +113,8 @@ export async function startFastWorld(options: {
     logger,
     health: async () => (await get('/health')).json() as Promise<HealthView>,
     history: async () => (await get('/history?limit=1000')).json() as Promise<HistoryEntry[]>,
-    metric: async (name, labels = {}) => sumOf(await (await get('/metrics')).text(), name, labels),
+    metrics,
+    metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
     async close() {
       await app.stop();
       await Promise.all([engine.close(), claude.close(), slack.close(), meters.shutdown()]);

@@ -1,7 +1,9 @@
 import { logs } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
-import { COUNTERS } from '../../src/telemetry/names.ts';
+
+import { COUNTERS } from '../../src/telemetry/counters.ts';
 import { createTracing } from '../../src/telemetry/tracing.ts';
+
 import { eventually } from '../support/eventually.ts';
 import { FAST, recordingLogger, startCollector, telemetryWith } from './collector.ts';
 import { incident } from './samples.ts';
@@ -193,7 +195,7 @@ describe('a collector that is down', () => {
     tracer.startSpan('seen').end();
     await eventually(() => expect(second.spans().map(({ name }) => name)).toContain('seen'));
     await eventually(() => expect(logger.shown()).toHaveLength(2));
-    expect(logger.shown()[1]?.message).toBe('telemetry is exported again');
+    expect(logger.shown()[1]?.message).toBe('telemetry export works again');
   });
 
   it('that refuses with 400 is one line as well', async () => {
@@ -205,7 +207,7 @@ describe('a collector that is down', () => {
       await eventually(() => expect(received).toHaveLength(sent));
     }
     await eventually(() => expect(logger.shown()).toHaveLength(1));
-    expect(logger.shown()[0]?.fields?.why).toMatch(/400/);
+    expect(logger.shown()[0]?.fields?.error).toMatch(/400/);
   });
 
   it('that answers 503 for a while is one line when it begins and one when it ends', async () => {
@@ -219,7 +221,7 @@ describe('a collector that is down', () => {
     tracer.startSpan('welcome').end();
     await eventually(() => expect(spans().map(({ name }) => name)).toContain('welcome'));
     await eventually(() => expect(logger.shown()).toHaveLength(2));
-    expect(logger.shown()[1]?.message).toBe('telemetry is exported again');
+    expect(logger.shown()[1]?.message).toBe('telemetry export works again');
   });
 
   it.each(['hangs', 'refuses connections'])('that %s holds the shutdown up for its time-out at most', async (how) => {

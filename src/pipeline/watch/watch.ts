@@ -21,8 +21,8 @@ export interface WatchHandlers extends RosterHandlers {
   onEvent(event: EngineEvent): void;
   /** Of any container: an earlier run was told of it. It is the past that what comes now may belong to. */
   onPastEvent(event: EngineEvent): void;
-  /** The watched containers, after every listing. */
-  onListed(containers: readonly ListedContainer[]): void;
+  /** After every listing: the watched containers, and all that exist. */
+  onListed(watched: readonly ListedContainer[], existing: readonly ListedContainer[]): void;
   /** They ran until the engine was lost, and are down since: told a minute after it is back, all at once. */
   onNotBack(containers: readonly ContainerRef[]): void;
 }
@@ -220,7 +220,7 @@ export function createWatch(options: WatchOptions): Watch {
     for (const event of held) handleEvent(event);
     roster.check();
     const ours = containers.filter(({ ref }) => roster.isWatched(ref.id));
-    guarded('onListed', () => handlers.onListed(ours));
+    guarded('onListed', () => handlers.onListed(ours, containers));
     listed = true;
     updateConnection();
     firstTry.resolve();

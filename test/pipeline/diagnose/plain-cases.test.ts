@@ -242,7 +242,7 @@ describe('the rule missing_file_or_variable', () => {
   });
 });
 
-describe('a assessment', () => {
+describe('an assessment', () => {
   const cause = (input: RuleInput) => applyRules(input)[0]?.assessment.rootCause;
 
   it.each([

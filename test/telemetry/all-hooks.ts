@@ -1,4 +1,4 @@
-/** Everything that metrics can tell, told once. */
+/** Calls every hook of the observer, for tests that need every series. */
 import {
   CLAUDE_OUTCOMES,
   DECISION_KINDS,
@@ -35,8 +35,8 @@ export const gauges: Gauges = {
   configReloaded: () => true,
 };
 
-/** Every hook with every closed value: a full life. */
-export function liveOnce(observer: Observer): void {
+/** Calls every hook, once for each value of its closed labels. */
+export function callEveryHook(observer: Observer): void {
   for (const detector of DETECTORS) {
     observer.signal(detector, 'web');
     observer.incidentOpened({ detector, latencyMs: 120 });
