@@ -39,7 +39,7 @@ import { createTracing } from '../telemetry/traced.ts';
 import { notBackNotice, watchEngine } from './engine-notices.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createTidy, noteActivity } from './housekeeping.ts';
-import { noteLateLogs } from './late-logs.ts';
+import { trackLateLogs } from './late-logs.ts';
 import { watchStore } from './store-notices.ts';
 
 export interface AppDeps {
@@ -259,7 +259,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     },
   });
 
-  const lateLogs = noteLateLogs(clock);
+  const lateLogs = trackLateLogs(clock);
   const watch = createWatch({
     engine,
     cursors: store,
@@ -287,10 +287,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         lateLogs.forget(container);
         pipeline.onGone(container);
       },
-      onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
-      onNotBack: (containers) => notifier.say(notBackNotice(containers)),
+      onReconnect: observer.reconnect,
+      onMissing: (containers) => notifier.say(notBackNotice(containers)),
     },
-    written: unwritten.none,
+    incidentsSaved: unwritten.none,
   });
 
   const { view: healthView, limits } = createHealthPage({
@@ -304,7 +304,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     notifier,
     clock,
     lastError: claudeErrors.last,
-    lateLogs: lateLogs.now,
+    lateLogs: lateLogs.current,
   });
   const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
