@@ -31,7 +31,7 @@ import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice, watchEngine } from './engine-notices.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createTidy, noteActivity } from './housekeeping.ts';
-import { noteLateLogs } from './late-logs.ts';
+import { trackLateLogs } from './late-logs.ts';
 import { watchStore } from './store-notices.ts';
 
 export interface AppDeps {
@@ -183,7 +183,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
   });
 
-  const lateLogs = noteLateLogs(clock);
+  const lateLogs = trackLateLogs(clock);
   const watch = createWatch({
     engine,
     cursors: store,
@@ -215,10 +215,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         lateLogs.forget(container);
         pipeline.onGone(container);
       },
-      onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
-      onNotBack: (containers) => notifier.say(notBackNotice(containers)),
+      onReconnect: observer.reconnect,
+      onMissing: (containers) => notifier.say(notBackNotice(containers)),
     },
-    written: pipeline.incidentsSaved,
+    incidentsSaved: pipeline.incidentsSaved,
   });
 
   const { view: healthView, limits } = createHealthPage({
@@ -232,7 +232,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     notifier,
     clock,
     lastError: claudeErrors.last,
-    lateLogs: lateLogs.now,
+    lateLogs: lateLogs.current,
   });
   const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 

@@ -1,4 +1,4 @@
-/** What the engine says of containers, in the words of the domain. */
+/** Converts the engine's descriptions of containers to domain types. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
 import { presentableLabels } from './labels.ts';
@@ -13,7 +13,7 @@ const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'exited',
   'dead',
 ]);
-/** The engine's, where a container sets none. Seconds. */
+/** The engine's default, in seconds. */
 const DEFAULT_STOP_TIMEOUT = 10;
 /** Shorter values would hide innocent words. */
 const MIN_SECRET_LENGTH = 6;
@@ -37,7 +37,7 @@ function withoutReplicaNumber(name: string): string {
 }
 
 export function toListedContainer(info: ContainerInfo): ListedContainer {
-  // Links add names with a second slash.
+  // Container links add names with a second slash.
   const name = info.Names?.find((candidate) => candidate.lastIndexOf('/') <= 0) ?? info.Names?.[0] ?? '';
   return {
     ref: toContainerRef({ id: info.Id, name, image: info.Image, labels: info.Labels ?? {} }),
@@ -47,7 +47,7 @@ export function toListedContainer(info: ContainerInfo): ListedContainer {
   };
 }
 
-/** A listing tells health in words only: `Up 2 minutes (health: starting)`. */
+/** A listing has the health only within its status text: `Up 2 minutes (health: starting)`. */
 function healthInStatus(status: string): ContainerFacts['health'] {
   const word = /\((?:health: )?(starting|healthy|unhealthy)\)/.exec(status)?.[1];
   return (word as ContainerFacts['health'] | undefined) ?? 'none';
@@ -88,7 +88,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
   };
 }
 
-/** The engine writes the year 1 for never. */
+/** Returns 0 for the year 1, which the engine uses for "never". */
 function toEpochMs(timestamp: string | undefined): number {
   const ms = Date.parse(timestamp ?? '');
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);

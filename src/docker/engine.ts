@@ -1,4 +1,4 @@
-/** The Docker engine, through dockerode, as the pipeline's ContainerSource and ContainerControl. */
+/** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine, through dockerode. */
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
@@ -14,11 +14,11 @@ import { fromEpochMs, toSince } from './timestamp.ts';
 export type EngineOperation = 'ping' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
 
 export interface DockerEngineOptions extends ConnectionOptions {
-  /** How long the engine may take to answer a call, or to accept a stream; default 10 s. Restarts have longer. */
+  /** How long the engine may take to answer a call or to accept a stream; default 10 s. Restarts may take longer. */
   readonly callTimeoutMs?: number;
-  /** Epoch ms; default the machine's clock. */
+  /** Epoch ms; default: the system clock. */
   now?(): number;
-  /** Told of every request; of a stream, how long it took to be accepted. */
+  /** Called after every request. For a stream, `durationMs` is the time until it was accepted. */
   onRequest?(operation: EngineOperation, durationMs: number, errorType?: EngineReason): void;
 }
 
@@ -26,29 +26,26 @@ export interface DockerEngine extends ContainerSource, ContainerControl {
   ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
 }
 
-/** The types leave out that this call takes options too. */
+/** dockerode's types omit the options of this call. */
 interface WithVersion {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
 }
 
 const CALL_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 30_000;
-/**
- * A restart takes as long as the container's stop timeout and its start; this only ends one whose answer
- * will never come.
- */
+/** A restart takes the container's stop timeout plus its start. This timeout only ends requests that will never end. */
 const RESTART_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * Every method rejects with an EngineError on a fault, and with the signal's reason where the caller
- * aborted. Throws an EngineError where the settings cannot be used.
+ * Throws an EngineError if the settings cannot be used. Every method rejects with an EngineError on a fault, and with the
+ * signal's reason if the caller aborted.
  */
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   const docker = connect(options);
   const callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   const now = options.now ?? Date.now;
 
-  /** `run` gets a signal that ends with the caller's or when the time is over. */
+  /** Calls `run` with a signal that aborts with the caller's or after `timeoutMs`. */
   async function request<T>(
     operation: EngineOperation,
     doing: string,
@@ -67,7 +64,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       const error = deadline.signal.aborted
-        ? new EngineError(`Docker engine: ${doing}: no answer within ${timeoutMs} ms`, 'timeout', cause)
+        ? new EngineError(`Docker engine: ${doing}: no response within ${timeoutMs} ms`, 'timeout', cause)
         : toEngineError(cause, doing);
       options.onRequest?.(operation, performance.now() - started, error.reason);
       throw error;
@@ -76,7 +73,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     }
   }
 
-  /** Resolves when the engine ends the stream or `signal` aborts; says which. */
+  /** Resolves when the engine ends the stream or `signal` aborts, and says which. */
   async function stream(
     operation: EngineOperation,
     doing: string,
@@ -87,9 +84,9 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     if (signal.aborted) return 'aborted';
     try {
       const response = (await request(operation, doing, signal, callTimeoutMs, open)) as IncomingMessage;
-      // From here on only the caller's signal counts: `request` let go of its deadline.
+      // The deadline of `request` no longer applies: only the caller's signal ends the stream.
       const done = finished(response, { writable: false });
-      // Finds a peer that vanished without closing, on TCP.
+      // Detects a TCP peer that is gone without having closed the connection.
       response.socket.setKeepAlive(true, KEEP_ALIVE_MS);
       response.on('data', (chunk: Buffer) => {
         try {
@@ -107,7 +104,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     }
   }
 
-  const name = (id: string) => id.slice(0, 12);
+  const shortId = (id: string) => id.slice(0, 12);
 
   return {
     async ping(signal) {
@@ -115,7 +112,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         (docker as unknown as WithVersion).version({ abortSignal }),
       );
       if (typeof version?.ApiVersion !== 'string')
-        throw new EngineError('what answers is no Docker engine', 'protocol');
+        throw new EngineError('the server that answers is not a Docker engine', 'protocol');
       return { apiVersion: version.ApiVersion, engineVersion: version.Version };
     },
 
@@ -124,12 +121,15 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         docker.listContainers({ all: true, abortSignal }),
       );
       if (!Array.isArray(infos))
-        throw new EngineError('what answers is no Docker engine: its listing is none', 'protocol');
+        throw new EngineError(
+          'the server that answers is not a Docker engine: its container list is no list',
+          'protocol',
+        );
       return infos.map(toListedContainer);
     },
 
     async inspect(id, signal) {
-      const doing = `inspecting ${name(id)}`;
+      const doing = `inspecting ${shortId(id)}`;
       try {
         const info: ContainerInspectInfo = await request('inspect', doing, signal, callTimeoutMs, (abortSignal) =>
           docker.getContainer(id).inspect({ abortSignal }),
@@ -142,7 +142,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
 
     async tailLogs(id, count, signal) {
-      const doing = `reading the last logs of ${name(id)}`;
+      const doing = `reading the last logs of ${shortId(id)}`;
       const decoder = createLogDecoder({ from: 0, now });
       try {
         const bytes = await request('tail_logs', doing, signal, callTimeoutMs, (abortSignal) =>
@@ -159,7 +159,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
 
     async restart(id, signal) {
-      await request('restart', `restarting ${name(id)}`, signal, RESTART_TIMEOUT_MS, (abortSignal) =>
+      await request('restart', `restarting ${shortId(id)}`, signal, RESTART_TIMEOUT_MS, (abortSignal) =>
         docker.getContainer(id).restart({ abortSignal }),
       );
     },
@@ -184,8 +184,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
     },
 
-    async followLogs(id, { from, setBackMs, signal, onLines }) {
-      const decoder = createLogDecoder({ from, setBackMs, now });
+    async followLogs(id, { from, clockStepBackMs, signal, onLines }) {
+      const decoder = createLogDecoder({ from, clockStepBackMs, now });
       const open = (abortSignal: AbortSignal) =>
         docker.getContainer(id).logs({
           follow: true,
@@ -195,7 +195,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
           since: decoder.since as unknown as number,
           abortSignal,
         });
-      const end = await stream('follow_logs', `following the logs of ${name(id)}`, signal, open, {
+      const end = await stream('follow_logs', `following the logs of ${shortId(id)}`, signal, open, {
         onChunk(chunk) {
           const lines = decoder.write(chunk);
           if (lines.length > 0) onLines(lines, decoder.cursor());

@@ -1,10 +1,10 @@
-/** The engine's event stream: JSON objects, one a line, cut at any byte. */
+/** Decodes the engine's event stream: JSON objects, one per line, in chunks of any size. */
 import { StringDecoder } from 'node:string_decoder';
 import type { EngineEvent } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { toContainerRef } from './containers.ts';
 
-/** Asked of the engine by name: health checks alone make three `exec_*` events every few seconds. */
+/** Only these are requested: every health check alone makes three `exec_*` events. */
 export const WATCHED_ACTIONS = [
   'create',
   'start',
@@ -20,7 +20,7 @@ export const WATCHED_ACTIONS = [
   'health_status',
 ] as const;
 
-/** An event with every label of its container is some kilobytes. */
+/** An event with all labels of its container is a few KB. */
 const MAX_EVENT_CHARS = 4 * 1024 * 1024;
 
 export function createEventDecoder(): (chunk: Buffer) => EngineEvent[] {
@@ -29,7 +29,7 @@ export function createEventDecoder(): (chunk: Buffer) => EngineEvent[] {
   return (chunk) => {
     const lines = (rest + decoder.write(chunk)).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_EVENT_CHARS) throw new EngineError('an event without an end', 'protocol');
+    if (rest.length > MAX_EVENT_CHARS) throw new EngineError('an event is longer than 4 MB', 'protocol');
     return lines.flatMap((line) => (line.trim() === '' ? [] : (parseEvent(line) ?? [])));
   };
 }
@@ -47,16 +47,16 @@ function parseEvent(line: string): EngineEvent | undefined {
   try {
     raw = JSON.parse(line);
   } catch (cause) {
-    throw new EngineError('an event that is not JSON', 'protocol', cause);
+    throw new EngineError('an event is not JSON', 'protocol', cause);
   }
   return toEngineEvent(raw);
 }
 
-/** Undefined for what the pipeline does not care about. */
+/** Returns undefined for events that the pipeline does not use. */
 export function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
   const containerId = raw.Actor?.ID;
   if (raw.Type !== 'container' || containerId === undefined) return undefined;
-  // The engine mixes its own attributes with the container's labels.
+  // The engine's own attributes and the container's labels are in one object.
   const {
     name = '',
     image = '',

@@ -1,13 +1,13 @@
 import { EngineError, type EngineReason } from '../errors.ts';
 
-/** Longer answers of an engine (or of a proxy's error page) tell no more. */
-const MAX_DETAIL = 300;
+/** Truncates error pages of proxies. */
+const MAX_DETAIL_CHARS = 300;
 
-/** Whatever dockerode or Node threw, as an EngineError that says what was being done. */
+/** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
 export function toEngineError(error: unknown, doing: string): EngineError {
   if (error instanceof EngineError) return error;
   const { reason, detail } = classify(error);
-  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL)}`, reason, error);
+  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL_CHARS)}`, reason, error);
 }
 
 function classify(error: unknown): { reason: EngineReason; detail: string } {
@@ -16,14 +16,14 @@ function classify(error: unknown): { reason: EngineReason; detail: string } {
   if (typeof statusCode === 'number') {
     return { reason: reasonOfStatus(statusCode), detail: `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}` };
   }
-  if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no answer in time' };
+  if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no response in time' };
   if (typeof code !== 'string') return { reason: 'protocol', detail: error.message };
   return { reason: reasonOfCode(code), detail: `${error.message} (${code})` };
 }
 
 function reasonOfStatus(status: number): EngineReason {
   if (status === 404) return 'not_found';
-  // A socket proxy answers what it does not allow with 403 or 405.
+  // Socket proxies answer forbidden requests with 403 or 405.
   if (status === 401 || status === 403 || status === 405) return 'forbidden';
   if (status === 409) return 'conflict';
   return status >= 500 ? 'server_error' : 'protocol';

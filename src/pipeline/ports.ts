@@ -55,14 +55,14 @@ export interface ContainerSource {
   }): Promise<void>;
   /**
    * Delivers lines after `from` (a cursor: none twice; a number: epoch ms, inclusive), in batches, each with
-   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `setBackMs`: by
-   * how much the clock was set back since `from` was reached.
+   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `clockStepBackMs`: how
+   * far the clock has stepped back since `from` was reached.
    */
   followLogs(
     containerId: string,
     options: {
       readonly from: LogCursor | number;
-      readonly setBackMs?: number;
+      readonly clockStepBackMs?: number;
       readonly signal: AbortSignal;
       onLines(lines: readonly LogLine[], cursor: LogCursor): void;
     },

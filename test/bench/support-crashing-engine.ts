@@ -7,7 +7,8 @@
  *     node test/bench/support-crashing-engine.ts SOCKET COUNT
  */
 import { createInterface } from 'node:readline';
-import { createSimulatedEngine, type EngineOperation } from '../../src/demo/simulated-engine.ts';
+import type { EngineOperation } from '../../src/demo/engine/requests.ts';
+import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
 /** As a small service's on a real engine. */
 const START_TAKES_MS = 300;

@@ -12,7 +12,7 @@
  */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { LogBook } from '../../src/demo/engine/log-book.ts';
+import type { ContainerLog } from '../../src/demo/engine/container-log.ts';
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
 /** `repeated`: one line in a hundred is one and the same error. `storm`: one in a hundred is an error never seen before. */
@@ -82,7 +82,7 @@ function createFlood(kind: Flood, seconds: number, begun: () => number | undefin
     for (const pump of followers) pump();
   }, PUMP_EVERY_MS);
 
-  const book: LogBook = {
+  const log: ContainerLog = {
     append() {},
     read({ since, tail, follow }, out: Writable) {
       let next = tail === undefined ? numberAt(since) : Math.max(0, written() - tail);
@@ -105,7 +105,7 @@ function createFlood(kind: Flood, seconds: number, begun: () => number | undefin
     endFollowers() {},
     muteFollowers: () => followers.clear(),
   };
-  return { book, written, taken: () => taken, isOver: () => written() === most };
+  return { log, written, taken: () => taken, isOver: () => written() === most };
 }
 
 /** No two have the same words. */
@@ -122,7 +122,7 @@ async function main([socketPath = '', seconds = '0', kind = 'repeated']: readonl
   let begun: number | undefined;
   const flood = createFlood(kind as Flood, Number(seconds), () => begun);
   const engine = createSimulatedEngine({ socketPath });
-  engine.addContainer({ name: FLOOD, logBook: flood.book });
+  engine.addContainer({ name: FLOOD, output: flood.log });
   const others = Array.from({ length: OTHERS }, (_, i) => engine.addContainer({ name: `calm-${WORDS[i % 15]}${i}x` }));
   const tell = (told: Told) => console.log(JSON.stringify(told));
   console.log(await engine.listen());

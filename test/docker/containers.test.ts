@@ -8,7 +8,7 @@ const secrets = (...env: string[]) =>
     env.map((line) => ({ name: line.slice(0, line.indexOf('=')), value: line.slice(line.indexOf('=') + 1) })),
   );
 
-describe('a service', () => {
+describe('the service of a container', () => {
   it.each([
     ['shop-web-1', {}, 'shop-web'],
     ['web_2', {}, 'web'],
@@ -17,7 +17,7 @@ describe('a service', () => {
     ['postgres16', {}, 'postgres16'],
     ['-1', {}, '-1'],
     ['shop-web-1', { 'com.docker.compose.service': 'web', 'com.docker.compose.project': 'shop' }, 'web'],
-  ])('of %s with labels %j is %s', (name, labels, service) => {
+  ])('named %s with labels %j is %s', (name, labels, service) => {
     const ref = toContainerRef({ id: ID, name: `/${name}`, image: 'web', labels });
     expect(ref.service).toBe(service);
     expect(ref.name).toBe(name);
@@ -49,7 +49,7 @@ describe('secret values of an environment', () => {
     'AWS_SECRET_ACCESS_KEY=hunter22',
     'MYSQL_PWD=hunter22',
     'basic_auth=hunter22',
-  ])('hold that of %s', (variable) => {
+  ])('include the value of %s', (variable) => {
     expect(secrets(variable)).toEqual(['hunter22']);
   });
 
@@ -60,15 +60,15 @@ describe('secret values of an environment', () => {
     'DB_PASSWORD_FILE=/run/secrets/db',
     'API_KEY=short',
     'URL=http://web:8080/',
-  ])('do not hold that of %s', (variable) => {
+  ])('do not include the value of %s', (variable) => {
     expect(secrets(variable)).toEqual([]);
   });
 
-  it('are looked for in as much as a variable can hold', () => {
+  it('are found in linear time in the longest possible variable', () => {
     expect(secrets(`PROXY=a://${':'.repeat(131_000)}`)).toEqual([]);
   });
 
-  it('hold a URL with a password, and the password by itself as written and as meant, longest first', () => {
+  it('include a URL with a password, and the password alone, encoded and decoded, longest first', () => {
     expect(secrets('DATABASE_URL=postgres://app:p%40ssw0rd@db/shop')).toEqual([
       'postgres://app:p%40ssw0rd@db/shop',
       'p%40ssw0rd',
@@ -93,13 +93,13 @@ describe('engine events', () => {
     [event('health_status: unhealthy'), { kind: 'health', status: 'unhealthy' }],
     [event('oom'), { kind: 'oom' }],
     [event('rename', { oldName: '/old' }), { kind: 'rename' }],
-  ])('are read: %s', (json, action) => {
+  ])('are parsed: %s', (json, action) => {
     const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
     expect(read).toMatchObject({ time: 1_795_450_732_107, containerId: ID, action });
     expect(read?.container).toEqual({ id: ID, name: 'web', image: 'web:1', service: 'web', labels: { team: 'shop' } });
   });
 
-  it('that are none of ours are left out', () => {
+  it('that the pipeline does not use are omitted', () => {
     const others = [
       event('exec_die'),
       event('exec_create: sh -c x'),
@@ -109,7 +109,7 @@ describe('engine events', () => {
     expect(createEventDecoder()(Buffer.from(`${others.join('\n')}\n`))).toEqual([]);
   });
 
-  it('come whole however the stream is cut', () => {
+  it('are parsed from chunks of any size', () => {
     const bytes = Buffer.from(`${event('start', { team: 'größe' })}\n${event('oom')}\n`);
     for (let size = 1; size < 40; size++) {
       const decode = createEventDecoder();

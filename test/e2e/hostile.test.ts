@@ -1,11 +1,8 @@
 /** The whole agent against logs that want something, and a model that gives it to them. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type {
-  SimulatedContainer,
-  SimulatedContainerOptions,
-  SimulatedEngine,
-} from '../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { problemsOf } from '../notifiers/slack/block-kit.ts';
 import {
   answer,

@@ -1,6 +1,6 @@
 /** The real agent while the clock of its host is set forward and back: its own time of day and the engine's stamps. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';

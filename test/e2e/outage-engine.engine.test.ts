@@ -104,7 +104,7 @@ describeOwnEngine('a Docker engine of its own', () => {
       const expected = flags.length === 0 ? [left.name] : [];
       await eventually(() => {
         expect(w.listings.length).toBeGreaterThan(listings + 5);
-        expect(w.notBack.map(({ name }) => name)).toEqual(expected);
+        expect(w.missing.map(({ name }) => name)).toEqual(expected);
         return true;
       });
     },

@@ -2,7 +2,8 @@
  * A life with everything in it, lived by the real agent on the simulated engine, so that every metric has been
  * moved: each detector, tier, decision, outcome of a restart, failure of Claude, Slack and the collector.
  */
-import type { SimulatedContainer, SimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer, refusal, status } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';

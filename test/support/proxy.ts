@@ -1,19 +1,19 @@
-/** A proxy in front of an engine's socket, whose connections can be cut or held up. */
+/** A TCP proxy in front of an engine's socket. Its connections can be cut or stalled. */
 import { createConnection, createServer, type Socket } from 'node:net';
 
 export interface CuttingProxy {
   readonly dockerHost: string;
-  /** How many connections clients have open. */
+  /** The number of open client connections. */
   readonly open: number;
   /** Destroys every open connection. */
   cut(): void;
-  /** Each log stream from now on is cut when it has delivered so many bytes; 0: none. */
+  /** Cuts each new log stream after this many bytes; 0: never. */
   cutAfter(bytes: number): void;
-  /** Each connection from now on is cut when it has been open for so long, as a proxy's time-out does it; 0: none. */
+  /** Cuts each new connection after this time, like a proxy with a timeout; 0: never. */
   cutEvery(ms: number): void;
-  /** Nothing passes any more, in either direction; connections are still taken, and stay open. */
-  hold(): void;
-  /** What was held up passes on. */
+  /** Stalls: connections are accepted and stay open, but no data passes in either direction. */
+  stall(): void;
+  /** Passes on the stalled data, and all data from then on. */
   release(): void;
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
   const sockets = new Set<Socket>();
   let limit = 0;
   let lifetimeMs = 0;
-  /** What is held up, oldest first; undefined while nothing is. */
+  /** Stalled writes, oldest first; undefined unless stalled. */
   let held: (() => void)[] | undefined;
   const pass = (write: () => void) => {
     if (held === undefined) write();
@@ -31,7 +31,7 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
   };
   const track = (socket: Socket) => {
     sockets.add(socket);
-    // Cut connections fail on both sides; that is what this is for.
+    // Cut connections fail on both sides.
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   };
@@ -83,7 +83,7 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
     cutEvery(ms) {
       lifetimeMs = ms;
     },
-    hold() {
+    stall() {
       held ??= [];
     },
     release() {

@@ -1,5 +1,4 @@
-/** A watch over a real connection, with everything that it told. */
-
+/** A watch over a real connection, which records everything that it delivers. */
 import { createDockerEngine } from '../../src/docker/engine.ts';
 import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../src/domain.ts';
 import type { Logger } from '../../src/lib/log.ts';
@@ -46,10 +45,10 @@ export interface Watching {
   readonly listings: readonly (readonly ListedContainer[])[];
   readonly gone: readonly ContainerRef[];
   readonly reconnects: readonly string[];
-  readonly notBack: readonly ContainerRef[];
-  /** Texts of what a container printed, in order. */
+  readonly missing: readonly ContainerRef[];
+  /** The lines of a container, in order. */
   texts(containerName: string): readonly string[];
-  /** Kinds of a container's events, in order. */
+  /** The kinds of a container's events, in order. */
   kinds(containerName: string): readonly string[];
 }
 
@@ -65,7 +64,7 @@ export function createWatching(
   const listings: (readonly ListedContainer[])[] = [];
   const gone: ContainerRef[] = [];
   const reconnects: string[] = [];
-  const notBack: ContainerRef[] = [];
+  const missing: ContainerRef[] = [];
   const watch = createWatch({
     engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs }),
     cursors: createMemoryCursors(),
@@ -81,7 +80,7 @@ export function createWatching(
       onListed: (containers) => void listings.push(containers),
       onGone: (container) => void gone.push(container),
       onReconnect: (cause) => void reconnects.push(cause),
-      onNotBack: (containers) => void notBack.push(...containers),
+      onMissing: (containers) => void missing.push(...containers),
     },
   });
   return {
@@ -93,7 +92,7 @@ export function createWatching(
     listings,
     gone,
     reconnects,
-    notBack,
+    missing,
     texts: (name) => lines.filter(({ container }) => container.name === name).map(({ text }) => text),
     kinds: (name) => events.filter(({ container }) => container.name === name).map(({ action }) => action.kind),
   };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { StreamName } from '../../domain.ts';
-import { createLogBook, type LogBook } from './log-book.ts';
+import { type ContainerLog, createContainerLog } from './container-log.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 export type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
@@ -18,28 +18,28 @@ export interface SimulatedContainerOptions {
   readonly restartPolicy?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
   /** How long the engine waits before its restart policy starts the container again; default 100 ms. */
   readonly restartDelayMs?: number;
-  /** Present: the container has a health check, and this is what it says after each start. */
+  /** If set, the container has a health check with this status after each start. */
   readonly health?: SimulatedHealth;
   readonly networkMode?: string;
   /** Seconds; default 10. */
   readonly stopTimeout?: number;
-  /** It ignores the stop signal, and is killed (exit code 137) when the stop timeout is over. */
+  /** It ignores the stop signal and is killed (exit code 137) after the stop timeout. */
   readonly ignoresStop?: boolean;
-  /** How long it takes to end on the stop signal; at once by default. */
+  /** How long it takes to exit after the stop signal; default 0. */
   readonly stopTakesMs?: number;
-  /** With what it answers the stop signal; default 143. */
+  /** Its exit code after the stop signal; default 143. */
   readonly stopExitCode?: number;
-  /** How long a restart takes from its stop to its start; none by default. */
+  /** How long a restart takes between stop and start; default 0. */
   readonly startTakesMs?: number;
-  /** False: created only. Default true. */
+  /** False: the container is created but not started. Default true. */
   readonly start?: boolean;
-  /** What it printed, where that is more than memory should hold; else what `log` prints is kept. */
-  readonly logBook?: LogBook;
-  /** The container's program: called after each start. Timers that it sets should ask `running` first. */
+  /** The container's log, for tests with more output than fits in memory. Default: keeps what `log` prints. */
+  readonly output?: ContainerLog;
+  /** The container's program: called after each start. Its timers should check `running` first. */
   onStart?(container: SimulatedContainer): void;
 }
 
-/** A container of the simulated engine: what its program and its operator can do to it. */
+/** A container of the simulated engine, with what its program and its operator can do. */
 export interface SimulatedContainer {
   readonly id: string;
   readonly name: string;
@@ -47,54 +47,55 @@ export interface SimulatedContainer {
   /** Counts every start, the first included. */
   readonly starts: number;
   /**
-   * Prints `text`, a line for each `\n` in it. `at` (epoch ms) gives every line exactly that timestamp,
-   * else each gets the next one. `terminated: false` leaves the last line without its end.
+   * Prints `text`, which may have several lines. `at` (epoch ms) is the timestamp of every line; by default each line
+   * gets the next one. `terminated: false` prints the last line without a line terminator.
    */
   log(text: string, options?: { stream?: StreamName; at?: number; terminated?: boolean }): void;
-  /** The program ends: `die`, and `start` again where the restart policy says so. */
+  /** The program exits: emits `die`, and `start` if the restart policy says so. */
   exit(code: number, options?: { oomKilled?: boolean }): void;
-  /** Out of memory: `oom` and then `die` with 137; with `childOnly` the container runs on. */
+  /** Out of memory: emits `oom`, then `die` with 137. With `childOnly` the container keeps running. */
   oom(options?: { childOnly?: boolean }): void;
   setHealth(status: SimulatedHealth, output?: string): void;
   start(): void;
-  /** As `docker stop`: kill, die, stop. Resolves when it has stopped. */
+  /** Like `docker stop`: emits kill, die, stop. Resolves when the container has stopped. */
   stop(timeoutSeconds?: number): Promise<void>;
-  /** As `docker restart`: kill, die, stop, start, restart. */
+  /** Like `docker restart`: emits kill, die, stop, start, restart. */
   restart(timeoutSeconds?: number): Promise<void>;
   kill(signal?: number): void;
   pause(): void;
   unpause(): void;
   rename(name: string): void;
-  /** As `docker rm -f`. */
+  /** Like `docker rm -f`. */
   remove(): void;
 }
 
-/** A container as the engine itself holds it. */
+/** A container as the engine itself sees it. */
 export interface EngineContainer extends SimulatedContainer {
-  readonly logBook: LogBook;
+  readonly output: ContainerLog;
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
   inspectJson(): unknown;
   listJson(): { State: string; Names: string[]; Labels: Record<string, string>; [key: string]: unknown };
   statusText(): string;
-  /** Cancels what was to happen later. */
+  /** Cancels timers and ends log streams. */
   dispose(): void;
 }
 
-export interface ContainerWorld {
+/** What a container needs from its engine. */
+export interface EngineContext {
   now(): number;
   timestamp(): string;
   emit(container: EngineContainer, action: string, attributes?: Record<string, string>): void;
-  /** Runs `task` later, unless the engine is closed first. Returns its cancellation. */
+  /** Runs `task` after `ms`, unless the engine is closed first. Returns a function that cancels it. */
   later(ms: number, task: () => void): () => void;
-  forget(container: EngineContainer): void;
+  remove(container: EngineContainer): void;
 }
 
-export function createContainer(options: SimulatedContainerOptions, world: ContainerWorld): EngineContainer {
+export function createContainer(options: SimulatedContainerOptions, engine: EngineContext): EngineContainer {
   const id = randomBytes(32).toString('hex');
   const tty = options.tty ?? false;
-  const logBook = options.logBook ?? createLogBook(tty);
-  const createdAt = world.now();
+  const output = options.output ?? createContainerLog(tty);
+  const createdAt = engine.now();
   const restartPolicy = options.restartPolicy ?? 'no';
   const stopTimeout = options.stopTimeout ?? 10;
 
@@ -117,7 +118,7 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
   const container: EngineContainer = {
     id,
     tty,
-    logBook,
+    output,
     labels: options.labels ?? {},
     get name() {
       return name;
@@ -132,23 +133,23 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     log(text, { stream = 'stdout', at, terminated = true } = {}) {
       const lines = text.split('\n');
       for (const [index, line] of lines.entries()) {
-        const timestamp = at === undefined ? world.timestamp() : formatTimestamp(at);
-        logBook.append(timestamp, stream, line, terminated || index < lines.length - 1);
+        const timestamp = at === undefined ? engine.timestamp() : formatTimestamp(at);
+        output.append(timestamp, stream, line, terminated || index < lines.length - 1);
       }
     },
 
-    exit(code, { oomKilled: killedForMemory = false } = {}) {
+    exit(code, { oomKilled: killedByOom = false } = {}) {
       if (!isRunning()) return;
       status = 'exited';
       exitCode = code;
-      oomKilled = killedForMemory;
-      finishedAt = world.now();
-      world.emit(container, 'die', { exitCode: String(code) });
-      logBook.endFollowers();
-      const revives = restartPolicy !== 'no' && !(restartPolicy === 'on-failure' && code === 0);
-      if (stopping || !revives) return;
+      oomKilled = killedByOom;
+      finishedAt = engine.now();
+      engine.emit(container, 'die', { exitCode: String(code) });
+      output.endFollowers();
+      const restarts = restartPolicy !== 'no' && !(restartPolicy === 'on-failure' && code === 0);
+      if (stopping || !restarts) return;
       status = 'restarting';
-      cancelRestart = world.later(options.restartDelayMs ?? 100, () => {
+      cancelRestart = engine.later(options.restartDelayMs ?? 100, () => {
         restartCount += 1;
         container.start();
       });
@@ -156,19 +157,16 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
 
     oom({ childOnly = false } = {}) {
       if (!isRunning()) return;
-      world.emit(container, 'oom');
+      engine.emit(container, 'oom');
       if (!childOnly) container.exit(137, { oomKilled: true });
     },
 
-    setHealth(next, output = '') {
-      const at = formatTimestamp(world.now());
-      healthLog = [
-        ...healthLog.slice(-4),
-        { Start: at, End: at, ExitCode: next === 'healthy' ? 0 : 1, Output: output },
-      ];
+    setHealth(next, text = '') {
+      const at = formatTimestamp(engine.now());
+      healthLog = [...healthLog.slice(-4), { Start: at, End: at, ExitCode: next === 'healthy' ? 0 : 1, Output: text }];
       if (health === next) return;
       health = next;
-      world.emit(container, `health_status: ${next}`);
+      engine.emit(container, `health_status: ${next}`);
     },
 
     start() {
@@ -179,12 +177,12 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       exitCode = 0;
       oomKilled = false;
       stopping = false;
-      startedAt = world.now();
+      startedAt = engine.now();
       if (options.health !== undefined) {
         health = options.health;
         healthLog = [];
       }
-      world.emit(container, 'start');
+      engine.emit(container, 'start');
       options.onStart?.(container);
     },
 
@@ -195,33 +193,33 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
         return;
       }
       stopping = true;
-      world.emit(container, 'kill', { signal: '15' });
+      engine.emit(container, 'kill', { signal: '15' });
       if (options.ignoresStop) {
-        await new Promise<void>((resolve) => world.later(timeoutSeconds * 1000, resolve));
-        world.emit(container, 'kill', { signal: '9' });
+        await new Promise<void>((resolve) => engine.later(timeoutSeconds * 1000, resolve));
+        engine.emit(container, 'kill', { signal: '9' });
         container.exit(137);
       } else {
         if (options.stopTakesMs !== undefined) {
-          await new Promise<void>((resolve) => world.later(options.stopTakesMs ?? 0, resolve));
+          await new Promise<void>((resolve) => engine.later(options.stopTakesMs ?? 0, resolve));
         }
         container.exit(options.stopExitCode ?? 143);
       }
-      world.emit(container, 'stop');
+      engine.emit(container, 'stop');
     },
 
     async restart(timeoutSeconds = stopTimeout) {
       await container.stop(timeoutSeconds);
       restartCount = 0;
       if (options.startTakesMs !== undefined) {
-        await new Promise<void>((resolve) => world.later(options.startTakesMs ?? 0, resolve));
+        await new Promise<void>((resolve) => engine.later(options.startTakesMs ?? 0, resolve));
       }
       container.start();
-      world.emit(container, 'restart');
+      engine.emit(container, 'restart');
     },
 
     kill(signal = 9) {
       if (!isRunning()) return;
-      world.emit(container, 'kill', { signal: String(signal) });
+      engine.emit(container, 'kill', { signal: String(signal) });
       if (signal !== 9 && (signal !== 15 || options.ignoresStop)) return;
       stopping = true;
       container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 143));
@@ -230,26 +228,26 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     pause() {
       if (status !== 'running') return;
       status = 'paused';
-      world.emit(container, 'pause');
+      engine.emit(container, 'pause');
     },
 
     unpause() {
       if (status !== 'paused') return;
       status = 'running';
-      world.emit(container, 'unpause');
+      engine.emit(container, 'unpause');
     },
 
     rename(next) {
       const oldName = `/${name}`;
       name = next;
-      world.emit(container, 'rename', { oldName });
+      engine.emit(container, 'rename', { oldName });
     },
 
     remove() {
       container.kill(9);
       cancelRestart?.();
-      world.emit(container, 'destroy');
-      world.forget(container);
+      engine.emit(container, 'destroy');
+      engine.remove(container);
     },
 
     inspectJson: () => ({
@@ -279,7 +277,7 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       },
       Config: {
         Hostname: id.slice(0, 12),
-        Image: image(options),
+        Image: imageOf(options),
         Tty: tty,
         Env: options.env ?? [],
         Labels: options.labels ?? {},
@@ -290,7 +288,7 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     listJson: () => ({
       Id: id,
       Names: [`/${name}`],
-      Image: image(options),
+      Image: imageOf(options),
       Labels: { ...options.labels },
       Created: Math.floor(createdAt / 1000),
       State: status,
@@ -309,12 +307,12 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
 
     dispose() {
       cancelRestart?.();
-      logBook.endFollowers();
+      output.endFollowers();
     },
   };
   return container;
 }
 
-export function image(options: SimulatedContainerOptions): string {
+export function imageOf(options: SimulatedContainerOptions): string {
   return options.image ?? `demo/${options.name}:latest`;
 }

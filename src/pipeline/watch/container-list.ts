@@ -1,55 +1,57 @@
-/** The containers that are followed, kept up to date by events and by listings of all that exist. */
+/** The watched containers and their log followers, kept up to date by events and listings. */
 import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
+import type { ReconnectCause } from '../observer.ts';
 import type { ContainerControl, ContainerSource } from '../ports.ts';
-import type { ReconnectCause } from './backoff.ts';
-import type { CursorBook } from './cursor-book.ts';
+import { toReconnectCause } from './backoff.ts';
 import { createLogFollower, type LogFollower } from './log-follower.ts';
+import type { LogPositions } from './log-positions.ts';
 import type { Targets } from './targets.ts';
 
-/** How far back is looked where nothing is known of an earlier run: what made someone start the doctor. */
+/** How far back logs are read if no earlier run is known: it covers what made someone start the agent. */
 export const FIRST_LOOK_BACK_MS = 60_000;
 
-export interface RosterHandlers {
+export interface ContainerListHandlers {
   onLines(container: ContainerRef, lines: readonly LogLine[]): void;
-  /** It was removed, or is no longer one of those to watch; its last lines came before. */
+  /** The container was removed, or is no longer watched. Its last lines were delivered before. */
   onGone(container: ContainerRef): void;
+  /** A log stream or the event stream was lost and is reopened. */
   onReconnect(cause: ReconnectCause): void;
 }
 
-export interface RosterOptions {
+export interface ContainerListOptions {
   readonly engine: Pick<ContainerSource, 'followLogs'> & Pick<ContainerControl, 'tailLogs'>;
-  readonly book: CursorBook;
+  readonly positions: LogPositions;
   readonly targets: Targets;
   isWanted(container: ContainerRef): boolean;
-  /** Lines of containers that were there before are read from here on. */
+  /** Epoch ms: where reading starts for containers that existed before and have no saved position. */
   readonly from: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly handlers: RosterHandlers;
-  /** Runs a handler, whose fault must not end the watching. */
-  guarded(doing: string, handle: () => void): void;
+  readonly handlers: ContainerListHandlers;
+  /** Runs a handler and logs its exceptions. */
+  guarded(name: string, handle: () => void): void;
 }
 
-export interface Roster {
-  /** How many events were taken in. */
+export interface ContainerList {
+  /** How many events were applied so far. */
   readonly events: number;
-  /** Gives back the event as it is to be told of, with the container as it is known; undefined where it is not watched. */
-  takeEvent(event: EngineEvent): EngineEvent | undefined;
-  /** `eventsBefore`: how many events were taken in when the listing was asked for. Those since know better. */
-  takeListing(containers: readonly ListedContainer[], eventsBefore: number): void;
+  /** Returns the event with the container as it is known; undefined if it is not watched. */
+  applyEvent(event: EngineEvent): EngineEvent | undefined;
+  /** `eventsBefore`: `events` when the listing was requested. Later events override the listing. */
+  applyListing(containers: readonly ListedContainer[], eventsBefore: number): void;
   watched(): readonly ContainerRef[];
   isWatched(containerId: string): boolean;
   exists(containerId: string): boolean;
-  /** Whether an event told of it since so many events were taken in. */
-  isNewsSince(containerId: string, eventsBefore: number): boolean;
+  /** Whether an event about the container was applied after the first `eventsBefore` events. */
+  hasEventSince(containerId: string, eventsBefore: number): boolean;
   missingTargets(): readonly string[];
-  /** Changes that a listing showed and no event has told of. */
-  readonly untold: Set<string>;
-  /** Ends waits for a next try: the engine is back. */
+  /** Containers with a change that a listing showed and no event reported. */
+  readonly unreported: Set<string>;
+  /** Ends the waits before the next attempt: the engine is back. */
   wake(): void;
-  /** Finds log streams that hang. */
+  /** Finds stalled log streams. */
   check(): void;
   close(): Promise<void>;
 }
@@ -61,20 +63,20 @@ interface Watched {
   lastEvent: number;
 }
 
-export function createRoster(options: RosterOptions): Roster {
-  const { engine, book, targets, clock, logger, handlers, guarded, isWanted } = options;
+export function createContainerList(options: ContainerListOptions): ContainerList {
+  const { engine, positions, targets, clock, logger, handlers, guarded, isWanted } = options;
   const watched = new Map<string, Watched>();
-  /** Every container that exists, watched or not. */
+  /** Names by id of all existing containers, watched or not. */
   let known = new Map<string, string>();
-  /** Those of containers that are gone and have still something to deliver included. */
+  /** Includes those of removed containers that still have lines to deliver. */
   const followers = new Set<LogFollower>();
   const ending = new Set<Promise<void>>();
-  const untold = new Set<string>();
+  const unreported = new Set<string>();
   let events = 0;
   let listedBefore = false;
   let missingTargets: readonly string[] = targets.patterns;
 
-  function watchContainer(ref: ContainerRef, state: { running: boolean; unread: boolean }, firstFrom: number): Watched {
+  function startWatching(ref: ContainerRef, state: { running: boolean; unread: boolean }, firstFrom: number): Watched {
     const entry: Watched = {
       ref,
       lastEvent: events,
@@ -82,15 +84,15 @@ export function createRoster(options: RosterOptions): Roster {
         containerId: ref.id,
         engine,
         clock,
-        from: book.get(ref.id) ?? firstFrom,
+        from: positions.get(ref.id) ?? firstFrom,
         ...state,
         onLines(lines, cursor) {
           guarded('onLines', () => handlers.onLines(entry.ref, lines));
-          book.set(ref.id, cursor);
+          positions.set(ref.id, cursor);
         },
-        onReconnect(cause, error) {
-          logger.debug('a log stream is opened again', { container: entry.ref.name, cause, error });
-          guarded('onReconnect', () => handlers.onReconnect(cause));
+        onReconnect(end, error) {
+          logger.debug('a log stream is reopened', { container: entry.ref.name, cause: end, error });
+          guarded('onReconnect', () => handlers.onReconnect(toReconnectCause(end)));
         },
       }),
     };
@@ -99,11 +101,11 @@ export function createRoster(options: RosterOptions): Roster {
     return entry;
   }
 
-  function unwatch(entry: Watched, removed: boolean): void {
+  function stopWatching(entry: Watched, removed: boolean): void {
     watched.delete(entry.ref.id);
     const ended = (async () => {
       await (removed ? entry.follower.finish() : entry.follower.close());
-      if (removed) book.forget([entry.ref.id]);
+      if (removed) positions.forget([entry.ref.id]);
       followers.delete(entry.follower);
       guarded('onGone', () => handlers.onGone(entry.ref));
     })();
@@ -126,12 +128,12 @@ export function createRoster(options: RosterOptions): Roster {
     get events() {
       return events;
     },
-    untold,
+    unreported,
 
-    takeEvent(event) {
+    applyEvent(event) {
       events += 1;
       const { containerId: id, action } = event;
-      untold.delete(id);
+      unreported.delete(id);
       const isNew = !known.has(id);
       const created = action.kind === 'create';
       const removed = action.kind === 'destroy';
@@ -143,26 +145,26 @@ export function createRoster(options: RosterOptions): Roster {
       if (action.kind === 'rename' && entry !== undefined) {
         entry.ref = { ...event.container, labels: entry.ref.labels };
         if (!isWanted(entry.ref)) {
-          unwatch(entry, false);
+          stopWatching(entry, false);
           entry = undefined;
         }
       }
       if (entry === undefined) {
         if (!isWanted(event.container)) return undefined;
         if (removed) return event;
-        // What was created before our eyes is read from its start. Of others the event alone does not tell
-        // their state; the next listing does.
+        // A container whose creation was seen is read from its start. Other events alone do not show whether the
+        // container runs; the next listing does.
         const state = { running: !created && action.kind !== 'die', unread: !created };
-        entry = watchContainer(event.container, state, created && isNew ? 0 : event.time - FIRST_LOOK_BACK_MS);
+        entry = startWatching(event.container, state, created && isNew ? 0 : event.time - FIRST_LOOK_BACK_MS);
       }
       entry.lastEvent = events;
       if (action.kind === 'start') entry.follower.setRunning(true);
       if (action.kind === 'die') entry.follower.setRunning(false);
-      if (removed) unwatch(entry, true);
+      if (removed) stopWatching(entry, true);
       return { ...event, container: entry.ref };
     },
 
-    takeListing(containers, eventsBefore) {
+    applyListing(containers, eventsBefore) {
       const nowKnown = new Map(containers.map(({ ref }) => [ref.id, ref.name]));
       for (const { ref, status } of containers) {
         const running = status === 'running' || status === 'paused';
@@ -170,26 +172,25 @@ export function createRoster(options: RosterOptions): Roster {
         if (entry === undefined) {
           if (!isWanted(ref)) continue;
           const isNew = listedBefore && !known.has(ref.id);
-          if (isNew) untold.add(ref.id);
-          watchContainer(ref, { running, unread: status !== 'created' }, isNew ? 0 : options.from);
+          if (isNew) unreported.add(ref.id);
+          startWatching(ref, { running, unread: status !== 'created' }, isNew ? 0 : options.from);
           continue;
         }
-        // Events that came meanwhile know better.
         if (entry.lastEvent > eventsBefore) continue;
         if (!isWanted(ref)) {
-          unwatch(entry, false);
+          stopWatching(entry, false);
           continue;
         }
         if (entry.ref.name !== ref.name) entry.ref = ref;
         if (entry.follower.running !== running) {
-          untold.add(ref.id);
+          unreported.add(ref.id);
           entry.follower.setRunning(running);
         }
       }
       for (const [id, entry] of watched) {
         if (nowKnown.has(id) || entry.lastEvent > eventsBefore) continue;
-        untold.add(id);
-        unwatch(entry, true);
+        unreported.add(id);
+        stopWatching(entry, true);
       }
       if (events === eventsBefore) known = nowKnown;
       else for (const [id, name] of nowKnown) known.set(id, name);
@@ -200,7 +201,7 @@ export function createRoster(options: RosterOptions): Roster {
     watched: () => Array.from(watched.values(), ({ ref }) => ref),
     isWatched: (id) => watched.has(id),
     exists: (id) => known.has(id),
-    isNewsSince: (id, eventsBefore) => (watched.get(id)?.lastEvent ?? 0) > eventsBefore,
+    hasEventSince: (id, eventsBefore) => (watched.get(id)?.lastEvent ?? 0) > eventsBefore,
     missingTargets: () => missingTargets,
     wake() {
       for (const { follower } of watched.values()) follower.wake();

@@ -1,40 +1,40 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { notBackNotice } from '../../../src/app/engine-notices.ts';
 import type { EngineEvent, ListedContainer } from '../../../src/domain.ts';
-import { type Absentees, createAbsentees } from '../../../src/pipeline/watch/absentees.ts';
+import { createMissingContainers, type MissingContainers } from '../../../src/pipeline/watch/missing-containers.ts';
 import { aContainer } from '../../support/domain.ts';
 
 const container = aContainer();
 const MINUTE = 60_000;
 
 let now: number;
-let absentees: Absentees;
+let missing: MissingContainers;
 beforeEach(() => {
   now = 0;
-  absentees = createAbsentees({ monotonic: () => now });
+  missing = createMissingContainers({ monotonic: () => now });
   list('running');
 });
 
-const tell = (action: EngineEvent['action']) =>
-  absentees.observe({ time: 0, containerId: container.id, container, action });
-/** Names of those told of after a listing. */
+const emit = (action: EngineEvent['action']) =>
+  missing.observe({ time: 0, containerId: container.id, container, action });
+/** Applies a listing; returns the names of the containers reported as missing. */
 const list = (status: ListedContainer['status'] | 'removed', { outdated = false } = {}) =>
-  absentees
+  missing
     .listed(
       status === 'removed' ? [] : [{ ref: container, status, health: 'none', networkMode: 'none' }],
       () => outdated,
     )
     .map(({ name }) => name);
-/** Names of those told of in a minute of listings that show it so, and after it. */
+/** Applies listings with the same status for a minute and after it. */
 const listForAMinute = (status: ListedContainer['status'] | 'removed') => {
-  const told = list(status);
+  const reported = list(status);
   now += MINUTE;
-  return [...told, ...list(status), ...list(status)];
+  return [...reported, ...list(status), ...list(status)];
 };
 const die: EngineEvent['action'] = { kind: 'die', exitCode: 143 };
 const loseEngine = () => {
-  absentees.streamLost();
-  absentees.engineLost();
+  missing.streamLost();
+  missing.engineLost();
 };
 
 describe('a container that ran until the engine was lost', () => {
@@ -43,7 +43,7 @@ describe('a container that ran until the engine was lost', () => {
     now += MINUTE;
   });
 
-  it('and is down a minute after it is back is told of, once', () => {
+  it('and is down a minute after the engine is back is reported once', () => {
     expect(list('exited')).toEqual([]);
     now += MINUTE - 1;
     expect(list('exited')).toEqual([]);
@@ -52,7 +52,7 @@ describe('a container that ran until the engine was lost', () => {
     expect(list('exited')).toEqual([]);
   });
 
-  it('and is started again meanwhile is not', () => {
+  it('and is started again within the minute is not reported', () => {
     list('exited');
     now += 30_000;
     list('running');
@@ -61,61 +61,61 @@ describe('a container that ran until the engine was lost', () => {
     expect(list('exited')).toEqual([]);
   });
 
-  it.each(['restarting', 'created', 'removed'] as const)('and is %s is not', (status) => {
+  it.each(['restarting', 'created', 'removed'] as const)('and is %s is not reported', (status) => {
     expect(listForAMinute(status)).toEqual([]);
   });
 
-  it('and whose end is told by an event after all is not: that is a crash or a stop', () => {
+  it('and whose exit is reported by a late event is not reported: it was a crash or a stop', () => {
     list('exited');
-    tell(die);
+    emit(die);
     expect(listForAMinute('exited')).toEqual([]);
   });
 });
 
-describe('a container whose end was told', () => {
+describe('a container whose exit an event reported', () => {
   beforeEach(() => {
     now += 1_000;
-    tell(die);
+    emit(die);
     now += 15_000;
   });
 
   it.each([
-    ['the stream first', loseEngine],
+    ['the event stream', loseEngine],
     [
-      'a listing first',
+      'the listing',
       () => {
-        absentees.engineLost();
-        absentees.streamLost();
+        missing.engineLost();
+        missing.streamLost();
       },
     ],
-  ])('right before the engine was restarted is told of where it stays down (%s was lost)', (_, lose) => {
+  ])('right before the engine was restarted is reported if it stays down (first lost: %s)', (_, lose) => {
     lose();
     expect(listForAMinute('exited')).toEqual([container.name]);
   });
 
-  it('is not told of where the engine remembers it: it was not restarted, somebody stopped the container', () => {
+  it('is not reported if the engine replays the exit: the engine was not restarted, somebody stopped the container', () => {
     loseEngine();
-    absentees.remembered(1_000);
+    missing.eventReplayed(1_000);
     expect(listForAMinute('exited')).toEqual([]);
   });
 
-  it('is told of though the engine remembers what it told after its restart', () => {
+  it('is reported although the engine replays events from after its restart', () => {
     loseEngine();
     list('exited');
     now += 10_000;
-    absentees.streamLost();
-    absentees.remembered(now - 5_000);
+    missing.streamLost();
+    missing.eventReplayed(now - 5_000);
     expect(listForAMinute('exited')).toEqual([container.name]);
   });
 
-  it('is not told of where only the stream was lost, or only listings failed', () => {
-    absentees.streamLost();
+  it('is not reported if only the event stream was lost, or only listings failed', () => {
+    missing.streamLost();
     expect(listForAMinute('exited')).toEqual([]);
-    absentees.engineLost();
+    missing.engineLost();
     expect(listForAMinute('exited')).toEqual([]);
   });
 
-  it('long before the engine was restarted is not told of', () => {
+  it('long before the engine was restarted is not reported', () => {
     now += 2 * MINUTE;
     loseEngine();
     expect(listForAMinute('exited')).toEqual([]);
@@ -123,15 +123,15 @@ describe('a container whose end was told', () => {
 });
 
 it.each([true, false])(
-  'a container that somebody stopped is not told of where a listing still shows it running (asked for before: %s)',
+  'a container that somebody stopped is not reported if a listing still shows it running (requested before the stop: %s)',
   (outdated) => {
-    tell(die);
+    emit(die);
     list('running', { outdated });
     expect(listForAMinute('exited')).toEqual([]);
   },
 );
 
-it('many are told of in one message of bounded length', () => {
+it('many missing containers are reported in one message of bounded length', () => {
   const many = Array.from({ length: 300 }, (_, n) => aContainer({ name: `web-${n}` }));
   const { title, text } = notBackNotice(many);
   expect(title).toBe('The Docker engine was away, and 300 containers are not back');

@@ -4,15 +4,15 @@ import type { CursorStore, LogCursor } from '../ports.ts';
 
 const SAVE_EVERY_MS = 1_000;
 /**
- * A position is saved this long after it was reached at the earliest: the record that its line belongs to may be
- * waiting for more lines (a fifth of a second; see detect) before it becomes an incident.
+ * The least time between reaching a position and saving it: the record that its line belongs to may wait for more lines
+ * (0.2 s, see detect) before it opens an incident.
  */
 const HOLD_BACK_MS = 1_000;
-/** Stands among the containers' ids: up to when events were handled. */
+/** A key beside the container ids: the time up to which engine events were handled. */
 const EVENTS_KEY = 'engine-events';
 
-/** The cursors of all containers, in memory, written in batches. */
-export interface CursorBook {
+/** The position in every container's log, in memory, saved in batches. */
+export interface LogPositions {
   load(): Promise<void>;
   get(containerId: string): LogCursor | undefined;
   set(containerId: string, cursor: LogCursor): void;
@@ -22,28 +22,28 @@ export interface CursorBook {
   eventsUntil(): number | undefined;
   setEventsUntil(time: number): void;
   /**
-   * Saves about once a second what changed and what came of it is written down, until `signal` aborts, and then all.
+   * Saves about once a second the positions whose incidents are saved, until `signal` aborts; then saves everything.
    */
   run(signal: AbortSignal): Promise<void>;
-  /** Resolves when every position that is known now has been saved, or cannot be. */
+  /** Resolves when every position known now has been saved, or could not be. */
   saved(): Promise<void>;
 }
 
-export function createCursorBook({
+export function createLogPositions({
   store,
   clock,
   logger,
-  written,
+  incidentsSaved,
 }: {
   store: CursorStore;
   clock: Clock;
   logger: Logger;
   /**
-   * Resolves when every incident that is open now has been written down. A position saved before that would be
-   * behind a line of which, were the process killed, nothing is left.
+   * Resolves when every incident that is open now has been saved. If a position were saved before the incident of its
+   * line, and the process were killed in between, the line would be lost.
    */
-  written(): Promise<void>;
-}): CursorBook {
+  incidentsSaved(): Promise<void>;
+}): LogPositions {
   const cursors = new Map<string, LogCursor>();
   const changed = new Set<string>();
   const forgotten = new Set<string>();
@@ -53,37 +53,36 @@ export function createCursorBook({
 
   interface Batch {
     readonly cursors: ReadonlyMap<string, LogCursor>;
-    readonly gone: readonly string[];
+    readonly forgotten: readonly string[];
     readonly waiting: readonly (() => void)[];
   }
 
-  function take(): Batch {
-    const batch = new Map<string, LogCursor>();
+  function takeBatch(): Batch {
+    const changedCursors = new Map<string, LogCursor>();
     for (const id of changed) {
       const cursor = cursors.get(id);
-      if (cursor !== undefined) batch.set(id, cursor);
+      if (cursor !== undefined) changedCursors.set(id, cursor);
     }
-    const taken = { cursors: batch, gone: [...forgotten], waiting };
+    const batch = { cursors: changedCursors, forgotten: [...forgotten], waiting };
     changed.clear();
     forgotten.clear();
     waiting = [];
-    return taken;
+    return batch;
   }
 
-  async function save({ cursors: batch, gone, waiting: told }: Batch): Promise<void> {
+  async function save(batch: Batch): Promise<void> {
     try {
-      if (batch.size > 0) await store.saveCursors(batch);
-      if (gone.length > 0) await store.forgetCursors(gone);
+      if (batch.cursors.size > 0) await store.saveCursors(batch.cursors);
+      if (batch.forgotten.length > 0) await store.forgetCursors(batch.forgotten);
       if (failing) logger.info('log positions are saved again');
       failing = false;
     } catch (error) {
-      for (const id of batch.keys()) if (cursors.has(id)) changed.add(id);
-      for (const id of gone) if (!cursors.has(id)) forgotten.add(id);
-      if (!failing)
-        logger.warn('log positions cannot be saved: after a restart some lines may be read twice', { error });
+      for (const id of batch.cursors.keys()) if (cursors.has(id)) changed.add(id);
+      for (const id of batch.forgotten) if (!cursors.has(id)) forgotten.add(id);
+      if (!failing) logger.warn('log positions cannot be saved; a restart may read some lines twice', { error });
       failing = true;
     }
-    for (const tell of told) tell();
+    for (const resolve of batch.waiting) resolve();
   }
 
   const set = (id: string, cursor: LogCursor) => {
@@ -97,7 +96,7 @@ export function createCursorBook({
       try {
         for (const [id, cursor] of await store.loadCursors()) cursors.set(id, cursor);
       } catch (error) {
-        logger.warn('log positions cannot be loaded: reading starts a minute back', { error });
+        logger.warn('log positions cannot be loaded; reading starts one minute back', { error });
       }
     },
     get: (id) => cursors.get(id),
@@ -121,14 +120,14 @@ export function createCursorBook({
         await clock.sleep(SAVE_EVERY_MS, signal);
         if (signal.aborted) break;
         if (changed.size === 0 && forgotten.size === 0 && waiting.length === 0) continue;
-        const batch = take();
+        const batch = takeBatch();
         await clock.sleep(HOLD_BACK_MS, signal);
-        await Promise.race([written(), aborted(signal)]);
+        await Promise.race([incidentsSaved(), aborted(signal)]);
         await save(batch);
       }
-      await save(take());
+      await save(takeBatch());
       ended = true;
-      for (const tell of waiting) tell();
+      for (const resolve of waiting) resolve();
     },
     saved: () => (ended ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };

@@ -1,13 +1,10 @@
-/** The clock of a host is set forward and back: that of the agent, and the one by which its engine stamps lines and events. */
+/** The host's clock steps forward and back. The agent uses it, and the engine takes the timestamps of lines and events from it. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createSimulatedEngine,
-  type SimulatedContainer,
-  type SimulatedEngine,
-} from '../../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer } from '../../../src/demo/engine/container.ts';
+import { createSimulatedEngine, type SimulatedEngine } from '../../../src/demo/simulated-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createJumpingClock, type JumpingClock } from '../../support/jumping-clock.ts';
 import { createMemoryCursors, createWatching, type Watching } from '../../support/watching.ts';
@@ -41,7 +38,7 @@ async function watching(options: Parameters<typeof createWatching>[1] = {}): Pro
   return created;
 }
 
-/** Prints lines numbered from where the last call stopped, both streams taking turns. */
+/** Prints numbered lines on both streams. The numbers continue over calls. */
 function printer(container: SimulatedContainer) {
   const printed: string[] = [];
   return {
@@ -69,8 +66,8 @@ const STEPS: readonly (readonly [string, number])[] = [
   ['back a fifth of a second', -200],
 ];
 
-describe.each(STEPS)('while the clock is set %s', (_, step) => {
-  it('lines come once each, and in order', async () => {
+describe.each(STEPS)('when the clock steps %s', (_, step) => {
+  it('each line is delivered once and in order', async () => {
     const web = engine.addContainer({ name: 'web' });
     const { print, printed } = printer(web);
     const w = await watching();
@@ -81,7 +78,7 @@ describe.each(STEPS)('while the clock is set %s', (_, step) => {
     await awaitTexts(w, 'web', printed);
   });
 
-  it('lines come once each over connections lost before and after it', async () => {
+  it('each line is delivered once although connections are lost before and after the step', async () => {
     const web = engine.addContainer({ name: 'web' });
     const quiet = engine.addContainer({ name: 'quiet' });
     const { print, printed } = printer(web);
@@ -102,7 +99,7 @@ describe.each(STEPS)('while the clock is set %s', (_, step) => {
     await awaitTexts(w, 'quiet', ['before', 'after']);
   });
 
-  it('events come once each over connections lost before and after it', async () => {
+  it('each event is delivered once although connections are lost before and after the step', async () => {
     const web = engine.addContainer({ name: 'web' });
     const w = await watching();
     const expected = ['create', 'start'];
@@ -127,7 +124,7 @@ describe.each(STEPS)('while the clock is set %s', (_, step) => {
     }
   });
 
-  it('a run of the agent goes on where the one before it stopped', async () => {
+  it('a run of the agent continues where the run before it stopped', async () => {
     const cursors = createMemoryCursors();
     const web = engine.addContainer({ name: 'web' });
     const { print, printed } = printer(web);
@@ -151,12 +148,12 @@ describe.each(STEPS)('while the clock is set %s', (_, step) => {
   });
 });
 
-it('a log stream that was silent when the clock was set back is found, and its lines come once each', async () => {
+it('a log stream that was silent when the clock stepped back is reopened, and each line is delivered once', async () => {
   const web = engine.addContainer({ name: 'web' });
   const w = await watching();
   web.log('one');
   await awaitTexts(w, 'web', ['one']);
-  // What an engine was asked for from a time on, it filters by that for as long as the stream is open.
+  // The engine filters an open stream by the requested `since` for as long as the stream is open.
   engine.faults.dropConnections();
   await eventually(() => (w.watch.status().connected && engine.count('logs') >= 2 ? true : undefined));
   clock.jump(-HOUR);
@@ -167,7 +164,7 @@ it('a log stream that was silent when the clock was set back is found, and its l
   await awaitTexts(w, 'web', ['one', 'two', 'three', 'four']);
 });
 
-it('lines come once each while small steps of NTP and lost connections go on', async () => {
+it('each line is delivered once over many small NTP steps and lost connections', async () => {
   const web = engine.addContainer({ name: 'web' });
   const { print, printed } = printer(web);
   const w = await watching();

@@ -1,13 +1,13 @@
 import type { Writable } from 'node:stream';
 import type { StreamName } from '../../domain.ts';
 
-/** The engine cuts longer lines into fragments of this many bytes, all with the first one's timestamp. */
+/** The engine splits longer lines into fragments of this size, all with the timestamp of the first. */
 const FRAGMENT_BYTES = 16 * 1024;
 
 interface Fragment {
   readonly at: string;
   readonly stream: StreamName;
-  /** Ends with `\n` but for the fragments that a longer line goes on after. */
+  /** Ends with `\n` in the last fragment of a terminated line. */
   readonly bytes: Buffer;
 }
 
@@ -18,27 +18,27 @@ export interface LogQuery {
   readonly stdout: boolean;
   readonly stderr: boolean;
   readonly timestamps: boolean;
-  /** Ends the connection in mid-stream after so many bytes. */
+  /** Breaks the connection after this many bytes. */
   readonly cutAfterBytes?: number;
 }
 
-/** What one container printed, with those who follow it. */
-export interface LogBook {
+/** The output of one container and the streams that follow it. */
+export interface ContainerLog {
   append(at: string, stream: StreamName, text: string, terminated: boolean): void;
-  /** Writes what the query asks for; a follower is ended by `endFollowers`. */
+  /** Writes the requested lines to `out`. With `follow`, the stream stays open until `endFollowers`. */
   read(query: LogQuery, out: Writable): void;
   endFollowers(): void;
-  /** Those who follow now get nothing more, and are not told. */
+  /** Open streams stay open and deliver nothing more. */
   muteFollowers(): void;
 }
 
-export function createLogBook(tty: boolean): LogBook {
+export function createContainerLog(tty: boolean): ContainerLog {
   const fragments: Fragment[] = [];
   const followers = new Set<{ pump(): void; finish(): void }>();
 
   return {
     append(at, stream, text, terminated) {
-      // A terminal has one stream and ends lines with a carriage return too.
+      // A terminal has one stream, and its lines end with a carriage return and a newline.
       const end = terminated ? (tty ? '\r\n' : '\n') : '';
       const bytes = Buffer.from(text + end);
       for (let from = 0; from < bytes.length; from += FRAGMENT_BYTES) {
@@ -94,7 +94,7 @@ export function createLogBook(tty: boolean): LogBook {
   };
 }
 
-/** Index of the fragment that begins the last `lines` lines. */
+/** Index of the first fragment of the last `lines` lines. */
 function tailStart(fragments: readonly Fragment[], lines: number): number {
   let found = 0;
   for (let index = fragments.length - 1; index >= 0; index--) {

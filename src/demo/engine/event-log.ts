@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { toUnix } from './timestamps.ts';
 
-/** The real engine remembers this many events for `since`. */
+/** How many events the real engine keeps for `since`. */
 const HISTORY = 256;
 
 interface StoredEvent {
@@ -10,15 +10,15 @@ interface StoredEvent {
   readonly json: string;
 }
 
-export interface EventBook {
+export interface EventLog {
   emit(event: { at: string; id: string; image: string; action: string; attributes: Record<string, string> }): void;
-  /** Streams events from `since` on until the connection ends. `actions`: empty for all. */
+  /** Streams events since `since` until the connection ends. `actions`: empty for all. */
   follow(query: { since?: string; actions: readonly string[] }, out: ServerResponse): void;
-  /** Those who follow now get nothing more, and are not told. */
+  /** Open streams stay open and deliver nothing more. */
   mute(): void;
 }
 
-export function createEventBook(): EventBook {
+export function createEventLog(): EventLog {
   const history: StoredEvent[] = [];
   const followers = new Set<(event: StoredEvent) => void>();
 
@@ -37,7 +37,7 @@ export function createEventBook(): EventBook {
         scope: 'local',
         time: seconds,
       });
-      // Nanoseconds since the epoch do not fit a number: written as digits.
+      // Nanoseconds since the epoch do not fit a number, so they are appended as digits.
       const event = { at, action, json: `${body.slice(0, -1)},"timeNano":${nanoText}}\n` };
       history.push(event);
       if (history.length > HISTORY) history.shift();
@@ -46,7 +46,7 @@ export function createEventBook(): EventBook {
 
     follow({ since, actions }, out) {
       const send = (event: StoredEvent) => {
-        // As in the engine: `health_status` stands for every health status.
+        // As in the real engine, `health_status` matches every health status.
         const name = event.action.split(':', 1)[0] ?? '';
         if (actions.length === 0 || actions.includes(event.action) || actions.includes(name)) out.write(event.json);
       };
