@@ -6,17 +6,10 @@ import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
 import { createWalk, type WalkDeps } from './incident/workflow.ts';
-import { createDeployments } from './lifecycle/deployments.ts';
-import { createEventDetector } from './lifecycle/engine-events.ts';
-import { createGracePeriods } from './lifecycle/grace.ts';
-import { createRestartWindows } from './lifecycle/restart-windows.ts';
+import { createLifecycle } from './lifecycle/lifecycle.ts';
 import type { ReviewStore } from './ports.ts';
 
-export interface PipelineDeps
-  extends Omit<
-    WalkDeps,
-    'incidents' | 'expectRestart' | 'stopRequestedAt' | 'deployedAt' | 'onDecided' | 'handover' | 'giveUp'
-  > {
+export interface PipelineDeps extends Omit<WalkDeps, 'incidents' | 'lifecycle' | 'onDecided' | 'handover' | 'giveUp'> {
   readonly store: WalkDeps['store'] & ReviewStore;
   newId(): string;
 }
@@ -44,24 +37,24 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger, store } = deps;
   const handover = new AbortController();
   const giveUp = new AbortController();
-  const events = createEventDetector();
+  const lifecycle = createLifecycle({
+    clock,
+    graceMs: (container) => deps.policyOf(container).values.grace * 1000,
+  });
   const grouper = createGrouper();
   const incidents = createIncidents({ newId: deps.newId, now: clock.now });
-  const restarts = createRestartWindows(clock);
-  const deployments = createDeployments();
-  const grace = createGracePeriods((signal) => deps.policyOf(signal.container).values.grace * 1000);
   const walk = createWalk({
     ...deps,
     incidents,
-    expectRestart: restarts.expect,
-    stopRequestedAt: events.stopRequestedAt,
-    deployedAt: deployments.deployedAt,
+    lifecycle,
     onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
     handover: handover.signal,
     giveUp: giveUp.signal,
   });
 
-  const aftermaths = createAftermaths((incidentId, aftermath) => start(saveAftermath(incidentId, aftermath)));
+  const aftermaths = createAftermaths(lifecycle, (incidentId, aftermath) =>
+    start(saveAftermath(incidentId, aftermath)),
+  );
 
   const walking = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
@@ -72,7 +65,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   /** `repeatAs`: how it is counted where it opens nothing. */
   const take = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
     observer.signal(signal.detector, signal.container.name);
-    if (grace.covers(signal)) observer.suppressed('grace');
+    if (lifecycle.holdsBack(signal)) observer.suppressed('grace');
     else open(signal, repeatAs);
   };
 
@@ -134,31 +127,24 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (handover.signal.aborted) return;
       // The last words of a container come before the news of its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
-      if (event.action.kind === 'start') grace.started(event.containerId, event.time);
-      deployments.observe(event);
-      const signals = events.observe(event, restarts.ours(event.containerId));
-      const asked = event.action.kind === 'kill' && events.stopRequestedAt(event.containerId) === event.time;
-      aftermaths.observe(event, asked);
+      const signals = lifecycle.observe(event);
+      aftermaths.observe(event);
       for (const signal of signals) take(signal);
     },
 
-    onPastEvent(event) {
-      events.recall(event);
-      deployments.observe(event);
-    },
+    onPastEvent: lifecycle.recall,
 
     onListed(containers) {
       observer.heartbeat(clock.now());
       if (handover.signal.aborted) return;
-      for (const signal of events.observeListed(containers, clock.now())) take(signal);
-      for (const signal of grace.due(containers, clock.now())) open(signal);
+      for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
+      for (const signal of lifecycle.due(containers, clock.now())) open(signal);
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
     onGone(container) {
       detectors.forget(container.id);
-      events.forget(container.id);
-      grace.forget(container.id);
+      lifecycle.forget(container.id);
     },
 
     async resume() {

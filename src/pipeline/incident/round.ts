@@ -1,7 +1,6 @@
 import type {
   Attempt,
   ContainerFacts,
-  ContainerRef,
   Decision,
   Diagnosis,
   Incident,
@@ -15,7 +14,8 @@ import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { DecideInput } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
-import { isBeingReplaced } from '../lifecycle/deployments.ts';
+import { isBeingReplaced } from '../lifecycle/deployment.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import { describeSource, type PolicyOf, policyBehind } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentCase, IncidentStore } from '../ports.ts';
@@ -46,11 +46,7 @@ export interface RoundDeps {
   readonly policyOf: PolicyOf;
   /** How much longer than it must stay up a restarted container may take to recover. */
   readonly verifySlackMs: number;
-  /** Tells the intake that stops and starts of this container are ours until the returned function is called. */
-  expectRestart(containerId: string): () => void;
-  stopRequestedAt(containerId: string): number | undefined;
-  /** When it was created in the place of another container of its service. */
-  deployedAt(container: ContainerRef): number | undefined;
+  readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
   /** Told of every decision, with the facts it was made from. */
   onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
   /** Aborted when the agent stops: what merely waits is handed over to the next start. */
@@ -141,6 +137,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     // The listing's name of the image is lost once its tag moves on; policy goes by the name.
     const container = { ...incident.container, image: facts?.image || incident.container.image };
     const policy = deps.policyOf(container);
+    const lifecycle = deps.lifecycle.of(id);
     const decision = stages.decide({
       now: clock.now(),
       incident,
@@ -151,8 +148,8 @@ export function createRounds(deps: RoundDeps): Rounds {
       policy,
       restarts: restartHistory(incident, await restartsLastHour(live), clock.now()),
       restartVetoed: seen.context.ruleMatches.some((found) => found.vetoesRestart),
-      stopRequestedAt: deps.stopRequestedAt(id),
-      deployedAt: deps.deployedAt(container),
+      stopRequestedAt: lifecycle.stoppedByPersonAt,
+      deployedAt: lifecycle.deployedAt,
       beingReplaced: isBeingReplaced(container, listed),
       networkDependants: dependants,
       storeHealthy: store.healthy(),
@@ -190,7 +187,7 @@ export function createRounds(deps: RoundDeps): Rounds {
   };
 
   const act = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
-    const restartOver = deps.expectRestart(live.incident.container.id);
+    const restartOver = deps.lifecycle.expectRestart(live.incident.container.id);
     try {
       const acted = await stages.restart(live.incident, facts);
       permit?.release();
@@ -223,7 +220,7 @@ export function createRounds(deps: RoundDeps): Rounds {
       stableForMs,
       deadlineMs: stableForMs + deps.verifySlackMs,
       recurred: () => live.incident.lastSeenAt > since,
-      stoppedByOperator: () => (deps.stopRequestedAt(attempt.containerId) ?? 0) > since,
+      stoppedByOperator: () => (deps.lifecycle.of(attempt.containerId).stoppedByPersonAt ?? 0) > since,
       signal: deps.handover,
       unanswered: unanswered && {
         ...unanswered,
@@ -258,7 +255,7 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   /** Made, still being made, or never asked for: who was killed cannot know. It is looked at, never repeated. */
   const watchLeft = async (live: LiveIncident, attempt: Attempt): Promise<Attempt> => {
-    const restartOver = deps.expectRestart(attempt.containerId);
+    const restartOver = deps.lifecycle.expectRestart(attempt.containerId);
     try {
       return await watch(live, attempt, { asked: false, onRestarted: restartOver });
     } finally {
