@@ -59,6 +59,8 @@ export interface ContainerFacts {
   readonly memoryLimit: number;
   /** `no`, `always`, `on-failure`, `unless-stopped`. */
   readonly restartPolicy: string;
+  /** Number of the signal that `docker stop` sends, 15 (TERM) unless image or container set another one. */
+  readonly stopSignal: number;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout: number;
   readonly tty: boolean;

@@ -250,6 +250,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     autoFix: config.autoFix,
     policyOf: policies.policyOf,
+    factsOf: secrets.factsOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
     traceIncident: (incident, earlier, work) => {
       const attributes = describe.describeIncident(incident);

@@ -6,12 +6,14 @@ import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
 import { createWalk, type WalkDeps } from './incident/workflow.ts';
-import { createLifecycle } from './lifecycle/lifecycle.ts';
+import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import type { ReviewStore } from './ports.ts';
 
 export interface PipelineDeps extends Omit<WalkDeps, 'incidents' | 'lifecycle' | 'onDecided' | 'handover' | 'giveUp'> {
   readonly store: WalkDeps['store'] & ReviewStore;
   newId(): string;
+  /** What is known of a container from inspect; undefined if it was not inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
 }
 
 /** The loop: what watch delivers goes in, incidents walk. */
@@ -40,6 +42,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const lifecycle = createLifecycle({
     clock,
     graceMs: (container) => deps.policyOf(container).values.grace * 1000,
+    factsOf: deps.factsOf,
+    onLateSignals(signals) {
+      if (!handover.signal.aborted) for (const signal of signals) take(signal);
+    },
   });
   const grouper = createGrouper();
   const incidents = createIncidents({ newId: deps.newId, now: clock.now });
@@ -168,6 +174,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     async stop() {
       if (handover.signal.aborted) return;
       detectors.completeAll();
+      lifecycle.settle();
       handover.abort();
       await Promise.race([Promise.allSettled([...walking]), clock.sleep(STOP_PATIENCE_MS)]);
       giveUp.abort();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { parseSignal } from '../../docker/signals.ts';
 import type { StreamName } from '../../domain.ts';
 import { createLogBook, type LogBook } from './log-book.ts';
 import { formatTimestamp } from './timestamps.ts';
@@ -21,6 +22,8 @@ export interface SimulatedContainerOptions {
   /** Present: the container has a health check, and this is what it says after each start. */
   readonly health?: SimulatedHealth;
   readonly networkMode?: string;
+  /** As `--stop-signal`; default SIGTERM. */
+  readonly stopSignal?: string;
   /** Seconds; default 10. */
   readonly stopTimeout?: number;
   /** It ignores the stop signal, and is killed (exit code 137) when the stop timeout is over. */
@@ -69,6 +72,9 @@ export interface SimulatedContainer {
   remove(): void;
 }
 
+/** The real engine sends `stop` so much later than `die`. */
+const STOP_EVENT_LAG_MS = 20;
+
 /** A container as the engine itself holds it. */
 export interface EngineContainer extends SimulatedContainer {
   readonly logBook: LogBook;
@@ -97,6 +103,7 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
   const createdAt = world.now();
   const restartPolicy = options.restartPolicy ?? 'no';
   const stopTimeout = options.stopTimeout ?? 10;
+  const stopSignal = parseSignal(options.stopSignal ?? '') ?? 15;
 
   let name = options.name;
   let status: 'created' | 'running' | 'paused' | 'restarting' | 'exited' = 'created';
@@ -113,6 +120,28 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
 
   const isRunning = () => status === 'running' || status === 'paused';
   const time = (ms: number) => (ms === 0 ? '0001-01-01T00:00:00Z' : formatTimestamp(ms));
+
+  async function end(timeoutSeconds: number, stopEventLagMs: number): Promise<void> {
+    cancelRestart?.();
+    if (!isRunning()) {
+      if (status === 'restarting') status = 'exited';
+      return;
+    }
+    stopping = true;
+    world.emit(container, 'kill', { signal: String(stopSignal) });
+    if (options.ignoresStop) {
+      await new Promise<void>((resolve) => world.later(timeoutSeconds * 1000, resolve));
+      world.emit(container, 'kill', { signal: '9' });
+      container.exit(137);
+    } else {
+      if (options.stopTakesMs !== undefined) {
+        await new Promise<void>((resolve) => world.later(options.stopTakesMs ?? 0, resolve));
+      }
+      container.exit(options.stopExitCode ?? 128 + stopSignal);
+    }
+    if (stopEventLagMs > 0) await new Promise<void>((resolve) => world.later(stopEventLagMs, resolve));
+    world.emit(container, 'stop');
+  }
 
   const container: EngineContainer = {
     id,
@@ -189,28 +218,11 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     },
 
     async stop(timeoutSeconds = stopTimeout) {
-      cancelRestart?.();
-      if (!isRunning()) {
-        if (status === 'restarting') status = 'exited';
-        return;
-      }
-      stopping = true;
-      world.emit(container, 'kill', { signal: '15' });
-      if (options.ignoresStop) {
-        await new Promise<void>((resolve) => world.later(timeoutSeconds * 1000, resolve));
-        world.emit(container, 'kill', { signal: '9' });
-        container.exit(137);
-      } else {
-        if (options.stopTakesMs !== undefined) {
-          await new Promise<void>((resolve) => world.later(options.stopTakesMs ?? 0, resolve));
-        }
-        container.exit(options.stopExitCode ?? 143);
-      }
-      world.emit(container, 'stop');
+      await end(timeoutSeconds, STOP_EVENT_LAG_MS);
     },
 
     async restart(timeoutSeconds = stopTimeout) {
-      await container.stop(timeoutSeconds);
+      await end(timeoutSeconds, 0);
       restartCount = 0;
       if (options.startTakesMs !== undefined) {
         await new Promise<void>((resolve) => world.later(options.startTakesMs ?? 0, resolve));
@@ -222,9 +234,9 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     kill(signal = 9) {
       if (!isRunning()) return;
       world.emit(container, 'kill', { signal: String(signal) });
-      if (signal !== 9 && (signal !== 15 || options.ignoresStop)) return;
+      if (signal !== 9 && (signal !== stopSignal || options.ignoresStop)) return;
       stopping = true;
-      container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 143));
+      container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 128 + stopSignal));
     },
 
     pause() {
@@ -283,6 +295,7 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
         Tty: tty,
         Env: options.env ?? [],
         Labels: options.labels ?? {},
+        StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeout,
       },
     }),

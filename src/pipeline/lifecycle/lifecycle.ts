@@ -2,15 +2,16 @@
  * What is known of each container's lifecycle: when it started and ended, who stopped it, whether it was deployed just
  * now, whether the agent is restarting it. Engine events go in, signals come out.
  */
-import type { ContainerRef, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
+import { crashed, DEFAULT_STOP_SIGNAL, type Death, isStopping, judge, SIGKILL } from './death.ts';
 import { deployedAt, pruneRemoved } from './deployment.ts';
 import { dueSignal, isInGrace } from './grace.ts';
 import { type ContainerLifecycle, createRecords, type LifecycleRecord } from './record.ts';
-import { crashLoopSignal, crashSignal, healthSignal, oomSignal } from './signals.ts';
+import { healthSignal, oomSignal } from './signals.ts';
 
 export interface Lifecycle {
-  /** Returns the signals that the event leads to, the most important first. */
+  /** Returns the signals that are known at once, the most important first. */
   observe(event: EngineEvent): readonly Signal[];
   /** Takes in an event that an earlier run of the agent has already handled. */
   recall(event: EngineEvent): void;
@@ -24,26 +25,36 @@ export interface Lifecycle {
   holdsBack(signal: Signal): boolean;
   /** Crashes that were held back and whose container is still down now that its grace period is over. */
   due(containers: readonly ListedContainer[], now: number): readonly Signal[];
+  /** Judges the ends for which an event was still awaited, by what is known now. */
+  settle(): void;
 }
+
+/** What is known of a container from inspect, whether it still exists or not. */
+export type KnownFacts = Pick<ContainerFacts, 'stopSignal'>;
 
 export interface LifecycleOptions {
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Clock;
   /** How long after a start of the container a signal opens no incident, ms. */
   graceMs(container: ContainerRef): number;
+  /** Undefined if the container has not been inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
+  /** Takes the signals of an end that could be judged only some time after its event. */
+  onLateSignals(signals: readonly Signal[]): void;
 }
 
-/** A loop: this many crashes within the window. One is an accident, two may be a dependency that is starting. */
-const LOOP_CRASHES = 3;
-const LOOP_WINDOW_MS = 5 * 60_000;
-/** For how long a stop request explains the end that follows: `docker stop` waits for minutes only if told to. */
-const STOP_EXPLAINS_MS = 10 * 60_000;
-/** Signals by which a person or a tool asks a container to end; HUP, USR1 and the like are conversation. */
-const ENDING_SIGNALS = new Set([2, 3, 6, 9, 15]);
 /** Events of the agent's own restart may arrive a little after the engine's answer. */
 const OWN_EVENTS_LAG_MS = 3_000;
+/** The engine sends `stop` 10 to 100 ms after `die`; detection is to take less than a second in all. */
+const STOP_EVENT_WAIT_MS = 500;
+/** Enough for a stop that is repeated by somebody impatient. */
+const SIGNALS_KEPT = 8;
 
-export function createLifecycle({ clock, graceMs }: LifecycleOptions): Lifecycle {
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
+  const { clock, graceMs } = options;
   const records = createRecords();
+  const undecided = new Set<LifecycleRecord>();
+
+  const stopSignalOf = (containerId: string) => options.factsOf(containerId)?.stopSignal ?? DEFAULT_STOP_SIGNAL;
 
   function isOwnRestart({ ownRestartUntil }: LifecycleRecord): boolean {
     return ownRestartUntil !== undefined && clock.monotonic() <= ownRestartUntil;
@@ -62,33 +73,84 @@ export function createLifecycle({ clock, graceMs }: LifecycleOptions): Lifecycle
     pruneRemoved(records, event.time);
   }
 
+  function signalled(record: LifecycleRecord, event: EngineEvent, signal: number, recalled: boolean): void {
+    const ours = isOwnRestart(record);
+    if (!ours) {
+      const sent = { signal, at: event.time, recalled };
+      record.personSignals = [...record.personSignals, sent].slice(-SIGNALS_KEPT);
+    }
+    if (signal === SIGKILL || signal === stopSignalOf(event.containerId)) {
+      stopRequested(record, event.time, ours || recalled);
+    }
+  }
+
+  function died(record: LifecycleRecord, death: Death): readonly Signal[] {
+    record.dead = true;
+    const { at, exitCode } = death;
+    if (isOwnRestart(record)) {
+      // The verification of the restart sees how it ends.
+      record.lastEnd = { at, exitCode, by: 'agent' };
+      return [];
+    }
+    record.unhealthy = false;
+    const verdict = judge(record, death, stopSignalOf(death.container.id));
+    if (verdict !== 'undecided') return decided(record, death, verdict);
+    record.undecided = death;
+    undecided.add(record);
+    void clock.sleep(STOP_EVENT_WAIT_MS).then(() => {
+      if (record.undecided === death) settleOne(record);
+    });
+    return [];
+  }
+
+  function decided(record: LifecycleRecord, death: Death, by: 'itself' | 'person'): readonly Signal[] {
+    record.undecided = undefined;
+    undecided.delete(record);
+    record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
+    if (by === 'itself') return crashed(record, death);
+    const last = record.personSignals.findLast(({ recalled }) => !recalled);
+    if (last) record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? last.at, last.at);
+    return [];
+  }
+
+  function settleOne(record: LifecycleRecord): void {
+    if (record.undecided === undefined) return;
+    const signals = decided(record, record.undecided, 'itself');
+    if (signals.length > 0) options.onLateSignals(signals);
+  }
+
   return {
     observe(event) {
       const { action, containerId, container, time } = event;
+      const earlier = records.get(containerId);
+      // No `stop` event can follow any more.
+      const isOverdue = action.kind === 'start' || action.kind === 'die' || action.kind === 'destroy';
+      const overdue = isOverdue && earlier?.undecided ? decided(earlier, earlier.undecided, 'itself') : [];
       if (action.kind === 'destroy') {
         removed(event);
-        return [];
+        return overdue;
       }
       const record = records.use(containerId);
       record.container = container;
-      const ours = isOwnRestart(record);
       switch (action.kind) {
         case 'create':
           created(event);
           return [];
         case 'kill':
-          if (ENDING_SIGNALS.has(action.signal)) {
-            record.stopRequestedAt = time;
-            if (!ours) record.stoppedByPersonAt = time;
-          }
+          signalled(record, event, action.signal, false);
           return [];
+        case 'stop': {
+          stopRequested(record, time, isOwnRestart(record));
+          return record.undecided ? decided(record, record.undecided, 'person') : [];
+        }
         case 'start':
           started(record);
           record.startedAt = time;
-          return [];
+          return overdue;
         case 'die':
-          return died(record, container, time, action.exitCode, ours);
+          return [...overdue, ...died(record, { container, at: time, exitCode: action.exitCode })];
         case 'oom':
+          record.oomAt = time;
           return [oomSignal(container, time)];
         case 'health':
           // The check of a process that is being stopped fails, too.
@@ -107,7 +169,10 @@ export function createLifecycle({ clock, graceMs }: LifecycleOptions): Lifecycle
           created(event);
           break;
         case 'kill':
-          if (ENDING_SIGNALS.has(action.signal)) records.use(containerId).stopRequestedAt = time;
+          signalled(records.use(containerId), event, action.signal, true);
+          break;
+        case 'stop':
+          stopRequested(records.use(containerId), time, true);
           break;
         case 'start':
           started(records.use(containerId));
@@ -122,7 +187,7 @@ export function createLifecycle({ clock, graceMs }: LifecycleOptions): Lifecycle
         if (status !== 'running') return [];
         const record = records.use(ref.id);
         // Its start was missed: an engine that was restarted has forgotten it.
-        if (record.dead) started(record);
+        if (record.dead && record.undecided === undefined) started(record);
         if (health === 'none' || health === 'starting') return [];
         return healthChanged(record, ref, now, health === 'unhealthy');
       });
@@ -136,13 +201,17 @@ export function createLifecycle({ clock, graceMs }: LifecycleOptions): Lifecycle
         alive: record.dead ? false : record.startedAt === undefined ? undefined : true,
         stoppedByPersonAt: record.stoppedByPersonAt,
         deployedAt: deployedAt(containerId, record, records),
+        lastEnd: record.lastEnd,
         restartingByAgent: isOwnRestart(record),
         crashes: record.crashes,
       };
     },
 
     forget(containerId) {
-      if (records.get(containerId)?.removedAt === undefined) records.delete(containerId);
+      const record = records.get(containerId);
+      if (record === undefined || record.removedAt !== undefined) return;
+      undecided.delete(record);
+      records.delete(containerId);
     },
 
     expectRestart(containerId) {
@@ -163,41 +232,24 @@ export function createLifecycle({ clock, graceMs }: LifecycleOptions): Lifecycle
         return (record && dueSignal(record, status, now, ({ container }) => graceMs(container))) ?? [];
       });
     },
+
+    settle() {
+      for (const record of undecided) settleOne(record);
+    },
   };
 }
 
 function started(record: LifecycleRecord): void {
   record.stopRequestedAt = undefined;
+  record.personSignals = [];
   record.dead = false;
-}
-
-/**
- * An end is a crash unless somebody asked for it: every stop, kill, restart and recreation emits `kill` first. Exit
- * code 137 says nothing about memory; only an `oom` event does.
- */
-function died(
-  record: LifecycleRecord,
-  container: ContainerRef,
-  at: number,
-  exitCode: number,
-  ours: boolean,
-): readonly Signal[] {
-  const asked = isStopping(record, at);
-  record.dead = true;
-  // The verification of the restart sees how it ends.
-  if (ours) return [];
   record.unhealthy = false;
-  if (asked || exitCode === 0) return [];
-  // In both directions: the clock may have been set back in between.
-  record.crashes = [...record.crashes.filter((crash) => Math.abs(at - crash) <= LOOP_WINDOW_MS), at];
-  const crash = crashSignal(container, at, exitCode);
-  if (record.crashes.length < LOOP_CRASHES) return [crash];
-  const loop = { crashes: record.crashes.length, minutes: LOOP_WINDOW_MS / 60_000 };
-  return [crash, crashLoopSignal(container, at, exitCode, loop)];
 }
 
-function isStopping({ stopRequestedAt }: LifecycleRecord, at: number): boolean {
-  return stopRequestedAt !== undefined && at - stopRequestedAt <= STOP_EXPLAINS_MS;
+/** `notByPerson`: the agent requested it, or it is not known who did. */
+function stopRequested(record: LifecycleRecord, at: number, notByPerson: boolean): void {
+  record.stopRequestedAt = at;
+  if (!notByPerson) record.stoppedByPersonAt = at;
 }
 
 function healthChanged(record: LifecycleRecord, container: ContainerRef, at: number, unhealthy: boolean): Signal[] {

@@ -1,4 +1,5 @@
 import type { ContainerRef, Signal } from '../../domain.ts';
+import type { Death } from './death.ts';
 
 /** What the engine's events and the agent's own restarts say of one container. Internal to this folder. */
 export interface LifecycleRecord {
@@ -14,12 +15,33 @@ export interface LifecycleRecord {
   crashes: readonly number[];
   /** A stop was requested and no start was seen since, whoever requested it. */
   stopRequestedAt?: number;
+  /** Signals that a person or tool sent since the last start; the newest last. */
+  personSignals: readonly PersonSignal[];
+  /** The last time that a process was killed for memory. */
+  oomAt?: number;
+  lastEnd?: LastEnd;
+  /** An end that is not judged yet: a `stop` event may follow. */
+  undecided?: Death;
   /** The last request by somebody else than the agent. Kept across the start that follows. */
   stoppedByPersonAt?: number;
   /** Until when (monotonic) events of the container belong to a restart by the agent. */
   ownRestartUntil?: number;
   /** A crash during the grace period after a start. */
   heldSignal?: Signal;
+}
+
+export interface PersonSignal {
+  /** The number of the signal. */
+  readonly signal: number;
+  readonly at: number;
+  /** An earlier run of the agent saw it: it may have been sent by that run. */
+  readonly recalled: boolean;
+}
+
+export interface LastEnd {
+  readonly at: number;
+  readonly exitCode: number;
+  readonly by: 'itself' | 'person' | 'agent';
 }
 
 /** What is known of a container's lifecycle. Times are those of the engine's events, epoch ms. */
@@ -31,6 +53,8 @@ export interface ContainerLifecycle {
   readonly stoppedByPersonAt?: number;
   /** When it was created in the place of another container of its service. */
   readonly deployedAt?: number;
+  /** The last end of its process. */
+  readonly lastEnd?: LastEnd;
   /** The agent is restarting it. */
   readonly restartingByAgent: boolean;
   /** Recent ends that nobody asked for, the newest last. */
@@ -53,7 +77,7 @@ export function createRecords(limit = MAX_RECORDS): Records {
   return {
     get: (id) => records.get(id),
     use(id) {
-      const record = records.get(id) ?? { dead: false, unhealthy: false, crashes: [] };
+      const record = records.get(id) ?? { dead: false, unhealthy: false, crashes: [], personSignals: [] };
       records.delete(id);
       records.set(id, record);
       for (const oldest of records.keys()) {

@@ -22,7 +22,6 @@ describe('engine events', () => {
     ['a recreation by compose is not a crash', [kill(15), die(143), stop, { kind: 'destroy' }], []],
     ['a restart by a person is not a crash', [kill(15), die(143), stop, start, { kind: 'restart' }], []],
     ['a crash after a stop and a start is one', [kill(15), die(143), start, die(1)], ['crash']],
-    ['a crash after a reload signal is one', [kill(1), die(1)], ['crash']],
     ['a health check that fails during a stop gives no signal', [kill(15), health('unhealthy'), die(0)], []],
     ['an oom event gives a signal although the container lives on', [{ kind: 'oom' }], ['oom']],
     ['an oom kill gives two signals', [{ kind: 'oom' }, die(137)], ['oom', 'crash']],

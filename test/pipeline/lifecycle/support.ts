@@ -1,7 +1,7 @@
 /** Events and listings of one container, for the tests of its lifecycle. */
-import type { EngineEvent, ListedContainer } from '../../../src/domain.ts';
+import type { ContainerFacts, EngineEvent, ListedContainer, Signal } from '../../../src/domain.ts';
 import { createLifecycle, type Lifecycle } from '../../../src/pipeline/lifecycle/lifecycle.ts';
-import { aContainer } from '../../support/domain.ts';
+import { aContainer, someFacts } from '../../support/domain.ts';
 
 export type Action = EngineEvent['action'];
 
@@ -23,6 +23,26 @@ export function listed(
   return { ref, status, health: 'none', networkMode: 'bridge', ...over };
 }
 
-export function aLifecycle({ graceMs = 0, monotonic = (): number => 0 } = {}): Lifecycle {
-  return createLifecycle({ clock: { monotonic }, graceMs: () => graceMs });
+export interface LifecycleTestOptions {
+  readonly graceMs?: number;
+  readonly monotonic?: () => number;
+  readonly now?: () => number;
+  /** By default it never ends: `settle` ends the wait for a late event. */
+  readonly sleep?: (ms: number) => Promise<void>;
+  /** What is known of every container from inspect; by default nothing. */
+  readonly facts?: Partial<ContainerFacts>;
+  /** Takes the signals that are known some time after their event. */
+  readonly onSignal?: (signal: Signal) => void;
+}
+
+export function aLifecycle(options: LifecycleTestOptions = {}): Lifecycle {
+  const { graceMs = 0, monotonic = () => 0, now = () => 0, sleep = () => new Promise(() => {}), facts } = options;
+  return createLifecycle({
+    clock: { now, monotonic, sleep },
+    graceMs: () => graceMs,
+    factsOf: () => (facts === undefined ? undefined : someFacts(facts)),
+    onLateSignals: (signals) => {
+      for (const signal of signals) options.onSignal?.(signal);
+    },
+  });
 }
