@@ -14,6 +14,7 @@ import {
 import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
 
+const MIB = 1024 * 1024;
 /** Runs until it is killed, and `on` says what it does on signals. */
 const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
 
@@ -32,6 +33,7 @@ describeEngine('the life of a container', (dockerHost) => {
   const engine = (container: TestContainer) => docker().getContainer(container.id);
   const stateOf = async (container: TestContainer) => (await engine(container).inspect()).State;
   const restartsOf = async (name: string) => (await doctor.health()).fixes_applied[`${run}-${name}`] ?? 0;
+  const requestsFor = (name: string) => claude.requests.filter((request) => request.prompt.includes(`${run}-${name}`));
   const entriesOf = async (name: string) =>
     (await doctor.history()).filter((entry) => entry.container === `${run}-${name}`);
   const decided = (name: string) =>
@@ -138,4 +140,26 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(crash).toBeDefined();
     expect(Date.parse(String(opened?.time)) - finishedAt).toBeLessThan(1_000);
   }, 40_000);
+
+  it('does not restart a container that runs on after a command in it was killed for memory', async () => {
+    const container = await start('exec', { cmd: idle(), memory: 16 * MIB });
+    await watched('exec');
+    const { StartedAt } = await stateOf(container);
+    const exec = await engine(container).exec({ Cmd: ['tail', '/dev/zero'] });
+    await exec.start({});
+    expect(await decided('exec')).toMatchObject({ detector: 'oom', decision: 'notify', reason: 'restart_not_safe' });
+    expect(await stateOf(container)).toMatchObject({ Running: true, StartedAt });
+  }, 30_000);
+
+  it('does not call an end with a code of its own out of memory, though a child was killed before', async () => {
+    const container = await start('sticky', { cmd: 'tail /dev/zero; sleep 3; exit 64', memory: 16 * MIB });
+    const entry = await eventually(
+      async () => (await entriesOf('sticky')).find(({ detector, decision }) => detector === 'crash' && decision),
+      { deadlineMs: 20_000 },
+    );
+    expect(entry.diagnosis).not.toBeNull();
+    expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/killed by the kernel for lack of memory: no$/m);
+    expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/exit code of the death that was seen: 64/);
+    await container.remove();
+  }, 30_000);
 });

@@ -23,6 +23,9 @@ export const STOP_EXPLAINS_MS = 10 * 60_000;
 /** For how long any other signal that asks a program to end explains its end. */
 const SIGNAL_EXPLAINS_MS = 5_000;
 
+/** The kernel may take seconds to free the memory of a large process, and `die` comes after that. */
+const OOM_EXPLAINS_MS = 10_000;
+
 export const DEFAULT_STOP_SIGNAL = 15;
 export const SIGKILL = 9;
 /** INT, QUIT, ABRT, TERM: whoever sends one of them usually wants the program to end. */
@@ -34,7 +37,7 @@ const KILLED = SIGNAL_EXIT_BASE + SIGKILL;
 export function judge(record: LifecycleRecord, { at, exitCode }: Death, stopSignal: number): Verdict {
   if (isStopping(record, at)) return 'person';
   const sent = record.personSignals.filter((signal) => at - signal.at <= STOP_EXPLAINS_MS);
-  const killedForMemory = exitCode === KILLED && isWithin(SIGNAL_EXPLAINS_MS, record.oomAt, at);
+  const killedForMemory = isKilledForMemory(record, at, exitCode);
   const explained = sent.some(({ signal, at: sentAt }) => {
     if (signal === stopSignal || signal === SIGKILL) return true;
     if (killedForMemory) return false;
@@ -50,15 +53,21 @@ export function isStopping({ stopRequestedAt }: LifecycleRecord, at: number): bo
   return isWithin(STOP_EXPLAINS_MS, stopRequestedAt, at);
 }
 
-/** The signals of an end that nobody asked for. Exit code 137 says nothing about memory; only an `oom` event does. */
+/** The signals of an end that nobody asked for. */
 export function crashed(record: LifecycleRecord, { container, at, exitCode }: Death): readonly Signal[] {
   if (exitCode === 0) return [];
   // In both directions: the clock may have been set back in between.
   record.crashes = [...record.crashes.filter((crash) => Math.abs(at - crash) <= LOOP_WINDOW_MS), at];
-  const crash = crashSignal(container, at, exitCode);
+  const killedForMemory = isKilledForMemory(record, at, exitCode);
+  const crash = { ...crashSignal(container, at, exitCode), ...(killedForMemory ? { killedForMemory } : {}) };
   if (record.crashes.length < LOOP_CRASHES) return [crash];
   const loop = { crashes: record.crashes.length, minutes: LOOP_WINDOW_MS / 60_000 };
   return [crash, crashLoopSignal(container, at, exitCode, loop)];
+}
+
+/** The engine reports `oom` of any process in the container; this end belongs to it only if the main one was killed. */
+function isKilledForMemory({ oomAt }: LifecycleRecord, at: number, exitCode: number): boolean {
+  return exitCode === KILLED && isWithin(OOM_EXPLAINS_MS, oomAt, at);
 }
 
 function isWithin(ms: number, since: number | undefined, at: number): boolean {

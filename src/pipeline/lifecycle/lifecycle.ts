@@ -242,6 +242,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 function started(record: LifecycleRecord): void {
   record.stopRequestedAt = undefined;
   record.personSignals = [];
+  record.oomAt = undefined;
   record.dead = false;
   record.unhealthy = false;
 }

@@ -102,6 +102,51 @@ describe('engine events', () => {
   });
 });
 
+describe('a crash is a kill for memory', () => {
+  it.each<[string, readonly (readonly [number, Action])[], boolean]>([
+    [
+      'if an oom event belongs to it',
+      [
+        [0, { kind: 'oom' }],
+        [60, die(137)],
+      ],
+      true,
+    ],
+    ['not without an oom event', [[60, die(137)]], false],
+    [
+      'not if it ends with a code of its own after the kill of a child',
+      [
+        [0, { kind: 'oom' }],
+        [1_000, die(64)],
+      ],
+      false,
+    ],
+    [
+      'not long after the kill of a child',
+      [
+        [0, { kind: 'oom' }],
+        [60_000, die(137)],
+      ],
+      false,
+    ],
+    [
+      'not because of an oom event before the start',
+      [
+        [0, { kind: 'oom' }],
+        [9, start],
+        [60, die(137)],
+      ],
+      false,
+    ],
+  ])('%s', (_, events, expected) => {
+    const lifecycle = aLifecycle();
+    const signals = events.flatMap(([time, action]) => lifecycle.observe(at(time, action)));
+    const crash = signals.find(({ detector }) => detector === 'crash');
+    expect(crash).toBeDefined();
+    expect(crash?.killedForMemory ?? false).toBe(expected);
+  });
+});
+
 describe('what is known of a container', () => {
   it('follows its events', () => {
     const lifecycle = aLifecycle();
