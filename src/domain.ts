@@ -43,6 +43,10 @@ export interface LogLine {
 export interface ContainerFacts {
   readonly status: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
   readonly exitCode: number;
+  /**
+   * The engine's flag. Docker keeps it until the next start once any process in the container was killed for memory, so
+   * it does not say why the main process ended. See `killedForMemory`.
+   */
   readonly oomKilled: boolean;
   /** The engine's error message, for example why a start failed. */
   readonly error: string;
@@ -59,6 +63,8 @@ export interface ContainerFacts {
   readonly memoryLimit: number;
   /** `no`, `always`, `on-failure`, `unless-stopped`. */
   readonly restartPolicy: string;
+  /** Number of the signal that `docker stop` sends, 15 (TERM) unless image or container set another one. */
+  readonly stopSignal: number;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout: number;
   readonly tty: boolean;
@@ -130,6 +136,8 @@ export interface Signal {
   readonly record?: LogRecord;
   /** Crash signals only. */
   readonly exitCode?: number;
+  /** Crash signals only: the kernel killed the main process because the container reached its memory limit. */
+  readonly killedForMemory?: true;
 }
 
 /** Why a signal did not open an incident. */
@@ -257,7 +265,7 @@ export const DECISION_REASONS = {
   restart_allowed: 'policy, diagnosis and facts allow a restart',
   auto_fix_off: 'AUTO_FIX is off; otherwise it would have been restarted',
   severity_too_low: 'only problems of high severity lead to a restart',
-  restart_not_safe: 'the diagnosis says that a restart is unsafe or would not help',
+  restart_not_safe: 'a restart is unsafe or would not help',
   restart_limit: 'this container has reached its restart limit',
   disk_full: 'a restart does not free a full disk and may lose data',
   engine_restarting: "the engine's restart policy is already restarting it",

@@ -173,6 +173,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     untracedControl: engine,
     store,
     positionsSaved: () => watch.saved(),
+    factsOf: secrets.factsOf,
     observer,
     tracing,
     logger,

@@ -3,6 +3,7 @@ import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
 import { presentableLabels } from './labels.ts';
 import { isSecretName } from './secret-names.ts';
+import { parseSignal } from './signals.ts';
 
 const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'created',
@@ -15,6 +16,8 @@ const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
 ]);
 /** The engine's default, in seconds. */
 const DEFAULT_STOP_TIMEOUT = 10;
+/** TERM. */
+const DEFAULT_STOP_SIGNAL = 15;
 /** Shorter values would hide innocent words. */
 const MIN_SECRET_LENGTH = 6;
 
@@ -78,6 +81,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     })),
     memoryLimit: host.Memory ?? 0,
     restartPolicy: host.RestartPolicy?.Name || 'no',
+    stopSignal: parseSignal((config as { StopSignal?: string }).StopSignal ?? '') ?? DEFAULT_STOP_SIGNAL,
     stopTimeout: (config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT,
     tty: config.Tty ?? false,
     ...(info.Image ? { imageId: info.Image } : {}),

@@ -7,20 +7,16 @@ import { createCountWriter } from './incident/count-writer.ts';
 import { createOpenIncidents, type LiveIncident } from './incident/open-incidents.ts';
 import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
-import { createDeployments } from './lifecycle/deployments.ts';
-import { createEventDetector } from './lifecycle/engine-events.ts';
-import { createGracePeriods } from './lifecycle/grace.ts';
-import { createRestartWindows } from './lifecycle/restart-windows.ts';
+import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import type { ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
-  extends Omit<
-    WorkflowDeps,
-    'incidents' | 'expectRestart' | 'stopRequestedAt' | 'deployedAt' | 'onDecided' | 'stopping' | 'stopNow'
-  > {
+  extends Omit<WorkflowDeps, 'incidents' | 'lifecycle' | 'onDecided' | 'stopping' | 'stopNow'> {
   readonly store: WorkflowDeps['store'] & ReviewStore;
   /** Resolves when the log positions known now have been saved. */
   positionsSaved(): Promise<void>;
+  /** What is known of a container from inspect; undefined if it has not been inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
 }
 
 /** Lines and engine events in, handled incidents out. */
@@ -50,25 +46,29 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const { store } = order;
   const stopping = new AbortController();
   const stopNow = new AbortController();
-  const events = createEventDetector();
+  const lifecycle = createLifecycle({
+    clock,
+    graceMs: (container) => deps.policyOf(container).values.grace * 1000,
+    factsOf: deps.factsOf,
+    onLateSignals(signals) {
+      if (!stopping.signal.aborted) for (const signal of signals) take(signal);
+    },
+  });
   const grouper = createGrouper();
   const incidents = createOpenIncidents({ newId: deps.newId, now: clock.now });
-  const restarts = createRestartWindows(clock);
-  const deployments = createDeployments();
-  const grace = createGracePeriods((signal) => deps.policyOf(signal.container).values.grace * 1000);
   const workflow = createWorkflow({
     ...deps,
     store,
     incidents,
-    expectRestart: restarts.expect,
-    stopRequestedAt: events.stopRequestedAt,
-    deployedAt: deployments.deployedAt,
+    lifecycle,
     onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
     stopping: stopping.signal,
     stopNow: stopNow.signal,
   });
 
-  const aftermaths = createAftermaths((incidentId, aftermath) => start(saveAftermath(incidentId, aftermath)));
+  const aftermaths = createAftermaths(lifecycle, (incidentId, aftermath) =>
+    start(saveAftermath(incidentId, aftermath)),
+  );
 
   const running = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
@@ -79,7 +79,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   /** `repeatAs`: how it is counted where it opens nothing. */
   const take = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
     observer.signal(signal.detector, signal.container.name);
-    if (grace.covers(signal)) observer.suppressed('grace');
+    if (lifecycle.holdsBack(signal)) observer.suppressed('grace');
     else open(signal, repeatAs);
   };
 
@@ -142,31 +142,24 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
-      if (event.action.kind === 'start') grace.started(event.containerId, event.time);
-      deployments.observe(event);
-      const signals = events.observe(event, restarts.ours(event.containerId));
-      const asked = event.action.kind === 'kill' && events.stopRequestedAt(event.containerId) === event.time;
-      aftermaths.observe(event, asked);
+      const signals = lifecycle.observe(event);
+      aftermaths.observe(event);
       for (const signal of signals) take(signal);
     },
 
-    onPastEvent(event) {
-      events.recall(event);
-      deployments.observe(event);
-    },
+    onPastEvent: lifecycle.recall,
 
     onListed(containers) {
       observer.heartbeat(clock.now());
       if (stopping.signal.aborted) return;
-      for (const signal of events.observeListed(containers, clock.now())) take(signal);
-      for (const signal of grace.due(containers, clock.now())) open(signal);
+      for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
+      for (const signal of lifecycle.due(containers, clock.now())) open(signal);
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
     onGone(container) {
       detectors.forget(container.id);
-      events.forget(container.id);
-      grace.forget(container.id);
+      lifecycle.forget(container.id);
     },
 
     async resume() {
@@ -191,6 +184,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     async stop() {
       if (stopping.signal.aborted) return;
       detectors.completeAll();
+      lifecycle.settle();
       stopping.abort();
       await Promise.race([Promise.allSettled([...running]), clock.sleep(STOP_PATIENCE_MS)]);
       stopNow.abort();

@@ -109,6 +109,8 @@ export interface DiagnosisContext {
   readonly evidence: readonly string[];
   /** Of the last crash, if any. */
   readonly exitCode?: number;
+  /** The kernel killed the main process because the container reached its memory limit. */
+  readonly killedForMemory?: boolean;
   /** The end of the container's log, newest last. */
   readonly logLines: readonly string[];
   readonly redactions: number;

@@ -57,7 +57,7 @@ describeEngine('the loop', (dockerHost) => {
     });
   /** A later problem elsewhere has been handled: what was to come of earlier ones has come. */
   const settle = async () => {
-    const name = `marker-${randomBytes(2).toString('hex')}`;
+    const name = `marker-x${randomBytes(2).toString('hex')}`;
     await start(name, { cmd: `echo "ERROR marker failed" >&2; ${IDLE}` });
     await diagnosed(name);
   };

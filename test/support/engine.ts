@@ -125,6 +125,12 @@ export interface RunOptions {
   readonly healthcheck?: { readonly cmd: string; readonly intervalMs?: number; readonly retries?: number };
   readonly tty?: boolean;
   readonly restart?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  /** Of the restart policy `on-failure`. */
+  readonly maximumRetryCount?: number;
+  /** As `--stop-signal`. */
+  readonly stopSignal?: string;
+  /** As `--rm`. */
+  readonly autoRemove?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
   readonly env?: readonly string[];
   readonly networkMode?: string;
@@ -155,6 +161,7 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     Labels: { ...options.labels },
     Env: [...(options.env ?? [])],
     StopTimeout: options.stopTimeout ?? 1,
+    ...(options.stopSignal === undefined ? {} : { StopSignal: options.stopSignal }),
     ...(healthcheck === undefined
       ? {}
       : {
@@ -168,7 +175,8 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     HostConfig: {
       Memory: options.memory,
       MemorySwap: options.memory,
-      RestartPolicy: { Name: options.restart ?? 'no' },
+      RestartPolicy: { Name: options.restart ?? 'no', MaximumRetryCount: options.maximumRetryCount ?? 0 },
+      AutoRemove: options.autoRemove ?? false,
       NetworkMode: options.networkMode ?? 'none',
       ...(options.logs === undefined ? {} : { LogConfig: { Type: 'json-file', Config: options.logs } }),
     },

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { parseSignal } from '../../docker/signals.ts';
 import type { StreamName } from '../../domain.ts';
 import { type ContainerLog, createContainerLog } from './container-log.ts';
 import { formatTimestamp } from './timestamps.ts';
@@ -21,6 +22,8 @@ export interface SimulatedContainerOptions {
   /** If set, the container has a health check with this status after each start. */
   readonly health?: SimulatedHealth;
   readonly networkMode?: string;
+  /** As `--stop-signal`; default SIGTERM. */
+  readonly stopSignal?: string;
   /** Seconds; default 10. */
   readonly stopTimeout?: number;
   /** It ignores the stop signal and is killed (exit code 137) after the stop timeout. */
@@ -69,6 +72,9 @@ export interface SimulatedContainer {
   remove(): void;
 }
 
+/** The real engine sends `stop` so much later than `die`. */
+const STOP_EVENT_LAG_MS = 20;
+
 /** A container as the engine itself sees it. */
 export interface EngineContainer extends SimulatedContainer {
   readonly output: ContainerLog;
@@ -98,6 +104,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
   const createdAt = engine.now();
   const restartPolicy = options.restartPolicy ?? 'no';
   const stopTimeout = options.stopTimeout ?? 10;
+  const stopSignal = parseSignal(options.stopSignal ?? '') ?? 15;
 
   let name = options.name;
   let status: 'created' | 'running' | 'paused' | 'restarting' | 'exited' = 'created';
@@ -114,6 +121,28 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
 
   const isRunning = () => status === 'running' || status === 'paused';
   const time = (ms: number) => (ms === 0 ? '0001-01-01T00:00:00Z' : formatTimestamp(ms));
+
+  async function end(timeoutSeconds: number, stopEventLagMs: number): Promise<void> {
+    cancelRestart?.();
+    if (!isRunning()) {
+      if (status === 'restarting') status = 'exited';
+      return;
+    }
+    stopping = true;
+    engine.emit(container, 'kill', { signal: String(stopSignal) });
+    if (options.ignoresStop) {
+      await new Promise<void>((resolve) => engine.later(timeoutSeconds * 1000, resolve));
+      engine.emit(container, 'kill', { signal: '9' });
+      container.exit(137);
+    } else {
+      if (options.stopTakesMs !== undefined) {
+        await new Promise<void>((resolve) => engine.later(options.stopTakesMs ?? 0, resolve));
+      }
+      container.exit(options.stopExitCode ?? 128 + stopSignal);
+    }
+    if (stopEventLagMs > 0) await new Promise<void>((resolve) => engine.later(stopEventLagMs, resolve));
+    engine.emit(container, 'stop');
+  }
 
   const container: EngineContainer = {
     id,
@@ -187,28 +216,11 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     },
 
     async stop(timeoutSeconds = stopTimeout) {
-      cancelRestart?.();
-      if (!isRunning()) {
-        if (status === 'restarting') status = 'exited';
-        return;
-      }
-      stopping = true;
-      engine.emit(container, 'kill', { signal: '15' });
-      if (options.ignoresStop) {
-        await new Promise<void>((resolve) => engine.later(timeoutSeconds * 1000, resolve));
-        engine.emit(container, 'kill', { signal: '9' });
-        container.exit(137);
-      } else {
-        if (options.stopTakesMs !== undefined) {
-          await new Promise<void>((resolve) => engine.later(options.stopTakesMs ?? 0, resolve));
-        }
-        container.exit(options.stopExitCode ?? 143);
-      }
-      engine.emit(container, 'stop');
+      await end(timeoutSeconds, STOP_EVENT_LAG_MS);
     },
 
     async restart(timeoutSeconds = stopTimeout) {
-      await container.stop(timeoutSeconds);
+      await end(timeoutSeconds, 0);
       restartCount = 0;
       if (options.startTakesMs !== undefined) {
         await new Promise<void>((resolve) => engine.later(options.startTakesMs ?? 0, resolve));
@@ -220,9 +232,9 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     kill(signal = 9) {
       if (!isRunning()) return;
       engine.emit(container, 'kill', { signal: String(signal) });
-      if (signal !== 9 && (signal !== 15 || options.ignoresStop)) return;
+      if (signal !== 9 && (signal !== stopSignal || options.ignoresStop)) return;
       stopping = true;
-      container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 143));
+      container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 128 + stopSignal));
     },
 
     pause() {
@@ -281,6 +293,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
         Tty: tty,
         Env: options.env ?? [],
         Labels: options.labels ?? {},
+        StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeout,
       },
     }),

@@ -86,17 +86,17 @@ function renderIncident({ incident }: DiagnosisContext, quote: Quote): string[] 
   ];
 }
 
-function renderFacts({ incident: { detectors }, facts, exitCode }: DiagnosisContext, quote: Quote): string[] {
+function renderFacts(context: DiagnosisContext, quote: Quote): string[] {
+  const { facts, exitCode } = context;
   const died = exitCode === undefined ? [] : [`- exit code of the death that was seen: ${exitCode}`];
   if (facts === undefined)
     return ['- The engine gave none: the container is gone, or the engine did not answer.', ...died];
-  const oom = facts.oomKilled ? 'yes' : detectors.includes('oom') ? 'a process in it was' : 'no';
   const lines = [
     `- state: ${facts.status}, started ${iso(facts.startedAt)}${facts.finishedAt > 0 ? `, last ended ${iso(facts.finishedAt)}` : ''}`,
     ...(died.length > 0
       ? died
       : [`- exit code of its last end: ${facts.finishedAt > 0 ? facts.exitCode : 'it never ended'}`]),
-    `- killed by the kernel for lack of memory: ${oom}`,
+    `- killed by the kernel for lack of memory: ${renderOom(context)}`,
     `- memory limit: ${facts.memoryLimit > 0 ? `${Math.round(facts.memoryLimit / 2 ** 20)} MiB` : 'none'}`,
     `- health: ${facts.health === 'none' ? 'no health check is defined' : facts.health}`,
     `- restart policy of the engine: ${facts.restartPolicy}; restarts by the engine so far: ${facts.restartCount}`,
@@ -109,6 +109,11 @@ function renderFacts({ incident: { detectors }, facts, exitCode }: DiagnosisCont
     lines.push(`- names of its environment variables: ${names}${more > 0 ? ` and ${more} more` : ''}`);
   }
   return lines;
+}
+
+function renderOom({ incident, killedForMemory }: DiagnosisContext): string {
+  if (killedForMemory) return 'yes';
+  return incident.detectors.includes('oom') ? 'no, but another process in the container was' : 'no';
 }
 
 function renderRestarts(restarts: readonly Attempt[], quote: Quote): string[] {

@@ -83,6 +83,8 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   }
   if (incident.detector === 'health' && facts.health === 'healthy') return 'already_recovered';
 
+  if (running && onlyChildKilled(incident) && facts.health !== 'unhealthy') return 'restart_not_safe';
+
   if (running && facts.health === 'starting') return 'still_starting';
   if (running && isWithin(policy.values.grace * 1000, facts.startedAt, now)) return 'still_starting';
   if (deployedAt !== undefined && isWithin(JUST_DEPLOYED_MS, deployedAt, now)) return 'deployed_just_now';
@@ -121,6 +123,11 @@ function heldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionRe
 /** Not of what is to come: then the clock was set back since, nobody knows how long ago. */
 function isWithin(ms: number, since: number, now: number): boolean {
   return since <= now && now - since < ms;
+}
+
+/** A process in the container was killed for memory and its main process runs on: a restart would end what works. */
+function onlyChildKilled(incident: Incident): boolean {
+  return incident.detectors.includes('oom') && !processEnded(incident);
 }
 
 function processEnded({ detectors }: Incident): boolean {

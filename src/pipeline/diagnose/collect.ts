@@ -1,6 +1,7 @@
 import type { Attempt, ContainerFacts, Incident, Signal } from '../../domain.ts';
 import { createLimit } from '../../lib/limit.ts';
 import type { Clock } from '../../lib/time.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
 import type { PolicyOf } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
 import { applyRules } from './rules.ts';
@@ -95,7 +96,8 @@ async function redacted(
     healthLog: facts.healthLog.map((entry, i) => ({ ...entry, output: cleanHealth[i] ?? '' })),
     secretValues: [],
   };
-  const context = { evidence: cleanEvidence, exitCode, logLines, facts: cleanFacts };
+  const killedForMemory = wasKilledForMemory(incident, signals, facts);
+  const context = { evidence: cleanEvidence, exitCode, killedForMemory, logLines, facts: cleanFacts };
   return {
     ...context,
     incident: { ...incident, summary },
@@ -105,9 +107,23 @@ async function redacted(
   };
 }
 
+/** The exit code of a process that was killed, 128 + SIGKILL. */
+const KILLED = 137;
+
+function wasKilledForMemory(
+  { detectors }: Incident,
+  signals: readonly Signal[],
+  facts: ContainerFacts | undefined,
+): boolean {
+  if (signals.some(({ killedForMemory }) => killedForMemory)) return true;
+  // An incident that is resumed after a restart of the agent has lost its signals.
+  const crashed = detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
+  return signals.length === 0 && crashed && detectors.includes('oom') && facts?.exitCode === KILLED;
+}
+
 function ruleMatchesOf(
   incident: Incident,
-  context: Pick<DiagnosisContext, 'evidence' | 'exitCode' | 'logLines' | 'facts'>,
+  context: Pick<DiagnosisContext, 'evidence' | 'exitCode' | 'killedForMemory' | 'logLines' | 'facts'>,
 ): readonly RuleMatch[] {
   const { detector, detectors } = incident;
   const text = detectors.includes('log')

@@ -1,4 +1,5 @@
 import type { ContainerFacts } from '../../domain.ts';
+import type { KnownFacts } from '../lifecycle/lifecycle.ts';
 import type { ContainerControl } from '../ports.ts';
 
 /**
@@ -11,6 +12,8 @@ export interface SecretBook {
   /** Asks the engine about those that are not known yet, a few at a time. Never rejects. */
   learn(containerIds: readonly string[]): Promise<void>;
   secretsOf(containerId: string): readonly string[];
+  /** What the engine last said of it; undefined if it was not inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
 }
 
 /** Beyond it the container first learned of is forgotten; some 100 bytes each. */
@@ -20,7 +23,7 @@ const AT_ONCE = 4;
 const PATIENCE_MS = 5_000;
 
 export function createSecretBook(control: Pick<ContainerControl, 'inspect'>): SecretBook {
-  const known = new Map<string, readonly string[]>();
+  const known = new Map<string, KnownFacts & Pick<ContainerFacts, 'secretValues'>>();
   const waiting = new Set<string>();
   let asking = 0;
 
@@ -28,7 +31,8 @@ export function createSecretBook(control: Pick<ContainerControl, 'inspect'>): Se
     const facts = await control.inspect(id, signal);
     if (facts) {
       // A container's environment never changes.
-      known.set(id, facts.secretValues);
+      const { secretValues, stopSignal } = facts;
+      known.set(id, { secretValues, stopSignal });
       for (const oldest of known.keys()) {
         if (known.size <= MAX_REMEMBERED) break;
         known.delete(oldest);
@@ -56,6 +60,7 @@ export function createSecretBook(control: Pick<ContainerControl, 'inspect'>): Se
       await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.size) }, ask));
     },
 
-    secretsOf: (id) => known.get(id) ?? [],
+    secretsOf: (id) => known.get(id)?.secretValues ?? [],
+    factsOf: (id) => known.get(id),
   };
 }

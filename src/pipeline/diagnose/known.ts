@@ -9,13 +9,13 @@ const DAY_MS = 24 * HOUR_MS;
 const STRONG_ANSWER_STANDS_MS = HOUR_MS;
 
 /** The facts that an answer stands on: where one of them is another now, it is a new question. */
-export function basisOf({ incident, facts, exitCode }: DiagnosisContext): DiagnosisBasis {
+export function basisOf({ incident, facts, exitCode, killedForMemory }: DiagnosisContext): DiagnosisBasis {
   const { detectors } = incident;
   const died = detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath);
   return {
     image: facts?.imageId ?? incident.container.image,
     exitCode: exitCode ?? (died ? (facts?.exitCode ?? null) : null),
-    oomKilled: facts?.oomKilled === true || detectors.includes('oom'),
+    oomKilled: killedForMemory === true || detectors.includes('oom'),
     memoryLimit: facts?.memoryLimit ?? null,
   };
 }

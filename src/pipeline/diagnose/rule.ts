@@ -11,6 +11,8 @@ export interface RuleInput {
   /** Joined signals included. */
   readonly detectors: readonly Detector[];
   readonly exitCode?: number;
+  /** See DiagnosisContext. */
+  readonly killedForMemory?: boolean;
 }
 
 export interface Rule {

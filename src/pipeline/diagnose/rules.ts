@@ -16,10 +16,10 @@ const RULES: readonly Rule[] = [
   {
     name: 'out_of_memory',
     plain: true,
-    matches: ({ detectors, facts }) => detectors.includes('oom') || facts?.oomKilled === true,
-    assessment: (input) =>
+    matches: ({ killedForMemory }) => killedForMemory === true,
+    assessment: ({ facts }) =>
       assessment(
-        `The kernel killed ${input.facts?.oomKilled || died(input) ? 'the container' : 'a process in the container'} because it used more than ${memory(input.facts)}.`,
+        `The kernel killed the container because it used more than ${memory(facts)}.`,
         'Raise the memory limit (mem_limit, or docker update --memory), or find what grows: a leak, an unbounded cache, too many workers.',
         {
           severity: 'high',
@@ -27,6 +27,22 @@ const RULES: readonly Rule[] = [
           likelyRecurring: true,
           configSuggestions: ['Raise mem_limit', 'Set the runtime’s own heap limit below the container’s'],
           estimatedImpact: 'What the container served is down or was cut off until it is restarted.',
+        },
+      ),
+  },
+  {
+    name: 'child_out_of_memory',
+    plain: true,
+    matches: (input) => input.detectors.includes('oom') && !died(input),
+    assessment: ({ facts }) =>
+      assessment(
+        `The kernel killed a process in the container, not its main process, because the container used more than ${memory(facts)}.`,
+        'Raise the memory limit (mem_limit, or docker update --memory), or find what grows: a worker, or a command run with docker exec. A restart of the main process does not help.',
+        {
+          severity: 'medium',
+          likelyRecurring: true,
+          configSuggestions: ['Raise mem_limit', 'Fewer workers, or a memory limit for each'],
+          estimatedImpact: 'What that process did failed; the main process runs on.',
         },
       ),
   },

@@ -214,6 +214,12 @@ function isSameProblem(live: LiveIncident, signal: Signal): boolean {
   const since = signal.at - incident.lastSeenAt;
   if (phase === 'settling') return !standsAlone && !DETECTOR_INFO[incident.detector].standsAlone;
 
+  // Decided while the main process ran on: its end needs a decision of its own.
+  const newlyEnded =
+    DETECTOR_INFO[signal.detector].processEnded &&
+    !incident.detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
+  if (phase === 'settled' && newlyEnded && incident.detectors.includes('oom')) return false;
+
   if (incident.detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath)) {
     switch (joins.death) {
       case 'any':

@@ -1,12 +1,4 @@
-import type {
-  Attempt,
-  ContainerFacts,
-  ContainerRef,
-  Decision,
-  Diagnosis,
-  Incident,
-  ListedContainer,
-} from '../../domain.ts';
+import type { Attempt, ContainerFacts, Decision, Diagnosis, Incident, ListedContainer } from '../../domain.ts';
 import { AgentStopping } from '../../errors.ts';
 import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -16,7 +8,8 @@ import { type DecideInput, decide } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
-import { isBeingReplaced } from '../lifecycle/deployments.ts';
+import { isBeingReplaced } from '../lifecycle/deployment.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import { describeSource, type PolicyOf, policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentStore } from '../ports.ts';
@@ -43,12 +36,7 @@ export interface RoundDeps {
   readonly policyOf: PolicyOf;
   /** How much longer than its stable time a restarted container may take to recover, ms. */
   readonly verifySlackMs: number;
-  /** Until the returned function is called, stops and starts of this container are ours. */
-  expectRestart(containerId: string): () => void;
-  /** When somebody other than the agent last asked the container to stop. */
-  stopRequestedAt(containerId: string): number | undefined;
-  /** When it was created in place of another container of its service. */
-  deployedAt(container: ContainerRef): number | undefined;
+  readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
   /** Called with every decision and the facts it is based on. */
   onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
   /** Aborted when the agent stops: what merely waits is left to the next run. */
@@ -148,6 +136,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     // A listing shows the image's id once its tag has moved; policies match by name.
     const container = { ...incident.container, image: facts?.image || incident.container.image };
     const policy = deps.policyOf(container);
+    const lifecycle = deps.lifecycle.of(id);
     const input: DecideInput = {
       now: clock.now(),
       incident,
@@ -158,8 +147,8 @@ export function createRounds(deps: RoundDeps): Rounds {
       policy,
       restarts: restartHistory(incident, await restartsLastHour(live), clock.now()),
       restartVetoed: context.ruleMatches.some((match) => match.vetoesRestart),
-      stopRequestedAt: deps.stopRequestedAt(id),
-      deployedAt: deps.deployedAt(container),
+      stopRequestedAt: lifecycle.stoppedByPersonAt,
+      deployedAt: lifecycle.deployedAt,
       beingReplaced: isBeingReplaced(container, listed),
       networkDependants: dependants,
       storeHealthy: store.healthy(),

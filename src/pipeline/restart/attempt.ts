@@ -4,6 +4,7 @@ import { AgentStopping } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import type { PolicyOf } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl } from '../ports.ts';
@@ -23,8 +24,7 @@ export interface RestartsDeps {
   readonly newId: () => string;
   readonly policyOf: PolicyOf;
   readonly verifySlackMs: number;
-  expectRestart(containerId: string): () => void;
-  stopRequestedAt(containerId: string): number | undefined;
+  readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
   readonly stopping: AbortSignal;
   keep(what: string, write: Promise<void>): Promise<void>;
 }
@@ -43,7 +43,7 @@ export interface Restarts {
 }
 
 export function createRestarts(deps: RestartsDeps): Restarts {
-  const { store, observer, tracing, logger, clock, keep } = deps;
+  const { store, observer, tracing, logger, clock, lifecycle, keep } = deps;
 
   const verifyAttempt = async (live: LiveIncident, attempt: Attempt, unconfirmed?: Omit<Unconfirmed, 'since'>) => {
     const begun = clock.now();
@@ -56,7 +56,7 @@ export function createRestarts(deps: RestartsDeps): Restarts {
       stableForMs,
       deadlineMs: stableForMs + deps.verifySlackMs,
       recurred: () => live.incident.lastSeenAt > since,
-      stoppedByOperator: () => (deps.stopRequestedAt(attempt.containerId) ?? 0) > since,
+      stoppedByOperator: () => (lifecycle.of(attempt.containerId).stoppedByPersonAt ?? 0) > since,
       signal: deps.stopping,
       unconfirmed: unconfirmed && {
         ...unconfirmed,
@@ -93,7 +93,7 @@ export function createRestarts(deps: RestartsDeps): Restarts {
   return {
     async restartAndVerify(live, facts, onRestarted) {
       const { container } = live.incident;
-      const restartOver = deps.expectRestart(container.id);
+      const restartOver = lifecycle.expectRestart(container.id);
       try {
         const restarted = await tracing.span(
           SPANS.restart(container.name),
@@ -114,7 +114,7 @@ export function createRestarts(deps: RestartsDeps): Restarts {
     },
 
     async verifyInterrupted(live, attempt) {
-      const restartOver = deps.expectRestart(attempt.containerId);
+      const restartOver = lifecycle.expectRestart(attempt.containerId);
       try {
         return await verifyAttempt(live, attempt, { asked: false, onRestarted: restartOver });
       } finally {

@@ -19,8 +19,8 @@ describe('the prompt', () => {
   it('says everything that is known, in one readable piece', () => {
     expect(
       user({
+        killedForMemory: true,
         facts: sampleFacts({
-          oomKilled: true,
           health: 'unhealthy',
           healthLog: [{ at: NOON, exitCode: 1, output: 'curl: (7) connection refused\n' }],
           error: 'OCI runtime error',

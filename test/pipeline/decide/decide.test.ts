@@ -21,6 +21,8 @@ const NIGHT = parseQuietHours('22:00-07:00') ?? expect.fail();
 const STATEFUL: Source = { kind: 'stateful_image', image: 'postgres' };
 const UNCLEAR: Source = { kind: 'unclear_label', label: 'container-doctor.restart' };
 
+const childKilled = anIncident({ detector: 'oom', detectors: ['oom', 'log'], openedAt: OPENED });
+
 /** Each closes one gate, in the order in which the reasons are looked for. */
 const gates: [string, Partial<DecideInput>, DecisionReason][] = [
   ['the container is gone', { facts: undefined }, 'container_gone'],
@@ -34,6 +36,7 @@ const gates: [string, Partial<DecideInput>, DecisionReason][] = [
   ['compose is replacing it', { beingReplaced: true }, 'recreate_in_progress'],
   ['we are restarting it', { restarts: { ...NO_RESTARTS, meanwhile: 'under_way' } }, 'restart_in_progress'],
   ['another incident restarted it', { restarts: { ...NO_RESTARTS, meanwhile: 'recovered' } }, 'already_recovered'],
+  ['only a child was killed for memory', { incident: childKilled, facts: someFacts() }, 'restart_not_safe'],
   ['it is paused', { facts: someFacts({ status: 'paused' }) }, 'container_paused'],
   ['the engine is restarting it', { facts: someFacts({ status: 'restarting' }) }, 'engine_restarting'],
   [
@@ -116,9 +119,15 @@ describe('decide', () => {
     expect(decide({ ...allOpen, incident: looping, facts }).kind).toBe('restart');
   });
 
-  it('restarts a container that lives on after a child was killed for memory', () => {
-    const incident = anIncident({ detector: 'oom', openedAt: OPENED });
-    expect(decide({ ...allOpen, incident }).kind).toBe('restart');
+  it('restarts a container whose health check fails after a child was killed for memory', () => {
+    const facts = someFacts({ health: 'unhealthy' });
+    expect(decide({ ...allOpen, incident: childKilled, facts }).kind).toBe('restart');
+  });
+
+  it('restarts what was killed for memory and is down', () => {
+    const incident = anIncident({ detector: 'oom', detectors: ['oom', 'crash'], openedAt: OPENED });
+    const facts = someFacts({ status: 'exited', exitCode: 137, finishedAt: OPENED });
+    expect(decide({ ...allOpen, incident, facts }).kind).toBe('restart');
   });
 
   it.each<[string, Partial<DecideInput>]>([

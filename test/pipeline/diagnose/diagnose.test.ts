@@ -71,14 +71,23 @@ interface Seen {
   readonly detectors?: readonly Detector[];
   readonly exitCode?: number;
   readonly facts?: ContainerFacts;
+  readonly killedForMemory?: boolean;
 }
 
 function contextOf(incident: Incident, seen: Seen = {}): DiagnosisContext {
   const evidence = [seen.evidence ?? 'ERROR connection pool exhausted'];
-  const { detectors = ['log'], exitCode, facts } = seen;
-  const input = { detector: incident.detector, detectors, evidence: evidence.join('\n'), logLines: [], facts };
+  const { detectors = ['log'], exitCode, facts, killedForMemory } = seen;
+  const input = {
+    detector: incident.detector,
+    detectors,
+    killedForMemory,
+    evidence: evidence.join('\n'),
+    logLines: [],
+    facts,
+  };
   return {
     incident: { ...incident, detectors },
+    killedForMemory,
     evidence,
     exitCode,
     facts,
@@ -359,7 +368,7 @@ describe('DIAGNOSE_WITH', () => {
 
   it('rules-first asks Claude about a plain case whose restart did not help', async () => {
     const by = diagnoser({ diagnoseWith: 'rules-first' });
-    const oom: Seen = { detectors: ['oom'], facts: someFacts({ oomKilled: true }) };
+    const oom: Seen = { detectors: ['oom', 'crash'], exitCode: 137, killedForMemory: true };
     const first = incident({ detector: 'oom' });
     expect((await diagnosed(by, first, false, oom)).tier).toBe('rules');
     await restarted(first, 'failed');
@@ -391,7 +400,8 @@ describe('a known diagnosis', () => {
     ['the engine does not answer', crash({ facts: undefined }), 'known'],
     ['its death was not seen yet', crash({ detectors: ['log'], exitCode: undefined }), 'known'],
     ['it ended with another exit code', crash({ exitCode: 137 }), 'claude'],
-    ['it was killed for memory this time', crash({ facts: factsOf({ oomKilled: true }) }), 'claude'],
+    ['it was killed for memory this time', crash({ killedForMemory: true }), 'claude'],
+    ['the engine still flags the kill of a child', crash({ facts: factsOf({ oomKilled: true }) }), 'known'],
     ['its memory limit was changed', crash({ facts: factsOf({ memoryLimit: 512 }) }), 'claude'],
     ['the same tag is another image now', crash({ facts: factsOf({ imageId: 'sha256:b' }) }), 'claude'],
   ])('where %s', async (_, seen, tier) => {

@@ -17,8 +17,13 @@ const atStart = someFacts({ status: 'exited', exitCode: 1, startedAt: 1_000, fin
 describe('the built-in rules', () => {
   it.each<[string, RuleInput, string]>([
     ['a full disk', logged('ERROR: could not extend file "base/1": No space left on device'), 'no_space_left'],
-    ['an oom event', { ...dead(), detectors: ['oom', 'crash'] }, 'out_of_memory'],
-    ['an oom kill that only the engine knows of', dead({ facts: someFacts({ oomKilled: true }) }), 'out_of_memory'],
+    ['a kill for memory', dead({ exitCode: 137, detectors: ['oom', 'crash'], killedForMemory: true }), 'out_of_memory'],
+    [
+      'a child that is killed for memory',
+      { ...logged(''), detector: 'oom', detectors: ['oom'] },
+      'child_out_of_memory',
+    ],
+    ['an end that follows the kill of a child', dead({ exitCode: 64, detectors: ['oom', 'crash'] }), 'crash'],
     ['a full heap', logged('java.lang.OutOfMemoryError: Java heap space'), 'heap_exhausted'],
     ['another architecture', dead({ evidence: 'exec /app: exec format error' }), 'exec_format_error'],
     ['a taken port', logged('Error: listen EADDRINUSE: address already in use :::3000'), 'port_in_use'],
@@ -53,9 +58,20 @@ describe('the built-in rules', () => {
     expect(matches[0]?.assessment.autoRestartSafe).toBe(false);
   });
 
-  it('do not call exit code 137 out of memory', () => {
-    const matches = applyRules(dead({ exitCode: 137, evidence: 'exited with code 137' }));
-    expect(matches.map((found) => found.rule)).not.toContain('out_of_memory');
+  it.each<[string, Partial<RuleInput>]>([
+    ['exit code 137', { exitCode: 137, evidence: 'exited with code 137' }],
+    [
+      "the engine's flag, which it keeps after the kill of a child",
+      { exitCode: 64, facts: someFacts({ status: 'exited', exitCode: 64, oomKilled: true }) },
+    ],
+  ])('do not call %s out of memory', (_, over) => {
+    const rules = applyRules(dead(over)).map((found) => found.rule);
+    expect(rules.filter((rule) => rule.endsWith('out_of_memory'))).toEqual([]);
+  });
+
+  it('do not advise to restart a container that runs on after a child was killed', () => {
+    const [found] = applyRules({ ...logged(''), detector: 'oom', detectors: ['oom'] });
+    expect(found?.assessment).toMatchObject({ severity: 'medium', autoRestartSafe: false });
   });
 
   it('find a single time-out not worth a message', () => {
@@ -67,7 +83,7 @@ describe('the built-in rules', () => {
   });
 
   it('name the memory limit', () => {
-    const facts = someFacts({ oomKilled: true, memoryLimit: 256 * 1024 * 1024 });
-    expect(applyRules(dead({ facts }))[0]?.assessment.rootCause).toContain('256 MiB');
+    const facts = someFacts({ memoryLimit: 256 * 1024 * 1024 });
+    expect(applyRules(dead({ facts, killedForMemory: true }))[0]?.assessment.rootCause).toContain('256 MiB');
   });
 });

@@ -74,6 +74,12 @@ describe('incidents', () => {
     expect(ids()).toHaveLength(1);
   });
 
+  it('do not hide that the main process ended, too, after the kill of a child was handled', () => {
+    const { incidents, settle } = setUp();
+    settle(incidents.fold(oom()).live);
+    expect(incidents.fold(crash({ at: 2_000 })).kind).toBe('opened');
+  });
+
   it('know that the container died, however many patterns its error records matched', () => {
     const { incidents } = setUp();
     const wordy = (n: number) =>

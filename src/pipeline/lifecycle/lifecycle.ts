@@ -1,0 +1,260 @@
+/**
+ * What is known of each container's lifecycle: when it started and ended, who stopped it, whether it was deployed just
+ * now, whether the agent is restarting it. Engine events go in, signals come out.
+ */
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
+import type { Clock } from '../../lib/time.ts';
+import { crashed, DEFAULT_STOP_SIGNAL, type Death, isStopping, judge, SIGKILL } from './death.ts';
+import { deployedAt, pruneRemoved } from './deployment.ts';
+import { dueSignal, isInGrace } from './grace.ts';
+import { type ContainerLifecycle, createRecords, type LifecycleRecord } from './record.ts';
+import { healthSignal, oomSignal } from './signals.ts';
+
+export interface Lifecycle {
+  /** Returns the signals that are known at once, the most important first. */
+  observe(event: EngineEvent): readonly Signal[];
+  /** Takes in an event that an earlier run of the agent has already handled. */
+  recall(event: EngineEvent): void;
+  /** Signals for containers that are unhealthy without a transition having been seen. */
+  observeListed(containers: readonly ListedContainer[], now: number): readonly Signal[];
+  of(containerId: string): ContainerLifecycle;
+  forget(containerId: string): void;
+  /** Stops and starts of the container belong to a restart by the agent until the returned function is called. */
+  expectRestart(containerId: string): () => void;
+  /** Whether the signal falls into a grace period and opens no incident for now. */
+  holdsBack(signal: Signal): boolean;
+  /** Crashes that were held back and whose container is still down now that its grace period is over. */
+  due(containers: readonly ListedContainer[], now: number): readonly Signal[];
+  /** Judges the ends for which an event was still awaited, by what is known now. */
+  settle(): void;
+}
+
+/** What is known of a container from inspect, whether it still exists or not. */
+export type KnownFacts = Pick<ContainerFacts, 'stopSignal'>;
+
+export interface LifecycleOptions {
+  readonly clock: Clock;
+  /** How long after a start of the container a signal opens no incident, ms. */
+  graceMs(container: ContainerRef): number;
+  /** Undefined if the container has not been inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
+  /** Takes the signals of an end that could be judged only some time after its event. */
+  onLateSignals(signals: readonly Signal[]): void;
+}
+
+/** Events of the agent's own restart may arrive a little after the engine's answer. */
+const OWN_EVENTS_LAG_MS = 3_000;
+/** The engine sends `stop` 10 to 100 ms after `die`; detection is to take less than a second in all. */
+const STOP_EVENT_WAIT_MS = 500;
+/** Enough for a stop that is repeated by somebody impatient. */
+const SIGNALS_KEPT = 8;
+
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
+  const { clock, graceMs } = options;
+  const records = createRecords();
+  const undecided = new Set<LifecycleRecord>();
+
+  const stopSignalOf = (containerId: string) => options.factsOf(containerId)?.stopSignal ?? DEFAULT_STOP_SIGNAL;
+
+  function isOwnRestart({ ownRestartUntil }: LifecycleRecord): boolean {
+    return ownRestartUntil !== undefined && clock.monotonic() <= ownRestartUntil;
+  }
+
+  function removed(event: EngineEvent): void {
+    records.delete(event.containerId);
+    const record = records.use(event.containerId);
+    record.container = event.container;
+    record.removedAt = event.time;
+    pruneRemoved(records, event.time);
+  }
+
+  function created(event: EngineEvent): void {
+    records.use(event.containerId).createdAt = event.time;
+    pruneRemoved(records, event.time);
+  }
+
+  function signalled(record: LifecycleRecord, event: EngineEvent, signal: number, recalled: boolean): void {
+    const ours = isOwnRestart(record);
+    if (!ours) {
+      const sent = { signal, at: event.time, recalled };
+      record.personSignals = [...record.personSignals, sent].slice(-SIGNALS_KEPT);
+    }
+    if (signal === SIGKILL || signal === stopSignalOf(event.containerId)) {
+      stopRequested(record, event.time, ours || recalled);
+    }
+  }
+
+  function died(record: LifecycleRecord, death: Death): readonly Signal[] {
+    record.dead = true;
+    const { at, exitCode } = death;
+    if (isOwnRestart(record)) {
+      // The verification of the restart sees how it ends.
+      record.lastEnd = { at, exitCode, by: 'agent' };
+      return [];
+    }
+    record.unhealthy = false;
+    const verdict = judge(record, death, stopSignalOf(death.container.id));
+    if (verdict !== 'undecided') return decided(record, death, verdict);
+    record.undecided = death;
+    undecided.add(record);
+    void clock.sleep(STOP_EVENT_WAIT_MS).then(() => {
+      if (record.undecided === death) settleOne(record);
+    });
+    return [];
+  }
+
+  function decided(record: LifecycleRecord, death: Death, by: 'itself' | 'person'): readonly Signal[] {
+    record.undecided = undefined;
+    undecided.delete(record);
+    record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
+    if (by === 'itself') return crashed(record, death);
+    const last = record.personSignals.findLast(({ recalled }) => !recalled);
+    if (last) record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? last.at, last.at);
+    return [];
+  }
+
+  function settleOne(record: LifecycleRecord): void {
+    if (record.undecided === undefined) return;
+    const signals = decided(record, record.undecided, 'itself');
+    if (signals.length > 0) options.onLateSignals(signals);
+  }
+
+  return {
+    observe(event) {
+      const { action, containerId, container, time } = event;
+      const earlier = records.get(containerId);
+      // No `stop` event can follow any more.
+      const isOverdue = action.kind === 'start' || action.kind === 'die' || action.kind === 'destroy';
+      const overdue = isOverdue && earlier?.undecided ? decided(earlier, earlier.undecided, 'itself') : [];
+      if (action.kind === 'destroy') {
+        removed(event);
+        return overdue;
+      }
+      const record = records.use(containerId);
+      record.container = container;
+      switch (action.kind) {
+        case 'create':
+          created(event);
+          return [];
+        case 'kill':
+          signalled(record, event, action.signal, false);
+          return [];
+        case 'stop': {
+          stopRequested(record, time, isOwnRestart(record));
+          return record.undecided ? decided(record, record.undecided, 'person') : [];
+        }
+        case 'start':
+          started(record);
+          record.startedAt = time;
+          return overdue;
+        case 'die':
+          return [...overdue, ...died(record, { container, at: time, exitCode: action.exitCode })];
+        case 'oom':
+          record.oomAt = time;
+          return [oomSignal(container, time)];
+        case 'health':
+          // The check of a process that is being stopped fails, too.
+          if (isStopping(record, time)) return [];
+          return healthChanged(record, container, time, action.status === 'unhealthy');
+        default:
+          return [];
+      }
+    },
+
+    recall(event) {
+      const { action, containerId, container, time } = event;
+      switch (action.kind) {
+        case 'create':
+          records.use(containerId).container = container;
+          created(event);
+          break;
+        case 'kill':
+          signalled(records.use(containerId), event, action.signal, true);
+          break;
+        case 'stop':
+          stopRequested(records.use(containerId), time, true);
+          break;
+        case 'start':
+          started(records.use(containerId));
+          break;
+        case 'destroy':
+          removed(event);
+      }
+    },
+
+    observeListed(containers, now) {
+      return containers.flatMap(({ ref, health, status }) => {
+        if (status !== 'running') return [];
+        const record = records.use(ref.id);
+        // Its start was missed: an engine that was restarted has forgotten it.
+        if (record.dead && record.undecided === undefined) started(record);
+        if (health === 'none' || health === 'starting') return [];
+        return healthChanged(record, ref, now, health === 'unhealthy');
+      });
+    },
+
+    of(containerId) {
+      const record = records.get(containerId);
+      if (record === undefined || record.removedAt !== undefined) return { restartingByAgent: false, crashes: [] };
+      return {
+        startedAt: record.startedAt,
+        alive: record.dead ? false : record.startedAt === undefined ? undefined : true,
+        stoppedByPersonAt: record.stoppedByPersonAt,
+        deployedAt: deployedAt(containerId, record, records),
+        lastEnd: record.lastEnd,
+        restartingByAgent: isOwnRestart(record),
+        crashes: record.crashes,
+      };
+    },
+
+    forget(containerId) {
+      const record = records.get(containerId);
+      if (record === undefined || record.removedAt !== undefined) return;
+      undecided.delete(record);
+      records.delete(containerId);
+    },
+
+    expectRestart(containerId) {
+      records.use(containerId).ownRestartUntil = Number.POSITIVE_INFINITY;
+      return () => {
+        const record = records.get(containerId);
+        if (record?.ownRestartUntil === Number.POSITIVE_INFINITY) {
+          record.ownRestartUntil = clock.monotonic() + OWN_EVENTS_LAG_MS;
+        }
+      };
+    },
+
+    holdsBack: (signal) => isInGrace(records.get(signal.container.id), signal, graceMs(signal.container)),
+
+    due(containers, now) {
+      return containers.flatMap(({ ref, status }) => {
+        const record = records.get(ref.id);
+        return (record && dueSignal(record, status, now, ({ container }) => graceMs(container))) ?? [];
+      });
+    },
+
+    settle() {
+      for (const record of undecided) settleOne(record);
+    },
+  };
+}
+
+function started(record: LifecycleRecord): void {
+  record.stopRequestedAt = undefined;
+  record.personSignals = [];
+  record.oomAt = undefined;
+  record.dead = false;
+  record.unhealthy = false;
+}
+
+/** `notByPerson`: the agent requested it, or it is not known who did. */
+function stopRequested(record: LifecycleRecord, at: number, notByPerson: boolean): void {
+  record.stopRequestedAt = at;
+  if (!notByPerson) record.stoppedByPersonAt = at;
+}
+
+function healthChanged(record: LifecycleRecord, container: ContainerRef, at: number, unhealthy: boolean): Signal[] {
+  const became = unhealthy && !record.unhealthy;
+  record.unhealthy = unhealthy;
+  return became ? [healthSignal(container, at)] : [];
+}
