@@ -70,7 +70,9 @@ describe('policy', () => {
     add('web', { restart: 'ask' });
     fail('web');
     const [post] = await soon(() => (slack.posts.length > 0 ? slack.posts : undefined));
-    expect(post?.text).toMatch(/its policy requires a person to approve the restart; restart: ask \(label container-doctor\.restart\)/);
+    expect(post?.text).toMatch(
+      /its policy requires a person to approve the restart; restart: ask \(label container-doctor\.restart\)/,
+    );
   });
 
   it('lets a label say that a database may be restarted', async () => {
