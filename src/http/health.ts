@@ -1,25 +1,25 @@
-/** Is everything well, and if not, why: the page that a person and a load balancer read. */
+/** The page `/health`: the state of the agent and every problem, for people and for load balancers. */
 
-/** As answered, in JSON. Times are ISO 8601. */
+/** The JSON response. Times are ISO 8601. */
 export interface HealthView {
   readonly status: 'healthy' | 'degraded';
-  /** Every reason for `degraded`, in words. */
+  /** One sentence for each reason for `degraded`. */
   readonly problems: readonly string[];
   readonly docker_connected: boolean;
-  /** Names of the containers that are watched. */
+  /** Names of the watched containers. */
   readonly monitoring: readonly string[];
   readonly total_diagnoses: number;
-  /** Restarts by us, by container name. */
+  /** Restarts by the agent, by container name. */
   readonly fixes_applied: Readonly<Record<string, number>>;
   readonly rate_limit_remaining: number;
   readonly rate_limit_limit: number;
-  /** When this was answered. */
+  /** When this response was made. */
   readonly uptime_check: string;
   readonly version: string;
   readonly mode: 'auto_fix' | 'observe';
   readonly started_at: string;
   readonly uptime_seconds: number;
-  /** Names and globs of TARGET_CONTAINERS that match no container. */
+  /** Entries of TARGET_CONTAINERS that match no container. */
   readonly missing_targets: readonly string[];
   readonly last_event_at: string | null;
   readonly last_reconcile_at: string | null;
@@ -33,10 +33,10 @@ export interface HealthView {
     readonly configured: boolean;
     readonly model: string;
     readonly last_error: string | null;
-    /** `open`: it failed so often that it is left alone until `retry_at`; `half_open`: it is being tried again. */
+    /** `open`: requests are paused until `retry_at` after repeated failures. `half_open`: one request tests it. */
     readonly circuit: 'closed' | 'open' | 'half_open';
     readonly retry_at: string | null;
-    /** Services that used up their fair share in the last hour. */
+    /** Services that used up their share of the diagnoses in the last hour. */
     readonly over_share: readonly string[];
   };
   readonly slack: {
@@ -58,25 +58,25 @@ export interface HealthInputs {
   readonly missingTargets: readonly string[];
   readonly totalDiagnoses: number;
   readonly restartsByContainer: ReadonlyMap<string, number>;
-  /** Diagnoses in the rolling hour. */
+  /** Diagnoses by Claude in the rolling hour. */
   readonly rateLimit: { readonly remaining: number; readonly limit: number };
   /** US dollars in the rolling day. */
   readonly spend: { readonly today: number; readonly limit: number };
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
-  /** Logs that are read long after they were written, the latest first. */
+  /** Containers whose log lines are read long after they were written, with the largest delay first. */
   readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
   readonly openIncidents: number;
   readonly outboxPending: number;
   readonly storeHealthy: boolean;
-  /** Why it is not, in words. */
+  /** The error, if the store is not healthy. */
   readonly storeProblem?: string;
-  /** `lastError`: why the latest request failed; absent once one succeeded. */
+  /** `lastError`: of the latest request; absent if it succeeded. */
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
     readonly lastError?: string;
-    /** `closed` where absent. */
+    /** Default: `closed`. */
     readonly circuit?: HealthView['claude']['circuit'];
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
@@ -88,7 +88,7 @@ export interface HealthInputs {
   };
 }
 
-/** 503 where the doctor is blind or stands still; all else that is wrong is told, but is no reason to restart it. */
+/** The status is 503 only if the agent watches nothing. A restart of the agent helps with no other problem. */
 export function buildHealth(inputs: HealthInputs): {
   readonly status: HealthView['status'];
   readonly httpStatus: 200 | 503;
@@ -140,55 +140,57 @@ export function healthHttpStatus(view: Pick<HealthView, 'docker_connected' | 'lo
   return view.docker_connected && !view.loop_stalled ? 200 : 503;
 }
 
+const ONLY_RULES = 'only the built-in rules diagnose';
+
 function problemsOf(inputs: HealthInputs): readonly string[] {
   const { rateLimit, spend, claude } = inputs;
   const problems: string[] = [];
-  if (!inputs.dockerConnected) problems.push('the Docker engine does not answer: nothing is seen');
-  if (inputs.loopStalled) problems.push('the loop stands still: nothing is checked');
+  if (!inputs.dockerConnected) problems.push('the Docker engine does not answer: no container is watched');
+  if (inputs.loopStalled) problems.push('the agent has stalled: no container is checked');
   if (!inputs.storeHealthy) {
-    const why = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
-    problems.push(`the store cannot be relied on${why}: nothing is restarted, history may not be kept`);
+    const error = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
+    problems.push(`the store fails${error}: nothing is restarted, and history may be lost`);
   }
   if (inputs.missingTargets.length > 0) {
-    problems.push(`TARGET_CONTAINERS names what does not exist: ${inputs.missingTargets.join(', ')}`);
+    problems.push(`no container matches these entries of TARGET_CONTAINERS: ${inputs.missingTargets.join(', ')}`);
   }
   if (inputs.lateLogs.length > 0) {
     const logs = inputs.lateLogs.map(({ container, ms }) => `${container} (${Math.round(ms / 1000)} s)`);
-    problems.push(`logs are read late: ${logs.join(', ')}`);
+    problems.push(`log lines are read late: ${logs.join(', ')}`);
   }
   if (claude.configured && spend.today >= spend.limit) {
-    problems.push(`the day's budget is spent (${usd(spend.today)} of ${usd(spend.limit)}): the rules answer alone`);
+    problems.push(`the daily budget is spent (${usd(spend.today)} of ${usd(spend.limit)}): ${ONLY_RULES}`);
   }
   if (claude.configured && rateLimit.remaining <= 0) {
-    problems.push(`the hour's ${rateLimit.limit} diagnoses are used up: the rules answer alone`);
+    problems.push(`the hourly limit of ${rateLimit.limit} diagnoses is reached: ${ONLY_RULES}`);
   }
   if (claude.circuit !== undefined && claude.circuit !== 'closed') {
-    problems.push(`Claude failed several times in a row (${whenAsked(claude.retryAt, inputs.now)})`);
+    problems.push(`Claude failed several times in a row: ${nextRequest(claude.retryAt, inputs.now)}`);
   }
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
-    problems.push(`the rules answer for those that used up their share of Claude: ${claude.overShare.join(', ')}`);
+    problems.push(`these services used up their share of the diagnoses: ${claude.overShare.join(', ')}`);
   }
   const { trouble } = inputs.slack;
   if (trouble !== undefined) {
     const waiting = inputs.outboxPending === 0 ? '' : `: alerts waiting: ${inputs.outboxPending}`;
     problems.push(`Slack takes no messages since ${iso(trouble.since)} (${trouble.why})${waiting}`);
   }
-  if (claude.lastError !== undefined) problems.push(`Claude could not be asked: ${claude.lastError}`);
+  if (claude.lastError !== undefined) problems.push(`the last request to Claude failed: ${claude.lastError}`);
   return problems;
 }
 
-/** After an outage nobody knows that it is over before the next question. */
-function whenAsked(retryAt: number | undefined, now: number): string {
-  if (retryAt === undefined) return 'it is being tried again: the rules answer the others';
-  if (retryAt <= now) return 'it is asked again with the next problem';
-  return `left alone until ${iso(retryAt)}: the rules answer alone`;
+/** Once `retryAt` has passed, only the next problem shows whether Claude works again. */
+function nextRequest(retryAt: number | undefined, now: number): string {
+  if (retryAt === undefined) return `one request tests whether it works again; until then ${ONLY_RULES}`;
+  if (retryAt <= now) return 'it is asked again about the next problem';
+  return `requests are paused until ${iso(retryAt)}, and ${ONLY_RULES}`;
 }
 
 function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** Cents, and more digits where there are less than cents. */
+/** With more digits than cents for small amounts. */
 function usd(amount: number): string {
   return `$${amount >= 0.1 || amount === 0 ? amount.toFixed(2) : amount.toPrecision(2)}`;
 }

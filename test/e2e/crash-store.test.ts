@@ -76,7 +76,7 @@ describe('while its store fails, the agent watches and alerts, and restarts noth
     disks.push(disk);
     const doctor = await start();
     disk.fill();
-    await expectDown(doctor, /store cannot be relied on/);
+    await expectDown(doctor, /the store fails/);
     breaks('early');
     await expectTold('early');
     disk.free();
@@ -119,7 +119,7 @@ describe('while its store fails, the agent watches and alerts, and restarts noth
     const doctor = await start({ DATABASE_URL: server.createDatabase(), AGENT_NAME: 'host-1' });
     expect(await doctor.health()).toMatchObject({ store_healthy: true });
     await server.stop();
-    await expectDown(doctor, /store cannot be relied on/);
+    await expectDown(doctor, /the store fails/);
     breaks('early');
     await expectTold('early');
     await server.start();

@@ -47,7 +47,7 @@ describe('what Claude costs', () => {
     expect((await fails(agent, 'quiet', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('claude');
 
     const health = await agent.health();
-    expect(health.problems.join()).toMatch(/used up their share of Claude: noisy/);
+    expect(health.problems.join()).toMatch(/used up their share of the diagnoses: noisy/);
     expect(health.claude.over_share).toEqual(['noisy']);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'fair_share' })).toBe(2);
     await soon(() => (slack.posts.some(({ text }) => text.includes('used up its share')) ? true : undefined));
@@ -69,7 +69,7 @@ describe('what Claude costs', () => {
       last_error: 'error',
       retry_at: expect.stringMatching(/Z$/),
     });
-    expect(health.problems.join()).toMatch(/failed several times in a row \(left alone until/);
+    expect(health.problems.join()).toMatch(/failed several times in a row: requests are paused until/);
     expect(await agent.metric('container_doctor_claude_circuit_open')).toBe(1);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(2);
     await soon(() => (slack.posts.some(({ text }) => text.includes('left alone for a while')) ? true : undefined));

@@ -130,17 +130,15 @@ async function expectTruthDuring(world: FastWorld, outage: Outage): Promise<void
   expect(health).toMatchObject({ status: 'degraded', docker_connected: true });
   expect(health.monitoring).toHaveLength(10);
   expect(health.claude).toMatchObject({ circuit: 'open', last_error: outage.reason });
-  expect(health.problems).toContainEqual(expect.stringMatching(/^Claude failed several times in a row \(/));
-  expect(health.problems).toContain(`Claude could not be asked: ${outage.reason}`);
+  expect(health.problems).toContainEqual(expect.stringMatching(/^Claude failed several times in a row: /));
+  expect(health.problems).toContain(`the last request to Claude failed: ${outage.reason}`);
   expect(await world.metric('container_doctor_claude_circuit_open')).toBe(1);
 }
 
 async function expectTruthBeforeAnyoneAsks(world: FastWorld): Promise<void> {
   const health = await world.health();
   expect(health.claude.circuit).toBe('open');
-  expect(health.problems[0]).toMatch(
-    /^Claude failed several times in a row \(it is asked again with the next problem\)/,
-  );
+  expect(health.problems[0]).toMatch(/^Claude failed several times in a row: it is asked again about the next problem/);
 }
 
 async function expectTruthAfter(world: FastWorld): Promise<void> {

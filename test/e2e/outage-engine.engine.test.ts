@@ -121,7 +121,7 @@ describeOwnEngine('a Docker engine of its own', () => {
 
       engine.hang();
       await awaitConnected(doctor, false);
-      expect((await doctor.health()).problems).toContain('the Docker engine does not answer: nothing is seen');
+      expect((await doctor.health()).problems).toContain('the Docker engine does not answer: no container is watched');
       engine.resume();
       await awaitConnected(doctor, true);
       await engine.docker.getContainer(talker.id).stop();

@@ -140,7 +140,8 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
     expect(healthDuring.filter((view) => !view.docker_connected || view.loop_stalled)).toEqual([]);
     expect(Math.max(...healthDuring.map(({ open_incidents }) => open_incidents))).toBe(ALL);
     expect(Math.max(...healthDuring.map(({ outbox_pending }) => outbox_pending))).toBeGreaterThan(0);
-    const saysUsedUp = ({ problems }: HealthView) => problems.some((it) => it.includes('20 diagnoses are used up'));
+    const saysUsedUp = ({ problems }: HealthView) =>
+      problems.some((it) => it.includes('limit of 20 diagnoses is reached'));
     expect(healthDuring.filter((view) => saysUsedUp(view) !== (view.rate_limit_remaining === 0))).toEqual([]);
     expect(healthDuring.filter(({ problems }) => problems.join().includes('Slack answered 429'))).not.toEqual([]);
   });
@@ -158,7 +159,7 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
       expect(await world.health()).toMatchObject({
         outbox_pending: 0,
         open_incidents: open.length,
-        problems: [expect.stringContaining('diagnoses are used up')],
+        problems: [expect.stringContaining('diagnoses is reached')],
       });
       return true;
     }, PATIENCE);

@@ -25,7 +25,7 @@ const well: HealthInputs = {
 };
 
 describe('health', () => {
-  it('has the fields of the first version and those that help', () => {
+  it('has all documented fields', () => {
     expect(buildHealth(well)).toEqual({
       status: 'healthy',
       httpStatus: 200,
@@ -67,39 +67,39 @@ describe('health', () => {
 
   it.each<[string, Partial<HealthInputs>, 'healthy' | 'degraded', number, RegExp?]>([
     ['the engine does not answer', { dockerConnected: false }, 'degraded', 503, /Docker engine/],
-    ['the loop stands still', { loopStalled: true }, 'degraded', 503, /loop/],
+    ['the agent has stalled', { loopStalled: true }, 'degraded', 503, /stalled/],
     [
-      'a target does not exist',
+      'a target matches no container',
       { missingTargets: ['api', 'job-*'] },
       'degraded',
       200,
       /TARGET_CONTAINERS.*api, job-\*/,
     ],
     [
-      'a log is read late',
+      'log lines are read late',
       { lateLogs: [{ container: 'web', ms: 93_400 }] },
       'degraded',
       200,
       /read late: web \(93 s\)/,
     ],
-    ['the store is broken', { storeHealthy: false }, 'degraded', 200, /store/],
+    ['the store fails', { storeHealthy: false }, 'degraded', 200, /store/],
     ['the budget is spent', { spend: { today: 1.004, limit: 1 } }, 'degraded', 200, /\$1\.00 of \$1\.00/],
     ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.010/],
-    ['the hour is used up', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
+    ['the hourly limit is reached', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
     ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
     [
-      'Claude is left alone',
+      'requests to Claude are paused',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now + 60_000 } },
       'degraded',
       200,
-      /left alone until 2026-11-23T04:01:00.000Z: the rules answer alone/,
+      /paused until 2026-11-23T04:01:00.000Z, and only the built-in rules diagnose/,
     ],
     [
-      'Claude was left alone long enough, and nothing happened since',
+      'the pause is over and Claude was not needed since',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now - 60_000 } },
       'degraded',
       200,
-      /it is asked again with the next problem/,
+      /it is asked again about the next problem/,
     ],
     [
       'there is no key',
@@ -118,8 +118,8 @@ describe('health', () => {
       /Slack takes no messages since 2026-11-23T03:50:00.000Z \(Slack answered 500\): alerts waiting: 3/,
     ],
     ['there is no Slack', { slack: { configured: false } }, 'healthy', 200],
-    ['nothing ever happened', { lastEventAt: undefined, monitoring: [] }, 'healthy', 200],
-  ])('where %s', (_case, change, status, httpStatus, problem) => {
+    ['nothing has happened yet', { lastEventAt: undefined, monitoring: [] }, 'healthy', 200],
+  ])('if %s', (_case, change, status, httpStatus, problem) => {
     const health = buildHealth({ ...well, ...change });
     expect(health).toMatchObject({ status, httpStatus });
     if (problem === undefined) expect(health.body.problems).toEqual([]);

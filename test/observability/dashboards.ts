@@ -1,4 +1,4 @@
-/** The dashboards as Grafana reads them. */
+/** Reads the dashboard files. */
 import { readRepositoryFile } from '../deploy/compose-file.ts';
 
 interface PanelJson {
@@ -37,7 +37,7 @@ export function readDashboard(name: DashboardName): DashboardJson {
   return JSON.parse(readRepositoryFile(`grafana/dashboards/${name}.json`));
 }
 
-/** Rows aside, those in folded rows too; what asks no Prometheus only with `all`. */
+/** All panels except rows, including those in collapsed rows. Panels without PromQL only with `all`. */
 export function panelsOf(name: DashboardName, options: { readonly all?: boolean } = {}): readonly Panel[] {
   const flat = (panels: readonly PanelJson[]): readonly PanelJson[] =>
     panels.flatMap((panel) => (panel.type === 'row' ? flat(panel.panels ?? []) : [panel]));
