@@ -1,10 +1,14 @@
 import type { CursorStore, LogCursor } from '../pipeline/ports.ts';
 import { batches } from './batches.ts';
 import type { Guard } from './guard.ts';
+import { createNotes } from './notes.ts';
 import type { Place } from './place.ts';
+
+const LAST_RUN = 'last_run_at';
 
 export function createCursorStore(place: Place, guard: Guard): CursorStore {
   const { agent } = place;
+  const notes = createNotes(place);
   return {
     loadCursors() {
       return guard.read('read the log cursors', async () => {
@@ -42,6 +46,17 @@ export function createCursorStore(place: Place, guard: Guard): CursorStore {
           }
         }),
       );
+    },
+
+    loadLastRun() {
+      return guard.read('read when the agent last ran', async () => {
+        const at = Number(await notes.get(LAST_RUN));
+        return Number.isSafeInteger(at) && at > 0 ? at : undefined;
+      });
+    },
+
+    async saveLastRun(at) {
+      await guard.write('save when the agent last ran', () => notes.set(LAST_RUN, String(at)));
     },
   };
 }
