@@ -168,6 +168,17 @@ export interface Incident {
   readonly trace?: TraceLink;
 }
 
+/** Logs and events are otherwise read within seconds; the two minutes allow for a log that is read late under load. */
+const OLD_NEWS_MS = 2 * 60_000;
+
+/**
+ * Whether the problem was found long after it was last seen: it was printed while the agent was not running or could not
+ * read.
+ */
+export function isOldNews({ openedAt, lastSeenAt }: Pick<Incident, 'openedAt' | 'lastSeenAt'>): boolean {
+  return openedAt - lastSeenAt > OLD_NEWS_MS;
+}
+
 export interface TraceLink {
   readonly traceId: string;
   readonly spanId: string;

@@ -56,7 +56,8 @@ export function createHealthPage(options: {
 
   const view = async () => {
     const now = clock.now();
-    const { connected, watched, missingTargets, lastEventAt, lastReconcileAt, sinceReconcileMs } = watch.status();
+    const { connected, watched, missingTargets, skippedLogs, lastEventAt, lastReconcileAt, sinceReconcileMs } =
+      watch.status();
     const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
     const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
@@ -75,6 +76,7 @@ export function createHealthPage(options: {
       lastEventAt,
       lastReconcileAt,
       lateLogs: options.lateLogs(),
+      skippedLogs,
       openIncidents: pipeline.openIncidents(),
       outboxPending,
       storeHealthy: store.healthy(),

@@ -2,13 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
+import type { LogLine } from '../domain.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
 import type { ContainerControl, ContainerSource } from '../pipeline/ports.ts';
 import { type ConnectionOptions, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
 import { toEngineError } from './failure.ts';
-import { createLogDecoder } from './log-decoder.ts';
+import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
 
 export type EngineOperation = 'ping' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
@@ -184,7 +185,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
     },
 
-    async followLogs(id, { from, clockStepBackMs, signal, onLines }) {
+    async followLogs(id, { from, clockStepBackMs, maxBacklogLines, signal, onLines, onSkipped }) {
       const decoder = createLogDecoder({ from, clockStepBackMs, now });
       const open = (abortSignal: AbortSignal) =>
         docker.getContainer(id).logs({
@@ -193,11 +194,15 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
           stderr: true,
           timestamps: true,
           since: decoder.since as unknown as number,
+          ...(maxBacklogLines === undefined ? {} : { tail: maxBacklogLines }),
           abortSignal,
         });
+      const checkBacklog =
+        maxBacklogLines === undefined ? undefined : createBacklogCheck(decoder, maxBacklogLines, now(), onSkipped);
       const end = await stream('follow_logs', `following the logs of ${shortId(id)}`, signal, open, {
         onChunk(chunk) {
           const lines = decoder.write(chunk);
+          checkBacklog?.(lines);
           if (lines.length > 0) onLines(lines, decoder.cursor());
         },
       });
@@ -205,5 +210,27 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       const lines = decoder.end();
       if (lines.length > 0) onLines(lines, decoder.cursor());
     },
+  };
+}
+
+/**
+ * Finds out whether a stream that was requested with `tail` omitted unread lines: the part of it that was printed before
+ * `openedAt` (epoch ms) has as many messages as requested, and begins with an unread one. Call the result with the lines
+ * of every chunk.
+ */
+function createBacklogCheck(
+  decoder: LogDecoder,
+  tail: number,
+  openedAt: number,
+  onSkipped: ((before: number) => void) | undefined,
+): (lines: readonly LogLine[]) => void {
+  let done = false;
+  let firstLineAt: number | undefined;
+  return (lines) => {
+    if (done) return;
+    firstLineAt ??= lines[0]?.time;
+    const isFull = decoder.messages() >= tail;
+    if (isFull && decoder.startsUnread()) onSkipped?.(firstLineAt ?? openedAt);
+    done = isFull || (lines.at(-1)?.time ?? 0) > openedAt;
   };
 }

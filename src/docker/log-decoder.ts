@@ -36,6 +36,10 @@ export interface LogDecoder {
    * after a lost connection: the next stream delivers these lines again.
    */
   end(): LogLine[];
+  /** How many log messages were decoded so far; a line longer than 16 KB has several. Those read before count as well. */
+  messages(): number;
+  /** Whether the first line was not read before. */
+  startsUnread(): boolean;
   /** The position behind the last line that was returned. */
   cursor(): LogCursor;
 }
@@ -77,6 +81,8 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
   /** With a terminal: the time of the last line. */
   let lastRaw: Instant = { seconds: 0, nanos: 0 };
   let endCursor: LogCursor | undefined;
+  let messages = 0;
+  let startsUnread: boolean | undefined;
 
   function addLine(
     stream: StreamName,
@@ -86,7 +92,9 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
     start: number,
     end: number,
   ): void {
-    if (!position.advance(stream, seconds, nanos)) return;
+    const unread = position.advance(stream, seconds, nanos);
+    startsUnread ??= unread;
+    if (!unread) return;
     const last = end > start && buffer[end - 1] === RETURN ? end - 1 : end;
     const cut = Math.min(last, start + maxLineBytes);
     lines.push({
@@ -111,6 +119,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
   }
 
   function readMessage(state: StreamState, buffer: Buffer, start: number, end: number): void {
+    messages += 1;
     const length = timestamps.read(buffer, start, end);
     let from = start + length;
     if (length > 0) {
@@ -185,6 +194,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       const length = timestamps.read(buffer, from, end);
       const at = length > 0 ? { seconds: timestamps.seconds, nanos: timestamps.nanos } : { ...lastRaw };
       lastRaw = at;
+      messages += Math.max(1, Math.ceil((end - from) / FRAGMENT_BYTES));
       const next = end - from > length + FIXED_LENGTH ? findNextProcess(buffer, from + length, end, at) : end;
       if (next - from - length <= FRAGMENT_BYTES) {
         addLine('stdout', at.seconds, at.nanos, buffer, from + length, next);
@@ -279,6 +289,9 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       }
       return flush();
     },
+
+    messages: () => messages,
+    startsUnread: () => startsUnread ?? false,
 
     cursor() {
       if (endCursor !== undefined) return endCursor;

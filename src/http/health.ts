@@ -21,6 +21,8 @@ export interface HealthView {
   readonly uptime_seconds: number;
   /** Entries of TARGET_CONTAINERS that match no container. */
   readonly missing_targets: readonly string[];
+  /** Logs with too many unread lines at the start: the lines before `before` were skipped. For an hour. */
+  readonly skipped_logs: readonly { readonly container: string; readonly before: string }[];
   readonly last_event_at: string | null;
   readonly last_reconcile_at: string | null;
   readonly loop_stalled: boolean;
@@ -66,6 +68,8 @@ export interface HealthInputs {
   readonly lastReconcileAt?: number;
   /** Containers whose log lines are read long after they were written, with the largest delay first. */
   readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
+  /** Logs of which the lines before a time were skipped, because there were too many after an absence. */
+  readonly skippedLogs: readonly { readonly container: string; readonly before: number }[];
   readonly openIncidents: number;
   readonly outboxPending: number;
   readonly storeHealthy: boolean;
@@ -111,6 +115,7 @@ export function buildHealth(inputs: HealthInputs): {
     started_at: iso(inputs.startedAt),
     uptime_seconds: Math.floor((inputs.now - inputs.startedAt) / 1e3),
     missing_targets: inputs.missingTargets,
+    skipped_logs: inputs.skippedLogs.map(({ container, before }) => ({ container, before: iso(before) })),
     last_event_at: inputs.lastEventAt === undefined ? null : iso(inputs.lastEventAt),
     last_reconcile_at: inputs.lastReconcileAt === undefined ? null : iso(inputs.lastReconcileAt),
     loop_stalled: inputs.loopStalled,
@@ -153,6 +158,12 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   }
   if (inputs.missingTargets.length > 0) {
     problems.push(`no container matches these entries of TARGET_CONTAINERS: ${inputs.missingTargets.join(', ')}`);
+  }
+  if (inputs.skippedLogs.length > 0) {
+    const logs = inputs.skippedLogs.map(({ container, before }) => `${container} (before ${iso(before)})`);
+    problems.push(
+      `too many log lines were printed while the agent was not running, the older ones were skipped: ${logs.join(', ')}`,
+    );
   }
   if (inputs.lateLogs.length > 0) {
     const logs = inputs.lateLogs.map(({ container, ms }) => `${container} (${Math.round(ms / 1000)} s)`);

@@ -3,6 +3,7 @@ import {
   type Alert,
   type ClaudeFailure,
   DECISION_REASONS,
+  isOldNews,
   type Outcome,
   type Severity,
   type SkipReason,
@@ -13,7 +14,11 @@ import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 export const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
 
 /** One line that tells what kind of alert it is, and about whom. */
-export function headline({ kind, incident, diagnosis }: Alert): string {
+export function headline(alert: Alert): string {
+  return isOldNews(alert.incident) ? `${kindOf(alert)} (old news)` : kindOf(alert);
+}
+
+function kindOf({ kind, incident, diagnosis }: Alert): string {
   const dot = SEVERITY_DOTS[diagnosis.severity];
   const { name } = incident.container;
   switch (kind) {
@@ -119,6 +124,10 @@ export function rulesAlone({ diagnosis }: Alert): string | undefined {
 
 export function seen({ incident }: Alert): string {
   const { occurrences, openedAt, lastSeenAt } = incident;
+  if (isOldNews(incident)) {
+    const minutes = Math.floor((openedAt - lastSeenAt) / 60_000);
+    return `${times(occurrences)}, last at ${utc(lastSeenAt)}. Old news: the agent could not read it until ${duration(minutes)} later`;
+  }
   const first = utc(openedAt);
   return occurrences > 1 ? `${times(occurrences)}, ${first} to ${utc(lastSeenAt)}` : `once, ${first}`;
 }
@@ -130,8 +139,11 @@ const LATE_AFTER_MS = 2 * 60_000;
 export function lateness(alert: Alert, now: number): string | undefined {
   const late = now - alert.at;
   if (late < LATE_AFTER_MS) return undefined;
-  const minutes = Math.floor(late / 60_000);
-  return minutes < 60 ? `Late by ${minutes} min` : `Late by ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `Late by ${duration(Math.floor(late / 60_000))}`;
+}
+
+function duration(minutes: number): string {
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Up to five digits of a dollar: a diagnosis costs about a tenth of a cent. */

@@ -56,14 +56,17 @@ export interface ContainerSource {
   /**
    * Delivers lines after `from` (a cursor: none twice; a number: epoch ms, inclusive), in batches, each with
    * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `clockStepBackMs`: how
-   * far the clock has stepped back since `from` was reached.
+   * far the clock has stepped back since `from` was reached. `maxBacklogLines`: of the lines that the log holds already,
+   * only this many are delivered, the newest; if that omits some, `onSkipped` is called before the first line, with its time.
    */
   followLogs(
     containerId: string,
     options: {
       readonly from: LogCursor | number;
       readonly clockStepBackMs?: number;
+      readonly maxBacklogLines?: number;
       readonly signal: AbortSignal;
+      onSkipped?(before: number): void;
       onLines(lines: readonly LogLine[], cursor: LogCursor): void;
     },
   ): Promise<void>;
@@ -84,6 +87,9 @@ export interface CursorStore {
   loadCursors(): Promise<ReadonlyMap<string, LogCursor>>;
   saveCursors(cursors: ReadonlyMap<string, LogCursor>): Promise<void>;
   forgetCursors(containerIds: readonly string[]): Promise<void>;
+  /** Epoch ms up to which an earlier run read the logs of all its containers; undefined if there was none. */
+  loadLastRun(): Promise<number | undefined>;
+  saveLastRun(at: number): Promise<void>;
 }
 
 /** Takes text, gives it back without secrets. */

@@ -1,10 +1,14 @@
 import type { CursorStore, LogCursor } from '../pipeline/ports.ts';
 import { chunks } from './chunks.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { createMetadata } from './metadata.ts';
 import type { QueryRunner } from './query-runner.ts';
+
+const LAST_RUN = 'last_run_at';
 
 export function createCursorStore(current: CurrentDatabase, queries: QueryRunner): CursorStore {
   const { agent } = current;
+  const metadata = createMetadata(current);
   return {
     loadCursors() {
       return queries.read('read the log cursors', async () => {
@@ -42,6 +46,17 @@ export function createCursorStore(current: CurrentDatabase, queries: QueryRunner
           }
         }),
       );
+    },
+
+    loadLastRun() {
+      return queries.read('read when the agent last ran', async () => {
+        const at = Number(await metadata.get(LAST_RUN));
+        return Number.isSafeInteger(at) && at > 0 ? at : undefined;
+      });
+    },
+
+    async saveLastRun(at) {
+      await queries.write('save when the agent last ran', () => metadata.set(LAST_RUN, String(at)));
     },
   };
 }

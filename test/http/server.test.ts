@@ -30,6 +30,7 @@ function view(change: { dockerConnected?: boolean; missingTargets?: string[] } =
     rateLimit: { remaining: 20, limit: 20 },
     spend: { today: 0, limit: 1 },
     lateLogs: [],
+    skippedLogs: [],
     openIncidents: 0,
     outboxPending: 0,
     storeHealthy: true,

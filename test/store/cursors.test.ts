@@ -39,4 +39,14 @@ onEveryEngine(({ newLocation }) => {
     await store.saveCursors(new Map());
     await store.forgetCursors([]);
   });
+
+  test('the end of the last run is kept', async () => {
+    const where = await newLocation();
+    const store = await open(where);
+    expect(await store.loadLastRun()).toBeUndefined();
+    await store.saveLastRun(1_795_450_732_107);
+    await store.saveLastRun(1_795_450_742_107);
+    await store.close();
+    expect(await (await open(where)).loadLastRun()).toBe(1_795_450_742_107);
+  });
 });

@@ -54,7 +54,7 @@ export function anIncident(over: Partial<Incident> = {}): Incident {
     summary: 'ERROR it broke',
     patterns: ['error'],
     openedAt: 1_000,
-    lastSeenAt: 1_000,
+    lastSeenAt: over.openedAt ?? 1_000,
     occurrences: 1,
     state: 'open',
     ...over,

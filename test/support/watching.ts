@@ -18,11 +18,18 @@ export function createRecordingLogger(): RecordingLogger {
   return { records, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-export function createMemoryCursors(): CursorStore & { readonly saved: Map<string, LogCursor>; saves: number } {
+export interface MemoryCursors extends CursorStore {
+  readonly saved: Map<string, LogCursor>;
+  saves: number;
+  lastRun: number | undefined;
+}
+
+export function createMemoryCursors(): MemoryCursors {
   const saved = new Map<string, LogCursor>();
   return {
     saved,
     saves: 0,
+    lastRun: undefined,
     async loadCursors() {
       return new Map(saved);
     },
@@ -32,6 +39,12 @@ export function createMemoryCursors(): CursorStore & { readonly saved: Map<strin
     },
     async forgetCursors(ids) {
       for (const id of ids) saved.delete(id);
+    },
+    async loadLastRun() {
+      return this.lastRun;
+    },
+    async saveLastRun(at) {
+      this.lastRun = at;
     },
   };
 }
@@ -66,7 +79,7 @@ export function createWatching(
   const reconnects: string[] = [];
   const missing: ContainerRef[] = [];
   const watch = createWatch({
-    engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs }),
+    engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs, now: watchOptions.clock?.now }),
     cursors: createMemoryCursors(),
     targets: '',
     reconcileEveryMs: 1_000,

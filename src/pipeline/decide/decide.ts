@@ -1,4 +1,12 @@
-import type { ContainerFacts, Decision, DecisionReason, Diagnosis, Incident, Severity } from '../../domain.ts';
+import {
+  type ContainerFacts,
+  type Decision,
+  type DecisionReason,
+  type Diagnosis,
+  type Incident,
+  isOldNews,
+  type Severity,
+} from '../../domain.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 import { isQuiet } from '../policy/quiet-hours.ts';
 import type { ResolvedPolicy } from '../policy/resolve.ts';
@@ -78,6 +86,9 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   if (facts.status === 'restarting') return 'engine_restarting';
   const engineRestarts = facts.restartPolicy !== 'no';
   if (incident.detectors.includes('crash_loop') && running && engineRestarts) return 'engine_restarting';
+  // The process that had the problem is gone, and the new one has not had it.
+  const startedSince = facts.startedAt > incident.lastSeenAt && facts.startedAt < incident.openedAt;
+  if (running && isOldNews(incident) && startedSince) return 'already_recovered';
   if (processEnded(incident) && running && facts.startedAt > incident.openedAt) {
     return engineRestarts ? 'engine_restarting' : 'already_recovered';
   }

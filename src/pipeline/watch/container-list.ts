@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/time.ts';
 import type { ReconnectCause } from '../observer.ts';
 import type { ContainerControl, ContainerSource } from '../ports.ts';
 import { toReconnectCause } from './backoff.ts';
-import { createLogFollower, type LogFollower } from './log-follower.ts';
+import { createLogFollower, type LogFollower, type LogFollowerOptions } from './log-follower.ts';
 import type { LogPositions } from './log-positions.ts';
 import type { Targets } from './targets.ts';
 
@@ -25,8 +25,10 @@ export interface ContainerListOptions {
   readonly positions: LogPositions;
   readonly targets: Targets;
   isWanted(container: ContainerRef): boolean;
-  /** Epoch ms: where reading starts for containers that existed before and have no saved position. */
-  readonly from: number;
+  /** Epoch ms: where reading starts for containers in the first listing that have no saved position. */
+  from(): number;
+  /** How many lines of a log are read at most that were printed before the first listing, the newest. */
+  readonly maxBacklogLines: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: ContainerListHandlers;
@@ -47,6 +49,8 @@ export interface ContainerList {
   /** Whether an event about the container was applied after the first `eventsBefore` events. */
   hasEventSince(containerId: string, eventsBefore: number): boolean;
   missingTargets(): readonly string[];
+  /** Logs of which lines were skipped within the last hour. */
+  skippedLogs(): readonly SkippedLog[];
   /** Containers with a change that a listing showed and no event reported. */
   readonly unreported: Set<string>;
   /** Ends the waits before the next attempt: the engine is back. */
@@ -55,6 +59,16 @@ export interface ContainerList {
   check(): void;
   close(): Promise<void>;
 }
+
+/** A log of which the older lines were skipped, because there were too many. */
+export interface SkippedLog {
+  readonly container: string;
+  /** The lines before this time (epoch ms) were skipped. */
+  readonly before: number;
+}
+
+/** How long `/health` reports skipped lines. */
+const REPORT_SKIPPED_MS = 3_600_000;
 
 interface Watched {
   ref: ContainerRef;
@@ -72,11 +86,17 @@ export function createContainerList(options: ContainerListOptions): ContainerLis
   const followers = new Set<LogFollower>();
   const ending = new Set<Promise<void>>();
   const unreported = new Set<string>();
+  const skipped = new Map<string, { readonly before: number; readonly at: number }>();
   let events = 0;
   let listedBefore = false;
   let missingTargets: readonly string[] = targets.patterns;
 
-  function startWatching(ref: ContainerRef, state: { running: boolean; unread: boolean }, firstFrom: number): Watched {
+  /** `state`: of the container and its log. `maxBacklogLines`: see `followLogs`. */
+  function startWatching(
+    ref: ContainerRef,
+    state: Pick<LogFollowerOptions, 'running' | 'unread' | 'maxBacklogLines'>,
+    firstFrom: number,
+  ): Watched {
     const entry: Watched = {
       ref,
       lastEvent: events,
@@ -89,6 +109,14 @@ export function createContainerList(options: ContainerListOptions): ContainerLis
         onLines(lines, cursor) {
           guarded('onLines', () => handlers.onLines(entry.ref, lines));
           positions.set(ref.id, cursor);
+        },
+        onSkipped(before) {
+          skipped.set(ref.id, { before, at: clock.monotonic() });
+          logger.warn('a log has too many unread lines; the older ones are skipped', {
+            container: entry.ref.name,
+            before: new Date(before).toISOString(),
+            read_lines: state.maxBacklogLines,
+          });
         },
         onReconnect(end, error) {
           logger.debug('a log stream is reopened', { container: entry.ref.name, cause: end, error });
@@ -103,6 +131,7 @@ export function createContainerList(options: ContainerListOptions): ContainerLis
 
   function stopWatching(entry: Watched, removed: boolean): void {
     watched.delete(entry.ref.id);
+    skipped.delete(entry.ref.id);
     const ended = (async () => {
       await (removed ? entry.follower.finish() : entry.follower.close());
       if (removed) positions.forget([entry.ref.id]);
@@ -173,7 +202,8 @@ export function createContainerList(options: ContainerListOptions): ContainerLis
           if (!isWanted(ref)) continue;
           const isNew = listedBefore && !known.has(ref.id);
           if (isNew) unreported.add(ref.id);
-          startWatching(ref, { running, unread: status !== 'created' }, isNew ? 0 : options.from);
+          const maxBacklogLines = listedBefore ? undefined : options.maxBacklogLines;
+          startWatching(ref, { running, unread: status !== 'created', maxBacklogLines }, isNew ? 0 : options.from());
           continue;
         }
         if (entry.lastEvent > eventsBefore) continue;
@@ -203,6 +233,13 @@ export function createContainerList(options: ContainerListOptions): ContainerLis
     exists: (id) => known.has(id),
     hasEventSince: (id, eventsBefore) => (watched.get(id)?.lastEvent ?? 0) > eventsBefore,
     missingTargets: () => missingTargets,
+    skippedLogs() {
+      const since = clock.monotonic() - REPORT_SKIPPED_MS;
+      return [...skipped].flatMap(([id, { before, at }]) => {
+        const entry = watched.get(id);
+        return entry === undefined || at < since ? [] : [{ container: entry.ref.name, before }];
+      });
+    },
     wake() {
       for (const { follower } of watched.values()) follower.wake();
     },

@@ -46,6 +46,9 @@ export interface LogFollowerOptions {
   readonly running: boolean;
   /** The log may already hold unread lines. */
   readonly unread: boolean;
+  /** See `followLogs`; for the first stream only. */
+  readonly maxBacklogLines?: number;
+  onSkipped(before: number): void;
   onLines(lines: readonly LogLine[], cursor: LogCursor): void;
   /** Called once for each lost stream, however many attempts it takes to reopen it. */
   onReconnect(end: StreamEnd, error?: unknown): void;
@@ -53,7 +56,7 @@ export interface LogFollowerOptions {
 
 export function createLogFollower(options: LogFollowerOptions): LogFollower {
   const { containerId, engine, clock } = options;
-  let from = options.from;
+  let { from, maxBacklogLines } = options;
   let running = options.running;
   /** There may be lines to read although the container is stopped. */
   let unread = options.unread;
@@ -95,10 +98,13 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       await engine.followLogs(containerId, {
         from,
         clockStepBackMs,
+        maxBacklogLines,
         signal: current.signal,
+        onSkipped: options.onSkipped,
         onLines(batch, cursor) {
           if (current.signal.aborted) return;
           lines += batch.length;
+          maxBacklogLines = undefined;
           from = cursor;
           fromOffset = openedOffset;
           lastLineAt = clock.monotonic();

@@ -8,6 +8,10 @@ const SAVE_EVERY_MS = 1_000;
  * (0.2 s, see detect) before it opens an incident.
  */
 const HOLD_BACK_MS = 1_000;
+/** How exactly the end of a run is known if the agent is killed. Each save is a write to the disk. */
+const LAST_RUN_EVERY_MS = 10_000;
+/** The longest a line usually takes from being printed to being read. */
+const READ_LAG_MS = 5_000;
 /** A key beside the container ids: the time up to which engine events were handled. */
 const EVENTS_KEY = 'engine-events';
 
@@ -18,6 +22,11 @@ export interface LogPositions {
   set(containerId: string, cursor: LogCursor): void;
   forget(containerIds: readonly string[]): void;
   containerIds(): readonly string[];
+  /**
+   * Epoch ms up to which the last run read all logs; undefined if that is unknown. A container without a saved position
+   * has printed nothing before it.
+   */
+  lastRunUntil(): number | undefined;
   /** Epoch ms of the last event handled, in this run or an earlier one. */
   eventsUntil(): number | undefined;
   setEventsUntil(time: number): void;
@@ -34,6 +43,7 @@ export function createLogPositions({
   clock,
   logger,
   incidentsSaved,
+  connectedAt,
 }: {
   store: CursorStore;
   clock: Clock;
@@ -43,10 +53,14 @@ export function createLogPositions({
    * line, and the process were killed in between, the line would be lost.
    */
   incidentsSaved(): Promise<void>;
+  /** Epoch ms when the engine last answered; undefined if it has not yet. */
+  connectedAt(): number | undefined;
 }): LogPositions {
   const cursors = new Map<string, LogCursor>();
   const changed = new Set<string>();
   const forgotten = new Set<string>();
+  let lastRunUntil: number | undefined;
+  let lastRunSavedAt = Number.NEGATIVE_INFINITY;
   let failing = false;
   let waiting: (() => void)[] = [];
   let ended = false;
@@ -55,6 +69,13 @@ export function createLogPositions({
     readonly cursors: ReadonlyMap<string, LogCursor>;
     readonly forgotten: readonly string[];
     readonly waiting: readonly (() => void)[];
+    readonly runUntil: number | undefined;
+  }
+
+  /** What to save as the end of this run so far. */
+  function runUntil(): number | undefined {
+    const at = connectedAt();
+    return at === undefined ? undefined : at - READ_LAG_MS;
   }
 
   function takeBatch(): Batch {
@@ -63,7 +84,7 @@ export function createLogPositions({
       const cursor = cursors.get(id);
       if (cursor !== undefined) changedCursors.set(id, cursor);
     }
-    const batch = { cursors: changedCursors, forgotten: [...forgotten], waiting };
+    const batch = { cursors: changedCursors, forgotten: [...forgotten], waiting, runUntil: runUntil() };
     changed.clear();
     forgotten.clear();
     waiting = [];
@@ -74,6 +95,10 @@ export function createLogPositions({
     try {
       if (batch.cursors.size > 0) await store.saveCursors(batch.cursors);
       if (batch.forgotten.length > 0) await store.forgetCursors(batch.forgotten);
+      if (batch.runUntil !== undefined) {
+        await store.saveLastRun(batch.runUntil);
+        lastRunSavedAt = clock.monotonic();
+      }
       if (failing) logger.info('log positions are saved again');
       failing = false;
     } catch (error) {
@@ -95,6 +120,7 @@ export function createLogPositions({
     async load() {
       try {
         for (const [id, cursor] of await store.loadCursors()) cursors.set(id, cursor);
+        lastRunUntil = await store.loadLastRun();
       } catch (error) {
         logger.warn('log positions cannot be loaded; reading starts one minute back', { error });
       }
@@ -107,6 +133,7 @@ export function createLogPositions({
         if (cursors.delete(id)) forgotten.add(id);
       }
     },
+    lastRunUntil: () => lastRunUntil,
     containerIds: () => [...cursors.keys()].filter((id) => id !== EVENTS_KEY),
     eventsUntil() {
       const time = Date.parse(cursors.get(EVENTS_KEY)?.at ?? '');
@@ -119,7 +146,8 @@ export function createLogPositions({
       while (!signal.aborted) {
         await clock.sleep(SAVE_EVERY_MS, signal);
         if (signal.aborted) break;
-        if (changed.size === 0 && forgotten.size === 0 && waiting.length === 0) continue;
+        const isDue = runUntil() !== undefined && clock.monotonic() - lastRunSavedAt >= LAST_RUN_EVERY_MS;
+        if (changed.size === 0 && forgotten.size === 0 && waiting.length === 0 && !isDue) continue;
         const batch = takeBatch();
         await clock.sleep(HOLD_BACK_MS, signal);
         await Promise.race([incidentsSaved(), aborted(signal)]);

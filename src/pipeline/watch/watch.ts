@@ -10,7 +10,12 @@ import type { Clock } from '../../lib/time.ts';
 import type { ContainerControl, ContainerSource, CursorStore } from '../ports.ts';
 import { reasonOf, toReconnectCause } from './backoff.ts';
 import { clockOffset, stepBackBetween } from './clock-steps.ts';
-import { type ContainerListHandlers, createContainerList, FIRST_LOOK_BACK_MS } from './container-list.ts';
+import {
+  type ContainerListHandlers,
+  createContainerList,
+  FIRST_LOOK_BACK_MS,
+  type SkippedLog,
+} from './container-list.ts';
 import { createEventFeed, type EventFeed } from './event-feed.ts';
 import { createLogPositions } from './log-positions.ts';
 import { createMissingContainers } from './missing-containers.ts';
@@ -37,6 +42,8 @@ export interface WatchOptions {
   /** Checked at every listing; containers for which it is false are not watched. Default: all are. */
   isEnabled?(container: ContainerRef): boolean;
   readonly reconcileEveryMs: number;
+  /** How many lines of each log are read at most that were printed before the start, the newest. Default 100,000. */
+  readonly maxBacklogLines?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: WatchHandlers;
@@ -50,6 +57,8 @@ export interface WatchStatus {
   readonly watched: readonly ContainerRef[];
   /** Targets that match no container. */
   readonly missingTargets: readonly string[];
+  /** Logs of which lines were skipped within the last hour: they had too many after an absence. */
+  readonly skippedLogs: readonly SkippedLog[];
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
   /** Since the last successful listing, or since the start. */
@@ -75,6 +84,8 @@ export interface Watch {
 const MAX_HELD_EVENTS = 4_096;
 /** How far back past events are requested: as long as a requested stop or a deployment explains later events. */
 const PAST_MS = 10 * 60_000;
+/** A log is read at about this many lines a second: one log after an absence costs a second. */
+const MAX_BACKLOG_LINES = 100_000;
 /** How far the engine's clock may be ahead of the agent's. */
 const CLOCK_SKEW_MS = 60_000;
 
@@ -87,6 +98,7 @@ export function createWatch(options: WatchOptions): Watch {
     clock,
     logger,
     incidentsSaved: options.incidentsSaved ?? (async () => {}),
+    connectedAt: () => lastReconcileAt,
   });
   const missing = createMissingContainers(clock);
   const startedAt = clock.now();
@@ -96,7 +108,8 @@ export function createWatch(options: WatchOptions): Watch {
     positions,
     targets,
     isWanted: (container) => isTarget(container) && (options.isEnabled?.(container) ?? true),
-    from: startedAt - FIRST_LOOK_BACK_MS,
+    from: firstLineFrom,
+    maxBacklogLines: options.maxBacklogLines ?? MAX_BACKLOG_LINES,
     clock,
     logger,
     handlers,
@@ -255,6 +268,13 @@ export function createWatch(options: WatchOptions): Watch {
     }
   }
 
+  /** Epoch ms from which logs without a saved position are read. */
+  function firstLineFrom(): number {
+    const lastRun = positions.lastRunUntil();
+    // A time in the future means that the clock has stepped back since.
+    return lastRun === undefined || lastRun > startedAt ? startedAt - FIRST_LOOK_BACK_MS : lastRun;
+  }
+
   /** Epoch ms from which events are requested. */
   function firstEventFrom(): number {
     const handled = positions.eventsUntil();
@@ -292,6 +312,7 @@ export function createWatch(options: WatchOptions): Watch {
       connected,
       watched: containers.watched(),
       missingTargets: containers.missingTargets(),
+      skippedLogs: containers.skippedLogs(),
       lastEventAt,
       lastReconcileAt,
       sinceReconcileMs: clock.monotonic() - reconciledAt,

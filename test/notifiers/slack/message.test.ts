@@ -26,6 +26,16 @@ const readable = (message: SlackMessage) =>
 const shown = (over: Partial<Alert> = {}) => readable(renderSlack(sampleAlert(over)));
 
 describe('the Slack message', () => {
+  it('about a problem that the agent found an hour late says that it is old news', () => {
+    const text = shown({
+      incident: sampleIncident({ openedAt: NOON, lastSeenAt: NOON - 65 * 60_000, occurrences: 2 }),
+    });
+    expect(text).toMatch(/^🔴 shop-web-1: error in the log \(old news\)$/m);
+    expect(text).toContain(
+      '2 times, last at 2026-11-23 10:55:00 UTC. Old news: the agent could not read it until 1 h 5 min later',
+    );
+  });
+
   it('says what a person needs, in this order', () => {
     const message = renderSlack(
       sampleAlert({

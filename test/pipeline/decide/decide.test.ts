@@ -55,6 +55,14 @@ const gates: [string, Partial<DecideInput>, DecisionReason][] = [
     'already_recovered',
   ],
   [
+    'the error was printed during an absence of the agent, and it was started since',
+    {
+      incident: anIncident({ openedAt: OPENED, lastSeenAt: OPENED - 60 * MINUTE }),
+      facts: someFacts({ startedAt: OPENED - 30 * MINUTE }),
+    },
+    'already_recovered',
+  ],
+  [
     'its health came back',
     { incident: anIncident({ detector: 'health', openedAt: OPENED }), facts: someFacts({ health: 'healthy' }) },
     'already_recovered',

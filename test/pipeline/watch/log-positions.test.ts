@@ -10,7 +10,13 @@ const fastClock = { ...systemClock, sleep: (_ms: number, signal?: AbortSignal) =
 
 function setUp(incidentsSaved: () => Promise<void>) {
   const store = createMemoryCursors();
-  const positions = createLogPositions({ store, clock: fastClock, logger: createRecordingLogger(), incidentsSaved });
+  const positions = createLogPositions({
+    store,
+    clock: fastClock,
+    logger: createRecordingLogger(),
+    incidentsSaved,
+    connectedAt: () => undefined,
+  });
   const stopping = new AbortController();
   onTestFinished(() => stopping.abort());
   return { store, positions, stopping, running: positions.run(stopping.signal) };

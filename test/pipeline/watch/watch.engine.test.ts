@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { describeEngine, docker, type RunOptions, runContainer, type TestContainer } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
+import { createJumpingClock } from '../../support/jumping-clock.ts';
 import { type CuttingProxy, createCuttingProxy } from '../../support/proxy.ts';
 import { createMemoryCursors, createWatching, type Watching } from '../../support/watching.ts';
 
@@ -175,6 +176,34 @@ describeEngine('watching a real engine', (dockerHost) => {
       expect(w.reconnects.length).toBeGreaterThan(2);
     },
   );
+
+  it('reads what silent and new containers printed during an absence, up to a limit for each', async () => {
+    const cursors = createMemoryCursors();
+    const gate = 'trap "exit 0" TERM; while [ ! -e /tmp/go ]; do sleep 0.05; done';
+    const silent = await run('silent', { cmd: `${gate}; seq 1 20; sleep 100` });
+    const first = await watching({ cursors });
+    await eventually(() => (first.watch.status().connected ? true : undefined), DEADLINE);
+    await first.watch.stop();
+
+    const touch = await docker()
+      .getContainer(silent.id)
+      .exec({ Cmd: ['touch', '/tmp/go'] });
+    await touch.start({ Detach: true });
+    const fresh = await run('fresh', { cmd: 'seq 1 300; sleep 100' });
+    const finished = await run('finished', { cmd: 'seq 1 5; exit 3' });
+    await eventually(async () => {
+      const { State } = await docker().getContainer(finished.id).inspect();
+      return State.Status === 'exited' ? true : undefined;
+    }, DEADLINE);
+    // Later than the minute that logs are read back without an earlier run.
+    const clock = createJumpingClock();
+    clock.pass(120_000);
+    const second = await watching({ cursors, clock, maxBacklogLines: 100 });
+    await awaitTexts(second, silent, numbers(20));
+    await awaitTexts(second, finished, numbers(5));
+    await awaitTexts(second, fresh, numbers(300, 201));
+    expect(second.watch.status().skippedLogs).toEqual([{ container: fresh.name, before: expect.any(Number) }]);
+  });
 
   it('continues where the last run stopped, including what was printed in between', async () => {
     const cursors = createMemoryCursors();
