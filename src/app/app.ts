@@ -1,8 +1,8 @@
 /** The one place that knows everybody: a straight line from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
 import { type Config, claudeKey, policyDefaults, storePlace } from '../config/config.ts';
-import { policyFilesOnDisk } from '../config/policy/disk.ts';
-import { createPolicyBook } from '../config/policy/policies.ts';
+import { policyFilesOnDisk } from '../config/policy/files.ts';
+import { createPolicySource } from '../config/policy/policy-source.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { type ContainerFacts, type Incident, serviceKey } from '../domain.ts';
@@ -76,7 +76,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const tracing = createTracing(telemetry.tracer);
   const { traced } = tracing;
 
-  const policies = createPolicyBook({
+  const policies = createPolicySource({
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
