@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
-import { SETTINGS } from '../../src/config/settings.ts';
 import { REPOSITORY, readRepositoryFile } from './compose-file.ts';
 import { exec } from './docker-cli.ts';
 
@@ -72,27 +71,3 @@ async function filesContaining(text: string): Promise<string[]> {
     }
   });
 }
-
-// ── settings ────────────────────────────────────────────────────────────────
-
-/** `# NAME=value` and `NAME=value` lines. */
-const example = new Map(
-  [...readRepositoryFile('.env.example').matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map((match) => [
-    match[1],
-    match[2],
-  ]),
-);
-
-it.each(Object.entries(SETTINGS))('.env.example has %s with its default', (name, setting) => {
-  expect(example.has(name)).toBe(true);
-  if ('default' in setting) expect(example.get(name)).toBe(setting.default);
-});
-
-it('.env.example holds no value of a secret', () => {
-  for (const [name, setting] of Object.entries(SETTINGS)) if ('secret' in setting) expect(example.get(name)).toBe('');
-});
-
-it('every variable of .env.example is documented', () => {
-  const documents = readRepositoryFile('docs/settings.md') + readRepositoryFile('docs/deployment.md');
-  expect([...example.keys()].filter((name) => !documents.includes(`\`${name}\``))).toEqual([]);
-});
