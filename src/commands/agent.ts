@@ -42,10 +42,11 @@ export async function startAgent(
   env: NodeJS.ProcessEnv,
   options: { readonly pretty?: boolean } = {},
 ): Promise<RunningAgent> {
-  const secrets = [config.anthropic.apiKey, config.slack.webhookUrl, config.http.token, config.database?.url].filter(
-    (secret) => secret !== undefined,
-  );
-  const logger = createLogger({ level: config.logLevel, ...options, redact: (text) => redactText(text, secrets) });
+  const logger = createLogger({
+    level: config.logLevel,
+    ...options,
+    redact: (text) => redactText(text, config.secrets),
+  });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });
   let app: App | undefined;

@@ -24,7 +24,12 @@ export interface Config {
     readonly restartsPerHour: number;
   };
   readonly slack: { readonly webhookUrl?: string; readonly minSeverity: Severity };
-  readonly http: { readonly host: string; readonly port: number; readonly token?: string };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly publishedOn?: string;
+    readonly token?: string;
+  };
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
@@ -34,10 +39,12 @@ export interface Config {
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
   /** `rules`: the content of the policy file when the agent started. */
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
+  /** The values of all secret settings. They must not appear in the agent's own log. */
+  readonly secrets: readonly string[];
 }
 
 /** The result is frozen. */
-export function toConfig(values: SettingValues, rules: readonly Rule[]): Config {
+export function toConfig(values: SettingValues, secrets: readonly string[], rules: readonly Rule[]): Config {
   const { DATABASE_URL: url, AGENT_NAME: agent } = values;
   return deepFreeze({
     targets: values.TARGET_CONTAINERS,
@@ -57,7 +64,12 @@ export function toConfig(values: SettingValues, rules: readonly Rule[]): Config 
       restartsPerHour: values.MAX_RESTARTS_PER_HOUR,
     },
     slack: { webhookUrl: values.SLACK_WEBHOOK_URL, minSeverity: values.SLACK_MIN_SEVERITY },
-    http: { host: values.HOST, port: values.PORT, token: values.HTTP_TOKEN },
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      publishedOn: values.HTTP_PUBLISHED_ON,
+      token: values.HTTP_TOKEN,
+    },
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
     retention: { days: values.RETENTION_DAYS, incidents: values.RETENTION_INCIDENTS },
@@ -72,14 +84,17 @@ export function toConfig(values: SettingValues, rules: readonly Rule[]): Config 
       deadlineMs: values.VERIFY_DEADLINE_SECONDS * 1000,
     },
     policy: { path: values.CONFIG_FILE, rules },
+    secrets,
   });
 }
 
 /** Valid, but probably not what the user wants. */
 export function warningsOf({ http }: Config): readonly string[] {
-  if (isLoopback(http.host) || http.token !== undefined) return [];
+  const [name, address] =
+    http.publishedOn === undefined ? ['HOST', http.host] : ['HTTP_PUBLISHED_ON', http.publishedOn];
+  if (isLoopback(address) || http.token !== undefined) return [];
   return [
-    `HOST=${http.host} makes the pages reachable from other machines, and HTTP_TOKEN is not set: anyone who can reach the port can read /history`,
+    `${name}=${address} makes the HTTP port reachable from other machines, and HTTP_TOKEN is not set: anyone who can reach the port can read /history`,
   ];
 }
 

@@ -17,7 +17,7 @@ export type LoadedConfig =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly problems: readonly SettingProblem[] };
 
-export interface SettingSource {
+interface SettingSource {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readFile: (path: string) => string;
 }
@@ -27,20 +27,24 @@ export function loadConfig(
   env: SettingSource['env'],
   readFile: SettingSource['readFile'] = (path) => readFileSync(path, 'utf8'),
 ): LoadedConfig {
-  const { values, problems } = readSettings(SETTINGS, { env, readFile });
+  const { values, secrets, problems } = readSettings(SETTINGS, { env, readFile });
   const policy = values.CONFIG_FILE === undefined ? { rules: [] } : readPolicy(values.CONFIG_FILE, readFile);
   const all = [...problems, ...conflicts(values), ...(policy.problems ?? [])];
   if (all.length > 0) return { ok: false, problems: all };
-  const config = toConfig(values as SettingValues, policy.rules);
+  const config = toConfig(values as SettingValues, secrets, policy.rules);
   return { ok: true, config, warnings: warningsOf(config) };
 }
 
-/** Reads the settings of one table. A setting with a problem has no value. */
-export function readSettings<T extends SettingTable>(
-  table: T,
-  source: SettingSource,
-): { readonly values: Partial<ValuesOf<T>>; readonly problems: readonly SettingProblem[] } {
+interface ReadSettings<T extends SettingTable> {
+  /** Without those that have a problem. */
+  readonly values: Partial<ValuesOf<T>>;
+  readonly secrets: readonly string[];
+  readonly problems: readonly SettingProblem[];
+}
+
+function readSettings<T extends SettingTable>(table: T, source: SettingSource): ReadSettings<T> {
   const values: Record<string, unknown> = {};
+  const secrets: string[] = [];
   const problems: SettingProblem[] = [];
   for (const [name, setting] of Object.entries(table)) {
     const raw = setting.secret ? readSecret(name, source) : { text: givenText(source.env[name]) };
@@ -48,10 +52,12 @@ export function readSettings<T extends SettingTable>(
     const given = raw.text ?? setting.default;
     if (given === undefined) continue;
     const parsed = setting.schema.safeParse(given);
-    if (parsed.success) values[name] = parsed.data;
-    else problems.push({ name, value: setting.secret ? '(hidden)' : given, message: `must be ${setting.allowed}` });
+    if (parsed.success) {
+      values[name] = parsed.data;
+      if (setting.secret) secrets.push(String(parsed.data));
+    } else problems.push({ name, value: setting.secret ? '(hidden)' : given, message: `must be ${setting.allowed}` });
   }
-  return { values: values as Partial<ValuesOf<T>>, problems };
+  return { values: values as Partial<ValuesOf<T>>, secrets, problems };
 }
 
 /** One line, ready to print. */

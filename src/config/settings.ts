@@ -150,6 +150,12 @@ const PAGES = {
     allowed: 'a port, 0 to 65535 (0: any free port)',
     about: 'the port that they listen on',
   },
+  HTTP_PUBLISHED_ON: {
+    schema: text().regex(/^[\w.:[\]-]+$/),
+    allowed: 'a host name or an IP address',
+    about: 'the address that the port is published on, if the agent runs in a container; Compose sets it',
+    details: 'In a container HOST is an address inside it, which does not show who can reach the port.',
+  },
   HTTP_TOKEN: {
     schema: token(),
     allowed: 'printable ASCII without spaces',
@@ -218,7 +224,7 @@ const TELEMETRY = {
   },
 } as const satisfies SettingTable;
 
-/** In the order of docs/settings.md. */
+/** In the order of docs/settings.md and `--help`. */
 export const SETTING_GROUPS: readonly SettingGroup[] = [
   { title: 'What is watched', settings: WATCHING },
   { title: 'Restarts', settings: RESTARTS },

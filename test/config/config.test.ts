@@ -128,6 +128,22 @@ describe('settings', () => {
     expect(warnings({})).toEqual([]);
   });
 
+  it('warn about a published port only if it is not published on loopback', () => {
+    const warnings = (publishedOn: string) => {
+      const loaded = loadConfig({ HOST: '0.0.0.0', HTTP_PUBLISHED_ON: publishedOn }, noFiles);
+      return loaded.ok ? loaded.warnings : [];
+    };
+    expect(warnings('127.0.0.1')).toEqual([]);
+    expect(warnings('::1')).toEqual([]);
+    expect(warnings('0.0.0.0')).toEqual([expect.stringContaining('HTTP_PUBLISHED_ON=0.0.0.0')]);
+    expect(warnings('')).toEqual([expect.stringContaining('HOST=0.0.0.0')]);
+  });
+
+  it('that are secret are listed, so that the log can mask them', () => {
+    const { secrets } = configOf({ HTTP_TOKEN: 'open-sesame', ANTHROPIC_API_KEY: 'sk-ant-x', HOST: 'localhost' });
+    expect([...secrets].sort()).toEqual(['open-sesame', 'sk-ant-x']);
+  });
+
   it('each belong to one group', () => {
     const grouped = SETTING_GROUPS.flatMap(({ settings }) => Object.keys(settings));
     expect(grouped).toEqual(Object.keys(SETTINGS));
