@@ -1,8 +1,8 @@
 /** The composition root: from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
 import { type Config, claudeKey, policyDefaults, storePlace } from '../config/config.ts';
-import { policyFilesOnDisk } from '../config/policy/disk.ts';
-import { createPolicyBook } from '../config/policy/policies.ts';
+import { policyFilesOnDisk } from '../config/policy/files.ts';
+import { createPolicySource } from '../config/policy/policy-source.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { serviceKey } from '../domain.ts';
 import { toHistoryEntry } from '../http/history.ts';
@@ -63,7 +63,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const stopping = new AbortController();
   const tracing = createTracing(telemetry.tracer);
 
-  const policies = createPolicyBook({
+  const policies = createPolicySource({
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { readAllowList } from './allow-list.ts';
 import { type ComposeFile, interpolate, REPOSITORY, readComposeFile, readRepositoryFile } from './compose-file.ts';
 import { exec, findCompose } from './docker-cli.ts';

@@ -46,8 +46,8 @@ describe('the agent', () => {
       SLACK_WEBHOOK_URL: 'hooks-s3cr3t',
     });
     expect(code).toBe(78);
-    expect(stderr).toMatch(/PORT=http: allowed is/);
-    expect(stderr).toMatch(/AUTO_FIX=perhaps: allowed is true or false/);
+    expect(stderr).toMatch(/PORT=http: must be/);
+    expect(stderr).toMatch(/AUTO_FIX=perhaps: must be true or false/);
     expect(stderr).toMatch(/SLACK_WEBHOOK_URL=\(hidden\)/);
     expect(stderr).not.toContain('s3cr3t');
   });

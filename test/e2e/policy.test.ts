@@ -145,7 +145,7 @@ describe('policy', () => {
 
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: sometimes\n');
     await soon(async () => ((await doctor.metric(RELOADED)) === 0 ? true : undefined));
-    expect(doctor.output()).toMatch(/line 3: rule 1, restart: \\"sometimes\\": allowed is auto, ask or never/);
+    expect(doctor.output()).toMatch(/line 3: rule 1, restart: \\"sometimes\\": must be auto, ask or never/);
     fail('web');
     expect(await decided(doctor, 'web')).toMatchObject({ reason: 'policy_never' });
 
@@ -162,8 +162,8 @@ describe('policy', () => {
     const { code, stderr } = await runCommand([], environment({ CONFIG_FILE: file, PORT: 'http' }));
     expect(code).toBe(78);
     expect(stderr).toMatch(/PORT=http/);
-    expect(stderr).toMatch(/line 3: rule 1, restart: "nevr": allowed is auto, ask or never/);
-    expect(stderr).toMatch(/line 4: rule 1: there is no setting "graace"/);
+    expect(stderr).toMatch(/line 3: rule 1, restart: "nevr": must be auto, ask or never/);
+    expect(stderr).toMatch(/line 4: rule 1: unknown setting "graace"/);
     const missing = await runCommand([], environment({ CONFIG_FILE: `${file}.not` }));
     expect(missing).toMatchObject({ code: 78, stderr: expect.stringMatching(/cannot be read \(ENOENT\)/) });
   });
@@ -233,7 +233,10 @@ describe('the scorecard', () => {
       const DATABASE_URL = server.createDatabase();
       await takesVerdicts({ DATABASE_URL, AGENT_NAME: 'host-1' });
       const ofAnother = await runCommand(['review'], environment({ DATABASE_URL, AGENT_NAME: 'host-2' }));
-      expect(ofAnother).toMatchObject({ code: 0, stdout: 'Nothing was restarted, and nothing would have been.\n' });
+      expect(ofAnother).toMatchObject({
+        code: 0,
+        stdout: 'Nothing was restarted, and nothing would have been restarted.\n',
+      });
     });
 
     it('says that the agent has not run where it has not, and what cannot be reached where it is not there', async () => {
@@ -274,9 +277,11 @@ describe('check', () => {
     expect(stdout).toMatch(/policy \(AUTO_FIX=true; 2 rules in /);
     expect(stdout).toMatch(/web +restart +ask +label container-doctor\.restart\n +grace +30 +file rule 1\n/);
     expect(stdout).toMatch(/db +restart +never +known stateful image postgres\n/);
-    expect(stdout).toMatch(/all as default: .*plain/);
+    expect(stdout).toMatch(/all default: .*plain/);
     expect(stdout).toMatch(/warning +api: label container-doctor\.grace="soon" is not understood/);
-    expect(stdout).toMatch(/warning +cache is a redis, and may be restarted \(label container-doctor\.restart\)/);
+    expect(stdout).toMatch(
+      /warning +cache runs the stateful image redis and may be restarted \(label container-doctor\.restart\)/,
+    );
     expect(stdout).toMatch(/warning +rule 2 matches no container/);
     const verbose = await runCommand(['check', '--verbose'], env);
     expect(verbose.stdout).toMatch(/plain +enable +true +default\n/);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { ProxyTracerProvider } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type AppDeps, createApp } from '../../src/app/app.ts';
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';

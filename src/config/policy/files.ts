@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { PolicyFiles } from './policies.ts';
+import type { PolicyFiles } from './policy-source.ts';
 
 export const policyFilesOnDisk: PolicyFiles = {
   read: (path) => readFile(path, 'utf8'),

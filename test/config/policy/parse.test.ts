@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parsePolicyFile } from '../../../src/config/policy/file.ts';
+import { parsePolicyFile } from '../../../src/config/policy/parse.ts';
 import { policyJsonSchema } from '../../../src/config/policy/schema.ts';
 
 const problemsOf = (text: string) => {
@@ -41,7 +41,7 @@ describe('the policy file', () => {
     });
   });
 
-  it('is refused with every problem at once, each with its line', () => {
+  it('is rejected with all problems at once, each with its line', () => {
     const text = `rules:
   - match: { name: web }
     restart: nevr
@@ -55,42 +55,38 @@ describe('the policy file', () => {
     enable: "no"
 `;
     expect(problemsOf(text)).toEqual([
-      '3: rule 1, restart: "nevr": allowed is auto, ask or never',
-      '4: rule 1: there is no setting "graace"',
-      expect.stringMatching(/^5: rule 2, match: needs at least one of name, image/),
+      '3: rule 1, restart: "nevr": must be auto, ask or never',
+      '4: rule 1: unknown setting "graace"',
+      expect.stringMatching(/^5: rule 2, match: must have at least one of name, image/),
       expect.stringMatching(/^7: rule 3: sets nothing/),
-      '8: rule 4, match: there is no setting "nmae"',
-      '9: rule 4, max-restarts-per-hour: "99": allowed is a whole number, 0 to 60',
-      expect.stringMatching(/^10: rule 4, quiet-hours: "25:00-07:00": allowed is times/),
-      '11: rule 4, enable: "no": allowed is true or false',
+      '8: rule 4, match: unknown setting "nmae"',
+      '9: rule 4, max-restarts-per-hour: "99": must be a whole number, 0 to 60',
+      expect.stringMatching(/^10: rule 4, quiet-hours: "25:00-07:00": must be times/),
+      '11: rule 4, enable: "no": must be true or false',
     ]);
   });
 
   it.each([
-    ['is empty', '', /^1: empty/],
-    ['holds only a comment', '# rules:\n', /^1: empty/],
-    ['is no YAML', 'rules:\n  - match: {name: web\n', /no valid YAML/],
-    ['says a thing twice', 'rules: []\nrules: []\n', /^2: no valid YAML: Map keys must be unique/],
-    ['has rules that are none', 'rules:\n', /^1: rules: allowed is a list of rules/],
+    ['is empty', '', /^1: the file is empty/],
+    ['has only a comment', '# rules:\n', /^1: the file is empty/],
+    ['is not YAML', 'rules:\n  - match: {name: web\n', /invalid YAML/],
+    ['sets a key twice', 'rules: []\nrules: []\n', /^2: invalid YAML: Map keys must be unique/],
+    ['has no list of rules', 'rules:\n', /^1: rules: must be a list of rules/],
     ['is a list', '- a\n', /the file/],
-    [
-      'has a pattern that is none',
-      'rules:\n  - match: {name: web}\n    detect.match: "("\n',
-      /^2: rule 1, detect.match/,
-    ],
-  ])('is refused when it %s', (_, text, problem) => {
+    ['has an invalid pattern', 'rules:\n  - match: {name: web}\n    detect.match: "("\n', /^2: rule 1, detect.match/],
+  ])('is rejected if it %s', (_, text, problem) => {
     expect(problemsOf(text)[0]).toMatch(problem);
   });
 
-  it('is refused when it unfolds to more than it holds', () => {
+  it('is rejected if its aliases expand to far more than it contains', () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'
       .split('')
       .map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefg'[i]}`).join(',')}]`)
       .join('\n')}\nrules: *h\n`;
-    expect(problemsOf(bomb)[0]).toMatch(/no valid YAML/);
+    expect(problemsOf(bomb)[0]).toMatch(/invalid YAML/);
   });
 
-  it('cut off anywhere, is refused or has only rules that stand in it whole', () => {
+  it('is rejected or has only complete rules if it is cut off anywhere', () => {
     const whole = parsePolicyFile(GOOD);
     if (!whole.ok) return expect.fail();
     for (let end = 0; end < GOOD.length; end++) {
@@ -101,7 +97,7 @@ describe('the policy file', () => {
     }
   });
 
-  it('may hold anything without a throw', () => {
+  it('never makes the parser throw', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'rules:-{}[]&*!|>"\' \n\tmatchne0') }), (text) => {
         parsePolicyFile(text);

@@ -7,7 +7,7 @@ import { policyFileSchema, toRule } from './schema.ts';
 export interface PolicyFileProblem {
   /** Counted from 1. */
   readonly line: number;
-  /** Where in the file (`rule 2, restart`) and what is wrong there. */
+  /** The position (`rule 2, restart`) and what is wrong there. */
   readonly what: string;
 }
 
@@ -15,13 +15,13 @@ export type PolicyFile =
   | { readonly ok: true; readonly rules: readonly Rule[] }
   | { readonly ok: false; readonly problems: readonly PolicyFileProblem[] };
 
-/** A thousand rules are about 100 KB. */
+/** A thousand rules take about 100 KB. */
 const MAX_CHARS = 1024 * 1024;
 const LONGEST_QUOTE = 60;
 
 /**
- * Reads a policy file: every problem at once, each with its line. An empty file is a problem, not a policy
- * without rules: it is what a file looks like while it is being written, and it would lift every `never`.
+ * Parses a policy file. Reports all problems at once, each with its line. An empty file is a problem, not a policy
+ * without rules: a file is empty for a moment while it is written, and dropping all rules would lift every `never`.
  */
 export function parsePolicyFile(text: string): PolicyFile {
   if (text.length > MAX_CHARS) return refused([{ line: 1, what: `longer than ${MAX_CHARS} characters` }]);
@@ -31,12 +31,12 @@ export function parsePolicyFile(text: string): PolicyFile {
     return refused(
       document.errors.map((error) => ({
         line: lines.linePos(error.pos[0]).line,
-        what: `no valid YAML: ${error.message}`,
+        what: `invalid YAML: ${error.message}`,
       })),
     );
   }
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
-    return refused([{ line: 1, what: 'empty; a policy without rules is written "rules: []"' }]);
+    return refused([{ line: 1, what: 'the file is empty; write "rules: []" for a policy without rules' }]);
   }
   const lineOf = (path: readonly PropertyKey[]): number => lineOfPath(document.contents as Node, path, lines);
 
@@ -44,23 +44,23 @@ export function parsePolicyFile(text: string): PolicyFile {
   try {
     content = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return refused([{ line: 1, what: `no valid YAML: ${error instanceof Error ? error.message : String(error)}` }]);
+    return refused([{ line: 1, what: `invalid YAML: ${error instanceof Error ? error.message : String(error)}` }]);
   }
   const parsed = policyFileSchema.safeParse(content);
   if (!parsed.success) {
     const { issues } = parsed.error;
-    // That a mapping holds nothing known says no more than that it holds something unknown.
+    // A mapping whose only key is misspelt has two issues: the unknown key, and that it sets nothing. One is enough.
     const misspelt = new Set(
       issues.flatMap(({ code, path }) => (code === 'unrecognized_keys' ? [path.join('.')] : [])),
     );
-    const telling = issues.filter(({ code, path }) => code !== 'custom' || !misspelt.has(path.join('.')));
-    const problems = telling.flatMap((issue) => problemsOf(issue, content, lineOf));
+    const reported = issues.filter(({ code, path }) => code !== 'custom' || !misspelt.has(path.join('.')));
+    const problems = reported.flatMap((issue) => problemsOf(issue, content, lineOf));
     return refused(problems.sort((a, b) => a.line - b.line));
   }
   const rules = parsed.data.rules.map(toRule);
   const badPatterns = rules.flatMap((rule, i) => {
-    const why = whyPatternsFail(rule);
-    return why === undefined ? [] : [{ line: lineOf(['rules', i]), what: `rule ${i + 1}, ${why}` }];
+    const problem = patternProblem(rule);
+    return problem === undefined ? [] : [{ line: lineOf(['rules', i]), what: `rule ${i + 1}, ${problem}` }];
   });
   return badPatterns.length > 0 ? refused(badPatterns) : { ok: true, rules };
 }
@@ -77,16 +77,16 @@ function problemsOf(
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       line: lineOf([...issue.path, key]),
-      what: `${place([...issue.path])}: there is no setting ${quote(key)}`,
+      what: `${position(issue.path)}: unknown setting ${quote(key)}`,
     }));
   }
   const value = valueAt(content, issue.path);
   const given = value !== undefined && typeof value !== 'object' ? `${quote(value)}: ` : '';
-  return [{ line: lineOf(issue.path), what: `${place(issue.path)}: ${given}${issue.message}` }];
+  return [{ line: lineOf(issue.path), what: `${position(issue.path)}: ${given}${issue.message}` }];
 }
 
 /** `['rules', 1, 'restart']` → `rule 2, restart`. */
-function place(path: readonly PropertyKey[]): string {
+function position(path: readonly PropertyKey[]): string {
   const [first, index, ...rest] = path;
   if (first === undefined) return 'the file';
   if (first !== 'rules' || typeof index !== 'number') return path.map(String).join('.');
@@ -106,7 +106,7 @@ function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** The line of the deepest part of `path` that is in the file; of a mapping's entry, the line of its key. */
+/** The line of the deepest part of `path` that the file has. For an entry of a mapping: the line of its key. */
 function lineOfPath(root: Node, path: readonly PropertyKey[], lines: LineCounter): number {
   let node: unknown = root;
   let offset = root.range?.[0] ?? 0;
@@ -127,7 +127,7 @@ function lineOfPath(root: Node, path: readonly PropertyKey[], lines: LineCounter
   return lines.linePos(offset).line;
 }
 
-function whyPatternsFail({ set }: Rule): string | undefined {
+function patternProblem({ set }: Rule): string | undefined {
   try {
     compileRules({ match: set.detectMatch ?? [], ignore: set.detectIgnore ?? [] });
     return undefined;
