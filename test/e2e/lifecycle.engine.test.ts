@@ -34,6 +34,7 @@ describeEngine('the life of a container', (dockerHost) => {
   const stateOf = async (container: TestContainer) => (await engine(container).inspect()).State;
   const restartsOf = async (name: string) => (await doctor.health()).fixes_applied[`${run}-${name}`] ?? 0;
   const requestsFor = (name: string) => claude.requests.filter((request) => request.prompt.includes(`${run}-${name}`));
+  const postsFor = (name: string) => slack.posts.filter((post) => post.text.includes(`${run}-${name}`));
   const entriesOf = async (name: string) =>
     (await doctor.history()).filter((entry) => entry.container === `${run}-${name}`);
   const decided = (name: string) =>
@@ -161,5 +162,27 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/killed by the kernel for lack of memory: no$/m);
     expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/exit code of the death that was seen: 64/);
     await container.remove();
+  }, 30_000);
+
+  it('reports a loop of ends with code 0 that the engine restarts, once', async () => {
+    await start('quits', { cmd: 'echo "nothing to do"; sleep 0.2', restart: 'unless-stopped' });
+    expect(await decided('quits')).toMatchObject({
+      detector: 'crash_loop',
+      decision: 'notify',
+      reason: 'engine_restarting',
+    });
+    await settle();
+    expect(await entriesOf('quits')).toHaveLength(1);
+    expect(postsFor('quits')).toHaveLength(1);
+  }, 30_000);
+
+  it('does not report a job that somebody starts again and again', async () => {
+    const job = await start('job', { cmd: 'sleep 0.1' });
+    for (let i = 0; i < 4; i++) {
+      await engine(job).wait();
+      await engine(job).start();
+    }
+    await settle();
+    expect(await entriesOf('job')).toEqual([]);
   }, 30_000);
 });

@@ -4,7 +4,7 @@
  */
 import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import { crashed, DEFAULT_STOP_SIGNAL, type Death, isStopping, judge, SIGKILL } from './death.ts';
+import { DEFAULT_STOP_SIGNAL, type Death, endedByItself, isStopping, judge, SIGKILL } from './death.ts';
 import { deployedAt, pruneRemoved } from './deployment.ts';
 import { dueSignal, isInGrace } from './grace.ts';
 import { type ContainerLifecycle, createRecords, type LifecycleRecord } from './record.ts';
@@ -30,7 +30,7 @@ export interface Lifecycle {
 }
 
 /** What is known of a container from inspect, whether it still exists or not. */
-export type KnownFacts = Pick<ContainerFacts, 'stopSignal'>;
+export type KnownFacts = Pick<ContainerFacts, 'stopSignal' | 'restartPolicy'>;
 
 export interface LifecycleOptions {
   readonly clock: Clock;
@@ -107,7 +107,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     record.undecided = undefined;
     undecided.delete(record);
     record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
-    if (by === 'itself') return crashed(record, death);
+    if (by === 'itself') return endedByItself(record, death, options.factsOf(death.container.id)?.restartPolicy);
     const last = record.personSignals.findLast(({ recalled }) => !recalled);
     if (last) record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? last.at, last.at);
     return [];

@@ -11,7 +11,7 @@ export interface LifecycleRecord {
   /** Its process ended, and no start was seen since. */
   dead: boolean;
   unhealthy: boolean;
-  /** When its process ended without being asked to; the newest last, only those that may be part of a crash loop. */
+  /** Ends that nobody asked for and that may be part of a crash loop; the newest last. */
   crashes: readonly number[];
   /** A stop was requested and no start was seen since, whoever requested it. */
   stopRequestedAt?: number;
