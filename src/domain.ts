@@ -63,6 +63,8 @@ export interface ContainerFacts {
   readonly memoryLimit: number;
   /** `no`, `always`, `on-failure`, `unless-stopped`. */
   readonly restartPolicy: string;
+  /** Of `on-failure`: the engine gives up when `restartCount` has reached it. 0 for no limit. */
+  readonly maximumRetryCount: number;
   /** Number of the signal that `docker stop` sends, 15 (TERM) unless image or container set another one. */
   readonly stopSignal: number;
   /** Seconds between the stop signal and SIGKILL. */
@@ -337,9 +339,11 @@ export interface Attempt {
 
 /**
  * `diagnosed`: the alert of an incident. `repeated_failure`: the restart limit is reached; sent once.
- * `crash_loop`: the container of an open incident has started to crash in a loop.
+ * `crash_loop`: the container of an open incident has started to crash in a loop. `engine_gave_up`: the engine was
+ * restarting it and no longer does.
  */
-export type AlertKind = 'diagnosed' | 'repeated_failure' | 'crash_loop';
+export const ALERT_KINDS = ['diagnosed', 'repeated_failure', 'crash_loop', 'engine_gave_up'] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
 
 /** The content of an alert, redacted. Receivers render it. */
 export interface Alert {

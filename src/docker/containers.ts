@@ -81,6 +81,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     })),
     memoryLimit: host.Memory ?? 0,
     restartPolicy: host.RestartPolicy?.Name || 'no',
+    maximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
     stopSignal: parseSignal((config as { StopSignal?: string }).StopSignal ?? '') ?? DEFAULT_STOP_SIGNAL,
     stopTimeout: (config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT,
     tty: config.Tty ?? false,

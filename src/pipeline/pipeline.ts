@@ -1,9 +1,11 @@
 import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal, Suppression } from '../domain.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { Trouble } from './detect/trouble.ts';
+import { DETECTOR_INFO } from './detectors.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
+import { createLeftToEngine } from './incident/left-to-engine.ts';
 import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
 import { createWalk, type WalkDeps } from './incident/workflow.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
@@ -53,7 +55,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     ...deps,
     incidents,
     lifecycle,
-    onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
+    onDecided(incident, decision, facts) {
+      aftermaths.decided(incident, decision, facts);
+      leftToEngine.decided(incident, decision);
+    },
     handover: handover.signal,
     giveUp: giveUp.signal,
   });
@@ -61,6 +66,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const aftermaths = createAftermaths(lifecycle, (incidentId, aftermath) =>
     start(saveAftermath(incidentId, aftermath)),
   );
+
+  const leftToEngine = createLeftToEngine(deps.control);
+  /** The engine was left to restart the container of this incident: has it given up? */
+  const followUp = async (live: LiveIncident): Promise<void> => {
+    if (!(await leftToEngine.gaveUp(live.incident)) || live.phase !== 'settled') return;
+    await walk.decideAgain(live, 'engine_gave_up');
+  };
 
   const walking = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
@@ -83,7 +95,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       return;
     }
     observer.suppressed(repeatAs);
-    if (folded.newlyLooping && folded.live.phase === 'settled') start(walk.tellLoop(folded.live));
+    if (folded.live.phase === 'settled') {
+      if (folded.newlyLooping) start(walk.decideAgain(folded.live, 'crash_loop'));
+      else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(folded.live));
+    }
     counts.wake();
   };
 
@@ -145,6 +160,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (handover.signal.aborted) return;
       for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
       for (const signal of lifecycle.due(containers, clock.now())) open(signal);
+      for (const live of incidents.open()) {
+        if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
+      }
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
@@ -165,7 +183,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
           left.diagnosis?.severity,
         );
         if (left.settledAt === undefined) start(walk.resume(live, left));
-        else if (left.decision) aftermaths.decided(left.incident, left.decision);
+        else if (left.decision) {
+          aftermaths.decided(left.incident, left.decision);
+          leftToEngine.decided(left.incident, left.decision);
+        }
       }
     },
 
@@ -191,6 +212,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function end(live: LiveIncident): Promise<void> {
     aftermaths.ended(live.incident);
+    leftToEngine.ended(live.incident);
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
       logger.error('the end of an incident could not be written down', { error: String(error) });
     });

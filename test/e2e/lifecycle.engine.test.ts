@@ -185,4 +185,26 @@ describeEngine('the life of a container', (dockerHost) => {
     await settle();
     expect(await entriesOf('job')).toEqual([]);
   }, 30_000);
+
+  it('says that a container is down for good when the engine gives up restarting it', async () => {
+    const container = await start('limited', {
+      cmd: 'sleep 0.2; exit 5',
+      restart: 'on-failure',
+      maximumRetryCount: 5,
+      labels: { 'container-doctor.restart': 'never' },
+    });
+    const [down] = await eventually(
+      () => {
+        const posts = postsFor('limited').filter((post) => post.text.includes('Down for good'));
+        return posts.length > 0 ? posts : undefined;
+      },
+      { deadlineMs: 30_000, everyMs: 50 },
+    );
+    expect(await stateOf(container)).toMatchObject({ Status: 'exited' });
+    expect(JSON.stringify(down?.body)).toContain('its policy forbids restarts');
+    expect(JSON.stringify(down?.body)).not.toContain('already restarting it');
+    await settle();
+    expect(postsFor('limited').filter((post) => post.text.includes('Down for good'))).toHaveLength(1);
+    expect((await entriesOf('limited')).map(({ reason }) => reason)).toEqual(['policy_never']);
+  }, 40_000);
 });

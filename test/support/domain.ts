@@ -22,6 +22,7 @@ export function someFacts(over: Partial<ContainerFacts> = {}): ContainerFacts {
     healthLog: [],
     memoryLimit: 0,
     restartPolicy: 'no',
+    maximumRetryCount: 0,
     stopSignal: 15,
     stopTimeout: 10,
     tty: false,

@@ -1,4 +1,4 @@
-import type { Alert, AlertKind, Incident, TraceLink } from '../../domain.ts';
+import type { Alert, AlertKind, Decision, Incident, TraceLink } from '../../domain.ts';
 import type { DiagnosisContext, IncidentCase } from '../ports.ts';
 import type { Incidents, LiveIncident } from './open-incidents.ts';
 import { AgentStopping, createRounds, type Round, type RoundDeps, type RoundStages } from './round.ts';
@@ -29,8 +29,11 @@ export interface Walk {
   handle(live: LiveIncident): Promise<void>;
   /** Takes up an incident that an earlier run of the agent left unfinished. Never rejects. */
   resume(live: LiveIncident, left: IncidentCase): Promise<void>;
-  /** An incident that was already told has become a crash loop. Never rejects. */
-  tellLoop(live: LiveIncident): Promise<void>;
+  /**
+   * Decides again about a settled incident, from the present state of its container, and notifies people of the change.
+   * Never rejects.
+   */
+  decideAgain(live: LiveIncident, change: 'crash_loop' | 'engine_gave_up'): Promise<void>;
 }
 
 /**
@@ -85,12 +88,15 @@ export function createWalk(deps: WalkDeps): Walk {
     trace: TraceLink | undefined,
     settled: Promise<void>,
     first?: Round,
+    firstAlert: AlertKind = 'diagnosed',
   ): Promise<Round> => {
     let round = first ?? (await rounds.go(live, 0, settled, trace));
     for (;;) {
       const failed = round.attempt?.outcome === 'failed' || round.attempt?.outcome === 'error';
       if (round.decision.reason === 'restart_limit') {
         await tell(live, round, 'repeated_failure');
+      } else if (round === first && firstAlert !== 'diagnosed') {
+        await tell(live, round, firstAlert);
       } else if (round.ordinal === 0 || !failed) {
         await tell(live, round, 'diagnosed', round.ordinal === 0 ? 0 : 1);
       }
@@ -143,18 +149,27 @@ export function createWalk(deps: WalkDeps): Walk {
         await settle(live, last);
       }),
 
-    tellLoop: (live) =>
+    decideAgain: (live, change) =>
       guarded(live, async () => {
-        const last = await store.lastCase({ ...live.incident.container, fingerprint: live.incident.fingerprint });
-        if (!last?.diagnosis || !last.decision) return;
-        const context = await stages.collect(() => live.incident, live.evidence, Promise.resolve());
-        await tell(
-          live,
-          { context, diagnosis: last.diagnosis, decision: last.decision, attempt: last.attempt },
-          'crash_loop',
-        );
+        const { incident } = live;
+        const stored = await store.lastCase({ ...incident.container, fingerprint: incident.fingerprint });
+        if (!stored?.diagnosis) return;
+        live.phase = 'handling';
+        const last = await deps.traceIncident(incident, incident.trace, async (trace) => {
+          const round = await rounds.takeUp(live, { incident, diagnosis: stored.diagnosis });
+          if (!round || isNoNews(round.decision, change)) return round;
+          return walkRounds(live, trace, Promise.resolve(), round, change);
+        });
+        if (last) await settle(live, last);
+        else live.phase = 'settled';
       }),
   };
+}
+
+/** The change is over, or a person is dealing with it. */
+function isNoNews({ reason }: Decision, change: AlertKind): boolean {
+  if (reason === 'engine_restarting') return change === 'engine_gave_up';
+  return reason === 'operator_action' || reason === 'recreate_in_progress' || reason === 'already_recovered';
 }
 
 function excerptOf(context: DiagnosisContext): readonly string[] {

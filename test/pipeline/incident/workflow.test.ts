@@ -1,7 +1,7 @@
 /** The walk against a world that can be as bad as it likes, in no time at all. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert, Attempt, Decision, ListedContainer, Outcome } from '../../../src/domain.ts';
+import type { Alert, Attempt, Decision, Diagnosis, ListedContainer, Outcome } from '../../../src/domain.ts';
 import { decide } from '../../../src/pipeline/decide/decide.ts';
 import { backOffMs } from '../../../src/pipeline/decide/restart-history.ts';
 import { createIncidents } from '../../../src/pipeline/incident/open-incidents.ts';
@@ -34,12 +34,15 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
   const alerts: Alert[] = [];
   const decisions: Decision[] = [];
   const order: string[] = [];
+  let latest: Diagnosis | undefined;
   const nothing = async () => {};
   const store: WalkDeps['store'] = {
     healthy: () => true,
     saveIncident: nothing,
     saveOccurrences: nothing,
-    saveDiagnosis: nothing,
+    async saveDiagnosis(_, diagnosis) {
+      latest = diagnosis;
+    },
     async saveDecision(_, decision) {
       decisions.push(decision);
       order.push(`saved ${decision.kind}`);
@@ -47,7 +50,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     saveSettled: nothing,
     resolveIncident: nothing,
     openCases: async () => [],
-    lastCase: async () => undefined,
+    lastCase: async () => (latest ? { incident: anIncident(), diagnosis: latest } : undefined),
     async beginAttempt(attempt) {
       attempts.push(attempt);
     },
@@ -57,6 +60,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     },
     attemptsSince: async (_, since) => attempts.filter(({ startedAt }) => startedAt >= since),
   };
+  const lifecycle: { stoppedByPersonAt?: number } = {};
   const live = createIncidents({ newId: () => `inc-${order.length}-${now}`, now: clock.now });
   const never = new AbortController().signal;
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -107,12 +111,12 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     policyOf: () => aPolicy(policy),
     verifySlackMs: 90_000,
     traceIncident: (_incident, _earlier, work) => work(undefined),
-    lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [] }) },
+    lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },
     onDecided: () => {},
     handover: never,
     giveUp: never,
   });
-  return { walk, live, clock, attempts, alerts, decisions, order };
+  return { walk, live, clock, attempts, alerts, decisions, order, lifecycle };
 }
 
 async function handle(incidents: number, world: World) {
@@ -177,6 +181,50 @@ describe('the walk of an incident', () => {
     const told = alerts.map(({ id, attempt }) => [id, attempt?.outcome]);
     expect(told).toEqual([[`${incident.id}/diagnosed/1`, 'recovered']]);
   });
+
+  it('decides again when the engine has given up, and does not repeat the reason of then', async () => {
+    let facts = someFacts({ status: 'restarting', restartPolicy: 'on-failure' });
+    const { walk, live, clock, alerts, attempts } = build({
+      control: { inspect: async () => facts },
+      outcomes: ['recovered'],
+    });
+    const { live: incident } = live.fold(aSignal({ detector: 'crash', at: clock.now() }));
+    await walk.handle(incident);
+    facts = someFacts({ status: 'exited', restartPolicy: 'on-failure' });
+    await walk.decideAgain(incident, 'engine_gave_up');
+    expect(alerts.map(({ kind, decision, attempt }) => [kind, decision.reason, attempt?.outcome])).toEqual([
+      ['diagnosed', 'engine_restarting', undefined],
+      ['engine_gave_up', 'restart_allowed', 'recovered'],
+    ]);
+    expect(attempts).toHaveLength(1);
+  });
+
+  it('says of a crash loop what is decided about it now', async () => {
+    let facts = someFacts({ status: 'restarting', restartPolicy: 'on-failure' });
+    const { walk, live, clock, alerts } = build({
+      autoFix: false,
+      control: { inspect: async () => facts },
+      outcomes: [],
+    });
+    const { live: incident } = live.fold(aSignal({ detector: 'crash', at: clock.now() }));
+    await walk.handle(incident);
+    facts = someFacts({ status: 'exited', restartPolicy: 'on-failure' });
+    await walk.decideAgain(incident, 'crash_loop');
+    expect(alerts.at(-1)).toMatchObject({ kind: 'crash_loop', decision: { reason: 'auto_fix_off' } });
+  });
+
+  it.each(['crash_loop', 'engine_gave_up'] as const)(
+    'says nothing of %s once a person has stopped the container',
+    async (change) => {
+      const { walk, live, clock, alerts, lifecycle } = build({ outcomes: [] });
+      const { live: incident } = live.fold(aSignal({ detector: 'crash', at: clock.now() }));
+      lifecycle.stoppedByPersonAt = clock.now() + 1;
+      await walk.handle(incident);
+      const before = alerts.length;
+      await walk.decideAgain(incident, change);
+      expect(alerts).toHaveLength(before);
+    },
+  );
 
   const worlds = fc.record({
     policy: fc.record({
