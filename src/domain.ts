@@ -14,11 +14,11 @@ export interface ContainerRef {
   /** As given when the container was created: `repository:tag` or `repository@digest`. */
   readonly image: string;
   /**
-   * Identity across recreation and scaling: the compose service, or the container name without its replica number.
-   * Incidents and restart limits belong to it.
+   * Identity across recreation and scaling: the service of the orchestrator or of compose, or the container name
+   * without its replica number. Incidents and restart limits belong to it.
    */
   readonly service: string;
-  /** The compose project, if any. */
+  /** The compose project or the namespace, if any. */
   readonly project?: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -70,6 +70,12 @@ export interface ContainerFacts {
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout: number;
   readonly tty: boolean;
+  /** The name of the orchestrator that starts and replaces the container, such as Docker Swarm. */
+  readonly orchestrator?: string;
+  /** The engine removes it when it ends (`--rm`). */
+  readonly autoRemove: boolean;
+  /** Equal for containers that run the same command. */
+  readonly commandKey: string;
   /** The image's id (`sha256:…`) when the container was created. */
   readonly imageId?: string;
   readonly networkMode: string;
@@ -279,6 +285,7 @@ export const DECISION_REASONS = {
   container_paused: 'the container is paused',
   shared_network: 'other containers use its network and would lose it',
   restart_in_progress: 'Container Doctor is already restarting it',
+  orchestrator_owns: 'an orchestrator replaces it; restarted here, it would run beside its replacement',
   recreate_in_progress: 'a new container is replacing it',
   deployed_just_now: 'it was deployed minutes ago; a restart would start the same version again',
   backing_off: 'earlier restarts did not help; the next one has to wait',

@@ -9,6 +9,7 @@ import { createLeftToEngine } from './incident/left-to-engine.ts';
 import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
 import { createWalk, type WalkDeps } from './incident/workflow.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
+import { withJobIdentity } from './lifecycle/one-off.ts';
 import type { ReviewStore } from './ports.ts';
 
 export interface PipelineDeps extends Omit<WalkDeps, 'incidents' | 'lifecycle' | 'onDecided' | 'handover' | 'giveUp'> {
@@ -81,7 +82,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   };
 
   /** `repeatAs`: how it is counted where it opens nothing. */
-  const take = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
+  const take = (seen: Signal, repeatAs: Suppression = 'repeat'): void => {
+    const container = identify(seen.container);
+    const signal = container === seen.container ? seen : { ...seen, container };
     observer.signal(signal.detector, signal.container.name);
     if (lifecycle.holdsBack(signal)) observer.suppressed('grace');
     else open(signal, repeatAs);
@@ -102,7 +105,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     counts.wake();
   };
 
-  const takeTrouble = (container: ContainerRef, trouble: Trouble): void => {
+  const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
+
+  const takeTrouble = (seen: ContainerRef, trouble: Trouble): void => {
+    const container = identify(seen);
     const grouped = grouper.assign(container, trouble, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {

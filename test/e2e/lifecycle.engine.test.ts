@@ -20,6 +20,10 @@ const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
 
 describeEngine('the life of a container', (dockerHost) => {
   const run = `cd-life-${randomBytes(3).toString('hex')}`;
+  /** As the engine makes up names: two words of small letters. */
+  const jobs = `cdlife${randomBytes(6)
+    .toString('hex')
+    .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}`;
   let claude: ClaudeServer;
   let slack: SlackServer;
   let doctor: Doctor;
@@ -64,7 +68,7 @@ describeEngine('the life of a container', (dockerHost) => {
     slack = await startSlackServer();
     doctor = await startDoctor({
       DOCKER_HOST: dockerHost,
-      TARGET_CONTAINERS: `${run}-*`,
+      TARGET_CONTAINERS: `${run}-*,${jobs}_*`,
       CHECK_INTERVAL: '1',
       AUTO_FIX: 'true',
       ANTHROPIC_API_KEY: 'sk-ant-stand-in',
@@ -206,5 +210,39 @@ describeEngine('the life of a container', (dockerHost) => {
     await settle();
     expect(postsFor('limited').filter((post) => post.text.includes('Down for good'))).toHaveLength(1);
     expect((await entriesOf('limited')).map(({ reason }) => reason)).toEqual(['policy_never']);
+  }, 40_000);
+
+  it('reports a failing service of an orchestrator once, and restarts none of its tasks', async () => {
+    for (let n = 1; n <= 5; n++) {
+      const task = await start(`svc.1.${randomBytes(6).toString('hex')}`, {
+        cmd: 'echo "ERROR cannot reach the queue" >&2; sleep 0.3; exit 3',
+        labels: {
+          'com.docker.swarm.task.id': `task${n}`,
+          'com.docker.swarm.service.id': 'service1',
+          'com.docker.swarm.service.name': `${run}-svc`,
+        },
+      });
+      await engine(task).wait();
+    }
+    await eventually(() => (postsFor('svc').length > 0 ? true : undefined), { deadlineMs: 20_000 });
+    await settle();
+    const entries = (await doctor.history()).filter(({ container }) => container.startsWith(`${run}-svc.`));
+    expect(entries).toMatchObject([{ decision: 'notify', reason: 'orchestrator_owns', occurrences: 5 }]);
+    expect(postsFor('svc')).toHaveLength(1);
+    expect(JSON.stringify(postsFor('svc')[0]?.body)).toContain('Docker Swarm');
+  }, 40_000);
+
+  it('reports a job that is run again and again under generated names once', async () => {
+    for (const name of ['curie', 'turing', 'hopper']) {
+      containers.push(await runContainer({ name: `${jobs}_${name}`, cmd: 'sleep 0.3; exit 4', autoRemove: true }));
+      await eventually(async () =>
+        (await docker().listContainers({ all: true })).every(({ Names }) => !Names.includes(`/${jobs}_${name}`))
+          ? true
+          : undefined,
+      );
+    }
+    await settle();
+    const entries = (await doctor.history()).filter(({ container }) => container.startsWith(`${jobs}_`));
+    expect(entries).toMatchObject([{ reason: 'container_gone', occurrences: 3 }]);
   }, 40_000);
 });

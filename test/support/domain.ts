@@ -26,6 +26,8 @@ export function someFacts(over: Partial<ContainerFacts> = {}): ContainerFacts {
     stopSignal: 15,
     stopTimeout: 10,
     tty: false,
+    autoRemove: false,
+    commandKey: '00000000',
     networkMode: 'bridge',
     environmentNames: [],
     secretValues: [],

@@ -155,7 +155,11 @@ export function createRounds(deps: RoundDeps): Rounds {
       storeHealthy: store.healthy(),
     });
     const because =
-      decision.reason === 'shared_network' ? dependants.join(', ') : policyBehind(decision.reason, policy);
+      decision.reason === 'shared_network'
+        ? dependants.join(', ')
+        : decision.reason === 'orchestrator_owns'
+          ? facts?.orchestrator
+          : policyBehind(decision.reason, policy);
     return { decision, facts, policy, because };
   };
 

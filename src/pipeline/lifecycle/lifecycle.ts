@@ -30,7 +30,7 @@ export interface Lifecycle {
 }
 
 /** What is known of a container from inspect, whether it still exists or not. */
-export type KnownFacts = Pick<ContainerFacts, 'stopSignal' | 'restartPolicy'>;
+export type KnownFacts = Pick<ContainerFacts, 'stopSignal' | 'restartPolicy' | 'autoRemove' | 'commandKey'>;
 
 export interface LifecycleOptions {
   readonly clock: Clock;
