@@ -86,8 +86,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const container = identify(seen.container);
     const signal = container === seen.container ? seen : { ...seen, container };
     observer.signal(signal.detector, signal.container.name);
-    if (lifecycle.holdsBack(signal)) observer.suppressed('grace');
-    else open(signal, repeatAs);
+    const suppression = lifecycle.suppresses(signal);
+    if (suppression === undefined) open(signal, repeatAs);
+    else observer.suppressed(suppression);
   };
 
   const open = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {

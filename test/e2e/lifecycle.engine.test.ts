@@ -245,4 +245,33 @@ describeEngine('the life of a container', (dockerHost) => {
     const entries = (await doctor.history()).filter(({ container }) => container.startsWith(`${jobs}_`));
     expect(entries).toMatchObject([{ reason: 'container_gone', occurrences: 3 }]);
   }, 40_000);
+
+  it('does not report what a program logs while a person stops it', async () => {
+    const container = await start('grumbler', {
+      cmd: idle(`trap 'echo "ERROR connection pool closed with 3 requests in flight" >&2; sleep 0.8; exit 1' TERM;`),
+      stopTimeout: 5,
+    });
+    await watched('grumbler');
+    await engine(container).stop({ t: 5 });
+    await settle();
+    expect(await stateOf(container)).toMatchObject({ Running: false, ExitCode: 1 });
+    expect(await entriesOf('grumbler')).toEqual([]);
+  }, 30_000);
+
+  it('restarts a container once, whatever it logs while it is being restarted', async () => {
+    const container = await start('flusher', {
+      cmd: [
+        'rm -f /bad;',
+        `trap 'echo "ERROR could not flush the cache" >&2; sleep 0.8; exit 1' TERM;`,
+        `if [ ! -f /once ]; then touch /once; sleep 1; touch /bad; fi; ${idle()}`,
+      ].join(' '),
+      healthcheck: { cmd: 'test ! -f /bad', intervalMs: 500, retries: 2 },
+      stopTimeout: 5,
+    });
+    await eventually(async () => ((await restartsOf('flusher')) > 0 ? true : undefined), { deadlineMs: 30_000 });
+    await settle();
+    expect(await entriesOf('flusher')).toMatchObject([{ detector: 'health', outcome: 'recovered' }]);
+    expect(await restartsOf('flusher')).toBe(1);
+    expect(await stateOf(container)).toMatchObject({ Running: true });
+  }, 50_000);
 });
