@@ -12,7 +12,7 @@ const trackedFiles = async () =>
     .split('\0')
     .filter((path) => path !== '');
 
-it('package-lock.json names no download address', () => {
+it('package-lock.json contains no download address', () => {
   expect(Object.entries(lock.packages).filter(([, entry]) => entry.resolved?.startsWith('http'))).toEqual([]);
 });
 
@@ -25,16 +25,16 @@ it('package-lock.json has the binaries of every platform, so that npm ci works o
   expect(missing).toEqual([]);
 });
 
-it('there is one copy of @opentelemetry/api: with a second one, spans would silently be no-ops', () => {
+it('package-lock.json has one copy of @opentelemetry/api: spans created through a second one would be silently lost', () => {
   const copies = Object.keys(lock.packages).filter((path) => path.endsWith('node_modules/@opentelemetry/api'));
   expect(copies).toEqual(['node_modules/@opentelemetry/api']);
 });
 
-it('no file of the repository names the place where it is checked out', async () => {
+it('no file of the repository contains the path of this checkout', async () => {
   const checkout = REPOSITORY.replace(/\/$/, '');
   expect(await filesContaining(checkout)).toEqual([]);
   const parent = dirname(checkout);
-  // A parent like /tmp is in many files for other reasons.
+  // A parent such as /tmp is in many files for other reasons.
   const everywhere = [
     '/',
     '/app',
@@ -52,7 +52,7 @@ it('no file of the repository names the place where it is checked out', async ()
   if (!everywhere.includes(parent)) expect(await filesContaining(`${parent}/`)).toEqual([]);
 });
 
-it('no file of the repository names a package registry: machines have their own', async () => {
+it('no file of the repository names a package registry: each machine has its own', async () => {
   const registries = [
     'registry.npm' + 'js',
     'deb.deb' + 'ian',
@@ -88,11 +88,11 @@ it.each(Object.entries(SETTINGS))('.env.example has %s with its default', (name,
   if ('default' in setting) expect(example.get(name)).toBe(setting.default);
 });
 
-it('.env.example holds no value of a secret', () => {
+it('.env.example contains no values of secrets', () => {
   for (const [name, setting] of Object.entries(SETTINGS)) if ('secret' in setting) expect(example.get(name)).toBe('');
 });
 
-it('every setting of .env.example is documented', () => {
+it('every variable of .env.example is documented', () => {
   const documents = readRepositoryFile('README.md') + readRepositoryFile('docs/deployment.md');
   expect([...example.keys()].filter((name) => !documents.includes(`\`${name}\``))).toEqual([]);
 });
