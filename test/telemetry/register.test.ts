@@ -136,6 +136,34 @@ describe('with an endpoint', () => {
     expect(await renderMetrics?.()).toContain('container_doctor_claude_cost_usd_total 2');
   });
 
+  it.each([
+    ['cumulative', 2, 2],
+    ['delta', 1, 1],
+  ])('counters of containers are pushed with %s temporality', async (preference, temporality, afterwards) => {
+    const { url, received } = await collector();
+    const { containerCounters, renderMetrics } = telemetry({
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference,
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_METRIC_EXPORT_INTERVAL: '50',
+    });
+    const pushed = () =>
+      received
+        .flatMap(({ body }) => JSON.parse(String(body)).resourceMetrics)
+        // biome-ignore lint/suspicious/noExplicitAny: OTLP as received
+        .flatMap(({ scopeMetrics }: any) => scopeMetrics.flatMap(({ metrics }: any) => metrics))
+        .filter(({ name }) => name === 'container_doctor.errors.detected')
+        .map(({ sum }) => ({ temporality: sum.aggregationTemporality, value: Number(sum.dataPoints[0].asInt) }));
+    containerCounters.increment('errorsDetected', 'web', { detector: 'oom' });
+    await eventually(() => expect(pushed()).toContainEqual({ temporality, value: 1 }));
+    const before = pushed().length;
+    containerCounters.increment('errorsDetected', 'web', { detector: 'oom' });
+    await eventually(() => expect(pushed().slice(before)).toContainEqual({ temporality, value: afterwards }));
+    const series = 'container_doctor_errors_detected_total{container_name="web",detector="oom"}';
+    expect(await renderMetrics?.()).toContain(`${series} 2`);
+  });
+
   it('metrics and log records are not pushed by default', async () => {
     const { url, received } = await collector();
     const { meter, shutdown } = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_METRIC_EXPORT_INTERVAL: '20' });
