@@ -3,7 +3,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { interpolate, readComposeFile } from './compose-file.ts';
 
-export interface AllowList {
+interface AllowList {
   allows(method: string, url: string): boolean;
 }
 

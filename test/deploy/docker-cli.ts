@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export interface Finished {
+interface Finished {
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -61,8 +61,6 @@ async function answers(program: string, args: readonly string[]): Promise<boolea
     return false;
   }
 }
-
-export const engineAnswers = (): Promise<boolean> => answers('docker', ['version', '--format', '{{.Server.Version}}']);
 
 /** The command of Compose v2: a plugin of the docker client, or a separate program. Undefined if there is none. */
 export async function findCompose(): Promise<readonly string[] | undefined> {

@@ -6,7 +6,7 @@ import { vi } from 'vitest';
 import type { Logger } from '../../src/lib/log.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/register.ts';
 
-export interface Received {
+interface Received {
   readonly path: string;
   readonly contentType: string;
   readonly headers: NodeJS.Dict<string | string[]>;
