@@ -95,8 +95,10 @@ export interface EngineEvent {
   readonly action:
     | { readonly kind: 'create' | 'start' | 'stop' | 'destroy' | 'oom' | 'pause' | 'unpause' | 'restart' }
     | { readonly kind: 'rename' }
-    | { readonly kind: 'die'; readonly exitCode: number }
-    | { readonly kind: 'kill'; readonly signal: number }
+    /** `stopsUnreported`: the engine may not report it when somebody stops a container (Podman). */
+    | { readonly kind: 'die'; readonly exitCode: number; readonly stopsUnreported?: true }
+    /** The number of the signal; absent if the engine does not say it (Podman). */
+    | { readonly kind: 'kill'; readonly signal?: number }
     | { readonly kind: 'health'; readonly status: 'healthy' | 'unhealthy' | 'starting' };
 }
 

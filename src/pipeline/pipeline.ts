@@ -35,6 +35,8 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
+/** A crash is to be noticed within a second. */
+const INSPECT_PATIENCE_MS = 500;
 /** For answers that are already paid for, and restarts that the engine is already making. */
 const STOP_PATIENCE_MS = 5_000;
 
@@ -46,6 +48,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     clock,
     graceMs: (container) => deps.policyOf(container).values.grace * 1000,
     factsOf: deps.factsOf,
+    inspect: (id) => deps.control.inspect(id, AbortSignal.timeout(INSPECT_PATIENCE_MS)).catch(() => undefined),
     onLateSignals(signals) {
       if (!handover.signal.aborted) for (const signal of signals) take(signal);
     },

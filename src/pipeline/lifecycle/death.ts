@@ -7,6 +7,10 @@ export interface Death {
   readonly container: ContainerRef;
   readonly at: number;
   readonly exitCode: number;
+  /** The engine may not have reported a stop. */
+  readonly stopsUnreported: boolean;
+  /** It was killed, and the engine does not report kills for memory. */
+  readonly mayBeOom: boolean;
 }
 
 /**
@@ -34,19 +38,22 @@ export const SIGKILL = 9;
 const ASKS_TO_END: ReadonlySet<number> = new Set([2, 3, 6, 15]);
 /** The exit code of a process that was ended by signal n is 128 + n, by the shell's and the engine's convention. */
 const SIGNAL_EXIT_BASE = 128;
-const KILLED = SIGNAL_EXIT_BASE + SIGKILL;
+export const KILLED = SIGNAL_EXIT_BASE + SIGKILL;
 
-export function judge(record: LifecycleRecord, { at, exitCode }: Death, stopSignal: number): Verdict {
+export function judge(record: LifecycleRecord, death: Death, stopSignal: number): Verdict {
+  const { at, exitCode } = death;
   if (isStopping(record, at)) return 'person';
   const sent = record.personSignals.filter((signal) => at - signal.at <= STOP_EXPLAINS_MS);
   const killedForMemory = isKilledForMemory(record, at, exitCode);
   const explained = sent.some(({ signal, at: sentAt }) => {
     if (signal === stopSignal || signal === SIGKILL) return true;
     if (killedForMemory) return false;
+    if (signal === undefined) return at - sentAt <= SIGNAL_EXPLAINS_MS;
     if (exitCode === SIGNAL_EXIT_BASE + signal) return true;
     return at - sentAt <= SIGNAL_EXPLAINS_MS && (exitCode === 0 || ASKS_TO_END.has(signal));
   });
   if (explained) return 'person';
+  if (death.stopsUnreported && exitCode === SIGNAL_EXIT_BASE + stopSignal) return 'person';
   return sent.length > 0 ? 'undecided' : 'itself';
 }
 

@@ -4,8 +4,9 @@
  */
 import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal, Suppression } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import { DEFAULT_STOP_SIGNAL, type Death, endedByItself, isStopping, judge, SIGKILL } from './death.ts';
+import { DEFAULT_STOP_SIGNAL, type Death, isStopping, KILLED, SIGKILL } from './death.ts';
 import { deployedAt, pruneRemoved } from './deployment.ts';
+import { createEnds, type EndsOptions } from './ends.ts';
 import { dueSignal, isInGrace } from './grace.ts';
 import { type ContainerLifecycle, createRecords, type LifecycleRecord } from './record.ts';
 import { healthSignal, oomSignal } from './signals.ts';
@@ -33,32 +34,48 @@ export interface Lifecycle {
 /** What is known of a container from inspect, whether it still exists or not. */
 export type KnownFacts = Pick<ContainerFacts, 'stopSignal' | 'restartPolicy' | 'autoRemove' | 'commandKey'>;
 
-export interface LifecycleOptions {
+export interface LifecycleOptions extends Pick<EndsOptions, 'inspect' | 'onLateSignals'> {
   readonly clock: Clock;
   /** How long after a start of the container a signal opens no incident, ms. */
   graceMs(container: ContainerRef): number;
   /** Undefined if the container has not been inspected yet. */
   factsOf(containerId: string): KnownFacts | undefined;
-  /** Takes the signals of an end that could be judged only some time after its event. */
-  onLateSignals(signals: readonly Signal[]): void;
 }
+
+type Die = Extract<EngineEvent['action'], { readonly kind: 'die' }>;
 
 /** Events of the agent's own restart may arrive a little after the engine's answer. */
 const OWN_EVENTS_LAG_MS = 3_000;
-/** The engine sends `stop` 10 to 100 ms after `die`; detection is to take less than a second in all. */
-const STOP_EVENT_WAIT_MS = 500;
 /** Enough for a stop that is repeated by somebody impatient. */
 const SIGNALS_KEPT = 8;
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { clock, graceMs } = options;
   const records = createRecords();
-  const undecided = new Set<LifecycleRecord>();
+  /** Some versions of Podman report no stops. This one has reported one. */
+  let reportsStops = false;
 
   const stopSignalOf = (containerId: string) => options.factsOf(containerId)?.stopSignal ?? DEFAULT_STOP_SIGNAL;
 
   function isOwnRestart({ ownRestartUntil }: LifecycleRecord): boolean {
     return ownRestartUntil !== undefined && clock.monotonic() <= ownRestartUntil;
+  }
+
+  const ends = createEnds({
+    ...options,
+    isOwnRestart,
+    stopSignalOf,
+    restartPolicyOf: (containerId) => options.factsOf(containerId)?.restartPolicy,
+  });
+
+  function deathOf({ container, time }: EngineEvent, { exitCode, stopsUnreported }: Die): Death {
+    return {
+      container,
+      at: time,
+      exitCode,
+      stopsUnreported: stopsUnreported === true && !reportsStops,
+      mayBeOom: stopsUnreported === true && exitCode === KILLED,
+    };
   }
 
   function removed(event: EngineEvent): void {
@@ -74,7 +91,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     pruneRemoved(records, event.time);
   }
 
-  function signalled(record: LifecycleRecord, event: EngineEvent, signal: number, recalled: boolean): void {
+  function signalled(record: LifecycleRecord, event: EngineEvent, signal: number | undefined, recalled: boolean): void {
     const ours = isOwnRestart(record);
     if (!ours) {
       const sent = { signal, at: event.time, recalled };
@@ -85,48 +102,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
   }
 
-  function died(record: LifecycleRecord, death: Death): readonly Signal[] {
-    record.dead = true;
-    const { at, exitCode } = death;
-    if (isOwnRestart(record)) {
-      // The verification of the restart sees how it ends.
-      record.lastEnd = { at, exitCode, by: 'agent' };
-      return [];
-    }
-    record.unhealthy = false;
-    const verdict = judge(record, death, stopSignalOf(death.container.id));
-    if (verdict !== 'undecided') return decided(record, death, verdict);
-    record.undecided = death;
-    undecided.add(record);
-    void clock.sleep(STOP_EVENT_WAIT_MS).then(() => {
-      if (record.undecided === death) settleOne(record);
-    });
-    return [];
-  }
-
-  function decided(record: LifecycleRecord, death: Death, by: 'itself' | 'person'): readonly Signal[] {
-    record.undecided = undefined;
-    undecided.delete(record);
-    record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
-    if (by === 'itself') return endedByItself(record, death, options.factsOf(death.container.id)?.restartPolicy);
-    const last = record.personSignals.findLast(({ recalled }) => !recalled);
-    if (last) record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? last.at, last.at);
-    return [];
-  }
-
-  function settleOne(record: LifecycleRecord): void {
-    if (record.undecided === undefined) return;
-    const signals = decided(record, record.undecided, 'itself');
-    if (signals.length > 0) options.onLateSignals(signals);
-  }
-
   return {
     observe(event) {
       const { action, containerId, container, time } = event;
       const earlier = records.get(containerId);
       // No `stop` event can follow any more.
       const isOverdue = action.kind === 'start' || action.kind === 'die' || action.kind === 'destroy';
-      const overdue = isOverdue && earlier?.undecided ? decided(earlier, earlier.undecided, 'itself') : [];
+      const overdue = isOverdue && earlier ? ends.decide(earlier, 'itself') : [];
       if (action.kind === 'destroy') {
         removed(event);
         return overdue;
@@ -141,16 +123,25 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           signalled(record, event, action.signal, false);
           return [];
         case 'stop': {
+          reportsStops = true;
           stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
-          return record.undecided ? decided(record, record.undecided, 'person') : [];
+          return ends.decide(record, 'person');
         }
         case 'start':
           started(record);
           endStop(record, time);
           record.startedAt = time;
           return overdue;
+        case 'restart':
+          // Podman reports a restart by its policy in this way. Docker reports `start` first.
+          if (record.dead) {
+            started(record);
+            endStop(record, time);
+            record.startedAt = time;
+          }
+          return [];
         case 'die':
-          return [...overdue, ...died(record, { container, at: time, exitCode: action.exitCode })];
+          return [...overdue, ...ends.died(record, deathOf(event, action))];
         case 'oom':
           record.oomAt = time;
           return [oomSignal(container, time)];
@@ -215,7 +206,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     forget(containerId) {
       const record = records.get(containerId);
       if (record === undefined || record.removedAt !== undefined) return;
-      undecided.delete(record);
+      ends.forget(record);
       records.delete(containerId);
     },
 
@@ -246,9 +237,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       });
     },
 
-    settle() {
-      for (const record of undecided) settleOne(record);
-    },
+    settle: ends.settle,
   };
 }
 
