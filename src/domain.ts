@@ -92,12 +92,13 @@ export interface EngineEvent {
   readonly time: number;
   readonly containerId: string;
   readonly container: ContainerRef;
+  /** Podman's Docker API reports less than Docker does, and some events in another order. */
+  readonly engine?: 'podman';
   readonly action:
     | { readonly kind: 'create' | 'start' | 'stop' | 'destroy' | 'oom' | 'pause' | 'unpause' | 'restart' }
     | { readonly kind: 'rename' }
-    /** `stopsUnreported`: the engine may not report it when somebody stops a container (Podman). */
-    | { readonly kind: 'die'; readonly exitCode: number; readonly stopsUnreported?: true }
-    /** The number of the signal; absent if the engine does not say it (Podman). */
+    | { readonly kind: 'die'; readonly exitCode: number }
+    /** The number of the signal; Podman does not say it. */
     | { readonly kind: 'kill'; readonly signal?: number }
     | { readonly kind: 'health'; readonly status: 'healthy' | 'unhealthy' | 'starting' };
 }

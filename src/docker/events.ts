@@ -84,14 +84,14 @@ export function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
     exitCode: Number(exitCode ?? containerExitCode ?? 0),
     signal: signal === undefined ? undefined : Number(signal),
     health: raw.HealthStatus,
-    // Every event of Podman about a container has it.
-    isPodman: podId !== undefined,
   });
   if (action === undefined) return undefined;
   return {
     time: raw.timeNano === undefined ? (raw.time ?? 0) * 1000 : Math.floor(raw.timeNano / 1e6),
     containerId,
     container: toContainerRef({ id: containerId, name, image, labels }),
+    // Every event of Podman about a container has a pod, if only an empty one.
+    ...(podId === undefined ? {} : { engine: 'podman' }),
     action,
   };
 }
@@ -100,13 +100,12 @@ interface Details {
   readonly exitCode: number;
   readonly signal: number | undefined;
   readonly health: string | undefined;
-  readonly isPodman: boolean;
 }
 
 const HEALTH_STATUSES = ['healthy', 'unhealthy', 'starting'] as const;
 
 function toAction(action: string, details: Details): EngineEvent['action'] | undefined {
-  const { exitCode, signal, health, isPodman } = details;
+  const { exitCode, signal, health } = details;
   switch (action) {
     case 'create':
     case 'start':
@@ -122,7 +121,7 @@ function toAction(action: string, details: Details): EngineEvent['action'] | und
       return { kind: 'destroy' };
     case 'die':
     case 'died':
-      return { kind: 'die', exitCode, ...(isPodman ? { stopsUnreported: true } : {}) };
+      return { kind: 'die', exitCode };
     case 'kill':
       return { kind: 'kill', ...(signal === undefined ? {} : { signal }) };
     default: {

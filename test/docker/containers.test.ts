@@ -103,14 +103,15 @@ describe('engine events', () => {
     JSON.stringify({ ...JSON.parse(event(Action, { podId: '', ...attributes })), status: Action, ...over });
 
   it.each([
-    [podman('die', { containerExitCode: '3', exitCode: '3' }), { kind: 'die', exitCode: 3, stopsUnreported: true }],
-    [podman('died', { containerExitCode: '3' }), { kind: 'die', exitCode: 3, stopsUnreported: true }],
+    [podman('die', { containerExitCode: '3', exitCode: '3' }), { kind: 'die', exitCode: 3 }],
+    [podman('died', { containerExitCode: '3' }), { kind: 'die', exitCode: 3 }],
     [podman('remove'), { kind: 'destroy' }],
     [podman('health_status', {}, { HealthStatus: 'unhealthy' }), { kind: 'health', status: 'unhealthy' }],
     [podman('kill'), { kind: 'kill' }],
     [podman('stop'), { kind: 'stop' }],
   ])('of Podman are read: %s', (json, action) => {
     const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
+    expect(read).toMatchObject({ engine: 'podman' });
     expect(read?.action).toEqual(action);
     expect(read?.container.labels).toEqual({ team: 'shop' });
   });

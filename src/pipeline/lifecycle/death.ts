@@ -7,15 +7,14 @@ export interface Death {
   readonly container: ContainerRef;
   readonly at: number;
   readonly exitCode: number;
+  readonly isPodman: boolean;
   /** The engine may not have reported a stop. */
   readonly stopsUnreported: boolean;
-  /** It was killed, and the engine does not report kills for memory. */
-  readonly mayBeOom: boolean;
 }
 
 /**
- * `undecided`: a person sent a signal that does not explain the end. If a `stop` event follows, it was the first step
- * of a stop.
+ * `undecided`: a `stop` event that follows would explain the end. On Docker only if a person sent a signal before, which
+ * does not explain the end by itself; Podman reports no signals of a stop, and the end and the stop in any order.
  */
 export type Verdict = 'itself' | 'person' | 'undecided';
 
@@ -54,7 +53,7 @@ export function judge(record: LifecycleRecord, death: Death, stopSignal: number)
   });
   if (explained) return 'person';
   if (death.stopsUnreported && exitCode === SIGNAL_EXIT_BASE + stopSignal) return 'person';
-  return sent.length > 0 ? 'undecided' : 'itself';
+  return sent.length > 0 || death.isPodman ? 'undecided' : 'itself';
 }
 
 /** A stop was requested, and the container has not started since. */
@@ -86,7 +85,7 @@ function crashOf(record: LifecycleRecord, container: ContainerRef, at: number, e
   return isKilledForMemory(record, at, exitCode) ? { ...signal, killedForMemory: true } : signal;
 }
 
-function restartsAlways(restartPolicy: string | undefined): boolean {
+export function restartsAlways(restartPolicy: string | undefined): boolean {
   return restartPolicy === 'always' || restartPolicy === 'unless-stopped';
 }
 

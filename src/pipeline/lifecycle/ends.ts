@@ -1,7 +1,7 @@
 /** What follows from the end of a container's process, at once or after a short wait for what explains it. */
 import type { ContainerFacts, Signal } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import { type Death, endedByItself, judge } from './death.ts';
+import { type Death, endedByItself, judge, KILLED, restartsAlways } from './death.ts';
 import type { LifecycleRecord } from './record.ts';
 import { oomSignal } from './signals.ts';
 
@@ -15,6 +15,8 @@ export interface Ends {
   settle(): void;
 }
 
+type InspectedFacts = Pick<ContainerFacts, 'status' | 'oomKilled' | 'restartPolicy'>;
+
 export interface EndsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   isOwnRestart(record: LifecycleRecord): boolean;
@@ -23,13 +25,13 @@ export interface EndsOptions {
   /** Undefined if the container was not inspected yet. */
   restartPolicyOf(containerId: string): string | undefined;
   /** Asks the engine now; undefined if it does not answer or the container is gone. Must not reject. */
-  inspect(containerId: string): Promise<Pick<ContainerFacts, 'oomKilled'> | undefined>;
+  inspect(containerId: string): Promise<InspectedFacts | undefined>;
   /** Takes the signals of an end that could be judged only some time after its event. */
   onLateSignals(signals: readonly Signal[]): void;
 }
 
 /** The engine sends `stop` 10 to 100 ms after `die`; detection is to take less than a second in all. */
-const STOP_EVENT_WAIT_MS = 500;
+const EXPLANATION_WAIT_MS = 500;
 
 export function createEnds(options: EndsOptions): Ends {
   const undecided = new Set<LifecycleRecord>();
@@ -46,28 +48,23 @@ export function createEnds(options: EndsOptions): Ends {
     undecided.add(record);
     const verdict = judge(record, death, options.stopSignalOf(death.container.id));
     if (verdict === 'person') return decide(record, verdict);
-    if (death.mayBeOom) void decideByInspect(record, death);
-    else if (verdict === 'undecided') void decideAfterWait(record, death);
-    else return decide(record, verdict);
+    if (verdict === 'itself') return decide(record, verdict);
+    void decideAfterWait(record, death);
     return [];
   }
 
-  /** For the `stop` event that may follow. */
   async function decideAfterWait(record: LifecycleRecord, death: Death): Promise<void> {
-    await options.clock.sleep(STOP_EVENT_WAIT_MS);
-    if (record.undecided === death) report(decide(record, 'itself'));
-  }
-
-  /** Podman reports no kill for memory; without one, a kill that is not explained is the end of a stop. */
-  async function decideByInspect(record: LifecycleRecord, death: Death): Promise<void> {
+    await options.clock.sleep(EXPLANATION_WAIT_MS);
+    if (record.undecided !== death) return;
+    if (!death.isPodman) return report(decide(record, 'itself'));
     const facts = await options.inspect(death.container.id);
     if (record.undecided !== death) return;
-    if (!facts?.oomKilled) {
-      report(decide(record, death.stopsUnreported ? 'person' : 'itself'));
-      return;
+    const oom: Signal[] = [];
+    if (facts?.oomKilled) {
+      record.oomAt = death.at;
+      oom.push(oomSignal(death.container, death.at));
     }
-    record.oomAt = death.at;
-    report([oomSignal(death.container, death.at), ...decide(record, 'itself')]);
+    report([...oom, ...decide(record, isUnreportedStop(death, facts) ? 'person' : 'itself')]);
   }
 
   function decide(record: LifecycleRecord, by: 'itself' | 'person'): readonly Signal[] {
@@ -101,4 +98,12 @@ export function createEnds(options: EndsOptions): Ends {
       for (const record of undecided) report(decide(record, 'itself'));
     },
   };
+}
+
+/** Whether the end on Podman is best explained by a stop, of which no event came. */
+function isUnreportedStop({ exitCode, stopsUnreported }: Death, facts: InspectedFacts | undefined): boolean {
+  if (facts?.oomKilled) return false;
+  // Podman would have started it again, had nobody stopped it.
+  if (facts && restartsAlways(facts.restartPolicy)) return facts.status === 'exited';
+  return stopsUnreported && exitCode === KILLED;
 }

@@ -42,8 +42,8 @@ export interface LifecycleOptions extends Pick<EndsOptions, 'inspect' | 'onLateS
   factsOf(containerId: string): KnownFacts | undefined;
 }
 
-type Die = Extract<EngineEvent['action'], { readonly kind: 'die' }>;
-
+/** After these events no `stop` event for an earlier end can follow. */
+const ENDS_WAIT: ReadonlySet<EngineEvent['action']['kind']> = new Set(['start', 'restart', 'die', 'destroy']);
 /** Events of the agent's own restart may arrive a little after the engine's answer. */
 const OWN_EVENTS_LAG_MS = 3_000;
 /** Enough for a stop that is repeated by somebody impatient. */
@@ -68,13 +68,14 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     restartPolicyOf: (containerId) => options.factsOf(containerId)?.restartPolicy,
   });
 
-  function deathOf({ container, time }: EngineEvent, { exitCode, stopsUnreported }: Die): Death {
+  function deathOf({ container, time, engine }: EngineEvent, exitCode: number): Death {
+    const isPodman = engine === 'podman';
     return {
       container,
       at: time,
       exitCode,
-      stopsUnreported: stopsUnreported === true && !reportsStops,
-      mayBeOom: stopsUnreported === true && exitCode === KILLED,
+      isPodman,
+      stopsUnreported: isPodman && !reportsStops,
     };
   }
 
@@ -106,9 +107,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     observe(event) {
       const { action, containerId, container, time } = event;
       const earlier = records.get(containerId);
-      // No `stop` event can follow any more.
-      const isOverdue = action.kind === 'start' || action.kind === 'die' || action.kind === 'destroy';
-      const overdue = isOverdue && earlier ? ends.decide(earlier, 'itself') : [];
+      const overdue = earlier && ENDS_WAIT.has(action.kind) ? ends.decide(earlier, explainedBy(event, earlier)) : [];
       if (action.kind === 'destroy') {
         removed(event);
         return overdue;
@@ -133,15 +132,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           record.startedAt = time;
           return overdue;
         case 'restart':
-          // Podman reports a restart by its policy in this way. Docker reports `start` first.
-          if (record.dead) {
-            started(record);
-            endStop(record, time);
-            record.startedAt = time;
+          // Docker reports it at the end. Podman reports it before the end of a container that somebody restarts.
+          if (event.engine === 'podman' && !record.dead) {
+            stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
           }
-          return [];
+          return overdue;
         case 'die':
-          return [...overdue, ...ends.died(record, deathOf(event, action))];
+          return [...overdue, ...ends.died(record, deathOf(event, action.exitCode))];
         case 'oom':
           record.oomAt = time;
           return [oomSignal(container, time)];
@@ -239,6 +236,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
     settle: ends.settle,
   };
+}
+
+/** Podman reports a forced removal by its end alone. */
+function explainedBy({ action }: EngineEvent, { undecided }: LifecycleRecord): 'itself' | 'person' {
+  return action.kind === 'destroy' && undecided?.isPodman && undecided.exitCode === KILLED ? 'person' : 'itself';
 }
 
 function started(record: LifecycleRecord): void {
