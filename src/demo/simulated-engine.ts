@@ -13,6 +13,7 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { parseSignal } from '../docker/signals.ts';
 import {
   createContainer,
   type EngineContainer,
@@ -199,7 +200,7 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
           sendJson(response, 409, { message: `Container ${container.id} is not running` });
           return;
         }
-        container.kill(SIGNALS[query.get('signal') ?? 'SIGKILL'] ?? (Number(query.get('signal')) || 9));
+        container.kill(parseSignal(query.get('signal') ?? 'SIGKILL'));
     }
     endEmpty(response, 204);
   }
@@ -330,8 +331,6 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
     },
   };
 }
-
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGUSR1: 10, SIGTERM: 15 };
 
 /** With the API version in front or without. */
 function parseRoute(method: string, path: string): Route | undefined {

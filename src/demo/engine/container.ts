@@ -17,6 +17,8 @@ export interface SimulatedContainerOptions {
   readonly env?: readonly string[];
   readonly tty?: boolean;
   readonly restartPolicy?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  /** Of `on-failure`; default 0, no limit. */
+  readonly maximumRetryCount?: number;
   /** How long the engine waits before its restart policy starts the container again; default 100 ms. */
   readonly restartDelayMs?: number;
   /** Present: the container has a health check, and this is what it says after each start. */
@@ -121,10 +123,18 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
   const isRunning = () => status === 'running' || status === 'paused';
   const time = (ms: number) => (ms === 0 ? '0001-01-01T00:00:00Z' : formatTimestamp(ms));
 
+  const restartsAfter = (code: number): boolean => {
+    if (restartPolicy !== 'on-failure') return restartPolicy !== 'no';
+    const { maximumRetryCount = 0 } = options;
+    return code !== 0 && (maximumRetryCount === 0 || restartCount < maximumRetryCount);
+  };
+
   async function end(timeoutSeconds: number, stopEventLagMs: number): Promise<void> {
     cancelRestart?.();
     if (!isRunning()) {
-      if (status === 'restarting') status = 'exited';
+      if (status !== 'restarting') return;
+      status = 'exited';
+      world.emit(container, 'stop');
       return;
     }
     stopping = true;
@@ -170,12 +180,11 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       if (!isRunning()) return;
       status = 'exited';
       exitCode = code;
-      oomKilled = killedForMemory;
+      oomKilled ||= killedForMemory;
       finishedAt = world.now();
       world.emit(container, 'die', { exitCode: String(code) });
       logBook.endFollowers();
-      const revives = restartPolicy !== 'no' && !(restartPolicy === 'on-failure' && code === 0);
-      if (stopping || !revives) return;
+      if (stopping || !restartsAfter(code)) return;
       status = 'restarting';
       cancelRestart = world.later(options.restartDelayMs ?? 100, () => {
         restartCount += 1;
@@ -186,6 +195,8 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     oom({ childOnly = false } = {}) {
       if (!isRunning()) return;
       world.emit(container, 'oom');
+      // As the real engine: the flag stays set until the next start, whichever process was killed.
+      oomKilled = true;
       if (!childOnly) container.exit(137, { oomKilled: true });
     },
 
@@ -286,7 +297,7 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       HostConfig: {
         Memory: options.memoryLimit ?? 0,
         NetworkMode: options.networkMode ?? 'default',
-        RestartPolicy: { Name: restartPolicy, MaximumRetryCount: 0 },
+        RestartPolicy: { Name: restartPolicy, MaximumRetryCount: options.maximumRetryCount ?? 0 },
         LogConfig: { Type: 'json-file', Config: {} },
       },
       Config: {
