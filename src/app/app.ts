@@ -116,8 +116,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           apiKey,
           timeoutMs: deps.requestTimeouts?.claudeMs,
           now: clock.now,
-          onHeadroom: (all) => {
-            for (const headroom of all) observer.headroom(headroom);
+          onRateLimits: (all) => {
+            for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
   const sender =
@@ -216,7 +216,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         lateLogs.forget(container);
         pipeline.onGone(container);
       },
-      onReconnect: observer.reconnect,
+      onReconnect: observer.logReconnect,
       onMissing: (containers) => notifier.say(notBackNotice(containers)),
     },
     incidentsSaved: pipeline.incidentsSaved,

@@ -138,7 +138,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     onEvent(event) {
-      observer.eventSeen(event.time);
+      observer.engineEvent(event.time);
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
 import type { ClaudeFailure } from '../../domain.ts';
-import type { Headroom } from '../../pipeline/observer.ts';
+import type { AnthropicRateLimit } from '../../pipeline/observer.ts';
 import type { ClaudeAnswer, ClaudePort, TokenUsage } from '../../pipeline/ports.ts';
 import { ANSWER_SCHEMA, parseAnswer, usageOf } from './answer.ts';
 import { connect } from './connection.ts';
@@ -21,7 +21,7 @@ export interface ClaudeOptions {
   /** For a question with its retries; default 90 s. */
   readonly timeoutMs?: number;
   /** Called for each response that states rate limits. */
-  onHeadroom?(headroom: readonly Headroom[]): void;
+  onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
   now(): number;
 }
 

@@ -1,5 +1,5 @@
 import type { ClaudeFailure } from '../../domain.ts';
-import type { Headroom, HeadroomResource } from '../../pipeline/observer.ts';
+import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/observer.ts';
 
 /** An HTTP request to the API. */
 export interface SentRequest {
@@ -15,7 +15,7 @@ export interface FetchOptions {
   readonly now: () => number;
   /** Every request is added here when it is sent. */
   readonly requests: SentRequest[];
-  onHeadroom?(headroom: readonly Headroom[]): void;
+  onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
 }
 
 /** A longer pause than this would delay the alert; the rules answer instead. */
@@ -49,8 +49,8 @@ export function createFetch(options: FetchOptions): typeof fetch {
       request.endedAt = options.now();
       throw error;
     }
-    const headroom = readHeadroom(response.headers, options.now());
-    if (headroom.length > 0) options.onHeadroom?.(headroom);
+    const rateLimits = readRateLimits(response.headers, options.now());
+    if (rateLimits.length > 0) options.onRateLimits?.(rateLimits);
     if (!response.ok) {
       request.outcome = outcomeOf(response.status);
       request.endedAt = options.now();
@@ -93,10 +93,10 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
   return Number.isNaN(pause) ? undefined : pause;
 }
 
-const RESOURCES: readonly HeadroomResource[] = ['requests', 'input_tokens', 'output_tokens'];
+const RESOURCES: readonly RateLimitResource[] = ['requests', 'input_tokens', 'output_tokens'];
 
-function readHeadroom(headers: Headers, observedAt: number): Headroom[] {
-  const found: Headroom[] = [];
+function readRateLimits(headers: Headers, observedAt: number): AnthropicRateLimit[] {
+  const found: AnthropicRateLimit[] = [];
   for (const resource of RESOURCES) {
     const header = (what: string) => headers.get(`anthropic-ratelimit-${resource.replace('_', '-')}-${what}`) ?? '';
     const limit = count(header('limit'));

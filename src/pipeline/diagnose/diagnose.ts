@@ -98,7 +98,8 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
 
   return {
     async diagnose(context, restartFailed, signal) {
-      const last = await deps.incidents.lastCase(keyOf(context.incident)).catch(() => undefined);
+      const { container, fingerprint } = context.incident;
+      const last = await deps.incidents.lastCase({ ...container, fingerprint }).catch(() => undefined);
       const now = clock.now();
       const basis = basisOf(context);
       const failedBefore = restartFailed || recurredAfterRestart(last, context.incident, now);
@@ -135,11 +136,6 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     prepare: () => claude?.prepare?.(),
     status: limits.status,
   };
-}
-
-function keyOf(incident: Incident) {
-  const { project, service } = incident.container;
-  return { project, service, fingerprint: incident.fingerprint };
 }
 
 function strongestRule(context: DiagnosisContext): RuleMatch {

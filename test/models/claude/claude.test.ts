@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClaudeFailure } from '../../../src/domain.ts';
 import { checkClaude } from '../../../src/models/claude/check.ts';
 import { type ClaudeOptions, createClaude } from '../../../src/models/claude/claude.ts';
-import type { Headroom } from '../../../src/pipeline/observer.ts';
+import type { AnthropicRateLimit } from '../../../src/pipeline/observer.ts';
 import {
   answer,
   type ClaudeBehaviour,
@@ -23,7 +23,7 @@ import {
 import { sampleContext } from '../../support/samples.ts';
 
 let server: ClaudeServer;
-let rateLimits: (readonly Headroom[])[];
+let rateLimits: (readonly AnthropicRateLimit[])[];
 
 beforeEach(async () => {
   server = await startClaudeServer();
@@ -44,7 +44,7 @@ function claude(options: Partial<ClaudeOptions> = {}) {
     strongModel: 'claude-sonnet-5-5',
     timeoutMs: 5000,
     now: Date.now,
-    onHeadroom: (all) => rateLimits.push(all),
+    onRateLimits: (all) => rateLimits.push(all),
     ...options,
   });
 }
