@@ -37,7 +37,7 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
-/** For paid answers and restarts in progress. */
+/** For answers that are paid for, and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
@@ -110,7 +110,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       at: trouble.record.time,
       fingerprint: grouped.fingerprint,
       summary: storm
-        ? `log storm: new kinds of errors faster than they can be told apart, e.g. ${trouble.summary}`
+        ? `log storm: more new kinds of errors than can be distinguished, such as ${trouble.summary}`
         : trouble.summary,
       patterns: storm ? [...trouble.patterns, 'log storm'] : trouble.patterns,
       record: trouble.record,
@@ -195,7 +195,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function saveAftermath(incidentId: string, aftermath: Aftermath): Promise<void> {
     await store.saveAftermath(incidentId, aftermath, clock.now()).catch((error: unknown) => {
-      logger.error('what happened after an incident could not be stored', { error: String(error) });
+      logger.error('the aftermath of an incident could not be stored', { error: String(error) });
     });
   }
 
