@@ -75,8 +75,8 @@ function reasonInFacts(input: DecideInput): DecisionReason | undefined {
     return 'operator_action';
   }
   if (input.beingReplaced) return 'recreate_in_progress';
-  if (restarts.meanwhile === 'in_progress') return 'restart_in_progress';
-  if (restarts.meanwhile === 'recovered') return 'already_recovered';
+  if (restarts.otherIncidents === 'in_progress') return 'restart_in_progress';
+  if (restarts.otherIncidents === 'recovered') return 'already_recovered';
 
   if (facts.status === 'paused') return 'container_paused';
   if (facts.status === 'restarting') return 'engine_restarting';

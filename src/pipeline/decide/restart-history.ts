@@ -5,7 +5,7 @@ export interface RestartHistory {
   /** Restarts of the service, whatever their outcome. */
   readonly lastHour: number;
   /** The state of restarts of the same container for other incidents, since this incident opened. */
-  readonly meanwhile: 'none' | 'in_progress' | 'recovered';
+  readonly otherIncidents: 'none' | 'in_progress' | 'recovered';
   /** No restart before this time, because restarts for other incidents did not help. 0: no wait. */
   readonly backOffUntil: number;
 }
@@ -46,7 +46,11 @@ export function restartHistory(incident: Incident, attempts: readonly Attempt[],
   const holdsBack = last !== undefined && last.incidentId !== incident.id && lastEnd <= now;
   return {
     lastHour: attempts.length,
-    meanwhile: inProgress ? 'in_progress' : since.some(({ outcome }) => outcome === 'recovered') ? 'recovered' : 'none',
+    otherIncidents: inProgress
+      ? 'in_progress'
+      : since.some(({ outcome }) => outcome === 'recovered')
+        ? 'recovered'
+        : 'none',
     backOffUntil: holdsBack ? lastEnd + backOffMs(inARow.length) : 0,
   };
 }

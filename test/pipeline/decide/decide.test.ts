@@ -37,10 +37,14 @@ const obstacles: [string, Partial<DecideInput>, DecisionReason][] = [
     'operator_action',
   ],
   ['compose is replacing it', { beingReplaced: true }, 'recreate_in_progress'],
-  ['the agent is restarting it', { restarts: { ...NO_RESTARTS, meanwhile: 'in_progress' } }, 'restart_in_progress'],
+  [
+    'the agent is restarting it',
+    { restarts: { ...NO_RESTARTS, otherIncidents: 'in_progress' } },
+    'restart_in_progress',
+  ],
   [
     'it recovered after a restart for another incident',
-    { restarts: { ...NO_RESTARTS, meanwhile: 'recovered' } },
+    { restarts: { ...NO_RESTARTS, otherIncidents: 'recovered' } },
     'already_recovered',
   ],
   ['only a child process was killed for memory', { incident: childKilled, facts: someFacts() }, 'restart_not_safe'],
@@ -83,7 +87,7 @@ const obstacles: [string, Partial<DecideInput>, DecisionReason][] = [
   ['the limit is reached', { restarts: { ...NO_RESTARTS, lastHour: 60 } }, 'restart_limit'],
   [
     'earlier restarts did not help',
-    { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW + 1 } },
+    { restarts: { lastHour: 1, otherIncidents: 'none', backOffUntil: NOW + 1 } },
     'backing_off',
   ],
   ['it is quiet hours', { policy: aPolicy({ quietHours: NIGHT }) }, 'quiet_hours'],
@@ -146,7 +150,7 @@ describe('decide', () => {
       'a start and a deployment in the future, after the clock was set back',
       { facts: someFacts({ startedAt: NOW + MINUTE }), policy: aPolicy({ grace: 30 }), deployedAt: NOW + MINUTE },
     ],
-    ['a back-off that is over', { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW } }],
+    ['a back-off that is over', { restarts: { lastHour: 1, otherIncidents: 'none', backOffUntil: NOW } }],
   ])('is not held back by %s', (_, past) => {
     expect(decide({ ...allowed, ...past }).kind).toBe('restart');
   });
@@ -199,7 +203,7 @@ describe('decide', () => {
     policy,
     restarts: fc.record({
       lastHour: fc.nat(6),
-      meanwhile: fc.constantFrom('none', 'in_progress', 'recovered' as const),
+      otherIncidents: fc.constantFrom('none', 'in_progress', 'recovered' as const),
       backOffUntil: fc.option(fc.integer({ min: NOW - 10, max: NOW + 10 }), { nil: 0 }),
     }),
     restartVetoed: fc.boolean(),
@@ -239,7 +243,7 @@ describe('decide', () => {
       expect(values).toMatchObject({ enable: true, mode: 'act', restart: kind === 'ask' ? 'ask' : 'auto' });
       expect(values.quietHours.windows).toEqual([]);
       expect(input.restarts.lastHour).toBeLessThan(values.maxRestartsPerHour);
-      expect(input.restarts.meanwhile).toBe('none');
+      expect(input.restarts.otherIncidents).toBe('none');
       expect(input.restarts.backOffUntil).toBeLessThanOrEqual(input.now);
       expect(input.networkDependants).toEqual([]);
       expect(['created', 'running', 'exited']).toContain(input.facts?.status);

@@ -14,18 +14,18 @@ describe('the restart history', () => {
     [
       'a failed restart for the incident itself',
       [anAttempt({ incidentId: 'own', outcome: 'failed', finishedAt: 12_000 })],
-      { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
+      { lastHour: 1, otherIncidents: 'none', backOffUntil: 0 },
     ],
-    ['a restart in progress for another incident', [other({ startedAt: 9_000 })], { meanwhile: 'in_progress' }],
+    ['a restart in progress for another incident', [other({ startedAt: 9_000 })], { otherIncidents: 'in_progress' }],
     [
       'a recovery since the incident opened',
       [other({ startedAt: 11_000, outcome: 'recovered' })],
-      { meanwhile: 'recovered', backOffUntil: 0 },
+      { otherIncidents: 'recovered', backOffUntil: 0 },
     ],
     [
       'a recovery before the incident opened',
       [other({ startedAt: 9_000, outcome: 'recovered' })],
-      { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
+      { lastHour: 1, otherIncidents: 'none', backOffUntil: 0 },
     ],
     ['a failed restart', [other({ outcome: 'failed', finishedAt: 11_000 })], { backOffUntil: 16_000 }],
     [
@@ -45,17 +45,17 @@ describe('the restart history', () => {
     [
       'restarts of another replica, which count toward the limit only',
       [other({ containerId: OTHER, startedAt: 11_000, outcome: 'recovered' }), other({ containerId: OTHER })],
-      { lastHour: 2, meanwhile: 'none', backOffUntil: 0 },
+      { lastHour: 2, otherIncidents: 'none', backOffUntil: 0 },
     ],
     [
       'a recovery before the clock was set back',
       [other({ startedAt: 30_000, finishedAt: 31_000, outcome: 'recovered' })],
-      { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
+      { lastHour: 1, otherIncidents: 'none', backOffUntil: 0 },
     ],
     [
       'a failed restart before the clock was set back',
       [other({ startedAt: 30_000, finishedAt: 31_000, outcome: 'failed' })],
-      { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
+      { lastHour: 1, otherIncidents: 'none', backOffUntil: 0 },
     ],
   ])('has %s', (_, attempts, expected) => {
     expect(restartHistory(incident, attempts, 20_000)).toMatchObject(expected);
