@@ -1,0 +1,91 @@
+/** Everything that is secret in a text, by its form or by what stands around it. */
+import { findUserinfo } from './addresses.ts';
+import { textInBase64, isUserAndPassword } from './base64.ts';
+import { findArguments } from './commands.ts';
+import { compose, type Decoded, decode } from './decode.ts';
+import { findForms } from './forms.ts';
+import { findHeaders } from './headers.ts';
+import { findPairs } from './pairs.ts';
+import { findKeyBlocks } from './pem.ts';
+import { findEmails, findPersonal } from './personal.ts';
+import type { Span } from './spans.ts';
+import { findStatements } from './statements.ts';
+import { findStructures } from './structures.ts';
+import { findRandomTokens } from './tokens.ts';
+
+export interface FindOptions {
+  /** Cards, accounts, phones and IP addresses too. */
+  readonly personal: boolean;
+}
+
+/** Escapes within escapes are resolved so often: JSON in JSON in a query string. */
+const DEEPEST = 3;
+
+/*
+ * All of it is linear in the length of the text: patterns start at a fixed word or where a run of token characters
+ * begins, and repeat one class of characters at a time, most with an upper bound.
+ */
+export function findSecrets(text: string, options: FindOptions): Span[] {
+  const spans = findPlain(text, options);
+  let view: Decoded | undefined = decodeLines(text);
+  for (let depth = 0; depth < DEEPEST && view !== undefined; depth++) {
+    for (const { start, end } of findPlain(view.text, options))
+      spans.push({ start: view.origin[start] as number, end: view.origin[end] as number });
+    const next = decode(view.text);
+    view = next === undefined ? undefined : compose(view, next);
+  }
+  return spans;
+}
+
+function findPlain(text: string, options: FindOptions): Span[] {
+  const blocks = findKeyBlocks(text);
+  const userinfo = findUserinfo(text);
+  // `…-token:secret@host` reads as a pair, too; the address knows better where the secret ends.
+  const starts = new Set(userinfo.map((span) => span.start));
+  const tokens = findRandomTokens(text, (token) => {
+    const inside = textInBase64(token);
+    if (inside === undefined) return undefined;
+    return isUserAndPassword(inside) || findPairs(inside).length > 0 || findUserinfo(inside).length > 0 || findForms(inside).length > 0;
+  });
+  const isPublic = (span: Span): boolean => blocks.shown.some(({ start, end }) => start <= span.start && span.end <= end);
+  return [
+    ...blocks.hidden,
+    ...findForms(text),
+    ...userinfo,
+    ...findHeaders(text),
+    ...findPairs(text).filter((span) => !starts.has(span.start)),
+    ...findStructures(text),
+    ...findStatements(text),
+    ...findArguments(text),
+    ...tokens.filter((span) => !isPublic(span)),
+    ...findEmails(text, userinfo),
+    ...(options.personal ? findPersonal(text) : []),
+  ];
+}
+
+/** The lines with escapes in them, decoded; undefined where there are none. */
+function decodeLines(text: string): Decoded | undefined {
+  if (!/[%&\\]|#033|\^\[/.test(text)) return undefined;
+  const parts: Decoded[] = [];
+  let size = 0;
+  let from = 0;
+  while (from < text.length) {
+    const next = text.indexOf('\n', from);
+    const end = next === -1 ? text.length : next + 1;
+    const decoded = decode(text.slice(from, end));
+    if (decoded !== undefined) {
+      parts.push({ text: decoded.text, origin: decoded.origin.map((at) => at + from) });
+      size += decoded.text.length;
+    }
+    from = end;
+  }
+  if (parts.length === 0) return undefined;
+  const origin = new Int32Array(size + 1);
+  let at = 0;
+  for (const part of parts) {
+    origin.set(part.origin.subarray(0, part.text.length), at);
+    at += part.text.length;
+  }
+  origin[size] = parts.at(-1)?.origin.at(-1) as number;
+  return { text: parts.map((part) => part.text).join(''), origin };
+}

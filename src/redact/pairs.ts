@@ -1,0 +1,185 @@
+/** Finds `name = value` in every notation, where the name says that the value is secret. */
+import { isSecretValue, looksLikePassword } from './judge.ts';
+import { isMask } from './masks.ts';
+import { type Secrecy, secrecyOf } from './names.ts';
+import type { Span } from './spans.ts';
+import { readValues, type Value } from './values.ts';
+
+const NAME = /[\p{L}\p{N}_@$][\p{L}\p{M}\p{N}_.$-]*/gu;
+const ASCII_NAME = /[A-Za-z0-9_@$][\w.$-]*/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** What closes the name, the separator, blanks. */
+const SEPARATOR =
+  /(?<close>\\{0,15}["'`]|["'`]?\]|["'`]?\)|[”’»])?[^\S\n]{0,64}(?<separator>=>|:=|==|=|:(?!:)|：|＝|%3[dD]|%3[aA])[^\S\n]{0,64}/y;
+/** Separators that only hold in their own surroundings. */
+const COMMA = /(?<close>\\{0,7}["'`])?[^\S\n]{0,2},[^\S\n]{0,2}(?=(?:<<)?\\{0,7}["'`])/y;
+const TAG = /(?:[^\S\n][^<>\n]{0,200})?>\s{0,64}(?:<!\[CDATA\[)?/y;
+const CELL = /[^\S\n]{0,32}\|[^\S\n]{0,32}/y;
+const OPTION = /[^\S\n]{1,4}(?!-)/y;
+/** `name="password"` of a form, then an empty line. */
+const FORM_FIELD = /["']?(?:;[^\n]{0,200})?\n(?:Content-[^\n]{0,200}\n){0,3}\n/y;
+/** `password (…)`, `password "…"`, `the passphrase was …`, `password …`. */
+const PROSE = /[^\S\n]{1,2}(?:(?:is|was|set to|of|to|set|value|for|as|with)[^\S\n])?(?:(?<paren>\(["']?)|(?<quote>["'`“‘«]))?/y;
+
+const LONGEST_PROSE = 128;
+/** Words that name a secret together with what stands before them, over a blank. */
+const HEADS = /^(?:key|token|code|phrase|passe)s?$/i;
+
+export function findPairs(text: string): Span[] {
+  const spans: Span[] = [];
+  const secrecies = new Map<string, Secrecy | undefined>();
+  const classify = (name: string): Secrecy | undefined => {
+    if (secrecies.has(name)) return secrecies.get(name);
+    const secrecy = secrecyOf(name);
+    if (secrecies.size < 20_000) secrecies.set(name, secrecy);
+    return secrecy;
+  };
+  const pattern = new RegExp(ASCII.test(text) ? ASCII_NAME : NAME);
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    let name = match[0];
+    const end = match.index + name.length;
+    if (name.length > 200) name = name.slice(-80);
+    if (HEADS.test(name)) name = withWordBefore(text, match.index, name);
+    const secrecy = classify(name);
+    if (secrecy === undefined) continue;
+    const found = readPair(text, match.index, end, secrecy);
+    if (found.length === 0) continue;
+    for (const { start, end: to } of found) spans.push({ start, end: to });
+    pattern.lastIndex = Math.max(pattern.lastIndex, (found.at(-1) as Value).end);
+  }
+  return spans;
+}
+
+/** `API key`, `mot de passe`: up to two words before on the same line. */
+function withWordBefore(text: string, at: number, name: string): string {
+  if (text[at - 1] !== ' ') return name;
+  const before = /(?:([A-Za-z]{2,15}) )?([A-Za-z]{2,15}) $/.exec(text.slice(Math.max(0, at - 33), at));
+  if (before === null) return name;
+  return name.toLowerCase() === 'passe' ? `${before[1] ?? ''} ${before[2]} ${name}` : `${before[2]} ${name}`;
+}
+
+function readPair(text: string, at: number, end: number, secrecy: Secrecy): Value[] {
+  const before = text[at - 1] ?? '\n';
+  const options = { query: before === '?' || before === '&', json: before === '"' };
+  const separator = matchAt(SEPARATOR, text, end);
+  if (separator !== undefined) {
+    const from = end + separator[0].length;
+    const colon = /^(?::|：|%3a)$/i.test(separator.groups?.separator ?? '') ? ':' : '=';
+    const json = options.json && colon === ':';
+    return accepted(text, readValues(text, from, { ...options, json }), secrecy, colon);
+  }
+  const parenthesis = inParentheses(text, end, secrecy);
+  if (parenthesis.length > 0 || secrecy === 'possible') return parenthesis;
+  if (before === '<' || (before === ':' && text.lastIndexOf('<', at) > at - 40)) {
+    const tag = matchAt(TAG, text, end);
+    if (tag !== undefined) return untilTag(text, end + tag[0].length, secrecy);
+  }
+  if (/["'`({,]/.test(before)) {
+    const comma = matchAt(COMMA, text, end);
+    if (comma !== undefined) {
+      const [value] = readValues(text, end + comma[0].length, options);
+      return value !== undefined && looksLikePassword(text.slice(value.start, value.end)) ? [value] : [];
+    }
+  }
+  if (before === '"' || before === "'" || before === '=') {
+    const field = matchAt(FORM_FIELD, text, end);
+    if (field !== undefined && /name=["']?$/.test(text.slice(Math.max(0, at - 8), at)))
+      return accepted(text, restOfLine(text, end + field[0].length), secrecy, '=');
+  }
+  if (before === '-') {
+    const option = matchAt(OPTION, text, end);
+    if (option !== undefined) return optionValue(text, end + option[0].length);
+  }
+  const cell = /\|[^\S\n]{0,32}$/.test(text.slice(Math.max(0, at - 33), at)) ? matchAt(CELL, text, end) : undefined;
+  if (cell !== undefined) return accepted(text, untilCell(text, end + cell[0].length), secrecy, '=');
+  return inProse(text, at, end, secrecy);
+}
+
+function accepted(text: string, values: readonly Value[], secrecy: Secrecy, separator: ':' | '=' | ' '): Value[] {
+  return values
+    .map((value) => trimmed(text, value))
+    .filter((value) =>
+      isSecretValue({
+        value: text.slice(value.start, value.end),
+        quoted: value.quoted,
+        // In a list or an object under a certain name: its words may be names.
+        secrecy: value.nested && secrecy === 'certain' ? 'certain' : secrecy,
+        separator,
+        after: text.slice(value.end, value.end + 40),
+      }),
+    );
+}
+
+/** Without the blanks around it, and without a full stop that ends the sentence. */
+function trimmed(text: string, value: Value): Value {
+  let { start, end } = value;
+  while (start < end && /\s/.test(text[start] as string)) start++;
+  while (end > start && /\s/.test(text[end - 1] as string)) end--;
+  if (!value.quoted && end - start > 4 && /[.,;:]/.test(text[end - 1] as string) && /^\s/.test(text[end] ?? '\n')) end--;
+  return { ...value, start, end };
+}
+
+function inParentheses(text: string, end: number, secrecy: Secrecy): Value[] {
+  const open = matchAt(/[^\S\n]?\(\\{0,3}["'`]/y, text, end);
+  if (open === undefined) return [];
+  return accepted(text, readValues(text, end + open[0].length - 1, { query: false, json: true }), secrecy, '=');
+}
+
+function untilTag(text: string, start: number, secrecy: Secrecy): Value[] {
+  const window = text.slice(start, start + 2048);
+  const end = window.search(/<\/|\]\]>/);
+  if (end <= 0) return [];
+  const value = window.slice(0, end).trim();
+  if (value === '' || isMask(value) || value.includes('<')) return [];
+  return secrecy === 'possible' ? [] : [{ start, end: start + end, quoted: true, nested: false }];
+}
+
+function untilCell(text: string, start: number): Value[] {
+  const end = text.slice(start, start + 512).search(/[^\S\n]{0,32}(?:\||\n)/);
+  return end <= 0 ? [] : [{ start, end: start + end, quoted: false, nested: false }];
+}
+
+function restOfLine(text: string, start: number): Value[] {
+  const end = text.indexOf('\n', start);
+  const to = end === -1 ? text.length : end;
+  return to > start && to - start < 1024 ? [{ start, end: to, quoted: true, nested: false }] : [];
+}
+
+/** `--password x`: a plain word may be what the option is about (`--token expired`). */
+function optionValue(text: string, start: number): Value[] {
+  const [value] = readValues(text, start, { query: false, json: false });
+  if (value === undefined) return [];
+  const shown = text.slice(value.start, value.end);
+  return shown.length < 3 || /^[a-z]{1,19}$/.test(shown) || isMask(shown) ? [] : [value];
+}
+
+/** Where a sentence names the value: only what looks like a password or a key. */
+function inProse(text: string, at: number, end: number, secrecy: Secrecy): Value[] {
+  const lead = matchAt(PROSE, text, end);
+  if (lead === undefined) return [];
+  const from = end + lead[0].length;
+  const quote = lead.groups?.quote;
+  const values =
+    quote === undefined
+      ? readValues(text, from, { query: false, json: lead.groups?.paren !== undefined })
+      : readValues(text, from - 1, { query: false, json: true });
+  const [value] = values.map((found) => trimmed(text, found));
+  if (value === undefined || value.end - value.start > LONGEST_PROSE) return [];
+  if (text.slice(value.start, value.end).includes('://')) return [];
+  const shown = text.slice(value.start, value.end).replace(/[)\]},.;:]+$/, '');
+  const to = { ...value, end: value.start + shown.length };
+  // A file of passwords: `password x` alone on its line, or after `login x`.
+  const config = secrecy === 'certain' && /^(?:[^\S\n]*|.*\blogin [^\s]{1,64} )$/.test(text.slice(text.lastIndexOf('\n', at - 1) + 1, at).slice(-200));
+  if (config && quote === undefined && /^\s*$/.test(text.slice(value.end).split('\n', 1)[0] as string) && shown.length >= 6 && !/^[a-z]{1,12}$/.test(shown) && !isMask(shown))
+    return [to];
+  if (secrecy === 'certain' && quote !== undefined) return isSecretValue({ value: shown, quoted: true, secrecy: 'likely', separator: ' ', after: '' }) ? [to] : [];
+  if (secrecy !== 'certain') return looksLikePassword(shown) && shown.length >= 16 ? [to] : [];
+  return looksLikePassword(shown) ? [to] : [];
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(text) ?? undefined;
+}

@@ -1,0 +1,177 @@
+/** The value behind a name, in the notations of programs: quoted, wrapped, in brackets, as a block, bare. */
+import { beginsWithMask } from './masks.ts';
+import type { Span } from './spans.ts';
+
+export interface Value extends Span {
+  readonly quoted: boolean;
+  /** One of several within brackets. */
+  readonly nested: boolean;
+}
+
+export interface ReadOptions {
+  /** Where the name stands in a query string, `&` ends the value. */
+  readonly query: boolean;
+  /** Where the name itself stood in double quotes, a bare value is JSON's: a number or a word. */
+  readonly json: boolean;
+}
+
+/** Longer than keys are; a bound keeps a hostile line cheap. */
+const LONGEST_VALUE = 4096;
+const DEEPEST = 4;
+
+/** Quotes with the letters that languages put before them: b'…', N'…', $'…'. */
+const QUOTE = /(?:[bBuUrRfFnNeELxX$@&]{1,2}|br|rb)?(\\{0,15}(?:"""|'''|["'`])|[“”„«»‘’‚「『])/y;
+const CLOSING: Readonly<Record<string, string>> = {
+  '“': '”', '”': '”', '„': '“”', '«': '»', '»': '«', '‘': '’', '’': '’', '‚': '‘’', '「': '」', '『': '』',
+};
+const BLANKS = /[^\S\n]{0,64}/y;
+/** `string(13) "…"` of PHP, `<<"…">>` of Erlang, `@as 'x'`; may begin on the next line. */
+const PHP_STRING = /\s{0,32}string\(\d{1,6}\)[^\S\n]?(?=")/y;
+const ERLANG_BINARY = /<<(?=["'])/y;
+/** `Some("…")`, `SecretStr('…')`, `new Secret(…`, `Value::String("…")`, `Just "…"`. */
+const WRAPPER =
+  /(?:(?:Just|Some|Ok|Right|Left)[^\S\n]|(?:new[^\S\n])?[A-Za-z_][\w.:]{0,60}(?:<[\w.:]{1,40}>)?(?:\([^\S\n]?|\{[^\S\n]?|\[))(?=(?:[bBuUrRnN$@&]?\\{0,7}["'`])|[A-Za-z_][\w.:]{0,40}[({[])/y;
+const BLOCK_SCALAR = /[|>][+-]?\d?[^\S\n]{0,8}\n/y;
+
+/** The stretches of the value that begins at `at`: none where there is none, several for arrays and objects. */
+export function readValues(text: string, at: number, options: ReadOptions, depth = 0): Value[] {
+  let start = skip(BLANKS, text, at);
+  start = skip(PHP_STRING, text, start);
+  start = skip(ERLANG_BINARY, text, start);
+  const quote = matchAt(QUOTE, text, start);
+  if (quote !== undefined) {
+    const open = quote[1] as string;
+    const from = start + quote[0].length;
+    const end = from + lengthToClose(text, from, open, depth > 0 || options.json);
+    return [{ start: from, end, quoted: true, nested: false }];
+  }
+  if (beginsWithMask(text.slice(start, start + 120))) return [];
+  const block = matchAt(BLOCK_SCALAR, text, start);
+  if (block !== undefined) return readBlock(text, at, start + block[0].length);
+  if (depth < DEEPEST) {
+    const wrapper = matchAt(WRAPPER, text, start);
+    if (wrapper !== undefined) {
+      const inner = readValues(text, start + wrapper[0].length, options, depth + 1);
+      if (inner.length > 0) return inner;
+    }
+    const char = text[start];
+    if (char === '[' || char === '{' || char === '(') {
+      const inside = readBrackets(text, start);
+      if (inside !== undefined) return inside;
+    }
+  }
+  return readBare(text, start, options);
+}
+
+/** Strings within brackets that are values: in an object not its keys. Undefined: the bracket is part of a bare value. */
+function readBrackets(text: string, open: number): Value[] | undefined {
+  const limit = Math.min(text.length, open + LONGEST_VALUE);
+  const values: Value[] = [];
+  const stack: string[] = [];
+  let i = open;
+  for (; i < limit; i++) {
+    const char = text[i] as string;
+    if (char === '[' || char === '{' || char === '(') stack.push(char);
+    else if (char === ']' || char === '}' || char === ')') {
+      stack.pop();
+      if (stack.length === 0) break;
+    } else if (char === '\n' && values.length === 0 && i - open > 200) return undefined;
+    else {
+      const quote = matchAt(QUOTE, text, i);
+      if (quote === undefined) {
+        // A word may end in a letter that stands before quotes elsewhere.
+        if (/\w/.test(char)) while (i + 1 < limit && /\w/.test(text[i + 1] as string)) i++;
+        continue;
+      }
+      const from = i + quote[0].length;
+      const end = Math.min(limit, from + lengthToClose(text, from, quote[1] as string, true));
+      i = end + (quote[1] as string).length - 1;
+      if (!/^[^\S\n]{0,8}(?::(?!:)|=>|=)/.test(text.slice(i + 1, i + 12)))
+        values.push({ start: from, end, quoted: true, nested: true });
+    }
+  }
+  if (values.length > 0) return values;
+  // Brackets around something bare: `[Bearer x]`, `{onOM5B;9aAzs}`.
+  if (i >= limit || text.slice(open, i).includes('\n')) return undefined;
+  if (/[=:][^=:]/.test(text.slice(open + 1, i))) return [];
+  return i - open <= 1 ? [] : [{ start: open + 1, end: i, quoted: true, nested: true }];
+}
+
+/** The lines below that are indented deeper than the line of the name. */
+function readBlock(text: string, name: number, from: number): Value[] {
+  const lineStart = text.lastIndexOf('\n', name - 1) + 1;
+  const indent = /^[^\S\n]*(?:- )?/.exec(text.slice(lineStart, name))?.[0].length ?? 0;
+  const limit = Math.min(text.length, from + LONGEST_VALUE);
+  let end = from;
+  for (let at = from; at < limit; ) {
+    const next = text.indexOf('\n', at);
+    const lineEnd = next === -1 ? text.length : next;
+    const line = text.slice(at, Math.min(lineEnd, at + 400));
+    if (line.trim() !== '' && line.length - line.trimStart().length <= indent) break;
+    end = lineEnd;
+    at = lineEnd + 1;
+  }
+  const start = from + (text.slice(from, end).length - text.slice(from, end).trimStart().length);
+  return start < end ? [{ start, end, quoted: true, nested: false }] : [];
+}
+
+/**
+ * To the next blank. A separator of pairs, a closing bracket or a quote ends it only where it ends the pair too:
+ * passwords have them inside.
+ */
+function readBare(text: string, start: number, { query, json }: ReadOptions): Value[] {
+  const limit = Math.min(text.length, start + LONGEST_VALUE);
+  let i = start;
+  for (; i < limit; i++) {
+    const char = text[i] as string;
+    if (/[\s‹›]/.test(char)) break;
+    if (char === '&' && (query || ends(text, i + 1, /^(?:$|\s|[\w.[\]%-]{1,40}=)/))) break;
+    if (query && (char === '#' || char === '"' || char === "'")) break;
+    if (json && /[,}\]]/.test(char)) break;
+    if (/[;,]/.test(char) && ends(text, i + 1, /^(?:$|[\s"'`\\]|[\w .%-]{1,40}[=:]|[)\]}])/)) break;
+    if (/[)\]}>]/.test(char) && ends(text, i + 1, /^(?:$|[\s"'`)\]}>,;:.\\]|\w{1,40}[=:])/)) break;
+    if (/["'`]/.test(char) && ends(text, i + 1, /^(?:$|[\s)\]}>,;:.\\])/)) break;
+    if (char === '<' && ends(text, i + 1, /^(?:\/|[a-zA-Z][\w.]{0,20}>)/)) break;
+    if (char === '\\' && ends(text, i + 1, /^[nrt"'\\]/)) break;
+    if (char === '|' && ends(text, i + 1, /^(?:$|\s)/)) break;
+  }
+  return i > start ? [{ start, end: i, quoted: false, nested: false }] : [];
+}
+
+function ends(text: string, at: number, what: RegExp): boolean {
+  return what.test(text.slice(at, at + 44));
+}
+
+/**
+ * Length up to the quote that closes, or to the end of the line where none does. `bounded`: within brackets, where
+ * a quote that is followed by a letter still closes.
+ */
+function lengthToClose(text: string, from: number, open: string, bounded: boolean): number {
+  const limit = Math.min(text.length, from + LONGEST_VALUE);
+  const closing = CLOSING[open];
+  const plain = open.length === 1;
+  for (let i = from; i < limit; i++) {
+    const char = text[i] as string;
+    if ((char === '\n' || char === '\r') && open.length < 3) return i - from;
+    if (closing !== undefined ? closing.includes(char) : text.startsWith(open, i)) {
+      // SQL and ADO.NET double a quote within.
+      if (plain && closing === undefined && text[i + 1] === open && text[i + 2] !== undefined && /[^\s,;)\]}]/.test(text[i + 2] as string) && i > from && !bounded) {
+        i++;
+        continue;
+      }
+      return i - from;
+    }
+    if (plain && closing === undefined && char === '\\') i++;
+  }
+  return limit - from;
+}
+
+function skip(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return at + (pattern.exec(text)?.[0].length ?? 0);
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
+  pattern.lastIndex = at;
+  return pattern.exec(text) ?? undefined;
+}
