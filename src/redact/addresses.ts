@@ -1,5 +1,6 @@
 /** Credentials in addresses and connection strings. */
 import { isMask } from './masks.ts';
+import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
 
 /** `user:password@tcp(host)`, as the Go MySQL driver writes it: what ends it, and what stands before that. */
@@ -71,7 +72,7 @@ function inUrls(text: string): Span[] {
     const secret = separator === -1 ? userinfo : userinfo.slice(separator + 1);
     const from = start + (separator === -1 ? 0 : separator + 1);
     // A user name alone is shown; a long one is a token (as in error trackers' addresses).
-    if (secret === '' || isMask(secret) || (separator === -1 && secret.length < 16)) continue;
+    if (secret === '' || isMask(secret) || (separator === -1 && !looksLikeKey(secret, 16))) continue;
     spans.push({ start: from, end: from + secret.length });
   }
   return spans;

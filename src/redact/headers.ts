@@ -10,7 +10,7 @@ const BASIC = /(\bBasic(?:[ \t]{1,4}|\+|%20))([A-Za-z0-9+/_-]{6,4096}={0,2})/gi;
 const field = (name: string) =>
   `\\b${name}(?:\\\\{0,3}["'])?[ \\t]{0,8}(?::|=>|=)[ \\t]{0,8}(?:\\[[ \\t]?)?(?:\\\\{0,3}["'])?`;
 const AUTHORIZATION = new RegExp(
-  `(${field('(?:proxy-)?authorization')}(?:[A-Z][A-Za-z0-9-]{1,24}(?:[ \\t]{1,4}|\\+))?)([^\\s"'\\\\,;]{6,8192})`,
+  `(${field('(?:proxy-)?authorization')}(?:[A-Z][A-Za-z0-9-]{1,24}(?:[ \\t]{1,4}|\\+))?)([^\\s"'\\\\,;\`<]{6,8192})`,
   'gi',
 );
 /** Schemes whose credentials are a list of parameters, to the end of the line. */

@@ -1,7 +1,8 @@
 /** Whether what stands behind a name is a secret, or a word that says something about one. */
+import { textInBase64 } from './base64.ts';
 import { isMask } from './masks.ts';
-import type { Secrecy } from './names.ts';
-import { looksLikeKey } from './random.ts';
+import { isSecretName, type Secrecy } from './names.ts';
+import { isRandom, looksLikeKey } from './random.ts';
 
 export interface Candidate {
   readonly value: string;
@@ -11,6 +12,8 @@ export interface Candidate {
   readonly separator: ':' | '=' | ' ';
   /** What follows the value: up to 40 characters. */
   readonly after: string;
+  /** One of several within brackets. */
+  readonly nested?: boolean;
 }
 
 /** Words that stand where a value would. */
@@ -30,22 +33,54 @@ const PATH = /^(?:file:\/\/)?(?:\/|\.{1,2}\/|~\/|[A-Za-z]:[\\/]|[a-z]{1,20}\/)[\
 const SYSTEM_PATH = /^\/(?:run|etc|var|opt|home|root|usr|app|mnt|srv|tmp|secrets|vault|config|data)\/[\w./-]{1,200}$/;
 /** Twelve to twenty-four words that a wallet is made from. */
 const MNEMONIC = /^(?:[a-z]{3,8}[ ,]){11,23}[a-z]{3,8}$/;
+const VERSION = /^(?:[<>=~^]{1,2} ?)?v?\d{1,5}(?:[.:]\d+)+/;
 /** Words and short numbers with signs between: names of things. */
-const WORDY = /^[A-Za-z][a-z]*(?:[-_./: ][A-Za-z]?[a-z]*\d{0,3}){0,12}$/;
+const WORDY = /^[A-Za-z][a-z]*(?:[-_./: ][A-Za-z]?[a-z]*\d{0,6}){0,12}$/;
 
-export function isSecretValue({ value, quoted, secrecy, separator, after }: Candidate): boolean {
+export function isSecretValue({ value, quoted, secrecy, separator, after, nested = false }: Candidate): boolean {
   const bare = value.trim();
-  if (bare === '' || isMask(bare) || isNoValue(bare)) return false;
-  if (SYSTEM_PATH.test(bare)) return false;
-  if (secrecy === 'certain') return !isProse(bare, quoted, separator, after);
-  if (secrecy === 'possible') return looksLikeKey(bare, 20);
+  // Signs alone are what stands between two names.
+  if (!/[\p{L}\p{N}]/u.test(bare) && bare.length < 8) return false;
+  if (isMask(bare) || isNoValue(bare) || SYSTEM_PATH.test(bare)) return false;
+  if (isMessage(bare) || isNameOfSecret(bare) || (!quoted && isCode(bare))) return false;
+  if (secrecy === 'certain') return nested ? !/\s/.test(bare) : !isProse(bare, quoted, separator, after);
+  if (PATH.test(bare) || VERSION.test(bare)) return false;
+  if (secrecy === 'possible') return looksLikeKey(bare, 20) && textInBase64(bare) === undefined;
   if (MNEMONIC.test(bare)) return true;
-  if (/^[+-]?[\d.]{1,9}$/.test(bare) || bare.length < 6 || PATH.test(bare) || WORDY.test(bare)) return false;
+  if (bare.length < 6 || /^[+-]?[\d._:-]+$/.test(bare) || /^0x[\da-f]+$/i.test(bare) || WORDY.test(bare)) return false;
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(bare)) return false;
   // PostgreSQL's session ids: a time and a process.
   if (/^[\da-f]{8}\.[\da-f]{1,8}$/.test(bare)) return false;
+  if (nested) return looksLikePassword(bare) || (bare.length >= 16 && isRandom(bare));
   if (quoted) return !/^[\p{L} _-]+$/u.test(bare) || bare.length >= 32;
   return looksRandom(bare) || /[^\w.,:;()-]/.test(bare);
+}
+
+/** What a validation says of the value: "must be at least 8 characters". */
+function isMessage(value: string): boolean {
+  return (
+    /\w \w/.test(value) &&
+    /\b(?:must|required|invalid|too|short|long|least|characters?|cannot|can't|match|incorrect|wrong|field|be|is|was|not|should|contain|weak|expired|blank|missing|failed|please|your|been|may|has)\b/i.test(
+      value,
+    )
+  );
+}
+
+/** `DB_PASSWORD`: the name of a variable that holds it. */
+function isNameOfSecret(value: string): boolean {
+  return /^[A-Z][A-Z\d]*(?:_[A-Z\d]+)+$/.test(value) && isSecretName(value);
+}
+
+/** An expression of a program: `self.password`, `request.headers.get(name)`, `await`. */
+function isCode(value: string): boolean {
+  return (
+    /^(?:this|self|cls|req|request|ctx|await|async|function|lambda|new|return|null|typeof|process\.env|os\.environ)(?:[.([\s]|$)/.test(value) ||
+    // Objects as Java prints them: Token{a64f992, BinderProxy@2bd79ce.
+    /^[\w.$]*[A-Z][\w$]*(?:@|\{)[\da-f]{4,16}(?!\w)/.test(value) ||
+    /^[a-zA-Z_$][a-zA-Z_$]*(?:\.[a-zA-Z_$]+)+[;,)]?$/.test(value) ||
+    /^[a-z_$][\w$]*(?:\.[\w$]+)*\([^"'\d]*$/.test(value) ||
+    /^[a-zA-Z_$][\w$]*(?:\.[a-zA-Z_$][\w$]*)+\(/.test(value)
+  );
 }
 
 function isNoValue(value: string): boolean {
@@ -72,7 +107,7 @@ export function looksRandom(value: string): boolean {
 /** A word as only a password has it: letters with digits or signs, no name of a thing. For prose. */
 export function looksLikePassword(value: string): boolean {
   if (value.length < 8 || value.length > 128 || isMask(value) || isNoValue(value)) return false;
-  if (!/[A-Za-z]/.test(value) || PATH.test(value) || /^[\w.-]+@[\w.-]+$/.test(value)) return false;
+  if (!/[A-Za-z]/.test(value) || PATH.test(value) || /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/.test(value)) return false;
   if (/^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$/.test(value)) return /[a-z][A-Z][a-z]+[A-Z]?/.test(value) && /[^A-Za-z]/.test(value);
   return /\d/.test(value) && !/^[a-z]+[-_.]?\d{1,4}$/.test(value) && !/^v?\d+(?:\.\d+)+/.test(value) && !/^[\d:.,TZ+-]+$/.test(value);
 }

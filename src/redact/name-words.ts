@@ -21,14 +21,14 @@ export const HARMLESS_ENDS = words(`file files filename path paths dir directory
   rotation usage bucket second seconds minute rate ref reference arn namespace scope scopes issuer audience domain region zone level
   mount mounts mounted hits misses store storage manager service services handler filter filters middleware controller validator
   generator factory exception error errors failure failures mismatch required event events action actions config
-  configuration settings options option table cache affinity pool encoder decoder parser lexer template page form
-  input memory reviewer review less fingerprint thumbprint checksum digest length_seconds vault_name lock locks`);
+  configuration settings options option table cache affinity pool encoder decoder parser lexer template page plugin plugins form
+  sha sha1 sha256 sha384 sha512 md5 fail fails failing success succeeded granted okay check checks checker input memory reviewer review less fingerprint thumbprint checksum digest length_seconds vault_name lock locks`);
 
 /** Keys that open nothing: `cache_key`. */
 export const HARMLESS_KEYS = words(`primary foreign partition sort cache routing public object s3 idempotency message lock
   translation unique index group composite hash range row column duplicate candidate surrogate natural dedup
   deduplication sharding shard config setting map dict json i18n feature flag host hot arrow enter any invalid missing
-  metric sequence label event state job queue topic redis kv registry schema document doc entity item record field
+  metric sequence label event state job queue topic redis kv registry gpg pgp schema document doc entity item record field
   property attribute tag sub parent child first last next prev min max start end known unknown missing wrong the a this
   that no each new old same different header query param parameter cookie csrf binding dead delivery consumer_group
   search filter sorting order kms keyboard shortcut access_id websocket pivot business lookup join cluster clustering redisson`);
@@ -63,6 +63,11 @@ export const PASS_PREFIXES = words(`db user usr admin root my auth bind ldap ssh
   truststore sudo login proxy http redis mysql pg postgres mongo rabbit rabbitmq mq svc service app web wifi vnc rdp sql
   ora mssql require src dest new old cert pfx p12 vpn sys system master encrypt zip`);
 
+/** Words that end in “pass” and mean none. */
+export const NO_PASSWORDS = words(`compass bypass trespass encompass surpass overpass underpass multipass singlepass
+  firstpass onepass twopass secondpass renderpass subpass lowpass highpass bandpass allpass postpass prepass fastpass
+  keepass lastpass lightpass shadowpass computepass mainpass finalpass passpass nopass`);
+
 /** What an identifier, digest or reference is called: values that look random and open nothing. */
 export const ID_WORDS = words(`id ids uuid guid ulid ksuid nanoid cuid xid oid rid uid pid tid gid jti kid hash hashes digest digests
   checksum checksums sum sha sha1 sha256 sha384 sha512 md5 crc etag match fingerprint thumbprint revision rev commit ref
@@ -70,7 +75,7 @@ export const ID_WORDS = words(`id ids uuid guid ulid ksuid nanoid cuid xid oid r
   pod node host hostname chunk asset version ver kid serial sn vin isbn tracking parent traceparent tracestate pointer
   address addr index shard partition task job run workflow execution invocation session_hash cluster replica member peer
   instance object objectid document doc entity message msg event page tab snapshot block batch upload multipart ray
-  identifier snowflake revision_hash cachekey lambda symbol class bean accept baggage deployment release`);
+  identifier snowflake revision_hash cachekey lambda symbol class bean accept baggage deployment release rlz`);
 
 /** Issuers whose keys have no form of their own. Names from gitleaks' rules (MIT), 2026-07-22. */
 export const VENDORS: readonly string[] = `adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex

@@ -10,6 +10,7 @@ import {
   ID_WORDS,
   KEY_QUALIFIERS,
   LIKELY_WORDS,
+  NO_PASSWORDS,
   PASS_PREFIXES,
   POSSIBLE_WORDS,
   TOKEN_QUALIFIERS,
@@ -96,8 +97,10 @@ function classify(name: string): Secrecy | 'none' | undefined {
 function ofWords(words: readonly string[], name: string): Secrecy | 'none' | undefined {
   const last = words.at(-1) as string;
   const before = words.at(-2);
-  for (const word of words) if (isPassword(word)) return 'certain';
+  // In a sentence that is written as one name, only its end counts: test_login_with_password_and_code.
+  for (const word of /[a-z]/.test(name) ? words.slice(-3) : words) if (isPassword(word)) return 'certain';
   if (last === 'pass' || last === 'pw' || last === 'pwd') return before === undefined && last === 'pass' ? 'likely' : 'certain';
+  if (/[a-z]{3}pass$/.test(last) && !NO_PASSWORDS.has(last)) return 'likely';
   if (last === 'passe' && words.includes('mot')) return 'certain';
   if (last === 'phrase' && before !== undefined) return before === 'search' || before === 'catch' ? undefined : 'certain';
   const head = COMPOUND_HEADS.find((candidate) => last.length > candidate.length && last.endsWith(candidate));
@@ -108,7 +111,7 @@ function ofWords(words: readonly string[], name: string): Secrecy | 'none' | und
   }
   const found = compound(last, before, words.at(-3), name);
   if (found !== undefined) return found;
-  return LIKELY_WORDS.has(last) || (words.length > 1 && words.some((word) => LIKELY_WORDS.has(word))) ? 'likely' : undefined;
+  return LIKELY_WORDS.has(last) || (before !== undefined && LIKELY_WORDS.has(before)) ? 'likely' : undefined;
 }
 
 /** `api key`, `client secret`, `access token`, `recovery code`. */

@@ -2,6 +2,7 @@
 import { isSecretValue, looksLikePassword } from './judge.ts';
 import { isMask } from './masks.ts';
 import { type Secrecy, secrecyOf } from './names.ts';
+import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
 import { readValues, type Value } from './values.ts';
 
@@ -68,15 +69,21 @@ function readPair(text: string, at: number, end: number, secrecy: Secrecy): Valu
     const from = end + separator[0].length;
     const colon = /^(?::|：|%3a)$/i.test(separator.groups?.separator ?? '') ? ':' : '=';
     const json = options.json && colon === ':';
-    return accepted(text, readValues(text, from, { ...options, json }), secrecy, colon);
+    // “`password=`”: the quote behind the separator closes the one before the name.
+    if (/["'`]/.test(before) && separator.groups?.close === undefined && text[from] === before) return [];
+    const values = readValues(text, from, { ...options, json });
+    // auth=('user', 'password')
+    const second = values.length === 2 && secrecy === 'likely' && text[from] === '(' ? values[1] : undefined;
+    return second === undefined ? accepted(text, values, secrecy, colon) : accepted(text, [second], 'certain', colon);
   }
   const parenthesis = inParentheses(text, end, secrecy);
-  if (parenthesis.length > 0 || secrecy === 'possible') return parenthesis;
+  if (parenthesis.length > 0) return parenthesis;
   if (before === '<' || (before === ':' && text.lastIndexOf('<', at) > at - 40)) {
     const tag = matchAt(TAG, text, end);
     if (tag !== undefined) return untilTag(text, end + tag[0].length, secrecy);
   }
-  if (/["'`({,]/.test(before)) {
+  if (secrecy === 'possible') return [];
+  if (/["'`({,]/.test(before) || (before === ':' && /[{[(,]/.test(text[at - 2] ?? ''))) {
     const comma = matchAt(COMMA, text, end);
     if (comma !== undefined) {
       const [value] = readValues(text, end + comma[0].length, options);
@@ -104,8 +111,8 @@ function accepted(text: string, values: readonly Value[], secrecy: Secrecy, sepa
       isSecretValue({
         value: text.slice(value.start, value.end),
         quoted: value.quoted,
-        // In a list or an object under a certain name: its words may be names.
-        secrecy: value.nested && secrecy === 'certain' ? 'certain' : secrecy,
+        nested: value.nested,
+        secrecy,
         separator,
         after: text.slice(value.end, value.end + 40),
       }),
@@ -133,7 +140,8 @@ function untilTag(text: string, start: number, secrecy: Secrecy): Value[] {
   if (end <= 0) return [];
   const value = window.slice(0, end).trim();
   if (value === '' || isMask(value) || value.includes('<')) return [];
-  return secrecy === 'possible' ? [] : [{ start, end: start + end, quoted: true, nested: false }];
+  const found: Value = { start, end: start + end, quoted: true, nested: false };
+  return secrecy === 'possible' ? accepted(text, [found], secrecy, '=') : [found];
 }
 
 function untilCell(text: string, start: number): Value[] {
@@ -172,10 +180,11 @@ function inProse(text: string, at: number, end: number, secrecy: Secrecy): Value
   const to = { ...value, end: value.start + shown.length };
   // A file of passwords: `password x` alone on its line, or after `login x`.
   const config = secrecy === 'certain' && /^(?:[^\S\n]*|.*\blogin [^\s]{1,64} )$/.test(text.slice(text.lastIndexOf('\n', at - 1) + 1, at).slice(-200));
-  if (config && quote === undefined && /^\s*$/.test(text.slice(value.end).split('\n', 1)[0] as string) && shown.length >= 6 && !/^[a-z]{1,12}$/.test(shown) && !isMask(shown))
+  if (config && quote === undefined && /^\s*$/.test(text.slice(value.end).split('\n', 1)[0] as string) && shown.length >= 6 && !/^[a-z]{1,12}$/.test(shown) && isSecretValue({ value: shown, quoted: false, secrecy, separator: '=', after: '' }))
     return [to];
   if (secrecy === 'certain' && quote !== undefined) return isSecretValue({ value: shown, quoted: true, secrecy: 'likely', separator: ' ', after: '' }) ? [to] : [];
-  if (secrecy !== 'certain') return looksLikePassword(shown) && shown.length >= 16 ? [to] : [];
+  if (/^v?\d{1,5}(?:[.:]\d+)+/.test(shown)) return [];
+  if (secrecy !== 'certain') return looksLikeKey(shown, 16) && !/^[\da-f-]{16,31}$/i.test(shown) ? [to] : [];
   return looksLikePassword(shown) ? [to] : [];
 }
 

@@ -13,6 +13,9 @@ const NO_DOMAINS = new Set(
   ),
 );
 
+/** Users of programs: of git over SSH, and nodes of Erlang clusters. */
+const NO_USERS = new Set(['git', 'rabbit', 'ejabberd', 'couchdb', 'emqx', 'nonode', 'vernemq', 'hg', 'svn']);
+
 /** E-mail addresses; `userinfo` tells which `@` are of addresses of servers. */
 export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
   if (!text.includes('@')) return [];
@@ -20,12 +23,13 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
   const hosts = new Set(userinfo.map((span) => span.end));
   const collect = (pattern: RegExp): void => {
     for (const match of text.matchAll(pattern)) {
-      const [address, domain = ''] = match;
+      const [address] = match;
       const user = address.slice(0, address.lastIndexOf('@'));
+      const domain = address.slice(address.lastIndexOf('.') + 1);
       // `https://user@host`: a user name alone is no address.
       const inUrl = text.startsWith('://', match.index - 3);
       const isAddress =
-        !inUrl && !hosts.has(match.index + user.length) && user !== 'git' && !isMask(user) && !NO_DOMAINS.has(domain.toLowerCase());
+        !inUrl && !hosts.has(match.index + user.length) && !NO_USERS.has(user) && !isMask(user) && !isAlgorithm(address) && !NO_DOMAINS.has(domain.toLowerCase());
       if (isAddress) spans.push({ start: match.index, end: match.index + address.length });
     }
   };
@@ -34,6 +38,11 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: beyond ASCII
   if (/[^\x00-\x7f]/.test(text)) collect(EMAIL_UNICODE);
   return spans;
+}
+
+/** Ciphers and the like are named so by SSH: `aes256-gcm@openssh.com`. */
+function isAlgorithm(address: string): boolean {
+  return /@(?:openssh\.com|libssh\.org|ssh\.com|lysator\.liu\.se|putty\.projects\.tartarus\.org)$/.test(address) && /[\d-]/.test(address);
 }
 
 const CARD = /(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-]\d|\d)/g;

@@ -1,5 +1,5 @@
 /** Whether a run of characters looks random: less likely as words and identifiers than as the work of chance. */
-import { EDGE, SYMBOLS, symbolOf } from './symbols.ts';
+import { DIGIT, EDGE, SYMBOLS, symbolOf } from './symbols.ts';
 import { PAIR_COSTS } from './word-model.ts';
 
 const COSTS = Float32Array.from(
@@ -26,7 +26,8 @@ export function costOf(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     const symbol = symbolOf(capitals && code >= 0x41 && code <= 0x5a ? code + 32 : code);
-    if (symbol !== EDGE) {
+    // A number costs what its first digit does.
+    if (symbol !== EDGE && !(symbol === DIGIT && previous === DIGIT)) {
       bits += COSTS[previous * SYMBOLS + symbol] as number;
       count++;
     }
@@ -52,10 +53,10 @@ export function isRandom(text: string): boolean {
 
 /** For a value behind a name that may mean a secret: what is at least so long and no word, path or number. */
 export function looksLikeKey(value: string, shortest: number): boolean {
-  if (value.length < shortest || !/^[A-Za-z0-9+/=_.~:|@!#$%^&*()-]+$/.test(value)) return false;
+  if (value.length < shortest || !/^[A-Za-z0-9+=_~-][A-Za-z0-9+/=_.~-]+$/.test(value)) return false;
   const compact = value.replace(/[-_]/g, '');
   if (/^[\da-f]+$/i.test(compact)) return compact.length >= shortest && /\d/.test(value) && /[a-f]/i.test(value);
-  return isRandom(value) && !/^[a-z]+:\/\//.test(value);
+  return isRandom(value);
 }
 
 export function isHexadecimal(text: string): boolean {

@@ -23,7 +23,7 @@ const ARGUMENT = /\s{0,8}(?:[bBuUrR]?(["'])((?:(?!\1)[^\n\\]|\\.){0,256})\1|([^,
 /** `AUTH PLAIN <base64>`, `334 UGFzc3dvcmQ6` (“Password:”) and its answer; the first answer is the user. */
 const AUTH_PLAIN = /(\bAUTH(?:ENTICATE)?[ \t]+(?:PLAIN|XOAUTH2|OAUTHBEARER|LOGIN)[ \t]+)([A-Za-z0-9+/=]{8,2048})/gi;
 const AUTH_LOGIN_ANSWER = /(\b334[ \t]+UGFzc3dvcmQ6[^A-Za-z0-9]{0,40}(?:\b[CS]:[ \t]{0,4}|[<>]{1,3}[ \t]{0,4})?)([A-Za-z0-9+/]{4,512}={0,2})/g;
-const IMAP_LOGIN = /(\b[a-zA-Z0-9.]{1,16}[ \t]+LOGIN[ \t]+(?:"[^"\n]{1,128}"|[^\s"]{1,128})[ \t]+)("[^"\n]{1,256}"|[^\s"]{3,256})/g;
+const IMAP_LOGIN = /(\b[a-zA-Z]{0,4}\d[a-zA-Z0-9.]{0,12}[ \t]+LOGIN[ \t]+(?:"[^"\n]{1,128}"|[^\s"]{1,128})[ \t]+)("[^"\n]{1,256}"|[^\s"]{3,256})/g;
 const PASS_COMMAND = /((?:^|[>\]:»|"' \t-])[ \t]{0,4}PASS[ \t]+:?)([^\s"'<>]{4,256})/gm;
 const REDIS_AUTH = /((?:\brequirepass|\bmasterauth|(?<![\w-])AUTH|"AUTH")[ \t,]{1,4}(?:["']?[\w.-]{1,32}["']?[ \t]{1,4})?["']?)([^\s"']{4,512})/g;
 

@@ -32,7 +32,7 @@ function findApart(text: string): Span[] {
   for (const match of text.matchAll(NAME_FIELD)) {
     const name = match[1] as string;
     const secrecy = secrecyOf(name);
-    if (secrecy === undefined || secrecy === 'possible') continue;
+    if (secrecy === undefined) continue;
     const end = match.index + match[0].length;
     const behind = text.slice(end, end + APART).split(/[}\]]|\n\s*-|<\/?[a-z]{2,}/, 1)[0] as string;
     const before = text.slice(Math.max(0, match.index - APART), match.index).split(/[{[]|\n\s*-\s/).at(-1) as string;

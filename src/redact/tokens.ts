@@ -1,5 +1,6 @@
 /** Hides by default what looks random: tokens of sixteen characters and more that are no words, ids or digests. */
 import { isHarmless, isHarmlessForm, isNamedHarmless } from './harmless.ts';
+import { isIdName } from './names.ts';
 import { costOf, isHexadecimal, isRandom } from './random.ts';
 import type { Span } from './spans.ts';
 
@@ -8,6 +9,9 @@ const TOKEN = /[A-Za-z0-9_+~/=-]{16,}/g;
 /** Shorter runs say nothing of chance. */
 const SHORTEST = 16;
 const SHORTEST_PIECE = 12;
+/** Several short parts are random together only from here on, or where one of them is this long. */
+const LONG_ENOUGH = 22;
+const LONG_PART = 10;
 /** Keys are shorter; longer runs are data, looked at in their first part and hidden as a whole. */
 const LONGEST_LOOKED_AT = 512;
 /** Bits a character below which a piece is a word. */
@@ -31,9 +35,23 @@ export function findRandomTokens(text: string, inside: (token: string) => boolea
     // Named at its beginning, where only a part of it looks random.
     if (found.length === 0 || isHarmlessForm(match[0]) || isNamedHarmless(text, match.index)) continue;
     for (const span of found)
-      if (span.end - span.start >= SHORTEST && !isHarmless(text, span.start, span.end)) spans.push(span);
+      if (span.end - span.start >= SHORTEST && !isHarmless(text, span.start, span.end)) spans.push(withDotted(text, span));
   }
   return spans;
+}
+
+/** Keys of several parts have dots between them: what is before and behind, where it looks as random. */
+function withDotted(text: string, { start, end }: Span): Span {
+  const before = /(?<![\w.-])[\w-]{8,64}\.$/.exec(text.slice(Math.max(0, start - 66), start))?.[0];
+  const behind = /^\.[\w-]{8,64}(?![\w.-])/.exec(text.slice(end, end + 66))?.[0];
+  return {
+    start: before !== undefined && isDotted(before.slice(0, -1)) ? start - before.length : start,
+    end: behind !== undefined && isDotted(behind.slice(1)) ? end + behind.length : end,
+  };
+}
+
+function isDotted(part: string): boolean {
+  return /[A-Z\d]/.test(part) && costOf(part) > WORD_COST;
 }
 
 function inToken(token: string, at: number): Span[] {
@@ -70,27 +88,51 @@ function inValue(value: string, at: number): Span[] {
     spans.push({ start: at + start, end: at + (end === looked.length ? value.length : end) });
     i = last;
   }
-  if (spans.length > 0 || pieces.length < 3) return spans;
+  if (spans.length > 0 || pieces.length < 2) return spans;
   // Many short pieces: base64 that happens to have many of these signs.
   const compact = looked.replace(/[/+=]/g, '');
+  if (base64 && compact.length >= SHORTEST && !looked.startsWith('/') && isRandom(compact)) return [{ start: at, end: at + value.length }];
   const words = pieces.filter((piece) => piece.end - piece.start >= 3 && !belongs(looked, piece, base64)).length;
   return words === 0 && compact.length >= 24 && isRandom(compact) ? [{ start: at, end: at + value.length }] : [];
 }
+
+/** `sqx_` before a long hexadecimal: issuers name their keys so. Ids are named in words, and digests by their kind. */
+const PREFIXED_HEX = /^([a-z]{2,4})_[\da-f]{30,128}$/;
+const MARKED = /(?:^|[_-])(?:live|test|prod|sandbox|secret|sk|pat|key|token|tkn|sec)[_-]([A-Za-z\d]{16,128})$/;
+
+function isPrefixed(piece: string): boolean {
+  const prefix = PREFIXED_HEX.exec(piece)?.[1];
+  if (prefix !== undefined) return !isIdName(prefix) && !SHORT_WORDS.has(prefix);
+  const marked = MARKED.exec(piece)?.[1];
+  return marked !== undefined && (isHexadecimal(marked) ? marked.length >= 24 && /[a-f].*\d|\d.*[a-f]/.test(marked) : isRandom(marked));
+}
+
+/** What is put before hexadecimal ids. */
+const SHORT_WORDS: ReadonlySet<string> = new Set(
+  'tmp temp img pic file dir log logs db app apps web dev prd idx vol net ns svc pv pvc lb vm rev etl var arg fn cls css js bin ts blk blob run req res msg doc obj row col tbl job jobs task user org team acc act evt ev ctx conn sub pub grp ref src dst in out old new bak data lib pkg mod cfg env ci cd build step node host pod rs ds sts cm dag wf sc cur cmd tag set map part seg shard page post item cart inv ord cust prod sku'.split(
+    ' ',
+  ),
+);
 
 /** A piece without a slash or a plus: its parts between `-`, `_` and `~` that are no words, taken together. */
 function isRandomPiece(piece: string): boolean {
   if (piece.length < SHORTEST_PIECE) return false;
   if (isHexadecimal(piece.replace(/=+$/, ''))) return false;
+  if (isPrefixed(piece)) return true;
   const parts = piece.split(/[-_~=]+/).filter((part) => part !== '');
   if (parts.length === 1) return isRandom(parts[0] as string);
+  // Names of packages, hosts and pods are small letters and hyphens: one part must be random by itself.
+  if (!/[A-Z]/.test(piece)) return parts.some((part) => part.length >= SHORTEST_PIECE && isRandom(part));
   const odd = parts.filter((part) => !isOrdinary(part));
   const rest = odd.join('-');
+  if (rest.length < LONG_ENOUGH && Math.max(...odd.map((part) => part.length), 0) < LONG_PART) return false;
   return rest.length >= SHORTEST_PIECE && isRandom(rest);
 }
 
 /** Numbers, hexadecimals, words, and the short suffixes that names of pods and jobs have. */
 function isOrdinary(part: string): boolean {
-  if (part.length <= 5 || /^\d+$/.test(part)) return true;
+  if (/^\d+$/.test(part)) return true;
+  if (part.length <= 5) return !/[a-z].*[A-Z]|[A-Z]{2}.*[a-z]|[A-Z]\d|\d[A-Z]/.test(part);
   if (isHexadecimal(part)) return true;
   if (/^[bcdfghjklmnpqrstvwxz2456789]{8,10}$/.test(part) && part.length <= 10) return true;
   return costOf(part) < WORD_COST;
@@ -99,7 +141,7 @@ function isOrdinary(part: string): boolean {
 /** Whether a piece beside a random one is part of the same base64. */
 function belongs(text: string, { start, end }: Span, base64: boolean): boolean {
   const piece = text.slice(start, end);
-  if (base64) return piece.length <= 6 || costOf(piece) > WORD_COST;
-  if (piece.length <= 3) return !/^[a-z]{2,3}$|^v\d$/.test(piece);
-  return costOf(piece) > WORD_COST && !/^[a-z]+$/.test(piece);
+  if (base64) return piece.length <= 10 || costOf(piece) > WORD_COST;
+  if (piece.length <= 3) return !/^[a-z]{1,3}$|^v\d$/.test(piece);
+  return costOf(piece) > WORD_COST && !/^[a-z]+\d{0,2}$/.test(piece);
 }

@@ -50,6 +50,8 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
   if (block !== undefined) return readBlock(text, at, start + block[0].length);
   if (depth < DEEPEST) {
     const wrapper = matchAt(WRAPPER, text, start);
+    // What reads a variable or a file names it.
+    if (wrapper !== undefined && /(?:require|import|getenv|environ|env|ENV|getProperty|config|get|fetch|open|read\w*|input|getpass|prompt|format|startsWith|indexOf|includes|join|split|filter|select|find\w*)[([{]/.test(wrapper[0])) return [];
     if (wrapper !== undefined) {
       const inner = readValues(text, start + wrapper[0].length, options, depth + 1);
       if (inner.length > 0) return inner;
