@@ -9,8 +9,9 @@ const DSN_USERINFO = /(?<![\w.-])[\w.-]{1,64}:([^\s"']{1,256})$/;
 /** `user/password@`, as Oracle's thin driver and tools write it. */
 const ORACLE =
   /((?:\bjdbc:oracle:(?:thin|oci8?):|\b(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|sql)(?:64)?[ \t]{1,4}(?:-[SLs][ \t]{1,4}){0,2}["']?)[\w.-]{1,64}\/)([^\s@"']{1,256})(?=@)/gi;
-/** A line of .pgpass: host:port:database:user:password. */
-const PGPASS = /(?<![\w.:/-])(?:[A-Za-z*][\w.-]{0,100}):(?:\d{3,5}|\*):[\w*-]{1,64}:[A-Za-z*][\w.-]{0,63}:([^\s:"']{6,256})(?=[\s"']|$)/g;
+/** A line of .pgpass: host:port:database:user:password; from the port on. */
+const PGPASS = /:(?:\d{3,5}|\*):[\w*-]{1,64}:[A-Za-z*][\w.-]{0,63}:([^\s:"']{6,256})(?=[\s"']|$)/g;
+const PGPASS_HOST = /(?:^|[^\w.:/-])[A-Za-z*][\w.-]{0,100}$/;
 /** `user%password` of Samba, `user:password` that is piped to chpasswd. */
 const CHPASSWD = /(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?["']?[\w.-]{1,64}:)([^\s"'|]{3,256})(?=["']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd)/g;
 /** ADO.NET, ODBC, JDBC: what stands between `=` and `;`. */
@@ -28,7 +29,8 @@ export function findUserinfo(text: string): Span[] {
   for (const match of text.matchAll(PGPASS)) {
     const secret = match[1] as string;
     const end = match.index + match[0].length;
-    if (!/^[\d.a-f]+$/.test(secret) && !isMask(secret)) spans.push({ start: end - secret.length, end });
+    const host = PGPASS_HOST.test(text.slice(Math.max(0, match.index - 102), match.index));
+    if (host && !/^[\d.a-f]+$/.test(secret) && !isMask(secret)) spans.push({ start: end - secret.length, end });
   }
   if (text.includes(';'))
     for (const match of text.matchAll(CONNECTION_PART)) {

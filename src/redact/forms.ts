@@ -13,8 +13,10 @@ for (const [, start, rest] of [...KNOWN_FORMS, ...OWN_FORMS]) {
   BY_START.set(key, forms);
 }
 
-/** A form may begin here: at a letter or digit behind anything else. */
-const RUN = /[A-Za-z0-9]+/g;
+/** Whether a form begins with the two characters, by their codes below 128. */
+const STARTS = new Uint8Array(128 * 128);
+for (const key of BY_START.keys()) STARTS[key.charCodeAt(0) * 128 + key.charCodeAt(1)] = 1;
+
 /** Longer beginnings are no words. */
 const LONGEST_AMBIGUOUS = 7;
 /** Bits a character: words cost less, see random.ts. */
@@ -32,6 +34,12 @@ const PASSWORD_HASH =
 const WEBHOOK =
   /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/|\.webhook\.office\.com\/webhookb2\/|\.logic\.azure\.com(?::443)?\/workflows\/|api\.telegram\.org\/(?:file\/)?bot|hooks\.zapier\.com\/hooks\/(?:catch|standard)\/|hook\.(?:[a-z0-9]{2,6}\.)?make\.com\/|hooks?\.integromat\.com\/|maker\.ifttt\.com\/trigger\/[\w-]{1,64}\/(?:json\/)?with\/key\/|hc-ping\.com\/|open\.feishu\.cn\/open-apis\/bot\/v\d\/hook\/|open\.larksuite\.com\/open-apis\/bot\/v\d\/hook\/|push\.statuspage\.io\/|ntfy\.sh\/(?=\w{16})|webhook\.site\/|events\.pagerduty\.com\/integration\/|api\.opsgenie\.com\/v1\/json\/|outlook\.office(?:365)?\.com\/webhook\/|hooks\.airtable\.com\/workflows\/v1\/genericWebhook\/|uptime\.betterstack\.com\/api\/v1\/heartbeat\/|uptime\.betteruptime\.com\/api\/v1\/heartbeat\/|cronitor\.link\/(?:p\/)?|rpc\.infura\.io\/v3\/|\.infura\.io\/v3\/|\.alchemy\.com\/v2\/|\.quiknode\.pro\/|api\.pushover\.net\/1\/glances\/|alert\.victorops\.com\/integrations\/generic\/\d{1,10}\/alert\/|qyapi\.weixin\.qq\.com\/cgi-bin\/webhook\/send\?key=|oapi\.dingtalk\.com\/robot\/send\?access_token=))([^\s"'<>\\)\]]{8,512})/g;
 
+/** A part of each of these addresses: without any of them there is none. */
+const WEBHOOK_HOSTS =
+  'slack discord office telegram logic.azure zapier make.com integromat ifttt hc-ping feishu larksuite statuspage ntfy webhook pagerduty opsgenie airtable betterstack betteruptime cronitor infura alchemy quiknode pushover victorops weixin dingtalk'.split(
+    ' ',
+  );
+
 export function findForms(text: string): Span[] {
   const spans: Span[] = [];
   const whole = (pattern: RegExp): void => {
@@ -40,22 +48,30 @@ export function findForms(text: string): Span[] {
   whole(JWT);
   whole(PASSWORD_HASH);
   for (const { holds, pattern } of INNER_FORMS) if (text.includes(holds)) whole(pattern);
-  if (text.includes('/'))
+  if (WEBHOOK_HOSTS.some((host) => text.includes(host)))
     for (const match of text.matchAll(WEBHOOK)) {
       const end = match.index + match[0].length;
       spans.push({ start: end - (match[2] as string).length, end });
     }
-  const run = new RegExp(RUN);
-  for (let match = run.exec(text); match !== null; match = run.exec(text)) {
-    const at = match.index;
+  // A form may begin at a letter or digit behind anything else.
+  let inside = false;
+  for (let at = 0; at + 1 < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const begins = !inside;
+    inside = isAlphanumeric(code);
+    if (!begins || !inside || STARTS[code * 128 + (text.charCodeAt(at + 1) & 127)] === 0) continue;
     const forms = BY_START.get(text.slice(at, at + 2));
-    if (forms === undefined) continue;
-    const end = longest(forms, text, at);
+    const end = forms === undefined ? undefined : longest(forms, text, at);
     if (end === undefined) continue;
     spans.push({ start: at, end });
-    run.lastIndex = Math.max(run.lastIndex, end);
+    at = end - 1;
+    inside = isAlphanumeric(text.charCodeAt(at));
   }
   return spans;
+}
+
+function isAlphanumeric(code: number): boolean {
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39);
 }
 
 function longest(forms: readonly { readonly start: string; readonly rest: RegExp }[], text: string, at: number): number | undefined {

@@ -24,7 +24,7 @@ const COOKIE = new RegExp(
 );
 /** Signatures of a body, and proofs: the name says it, the value is a digest. */
 const SIGNATURE = new RegExp(
-  `(${field('(?:x-)?[\\w-]{0,40}(?:signature|hmac)(?:-?sha)?-?\\d{0,3}')}(?:(?:sha\\d{1,3}|t|v\\d)=)?)([A-Za-z0-9+/=_,.-]{24,1024})`,
+  `(${field('(?:signature|hmac)(?:-?sha)?-?\\d{0,3}').slice(2)}(?:(?:sha\\d{1,3}|t|v\\d)=)?)([A-Za-z0-9+/=_,.-]{24,1024})`,
   'gi',
 );
 /** Browsers pass a token as a protocol. */

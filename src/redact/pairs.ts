@@ -6,10 +6,10 @@ import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
 import { readValues, type Value } from './values.ts';
 
-const NAME = /[\p{L}\p{N}_@$][\p{L}\p{M}\p{N}_.$-]*/gu;
-const ASCII_NAME = /[A-Za-z0-9_@$][\w.$-]*/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
-const ASCII = /^[\x00-\x7f]*$/;
+const NAME = /[A-Za-z0-9_@$][\w.$-]*/g;
+/** From the first letter beyond ASCII on; what stands before it is looked up. */
+const FOREIGN_NAME = /[^\u0000-\u007f][\p{L}\p{M}\p{N}_.$-]*/gu;
+const BEFORE_FOREIGN = /[\p{L}\p{M}\p{N}_.$-]{0,40}$/u;
 
 /** What closes the name, the separator, blanks. */
 const SEPARATOR =
@@ -24,6 +24,7 @@ const FORM_FIELD = /["']?(?:;[^\n]{0,200})?\n(?:Content-[^\n]{0,200}\n){0,3}\n/y
 /** `password (…)`, `password "…"`, `the passphrase was …`, `password …`. */
 const PROSE = /[^\S\n]{1,2}(?:(?:is|was|set to|of|to|set|value|for|as|with)[^\S\n])?(?:(?<paren>\(["']?)|(?<quote>["'`“‘«]))?/y;
 
+const LONGEST_NAME = 80;
 const LONGEST_PROSE = 128;
 /** Words that name a secret together with what stands before them, over a blank. */
 const HEADS = /^(?:key|token|code|phrase|passe)s?$/i;
@@ -37,19 +38,24 @@ export function findPairs(text: string): Span[] {
     if (secrecies.size < 20_000) secrecies.set(name, secrecy);
     return secrecy;
   };
-  const pattern = new RegExp(ASCII.test(text) ? ASCII_NAME : NAME);
-  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-    let name = match[0];
-    const end = match.index + name.length;
-    if (name.length > 200) name = name.slice(-80);
-    if (HEADS.test(name)) name = withWordBefore(text, match.index, name);
+  const look = (at: number, end: number): number => {
+    let name = end - at > LONGEST_NAME ? text.slice(end - LONGEST_NAME, end) : text.slice(at, end);
+    if (HEADS.test(name)) name = withWordBefore(text, at, name);
     const secrecy = classify(name);
-    if (secrecy === undefined) continue;
-    const found = readPair(text, match.index, end, secrecy);
-    if (found.length === 0) continue;
-    for (const { start, end: to } of found) spans.push({ start, end: to });
-    pattern.lastIndex = Math.max(pattern.lastIndex, (found.at(-1) as Value).end);
-  }
+    if (secrecy === undefined) return end;
+    const found = readPair(text, at, end, secrecy);
+    for (const value of found) spans.push({ start: value.start, end: value.end });
+    return found.at(-1)?.end ?? end;
+  };
+  const name = new RegExp(NAME);
+  for (let match = name.exec(text); match !== null; match = name.exec(text))
+    name.lastIndex = Math.max(name.lastIndex, look(match.index, match.index + match[0].length));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+  if (/[^\u0000-\u007f]/.test(text))
+    for (const match of text.matchAll(FOREIGN_NAME)) {
+      const before = BEFORE_FOREIGN.exec(text.slice(Math.max(0, match.index - 40), match.index))?.[0].length ?? 0;
+      look(match.index - before, match.index + match[0].length);
+    }
   return spans;
 }
 

@@ -47,6 +47,7 @@ export interface KeyBlocks {
 
 /** The private lines of a PuTTY key file. */
 function findPuttyBlocks(text: string): Span[] {
+  if (!text.includes('Private-Lines:')) return [];
   return [...text.matchAll(/^[^\n]{0,200}Private-Lines: (\d{1,4})[^\n]{0,10}\n/gm)].map((match) => {
     const start = match.index + match[0].length;
     let end = start;

@@ -2,10 +2,10 @@
 import { isMask } from './masks.ts';
 import type { Span } from './spans.ts';
 
-const EMAIL = /(?<![\w.%+-])[\w.%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,6}([A-Za-z]{2,24})(?![A-Za-z0-9-])/g;
-/** With letters beyond ASCII, or a quoted local part. */
-const EMAIL_UNICODE = /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}._%+-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,6}\p{L}{2,24}(?![\p{L}\p{N}-])/gu;
-const EMAIL_QUOTED = /"[^"\n@]{1,64}"@(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![A-Za-z0-9-])/g;
+/** What stands before an `@`: a word, also with letters beyond ASCII, or a quoted one. */
+const LOCAL_PART = /(?:[\p{L}\p{N}._%+-]{1,64}|"[^"\n@]{1,64}")$/u;
+const DOMAIN = /(?:[\p{L}\p{N}-]{1,63}\.){1,6}\p{L}{2,24}(?![\p{L}\p{N}-])/uy;
+const LONGEST_LOCAL_PART = 66;
 /** What looks like a top-level domain behind an `@` but is a file or a unit. */
 const NO_DOMAINS = new Set(
   'png jpg jpeg gif svg webp ico js mjs cjs ts css map json html txt log service socket timer target mount scope slice'.split(
@@ -18,25 +18,21 @@ const NO_USERS = new Set(['git', 'rabbit', 'ejabberd', 'couchdb', 'emqx', 'nonod
 
 /** E-mail addresses; `userinfo` tells which `@` are of addresses of servers. */
 export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
-  if (!text.includes('@')) return [];
   const spans: Span[] = [];
   const hosts = new Set(userinfo.map((span) => span.end));
-  const collect = (pattern: RegExp): void => {
-    for (const match of text.matchAll(pattern)) {
-      const [address] = match;
-      const user = address.slice(0, address.lastIndexOf('@'));
-      const domain = address.slice(address.lastIndexOf('.') + 1);
-      // `https://user@host`: a user name alone is no address.
-      const inUrl = text.startsWith('://', match.index - 3);
-      const isAddress =
-        !inUrl && !hosts.has(match.index + user.length) && !NO_USERS.has(user) && !isMask(user) && !isAlgorithm(address) && !NO_DOMAINS.has(domain.toLowerCase());
-      if (isAddress) spans.push({ start: match.index, end: match.index + address.length });
-    }
-  };
-  collect(EMAIL);
-  collect(EMAIL_QUOTED);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: beyond ASCII
-  if (/[^\x00-\x7f]/.test(text)) collect(EMAIL_UNICODE);
+  for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {
+    const user = LOCAL_PART.exec(text.slice(Math.max(0, at - LONGEST_LOCAL_PART), at))?.[0];
+    if (user === undefined || hosts.has(at)) continue;
+    DOMAIN.lastIndex = at + 1;
+    const domain = DOMAIN.exec(text)?.[0];
+    if (domain === undefined) continue;
+    const start = at - user.length;
+    const last = domain.slice(domain.lastIndexOf('.') + 1).toLowerCase();
+    // `https://user@host`: a user name alone is no address.
+    const inUrl = text.startsWith('://', start - 3);
+    if (inUrl || NO_USERS.has(user) || NO_DOMAINS.has(last) || isMask(user) || isAlgorithm(`${user}@${domain}`)) continue;
+    spans.push({ start, end: at + 1 + domain.length });
+  }
   return spans;
 }
 

@@ -15,7 +15,7 @@ const MIXED = 5.9;
 const ONE_CASE = 5.75;
 const LETTERS_ALONE = 6.2;
 /** Lower-case letters alone: below it a name that nobody can pronounce is likelier. */
-const FEWEST_LETTERS = 20;
+export const FEWEST_LETTERS = 20;
 
 /** Mean bits a character as a word. Capitals alone are read as small letters. */
 export function costOf(text: string): number {

@@ -18,13 +18,15 @@ const CALLS: readonly (readonly [RegExp, number])[] = [
   [/(?:\.|->|::)(?:login|authenticate|logIn|auth|bind|basic_auth|basicAuth|setBasicAuth|set_basic_auth|SetBasicAuth|simple_bind_s|simple_bind|HTTPBasicAuth|credentials|setCredentials)\(/g, 2],
   [/(?:UsernamePasswordCredentials|PasswordAuthentication|UsernamePasswordAuthenticationToken|HTTPBasicAuth|BasicAuthentication|NetworkCredential|AuthTokens\.basic|basic_auth|BasicAuth)\(/g, 2],
 ];
+/** The end of a name before its arguments: cheap to look for. */
+const CALL = /(?:nnect|onstruct|ogin|PDO|nection|uth|bind|word|open|ntials?|oken|basic_s|ential|_s|ICate|icate|logIn)\((?=\s{0,8}[bBuUrR]?["'$\w])/;
 const ARGUMENT = /\s{0,8}(?:[bBuUrR]?(["'])((?:(?!\1)[^\n\\]|\\.){0,256})\1|([^,()"'\n]{0,128}))\s{0,8}(,|\)|$)/y;
 
 /** `AUTH PLAIN <base64>`, `334 UGFzc3dvcmQ6` (“Password:”) and its answer; the first answer is the user. */
 const AUTH_PLAIN = /(\bAUTH(?:ENTICATE)?[ \t]+(?:PLAIN|XOAUTH2|OAUTHBEARER|LOGIN)[ \t]+)([A-Za-z0-9+/=]{8,2048})/gi;
 const AUTH_LOGIN_ANSWER = /(\b334[ \t]+UGFzc3dvcmQ6[^A-Za-z0-9]{0,40}(?:\b[CS]:[ \t]{0,4}|[<>]{1,3}[ \t]{0,4})?)([A-Za-z0-9+/]{4,512}={0,2})/g;
 const IMAP_LOGIN = /(\b[a-zA-Z]{0,4}\d[a-zA-Z0-9.]{0,12}[ \t]+LOGIN[ \t]+(?:"[^"\n]{1,128}"|[^\s"]{1,128})[ \t]+)("[^"\n]{1,256}"|[^\s"]{3,256})/g;
-const PASS_COMMAND = /((?:^|[>\]:»|"' \t-])[ \t]{0,4}PASS[ \t]+:?)([^\s"'<>]{4,256})/gm;
+const PASS_COMMAND = /((?<![\w.-])PASS[ \t]{1,4}:?)([^\s"'<>]{4,256})/g;
 const REDIS_AUTH = /((?:\brequirepass|\bmasterauth|(?<![\w-])AUTH|"AUTH")[ \t,]{1,4}(?:["']?[\w.-]{1,32}["']?[ \t]{1,4})?["']?)([^\s"']{4,512})/g;
 
 /** What programs that make one up say at their first start: `Password for the elastic user: …`. */
@@ -49,7 +51,7 @@ export function findStatements(text: string): Span[] {
   behind(SQL_IDENTIFIED_BARE, (secret) => !/^(?:PASSWORD|VALUES|EXTERNALLY|GLOBALLY)$/i.test(secret));
   behind(AUTH_PLAIN, (secret) => /\d|[A-Z].*[a-z].*[A-Z]|=$/.test(secret));
   behind(AUTH_LOGIN_ANSWER);
-  behind(IMAP_LOGIN, looksRandom);
+  if (text.includes(' LOGIN ')) behind(IMAP_LOGIN, looksRandom);
   behind(PASS_COMMAND, looksRandom);
   behind(REDIS_AUTH, (secret) => looksRandom(secret) && !/^(?:PLAIN|LOGIN)$/.test(secret));
   behind(ANNOUNCED_PASSWORD, (secret) => looksRandom(secret) && /\d/.test(secret) && /[A-Za-z]/.test(secret));
@@ -82,6 +84,7 @@ function inInserts(text: string): Span[] {
 
 function inCalls(text: string): Span[] {
   const spans: Span[] = [];
+  if (!CALL.test(text)) return spans;
   for (const [pattern, position] of CALLS)
     for (const match of text.matchAll(pattern)) {
       let at = match.index + match[0].length;

@@ -20,8 +20,9 @@ const LARGEST_OBJECT = 8192;
 const JWK = /["']kty["'][^\S\n]{0,4}:/;
 const JWK_PART = /["'](?:k|d|p|q|dp|dq|qi)["'][^\S\n]{0,4}:[^\S\n]{0,4}["']([A-Za-z0-9_-]{16,1400})["']/g;
 
-/** `user,password` above `app,…`. */
-const CSV_HEAD = /(?:^|[\s:])((?:["']?[A-Za-z_][\w ]{0,40}["']?[,;\t]){1,30}["']?[A-Za-z_][\w ]{0,40}["']?)[^\S\n]{0,4}\n/gm;
+/** A column of a table with commas, semicolons or tabs, as its head names it. */
+const COLUMN = /(?:password|passwd|pass|pwd|secret|token|key)["']?[^\S\n]?[,;\t\n]/gi;
+const HEAD = /^(?:["']?[A-Za-z_][\w ]{0,40}["']?[^\S\n]?[,;\t]){1,30}["']?[A-Za-z_][\w ]{0,40}["']?[^\S\n]{0,4}$/;
 
 export function findStructures(text: string): Span[] {
   return [...findApart(text), ...findKubernetesSecrets(text), ...findJsonWebKeys(text), ...findColumns(text)];
@@ -101,16 +102,23 @@ function findJsonWebKeys(text: string): Span[] {
 /** A table with commas: the column under a secret name. */
 function findColumns(text: string): Span[] {
   const spans: Span[] = [];
-  for (const match of text.matchAll(CSV_HEAD)) {
-    const head = match[1] as string;
+  let seen = -1;
+  for (const match of text.matchAll(COLUMN)) {
+    const lineStart = text.lastIndexOf('\n', match.index) + 1;
+    const next = text.indexOf('\n', match.index);
+    if (next === -1 || lineStart <= seen || next - lineStart > 1500) continue;
+    seen = lineStart;
+    // What a logger put before it is no part of the head.
+    const head = text.slice(lineStart, next).replace(/^.*[:\]] (?=[^:\]]*$)/, '').trim();
+    if (!HEAD.test(head)) continue;
     const sign = /[,;\t]/.exec(head)?.[0] as string;
     const names = head.split(sign).map((name) => name.trim().replace(/["']/g, ''));
     const columns = names.flatMap((name, i) => (isSecretName(name) ? [i] : []));
     if (columns.length === 0) continue;
-    let at = match.index + match[0].length;
+    let at = next + 1;
     for (let row = 0; row < 200 && at < text.length; row++) {
-      const next = text.indexOf('\n', at);
-      const end = next === -1 ? text.length : next;
+      const after = text.indexOf('\n', at);
+      const end = after === -1 ? text.length : after;
       const cells = text.slice(at, Math.min(end, at + 2000)).split(sign);
       if (cells.length !== names.length) break;
       let from = at;

@@ -1,11 +1,9 @@
 /** Hides by default what looks random: tokens of sixteen characters and more that are no words, ids or digests. */
 import { isHarmless, isHarmlessForm, isNamedHarmless } from './harmless.ts';
 import { isIdName } from './names.ts';
-import { costOf, isHexadecimal, isRandom } from './random.ts';
+import { costOf, FEWEST_LETTERS, isHexadecimal, isRandom } from './random.ts';
 import type { Span } from './spans.ts';
 
-/** What keys are made of. A dot ends a token: it ends sentences and separates names. */
-const TOKEN = /[A-Za-z0-9_+~/=-]{16,}/g;
 /** Shorter runs say nothing of chance. */
 const SHORTEST = 16;
 const SHORTEST_PIECE = 12;
@@ -23,21 +21,52 @@ const WORD_COST = 5;
  */
 export function findRandomTokens(text: string, inside: (token: string) => boolean | undefined): Span[] {
   const spans: Span[] = [];
-  for (const match of text.matchAll(TOKEN)) {
-    const token = match[0].slice(match[0].replace(/=+$/, '').lastIndexOf('=') + 1);
+  for (const { start, end } of runs(text)) {
+    const run = text.slice(start, end);
+    const token = run.slice(run.replace(/=+$/, '').lastIndexOf('=') + 1);
     const secretInside = inside(token);
     if (secretInside !== undefined) {
-      const end = match.index + match[0].length;
       if (secretInside) spans.push({ start: end - token.length, end });
       continue;
     }
-    const found = inToken(match[0], match.index);
+    const found = inToken(run, start);
     // Named at its beginning, where only a part of it looks random.
-    if (found.length === 0 || isHarmlessForm(match[0]) || isNamedHarmless(text, match.index)) continue;
+    if (found.length === 0 || isHarmlessForm(run) || isNamedHarmless(text, start)) continue;
     for (const span of found)
       if (span.end - span.start >= SHORTEST && !isHarmless(text, span.start, span.end)) spans.push(withDotted(text, span));
   }
   return spans;
+}
+
+/**
+ * Runs of what keys are made of, letters and digits of both kinds or in both cases among them. A dot ends a run: it
+ * ends sentences and separates names.
+ */
+function* runs(text: string): Generator<Span> {
+  let start = 0;
+  let kinds = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const kind = i < text.length ? (KINDS[text.charCodeAt(i)] ?? 0) : 0;
+    if (kind !== 0) {
+      kinds |= kind;
+      continue;
+    }
+    // Words of one kind of letters are read, too, where they are long enough to be random.
+    if (i - start >= SHORTEST && (kinds & (kinds - 1) & 7) !== 0) yield { start, end: i };
+    else if (i - start >= FEWEST_LETTERS && (kinds & 3) !== 0) yield { start, end: i };
+    start = i + 1;
+    kinds = 0;
+  }
+}
+
+/** 1 for small letters, 2 for capitals, 4 for digits, 8 for the signs between them. */
+const KINDS = new Uint8Array(128);
+for (let code = 0; code < 128; code++) {
+  const char = String.fromCharCode(code);
+  if (/[a-z]/.test(char)) KINDS[code] = 1;
+  else if (/[A-Z]/.test(char)) KINDS[code] = 2;
+  else if (/\d/.test(char)) KINDS[code] = 4;
+  else if (/[_+~/=-]/.test(char)) KINDS[code] = 8;
 }
 
 /** Keys of several parts have dots between them: what is before and behind, where it looks as random. */
