@@ -5,8 +5,8 @@
 
 export interface Decoded {
   readonly text: string;
-  /** Where each character came from; one more than there are characters. */
-  readonly origin: Int32Array;
+  /** Where a character came from; at the end of the text, where that ended. */
+  origin(at: number): number;
 }
 
 const ESCAPE =
@@ -21,7 +21,7 @@ const ANSI = /\u001b\[[0-?]*[ -/]*[@-~]/g;
 
 /** Undefined: there is nothing to resolve. */
 export function decode(text: string): Decoded | undefined {
-  const builder = createBuilder(text.length);
+  const builder = createBuilder();
   let from = 0;
   for (const match of text.matchAll(ESCAPE)) {
     const char = resolved(match);
@@ -37,7 +37,7 @@ export function decode(text: string): Decoded | undefined {
 
 /** `outer` after `inner`: positions of the outermost text. */
 export function compose(inner: Decoded, outer: Decoded): Decoded {
-  return { text: outer.text, origin: outer.origin.map((at) => inner.origin[at] as number) };
+  return { text: outer.text, origin: (at) => inner.origin(outer.origin(at)) };
 }
 
 function resolved(match: RegExpExecArray): string | undefined {
@@ -61,7 +61,7 @@ function fromCode(code: number): string {
 
 function withoutColours(decoded: Decoded): Decoded {
   if (!decoded.text.includes('\u001b')) return decoded;
-  const builder = createBuilder(decoded.text.length);
+  const builder = createBuilder();
   let from = 0;
   for (const match of decoded.text.matchAll(ANSI)) {
     builder.copy(decoded.text, from, match.index);
@@ -71,23 +71,49 @@ function withoutColours(decoded: Decoded): Decoded {
   return compose(decoded, builder.done(decoded.text.length));
 }
 
-function createBuilder(length: number) {
+/** A text from pieces of another, and of characters that stand for a stretch of it. */
+export function createBuilder() {
   const parts: string[] = [];
-  const origin = new Int32Array(length + 1);
+  /** Where each part begins in the new text, where in the old one, and whether it is a copy. */
+  const starts: number[] = [];
+  const origins: number[] = [];
+  const copies: boolean[] = [];
   let size = 0;
+  const push = (part: string, at: number, copied: boolean): void => {
+    parts.push(part);
+    starts.push(size);
+    origins.push(at);
+    copies.push(copied);
+    size += part.length;
+  };
   return {
-    copy(text: string, from: number, to: number): void {
-      if (to <= from) return;
-      parts.push(text.slice(from, to));
-      for (let i = from; i < to; i++) origin[size++] = i;
+    copy(text: string, from: number, to: number, offset = 0): void {
+      if (to > from) push(text.slice(from, to), from + offset, true);
     },
     add(chars: string, at: number): void {
-      parts.push(chars);
-      for (let i = 0; i < chars.length; i++) origin[size++] = at;
+      if (chars !== '') push(chars, at, false);
     },
     done(end: number): Decoded {
-      origin[size] = end;
-      return { text: parts.join(''), origin: origin.subarray(0, size + 1) };
+      return {
+        text: parts.join(''),
+        origin(at) {
+          if (at >= size) return end;
+          const part = lastAtMost(starts, at);
+          return (origins[part] as number) + (copies[part] ? at - (starts[part] as number) : 0);
+        },
+      };
     },
   };
+}
+
+/** The last of the ascending numbers that is not above `at`. */
+function lastAtMost(numbers: readonly number[], at: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((numbers[middle] as number) <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }

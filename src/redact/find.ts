@@ -2,7 +2,7 @@
 import { findUserinfo } from './addresses.ts';
 import { textInBase64, isUserAndPassword } from './base64.ts';
 import { findArguments } from './commands.ts';
-import { compose, type Decoded, decode } from './decode.ts';
+import { compose, createBuilder, type Decoded, decode } from './decode.ts';
 import { findForms } from './forms.ts';
 import { findHeaders } from './headers.ts';
 import { findPairs } from './pairs.ts';
@@ -30,7 +30,7 @@ export function findSecrets(text: string, options: FindOptions): Span[] {
   let view: Decoded | undefined = decodeLines(text);
   for (let depth = 0; depth < DEEPEST && view !== undefined; depth++) {
     for (const { start, end } of findPlain(view.text, options))
-      spans.push({ start: view.origin[start] as number, end: view.origin[end] as number });
+      spans.push({ start: view.origin(start), end: view.origin(end) });
     const next = decode(view.text);
     view = next === undefined ? undefined : compose(view, next);
   }
@@ -63,29 +63,19 @@ function findPlain(text: string, options: FindOptions): Span[] {
   ];
 }
 
+const HAS_ESCAPE = /[%&\\]|#033|\^\[/;
+
 /** The lines with escapes in them, decoded; undefined where there are none. */
 function decodeLines(text: string): Decoded | undefined {
-  if (!/[%&\\]|#033|\^\[/.test(text)) return undefined;
-  const parts: Decoded[] = [];
-  let size = 0;
-  let from = 0;
-  while (from < text.length) {
+  if (!HAS_ESCAPE.test(text)) return undefined;
+  const lines = createBuilder();
+  for (let from = 0; from < text.length; ) {
     const next = text.indexOf('\n', from);
     const end = next === -1 ? text.length : next + 1;
-    const decoded = decode(text.slice(from, end));
-    if (decoded !== undefined) {
-      parts.push({ text: decoded.text, origin: decoded.origin.map((at) => at + from) });
-      size += decoded.text.length;
-    }
+    if (HAS_ESCAPE.test(text.slice(from, end))) lines.copy(text, from, end);
     from = end;
   }
-  if (parts.length === 0) return undefined;
-  const origin = new Int32Array(size + 1);
-  let at = 0;
-  for (const part of parts) {
-    origin.set(part.origin.subarray(0, part.text.length), at);
-    at += part.text.length;
-  }
-  origin[size] = parts.at(-1)?.origin.at(-1) as number;
-  return { text: parts.map((part) => part.text).join(''), origin };
+  const kept = lines.done(text.length);
+  const decoded = decode(kept.text);
+  return decoded === undefined ? undefined : compose(kept, decoded);
 }

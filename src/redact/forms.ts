@@ -32,13 +32,12 @@ const PASSWORD_HASH =
 
 /** Secret paths of webhook and ping addresses. */
 const WEBHOOK =
-  /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/|\.webhook\.office\.com\/webhookb2\/|\.logic\.azure\.com(?::443)?\/workflows\/|api\.telegram\.org\/(?:file\/)?bot|hooks\.zapier\.com\/hooks\/(?:catch|standard)\/|hook\.(?:[a-z0-9]{2,6}\.)?make\.com\/|hooks?\.integromat\.com\/|maker\.ifttt\.com\/trigger\/[\w-]{1,64}\/(?:json\/)?with\/key\/|hc-ping\.com\/|open\.feishu\.cn\/open-apis\/bot\/v\d\/hook\/|open\.larksuite\.com\/open-apis\/bot\/v\d\/hook\/|push\.statuspage\.io\/|ntfy\.sh\/(?=\w{16})|webhook\.site\/|events\.pagerduty\.com\/integration\/|api\.opsgenie\.com\/v1\/json\/|outlook\.office(?:365)?\.com\/webhook\/|hooks\.airtable\.com\/workflows\/v1\/genericWebhook\/|uptime\.betterstack\.com\/api\/v1\/heartbeat\/|uptime\.betteruptime\.com\/api\/v1\/heartbeat\/|cronitor\.link\/(?:p\/)?|rpc\.infura\.io\/v3\/|\.infura\.io\/v3\/|\.alchemy\.com\/v2\/|\.quiknode\.pro\/|api\.pushover\.net\/1\/glances\/|alert\.victorops\.com\/integrations\/generic\/\d{1,10}\/alert\/|qyapi\.weixin\.qq\.com\/cgi-bin\/webhook\/send\?key=|oapi\.dingtalk\.com\/robot\/send\?access_token=))([^\s"'<>\\)\]]{8,512})/g;
+  /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/|\.webhook\.office\.com\/webhookb2\/|\.logic\.azure\.com(?::443)?\/workflows\/|api\.telegram\.org\/(?:file\/)?bot|hooks\.zapier\.com\/hooks\/(?:catch|standard)\/|hook\.(?:[a-z0-9]{2,6}\.)?make\.com\/|hooks?\.integromat\.com\/|maker\.ifttt\.com\/trigger\/[\w-]{1,64}\/(?:json\/)?with\/key\/|hc-ping\.com\/|open\.feishu\.cn\/open-apis\/bot\/v\d\/hook\/|open\.larksuite\.com\/open-apis\/bot\/v\d\/hook\/|push\.statuspage\.io\/|ntfy\.sh\/(?=\w{16})|webhook\.site\/|events\.pagerduty\.com\/integration\/|api\.opsgenie\.com\/v1\/json\/|outlook\.office(?:365)?\.com\/webhook\/|hooks\.airtable\.com\/workflows\/v1\/genericWebhook\/|uptime\.betterstack\.com\/api\/v1\/heartbeat\/|uptime\.betteruptime\.com\/api\/v1\/heartbeat\/|cronitor\.link\/(?:p\/)?|rpc\.infura\.io\/v3\/|\.infura\.io\/v3\/|\.alchemy\.com\/v2\/|\.quiknode\.pro\/|api\.pushover\.net\/1\/glances\/|alert\.victorops\.com\/integrations\/generic\/\d{1,10}\/alert\/|qyapi\.weixin\.qq\.com\/cgi-bin\/webhook\/send\?key=|oapi\.dingtalk\.com\/robot\/send\?access_token=))([^\s"'<>\\)\]]{8,512})/;
 
-/** A part of each of these addresses: without any of them there is none. */
-const WEBHOOK_HOSTS =
-  'slack discord office telegram logic.azure zapier make.com integromat ifttt hc-ping feishu larksuite statuspage ntfy webhook pagerduty opsgenie airtable betterstack betteruptime cronitor infura alchemy quiknode pushover victorops weixin dingtalk'.split(
-    ' ',
-  );
+/** Where a host ends and its path begins; webhooks are looked for around it. */
+const HOST_END = /\.(?:com|cn|net|io|link|pro|site|sh)(?::\d{1,5})?\//g;
+const LONGEST_HOST = 60;
+const LONGEST_WEBHOOK = 700;
 
 export function findForms(text: string): Span[] {
   const spans: Span[] = [];
@@ -48,11 +47,13 @@ export function findForms(text: string): Span[] {
   whole(JWT);
   whole(PASSWORD_HASH);
   for (const { holds, pattern } of INNER_FORMS) if (text.includes(holds)) whole(pattern);
-  if (WEBHOOK_HOSTS.some((host) => text.includes(host)))
-    for (const match of text.matchAll(WEBHOOK)) {
-      const end = match.index + match[0].length;
-      spans.push({ start: end - (match[2] as string).length, end });
-    }
+  for (const { index } of text.matchAll(HOST_END)) {
+    const from = Math.max(0, index - LONGEST_HOST);
+    const match = WEBHOOK.exec(text.slice(from, index + LONGEST_WEBHOOK));
+    if (match === null || from + match.index > index) continue;
+    const end = from + match.index + match[0].length;
+    spans.push({ start: end - (match[2] as string).length, end });
+  }
   // A form may begin at a letter or digit behind anything else.
   let inside = false;
   for (let at = 0; at + 1 < text.length; at++) {

@@ -143,8 +143,6 @@ export const INNER_FORMS: readonly { readonly holds: string; readonly pattern: R
   { holds: 'Q~', pattern: /(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}/g },
   // Meta's apps.
   { holds: '|', pattern: /(?<![A-Za-z0-9])\d{13,17}\|[A-Za-z0-9_-]{24,40}(?![A-Za-z0-9_-])/g },
-  // Mailgun's signing keys, Mailchimp's.
-  { holds: '-', pattern: /(?<![A-Za-z0-9-])[a-f0-9]{32}-(?:[a-f0-9]{8}-[a-f0-9]{8}|us\d{1,2})(?![A-Za-z0-9-])/g },
   // New Relic's licences, MaxMind's.
   { holds: 'NRAL', pattern: /(?<![A-Za-z0-9])[a-f0-9]{36}NRAL(?![A-Za-z0-9])/g },
   { holds: '_mmk', pattern: /(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9])/g },

@@ -1,6 +1,7 @@
 /** Finds `name = value` in every notation, where the name says that the value is secret. */
 import { isSecretValue, looksLikePassword } from './judge.ts';
 import { isMask } from './masks.ts';
+import { FOREIGN_PASSWORDS } from './name-words.ts';
 import { type Secrecy, secrecyOf } from './names.ts';
 import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
@@ -9,6 +10,8 @@ import { readValues, type Value } from './values.ts';
 const NAME = /[A-Za-z0-9_@$][\w.$-]*/g;
 /** From the first letter beyond ASCII on; what stands before it is looked up. */
 const FOREIGN_NAME = /[^\u0000-\u007f][\p{L}\p{M}\p{N}_.$-]*/gu;
+/** A word for “password”, or letters that look like Latin ones. */
+const FOREIGN = new RegExp(`${FOREIGN_PASSWORDS.source}|[\\u0370-\\u04ff\\uff01-\\uff5e]`, 'iu');
 const BEFORE_FOREIGN = /[\p{L}\p{M}\p{N}_.$-]{0,40}$/u;
 
 /** What closes the name, the separator, blanks. */
@@ -50,8 +53,7 @@ export function findPairs(text: string): Span[] {
   const name = new RegExp(NAME);
   for (let match = name.exec(text); match !== null; match = name.exec(text))
     name.lastIndex = Math.max(name.lastIndex, look(match.index, match.index + match[0].length));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
-  if (/[^\u0000-\u007f]/.test(text))
+  if (FOREIGN.test(text))
     for (const match of text.matchAll(FOREIGN_NAME)) {
       const before = BEFORE_FOREIGN.exec(text.slice(Math.max(0, match.index - 40), match.index))?.[0].length ?? 0;
       look(match.index - before, match.index + match[0].length);

@@ -127,6 +127,8 @@ function inValue(value: string, at: number): Span[] {
 
 /** `sqx_` before a long hexadecimal: issuers name their keys so. Ids are named in words, and digests by their kind. */
 const PREFIXED_HEX = /^([a-z]{2,4})_[\da-f]{30,128}$/;
+/** Mailgun's signing keys, Mailchimp's keys. */
+const HEX_PARTS = /^[a-f\d]{32}-(?:[a-f\d]{8}-[a-f\d]{8}|us\d{1,2})$/;
 const MARKED = /(?:^|[_-])(?:live|test|prod|sandbox|secret|sk|pat|key|token|tkn|sec)[_-]([A-Za-z\d]{16,128})$/;
 
 function isPrefixed(piece: string): boolean {
@@ -146,6 +148,7 @@ const SHORT_WORDS: ReadonlySet<string> = new Set(
 /** A piece without a slash or a plus: its parts between `-`, `_` and `~` that are no words, taken together. */
 function isRandomPiece(piece: string): boolean {
   if (piece.length < SHORTEST_PIECE) return false;
+  if (HEX_PARTS.test(piece)) return true;
   if (isHexadecimal(piece.replace(/=+$/, ''))) return false;
   if (isPrefixed(piece)) return true;
   const parts = piece.split(/[-_~=]+/).filter((part) => part !== '');
