@@ -63,10 +63,21 @@ const PROGRAM = new RegExp(
 /** One word of a command line, as the shell reads it. */
 const WORD = /[ \t]{1,8}("(?:[^"\\\n]|\\.){0,1024}"|'[^'\n]{0,1024}'|\$'(?:[^'\\\n]|\\.){0,1024}'|[^\s"'|;&<>]{1,1024}(?:"[^"\n]{0,512}"|'[^'\n]{0,512}')?)/y;
 const MOST_WORDS = 60;
+/** In one line; more are no command line. */
+const MOST_PROGRAMS = 20;
 
 export function findArguments(text: string): Span[] {
   const spans: Span[] = [];
+  let lineEnd = -1;
+  let inLine = 0;
   for (const match of text.matchAll(PROGRAM)) {
+    if (match.index > lineEnd) {
+      const next = text.indexOf('\n', match.index);
+      lineEnd = next === -1 ? text.length : next;
+      inLine = 0;
+    }
+    inLine += 1;
+    if (inLine > MOST_PROGRAMS) continue;
     const tools = TOOLS.get(match[0]);
     if (tools === undefined) continue;
     const words = wordsAfter(text, match.index + match[0].length);

@@ -50,6 +50,8 @@ const BEFORE: readonly RegExp[] = [
   /\bat $/,
 ];
 
+const ANY_BEFORE = new RegExp(BEFORE.map((pattern) => `(?:${pattern.source})`).join('|'));
+
 /** `key: token`, `key=token`, `key "token"`, `key token`: the name before it. */
 const NAME_BEFORE = /([A-Za-z][\w.-]{0,60})["'\]]{0,2}(?:[^\S\n]{0,3}(?:[:=]|=>|is|of|for|was)[^\S\n]{0,3}|[^\S\n])(?:\[|\(|W\/)?\\{0,3}["'`<({[]{0,2}$/;
 /** Files, and names of hosts: what stands behind. */
@@ -63,7 +65,7 @@ const PATH_BEFORE = /\/[A-Za-z][\w.-]{0,60}\/$/;
 const ACME_BEFORE = /\/acme\/[\w./-]{1,80}\/$/;
 
 /** How much of what stands before and behind is looked at. */
-const CONTEXT = 100;
+const CONTEXT = 80;
 
 /** Whether the token `text.slice(start, end)` is known to be harmless by its form or by what stands around it. */
 export function isHarmless(text: string, start: number, end: number): boolean {
@@ -87,7 +89,7 @@ export function isHarmlessForm(token: string): boolean {
 /** Whether what stands before `at` says that a harmless token follows. */
 export function isNamedHarmless(text: string, at: number): boolean {
   const before = text.slice(Math.max(0, at - CONTEXT), at);
-  for (const context of BEFORE) if (context.test(before)) return true;
+  if (ANY_BEFORE.test(before)) return true;
   if (ACME_BEFORE.test(before)) return true;
   const name = NAME_BEFORE.exec(before)?.[1];
   return name !== undefined && isIdName(name);

@@ -28,6 +28,9 @@ const FORM_FIELD = /["']?(?:;[^\n]{0,200})?\n(?:Content-[^\n]{0,200}\n){0,3}\n/y
 const PROSE = /[^\S\n]{1,2}(?:(?:is|was|set to|of|to|set|value|for|as|with)[^\S\n])?(?:(?<paren>\(["']?)|(?<quote>["'`“‘«]))?/y;
 
 const LONGEST_NAME = 80;
+/** Where the name alone is no proof: the first part of a longer value is judged, and hidden with what belongs to it. */
+const LONGEST_KEY = 512;
+const REST = /[^\s"'`<>&‹›]*/y;
 const LONGEST_PROSE = 128;
 /** Words that name a secret together with what stands before them, over a blank. */
 const HEADS = /^(?:key|token|code|phrase|passe)s?$/i;
@@ -54,10 +57,13 @@ export function findPairs(text: string): Span[] {
   for (let match = name.exec(text); match !== null; match = name.exec(text))
     name.lastIndex = Math.max(name.lastIndex, look(match.index, match.index + match[0].length));
   if (FOREIGN.test(text))
-    for (const match of text.matchAll(FOREIGN_NAME)) {
+{
+    const foreign = new RegExp(FOREIGN_NAME);
+    for (let match = foreign.exec(text); match !== null; match = foreign.exec(text)) {
       const before = BEFORE_FOREIGN.exec(text.slice(Math.max(0, match.index - 40), match.index))?.[0].length ?? 0;
-      look(match.index - before, match.index + match[0].length);
+      foreign.lastIndex = Math.max(foreign.lastIndex, look(match.index - before, match.index + match[0].length));
     }
+  }
   return spans;
 }
 
@@ -71,7 +77,11 @@ function withWordBefore(text: string, at: number, name: string): string {
 
 function readPair(text: string, at: number, end: number, secrecy: Secrecy): Value[] {
   const before = text[at - 1] ?? '\n';
-  const options = { query: before === '?' || before === '&', json: before === '"' };
+  const options = {
+    query: before === '?' || before === '&',
+    json: before === '"',
+    ...(secrecy === 'certain' ? {} : { longest: LONGEST_KEY }),
+  };
   const separator = matchAt(SEPARATOR, text, end);
   if (separator !== undefined) {
     const from = end + separator[0].length;
@@ -115,6 +125,7 @@ function readPair(text: string, at: number, end: number, secrecy: Secrecy): Valu
 function accepted(text: string, values: readonly Value[], secrecy: Secrecy, separator: ':' | '=' | ' '): Value[] {
   return values
     .map((value) => trimmed(text, value))
+    .map((value) => (value.end - value.start < LONGEST_KEY ? value : withRest(text, value)))
     .filter((value) =>
       isSecretValue({
         value: text.slice(value.start, value.end),
@@ -125,6 +136,12 @@ function accepted(text: string, values: readonly Value[], secrecy: Secrecy, sepa
         after: text.slice(value.end, value.end + 40),
       }),
     );
+}
+
+/** A value that was read up to a bound goes on to the next blank or quote. */
+function withRest(text: string, value: Value): Value {
+  REST.lastIndex = value.end;
+  return value.quoted ? value : { ...value, end: value.end + (REST.exec(text)?.[0].length ?? 0) };
 }
 
 /** Without the blanks around it, and without a full stop that ends the sentence. */

@@ -58,12 +58,18 @@ function findKubernetesSecrets(text: string): Span[] {
   const spans: Span[] = [];
   const kinds = [...text.matchAll(SECRET_KIND)].map((match) => match.index);
   if (kinds.length === 0) return spans;
+  let looked = 0;
   for (const match of text.matchAll(DATA_FIELD)) {
     if (!kinds.some((kind) => Math.abs(kind - match.index) < LARGEST_OBJECT)) continue;
     const at = match.index + match[0].length;
-    if (text[at] === '{' || text[at] === 'm') {
-      for (const { start, end } of readValues(text, text.indexOf(text[at] === '{' ? '{' : '[', at), { query: false, json: true }))
+    if (at < looked) continue;
+    if (text[at] === '{' || text.startsWith('map[', at)) {
+      const open = text[at] === '{' ? at : at + 3;
+      for (const { start, end } of readValues(text, open, { query: false, json: true, longest: LARGEST_OBJECT })) {
         if (end - start >= 6 && !isMask(text.slice(start, end))) spans.push({ start, end });
+        looked = end;
+      }
+      looked = Math.max(looked, at + 64);
     } else spans.push(...inIndentedBlock(text, match.index, at));
   }
   return spans;
@@ -132,6 +138,7 @@ function findColumns(text: string): Span[] {
       });
       at = end + 1;
     }
+    seen = at - 1;
   }
   return spans;
 }

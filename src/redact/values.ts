@@ -13,10 +13,13 @@ export interface ReadOptions {
   readonly query: boolean;
   /** Where the name itself stood in double quotes, a bare value is JSON's: a number or a word. */
   readonly json: boolean;
+  /** Characters; default 4096, within brackets 1024. */
+  readonly longest?: number;
 }
 
-/** Longer than keys are; a bound keeps a hostile line cheap. */
+/** Longer than keys are; bounds keep a hostile line cheap. */
 const LONGEST_VALUE = 4096;
+const LONGEST_BRACKETS = 1024;
 const DEEPEST = 4;
 
 /** Quotes with the letters that languages put before them: b'…', N'…', $'…'. */
@@ -58,7 +61,7 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
     }
     const char = text[start];
     if (char === '[' || char === '{' || char === '(') {
-      const inside = readBrackets(text, start);
+      const inside = readBrackets(text, start, options.longest ?? LONGEST_BRACKETS);
       if (inside !== undefined) return inside;
     }
   }
@@ -66,8 +69,8 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
 }
 
 /** Strings within brackets that are values: in an object not its keys. Undefined: the bracket is part of a bare value. */
-function readBrackets(text: string, open: number): Value[] | undefined {
-  const limit = Math.min(text.length, open + LONGEST_VALUE);
+function readBrackets(text: string, open: number, longest: number): Value[] | undefined {
+  const limit = Math.min(text.length, open + longest);
   const values: Value[] = [];
   const stack: string[] = [];
   let i = open;
@@ -121,23 +124,48 @@ function readBlock(text: string, name: number, from: number): Value[] {
  * To the next blank. A separator of pairs, a closing bracket or a quote ends it only where it ends the pair too:
  * passwords have them inside.
  */
-function readBare(text: string, start: number, { query, json }: ReadOptions): Value[] {
-  const limit = Math.min(text.length, start + LONGEST_VALUE);
+function readBare(text: string, start: number, { query, json, longest = LONGEST_VALUE }: ReadOptions): Value[] {
+  const limit = Math.min(text.length, start + longest);
   let i = start;
   for (; i < limit; i++) {
-    const char = text[i] as string;
-    if (/[\s‹›]/.test(char)) break;
-    if (char === '&' && (query || ends(text, i + 1, /^(?:$|\s|[\w.[\]%-]{1,40}=)/))) break;
-    if (query && (char === '#' || char === '"' || char === "'")) break;
-    if (json && /[,}\]]/.test(char)) break;
-    if (/[;,]/.test(char) && ends(text, i + 1, /^(?:$|[\s"'`\\]|[\w .%-]{1,40}[=:]|[)\]}])/)) break;
-    if (/[)\]}>]/.test(char) && ends(text, i + 1, /^(?:$|[\s"'`)\]}>,;:.\\]|\w{1,40}[=:])/)) break;
-    if (/["'`]/.test(char) && ends(text, i + 1, /^(?:$|[\s)\]}>,;:.\\])/)) break;
-    if (char === '<' && ends(text, i + 1, /^(?:\/|[a-zA-Z][\w.]{0,20}>)/)) break;
-    if (char === '\\' && ends(text, i + 1, /^[nrt"'\\]/)) break;
-    if (char === '|' && ends(text, i + 1, /^(?:$|\s)/)) break;
+    const code = text.charCodeAt(i);
+    if (code < 128 ? ORDINARY[code] === 1 : !/[\s‹›]/.test(text[i] as string)) continue;
+    if (endsAt(text, i, text[i] as string, query, json)) break;
   }
   return i > start ? [{ start, end: i, quoted: false, nested: false }] : [];
+}
+
+/** Characters that never end a bare value, by their codes below 128. */
+const ORDINARY = new Uint8Array(128);
+for (let code = 0; code < 128; code++) if (!/[\s&#"'`,}\]);>|<\\]/.test(String.fromCharCode(code))) ORDINARY[code] = 1;
+
+function endsAt(text: string, i: number, char: string, query: boolean, json: boolean): boolean {
+  switch (char) {
+    case '&':
+      return query || ends(text, i + 1, /^(?:$|\s|[\w.[\]%-]{1,40}=)/);
+    case '#':
+      return query;
+    case '"':
+    case "'":
+    case '`':
+      return (query && char !== '`') || ends(text, i + 1, /^(?:$|[\s)\]}>,;:.\\])/);
+    case ';':
+    case ',':
+      return (json && char === ',') || ends(text, i + 1, /^(?:$|[\s"'`\\]|[\w .%-]{1,40}[=:]|[)\]}])/);
+    case ')':
+    case ']':
+    case '}':
+    case '>':
+      return (json && (char === ']' || char === '}')) || ends(text, i + 1, /^(?:$|[\s"'`)\]}>,;:.\\]|\w{1,40}[=:])/);
+    case '<':
+      return ends(text, i + 1, /^(?:\/|[a-zA-Z][\w.]{0,20}>)/);
+    case '\\':
+      return ends(text, i + 1, /^[nrt"'\\]/);
+    case '|':
+      return ends(text, i + 1, /^(?:$|\s)/);
+    default:
+      return true;
+  }
 }
 
 function ends(text: string, at: number, what: RegExp): boolean {
