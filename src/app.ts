@@ -127,7 +127,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     restart: traced(SPANS.docker('restart'), engine.restart, { kind: 'client' }),
     list: traced(SPANS.docker('list'), sharedRead(engine.list), { kind: 'client' }),
   };
-  const redactor = createRedactor();
+  const redactor = createRedactor({ personal: config.redactPersonal });
   const apiKey = claudeKey(config);
   const claude =
     apiKey === undefined

@@ -189,6 +189,12 @@ export const SETTINGS = {
     allowed: 'a whole number, 100 to 1000000',
     about: 'how many resolved incidents are remembered at most',
   }),
+  REDACT_PERSONAL: setting({
+    schema: flag(),
+    default: 'false',
+    allowed: 'true or false',
+    about: 'hide card numbers, IBANs, phone numbers and IP addresses of clients too (e-mail addresses always are)',
+  }),
   LOG_LEVEL: setting({
     schema: oneOf(LOG_LEVELS),
     default: 'info',
@@ -254,6 +260,7 @@ export interface Config {
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
   readonly retention: { readonly days: number; readonly incidents: number };
+  readonly redactPersonal: boolean;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly docker: { readonly host?: string; readonly tlsVerify: boolean; readonly certPath?: string };
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
@@ -331,6 +338,7 @@ export function loadConfig(
     dataDir: v.DATA_DIR,
     ...(v.DATABASE_URL !== undefined && { database: { url: v.DATABASE_URL, agent: v.AGENT_NAME } }),
     retention: { days: v.RETENTION_DAYS, incidents: v.RETENTION_INCIDENTS },
+    redactPersonal: v.REDACT_PERSONAL,
     logLevel: v.LOG_LEVEL,
     docker: { host: v.DOCKER_HOST, tlsVerify: v.DOCKER_TLS_VERIFY ?? false, certPath: v.DOCKER_CERT_PATH },
     verify: { stableForMs: v.VERIFY_STABLE_SECONDS * 1000, deadlineMs: v.VERIFY_DEADLINE_SECONDS * 1000 },

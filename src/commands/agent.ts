@@ -41,7 +41,11 @@ export async function startAgent(
   const secrets = [config.anthropic.apiKey, config.slack.webhookUrl, config.http.token, config.database?.url].filter(
     (s) => s !== undefined,
   );
-  const logger = createLogger({ level: config.logLevel, ...options, redact: (text) => redactText(text, secrets) });
+  const logger = createLogger({
+    level: config.logLevel,
+    ...options,
+    redact: (text) => redactText(text, secrets, { personal: config.redactPersonal }),
+  });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });
   let app: App | undefined;

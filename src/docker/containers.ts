@@ -1,8 +1,8 @@
 /** What the engine says of containers, in the words of the domain. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+import { secretsOfVariable } from '../redact/environment.ts';
 import { presentableLabels } from './labels.ts';
-import { isSecretName } from './secret-names.ts';
 
 const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'created',
@@ -104,28 +104,8 @@ function splitVariable(variable: string): Variable {
   return at === -1 ? { name: variable, value: '' } : { name: variable.slice(0, at), value: variable.slice(at + 1) };
 }
 
-/**
- * Values of variables whose names look secret, and of URLs with a password in them (the whole, and the
- * password by itself), longest first.
- */
+/** Values of variables that are secret by their name, and the secret parts of the others; longest first. */
 export function secretValuesOf(environment: readonly Variable[]): readonly string[] {
-  const values = new Set<string>();
-  for (const { name, value } of environment) {
-    if (isSecretName(name)) values.add(value);
-    const password = /^[a-z][a-z0-9+.-]*:\/\/[^/?#:]*:([^/?#]+)@/i.exec(value)?.[1];
-    if (password !== undefined) {
-      values.add(value);
-      values.add(password);
-      values.add(decodeLeniently(password));
-    }
-  }
+  const values = new Set(environment.flatMap(({ name, value }) => secretsOfVariable(name, value)));
   return [...values].filter((value) => value.length >= MIN_SECRET_LENGTH).sort((a, b) => b.length - a.length);
-}
-
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

@@ -1,4 +1,4 @@
-import { isSecretName } from './secret-names.ts';
+import { isSecretName, mentionsSecret } from './secret-names.ts';
 
 /** Our own settings, and what compose says of the container. */
 const OURS = /^(?:container-doctor\.|com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$)/;
@@ -29,9 +29,9 @@ export function presentableLabels(labels: Readonly<Record<string, string>>): Rea
 function isPlain(name: string, value: string): boolean {
   return (
     !isSecretName(name) &&
-    !isSecretName(value) &&
     value.length <= LONGEST_VALUE &&
     PLAIN_VALUE.test(value) &&
-    !RANDOM_WORD.test(value)
+    !RANDOM_WORD.test(value) &&
+    !mentionsSecret(value)
   );
 }

@@ -13,9 +13,11 @@ const ORACLE =
 const PGPASS = /:(?:\d{3,5}|\*):[\w*-]{1,64}:[A-Za-z*][\w.-]{0,63}:([^\s:"']{6,256})(?=[\s"']|$)/g;
 const PGPASS_HOST = /(?:^|[^\w.:/-])[A-Za-z*][\w.-]{0,100}$/;
 /** `user%password` of Samba, `user:password` that is piped to chpasswd. */
-const CHPASSWD = /(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?["']?[\w.-]{1,64}:)([^\s"'|]{3,256})(?=["']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd)/g;
+const CHPASSWD =
+  /(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?["']?[\w.-]{1,64}:)([^\s"'|]{3,256})(?=["']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd)/g;
 /** ADO.NET, ODBC, JDBC: what stands between `=` and `;`. */
-const CONNECTION_PART = /(\b(?:password|pwd|user password|accountkey|sharedaccesskey|sharedsecret|access ?key|trustStorePassword|keyStorePassword)[ \t]{0,4}=[ \t]{0,4})('(?:[^'\n]|''){1,256}'|"(?:[^"\n]|""){1,256}"|\{(?:[^}\n]|\}\}){1,256}\}|[^;"'\s{][^;\n]{0,255}?)(?=[ \t]{0,4}(?:;|$|["'\n]))/gim;
+const CONNECTION_PART =
+  /(\b(?:password|pwd|user password|accountkey|sharedaccesskey|sharedsecret|access ?key|trustStorePassword|keyStorePassword)[ \t]{0,4}=[ \t]{0,4})('(?:[^'\n]|''){1,256}'|"(?:[^"\n]|""){1,256}"|\{(?:[^}\n]|\}\}){1,256}\}|[^;"'\s{][^;\n]{0,255}?)(?=[ \t]{0,4}(?:;|$|["'\n]))/gim;
 
 /** The secret part of what stands before the `@` of an address: the password, or a token alone. */
 export function findUserinfo(text: string): Span[] {

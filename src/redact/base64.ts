@@ -9,7 +9,8 @@ export function textInBase64(token: string): string | undefined {
   if (token.length > LONGEST || !BASE64.test(token)) return undefined;
   const decoded = Buffer.from(token, 'base64');
   // Words written together are base64, too, of nothing that can be read.
-  for (const byte of decoded) if (byte < 0x09 || (byte > 0x0d && byte < 0x20 && byte !== 0x1b) || byte === 0x7f) return undefined;
+  for (const byte of decoded)
+    if (byte < 0x09 || (byte > 0x0d && byte < 0x20 && byte !== 0x1b) || byte === 0x7f) return undefined;
   const text = decoded.toString('utf8');
   return text.includes('\ufffd') || text.length < 8 ? undefined : text;
 }

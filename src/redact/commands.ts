@@ -20,35 +20,162 @@ const MONGO: Tool = { options: ['-p'] };
 const LDAP: Tool = { options: ['-w', '-s'] };
 const LOGIN: Tool = { options: ['-p'], when: ['login'] };
 const MQTT: Tool = { options: ['-P', '--pw'] };
-const CURL: Tool = { pairs: ['-u', '--user', '--proxy-user', '-U'], options: ['--pass', '--proxy-pass', '--oauth2-bearer', '--tlspassword'] };
+const CURL: Tool = {
+  pairs: ['-u', '--user', '--proxy-user', '-U'],
+  options: ['--pass', '--proxy-pass', '--oauth2-bearer', '--tlspassword'],
+};
 const ARCHIVE: Tool = { options: ['-P'], attached: ['-p', '-P', '-hp'] };
 
 /** By the name of the program. */
 const TOOLS: ReadonlyMap<string, readonly Tool[]> = new Map(
   Object.entries<readonly Tool[]>({
-    mysql: [MYSQL], mysqldump: [MYSQL], mysqladmin: [MYSQL], mysqlimport: [MYSQL], mysqlsh: [MYSQL], mysqlcheck: [MYSQL], mariadb: [MYSQL], 'mariadb-dump': [MYSQL], 'mariadb-admin': [MYSQL], mydumper: [{ options: ['-p'] }], xtrabackup: [MYSQL],
-    mongo: [MONGO], mongosh: [MONGO], mongodump: [MONGO], mongorestore: [MONGO], mongoexport: [MONGO], mongoimport: [MONGO],
-    'redis-cli': [{ options: ['-a', '--pass'] }], 'valkey-cli': [{ options: ['-a', '--pass'] }], keydb: [{ options: ['-a'] }],
-    docker: [LOGIN], podman: [LOGIN, { pairs: ['--creds'] }], nerdctl: [LOGIN], buildah: [LOGIN, { pairs: ['--creds'] }], skopeo: [LOGIN, { pairs: ['--creds', '--src-creds', '--dest-creds'] }], crane: [LOGIN], oras: [LOGIN], helm: [LOGIN], az: [{ options: ['-p'], when: ['login'] }], oc: [LOGIN, { options: ['--token'] }], cf: [LOGIN], heroku: [LOGIN], gh: [{ options: ['--with-token'] }],
-    ldapsearch: [LDAP], ldapadd: [LDAP], ldapmodify: [LDAP], ldapdelete: [LDAP], ldapwhoami: [LDAP], ldappasswd: [LDAP], ldapcompare: [LDAP],
+    mysql: [MYSQL],
+    mysqldump: [MYSQL],
+    mysqladmin: [MYSQL],
+    mysqlimport: [MYSQL],
+    mysqlsh: [MYSQL],
+    mysqlcheck: [MYSQL],
+    mariadb: [MYSQL],
+    'mariadb-dump': [MYSQL],
+    'mariadb-admin': [MYSQL],
+    mydumper: [{ options: ['-p'] }],
+    xtrabackup: [MYSQL],
+    mongo: [MONGO],
+    mongosh: [MONGO],
+    mongodump: [MONGO],
+    mongorestore: [MONGO],
+    mongoexport: [MONGO],
+    mongoimport: [MONGO],
+    'redis-cli': [{ options: ['-a', '--pass'] }],
+    'valkey-cli': [{ options: ['-a', '--pass'] }],
+    keydb: [{ options: ['-a'] }],
+    docker: [LOGIN],
+    podman: [LOGIN, { pairs: ['--creds'] }],
+    nerdctl: [LOGIN],
+    buildah: [LOGIN, { pairs: ['--creds'] }],
+    skopeo: [LOGIN, { pairs: ['--creds', '--src-creds', '--dest-creds'] }],
+    crane: [LOGIN],
+    oras: [LOGIN],
+    helm: [LOGIN],
+    az: [{ options: ['-p'], when: ['login'] }],
+    oc: [LOGIN, { options: ['--token'] }],
+    cf: [LOGIN],
+    heroku: [LOGIN],
+    gh: [{ options: ['--with-token'] }],
+    ldapsearch: [LDAP],
+    ldapadd: [LDAP],
+    ldapmodify: [LDAP],
+    ldapdelete: [LDAP],
+    ldapwhoami: [LDAP],
+    ldappasswd: [LDAP],
+    ldapcompare: [LDAP],
     openssl: [{ pairs: ['-passin', '-passout', '-pass', '-k', '-password'], options: ['-K'] }],
-    keytool: [{ options: ['-storepass', '-keypass', '-srcstorepass', '-deststorepass', '-srckeypass', '-destkeypass', '-new'] }],
+    keytool: [
+      { options: ['-storepass', '-keypass', '-srcstorepass', '-deststorepass', '-srckeypass', '-destkeypass', '-new'] },
+    ],
     jarsigner: [{ options: ['-storepass', '-keypass'] }],
     sshpass: [{ options: ['-p'], attached: ['-p'] }],
-    curl: [CURL], wget: [{ options: ['--password', '--http-password', '--ftp-password', '--proxy-password'] }], http: [{ pairs: ['-a', '--auth'] }], https: [{ pairs: ['-a', '--auth'] }], lftp: [{ pairs: ['-u'] }], ncftpput: [{ options: ['-p'] }], ncftpget: [{ options: ['-p'] }], aria2c: [{ options: ['--http-passwd', '--ftp-passwd'] }],
-    rabbitmqctl: [{ when: ['add_user'], positions: [2] }, { when: ['change_password'], positions: [2] }, { when: ['authenticate_user'], positions: [2] }], rabbitmqadmin: [{ options: ['-p'] }],
-    htpasswd: [{ positions: [3] }], htdigest: [],
-    smbclient: [{ pairs: ['-U'] }], 'mount.cifs': [], rpcclient: [{ pairs: ['-U'] }], winexe: [{ pairs: ['-U'] }], net: [{ pairs: ['-U'] }],
-    mosquitto_pub: [MQTT], mosquitto_sub: [MQTT], mosquitto_passwd: [{ positions: [3] }],
-    sqlcmd: [{ options: ['-P'], attached: ['-P'] }], bcp: [{ options: ['-P'], attached: ['-P'] }], isql: [{ options: ['-P'], positions: [3] }], tsql: [{ options: ['-P'] }], cqlsh: [{ options: ['-p'] }], influx: [{ options: ['-password', '-t', '--token'] }], hdbsql: [{ options: ['-p'] }], 'cypher-shell': [{ options: ['-p'] }], 'neo4j-admin': [{ when: ['set-initial-password'], positions: [1] }], 'couchbase-cli': [{ options: ['-p'] }], arangosh: [{ options: ['--server.password'] }], 'impala-shell': [], beeline: [{ options: ['-p'] }], vsql: [{ options: ['-w'] }], db2: [{ options: ['using'] }],
-    etcdctl: [{ pairs: ['--user'] }], vault: [{ when: ['login'], positions: [1] }, { when: ['unseal'], positions: [1] }, { when: ['unwrap'], positions: [1] }],
-    zip: [{ options: ['-P'] }], unzip: [{ options: ['-P'], attached: ['-P'] }], '7z': [ARCHIVE], '7za': [ARCHIVE], rar: [ARCHIVE], unrar: [ARCHIVE],
-    gpg: [{ options: ['--passphrase'] }], ansible: [], 'kinit': [], mc: [{ when: ['alias', 'set'], positions: [3, 4] }], mcli: [{ when: ['alias', 'set'], positions: [3, 4] }],
-    xfreerdp: [{ attached: ['/p:'] }], rdesktop: [{ options: ['-p'] }], ipmitool: [{ options: ['-P'] }], snmpget: [{ options: ['-c', '-A', '-X'] }], snmpwalk: [{ options: ['-c', '-A', '-X'] }], wpa_passphrase: [{ positions: [2] }], nmcli: [{ options: ['password'] }], vncviewer: [], iscsiadm: [{ options: ['-v'] }],
-    svn: [{ options: ['--password'] }], splunk: [{ pairs: ['-auth'] }], kcadm: [{ options: ['--password'] }], asadmin: [], 'jboss-cli.sh': [{ options: ['-p', '--password'] }], wsadmin: [{ options: ['-password'] }],
-    twine: [{ options: ['-p'] }], npm: [], s3cmd: [{ options: ['--secret_key', '--access_key'] }], restic: [], rclone: [], ffmpeg: [], 'pg_dump': [], createuser: [], expect: [],
-    ssh: [], nsrl: [], 'docker-machine': [], mailx: [], swaks: [{ options: ['-ap', '--auth-password'] }], msmtp: [], sendemail: [{ options: ['-xp'] }], fetchmail: [],
-    cosign: [], sonar: [], 'sonar-scanner': [{ attached: ['-Dsonar.login=', '-Dsonar.token=', '-Dsonar.password='] }], minikube: [], kubectl: [], jfrog: [{ options: ['--password', '--apikey', '--access-token'] }], nuget: [{ options: ['-ApiKey', '-Password', '-p'] }], chpasswd: [], radtest: [{ positions: [2, 5] }], ntlmrelayx: [], xmlsec1: [{ options: ['--pwd'] }], pkcs12: [], signtool: [{ options: ['/p'] }],
+    curl: [CURL],
+    wget: [{ options: ['--password', '--http-password', '--ftp-password', '--proxy-password'] }],
+    http: [{ pairs: ['-a', '--auth'] }],
+    https: [{ pairs: ['-a', '--auth'] }],
+    lftp: [{ pairs: ['-u'] }],
+    ncftpput: [{ options: ['-p'] }],
+    ncftpget: [{ options: ['-p'] }],
+    aria2c: [{ options: ['--http-passwd', '--ftp-passwd'] }],
+    rabbitmqctl: [
+      { when: ['add_user'], positions: [2] },
+      { when: ['change_password'], positions: [2] },
+      { when: ['authenticate_user'], positions: [2] },
+    ],
+    rabbitmqadmin: [{ options: ['-p'] }],
+    htpasswd: [{ positions: [3] }],
+    htdigest: [],
+    smbclient: [{ pairs: ['-U'] }],
+    'mount.cifs': [],
+    rpcclient: [{ pairs: ['-U'] }],
+    winexe: [{ pairs: ['-U'] }],
+    net: [{ pairs: ['-U'] }],
+    mosquitto_pub: [MQTT],
+    mosquitto_sub: [MQTT],
+    mosquitto_passwd: [{ positions: [3] }],
+    sqlcmd: [{ options: ['-P'], attached: ['-P'] }],
+    bcp: [{ options: ['-P'], attached: ['-P'] }],
+    isql: [{ options: ['-P'], positions: [3] }],
+    tsql: [{ options: ['-P'] }],
+    cqlsh: [{ options: ['-p'] }],
+    influx: [{ options: ['-password', '-t', '--token'] }],
+    hdbsql: [{ options: ['-p'] }],
+    'cypher-shell': [{ options: ['-p'] }],
+    'neo4j-admin': [{ when: ['set-initial-password'], positions: [1] }],
+    'couchbase-cli': [{ options: ['-p'] }],
+    arangosh: [{ options: ['--server.password'] }],
+    'impala-shell': [],
+    beeline: [{ options: ['-p'] }],
+    vsql: [{ options: ['-w'] }],
+    db2: [{ options: ['using'] }],
+    etcdctl: [{ pairs: ['--user'] }],
+    vault: [
+      { when: ['login'], positions: [1] },
+      { when: ['unseal'], positions: [1] },
+      { when: ['unwrap'], positions: [1] },
+    ],
+    zip: [{ options: ['-P'] }],
+    unzip: [{ options: ['-P'], attached: ['-P'] }],
+    '7z': [ARCHIVE],
+    '7za': [ARCHIVE],
+    rar: [ARCHIVE],
+    unrar: [ARCHIVE],
+    gpg: [{ options: ['--passphrase'] }],
+    ansible: [],
+    kinit: [],
+    mc: [{ when: ['alias', 'set'], positions: [3, 4] }],
+    mcli: [{ when: ['alias', 'set'], positions: [3, 4] }],
+    xfreerdp: [{ attached: ['/p:'] }],
+    rdesktop: [{ options: ['-p'] }],
+    ipmitool: [{ options: ['-P'] }],
+    snmpget: [{ options: ['-c', '-A', '-X'] }],
+    snmpwalk: [{ options: ['-c', '-A', '-X'] }],
+    wpa_passphrase: [{ positions: [2] }],
+    nmcli: [{ options: ['password'] }],
+    vncviewer: [],
+    iscsiadm: [{ options: ['-v'] }],
+    svn: [{ options: ['--password'] }],
+    splunk: [{ pairs: ['-auth'] }],
+    kcadm: [{ options: ['--password'] }],
+    asadmin: [],
+    'jboss-cli.sh': [{ options: ['-p', '--password'] }],
+    wsadmin: [{ options: ['-password'] }],
+    twine: [{ options: ['-p'] }],
+    npm: [],
+    s3cmd: [{ options: ['--secret_key', '--access_key'] }],
+    restic: [],
+    rclone: [],
+    ffmpeg: [],
+    pg_dump: [],
+    createuser: [],
+    expect: [],
+    ssh: [],
+    nsrl: [],
+    'docker-machine': [],
+    mailx: [],
+    swaks: [{ options: ['-ap', '--auth-password'] }],
+    msmtp: [],
+    sendemail: [{ options: ['-xp'] }],
+    fetchmail: [],
+    cosign: [],
+    sonar: [],
+    'sonar-scanner': [{ attached: ['-Dsonar.login=', '-Dsonar.token=', '-Dsonar.password='] }],
+    minikube: [],
+    kubectl: [],
+    jfrog: [{ options: ['--password', '--apikey', '--access-token'] }],
+    nuget: [{ options: ['-ApiKey', '-Password', '-p'] }],
+    chpasswd: [],
+    radtest: [{ positions: [2, 5] }],
+    ntlmrelayx: [],
+    xmlsec1: [{ options: ['--pwd'] }],
+    pkcs12: [],
+    signtool: [{ options: ['/p'] }],
   }),
 );
 
@@ -61,7 +188,8 @@ const PROGRAM = new RegExp(
   'g',
 );
 /** One word of a command line, as the shell reads it. */
-const WORD = /[ \t]{1,8}("(?:[^"\\\n]|\\.){0,1024}"|'[^'\n]{0,1024}'|\$'(?:[^'\\\n]|\\.){0,1024}'|[^\s"'|;&<>]{1,1024}(?:"[^"\n]{0,512}"|'[^'\n]{0,512}')?)/y;
+const WORD =
+  /[ \t]{1,8}("(?:[^"\\\n]|\\.){0,1024}"|'[^'\n]{0,1024}'|\$'(?:[^'\\\n]|\\.){0,1024}'|[^\s"'|;&<>]{1,1024}(?:"[^"\n]{0,512}"|'[^'\n]{0,512}')?)/y;
 const MOST_WORDS = 60;
 /** In one line; more are no command line. */
 const MOST_PROGRAMS = 20;
@@ -107,7 +235,10 @@ function wordsAfter(text: string, from: number): Word[] {
   return words;
 }
 
-function inCommand(words: readonly Word[], { options = [], attached = [], pairs = [], positions = [], when = [] }: Tool): Span[] {
+function inCommand(
+  words: readonly Word[],
+  { options = [], attached = [], pairs = [], positions = [], when = [] }: Tool,
+): Span[] {
   const spans: Span[] = [];
   const add = (word: Word | undefined, skip = 0): void => {
     if (word === undefined) return;
@@ -130,9 +261,21 @@ function inCommand(words: readonly Word[], { options = [], attached = [], pairs 
       else if (word.text.startsWith(`${option}=`)) add(word, option.length + 1);
     }
     for (const option of attached)
-      if (word.text.startsWith(option) && word.text.length > option.length + 2 && !/^-p(?:ort|rotocol|ath|refix|assword|lugin|rint|df)/.test(word.text)) add(word, option.length);
+      if (
+        word.text.startsWith(option) &&
+        word.text.length > option.length + 2 &&
+        !/^-p(?:ort|rotocol|ath|refix|assword|lugin|rint|df)/.test(word.text)
+      )
+        add(word, option.length);
     for (const option of pairs) {
-      const value = word.text === option ? words[i + 1] : word.text.startsWith(`${option}=`) ? word : option.length === 2 && word.text.startsWith(option) ? word : undefined;
+      const value =
+        word.text === option
+          ? words[i + 1]
+          : word.text.startsWith(`${option}=`)
+            ? word
+            : option.length === 2 && word.text.startsWith(option)
+              ? word
+              : undefined;
       if (value === undefined) continue;
       const from = value === word ? option.length : 0;
       const sign = value.text.slice(from).search(/[:%,]/);

@@ -12,7 +12,23 @@ export interface Decoded {
 const ESCAPE =
   /%(?:25)*([0-9A-Fa-f]{2})|&(?:#(\d{1,6})|#[xX]([0-9A-Fa-f]{1,6})|(quot|amp|lt|gt|apos|nbsp|equals|colon|lbrace|rbrace|sol|commat|period|lowbar|num|excl|dollar));|\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|(033|e)(?=\[)|([nrtbf"'/\\`]))|(#033|\^\[)(?=\[)/g;
 const ENTITIES: Readonly<Record<string, string>> = {
-  quot: '"', amp: '&', lt: '<', gt: '>', apos: "'", nbsp: ' ', equals: '=', colon: ':', lbrace: '{', rbrace: '}', sol: '/', commat: '@', period: '.', lowbar: '_', num: '#', excl: '!', dollar: '$',
+  quot: '"',
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  apos: "'",
+  nbsp: ' ',
+  equals: '=',
+  colon: ':',
+  lbrace: '{',
+  rbrace: '}',
+  sol: '/',
+  commat: '@',
+  period: '.',
+  lowbar: '_',
+  num: '#',
+  excl: '!',
+  dollar: '$',
 };
 const BACKSLASHED: Readonly<Record<string, string>> = { n: '\n', r: '\n', t: '\t', b: '', f: ' ' };
 /** Colours, once their escape is resolved. */
@@ -41,13 +57,13 @@ export function compose(inner: Decoded, outer: Decoded): Decoded {
 }
 
 function resolved(match: RegExpExecArray): string | undefined {
-  const [, percent, decimal, hex, entity, unicode, braced, byte, escape, plain, literal] = match;
+  const [, percent, decimal, hex, entity, unicode, braced, byte, escaped, plain, literal] = match;
   if (percent !== undefined) return fromCode(Number.parseInt(percent, 16));
   if (decimal !== undefined) return fromCode(Number(decimal));
   const code = hex ?? unicode ?? braced ?? byte;
   if (code !== undefined) return fromCode(Number.parseInt(code, 16));
   if (entity !== undefined) return ENTITIES[entity];
-  if (escape !== undefined || literal !== undefined) return '\u001b';
+  if (escaped !== undefined || literal !== undefined) return '\u001b';
   return plain === undefined ? undefined : (BACKSLASHED[plain] ?? plain);
 }
 

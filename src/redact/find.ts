@@ -1,6 +1,6 @@
 /** Everything that is secret in a text, by its form or by what stands around it. */
 import { findUserinfo } from './addresses.ts';
-import { textInBase64, isUserAndPassword } from './base64.ts';
+import { isUserAndPassword, textInBase64 } from './base64.ts';
 import { findArguments } from './commands.ts';
 import { compose, createBuilder, type Decoded, decode } from './decode.ts';
 import { findForms } from './forms.ts';
@@ -45,9 +45,15 @@ function findPlain(text: string, options: FindOptions): Span[] {
   const tokens = findRandomTokens(text, (token) => {
     const inside = textInBase64(token);
     if (inside === undefined) return undefined;
-    return isUserAndPassword(inside) || findPairs(inside).length > 0 || findUserinfo(inside).length > 0 || findForms(inside).length > 0;
+    return (
+      isUserAndPassword(inside) ||
+      findPairs(inside).length > 0 ||
+      findUserinfo(inside).length > 0 ||
+      findForms(inside).length > 0
+    );
   });
-  const isPublic = (span: Span): boolean => blocks.shown.some(({ start, end }) => start <= span.start && span.end <= end);
+  const isPublic = (span: Span): boolean =>
+    blocks.shown.some(({ start, end }) => start <= span.start && span.end <= end);
   return [
     ...blocks.hidden,
     ...findForms(text),

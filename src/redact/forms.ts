@@ -75,7 +75,11 @@ function isAlphanumeric(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39);
 }
 
-function longest(forms: readonly { readonly start: string; readonly rest: RegExp }[], text: string, at: number): number | undefined {
+function longest(
+  forms: readonly { readonly start: string; readonly rest: RegExp }[],
+  text: string,
+  at: number,
+): number | undefined {
   let end: number | undefined;
   for (const { start, rest } of forms) {
     if (!text.startsWith(start, at)) continue;

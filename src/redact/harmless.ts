@@ -53,9 +53,11 @@ const BEFORE: readonly RegExp[] = [
 const ANY_BEFORE = new RegExp(BEFORE.map((pattern) => `(?:${pattern.source})`).join('|'));
 
 /** `key: token`, `key=token`, `key "token"`, `key token`: the name before it. */
-const NAME_BEFORE = /([A-Za-z][\w.-]{0,60})["'\]]{0,2}(?:[^\S\n]{0,3}(?:[:=]|=>|is|of|for|was)[^\S\n]{0,3}|[^\S\n])(?:\[|\(|W\/)?\\{0,3}["'`<({[]{0,2}$/;
+const NAME_BEFORE =
+  /([A-Za-z][\w.-]{0,60})["'\]]{0,2}(?:[^\S\n]{0,3}(?:[:=]|=>|is|of|for|was)[^\S\n]{0,3}|[^\S\n])(?:\[|\(|W\/)?\\{0,3}["'`<({[]{0,2}$/;
 /** Files, and names of hosts: what stands behind. */
-const FILE_END = /^(?:[.-][\w-]{1,40}){0,2}\.(?:js|mjs|cjs|css|map|json|html?|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|wasm|txt|log|gz|zip|tgz|tar|bz2|xz|zst|parquet|avro|orc|csv|tsv|pdf|mp[34]|mov|webm|ts|m3u8|tmp|bak|db|sqlite|dat|bin|lock|pid|sock|so|dll|exe|jar|war|class|py|pyc|rb|php|go|rs|java|kt|scala|c|h|cc|cpp|yml|yaml|toml|xml|md|proto|sql|index|idx|wal|seg|partial|part|crdownload|deb|rpm|apk|whl|gem|crate|nupkg)(?![\w-]*[A-Z])(?:\b|$)/;
+const FILE_END =
+  /^(?:[.-][\w-]{1,40}){0,2}\.(?:js|mjs|cjs|css|map|json|html?|png|jpe?g|gif|svg|webp|avif|ico|woff2?|ttf|eot|wasm|txt|log|gz|zip|tgz|tar|bz2|xz|zst|parquet|avro|orc|csv|tsv|pdf|mp[34]|mov|webm|ts|m3u8|tmp|bak|db|sqlite|dat|bin|lock|pid|sock|so|dll|exe|jar|war|class|py|pyc|rb|php|go|rs|java|kt|scala|c|h|cc|cpp|yml|yaml|toml|xml|md|proto|sql|index|idx|wal|seg|partial|part|crdownload|deb|rpm|apk|whl|gem|crate|nupkg)(?![\w-]*[A-Z])(?:\b|$)/;
 const HOST_END = /^(?:\.[a-z\d-]{1,63}){0,5}\.[a-z]{2,24}(?![\w(.-]*\()(?:$|[\s:/"'),;\]}])/;
 
 /** A part of a path is an id; longer ones may be keys. */
@@ -76,7 +78,8 @@ export function isHarmless(text: string, start: number, end: number): boolean {
   if (FILE_END.test(behind)) return true;
   const before = text.slice(Math.max(0, start - CONTEXT), start);
   // Ids of 128 bits, as Elasticsearch and Kafka print them: [name][Df6xPg2WTCKuibV5uvALVg][…].
-  if (token.length === 22 && (/[\]}][[{]$/.test(before) || (/[[{]$/.test(before) && /^[\]}][[{]/.test(behind)))) return true;
+  if (token.length === 22 && (/[\]}][[{]$/.test(before) || (/[[{]$/.test(before) && /^[\]}][[{]/.test(behind))))
+    return true;
   if (token.length <= LONGEST_PATH_ID && PATH_BEFORE.test(before)) return true;
   return !/[A-Z_+/=~]/.test(token) && HOST_END.test(behind);
 }

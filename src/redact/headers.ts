@@ -28,7 +28,8 @@ const SIGNATURE = new RegExp(
   'gi',
 );
 /** Browsers pass a token as a protocol. */
-const WEBSOCKET_PROTOCOL = /(\bSec-WebSocket-Protocol[ \t]{0,4}:[ \t]{0,4}(?:[\w.-]{1,40},[ \t]{0,4})?)([A-Za-z0-9._~+/=-]{16,4096})/gi;
+const WEBSOCKET_PROTOCOL =
+  /(\bSec-WebSocket-Protocol[ \t]{0,4}:[ \t]{0,4}(?:[\w.-]{1,40},[ \t]{0,4})?)([A-Za-z0-9._~+/=-]{16,4096})/gi;
 const DPOP = /(\bDPoP[ \t]{0,4}:[ \t]{0,4})([A-Za-z0-9._-]{16,8192})/g;
 
 /** Signatures and credentials in signed addresses: they are the permission itself. */
@@ -38,7 +39,8 @@ const SIGNED_URL =
 /** Links that let in whoever has them: the part of the path behind these words. */
 const LINK =
   /(\/(?:magic|magic-link|magiclink|invite|invites|invitation|invitations|join|reset|reset-password|password-reset|password_reset|resetpassword|verify|verify-email|verification|confirm|confirmation|activate|activation|unsubscribe|accept-invite|set-password|recover|recovery|unlock|impersonate|one-time|onetime|otl|otp|passwordless|login-link|signin-link|token|tokens|share|shared|webhook|webhooks|hook|hooks|incoming|callback-token)\/)([A-Za-z0-9_~=.-]{16,512})(?=[/?#"'\s,;)\]}>]|$)/gi;
-const LINK_SECRET = /^(?=[^a-z]*[a-z]?)(?:[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}|(?=.*\d)(?:[\da-f]{20,}|[A-Za-z0-9_~=.-]{20,}))$/i;
+const LINK_SECRET =
+  /^(?=[^a-z]*[a-z]?)(?:[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}|(?=.*\d)(?:[\da-f]{20,}|[A-Za-z0-9_~=.-]{20,}))$/i;
 
 /** Stretches that are secret by the header or parameter they stand in. */
 export function findHeaders(text: string): Span[] {

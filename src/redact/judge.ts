@@ -74,7 +74,9 @@ function isNameOfSecret(value: string): boolean {
 /** An expression of a program: `self.password`, `request.headers.get(name)`, `await`. */
 function isCode(value: string): boolean {
   return (
-    /^(?:this|self|cls|req|request|ctx|await|async|function|lambda|new|return|null|typeof|process\.env|os\.environ)(?:[.([\s]|$)/.test(value) ||
+    /^(?:this|self|cls|req|request|ctx|await|async|function|lambda|new|return|null|typeof|process\.env|os\.environ)(?:[.([\s]|$)/.test(
+      value,
+    ) ||
     // Objects as Java prints them: Token{a64f992, BinderProxy@2bd79ce.
     /^[\w.$]*[A-Z][\w$]*(?:@|\{)[\da-f]{4,16}(?!\w)/.test(value) ||
     /^[a-zA-Z_$][a-zA-Z_$]*(?:\.[a-zA-Z_$]+)+[;,)]?$/.test(value) ||
@@ -108,6 +110,12 @@ export function looksRandom(value: string): boolean {
 export function looksLikePassword(value: string): boolean {
   if (value.length < 8 || value.length > 128 || isMask(value) || isNoValue(value)) return false;
   if (!/[A-Za-z]/.test(value) || PATH.test(value) || /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/.test(value)) return false;
-  if (/^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$/.test(value)) return /[a-z][A-Z][a-z]+[A-Z]?/.test(value) && /[^A-Za-z]/.test(value);
-  return /\d/.test(value) && !/^[a-z]+[-_.]?\d{1,4}$/.test(value) && !/^v?\d+(?:\.\d+)+/.test(value) && !/^[\d:.,TZ+-]+$/.test(value);
+  if (/^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$/.test(value))
+    return /[a-z][A-Z][a-z]+[A-Z]?/.test(value) && /[^A-Za-z]/.test(value);
+  return (
+    /\d/.test(value) &&
+    !/^[a-z]+[-_.]?\d{1,4}$/.test(value) &&
+    !/^v?\d+(?:\.\d+)+/.test(value) &&
+    !/^[\d:.,TZ+-]+$/.test(value)
+  );
 }

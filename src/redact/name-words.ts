@@ -12,7 +12,8 @@ export const TRANSPARENT_ENDS = words(`value values hash hashed base base64 b64 
   test live primary secondary env var`);
 
 /** Names that end so hold no secret: `password_file`, `token_count`, `secretName`. */
-export const HARMLESS_ENDS = words(`file files filename path paths dir directory folder location name names username user
+export const HARMLESS_ENDS =
+  words(`file files filename path paths dir directory folder location name names username user
   users length len size count counts total limit max min policy policies type types kind expiry expires expired
   expiration exp ttl timeout age lifetime duration interval enabled disabled required optional allowed denied mode method
   methods format version algorithm alg algo url urls uri uris endpoint host hostname port status state valid invalid hint
@@ -25,7 +26,8 @@ export const HARMLESS_ENDS = words(`file files filename path paths dir directory
   sha sha1 sha256 sha384 sha512 md5 fail fails failing success succeeded granted okay check checks checker input memory reviewer review less fingerprint thumbprint checksum digest length_seconds vault_name lock locks`);
 
 /** Keys that open nothing: `cache_key`. */
-export const HARMLESS_KEYS = words(`primary foreign partition sort cache routing public object s3 idempotency message lock
+export const HARMLESS_KEYS =
+  words(`primary foreign partition sort cache routing public object s3 idempotency message lock
   translation unique index group composite hash range row column duplicate candidate surrogate natural dedup
   deduplication sharding shard config setting map dict json i18n feature flag host hot arrow enter any invalid missing
   metric sequence label event state job queue topic redis kv registry gpg pgp schema document doc entity item record field
@@ -41,12 +43,14 @@ export const KEY_QUALIFIERS = words(`api access secret private signing encryptio
   writer reader owner user personal developer partner merchant recovery unlock wep wifi network registration join_token`);
 
 /** `access_token` and so on. */
-export const TOKEN_QUALIFIERS = words(`access auth authentication refresh id bearer session security csrf xsrf bot deploy
+export const TOKEN_QUALIFIERS =
+  words(`access auth authentication refresh id bearer session security csrf xsrf bot deploy
   private secret api identity personal push device oauth user admin service join bootstrap sas reset verification
   registration invite magic login root vault github gitlab slack npm webhook gateway`);
 
 /** What is secret where its value looks like a key. */
-export const LIKELY_WORDS = words(`token secret secrets credential credentials creds auth pat salt seed mnemonic otp totp
+export const LIKELY_WORDS =
+  words(`token secret secrets credential credentials creds auth pat salt seed mnemonic otp totp
   pin nonce cookie cookies session sess sid jsessionid phpsessid signature sig hmac webhook dsn bearer psk preshared
   presharedkey jwt sas passkey cvv cvc ssn xsrf csrf`);
 
@@ -69,7 +73,8 @@ export const NO_PASSWORDS = words(`compass bypass trespass encompass surpass ove
   keepass lastpass lightpass shadowpass computepass mainpass finalpass passpass nopass`);
 
 /** What an identifier, digest or reference is called: values that look random and open nothing. */
-export const ID_WORDS = words(`id ids uuid guid ulid ksuid nanoid cuid xid oid rid uid pid tid gid jti kid hash hashes digest digests
+export const ID_WORDS =
+  words(`id ids uuid guid ulid ksuid nanoid cuid xid oid rid uid pid tid gid jti kid hash hashes digest digests
   checksum checksums sum sha sha1 sha256 sha384 sha512 md5 crc etag match fingerprint thumbprint revision rev commit ref
   trace span request correlation transaction txn tx cursor offset boundary integrity nonces build layer image container
   pod node host hostname chunk asset version ver kid serial sn vin isbn tracking parent traceparent tracestate pointer
@@ -78,7 +83,8 @@ export const ID_WORDS = words(`id ids uuid guid ulid ksuid nanoid cuid xid oid r
   identifier snowflake revision_hash cachekey lambda symbol class bean accept baggage deployment release rlz`);
 
 /** Issuers whose keys have no form of their own. Names from gitleaks' rules (MIT), 2026-07-22. */
-export const VENDORS: readonly string[] = `adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex
+export const VENDORS: readonly string[] =
+  `adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex
   clickhouse cloudflare codecov cohere coinbase confluent contentful datadog databricks digitalocean discord doppler
   droneci dropbox easypost etsy facebook fastly finicity finnhub flickr freshbooks gitter gocardless harness heroku
   hubspot infracost intercom jfrog artifactory kraken kucoin launchdarkly linear linkedin looker mailchimp mailgun mapbox
@@ -86,5 +92,5 @@ export const VENDORS: readonly string[] = `adafruit adobe airtable algolia aliba
   pulumi rapidapi readme scalingo sendbird sendgrid sendinblue sentry sidekiq snyk sonar sourcegraph square squarespace
   sumologic telegram travis travisci twilio twitch twitter typeform vercel yandex zendesk steam stripe shodan pagerduty
   opsgenie rollbar bugsnag honeycomb segment amplitude mixpanel braintree paypal adyen mollie klarna razorpay tavily`
-  .trim()
-  .split(/\s+/);
+    .trim()
+    .split(/\s+/);

@@ -33,7 +33,28 @@ const STEMS = new RegExp(
 const ASCII = /^[\x20-\x7e]*$/;
 /** Cyrillic and Greek letters that look like Latin ones: `раssword`. */
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
-  а: 'a', е: 'e', о: 'o', р: 'p', с: 'c', х: 'x', у: 'y', ѕ: 's', і: 'i', ј: 'j', к: 'k', т: 't', һ: 'h', ԁ: 'd', ԝ: 'w', ο: 'o', α: 'a', ι: 'i', κ: 'k', ν: 'v', ρ: 'p', τ: 't',
+  а: 'a',
+  е: 'e',
+  о: 'o',
+  р: 'p',
+  с: 'c',
+  х: 'x',
+  у: 'y',
+  ѕ: 's',
+  і: 'i',
+  ј: 'j',
+  к: 'k',
+  т: 't',
+  һ: 'h',
+  ԁ: 'd',
+  ԝ: 'w',
+  ο: 'o',
+  α: 'a',
+  ι: 'i',
+  κ: 'k',
+  ν: 'v',
+  ρ: 'p',
+  τ: 't',
 };
 
 /** Undefined: the name says nothing, or that the value is none (`password_min_length`). */
@@ -91,7 +112,9 @@ function classify(name: string): Secrecy | 'none' | undefined {
   }
   const found = ofWords(words, name);
   if (found !== undefined) return found;
-  return isCompound(words) && (words.some((word) => POSSIBLE_WORDS.has(word)) || hasVendor(words)) ? 'possible' : undefined;
+  return isCompound(words) && (words.some((word) => POSSIBLE_WORDS.has(word)) || hasVendor(words))
+    ? 'possible'
+    : undefined;
 }
 
 function ofWords(words: readonly string[], name: string): Secrecy | 'none' | undefined {
@@ -99,14 +122,18 @@ function ofWords(words: readonly string[], name: string): Secrecy | 'none' | und
   const before = words.at(-2);
   // In a sentence that is written as one name, only its end counts: test_login_with_password_and_code.
   for (const word of /[a-z]/.test(name) ? words.slice(-3) : words) if (isPassword(word)) return 'certain';
-  if (last === 'pass' || last === 'pw' || last === 'pwd') return before === undefined && last === 'pass' ? 'likely' : 'certain';
+  if (last === 'pass' || last === 'pw' || last === 'pwd')
+    return before === undefined && last === 'pass' ? 'likely' : 'certain';
   if (/[a-z]{3}pass$/.test(last) && !NO_PASSWORDS.has(last)) return 'likely';
   if (last === 'passe' && words.includes('mot')) return 'certain';
-  if (last === 'phrase' && before !== undefined) return before === 'search' || before === 'catch' ? undefined : 'certain';
+  if (last === 'phrase' && before !== undefined)
+    return before === 'search' || before === 'catch' ? undefined : 'certain';
   const head = COMPOUND_HEADS.find((candidate) => last.length > candidate.length && last.endsWith(candidate));
   if (head !== undefined) {
     const qualifier = last.slice(0, -head.length);
-    const found = compound(head, qualifier, before, name);
+    // Not monkey, turkey, hockey.
+    const known = head !== 'key' || KEY_QUALIFIERS.has(qualifier) || hasVendor([qualifier]);
+    const found = !known ? undefined : compound(head, qualifier, before, name);
     if (found !== undefined) return found;
   }
   const found = compound(last, before, words.at(-3), name);
@@ -115,7 +142,12 @@ function ofWords(words: readonly string[], name: string): Secrecy | 'none' | und
 }
 
 /** `api key`, `client secret`, `access token`, `recovery code`. */
-function compound(head: string, qualifier: string | undefined, before: string | undefined, name: string): Secrecy | 'none' | undefined {
+function compound(
+  head: string,
+  qualifier: string | undefined,
+  before: string | undefined,
+  name: string,
+): Secrecy | 'none' | undefined {
   switch (head) {
     case 'key':
     case 'keys':
@@ -123,7 +155,9 @@ function compound(head: string, qualifier: string | undefined, before: string | 
       if (KEY_QUALIFIERS.has(qualifier)) return 'certain';
       if (HARMLESS_KEYS.has(qualifier)) return 'none';
       // An environment variable or a header of its own for a key: FASTLY_KEY, X-Functions-Key.
-      return /^[A-Z\d_]+$/.test(name) || /^X-/i.test(name) || hasVendor([qualifier, before ?? '']) ? 'likely' : 'possible';
+      return /^[A-Z\d_]+$/.test(name) || /^X-/i.test(name) || hasVendor([qualifier, before ?? ''])
+        ? 'likely'
+        : 'possible';
     case 'secret':
     case 'secrets':
       return qualifier === undefined || head === 'secrets' ? 'likely' : 'certain';
@@ -132,7 +166,10 @@ function compound(head: string, qualifier: string | undefined, before: string | 
       return TOKEN_QUALIFIERS.has(qualifier) ? 'certain' : 'likely';
     case 'code':
     case 'codes':
-      return qualifier !== undefined && /^(?:recovery|backup|verification|auth|authorization|security|access|otp|mfa|2fa|scratch|pairing|device|login|reset|activation)$/.test(qualifier)
+      return qualifier !== undefined &&
+        /^(?:recovery|backup|verification|auth|authorization|security|access|otp|mfa|2fa|scratch|pairing|device|login|reset|activation)$/.test(
+          qualifier,
+        )
         ? 'likely'
         : undefined;
     case 'cookie':
@@ -145,7 +182,11 @@ function compound(head: string, qualifier: string | undefined, before: string | 
 }
 
 function isPassword(word: string): boolean {
-  if (/passw(?:or)?d|passphrase|passcode|passwort|requirepass|masterauth|contrasena|wachtwoord|motdepasse|katasandi|adgangskode|salasana|^senhas?$|^haslo$|^heslo$|^parola$|^sifre$|^jelszo$/.test(word))
+  if (
+    /passw(?:or)?d|passphrase|passcode|passwort|requirepass|masterauth|contrasena|wachtwoord|motdepasse|katasandi|adgangskode|salasana|^senhas?$|^haslo$|^heslo$|^parola$|^sifre$|^jelszo$/.test(
+      word,
+    )
+  )
     return !/^passwordless$/.test(word);
   if (/pwd$/.test(word)) return word !== 'pwd' && word !== 'oldpwd';
   if (/pw$/.test(word)) return PASS_PREFIXES.has(word.slice(0, -2));

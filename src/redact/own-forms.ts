@@ -147,11 +147,18 @@ export const INNER_FORMS: readonly { readonly holds: string; readonly pattern: R
   { holds: 'NRAL', pattern: /(?<![A-Za-z0-9])[a-f0-9]{36}NRAL(?![A-Za-z0-9])/g },
   { holds: '_mmk', pattern: /(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9])/g },
   // Discord's bots.
-  { holds: '.', pattern: /(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_.-])/g },
+  {
+    holds: '.',
+    pattern: /(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_.-])/g,
+  },
   // Airtable, Harness.
   { holds: 'pat', pattern: /(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[a-f0-9]{64}/g },
   // The secret access key right behind an AWS key id.
-  { holds: 'IA', pattern: /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}["']?[^\S\n]{0,4}[:,/|][^\S\n]{0,4}["']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])/g },
+  {
+    holds: 'IA',
+    pattern:
+      /(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}["']?[^\S\n]{0,4}[:,/|][^\S\n]{0,4}["']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])/g,
+  },
 ];
 
 export const OWN_FORMS: readonly (readonly [issuer: string, start: string, rest: string])[] = FORMS.flatMap(

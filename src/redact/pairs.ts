@@ -9,6 +9,7 @@ import { readValues, type Value } from './values.ts';
 
 const NAME = /[A-Za-z0-9_@$][\w.$-]*/g;
 /** From the first letter beyond ASCII on; what stands before it is looked up. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const FOREIGN_NAME = /[^\u0000-\u007f][\p{L}\p{M}\p{N}_.$-]*/gu;
 /** A word for “password”, or letters that look like Latin ones. */
 const FOREIGN = new RegExp(`${FOREIGN_PASSWORDS.source}|[\\u0370-\\u04ff\\uff01-\\uff5e]`, 'iu');
@@ -25,7 +26,8 @@ const OPTION = /[^\S\n]{1,4}(?!-)/y;
 /** `name="password"` of a form, then an empty line. */
 const FORM_FIELD = /["']?(?:;[^\n]{0,200})?\n(?:Content-[^\n]{0,200}\n){0,3}\n/y;
 /** `password (…)`, `password "…"`, `the passphrase was …`, `password …`. */
-const PROSE = /[^\S\n]{1,2}(?:(?:is|was|set to|of|to|set|value|for|as|with)[^\S\n])?(?:(?<paren>\(["']?)|(?<quote>["'`“‘«]))?/y;
+const PROSE =
+  /[^\S\n]{1,2}(?:(?:is|was|set to|of|to|set|value|for|as|with)[^\S\n])?(?:(?<paren>\(["']?)|(?<quote>["'`“‘«]))?/y;
 
 const LONGEST_NAME = 80;
 /** Where the name alone is no proof: the first part of a longer value is judged, and hidden with what belongs to it. */
@@ -56,8 +58,7 @@ export function findPairs(text: string): Span[] {
   const name = new RegExp(NAME);
   for (let match = name.exec(text); match !== null; match = name.exec(text))
     name.lastIndex = Math.max(name.lastIndex, look(match.index, match.index + match[0].length));
-  if (FOREIGN.test(text))
-{
+  if (FOREIGN.test(text)) {
     const foreign = new RegExp(FOREIGN_NAME);
     for (let match = foreign.exec(text); match !== null; match = foreign.exec(text)) {
       const before = BEFORE_FOREIGN.exec(text.slice(Math.max(0, match.index - 40), match.index))?.[0].length ?? 0;
@@ -149,7 +150,8 @@ function trimmed(text: string, value: Value): Value {
   let { start, end } = value;
   while (start < end && /\s/.test(text[start] as string)) start++;
   while (end > start && /\s/.test(text[end - 1] as string)) end--;
-  if (!value.quoted && end - start > 4 && /[.,;:]/.test(text[end - 1] as string) && /^\s/.test(text[end] ?? '\n')) end--;
+  if (!value.quoted && end - start > 4 && /[.,;:]/.test(text[end - 1] as string) && /^\s/.test(text[end] ?? '\n'))
+    end--;
   return { ...value, start, end };
 }
 
@@ -204,10 +206,20 @@ function inProse(text: string, at: number, end: number, secrecy: Secrecy): Value
   const shown = text.slice(value.start, value.end).replace(/[)\]},.;:]+$/, '');
   const to = { ...value, end: value.start + shown.length };
   // A file of passwords: `password x` alone on its line, or after `login x`.
-  const config = secrecy === 'certain' && /^(?:[^\S\n]*|.*\blogin [^\s]{1,64} )$/.test(text.slice(text.lastIndexOf('\n', at - 1) + 1, at).slice(-200));
-  if (config && quote === undefined && /^\s*$/.test(text.slice(value.end).split('\n', 1)[0] as string) && shown.length >= 6 && !/^[a-z]{1,12}$/.test(shown) && isSecretValue({ value: shown, quoted: false, secrecy, separator: '=', after: '' }))
+  const config =
+    secrecy === 'certain' &&
+    /^(?:[^\S\n]*|.*\blogin [^\s]{1,64} )$/.test(text.slice(text.lastIndexOf('\n', at - 1) + 1, at).slice(-200));
+  if (
+    config &&
+    quote === undefined &&
+    /^\s*$/.test(text.slice(value.end).split('\n', 1)[0] as string) &&
+    shown.length >= 6 &&
+    !/^[a-z]{1,12}$/.test(shown) &&
+    isSecretValue({ value: shown, quoted: false, secrecy, separator: '=', after: '' })
+  )
     return [to];
-  if (secrecy === 'certain' && quote !== undefined) return isSecretValue({ value: shown, quoted: true, secrecy: 'likely', separator: ' ', after: '' }) ? [to] : [];
+  if (secrecy === 'certain' && quote !== undefined)
+    return isSecretValue({ value: shown, quoted: true, secrecy: 'likely', separator: ' ', after: '' }) ? [to] : [];
   if (/^v?\d{1,5}(?:[.:]\d+)+/.test(shown)) return [];
   if (secrecy !== 'certain') return looksLikeKey(shown, 16) && !/^[\da-f-]{16,31}$/i.test(shown) ? [to] : [];
   return looksLikePassword(shown) ? [to] : [];

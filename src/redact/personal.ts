@@ -30,7 +30,8 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
     const last = domain.slice(domain.lastIndexOf('.') + 1).toLowerCase();
     // `https://user@host`: a user name alone is no address.
     const inUrl = text.startsWith('://', start - 3);
-    if (inUrl || NO_USERS.has(user) || NO_DOMAINS.has(last) || isMask(user) || isAlgorithm(`${user}@${domain}`)) continue;
+    if (inUrl || NO_USERS.has(user) || NO_DOMAINS.has(last) || isMask(user) || isAlgorithm(`${user}@${domain}`))
+      continue;
     spans.push({ start, end: at + 1 + domain.length });
   }
   return spans;
@@ -38,21 +39,29 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
 
 /** Ciphers and the like are named so by SSH: `aes256-gcm@openssh.com`. */
 function isAlgorithm(address: string): boolean {
-  return /@(?:openssh\.com|libssh\.org|ssh\.com|lysator\.liu\.se|putty\.projects\.tartarus\.org)$/.test(address) && /[\d-]/.test(address);
+  return (
+    /@(?:openssh\.com|libssh\.org|ssh\.com|lysator\.liu\.se|putty\.projects\.tartarus\.org)$/.test(address) &&
+    /[\d-]/.test(address)
+  );
 }
 
 const CARD = /(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-]\d|\d)/g;
 const IBAN = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])/g;
 /** International, or with a name before it. */
-const PHONE = /(?<![\w+])\+\d{1,3}[ .-]?(?:\(\d{1,5}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,5}(?![\w-])|(?<![\w-])\(\d{3}\) ?\d{3}-\d{4}(?!\d)/g;
-const NAMED_PHONE = /(?<=\b(?:phone|tel|telephone|mobile|fax|msisdn|sms|cell)(?:_?(?:number|no))?["']?[ \t]{0,4}[:=][ \t]{0,4}["']?)\+?\d[\d ().-]{5,20}\d/gi;
+const PHONE =
+  /(?<![\w+])\+\d{1,3}[ .-]?(?:\(\d{1,5}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,5}(?![\w-])|(?<![\w-])\(\d{3}\) ?\d{3}-\d{4}(?!\d)/g;
+const NAMED_PHONE =
+  /(?<=\b(?:phone|tel|telephone|mobile|fax|msisdn|sms|cell)(?:_?(?:number|no))?["']?[ \t]{0,4}[:=][ \t]{0,4}["']?)\+?\d[\d ().-]{5,20}\d/gi;
 const IPV4 = /(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.])/g;
-const IPV6 = /(?<![\w:.])(?:[\da-f]{1,4}:){2,7}(?::?[\da-f]{1,4}){1,7}(?![\w:])|(?<![\w:.])(?:[\da-f]{1,4}:){1,7}:(?![\w:])/gi;
+const IPV6 =
+  /(?<![\w:.])(?:[\da-f]{1,4}:){2,7}(?::?[\da-f]{1,4}){1,7}(?![\w:])|(?<![\w:.])(?:[\da-f]{1,4}:){1,7}:(?![\w:])/gi;
 /** Loopback, private, link-local, unspecified and documentation: of machines, not of people. */
-const OWN_IPV4 = /^(?:0\.|10\.|127\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|22[4-9]\.|23\d\.|255\.)/;
+const OWN_IPV4 =
+  /^(?:0\.|10\.|127\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|22[4-9]\.|23\d\.|255\.)/;
 const OWN_IPV6 = /^(?:fe[89ab]|f[cd]|ff|::1?$)/i;
 /** Where a client stands even if its address is private. */
-const CLIENT_BEFORE = /(?:client(?:_?(?:ip|addr(?:ess)?))?|remote_?(?:ip|addr(?:ess)?|host)|x-(?:forwarded-for|real-ip)|forwarded|user_?ip|ip_?addr(?:ess)?|peer|from ip|rip)["']?[ \t]{0,4}[:= ]{1,3}["'[]{0,2}$/i;
+const CLIENT_BEFORE =
+  /(?:client(?:_?(?:ip|addr(?:ess)?))?|remote_?(?:ip|addr(?:ess)?|host)|x-(?:forwarded-for|real-ip)|forwarded|user_?ip|ip_?addr(?:ess)?|peer|from ip|rip)["']?[ \t]{0,4}[:= ]{1,3}["'[]{0,2}$/i;
 
 /** Card numbers, IBANs, phone numbers, and IP addresses that are public or a client's. */
 export function findPersonal(text: string): Span[] {
@@ -61,13 +70,18 @@ export function findPersonal(text: string): Span[] {
     for (const match of text.matchAll(pattern))
       if (isPersonal(match[0], match.index)) spans.push({ start: match.index, end: match.index + match[0].length });
   };
-  const isClient = (at: number): boolean => CLIENT_BEFORE.test(text.slice(Math.max(0, at - 40), at)) || isLogHead(text, at);
+  const isClient = (at: number): boolean =>
+    CLIENT_BEFORE.test(text.slice(Math.max(0, at - 40), at)) || isLogHead(text, at);
   collect(CARD, (found) => hasLuhn(found.replace(/\D/g, '')));
   collect(IBAN, (found) => isIban(found.replaceAll(' ', '')));
   collect(PHONE, (found) => found.replace(/\D/g, '').length >= 8);
   collect(NAMED_PHONE, () => true);
   collect(IPV4, (found, at) => !OWN_IPV4.test(found) || (isClient(at) && !/^(?:127|0)\./.test(found)));
-  collect(IPV6, (found, at) => found.includes(':') && /[a-f\d]/i.test(found) && found.length > 6 && (!OWN_IPV6.test(found) || isClient(at)));
+  collect(
+    IPV6,
+    (found, at) =>
+      found.includes(':') && /[a-f\d]/i.test(found) && found.length > 6 && (!OWN_IPV6.test(found) || isClient(at)),
+  );
   return spans;
 }
 

@@ -3,7 +3,9 @@ import { DIGIT, EDGE, SYMBOLS, symbolOf } from './symbols.ts';
 import { PAIR_COSTS } from './word-model.ts';
 
 const COSTS = Float32Array.from(
-  PAIR_COSTS.flatMap((row) => [...row].map((letter) => '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'.indexOf(letter) / 5)),
+  PAIR_COSTS.flatMap((row) =>
+    [...row].map((letter) => '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'.indexOf(letter) / 5),
+  ),
 );
 
 /**
@@ -45,7 +47,8 @@ export function isRandom(text: string): boolean {
   if (!lower && !upper) return false;
   if (new Set(text).size < Math.min(10, text.length / 2)) return false;
   const cost = costOf(text);
-  if (!digit) return lower && upper ? cost > MIXED && text.length >= 16 : cost > LETTERS_ALONE && text.length >= FEWEST_LETTERS;
+  if (!digit)
+    return lower && upper ? cost > MIXED && text.length >= 16 : cost > LETTERS_ALONE && text.length >= FEWEST_LETTERS;
   // Numbers with a word at their end or beginning: ORA00942, x86.
   if (text.replace(/\D/g, '').length > text.length * 0.7) return false;
   return cost > (lower && upper ? MIXED : ONE_CASE);

@@ -31,6 +31,7 @@ const LEFT_OUT = new Set([
 const ALLOWED: Readonly<Record<string, string[]>> = { '@secretlint/secretlint-rule-aws': ['AWSAccountID'] };
 
 /** A character that a backspace takes back: how terminals printed bold. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
 const OVERSTRIKE = /[^\n\u0008]\u0008/g;
 
 /** secretlint's rules and our own; secretlint runs in this process, nothing is sent or written. */
@@ -66,8 +67,12 @@ export function createRedactor({ personal = false, sameNumbers = false }: Redact
 }
 
 /** Our own rules and the literal values alone: cheap enough for each record of our own log. */
-export function redactText(text: string, secrets: readonly string[] = []): string {
-  const spans = [...findSecrets(text, { personal: false }), ...findLiterals(text, secrets)];
+export function redactText(
+  text: string,
+  secrets: readonly string[] = [],
+  { personal = false }: Pick<RedactorOptions, 'personal'> = {},
+): string {
+  const spans = [...findSecrets(text, { personal }), ...findLiterals(text, secrets)];
   return spans.length === 0 ? text : (hide(text, [{ start: 0, end: text.length }], spans).texts[0] as string);
 }
 

@@ -6,7 +6,8 @@ import type { Span } from './spans.ts';
 import { readValues } from './values.ts';
 
 /** A field that holds the name of a variable or header. */
-const NAME_FIELD = /(?<![\w-])["']?(?:name|key|Name|Key|NAME|KEY|variable|header|field|param(?:eter)?)["']?[^\S\n]{0,8}[:=][^\S\n]{0,8}["']?([\p{L}_][\p{L}\p{N}_.-]{1,80})(?=["'\s,}>/])/gu;
+const NAME_FIELD =
+  /(?<![\w-])["']?(?:name|key|Name|Key|NAME|KEY|variable|header|field|param(?:eter)?)["']?[^\S\n]{0,8}[:=][^\S\n]{0,8}["']?([\p{L}_][\p{L}\p{N}_.-]{1,80})(?=["'\s,}>/])/gu;
 /** The field of its value, before or behind; nothing of another object between them. */
 const VALUE_FIELD = /(?<![\w-])["']?(?:value|Value|VALUE|val|content|string_?value)["']?[^\S\n]{0,8}[:=][^\S\n]{0,8}/g;
 const APART = 300;
@@ -36,7 +37,10 @@ function findApart(text: string): Span[] {
     if (secrecy === undefined) continue;
     const end = match.index + match[0].length;
     const behind = text.slice(end, end + APART).split(/[}\]]|\n\s*-|<\/?[a-z]{2,}/, 1)[0] as string;
-    const before = text.slice(Math.max(0, match.index - APART), match.index).split(/[{[]|\n\s*-\s/).at(-1) as string;
+    const before = text
+      .slice(Math.max(0, match.index - APART), match.index)
+      .split(/[{[]|\n\s*-\s/)
+      .at(-1) as string;
     for (const [window, from] of [
       [behind, end],
       [before, match.index - before.length],
@@ -89,7 +93,8 @@ function inIndentedBlock(text: string, field: number, from: number): Span[] {
     const pair = /^([^\S\n]+)["']?[\w.-]{1,253}["']?:[^\S\n]+["']?(?=\S)/.exec(line);
     if (pair === null || (pair[1] as string).length <= indent) break;
     const value = line.slice(pair[0].length).replace(/["']?[^\S\n]*$/, '');
-    if (value.length >= 6 && !isMask(value) && !/^[|>]/.test(value)) spans.push({ start: at + pair[0].length, end: at + pair[0].length + value.length });
+    if (value.length >= 6 && !isMask(value) && !/^[|>]/.test(value))
+      spans.push({ start: at + pair[0].length, end: at + pair[0].length + value.length });
     at = end + 1;
   }
   return spans;
@@ -115,7 +120,10 @@ function findColumns(text: string): Span[] {
     if (next === -1 || lineStart <= seen || next - lineStart > 1500) continue;
     seen = lineStart;
     // What a logger put before it is no part of the head.
-    const head = text.slice(lineStart, next).replace(/^.*[:\]] (?=[^:\]]*$)/, '').trim();
+    const head = text
+      .slice(lineStart, next)
+      .replace(/^.*[:\]] (?=[^:\]]*$)/, '')
+      .trim();
     if (!HEAD.test(head)) continue;
     const sign = /[,;\t]/.exec(head)?.[0] as string;
     const names = head.split(sign).map((name) => name.trim().replace(/["']/g, ''));

@@ -33,7 +33,8 @@ export function findRandomTokens(text: string, inside: (token: string) => boolea
     // Named at its beginning, where only a part of it looks random.
     if (found.length === 0 || isHarmlessForm(run) || isNamedHarmless(text, start)) continue;
     for (const span of found)
-      if (span.end - span.start >= SHORTEST && !isHarmless(text, span.start, span.end)) spans.push(withDotted(text, span));
+      if (span.end - span.start >= SHORTEST && !isHarmless(text, span.start, span.end))
+        spans.push(withDotted(text, span));
   }
   return spans;
 }
@@ -120,7 +121,8 @@ function inValue(value: string, at: number): Span[] {
   if (spans.length > 0 || pieces.length < 2) return spans;
   // Many short pieces: base64 that happens to have many of these signs.
   const compact = looked.replace(/[/+=]/g, '');
-  if (base64 && compact.length >= SHORTEST && !looked.startsWith('/') && isRandom(compact)) return [{ start: at, end: at + value.length }];
+  if (base64 && compact.length >= SHORTEST && !looked.startsWith('/') && isRandom(compact))
+    return [{ start: at, end: at + value.length }];
   const words = pieces.filter((piece) => piece.end - piece.start >= 3 && !belongs(looked, piece, base64)).length;
   return words === 0 && compact.length >= 24 && isRandom(compact) ? [{ start: at, end: at + value.length }] : [];
 }
@@ -135,7 +137,10 @@ function isPrefixed(piece: string): boolean {
   const prefix = PREFIXED_HEX.exec(piece)?.[1];
   if (prefix !== undefined) return !isIdName(prefix) && !SHORT_WORDS.has(prefix);
   const marked = MARKED.exec(piece)?.[1];
-  return marked !== undefined && (isHexadecimal(marked) ? marked.length >= 24 && /[a-f].*\d|\d.*[a-f]/.test(marked) : isRandom(marked));
+  return (
+    marked !== undefined &&
+    (isHexadecimal(marked) ? marked.length >= 24 && /[a-f].*\d|\d.*[a-f]/.test(marked) : isRandom(marked))
+  );
 }
 
 /** What is put before hexadecimal ids. */

@@ -25,7 +25,16 @@ const DEEPEST = 4;
 /** Quotes with the letters that languages put before them: b'…', N'…', $'…'. */
 const QUOTE = /(?:[bBuUrRfFnNeELxX$@&]{1,2}|br|rb)?(\\{0,15}(?:"""|'''|["'`])|[“”„«»‘’‚「『])/y;
 const CLOSING: Readonly<Record<string, string>> = {
-  '“': '”', '”': '”', '„': '“”', '«': '»', '»': '«', '‘': '’', '’': '’', '‚': '‘’', '「': '」', '『': '』',
+  '“': '”',
+  '”': '”',
+  '„': '“”',
+  '«': '»',
+  '»': '«',
+  '‘': '’',
+  '’': '’',
+  '‚': '‘’',
+  '「': '」',
+  '『': '』',
 };
 const BLANKS = /[^\S\n]{0,64}/y;
 /** `string(13) "…"` of PHP, `<<"…">>` of Erlang, `@as 'x'`; may begin on the next line. */
@@ -54,7 +63,13 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
   if (depth < DEEPEST) {
     const wrapper = matchAt(WRAPPER, text, start);
     // What reads a variable or a file names it.
-    if (wrapper !== undefined && /(?:require|import|getenv|environ|env|ENV|getProperty|config|get|fetch|open|read\w*|input|getpass|prompt|format|startsWith|indexOf|includes|join|split|filter|select|find\w*)[([{]/.test(wrapper[0])) return [];
+    if (
+      wrapper !== undefined &&
+      /(?:require|import|getenv|environ|env|ENV|getProperty|config|get|fetch|open|read\w*|input|getpass|prompt|format|startsWith|indexOf|includes|join|split|filter|select|find\w*)[([{]/.test(
+        wrapper[0],
+      )
+    )
+      return [];
     if (wrapper !== undefined) {
       const inner = readValues(text, start + wrapper[0].length, options, depth + 1);
       if (inner.length > 0) return inner;
@@ -185,7 +200,15 @@ function lengthToClose(text: string, from: number, open: string, bounded: boolea
     if ((char === '\n' || char === '\r') && open.length < 3) return i - from;
     if (closing !== undefined ? closing.includes(char) : text.startsWith(open, i)) {
       // SQL and ADO.NET double a quote within.
-      if (plain && closing === undefined && text[i + 1] === open && text[i + 2] !== undefined && /[^\s,;)\]}]/.test(text[i + 2] as string) && i > from && !bounded) {
+      if (
+        plain &&
+        closing === undefined &&
+        text[i + 1] === open &&
+        text[i + 2] !== undefined &&
+        /[^\s,;)\]}]/.test(text[i + 2] as string) &&
+        i > from &&
+        !bounded
+      ) {
         i++;
         continue;
       }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRedactor, redactText } from '../../src/redact/redactor.ts';
-import { HOSTILE_SEEDS, repeated } from './hostile.ts';
 import { ACCESS_KEY_ID, NEAR_MISSES, pemBlock, SECRETS } from './corpus.ts';
+import { HOSTILE_SEEDS, repeated } from './hostile.ts';
 
 const { redact } = createRedactor();
 const one = async (text: string, secrets: string[] = []) => (await redact([text], secrets)).texts[0] as string;

@@ -40,7 +40,12 @@ for (let a = 0; a < SYMBOLS; a++) {
   const row = pairs.slice(a * SYMBOLS, (a + 1) * SYMBOLS);
   const sum = row.reduce((total, n) => total + n + SMOOTHING, 0);
   // Bits that a pair costs, in fifths, as one letter each.
-  rows.push([...row].map((n) => Math.min(61, Math.round(-Math.log2((n + SMOOTHING) / sum) * 5))).map(letter).join(''));
+  rows.push(
+    [...row]
+      .map((n) => Math.min(61, Math.round(-Math.log2((n + SMOOTHING) / sum) * 5)))
+      .map(letter)
+      .join(''),
+  );
 }
 
 function letter(n: number): string {
