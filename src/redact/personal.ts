@@ -1,4 +1,5 @@
 /** Personal data: e-mail addresses always; cards, accounts, phones and addresses of clients where asked. */
+import { isIPv6 } from 'node:net';
 import { isMask } from './masks.ts';
 import type { Span } from './spans.ts';
 
@@ -77,11 +78,7 @@ export function findPersonal(text: string): Span[] {
   collect(PHONE, (found) => found.replace(/\D/g, '').length >= 8);
   collect(NAMED_PHONE, () => true);
   collect(IPV4, (found, at) => !OWN_IPV4.test(found) || (isClient(at) && !/^(?:127|0)\./.test(found)));
-  collect(
-    IPV6,
-    (found, at) =>
-      found.includes(':') && /[a-f\d]/i.test(found) && found.length > 6 && (!OWN_IPV6.test(found) || isClient(at)),
-  );
+  collect(IPV6, (found, at) => isIPv6(found) && (!OWN_IPV6.test(found) || isClient(at)));
   return spans;
 }
 

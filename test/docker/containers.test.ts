@@ -77,6 +77,31 @@ describe('secret values of an environment', () => {
   });
 });
 
+describe('secret parts of variables', () => {
+  it.each([
+    ['SENTRY=https://4fe938591599b5e1131d0b08b1e1f3f0@o12.ingest.example/55', '4fe938591599b5e1131d0b08b1e1f3f0'],
+    ['SPRING_DATASOURCE_URL=jdbc:postgresql://db/shop?user=app&password=hunter22x', 'hunter22x'],
+    ['ConnectionStrings__Shop=Server=db;User Id=sa;Password=hunter22x;Encrypt=True', 'hunter22x'],
+    ['JAVA_OPTS=-Xmx1g -Djavax.net.ssl.keyStorePassword=hunter22x', 'hunter22x'],
+    ['BROKER=amqp://svc:hunt%40er22@mq:5672', 'hunt@er22'],
+    ['CONFIG={"db":{"password":"hunter22x"}}', 'hunter22x'],
+    ['CMD_ARGS=redis-server --requirepass hunter22x', 'hunter22x'],
+  ])('are looked for by themselves: %s', (variable, part) => {
+    expect(secrets(variable)).toContain(part);
+  });
+
+  it.each([
+    'SESSION_DRIVER=database',
+    'AUTH_METHOD=password',
+    'TOKEN_URL=https://login.example/token',
+    'NODE_ENV=production',
+    'PATH=/usr/local/bin:/usr/bin',
+    'JAVA_HOME=/opt/java/openjdk',
+  ])('are none in %s', (variable) => {
+    expect(secrets(variable)).toEqual([]);
+  });
+});
+
 describe('engine events', () => {
   const event = (Action: string, attributes: Record<string, string> = {}) =>
     JSON.stringify({
