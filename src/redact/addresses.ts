@@ -15,6 +15,9 @@ const PGPASS_HOST = /(?:^|[^\w.:/-])[A-Za-z*][\w.-]{0,100}$/;
 /** `user%password` of Samba, `user:password` that is piped to chpasswd. */
 const CHPASSWD =
   /(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?["']?[\w.-]{1,64}:)([^\s"'|]{3,256})(?=["']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd)/g;
+/** A password that is piped to a program. */
+const PIPED =
+  /(\b(?:echo|printf)[ \t]{1,4}(?:-n[ \t]{1,4})?["']?)([^\s"'|$]{3,256})(?=["']?[ \t]{0,4}\|[^\n|]{0,80}(?:sudo -S|--stdin|-stdin\b|cryptsetup|\bsu[ \t]|passwd\b))/g;
 /** ADO.NET, ODBC, JDBC: what stands between `=` and `;`. */
 const CONNECTION_PART =
   /(\b(?:password|pwd|user password|accountkey|sharedaccesskey|sharedsecret|access ?key|trustStorePassword|keyStorePassword)[ \t]{0,4}=[ \t]{0,4})('(?:[^'\n]|''){1,256}'|"(?:[^"\n]|""){1,256}"|\{(?:[^}\n]|\}\}){1,256}\}|[^;"'\s{][^;\n]{0,255}?)(?=[ \t]{0,4}(?:;|$|["'\n]))/gim;
@@ -22,7 +25,7 @@ const CONNECTION_PART =
 /** The secret part of what stands before the `@` of an address: the password, or a token alone. */
 export function findUserinfo(text: string): Span[] {
   const spans = inUrls(text);
-  for (const pattern of [ORACLE, CHPASSWD])
+  for (const pattern of [ORACLE, CHPASSWD, PIPED])
     for (const match of text.matchAll(pattern)) {
       const [, before = '', secret = ''] = match;
       const start = match.index + before.length;

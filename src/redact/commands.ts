@@ -74,6 +74,7 @@ const TOOLS: ReadonlyMap<string, readonly Tool[]> = new Map(
       { options: ['-storepass', '-keypass', '-srcstorepass', '-deststorepass', '-srckeypass', '-destkeypass', '-new'] },
     ],
     jarsigner: [{ options: ['-storepass', '-keypass'] }],
+    'ssh-keygen': [{ options: ['-N', '-P'] }],
     sshpass: [{ options: ['-p'], attached: ['-p'] }],
     curl: [CURL],
     wget: [{ options: ['--password', '--http-password', '--ftp-password', '--proxy-password'] }],

@@ -27,6 +27,8 @@ const FORMS: readonly RegExp[] = [
   // Public keys of SSH, and images, archives, PDF, fonts and certificates' requests in base64.
   /^AAAA[BCE][0-9A-Za-z+/]/,
   /^(?:iVBORw0KGgo|\/9j\/4AA|R0lGOD|UklGR|JVBERi0|H4sIA|UEsDB|d09GM|PHN2Zy|PD94bWw|Qk[012]|AAABAA|T2dnUw|SUQz|ZkxhQ)/,
+  // Packages of Debian: 131-libxxf86dga1_2.
+  /^(?:\d{2,4}-)?lib[a-z\d.+-]{2,60}(?:_[\w.+~-]{0,40})?$/,
   // Dates, times and durations written together.
   /^\d{8}T\d{6}/,
   /^P(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?$/,

@@ -59,7 +59,7 @@ export function findHeaders(text: string): Span[] {
   behind(AUTHORIZATION, isCredentialHeader);
   behind(AUTHORIZATION_LIST);
   behind(COOKIE);
-  behind(SIGNATURE, looksRandom);
+  behind(SIGNATURE, (secret) => /\d/.test(secret) && !isMask(secret));
   behind(WEBSOCKET_PROTOCOL, looksRandom);
   behind(DPOP, looksRandom);
   behind(SIGNED_URL, looksRandom);

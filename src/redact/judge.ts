@@ -43,7 +43,8 @@ export function isSecretValue({ value, quoted, secrecy, separator, after, nested
   if (!/[\p{L}\p{N}]/u.test(bare) && bare.length < 8) return false;
   if (isMask(bare) || isNoValue(bare) || SYSTEM_PATH.test(bare)) return false;
   if (isMessage(bare) || isNameOfSecret(bare) || (!quoted && isCode(bare))) return false;
-  if (secrecy === 'certain') return nested ? !/\s/.test(bare) : !isProse(bare, quoted, separator, after);
+  if (secrecy === 'certain')
+    return nested ? !/\s/.test(bare) || /^(?:\S, ){3,200}\S$/.test(bare) : !isProse(bare, quoted, separator, after);
   if (PATH.test(bare) || VERSION.test(bare)) return false;
   if (secrecy === 'possible') return looksLikeKey(bare, 20) && textInBase64(bare) === undefined;
   if (MNEMONIC.test(bare)) return true;

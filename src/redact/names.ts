@@ -27,7 +27,7 @@ export type Secrecy = 'certain' | 'likely' | 'possible';
 const LONGEST_NAME = 80;
 /** Rejects most names before any of the work. */
 const STEMS = new RegExp(
-  `pass|pw|secret|token|key|auth|cred|pat|salt|seed|mnemonic|otp|pin|nonce|cookie|sess|sid|sig|hmac|hook|dsn|bearer|psk|shared|jwt|sas|code|cvv|cvc|ssn|cert|phrase|admin|access|api|client|server|private|guard|licen|subscription|consumer|${VENDORS.join('|')}`,
+  `pass|pw|senha|wachtwoord|heslo|haslo|parola|sifre|sandi|jelszo|adgangskode|salasana|contrasena|secret|token|key|auth|cred|pat|salt|seed|mnemonic|otp|pin|nonce|cookie|sess|sid|sig|hmac|hook|dsn|bearer|psk|shared|jwt|sas|code|cvv|cvc|ssn|cert|phrase|admin|access|api|client|server|private|guard|licen|subscription|consumer|${VENDORS.join('|')}`,
   'i',
 );
 const ASCII = /^[\x20-\x7e]*$/;
@@ -125,7 +125,8 @@ function ofWords(words: readonly string[], name: string): Secrecy | 'none' | und
   if (last === 'pass' || last === 'pw' || last === 'pwd')
     return before === undefined && last === 'pass' ? 'likely' : 'certain';
   if (/[a-z]{3}pass$/.test(last) && !NO_PASSWORDS.has(last)) return 'likely';
-  if (last === 'passe' && words.includes('mot')) return 'certain';
+  if (last === 'passe' && (words.includes('mot') || words.includes('palavra'))) return 'certain';
+  if (last === 'sandi' && before === 'kata') return 'certain';
   if (last === 'phrase' && before !== undefined)
     return before === 'search' || before === 'catch' ? undefined : 'certain';
   const head = COMPOUND_HEADS.find((candidate) => last.length > candidate.length && last.endsWith(candidate));

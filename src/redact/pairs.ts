@@ -17,7 +17,7 @@ const BEFORE_FOREIGN = /[\p{L}\p{M}\p{N}_.$-]{0,40}$/u;
 
 /** What closes the name, the separator, blanks. */
 const SEPARATOR =
-  /(?<close>\\{0,15}["'`]|["'`]?\]|["'`]?\)|[”’»])?[^\S\n]{0,64}(?<separator>=>|:=|==|=|:(?!:)|：|＝|%3[dD]|%3[aA])[^\S\n]{0,64}/y;
+  /(?<close>["'](?::"[\w\\]{1,80}")?:(?:protected|private)\]|\\{0,15}["'`](?=;s:\d)|\\{0,15}["'`]|["'`]?\]|["'`]?\)|[”’»])?[^\S\n]{0,64}(?<separator>;s:\d{1,6}:(?=\\{0,3}")|=>|:=|==|=|:(?!:)|：|＝|%3[dD]|%3[aA])[^\S\n]{0,64}/y;
 /** Separators that only hold in their own surroundings. */
 const COMMA = /(?<close>\\{0,7}["'`])?[^\S\n]{0,2},[^\S\n]{0,2}(?=(?:<<)?\\{0,7}["'`])/y;
 const TAG = /(?:[^\S\n][^<>\n]{0,200})?>\s{0,64}(?:<!\[CDATA\[)?/y;

@@ -1,5 +1,5 @@
 /** Secrets in SQL statements, calls with positional arguments, and the dialogues of mail and file servers. */
-import { looksRandom } from './judge.ts';
+import { looksLikePassword, looksRandom } from './judge.ts';
 import { isMask } from './masks.ts';
 import { secrecyOf } from './names.ts';
 import type { Span } from './spans.ts';
@@ -46,6 +46,14 @@ const REDIS_AUTH =
 /** What programs that make one up say at their first start: `Password for the elastic user: …`. */
 const ANNOUNCED_PASSWORD = /(\b(?:password|passphrase)\b[^\n:=]{1,60}:[ \t]{1,4})(\S{12,128})/gi;
 
+/** The same with the password alone on a line below. */
+const ANNOUNCED_BELOW =
+  /(\b(?:password|passphrase)\b[^\n=]{0,80}:[ \t]{0,4}\n{1,2}[ \t]{0,8})([A-Za-z\d+/=_-]{12,128})(?=[ \t]{0,4}(?:\n|$))/gi;
+/** PowerShell, Windows and Tcl. */
+const WINDOWS =
+  /(\bConvertTo-SecureString[ \t]+(?:-String[ \t]+)?|\bnet use\b[^\n]{0,120}\/user:\S{1,64}[ \t]+|\bparola d['’]ordine["']?[ \t]{0,4}[:=][ \t]{0,4})("[^"\n]{3,256}"|'[^'\n]{3,256}'|[^\s"'/$-][^\s"']{3,256})/gi;
+const EXPECT_SEND = /(\bsend(?:_user)?[ \t]+(?:--[ \t]+)?")([^"\\\n]{6,128})(?=\\[rn]")/g;
+
 /** The words of a wallet, without quotes. */
 const MNEMONIC =
   /(\b(?:mnemonic|(?:seed|recovery|secret|backup)[ _-]?(?:phrase|words)|seed)\b["']?[^\n:=]{0,30}[:=][ \t]{0,4}["']?)((?:[a-z]{3,8}[ ,]){11,23}[a-z]{3,8})/gi;
@@ -63,6 +71,9 @@ export function findStatements(text: string): Span[] {
   };
   behind(SQL_PASSWORD);
   behind(MNEMONIC);
+  behind(ANNOUNCED_BELOW, (secret) => /\d/.test(secret) && /[A-Za-z]/.test(secret));
+  behind(WINDOWS);
+  behind(EXPECT_SEND, looksLikePassword);
   behind(SQL_IDENTIFIED_BARE, (secret) => !/^(?:PASSWORD|VALUES|EXTERNALLY|GLOBALLY)$/i.test(secret));
   behind(AUTH_PLAIN, (secret) => /\d|[A-Z].*[a-z].*[A-Z]|=$/.test(secret));
   behind(AUTH_LOGIN_ANSWER);

@@ -42,7 +42,9 @@ const PHP_STRING = /\s{0,32}string\(\d{1,6}\)[^\S\n]?(?=")/y;
 const ERLANG_BINARY = /<<(?=["'])/y;
 /** `Some("…")`, `SecretStr('…')`, `new Secret(…`, `Value::String("…")`, `Just "…"`. */
 const WRAPPER =
-  /(?:(?:Just|Some|Ok|Right|Left)[^\S\n]|(?:new[^\S\n])?[A-Za-z_][\w.:]{0,60}(?:<[\w.:]{1,40}>)?(?:\([^\S\n]?|\{[^\S\n]?|\[))(?=(?:[bBuUrRnN$@&]?\\{0,7}["'`])|[A-Za-z_][\w.:]{0,40}[({[])/y;
+  /(?:(?:Just|Some|Ok|Right|Left)[^\S\n]|(?:new[^\S\n])?[A-Za-z_][\w.:]{0,60}(?:<[\w.:]{1,40}>)?(?:\(\s{0,40}|\{[^\S\n]?|\[))(?=(?:[bBuUrRnN$@&]?\\{0,7}["'`])|[A-Za-z_][\w.:]{0,40}[({[])/y;
+const YAML_LIST = /[^\S\n]{0,8}\n[^\S\n]{1,40}- /y;
+const YAML_ENTRY = /[^\S\n]{1,40}- ["']?([^\s"':{[][^\n"':]{2,200}?)(["']?[^\S\n]{0,8})(?=\n|$)/y;
 const BLOCK_SCALAR = /[|>][+-]?\d?[^\S\n]{0,8}\n/y;
 
 /** The stretches of the value that begins at `at`: none where there is none, several for arrays and objects. */
@@ -58,6 +60,8 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
     return [{ start: from, end, quoted: true, nested: false }];
   }
   if (beginsWithMask(text.slice(start, start + 120))) return [];
+  const list = matchAt(YAML_LIST, text, start);
+  if (list !== undefined) return readList(text, start + 1);
   const block = matchAt(BLOCK_SCALAR, text, start);
   if (block !== undefined) return readBlock(text, at, start + block[0].length);
   if (depth < DEEPEST) {
@@ -115,6 +119,25 @@ function readBrackets(text: string, open: number, longest: number): Value[] | un
   if (i >= limit || text.slice(open, i).includes('\n')) return undefined;
   if (/[=:][^=:]/.test(text.slice(open + 1, i))) return [];
   return i - open <= 1 ? [] : [{ start: open + 1, end: i, quoted: true, nested: true }];
+}
+
+/** The entries of a YAML list, a line each. */
+function readList(text: string, from: number): Value[] {
+  const values: Value[] = [];
+  for (let at = from; values.length < 50; ) {
+    const entry = matchAt(YAML_ENTRY, text, at);
+    if (entry === undefined) break;
+    const end = at + entry[0].length;
+    const shown = entry[1] as string;
+    values.push({
+      start: end - (entry[2] as string).length - shown.length,
+      end: end - (entry[2] as string).length,
+      quoted: true,
+      nested: true,
+    });
+    at = end + 1;
+  }
+  return values;
 }
 
 /** The lines below that are indented deeper than the line of the name. */
