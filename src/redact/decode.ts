@@ -10,7 +10,8 @@ export interface Decoded {
 }
 
 const ESCAPE =
-  /%(?:25)*([0-9A-Fa-f]{2})|&(?:#(\d{1,6})|#[xX]([0-9A-Fa-f]{1,6})|(quot|amp|lt|gt|apos|nbsp|equals|colon|lbrace|rbrace|sol|commat|period|lowbar|num|excl|dollar));|\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|(033|e)(?=\[)|([nrtbf"'/\\`]))|(#033|\^\[)(?=\[)/g;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+  /%(?:25)*([0-9A-Fa-f]{2})|&(?:#(\d{1,6})|#[xX]([0-9A-Fa-f]{1,6})|(quot|amp|lt|gt|apos|nbsp|equals|colon|lbrace|rbrace|sol|commat|period|lowbar|num|excl|dollar));|\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|(033|e)(?=\[)|([nrtbf"'/\\`]))|(#033|\^\[|\u001b)(?=\[)/g;
 const ENTITIES: Readonly<Record<string, string>> = {
   quot: '"',
   amp: '&',

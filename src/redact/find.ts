@@ -69,7 +69,8 @@ function findPlain(text: string, options: FindOptions): Span[] {
   ];
 }
 
-const HAS_ESCAPE = /[%&\\]|#033|\^\[/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+const HAS_ESCAPE = /[%&\\\u001b]|#033|\^\[/;
 
 /** The lines with escapes in them, decoded; undefined where there are none. */
 function decodeLines(text: string): Decoded | undefined {

@@ -73,9 +73,12 @@ const CONTEXT = 80;
 
 /** Whether the token `text.slice(start, end)` is known to be harmless by its form or by what stands around it. */
 export function isHarmless(text: string, start: number, end: number): boolean {
+  return isHarmlessForm(text.slice(start, end)) || isNamedHarmless(text, start) || endsHarmless(text, start, end);
+}
+
+/** Whether what stands behind it, or around it, says that it is a file, a host, or a part of a path. */
+export function endsHarmless(text: string, start: number, end: number): boolean {
   const token = text.slice(start, end);
-  if (isHarmlessForm(token)) return true;
-  if (isNamedHarmless(text, start)) return true;
   const behind = text.slice(end, end + CONTEXT);
   if (FILE_END.test(behind)) return true;
   const before = text.slice(Math.max(0, start - CONTEXT), start);

@@ -32,6 +32,7 @@ const PROSE =
 const LONGEST_NAME = 80;
 /** Where the name alone is no proof: the first part of a longer value is judged, and hidden with what belongs to it. */
 const LONGEST_KEY = 512;
+const LINE_HEAD = /(?:^|\n)[^\S\n]*$|\blogin \S{1,64} $/;
 const REST = /[^\s"'`<>&‹›]*/y;
 const LONGEST_PROSE = 128;
 /** Words that name a secret together with what stands before them, over a blank. */
@@ -126,7 +127,6 @@ function readPair(text: string, at: number, end: number, secrecy: Secrecy): Valu
 function accepted(text: string, values: readonly Value[], secrecy: Secrecy, separator: ':' | '=' | ' '): Value[] {
   return values
     .map((value) => trimmed(text, value))
-    .map((value) => (value.end - value.start < LONGEST_KEY ? value : withRest(text, value)))
     .filter((value) =>
       isSecretValue({
         value: text.slice(value.start, value.end),
@@ -136,7 +136,8 @@ function accepted(text: string, values: readonly Value[], secrecy: Secrecy, sepa
         separator,
         after: text.slice(value.end, value.end + 40),
       }),
-    );
+    )
+    .map((value) => (value.end - value.start < LONGEST_KEY ? value : withRest(text, value)));
 }
 
 /** A value that was read up to a bound goes on to the next blank or quote. */
@@ -206,23 +207,24 @@ function inProse(text: string, at: number, end: number, secrecy: Secrecy): Value
   const shown = text.slice(value.start, value.end).replace(/[)\]},.;:]+$/, '');
   const to = { ...value, end: value.start + shown.length };
   // A file of passwords: `password x` alone on its line, or after `login x`.
-  const config =
-    secrecy === 'certain' &&
-    /^(?:[^\S\n]*|.*\blogin [^\s]{1,64} )$/.test(text.slice(text.lastIndexOf('\n', at - 1) + 1, at).slice(-200));
-  if (
-    config &&
-    quote === undefined &&
-    /^\s*$/.test(text.slice(value.end).split('\n', 1)[0] as string) &&
-    shown.length >= 6 &&
-    !/^[a-z]{1,12}$/.test(shown) &&
-    isSecretValue({ value: shown, quoted: false, secrecy, separator: '=', after: '' })
-  )
-    return [to];
+  if (quote === undefined && secrecy === 'certain' && standsAlone(text, at, value.end) && isSetting(shown)) return [to];
   if (secrecy === 'certain' && quote !== undefined)
     return isSecretValue({ value: shown, quoted: true, secrecy: 'likely', separator: ' ', after: '' }) ? [to] : [];
   if (/^v?\d{1,5}(?:[.:]\d+)+/.test(shown)) return [];
   if (secrecy !== 'certain') return looksLikeKey(shown, 16) && !/^[\da-f-]{16,31}$/i.test(shown) ? [to] : [];
   return looksLikePassword(shown) ? [to] : [];
+}
+
+/** Whether the name at `at` begins its line, or follows `login x`, and the value that ends at `end` ends it. */
+function standsAlone(text: string, at: number, end: number): boolean {
+  return (
+    /^[^\S\n]{0,20}(?:\n|$)/.test(text.slice(end, end + 21)) && LINE_HEAD.test(text.slice(Math.max(0, at - 120), at))
+  );
+}
+
+function isSetting(value: string): boolean {
+  const candidate = { value, quoted: false, secrecy: 'certain', separator: '=', after: '' } as const;
+  return value.length >= 6 && !/^[a-z]{1,12}$/.test(value) && isSecretValue(candidate);
 }
 
 function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {

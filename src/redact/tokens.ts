@@ -1,5 +1,5 @@
 /** Hides by default what looks random: tokens of sixteen characters and more that are no words, ids or digests. */
-import { isHarmless, isHarmlessForm, isNamedHarmless } from './harmless.ts';
+import { endsHarmless, isHarmless, isHarmlessForm, isNamedHarmless } from './harmless.ts';
 import { isIdName } from './names.ts';
 import { costOf, FEWEST_LETTERS, isHexadecimal, isRandom } from './random.ts';
 import type { Span } from './spans.ts';
@@ -32,9 +32,12 @@ export function findRandomTokens(text: string, inside: (token: string) => boolea
     const found = inToken(run, start);
     // Named at its beginning, where only a part of it looks random.
     if (found.length === 0 || isHarmlessForm(run) || isNamedHarmless(text, start)) continue;
-    for (const span of found)
-      if (span.end - span.start >= SHORTEST && !isHarmless(text, span.start, span.end))
-        spans.push(withDotted(text, span));
+    for (const span of found) {
+      if (span.end - span.start < SHORTEST) continue;
+      const isWhole = span.start === start && span.end === end;
+      const harmless = isWhole ? endsHarmless(text, start, end) : isHarmless(text, span.start, span.end);
+      if (!harmless) spans.push(withDotted(text, span));
+    }
   }
   return spans;
 }

@@ -13,13 +13,13 @@ export interface ReadOptions {
   readonly query: boolean;
   /** Where the name itself stood in double quotes, a bare value is JSON's: a number or a word. */
   readonly json: boolean;
-  /** Characters; default 4096, within brackets 1024. */
+  /** Characters; default 4096, within brackets 768. */
   readonly longest?: number;
 }
 
 /** Longer than keys are; bounds keep a hostile line cheap. */
 const LONGEST_VALUE = 4096;
-const LONGEST_BRACKETS = 1024;
+const LONGEST_BRACKETS = 768;
 const DEEPEST = 4;
 
 /** Quotes with the letters that languages put before them: b'…', N'…', $'…'. */
@@ -101,12 +101,9 @@ function readBrackets(text: string, open: number, longest: number): Value[] | un
       if (stack.length === 0) break;
     } else if (char === '\n' && values.length === 0 && i - open > 200) return undefined;
     else {
+      if (!/["'`\\“”„«»‘’‚「『]/.test(char)) continue;
       const quote = matchAt(QUOTE, text, i);
-      if (quote === undefined) {
-        // A word may end in a letter that stands before quotes elsewhere.
-        if (/\w/.test(char)) while (i + 1 < limit && /\w/.test(text[i + 1] as string)) i++;
-        continue;
-      }
+      if (quote === undefined) continue;
       const from = i + quote[0].length;
       const end = Math.min(limit, from + lengthToClose(text, from, quote[1] as string, true));
       i = end + (quote[1] as string).length - 1;
