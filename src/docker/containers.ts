@@ -2,6 +2,7 @@
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
 import { secretsOfVariable } from '../redact/environment.ts';
+import { presentableName } from '../redact/presentable-name.ts';
 import { presentableLabels } from './labels.ts';
 
 const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
@@ -18,16 +19,21 @@ const DEFAULT_STOP_TIMEOUT = 10;
 /** Shorter values would hide innocent words. */
 const MIN_SECRET_LENGTH = 6;
 
+/**
+ * Names are shown, stored and sent as they stand here: a secret in one has its placeholder from here on. What calls
+ * the engine goes by the id.
+ */
 export function toContainerRef(container: {
   id: string;
   name: string;
   image: string;
   labels: Readonly<Record<string, string>>;
 }): ContainerRef {
-  const { id, image, labels } = container;
-  const name = container.name.replace(/^\//, '') || id.slice(0, 12);
-  const project = labels['com.docker.compose.project'];
-  const service = labels['com.docker.compose.service'] || withoutReplicaNumber(name);
+  const { id, labels } = container;
+  const image = presentableName(container.image);
+  const name = presentableName(container.name.replace(/^\//, '')) || id.slice(0, 12);
+  const project = presentableName(labels['com.docker.compose.project'] ?? '');
+  const service = presentableName(labels['com.docker.compose.service'] ?? '') || withoutReplicaNumber(name);
   return { id, name, image, service, ...(project ? { project } : {}), labels: presentableLabels(labels) };
 }
 
@@ -82,8 +88,8 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     tty: config.Tty ?? false,
     ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
-    image: config.Image,
-    environmentNames: environment.map(({ name }) => name),
+    image: presentableName(config.Image),
+    environmentNames: environment.map(({ name }) => presentableName(name)),
     secretValues: secretValuesOf(environment),
   };
 }

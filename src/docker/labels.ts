@@ -1,7 +1,10 @@
+import { presentableName } from '../redact/presentable-name.ts';
 import { isSecretName, mentionsSecret } from './secret-names.ts';
 
-/** Our own settings, and what compose says of the container. */
-const OURS = /^(?:container-doctor\.|com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$)/;
+/** Our own settings: they are needed as they are. */
+const OURS = /^container-doctor\./;
+/** What compose says of the container: names. */
+const NAMES = /^com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$/;
 
 /** What stands for a value that is not kept. The name is: a policy rule may ask for it. */
 export const HIDDEN_VALUE = '‹hidden›';
@@ -21,7 +24,7 @@ export function presentableLabels(labels: Readonly<Record<string, string>>): Rea
   return Object.fromEntries(
     Object.entries(labels).map(([name, value]) => [
       name,
-      OURS.test(name) || isPlain(name, value) ? value : HIDDEN_VALUE,
+      NAMES.test(name) ? presentableName(value) : OURS.test(name) || isPlain(name, value) ? value : HIDDEN_VALUE,
     ]),
   );
 }

@@ -52,18 +52,20 @@ function findPlain(text: string, options: FindOptions): Span[] {
       findForms(inside).length > 0
     );
   });
+  const forms = findForms(text);
   const isPublic = (span: Span): boolean =>
     blocks.shown.some(({ start, end }) => start <= span.start && span.end <= end);
   return [
     ...blocks.hidden,
-    ...findForms(text),
+    ...forms,
     ...userinfo,
     ...findHeaders(text),
     ...findPairs(text).filter((span) => !starts.has(span.start)),
     ...findStructures(text),
     ...findStatements(text),
     ...findArguments(text),
-    ...tokens.filter((span) => !isPublic(span)),
+    // A form within says better where the secret begins: ci-ghp_…
+    ...tokens.filter((span) => !isPublic(span) && !forms.some(({ start }) => span.start < start && start < span.end)),
     ...findEmails(text, userinfo),
     ...(options.personal ? findPersonal(text) : []),
   ];

@@ -54,7 +54,8 @@ function findPuttyBlocks(text: string): Span[] {
   return [...text.matchAll(/^[^\n]{0,200}Private-Lines: (\d{1,4})[^\n]{0,10}\n/gm)].map((match) => {
     const start = match.index + match[0].length;
     let end = start;
-    for (let i = Math.min(Number(match[1]), MOST_PUTTY_LINES); i > 0 && end < text.length; i--) end = lineEnd(text, end + 1, text.length);
+    for (let i = Math.min(Number(match[1]), MOST_PUTTY_LINES); i > 0 && end < text.length; i--)
+      end = lineEnd(text, end + 1, text.length);
     const mac = /^\n[^\n]{0,200}Private-MAC:[^\n]{1,200}/.exec(text.slice(end, end + 420));
     return { start, end: end + (mac?.[0].length ?? 0) };
   });

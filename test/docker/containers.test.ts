@@ -24,6 +24,23 @@ describe('a service', () => {
   });
 });
 
+describe('a name with a secret in it', () => {
+  const key = ['gh', 'p_', 'a9Zk3Lq8'.repeat(4), 'Xy7T'].join('');
+
+  it('has a placeholder wherever it is shown, stored or sent', () => {
+    const ref = toContainerRef({
+      id: ID,
+      name: `/ci-${key}`,
+      image: `registry.example/${key}:1`,
+      labels: { 'com.docker.compose.project': key, 'com.docker.compose.service': `web-${key}` },
+    });
+    expect(JSON.stringify(ref)).not.toContain(key);
+    expect(ref.name).toMatch(/^ci-‹secret-[\da-f]{4}›$/);
+    expect(ref.image).toMatch(/^registry\.example\/‹secret-[\da-f]{4}›:1$/);
+    expect(ref.service).toMatch(/^web-‹secret-[\da-f]{4}›$/);
+  });
+});
+
 describe('a listed container', () => {
   it.each([
     ['Up 2 minutes (health: starting)', 'starting'],

@@ -27,7 +27,7 @@ describe('the name of a thing', () => {
   });
 
   it('with a secret in it has a placeholder there', () => {
-    expect(presentableName(`ci-${KEY}-1`)).toMatch(/^‹secret-[\da-f]{4}›$/);
+    expect(presentableName(`ci-${KEY}-1`)).toMatch(/^ci-‹secret-[\da-f]{4}›$/);
     expect(presentableName(`registry.example/${KEY}/app:1`)).toMatch(/^registry\.example\/‹secret-[\da-f]{4}›\/app:1$/);
     expect(presentableName(`https://user:${pw}@registry.example/app`)).not.toContain(pw);
     expect(presentableName('jane.roe@acme.example')).not.toContain('jane');
