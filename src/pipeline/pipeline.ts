@@ -2,7 +2,7 @@ import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Si
 import { createCountWriter } from './count-writer.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import { createEventDetector } from './detect/engine-events.ts';
-import type { Trouble } from './detect/trouble.ts';
+import type { LogError } from './detect/log-error.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createIncidents, type LiveIncident } from './incidents.ts';
 import { createAftermaths } from './policy/aftermath.ts';
@@ -88,7 +88,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     counts.wake();
   };
 
-  const takeTrouble = (container: ContainerRef, trouble: Trouble): void => {
+  const takeTrouble = (container: ContainerRef, trouble: LogError): void => {
     const grouped = grouper.assign(container, trouble, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {

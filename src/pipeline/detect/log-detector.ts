@@ -6,10 +6,12 @@
  * record whose level is INFO or below is settled by its first line: it costs one look at the head.
  */
 import type { LogLine, StreamName } from '../../domain.ts';
+import { classify, logErrorOf } from './classify.ts';
 import { cleanLine } from './clean.ts';
 import { createHeadReader } from './head-reader.ts';
 import { createJsonReader } from './json.ts';
 import { ERROR, NO_LEVEL, WARN } from './levels.ts';
+import type { LogError } from './log-error.ts';
 import {
   beginRecord,
   type Held,
@@ -19,10 +21,11 @@ import {
   type PlacedRecord,
   placed,
 } from './open-record.ts';
+import { createQuietLines } from './quiet-lines.ts';
+import { createRateGates } from './rate-gates.ts';
 import type { CompiledRules } from './rules.ts';
+import { isSupervisedExit } from './supervisors.ts';
 import { ACCEPT, beginTrace, HOLD, stepTrace, traceOfFrame } from './traces.ts';
-import type { Trouble } from './trouble.ts';
-import { judge } from './verdict.ts';
 
 export type { PlacedRecord } from './open-record.ts';
 export { type CompiledRules, compileRules, type DetectRules } from './rules.ts';
@@ -48,9 +51,9 @@ const HANGING_INDENT = '      ';
 export function createLogDetector(options: {
   readonly rules?: CompiledRules;
   /** `first` and `last`: its lines, counted from 1. */
-  emit(trouble: Trouble, first: number, last: number): void;
+  emit(error: LogError, first: number, last: number): void;
   /** Every record, quiet ones too; costs what keeping them costs. */
-  onRecord?(record: PlacedRecord, trouble: Trouble | undefined): void;
+  onRecord?(record: PlacedRecord, error: LogError | undefined): void;
   now?(): number;
 }): LogDetector {
   const rules = options.rules?.empty === false ? options.rules : undefined;
@@ -60,6 +63,8 @@ export function createLogDetector(options: {
   const head = createHeadReader();
   const json = createJsonReader();
   const streams: Record<StreamName, OpenRecord> = { stdout: noRecord('stdout'), stderr: noRecord('stderr') };
+  const quiet = createQuietLines();
+  const gates = createRateGates();
   let ordinal = 0;
 
   const keeps = (stream: OpenRecord): boolean => keepsAll || stream.level === NO_LEVEL || stream.level >= WARN;
@@ -73,6 +78,10 @@ export function createLogDetector(options: {
     let level = code === 0x7b ? json.level(text, 0) : head.quick(text);
     if (level === NO_LEVEL && code === 0x7b && json.messageAt > 0) level = head.quick(text, json.messageAt);
     if (level !== NO_LEVEL && level < WARN) {
+      if (quiet.isNotable(text, code === 0x7b ? 0 : head.bodyAt, ordinal)) {
+        accept(stream, cleanLine(text), line.time, ordinal, now());
+        return;
+      }
       if (stream.open) {
         if (stream.held.length > 0) release(stream);
         close(stream);
@@ -139,6 +148,7 @@ export function createLogDetector(options: {
       beginRecord(stream, text, time, at, jsonLevel(text, 0), 0, true);
       stream.json = true;
       stream.arrived = arrived;
+      note(stream, text, 0, at);
       return;
     }
     if (head.read(text)) {
@@ -149,6 +159,7 @@ export function createLogDetector(options: {
       stream.json = wrapped;
       stream.hanging = hanging;
       stream.arrived = arrived;
+      note(stream, text, bodyAt, at);
       if ((level === NO_LEVEL || level >= WARN) && opensTrace(text, bodyAt)) {
         stream.trace = beginTrace(text.slice(bodyAt));
         stream.traced = stream.trace?.proven === true;
@@ -156,6 +167,13 @@ export function createLogDetector(options: {
       return;
     }
     unheaded(stream, text, time, at, arrived);
+  }
+
+  /** Marks a record of INFO or below whose message may be trouble all the same. */
+  function note(stream: OpenRecord, text: string, bodyAt: number, at: number): void {
+    if (stream.level === NO_LEVEL || stream.level >= WARN) return;
+    stream.notable = quiet.isNotable(text, bodyAt, at) || (!head.timed && !stream.json && isSupervisedExit(text));
+    if (quiet.innerLevel > stream.level) stream.level = quiet.innerLevel;
   }
 
   /** Its own, or that of a text line wrapped in it. */
@@ -219,11 +237,15 @@ export function createLogDetector(options: {
   function close(stream: OpenRecord): void {
     if (!stream.open) return;
     stream.open = false;
-    const quiet = stream.level !== NO_LEVEL && stream.level < ERROR;
-    if (quiet && !keepsAll) return;
-    const verdict = judge(stream, quiet, rules);
-    onRecord?.(placed(stream, verdict?.record), verdict);
-    if (verdict !== undefined) emit(verdict, stream.firstLine, stream.lastLine);
+    const finding =
+      stream.level === NO_LEVEL || stream.level >= WARN || stream.notable || rules !== undefined
+        ? classify(stream, rules)
+        : undefined;
+    const admitted =
+      finding !== undefined && (finding.gate === undefined || gates.admit(finding.gate, stream.time, ordinal));
+    const error = admitted ? logErrorOf(stream, finding) : undefined;
+    onRecord?.(placed(stream, error?.record), error);
+    if (error !== undefined) emit(error, stream.firstLine, stream.lastLine);
   }
 
   const pendingStream = (stream: OpenRecord): boolean =>
@@ -232,7 +254,8 @@ export function createLogDetector(options: {
       stream.held.length > 0 ||
       stream.trace !== undefined ||
       stream.level === NO_LEVEL ||
-      stream.level >= ERROR);
+      stream.level >= ERROR ||
+      stream.notable);
 
   return {
     push,

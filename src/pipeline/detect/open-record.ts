@@ -34,6 +34,10 @@ export interface OpenRecord {
   traced: boolean;
   /** It ended with its trace: nothing joins any more. */
   sealed: boolean;
+  /** Its level is INFO or below, and yet its message may be trouble. */
+  notable: boolean;
+  /** Unindented lines of its message that stand below the first. */
+  plain: string[];
   held: Held[];
 }
 
@@ -68,6 +72,8 @@ export function noRecord(stream: StreamName): OpenRecord {
     trace: undefined,
     traced: false,
     sealed: false,
+    notable: false,
+    plain: [],
     held: [],
   };
 }
@@ -98,6 +104,8 @@ export function beginRecord(
   stream.trace = undefined;
   stream.traced = false;
   stream.sealed = false;
+  stream.notable = false;
+  if (stream.plain.length > 0) stream.plain = [];
 }
 
 /** `keep`: the text too; without it the line is only counted. */

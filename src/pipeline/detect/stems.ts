@@ -125,9 +125,10 @@ export function familiesIn(text: string): number {
   return bits;
 }
 
-function isFiveHundred(text: string, at: number): boolean {
+/** Whether a number from 500 to 599 begins at `at`, behind a blank, a quote or a separator. */
+export function isFiveHundred(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
-  if (before !== 0x20 && before !== 0x22 && before !== 0x3d && before !== 0x3a) return false;
+  if (before !== 0x20 && before !== 0x22 && before !== 0x3d && before !== 0x3a && before !== 0x7c) return false;
   const second = text.charCodeAt(at + 1);
   const third = text.charCodeAt(at + 2);
   const fourth = text.charCodeAt(at + 3);

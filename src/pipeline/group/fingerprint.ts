@@ -2,8 +2,8 @@
  * The name of a problem: equal for equal problems of one service, in every process and for ever, as it is
  * stored.
  */
-import { type Anatomy, anatomyOf } from '../detect/anatomy.ts';
-import type { Trouble } from '../detect/trouble.ts';
+import { partsOf, type RecordParts } from '../detect/record-parts.ts';
+import type { LogError } from '../detect/log-error.ts';
 import { maskTokens } from './mask.ts';
 import { stackOf, typesInMessage } from './stack.ts';
 
@@ -31,19 +31,19 @@ function siteIn(text: string): RegExpExecArray | null {
   return NUMBERED.test(text) ? SITE.exec(text) : null;
 }
 
-export function problemKey(trouble: Pick<Trouble, 'record'>): ProblemKey {
-  return keyOf(anatomyOf(trouble.record.text));
+export function problemKey(trouble: Pick<LogError, 'record'>): ProblemKey {
+  return keyOf(partsOf(trouble.record.text));
 }
 
-function keyOf(anatomy: Anatomy): ProblemKey {
-  if (anatomy.trace.length > 1) {
-    const stack = stackOf(anatomy.trace);
+function keyOf(parts: RecordParts): ProblemKey {
+  if (parts.trace.length > 1) {
+    const stack = stackOf(parts.trace);
     if (stack.frames.length > 0) {
-      const types = anatomy.exceptionType !== '' && stack.types.length === 0 ? [anatomy.exceptionType] : stack.types;
+      const types = parts.exceptionType !== '' && stack.types.length === 0 ? [parts.exceptionType] : stack.types;
       return { kind: 'stack', types, site: '', tokens: stack.frames };
     }
   }
-  let message = anatomy.message;
+  let message = parts.message;
   let site = '';
   const early = siteIn(message.length > 120 ? message.slice(0, 120) : message);
   if (early !== null) {
@@ -51,15 +51,15 @@ function keyOf(anatomy: Anatomy): ProblemKey {
     const at = early.index + early[0].length;
     message = `${message.slice(0, early.index)} ${message.slice(at)}`;
   } else {
-    const inHead = siteIn(anatomy.head);
+    const inHead = siteIn(parts.head);
     if (inHead !== null) site = inHead[1] as string;
   }
-  const types = anatomy.exceptionType === '' ? typesInMessage(message) : [anatomy.exceptionType];
+  const types = parts.exceptionType === '' ? typesInMessage(message) : [parts.exceptionType];
   return { kind: site === '' ? 'message' : 'site', types, site, tokens: maskTokens(message) };
 }
 
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
-export function fingerprint(service: string, trouble: Pick<Trouble, 'record'>): string {
+export function fingerprint(service: string, trouble: Pick<LogError, 'record'>): string {
   return fingerprintOf(service, problemKey(trouble));
 }
 

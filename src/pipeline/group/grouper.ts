@@ -5,7 +5,7 @@
  * Memory is bounded per container (the groups least recently seen are forgotten) and for the whole agent.
  */
 import type { ContainerRef } from '../../domain.ts';
-import type { Trouble } from '../detect/trouble.ts';
+import type { LogError } from '../detect/log-error.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
 import { countHabit, type Habit, newHabit } from './habit.ts';
 import { similarity } from './similarity.ts';
@@ -28,7 +28,7 @@ export interface Merge {
 
 export interface Grouper {
   /** `now`: epoch ms; the line's own time where lines are replayed. */
-  assign(container: ContainerRef, trouble: Trouble, now: number): Grouped;
+  assign(container: ContainerRef, trouble: LogError, now: number): Grouped;
   /** Summaries of troubles that went into the storm of this service, the oldest first; at most five. */
   samples(container: ContainerRef): readonly string[];
   /** Forgets what is known of a container's service. */
@@ -104,7 +104,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     fresh.push(now);
   }
 
-  function takeIntoStorm(service: Service, name: string, kind: string, trouble: Trouble, now: number): Grouped {
+  function takeIntoStorm(service: Service, name: string, kind: string, trouble: LogError, now: number): Grouped {
     const { storm } = service;
     const first = storm.size === 0;
     if (first) service.samples = [];

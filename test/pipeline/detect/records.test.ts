@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLogDetector } from '../../../src/pipeline/detect/log-detector.ts';
-import type { Trouble } from '../../../src/pipeline/detect/trouble.ts';
+import type { LogError } from '../../../src/pipeline/detect/log-error.ts';
 import { detect, detectOne } from '../../support/detect.ts';
 
 const bounds = (lines: readonly string[]) => detect(lines).map(({ record }) => [record.first, record.last]);
@@ -98,7 +98,7 @@ describe('a record', () => {
 describe('the waiting for more lines', () => {
   const setUp = () => {
     let clock = 1_000;
-    const troubles: Trouble[] = [];
+    const troubles: LogError[] = [];
     const detector = createLogDetector({ emit: (trouble) => troubles.push(trouble), now: () => clock });
     const push = (text: string) => detector.push({ time: clock, stream: 'stdout', text });
     const wait = (ms: number) => {

@@ -1,25 +1,20 @@
 /**
- * Evidence in lines that state no level. Two grades: signatures, which mean trouble wherever they stand as
- * a message (docs/detection.md has the table), and weak words, which count only in a telling place and not
- * beside a negation, a count of zero, an identifier, a path or an HTTP status below 500.
+ * Text that points to trouble in lines that state no level. docs/detection.md has the tiers; the cases that the
+ * patterns are tested with are in test/fixtures/detect/words.json.
  */
+import { type Family, familyBits } from './stems.ts';
 
-import { type Family, familiesIn, familyBits } from './stems.ts';
-
-/** What is looked at of one line: what tells the trouble stands at its start or its end. */
-const HEAD = 2048;
-const TAIL = 512;
-
-interface Telling {
+export interface EvidenceRow {
+  /** Shown to people; never text of the line. */
   readonly word: string;
+  /** A line has at least one word of these families, or the pattern is not tried. */
   readonly families: number;
   readonly pattern: RegExp;
 }
 
 type Row = readonly [word: string, families: readonly Family[], pattern: RegExp];
 
-/** With the flag that lets a search go on where the last match ended. */
-function table(rows: readonly Row[]): readonly Telling[] {
+function table(rows: readonly Row[]): readonly EvidenceRow[] {
   return rows.map(([word, families, pattern]) => ({
     word,
     families: familyBits(families),
@@ -27,8 +22,8 @@ function table(rows: readonly Row[]): readonly Telling[] {
   }));
 }
 
-/** Signatures: name shown, families needed, pattern. Anchored where the words alone would be prose. */
-const SIGNATURES = table([
+/** Trouble wherever they stand as a message. Anchored where the words alone would be prose. */
+export const SIGNATURES = table([
   ['killed', ['killed'], /^(?:\[?\d*\]?[+-]? *)?(?:\S+: line \d+: +\d+ )?Killed(?:\s|$|: 9)/],
   [
     'out of memory: killed process',
@@ -94,14 +89,15 @@ const SIGNATURES = table([
   ],
 ]);
 
-/** Errors of the operating system and the network, told as phrases; in a line that negates none of it. */
-const PHRASES =
+/** Errors of the operating system and the network. */
+export const PHRASES =
   /\b(?:connection (?:was )?(?:refused|reset(?: by peer)?|timed out|aborted|closed unexpectedly|lost)|permission denied|access denied(?: for)?|no such file or directory|no such host|no route to host|network is unreachable|host is unreachable|operation not permitted|read-only file system|broken pipe|connect(?:ion)? time(?:d )?out|timed out (?:waiting|after|while|connecting)|(?:request|query|operation|read|write|lock wait|gateway) time(?:d )?out|timeout (?:exceeded|expired|reached|waiting|of \d+ ?m?s exceeded)|deadline exceeded|name or service not known|temporary failure in name resolution|could not resolve|certificate (?:has expired|verify failed)|handshake fail(?:ed|ure)|authentication failed|password authentication failed|input\/output error|i\/o error|checksum mismatch|connection pool (?:is )?exhausted|pool exhausted|service unavailable|bad gateway|internal server error|E(?:CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH|ACCES|PERM|NOENT|PIPE|AI_AGAIN|NOTFOUND|ROFS))\b/gi;
 
-const PHRASE_FAMILIES = familyBits(['phrase', 'time', 'fail', 'error']);
 
-/** A weak word in a telling place. */
-const WEAK = table([
+export const PHRASE_FAMILIES = familyBits(['phrase', 'time', 'fail', 'error']);
+
+/** Words that point to trouble only in the right place, and not where they are negated. */
+export const WEAK = table([
   [
     'error',
     ['error'],
@@ -166,94 +162,3 @@ const WEAK = table([
   ['lost', ['lost'], /\b(?:[Cc]onnection|[Ll]eader|[Qq]uorum|[Cc]ontact)(?: \w+){0,3} lost\b|\b[Ll]ost connection\b/],
 ]);
 
-/** Words shortly before a match that turn it round, or take it for handled, possible, or asked about. */
-const NEGATION =
-  /(?:\b(?:no|not|without|zero|never|none|any|0|if|unless|whether|in case(?: of)?|ignor(?:e|ed|es|ing)|suppress(?:ed|ing)?|recover(?:ed|ing)?|resolved|fixed|cleared|handled|avoid(?:s|ed|ing)?|prevent(?:s|ed|ing)?|free of|on|upon|until|for|simulat\w+|test(?:s|ing)?|expect(?:s|ed)?|example|previous|last|retry on|show|log|report|catch|enable[ds]?|disable[ds]?|max|number of|return(?:s)? an?)(?!\w)|isn't|wasn't|didn't|doesn't|hasn't|n't)(?!\w)\s*(?:\w+ )?$|[=/.]$/i;
-const NEGATION_AFTER =
-  /^\s*(?:[:=]|count\s*[:=]?|s?\(s\)\s*[:=]?|rate\s*[:=]?|is|was|were)?\s*"?(?:0+(?:\.0+)?%?\b(?!\.\d)|none\b|null\b|nil\b|false\b|no\b|undefined\b|\[\]|\{\}|""|''|<nil>|<none>|ok\b|disabled\b|off\b)/i;
-/** Where the word only names a thing: an error page, a failure detector, a timeout setting. */
-const NAMES =
-  /^(?:[_-]?(?:handl\w+|logs?\b|logging|logger|pages?\b|rates?\b|reporting|reporter|report\b|budget|counts?\b|counters?\b|templates?\b|levels?\b|codes?\b(?! -?[1-9])|middleware|track\w+|boundar\w+|recovery|correction|metrics?\b|thresholds?\b|streams?\b|channels?\b|output\b|interceptors?|filters?\b|class(?:es)?\b|types?\b|detect\w+|monitor\w*|mapp\w+|formatter|listeners?|hooks?\b|callbacks?|policy|policies|strategy|over\b|tolerance|tolerant|injection|mode\b|documents?\b|retries|retry|limits?\b|alerts?\b|notifications?\b|queue\b|topic\b))/i;
-
-const ACCESS =
-  /"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE) [^"]*"? (?:HTTP\/[\d.]+" )?(\d{3})\b|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \/\S* (?:HTTP\/[\d.]+ )?(\d{3})\b|\bHTTP\/[\d.]+"? (\d{3})\b|\bstatus(?:_?code)?[=:] ?"?(\d{3})\b|\bCompleted (\d{3}) /;
-
-export interface Evidence {
-  readonly tier: 'signature' | 'keyword' | 'http';
-  /** In lower case; closed: never text of the line. */
-  readonly word: string;
-}
-
-/** What the message of a line without a level gives away; undefined where nothing. */
-export function evidenceIn(message: string): Evidence | undefined {
-  const text = message.length > HEAD + TAIL ? `${message.slice(0, HEAD)} ${message.slice(-TAIL)}` : message;
-  const families = familiesIn(text);
-  if (families === 0) return undefined;
-  const status = ACCESS.exec(text);
-  if (status !== null) {
-    const code = Number(status[1] ?? status[2] ?? status[3] ?? status[4] ?? status[5]);
-    if (code >= 100 && code < 500) return undefined;
-    if (code >= 500 && code < 600) return { tier: 'http', word: 'http 5xx' };
-  }
-  const signature = firstOf(SIGNATURES, text, families);
-  if (signature !== undefined) return { tier: 'signature', word: signature };
-  const phrase = (families & PHRASE_FAMILIES) === 0 ? undefined : tells(text, PHRASES);
-  if (phrase !== undefined) return { tier: 'keyword', word: phrase.toLowerCase().replace(/ of \d+.*/, '') };
-  const weak = firstOf(WEAK, text, families);
-  return weak === undefined ? undefined : { tier: 'keyword', word: weak };
-}
-
-function firstOf(rows: readonly Telling[], text: string, families: number): string | undefined {
-  for (const row of rows) {
-    if ((row.families & families) !== 0 && tells(text, row.pattern) !== undefined) return row.word;
-  }
-  return undefined;
-}
-
-/** The first match that is not turned round; no more than four are looked at. */
-function tells(text: string, pattern: RegExp): string | undefined {
-  pattern.lastIndex = 0;
-  for (let tries = 0; tries < 4; tries++) {
-    const match = pattern.exec(text);
-    if (match === null) return undefined;
-    if (!turned(text, match)) return match[0];
-    if (match[0] === '') pattern.lastIndex++;
-  }
-  return undefined;
-}
-
-/** The word of a match that a negation would stand before. */
-const KEY =
-  /err|fail|excep|crash|panic|abort|corrupt|lost|terminat|exit|can(?:not|'t)|could|unable|too many|exhaust|quota/i;
-
-/** Negated, counted as zero, a setting, or part of a name. */
-function turned(text: string, match: RegExpExecArray): boolean {
-  const found = match[0];
-  const start = match.index + Math.max(0, found.search(KEY));
-  const end = match.index + found.length;
-  if (start > 0 && NEGATION.test(text.slice(Math.max(0, start - 32), start))) return true;
-  const rest = text.slice(end, end + 32);
-  if (NEGATION_AFTER.test(rest)) return true;
-  if (!/\w\s*$/.test(found)) return false;
-  return (
-    NAMES.test(rest.trimStart()) ||
-    (/time(?:d )?out$/i.test(found) && /^\s*(?:[:=(]|is\b|set\b|to\b|was set|value|\d)/.test(rest))
-  );
-}
-
-/** The article's keywords and what people look for, wherever they stand: shown beside a trouble, never a proof. */
-const SHOWN =
-  /\b(?:errors?|exception|traceback|fail(?:ed|ure)|fatal|panic(?:ked)?|segmentation fault|sigsegv|out of memory|outofmemoryerror|oom|killed|connection (?:refused|reset|timed out)|econnrefused|time(?:d )?out|permission denied|access denied|no such file|no space left|too many open files|crash(?:ed)?|deadlock|unavailable|unreachable|corrupt(?:ed)?|abort(?:ed)?|exhausted)\b/gi;
-
-/** Each once, in lower case, at most eight. */
-export function shownWords(text: string): string[] {
-  const found = new Set<string>();
-  const matches = (text.length > HEAD ? text.slice(0, HEAD) : text).match(SHOWN);
-  if (matches !== null) {
-    for (const word of matches) {
-      found.add(word.toLowerCase());
-      if (found.size === 8) break;
-    }
-  }
-  return [...found];
-}

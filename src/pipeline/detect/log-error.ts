@@ -1,12 +1,12 @@
 import type { LogRecord } from '../../domain.ts';
 
-/** What a log record gives away: detection's output, grouping's input. */
-export interface Trouble {
+/** A record that points to trouble: detection's output, grouping's input. */
+export interface LogError {
   readonly record: LogRecord;
-  /** Which kind of evidence told it; see docs/detection.md for the tiers. */
+  /** The kind of evidence; docs/detection.md has the tiers. */
   readonly tier: string;
   /** Matched words or signatures, e.g. `level=error`, `traceback`, `oom`. Safe to show: never free text of the log. */
   readonly patterns: readonly string[];
-  /** The telling line, for a person. */
+  /** The most informative line, for a person. */
   readonly summary: string;
 }
