@@ -85,7 +85,12 @@ export const SIGNATURES = table([
   [
     'fatal signal',
     ['signal'],
-    /\bgot signal(?: |:)?(?:6|7|8|11|SIG(?:ABRT|BUS|FPE|SEGV))\b|\b(?:killed|terminated|exited) (?:by|on|with) signal (?:4|6|7|8|9|11|SIG(?:KILL|ABRT|SEGV|BUS|ILL))/i,
+    /\bgot signal(?: |:)?(?:6|7|8|11|SIG(?:ABRT|BUS|FPE|SEGV))\b|\b(?:killed|terminated|exited|died|crashed|aborted) (?:by|on|with|due to|from) (?:fatal )?signal:? ?(?:[46789]\b|11\b|SIG(?:KILL|ABRT|SEGV|BUS|ILL|FPE))|\bwas sent SIGKILL\b|\bsignal: (?:killed|segmentation fault|aborted|bus error)/i,
+  ],
+  [
+    'resource alarm',
+    ['alarm', 'space'],
+    /\bwatermark\b(?:(?!no longer).){0,60}?\bexceeded\b|\b(?:memory|disk|descriptors?)(?: \w+){0,3} alarm set\b|_watermark set\b|\bdescriptor(?: \w+){0,3} (?:reached|exceeded|exhausted)\b|\bopen files (?:limit )?(?:reached|exceeded)\b|\brunning out of (?:file descriptors|disk|space|memory|inodes)\b|\b(?:switch\w*|enter\w*|go(?:ing|es)|now|is|remount\w*|set|placed|forced)(?: back)?(?: in| into| to)? read-only(?: mode)?\b|\bread[-_]only[-_]allow[-_]delete\b|\b(?:disk|volume|file ?system|storage)(?: space)? (?:is )?(?:almost |nearly |critically )?(?:full|exhausted)\b|\b(?:not enough|insufficient) (?:free )?(?:disk )?space\b|\bunable to persist on disk\b/i,
   ],
 ]);
 
@@ -136,6 +141,16 @@ export const WEAK = table([
   ['error', ['error'], /(?:^|[:\]] )[Ee]rror (?!rate|budget|count|log|page|level|handl|report)\w+(?: \w+){0,3}: \S/],
   ['failed', ['fail'], /\sFAILED\s*(?::|$)/],
   ['unexpected', ['unexpected'], /\braised unexpected: /],
+  [
+    'configuration error',
+    ['unexpected'],
+    /\b(?:[Bb]ad|[Uu]nknown|[Ii]nvalid|[Uu]nrecogni[sz]ed|[Ii]llegal|[Dd]uplicate|[Uu]nexpected|[Uu]nsupported) (?:[\w.-]+ ){1,3}(?:'[^']{0,60}' |"[^"]{0,60}" )?(?:at|on|in) (?:line \d|\S+:\d)/,
+  ],
+  [
+    'shell error',
+    ['unexpected', 'fail', 'error', 'phrase'],
+    /^(?:\S{1,80}: )?(?:line )?\d+: (?:[^:]{1,80}: )?(?:not found|command not found|Permission denied|Is a directory|unbound variable|parameter not set|[Ss]yntax error\b|[Bb]ad substitution|integer expression expected)|^(?:sed|awk|gawk|mawk|grep|find|tar|cp|mv|mkdir|ln|chmod|chown|cat|sort|cut|curl|wget|jq|yq|openssl|gzip|unzip|su|sudo|gosu|su-exec|setpriv|usermod|useradd|groupadd|bash|sh|ash|env|xargs|envsubst|install|test|expr|ssh|git|mount|ip|iptables): .{0,200}?\b(?:unterminated|unknown|invalid|unrecogni[sz]ed|illegal|missing|bad|cannot|can't|unable|error|fatal|not found|no such|denied|failed|unexpected|not permitted)\b/,
+  ],
   [
     'cannot',
     ['cannot'],

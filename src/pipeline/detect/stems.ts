@@ -21,7 +21,7 @@ const FAMILIES = {
   segfault: 'segm segf sigs',
   core: 'core abor buse ille floa trap',
   heap: 'smas doub mall free corr munm real',
-  space: 'spac enos full quot edqu',
+  space: 'spac enos full quot edqu pers exha',
   files: 'many emfi enfi',
   terminate: 'term exit stop died clos',
   assertion: 'asse',
@@ -35,7 +35,8 @@ const FAMILIES = {
   corrupted: 'corr',
   exhausted: 'exha many quot',
   lost: 'lost',
-  unexpected: 'unex',
+  unexpected: 'unex unte unre unkn unsu unbo unab inva ille miss bad dupl not cann inte',
+  alarm: 'wate alar desc read insu runn',
   time: 'time',
   phrase:
     'refu rese abor lost perm deni such rout unre only brok dead know reso cert mism exha unav gate econ etim ehos enet eacc eper enoe epip eaia enot erof',
