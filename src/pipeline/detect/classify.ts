@@ -31,6 +31,7 @@ export function classify(open: OpenRecord, rules: CompiledRules | undefined): Fi
   if (open.level >= ERROR) return ofStatedError(open);
   if (open.level === WARN) return ofWarning(open);
   if (open.level !== NO_LEVEL) return open.notable ? ofNotable(open) : undefined;
+  if (open.orphan) return undefined;
   if (open.traced) return ofTrace(open);
   if (open.json) return ofJson(open);
   return evidenceIn(messageOf(open)) ?? evidenceBelow(open);

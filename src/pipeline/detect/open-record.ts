@@ -22,7 +22,10 @@ export interface OpenRecord {
   bodyAt: number;
   time: number;
   lastTime: number;
+  /** When its latest line arrived, and its first; the longest time between two of them. */
   arrived: number;
+  began: number;
+  gap: number;
   firstLine: number;
   lastLine: number;
   lines: number;
@@ -36,6 +39,14 @@ export interface OpenRecord {
   sealed: boolean;
   /** Its level is INFO or below, and yet its message may be trouble. */
   notable: boolean;
+  /** End of the prefix of the first line that further lines may repeat; 0 where it has none. */
+  prefixEnd: number;
+  /** Only lines that continue something whose beginning was not seen. */
+  orphan: boolean;
+  /** An object printed over several lines is open. */
+  object: boolean;
+  /** Headed records of this stream in a row, before this one. */
+  streak: number;
   /** Unindented lines of its message that stand below the first. */
   plain: string[];
   held: Held[];
@@ -46,6 +57,7 @@ export interface Held {
   readonly text: string;
   readonly time: number;
   readonly ordinal: number;
+  readonly arrived: number;
 }
 
 /** Lines of one record kept; what is more than the text's cap would be cut anyway. */
@@ -63,6 +75,8 @@ export function noRecord(stream: StreamName): OpenRecord {
     time: 0,
     lastTime: 0,
     arrived: 0,
+    began: 0,
+    gap: 0,
     firstLine: 0,
     lastLine: 0,
     lines: 0,
@@ -73,6 +87,10 @@ export function noRecord(stream: StreamName): OpenRecord {
     traced: false,
     sealed: false,
     notable: false,
+    prefixEnd: 0,
+    orphan: false,
+    object: false,
+    streak: 0,
     plain: [],
     held: [],
   };
@@ -105,6 +123,9 @@ export function beginRecord(
   stream.traced = false;
   stream.sealed = false;
   stream.notable = false;
+  stream.prefixEnd = 0;
+  stream.orphan = false;
+  stream.object = false;
   if (stream.plain.length > 0) stream.plain = [];
 }
 
@@ -120,6 +141,7 @@ export function joinLine(
   stream.lines++;
   stream.lastLine = at;
   stream.lastTime = time;
+  stream.gap = Math.max(stream.gap, arrived - stream.arrived);
   stream.arrived = arrived;
   if (!keep) return;
   stream.more.push(text);

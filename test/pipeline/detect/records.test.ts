@@ -137,7 +137,7 @@ describe('the waiting for more lines', () => {
   it('does not cut a quiet record short because another stream waits', () => {
     const { detector, troubles, push, wait } = setUp();
     push('10:15:30.123 INFO values:');
-    detector.push({ time: 1_000, stream: 'stderr', text: 'ValueError: x' });
+    detector.push({ time: 1_000, stream: 'stderr', text: 'Killed' });
     wait(300);
     expect(troubles).toHaveLength(1);
     push('  panic: never');
