@@ -1,5 +1,5 @@
 /** Whether a complete record is trouble, and by which evidence. docs/detection.md has the tiers. */
-import { isAnsweredByFramework, isClientError } from './client-errors.ts';
+import { isClientError, isFatalClientError } from './client-errors.ts';
 import { evidenceIn, evidenceInWarning } from './evidence.ts';
 import { statusOf } from './http-status.ts';
 import { parseJsonLine } from './json-parts.ts';
@@ -47,7 +47,7 @@ function ofStatedError(open: OpenRecord): Finding | undefined {
   const found = { tier: 'level', word: `level=${levelName(open.level)}` };
   if (isTransient(open.text)) return { ...found, gate: 'transient' };
   // A database that refuses its own application says FATAL.
-  const client = open.level === ERROR ? isClientError(open.text) : isAnsweredByFramework(open.text);
+  const client = open.level === ERROR ? isClientError(open.text) : isFatalClientError(open.text);
   return client ? { ...found, gate: 'client' } : found;
 }
 
@@ -55,6 +55,11 @@ function ofWarning(open: OpenRecord): Finding | undefined {
   const message = open.json ? (parseJsonLine(open.text, open.bodyAt)?.message ?? '') : messageOf(open);
   const evidence = evidenceInWarning(message);
   if (evidence !== undefined) return evidence;
+  // A failure stated in words and by an exception weighs more than the level; one that is retried does not.
+  if (open.traced && !/\b(?:re-?try\w*|try(?:ing)? again|attempt)\b/i.test(message)) {
+    const stated = evidenceIn(message);
+    if (stated !== undefined) return stated;
+  }
   // Plain lines of its message, as far as they are no stack trace.
   for (const line of open.plain) {
     const below = evidenceIn(line);

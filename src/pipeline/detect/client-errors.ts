@@ -14,7 +14,7 @@ const USER = /\b(?:user(?:[_ -]?(?:name|id))?|account|login|e-?mail)\b["':=[( ]{
 
 const LOGIN = String.raw`pass(?:word|wd|code|phrase)|credentials?|log(?:[ -]?(?:in|on))|sign[ -]?in|authenticat\w+|[12m]fa|t?otp|captcha`;
 const CREDENTIAL = String.raw`${LOGIN}|authori[sz]\w+|auth|tokens?|session|jwt|cookie|csrf|xsrf|api[ -]?key|signature|invit\w+|link|user(?:name)?|account`;
-const REFUSED = String.raw`(?:invalid|incorrect|wrong|bad|unknown|mismatch\w*|unsuccessful|fail(?:ed|ure|s)?|reject\w*|denied|refused|not (?:found|match|authori[sz]ed|allowed|permitted|valid|exist)|unauthori[sz]ed|unauthenticated|forbidden|expired|does(?:n't| not) (?:exist|match)|missing|no such|disabled|locked|banned|blocked|too many)`;
+const REFUSED = String.raw`(?:invalid|incorrect|wrong|bad|unknown|mismatch\w*|unsuccessful|fail(?:ed|ure|s)?|errors?|reject\w*|denied|refused|not (?:found|match|authori[sz]ed|allowed|permitted|valid|exist)|unauthori[sz]ed|unauthenticated|forbidden|expired|does(?:n't| not) (?:exist|match)|missing|no such|disabled|locked|banned|blocked|too many)`;
 const refused = (what: string): RegExp =>
   new RegExp(String.raw`\b(?:${what})\b.{0,40}?\b${REFUSED}\b|\b${REFUSED}\b.{0,40}?\b(?:${what})\b`, 'i');
 const REFUSED_CREDENTIAL = refused(CREDENTIAL);
@@ -53,7 +53,8 @@ export function isClientError(record: string): boolean {
   return REFUSED_CREDENTIAL.test(text) || MISSING_OR_BAD.test(text) || (address && BROKEN_BY_PEER.test(text));
 }
 
-/** A client's mistake even where the framework calls it fatal. */
-export function isAnsweredByFramework(record: string): boolean {
-  return ANSWERED_BY_FRAMEWORK.test(record.length > LOOKED_AT ? record.slice(0, LOOKED_AT) : record);
+/** A client's mistake even where the program calls it fatal. */
+export function isFatalClientError(record: string): boolean {
+  const text = record.length > LOOKED_AT ? record.slice(0, LOOKED_AT) : record;
+  return ANSWERED_BY_FRAMEWORK.test(text) || (BROKEN_BY_PEER.test(text) && CLIENT_ADDRESS.test(text) && !OUTBOUND.test(text));
 }

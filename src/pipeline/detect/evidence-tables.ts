@@ -111,7 +111,7 @@ export const WEAK = table([
   [
     'error',
     ['error'],
-    /(?:^|[:\]] )(?:An? )?(?:\w+ )?(?:[Ee]rror|ERROR) (?:while|when|during|in|at|on|reading|writing|connect\w*|load\w*|open\w*|pars\w*|code|from|execut\w*|process\w*|fetch\w*|creat\w*|initializ\w*|start\w*|send\w*|receiv\w*|occurred|accepting|binding|handling (?:request|message|event)|running|saving|updating|deleting|inserting|querying|calling|sending|communicating|allocating|compiling|validating|decoding|encoding|establishing|accessing|with)\b/,
+    /(?:^|[:\])|>-] ?)(?:An? )?(?:\w+ )?(?:[Ee]rror|ERROR) (?:while|when|during|in|at|on|reading|writing|connect\w*|load\w*|open\w*|pars\w*|code|from|execut\w*|process\w*|fetch\w*|creat\w*|initializ\w*|start\w*|send\w*|receiv\w*|occurred|accepting|binding|handling (?:request|message|event)|running|saving|updating|deleting|inserting|querying|calling|sending|communicating|allocating|compiling|validating|decoding|encoding|establishing|accessing|with)\b/,
   ],
   [
     'error',
@@ -138,7 +138,7 @@ export const WEAK = table([
     ['exception', 'error'],
     /\b(?:[Ee]xception|EXCEPTION)(?::| (?:while|when|in|at|occurred|thrown|caught|during|was)\b)|\b(?:threw|throwing|caught|raised|got|unexpected) (?:an? )?(?:\w+ )?[Ee]xception\b|\b(?:[a-z_]\w*\.){1,12}[A-Z]\w*(?:Error|Exception)\b/,
   ],
-  ['error', ['error'], /(?:^|[:\]] )[Ee]rror (?!rate|budget|count|log|page|level|handl|report)\w+(?: \w+){0,3}: \S/],
+  ['error', ['error'], /(?:^|[:\])|>-] ?)[Ee]rror (?!rate|budget|count|log|page|level|handl|report)\w+(?: \w+){0,3}: \S/],
   ['failed', ['fail'], /\sFAILED\s*(?::|$)/],
   ['unexpected', ['unexpected'], /\braised unexpected: /],
   [
@@ -154,7 +154,7 @@ export const WEAK = table([
   [
     'cannot',
     ['cannot'],
-    /(?:^|[:\]] ?)(?:[Cc]annot|CANNOT|[Cc]an't|[Cc]ould not|[Cc]ouldn't|[Uu]nable to|UNABLE TO) \w+/,
+    /(?:^|[:\])|>-] ?)(?:[Cc]annot|CANNOT|[Cc]an't|[Cc]ould not|[Cc]ouldn't|[Uu]nable to|UNABLE TO) \w+/,
   ],
   ['crashed', ['crashed'], /\b(?:[Cc]rashed|CRASHED|[Cc]rash (?:loop )?detected)\b/],
   ['panic', ['panic'], /(?:^|\s)panic[:!( ]/],

@@ -11,6 +11,8 @@ const FORMS = new RegExp(
     // morgan's dev, Sinatra, plain servers
     String.raw`\b${METHOD} \/\S* (?:HTTP\/[\d.]+ )?(?:- )?(\d{3})\b`,
     String.raw`\bHTTP\/[\d.]+"? (\d{3})\b`,
+    // Gitea, Rocket, and others that name the answer in words
+    String.raw`\b${METHOD} \/\S*.{0,80}?(?:=>|->|→|,|:|\b(?:returned|responded(?: with)?|status)) ?(\d{3}) [A-Z]`,
     // logfmt, lograge
     String.raw`\b(?:http_?)?status(?:_?code)?[=:] ?"?(\d{3})\b`,
     // Rails, .NET

@@ -4,6 +4,7 @@
  * A record whose level is INFO or below is settled by its first line: it costs one look at the head.
  */
 import type { LogLine, StreamName } from '../../domain.ts';
+import { type Bursts, createBursts, type FoundError } from './bursts.ts';
 import { classify, logErrorOf } from './classify.ts';
 import { cleanLine } from './clean.ts';
 import { createHeadReader } from './head-reader.ts';
@@ -57,6 +58,11 @@ export function createLogDetector(options: {
   const quiet = createQuietLines();
   const gates = createRateGates();
   const streams: Record<StreamName, OpenRecord> = { stdout: noRecord('stdout'), stderr: noRecord('stderr') };
+  const found = ({ error, first, last }: FoundError): void => {
+    onRecord?.({ ...error.record, first, last }, error);
+    emit(error, first, last);
+  };
+  const bursts: Record<StreamName, Bursts> = { stdout: createBursts(found), stderr: createBursts(found) };
   let ordinal = 0;
 
   const assembler = createAssembler({
@@ -76,6 +82,7 @@ export function createLogDetector(options: {
     if (level === NO_LEVEL && code === 0x7b && json.messageAt > 0) level = head.quick(text, json.messageAt);
     if (level !== NO_LEVEL && level < WARN && !quiet.isNotable(text, code === 0x7b ? 0 : head.bodyAt, ordinal)) {
       if (stream.open) assembler.release(stream);
+      if (bursts[line.stream].pending) bursts[line.stream].flush();
       beginRecord(stream, text, line.time, ordinal, level, 0, true);
       if (keepsAll) stream.arrived = now();
       return;
@@ -87,24 +94,28 @@ export function createLogDetector(options: {
     const isQuiet = stream.level !== NO_LEVEL && stream.level < WARN && !stream.notable;
     if (isQuiet && !keepsAll) return;
     const finding = isQuiet && rules === undefined ? undefined : classify(stream, rules);
-    const admitted =
-      finding !== undefined && (finding.gate === undefined || gates.admit(finding.gate, stream.time, ordinal));
-    const error = admitted ? logErrorOf(stream, finding) : undefined;
-    onRecord?.(placed(stream, error?.record), error);
-    if (error !== undefined) emit(error, stream.firstLine, stream.lastLine);
+    const burst = bursts[stream.stream];
+    if (finding !== undefined && (finding.gate === undefined || gates.admit(finding.gate, stream.time, ordinal))) {
+      burst.push({ error: logErrorOf(stream, finding), first: stream.firstLine, last: stream.lastLine });
+      return;
+    }
+    if (burst.pending) burst.flush();
+    onRecord?.(placed(stream, undefined), undefined);
   }
 
   const isPending = (stream: OpenRecord): boolean =>
-    stream.open &&
+    bursts[stream.stream].pending ||
+    (stream.open &&
     (keepsAll ||
       stream.held.length > 0 ||
       stream.trace !== undefined ||
       stream.level === NO_LEVEL ||
       stream.level >= ERROR ||
-      stream.notable);
+      stream.notable));
 
   function isDue(stream: OpenRecord, until: number): boolean {
     if (until === Number.POSITIVE_INFINITY) return true;
+    if (!stream.open) return true;
     if (!isPending(stream)) return false;
     const silence = until - stream.arrived;
     if (silence <= SETTLE_MS) return false;
@@ -116,7 +127,9 @@ export function createLogDetector(options: {
     push,
     flush(until) {
       for (const stream of [streams.stdout, streams.stderr]) {
-        if (stream.open && isDue(stream, until)) assembler.release(stream);
+        if (!isDue(stream, until)) continue;
+        if (stream.open) assembler.release(stream);
+        bursts[stream.stream].flush();
       }
     },
     get pending() {

@@ -7,6 +7,8 @@ export interface LogError {
   readonly tier: string;
   /** Matched words or signatures, e.g. `level=error`, `traceback`, `oom`. Safe to show: never free text of the log. */
   readonly patterns: readonly string[];
+  /** The text that names the problem, where the record is a burst of several: that of the first. */
+  readonly named?: string;
   /** The most informative line, for a person. */
   readonly summary: string;
 }

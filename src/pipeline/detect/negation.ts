@@ -20,7 +20,8 @@ export function isNegated(text: string, match: RegExpExecArray): boolean {
   if (start > 0 && NEGATION.test(text.slice(Math.max(0, start - 32), start))) return true;
   const rest = text.slice(end, end + 32);
   if (NEGATION_AFTER.test(rest)) return true;
-  if (!/\w\s*$/.test(found)) return false;
+  // What follows a verb is its object.
+  if (!/\w\s*$/.test(found) || /\b(?:can(?:not|'t)|could ?n(?:ot|'t)|unable to) \w+$/i.test(found)) return false;
   return (
     NAMES.test(rest.trimStart()) ||
     (/time(?:d )?out$/i.test(found) && /^\s*(?:[:=(]|is\b|set\b|to\b|was set|value|\d)/.test(rest))

@@ -31,8 +31,8 @@ function siteIn(text: string): RegExpExecArray | null {
   return NUMBERED.test(text) ? SITE.exec(text) : null;
 }
 
-export function problemKey(trouble: Pick<LogError, 'record'>): ProblemKey {
-  return keyOf(partsOf(trouble.record.text));
+export function problemKey(trouble: Pick<LogError, 'record' | 'named'>): ProblemKey {
+  return keyOf(partsOf(trouble.named ?? trouble.record.text));
 }
 
 function keyOf(parts: RecordParts): ProblemKey {
@@ -59,7 +59,7 @@ function keyOf(parts: RecordParts): ProblemKey {
 }
 
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
-export function fingerprint(service: string, trouble: Pick<LogError, 'record'>): string {
+export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named'>): string {
   return fingerprintOf(service, problemKey(trouble));
 }
 

@@ -6,6 +6,7 @@
  */
 import type { ContainerRef } from '../../domain.ts';
 import type { LogError } from '../detect/log-error.ts';
+import { createFollowUps, type FollowUps } from './follow-ups.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
 import { countHabit, type Habit, newHabit } from './habit.ts';
 import { similarity } from './similarity.ts';
@@ -23,6 +24,7 @@ export interface Merge {
   readonly service: string;
   readonly from: string;
   readonly into: string;
+  /** 0: not similar, but logged as a consequence within the same moments. */
   readonly similarity: number;
 }
 
@@ -70,6 +72,7 @@ interface Service {
   /** What the storm that is on took in, the least recently seen first; empty: none is on. */
   readonly storm: Set<string>;
   samples: string[];
+  readonly followUps: FollowUps;
 }
 
 export function createGrouper(options: GrouperOptions = {}): Grouper {
@@ -81,7 +84,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     const known = services.get(key);
     if (known !== undefined) return known;
     if (services.size >= MAX_SERVICES) services.delete(services.keys().next().value as string);
-    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [] };
+    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [], followUps: createFollowUps() };
     services.set(key, service);
     return service;
   }
@@ -128,10 +131,16 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
       if (known !== undefined) {
         service.groups.delete(fingerprint);
         service.groups.set(fingerprint, known);
+        service.followUps.saw(container.id, trouble, known.fingerprint, now);
         return count(known, now);
       }
       if (isStorm(service, now)) return takeIntoStorm(service, name, fingerprint, trouble, now);
       service.storm.clear();
+      const cause = service.followUps.causeOf(container.id, trouble, now);
+      if (cause !== undefined) {
+        options.onMerge?.({ service: name, from: fingerprint, into: cause, similarity: 0 });
+        return { kind: 'repeat', fingerprint: cause };
+      }
       for (let i = service.candidates.length - 1; i >= 0; i--) {
         const candidate = service.candidates[i] as Candidate;
         const share = similarity(key, candidate.key);
@@ -139,6 +148,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
         if (group === undefined) continue;
         options.onMerge?.({ service: name, from: fingerprint, into: group.fingerprint, similarity: share });
         remember(service, fingerprint, group);
+        service.followUps.saw(container.id, trouble, group.fingerprint, now);
         return count(group, now);
       }
       noteFresh(service, now);
@@ -147,6 +157,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
       remember(service, fingerprint, group);
       if (service.candidates.length >= COMPARED) service.candidates.shift();
       service.candidates.push({ fingerprint, key });
+      service.followUps.saw(container.id, trouble, fingerprint, now);
       return { kind: 'new', fingerprint };
     },
     samples: (container) => services.get(serviceKey(container))?.samples ?? [],
