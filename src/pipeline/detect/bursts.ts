@@ -45,9 +45,24 @@ function lineEnd(text: string): number {
   return end === -1 ? text.length : end;
 }
 
+/** A record between two errors, which belongs to their burst where both do: a hint, a warning. */
+export interface Bridge {
+  readonly text: string;
+  readonly lines: number;
+  readonly first: number;
+  readonly last: number;
+  /** What becomes of it where it joins no burst. */
+  alone(): void;
+}
+
+/** Records between two errors that are one burst. */
+const MAX_BRIDGES = 2;
+
 export interface Bursts {
   /** Takes the next error of the stream; what it does not continue is emitted. */
   push(found: FoundError): void;
+  /** A record that is no error came: false where it ends the burst. */
+  bridge(record: Bridge): boolean;
   /** Something else came, or nothing for a while. */
   flush(): void;
   readonly pending: boolean;
@@ -57,6 +72,7 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
   let open: FoundError | undefined;
   /** The records of the burst, the latest last. */
   let parts: LogError[] = [];
+  let bridges: Bridge[] = [];
   let traits: Traits | undefined;
   let compared = 0;
   let comparedSince = Number.NaN;
@@ -72,12 +88,17 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
   function flush(): void {
     if (open === undefined) return;
     const complete = open;
+    const between = bridges;
     open = undefined;
+    bridges = [];
     emit(complete);
+    for (const bridge of between) bridge.alone();
   }
 
+  const lastLine = (): number => bridges[bridges.length - 1]?.last ?? open?.last ?? 0;
+
   function continues(found: FoundError): boolean {
-    if (open === undefined || parts.length >= MAX_RECORDS || found.first !== open.last + 1) return false;
+    if (open === undefined || parts.length >= MAX_RECORDS || found.first !== lastLine() + 1) return false;
     const { time } = found.error.record;
     if (Math.abs(time - open.error.record.time) > BURST_MS || !mayCompare(time)) return false;
     if (parts.some(({ record }) => isRepeat(record.text, found.error.record.text))) return false;
@@ -92,7 +113,8 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
   return {
     push(found) {
       if (continues(found)) {
-        open = merge(open as FoundError, found);
+        open = merge(open as FoundError, found, bridges);
+        bridges = [];
         parts.push(found.error);
       } else {
         flush();
@@ -101,6 +123,11 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
         traits = undefined;
       }
     },
+    bridge(record) {
+      if (open === undefined || bridges.length >= MAX_BRIDGES || record.first !== lastLine() + 1) return false;
+      bridges.push(record);
+      return true;
+    },
     flush,
     get pending() {
       return open !== undefined;
@@ -108,7 +135,8 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
   };
 }
 
-function merge(a: FoundError, b: FoundError): FoundError {
+function merge(a: FoundError, b: FoundError, bridges: readonly Bridge[]): FoundError {
+  const between = bridges.map(({ text }) => `${text}\n`).join('');
   const level = a.error.record.level ?? b.error.record.level;
   return {
     first: a.first,
@@ -120,8 +148,8 @@ function merge(a: FoundError, b: FoundError): FoundError {
       record: {
         ...a.error.record,
         ...(level === undefined ? {} : { level }),
-        text: capText(`${a.error.record.text}\n${b.error.record.text}`),
-        lines: a.error.record.lines + b.error.record.lines,
+        text: capText(`${a.error.record.text}\n${between}${b.error.record.text}`),
+        lines: a.error.record.lines + b.error.record.lines + bridges.reduce((sum, { lines }) => sum + lines, 0),
       },
     },
   };

@@ -156,6 +156,11 @@ export const WEAK = table([
     ['cannot'],
     /(?:^|[:\])|>-] ?)(?:[Cc]annot|CANNOT|[Cc]an't|[Cc]ould not|[Cc]ouldn't|[Uu]nable to|UNABLE TO) \w+/,
   ],
+  [
+    'not accessible',
+    ['unexpected'],
+    /\b(?:is|are) not (?:writable|writeable|readable|accessible|executable|reachable|a valid \w+)\b/,
+  ],
   ['crashed', ['crashed'], /\b(?:[Cc]rashed|CRASHED|[Cc]rash (?:loop )?detected)\b/],
   ['panic', ['panic'], /(?:^|\s)panic[:!( ]/],
   ['aborted', ['aborted'], /(?:^|\s)(?:[Aa]borted|ABORTED|[Aa]borting)(?:[:!,. ]|$)/],

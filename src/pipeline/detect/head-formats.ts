@@ -37,6 +37,8 @@ const ERLANG_REPORT = /^=(ERROR|CRASH|SUPERVISOR|WARNING|INFO|PROGRESS|NOTICE) R
 const SUPERVISORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (CRIT|BLAT) (?=\S)/;
 const JVM_WARNING = /^[A-Z][\w()]* [\w.() -]{0,50}?VM warning: /;
 const PHP_LEVEL = /^PHP (Warning|Notice|Deprecated|Strict Standards): +/;
+/** Node's own warnings; an unhandled rejection is more than one. */
+const NODE_WARNING = /^\(node:\d+\) (?:\[\w+\] )?(?!UnhandledPromiseRejection)\w*Warning: /;
 const PACKAGE_MANAGER = /^(?:npm|pnpm|yarn|lerna) (ERR!|error|WARN|warn|notice|info|verb|http|sill) /;
 const PACKAGE_MANAGER_LEVELS: Readonly<Record<string, number>> = {
   'ERR!': ERROR,
@@ -70,6 +72,10 @@ function readLabel(text: string, code: number, into: Head): boolean {
   }
   if (code === 0x4f || code === 0x4a || code === 0x45) {
     const match = JVM_WARNING.exec(text);
+    if (match !== null) return stated(WARN, match[0].length, into);
+  }
+  if (code === 0x28) {
+    const match = NODE_WARNING.exec(text);
     if (match !== null) return stated(WARN, match[0].length, into);
   }
   if (code === 0x6e || code === 0x70 || code === 0x79 || code === 0x6c) {

@@ -99,7 +99,14 @@ export function createLogDetector(options: {
       burst.push({ error: logErrorOf(stream, finding), first: stream.firstLine, last: stream.lastLine });
       return;
     }
-    if (burst.pending) burst.flush();
+    if (burst.pending) {
+      const record = placed(stream, undefined);
+      const { text, lines, first, last } = record;
+      const alone = (): void => onRecord?.(record, undefined);
+      const mayBridge = stream.level === NO_LEVEL || stream.level === WARN;
+      if (mayBridge && burst.bridge({ text, lines, first, last, alone })) return;
+      burst.flush();
+    }
     onRecord?.(placed(stream, undefined), undefined);
   }
 

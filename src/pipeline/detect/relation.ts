@@ -2,6 +2,7 @@
 import { isDigit } from './chars.ts';
 import { readHead } from './head.ts';
 import { emptyHead } from './head-formats.ts';
+import { parseJsonLine } from './json-parts.ts';
 import { levelOfWord } from './levels.ts';
 import type { LogError } from './log-error.ts';
 import { timestampEnd } from './timestamp.ts';
@@ -51,9 +52,10 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
   }
   const identifiers = new Set<string>();
   const logger = LOGGER.exec(line.slice(at))?.[0] ?? '';
-  const message = line.slice(at + logger.length);
+  const body = line.slice(at + logger.length);
+  const message = body.startsWith('{') ? (parseJsonLine(text.slice(0, end === -1 ? text.length : end))?.message ?? body) : body;
   emitter = (emitter + logger).replace(/[A-Za-z]+/g, (word) => (levelOfWord(word) === 0 ? word : '')).replace(/[\s:|-]+/g, ' ').trim();
-  for (const match of message.matchAll(IDENTIFIER)) {
+  for (const match of body.matchAll(IDENTIFIER)) {
     const found = match[1] ?? match[2] ?? match[0];
     if (!COMMON.test(found)) identifiers.add(found);
     if (identifiers.size === MAX_IDENTIFIERS) break;
@@ -91,18 +93,36 @@ function isVariant(a: string, b: string): boolean {
   return front + back >= VARIANT * shorter && front + back >= VARIANT_OF_LONGER * Math.max(a.length, b.length);
 }
 
+/** The program prints no fractions of a second. */
+function isWholeSecond({ time }: Traits): boolean {
+  return time > 0 && time % 1_000 === 0;
+}
+
 /** `b` came after `a`: whether it tells of the same failure. */
 export function areRelated(a: Traits, b: Traits): boolean {
+  const oneEmitter = a.emitter !== '' && a.emitter === b.emitter;
   // Two bare stack traces are two exceptions.
-  if (a.tier === 'trace' && b.tier === 'trace') return false;
+  if (a.tier === 'trace' && b.tier === 'trace' && !oneEmitter) return false;
   if (b.tier === 'http') return a.tier !== 'http';
   if (isContained(a.message, b.message) || isContained(b.message, a.message)) return true;
   if (isVariant(a.message, b.message)) return false;
   if (b.exit || GIVES_UP.test(b.message)) return true;
-  if (a.emitter !== '' && a.emitter === b.emitter && Math.abs(b.time - a.time) <= SAME_MOMENT_MS) return true;
+  const moment = Math.abs(b.time - a.time);
+  if (oneEmitter && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS)) return true;
+  // `Uncaught exception:`, and then the exception.
+  if (a.message.trimEnd().endsWith(':') && moment <= SAME_MOMENT_MS) return true;
   if (isRestated(a.message, b.message) || isRestated(b.message, a.message)) return true;
   for (const identifier of b.identifiers) {
     if (a.identifiers.has(identifier) || a.emitter.includes(identifier)) return true;
+    if (identifier.charCodeAt(0) === 0x2f && isBelow(identifier, a.identifiers)) return true;
+  }
+  return false;
+}
+
+/** A path in one of the other's folders. */
+function isBelow(path: string, folders: ReadonlySet<string>): boolean {
+  for (let at = path.lastIndexOf('/'); at > 4; at = path.lastIndexOf('/', at - 1)) {
+    if (folders.has(path.slice(0, at))) return true;
   }
   return false;
 }

@@ -65,7 +65,7 @@ const RUST_FRAME = /^\s+\d+: \S/;
 /** MinIO, and others that number their frames down. */
 const NUMBERED_FRAME = /^\s{2,}\d+: \S+\.\w+:\d+:\S+\(/;
 /** zap: a function on one line, its file on the next. */
-const GO_FILE = /^\t\S+\.(?:go|s):\d+/;
+const GO_FILE = /^\s+\S+\.(?:go|s):\d+/;
 const GO_NAME = /^[\w.~-]+(?:\/[\w.~-]+)*\.[\w.*()[\]{}-]+$/;
 const PERL_FRAME = /^\s+\S.* called at \S+ line \d+/;
 const LUA_TRACE = /^stack traceback:$/;
@@ -79,7 +79,7 @@ const PY_MORE = /^(?:\s+\S|\[SQL: |\[parameters: |\(Background on this error)/;
 const PY_GROUP = /^\s*(?:\||\+-|\+ Exception Group)/;
 const GO_FUNCTION = /^[^\s(]\S*\(.*\)$|^[^\s(]\S*\(.*\)\.?.*\)$/;
 const GO_MORE =
-  /^(?:\t|\[signal |created by |goroutine \d+ |runtime stack:|\.\.\.(?:additional|\(?\d+ frames)|\.\.\.$|PC=|\[originating from |exit status \d+$|r\w{1,2} +0x|(?:rip|rflags|cs|fs|gs|eflags|trap|pc|lr|sp|fault) +0x|\[recovered\])/;
+  /^(?:\t| +\S+\.(?:go|s):\d+|\[signal |created by |goroutine \d+ |runtime stack:|\.\.\.(?:additional|\(?\d+ frames)|\.\.\.$|PC=|\[originating from |exit status \d+$|r\w{1,2} +0x|(?:rip|rflags|cs|fs|gs|eflags|trap|pc|lr|sp|fault) +0x|\[recovered\])/;
 const ELIXIR_MORE = /^(?:\s+\S|Last message|State:|Function:|Initial Call:|Ancestors:|Message Queue|Client #|Args:)/;
 
 /** The trace that this unheaded line begins, if it begins one. */
