@@ -1,5 +1,6 @@
 /** Bytes to lines: any chunking gives the same lines. */
 
+import { isAscii } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
@@ -16,6 +17,8 @@ export interface LineSplitter {
 export function createLineSplitter(onLine: (text: string) => void): LineSplitter {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: false });
   let rest = '';
+  /** The decoder holds no part of a character, and has seen whether the text begins with a byte order mark. */
+  let complete = false;
   let cut = '';
 
   function take(text: string): void {
@@ -40,7 +43,13 @@ export function createLineSplitter(onLine: (text: string) => void): LineSplitter
 
   return {
     push(chunk) {
+      // Most logs are ASCII, which needs no decoder, unless a character of the chunk before is still incomplete.
+      if (complete && isAscii(chunk)) {
+        take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1'));
+        return;
+      }
       take(decoder.decode(chunk, { stream: true }));
+      complete = ((chunk[chunk.length - 1] ?? 0x80) & 0x80) === 0;
     },
     end() {
       take(decoder.decode());

@@ -17,8 +17,9 @@ const ANSI = new RegExp(
   'g',
 );
 /** All but the tab: they would draw on a terminal, or end a line where there is none. */
-const CONTROLS = /[^\P{Cc}\t]|[\u2028\u2029]/gu;
-const HAS_CONTROL = /[^\P{Cc}\t]|[\u2028\u2029]/u;
+const CONTROL = String.raw`[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]`;
+const CONTROLS = new RegExp(CONTROL, 'g');
+const HAS_CONTROL = new RegExp(CONTROL);
 
 /** One line without colours and control characters (tabs stay). The same string where there are none. */
 export function cleanLine(text: string): string {

@@ -43,7 +43,7 @@ export const SIGNATURES = table([
   ],
   [
     'heap corruption',
-    ['heap', 'error'],
+    ['core', 'error'],
     /^\*\*\* (?:Error in|stack smashing detected)|^(?:double free or corruption|malloc\(\): |free\(\): invalid|corrupted size vs\. prev_size|munmap_chunk\(\)|realloc\(\): )/,
   ],
   [
@@ -81,7 +81,7 @@ export const SIGNATURES = table([
     ['error', 'exec'],
     /\b[Ee]xec format error\b|^exec .*: (?:no such file or directory|permission denied)|\bexecutable file not found\b/,
   ],
-  ['deadlock', ['deadlock'], /\b[Dd]eadlock (?:detected|found)\b|all goroutines are asleep/],
+  ['deadlock', ['assertion'], /\b[Dd]eadlock (?:detected|found)\b|all goroutines are asleep/],
   [
     'fatal signal',
     ['signal'],
@@ -148,7 +148,7 @@ export const WEAK = table([
   ],
   [
     'shell error',
-    ['unexpected', 'fail', 'error', 'phrase'],
+    ['unexpected', 'cannot', 'fail', 'phrase', 'error'],
     /^(?:\S{1,80}: )?(?:line )?\d+: (?:[^:]{1,80}: )?(?:not found|command not found|Permission denied|Is a directory|unbound variable|parameter not set|[Ss]yntax error\b|[Bb]ad substitution|integer expression expected)|^(?:sed|awk|gawk|mawk|grep|find|tar|cp|mv|mkdir|ln|chmod|chown|cat|sort|cut|curl|wget|jq|yq|openssl|gzip|unzip|su|sudo|gosu|su-exec|setpriv|usermod|useradd|groupadd|bash|sh|ash|env|xargs|envsubst|install|test|expr|ssh|git|mount|ip|iptables): .{0,200}?\b(?:unterminated|unknown|invalid|unrecogni[sz]ed|illegal|missing|bad|cannot|can't|unable|error|fatal|not found|no such|denied|failed|unexpected|not permitted)\b/,
   ],
   [
@@ -158,7 +158,7 @@ export const WEAK = table([
   ],
   [
     'not accessible',
-    ['unexpected'],
+    ['access'],
     /\b(?:is|are) not (?:writable|writeable|readable|accessible|executable|reachable|a valid \w+)\b/,
   ],
   ['crashed', ['crashed'], /\b(?:[Cc]rashed|CRASHED|[Cc]rash (?:loop )?detected)\b/],

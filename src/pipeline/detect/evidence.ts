@@ -3,7 +3,7 @@ import { isClientError } from './client-errors.ts';
 import { type EvidenceRow, PHRASE_FAMILIES, PHRASES, SIGNATURES, WEAK } from './evidence-tables.ts';
 import { statusOf } from './http-status.ts';
 import { isNegated } from './negation.ts';
-import { familiesIn } from './stems.ts';
+import { ANY_STATUS, familiesIn, familyBits, OTHER_STATUS } from './stems.ts';
 import { isSupervisedExit } from './supervisors.ts';
 import { isAskedStop, isExplainedAway } from './transitions.ts';
 
@@ -12,6 +12,8 @@ const HEAD = 2048;
 const TAIL = 512;
 /** Matches of one pattern that are looked at. */
 const MAX_TRIES = 4;
+
+const EXIT_FAMILIES = familyBits(['terminate', 'crashed', 'fatal', 'exhausted', 'cannot']);
 
 export type EvidenceTier = 'signature' | 'keyword' | 'http';
 
@@ -27,8 +29,8 @@ export interface Evidence {
 export function evidenceIn(message: string): Evidence | undefined {
   const text = message.length > HEAD + TAIL ? `${message.slice(0, HEAD)} ${message.slice(-TAIL)}` : message;
   const families = familiesIn(text);
-  if (families === 0) return undefined;
-  const status = statusOf(text);
+  if ((families & ~OTHER_STATUS) === 0) return undefined;
+  const status = (families & ANY_STATUS) === 0 ? 0 : statusOf(text);
   if (status >= 500) return { tier: 'http', word: 'http 5xx', gate: 'http' };
   if (status >= 100) return undefined;
   const found = signatureOf(text, families) ?? keywordOf(text, families);
@@ -40,7 +42,7 @@ export function evidenceIn(message: string): Evidence | undefined {
 function signatureOf(text: string, families: number): Evidence | undefined {
   const word = firstOf(SIGNATURES, text, families);
   if (word !== undefined) return { tier: 'signature', word };
-  return isSupervisedExit(text) ? { tier: 'signature', word: 'process exited' } : undefined;
+  return (families & EXIT_FAMILIES) !== 0 && isSupervisedExit(text) ? { tier: 'signature', word: 'process exited' } : undefined;
 }
 
 function keywordOf(text: string, families: number): Evidence | undefined {
@@ -86,14 +88,22 @@ const DEADLY_ROWS = SIGNATURES.filter(({ word }) => DEADLY.has(word));
 
 /** A message that is only an exception: `RuntimeError: boom`, perhaps behind a logger's name. */
 const ONLY_EXCEPTION =
-  /^(?:\[[^\]]{0,80}\] *)?(?:[\w.$/-]{1,80} ?(?: : | - |: ))?(?:[\w$]+(?:\.|::|\\)){0,12}[A-Z]\w*(?:Error|Exception|Fault|Failure)(?:::\w+)?(?:: \S| \(\S|$)/;
+  /^(?:\[[^\]]{0,80}\] *)?(?:[\w.$/-]{1,80} ?(?: : | - |: ))?(?:[\w$]+(?:\.|::|\\)){0,12}[A-Z]\w*(?:Error|Exception|Failure)(?:::\w+)?(?:: \S| \(\S|$)/;
+
+const DEADLY_FAMILIES = DEADLY_ROWS.reduce((bits, { families }) => bits | families, 0);
+const EXCEPTION_FAMILIES = familyBits(['error', 'exception', 'fail']);
+/** What of a warning is looked at. */
+const WARNING_LENGTH = 320;
 
 /** Evidence in the message of a WARN that outranks its level. */
 export function evidenceInWarning(message: string): Evidence | undefined {
-  const text = message.length > HEAD ? message.slice(0, HEAD) : message;
-  if (ONLY_EXCEPTION.test(text) && !isAskedStop(text)) return { tier: 'signature', word: 'exception' };
-  if (isSupervisedExit(text)) return { tier: 'signature', word: 'process exited' };
+  const text = message.length > WARNING_LENGTH ? message.slice(0, WARNING_LENGTH) : message;
   const families = familiesIn(text);
-  const word = families === 0 ? undefined : firstOf(DEADLY_ROWS, text, families);
+  if ((families & (DEADLY_FAMILIES | EXCEPTION_FAMILIES | EXIT_FAMILIES)) === 0) return undefined;
+  if ((families & EXCEPTION_FAMILIES) !== 0 && ONLY_EXCEPTION.test(text) && !isAskedStop(text)) {
+    return { tier: 'signature', word: 'exception' };
+  }
+  if ((families & EXIT_FAMILIES) !== 0 && isSupervisedExit(text)) return { tier: 'signature', word: 'process exited' };
+  const word = (families & DEADLY_FAMILIES) === 0 ? undefined : firstOf(DEADLY_ROWS, text, families);
   return word === undefined ? undefined : { tier: 'signature', word };
 }

@@ -1,5 +1,5 @@
 /** Status codes of access logs. */
-import { isFiveHundred } from './stems.ts';
+import { isStatus } from './stems.ts';
 
 const METHOD = '(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE|PROPFIND|REPORT)';
 
@@ -58,7 +58,7 @@ export function isAccessLine(text: string): boolean {
 /** Whether a number from 500 to 599 stands where a status could; cheap. */
 export function mayBeFiveHundred(text: string): boolean {
   for (let at = text.indexOf('5'); at !== -1; at = text.indexOf('5', at + 1)) {
-    if (isFiveHundred(text, at)) return true;
+    if (isStatus(text, at)) return true;
   }
   return false;
 }

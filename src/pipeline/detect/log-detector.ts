@@ -64,6 +64,8 @@ export function createLogDetector(options: {
   };
   const bursts: Record<StreamName, Bursts> = { stdout: createBursts(found), stderr: createBursts(found) };
   let ordinal = 0;
+  /** A burst may be open. */
+  let burstOpen = false;
 
   const assembler = createAssembler({
     head,
@@ -80,14 +82,24 @@ export function createLogDetector(options: {
     const code = text.charCodeAt(0);
     let level = code === 0x7b ? json.level(text, 0) : head.quick(text);
     if (level === NO_LEVEL && code === 0x7b && json.messageAt > 0) level = head.quick(text, json.messageAt);
-    if (level !== NO_LEVEL && level < WARN && !quiet.isNotable(text, code === 0x7b ? 0 : head.bodyAt, ordinal)) {
+    const bodyAt = code === 0x7b ? 0 : head.bodyAt;
+    if (
+      level !== NO_LEVEL &&
+      level < WARN &&
+      !(quiet.mayBeNotable(text, bodyAt, ordinal) && quiet.isNotable(text, bodyAt, ordinal))
+    ) {
       if (stream.open) assembler.release(stream);
-      if (bursts[line.stream].pending) bursts[line.stream].flush();
+      if (burstOpen) flushBurst(line.stream);
       beginRecord(stream, text, line.time, ordinal, level, 0, true);
       if (keepsAll) stream.arrived = now();
       return;
     }
     assembler.accept(stream, { text: cleanLine(text), time: line.time, ordinal, arrived: now() });
+  }
+
+  function flushBurst(stream: StreamName): void {
+    bursts[stream].flush();
+    burstOpen = bursts.stdout.pending || bursts.stderr.pending;
   }
 
   function complete(stream: OpenRecord): void {
@@ -96,6 +108,7 @@ export function createLogDetector(options: {
     const finding = isQuiet && rules === undefined ? undefined : classify(stream, rules);
     const burst = bursts[stream.stream];
     if (finding !== undefined && (finding.gate === undefined || gates.admit(finding.gate, stream.time, ordinal))) {
+      burstOpen = true;
       burst.push({ error: logErrorOf(stream, finding), first: stream.firstLine, last: stream.lastLine });
       return;
     }
@@ -136,7 +149,7 @@ export function createLogDetector(options: {
       for (const stream of [streams.stdout, streams.stderr]) {
         if (!isDue(stream, until)) continue;
         if (stream.open) assembler.release(stream);
-        bursts[stream.stream].flush();
+        flushBurst(stream.stream);
       }
     },
     get pending() {

@@ -50,6 +50,8 @@ export interface OpenRecord {
   /** Unindented lines of its message that stand below the first. */
   plain: string[];
   held: Held[];
+  /** Some of the fields above may differ from those of a new record. */
+  used: boolean;
 }
 
 /** A line that belongs to the record if a later one proves it. */
@@ -93,6 +95,7 @@ export function noRecord(stream: StreamName): OpenRecord {
     streak: 0,
     plain: [],
     held: [],
+    used: false,
   };
 }
 
@@ -119,6 +122,12 @@ export function beginRecord(
   stream.text = text;
   stream.size = text.length;
   if (stream.more.length > 0) stream.more = [];
+  if (stream.used) reset(stream);
+}
+
+/** What only records have that are looked at more closely; quiet ones leave it alone. */
+function reset(stream: OpenRecord): void {
+  stream.used = false;
   stream.trace = undefined;
   stream.traced = false;
   stream.sealed = false;
@@ -126,7 +135,7 @@ export function beginRecord(
   stream.prefixEnd = 0;
   stream.orphan = false;
   stream.object = false;
-  if (stream.plain.length > 0) stream.plain = [];
+  stream.plain = [];
 }
 
 /** `keep`: the text too; without it the line is only counted. */

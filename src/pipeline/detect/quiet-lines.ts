@@ -9,12 +9,16 @@ import { mayBeSupervisord } from './supervisors.ts';
 
 /** All of the first lines are sampled, later one in so many. */
 const FIRST = 256;
-const EVERY = 16;
+const EVERY = 128;
+/** A container with fewer lines of requests than one in so many prints no access log. */
+const ACCESS_SHARE = 64;
 /** Only so much of a line is looked at. */
 const LOOKED_AT = 4_096;
 
 export interface QuietLines {
-  /** `bodyAt`: where the message begins or shortly before. */
+  /** False for most lines of most containers: `isNotable` need not be asked. Two or three comparisons. */
+  mayBeNotable(text: string, bodyAt: number, ordinal: number): boolean;
+  /** `bodyAt`: where the message begins. */
   isNotable(text: string, bodyAt: number, ordinal: number): boolean;
   /** The severity that a record inside the notable line states; 0 where none. */
   readonly innerLevel: number;
@@ -25,18 +29,29 @@ const INNER_SEVERITY = /"error_severity" ?: ?"([A-Z]{3,7})\d?"/;
 
 export function createQuietLines(): QuietLines {
   let access = false;
+  let samples = 0;
+  let accessLines = 0;
   let wrapped = false;
   let innerLevel = NO_LEVEL;
 
   function sample(text: string): void {
     const start = text.length > LOOKED_AT ? text.slice(0, LOOKED_AT) : text;
-    access ||= isAccessLine(start);
+    samples++;
+    if (isAccessLine(start)) accessLines++;
+    access = accessLines * ACCESS_SHARE >= samples && accessLines > 0;
     wrapped ||= text.charCodeAt(0) === 0x7b && INNER_SEVERITY.test(start);
   }
 
+  const isSampled = (ordinal: number): boolean => ordinal <= FIRST || ordinal % EVERY === 0;
+
   return {
+    mayBeNotable(text, bodyAt, ordinal) {
+      if (access || wrapped || isSampled(ordinal)) return true;
+      const code = text.charCodeAt(bodyAt);
+      return code === 0x65 || code === 0x67;
+    },
     isNotable(text, bodyAt, ordinal) {
-      if (ordinal <= FIRST || ordinal % EVERY === 0) sample(text);
+      if (isSampled(ordinal)) sample(text);
       innerLevel = NO_LEVEL;
       if (wrapped && text.charCodeAt(0) === 0x7b) {
         const word = INNER_SEVERITY.exec(text)?.[1];

@@ -65,6 +65,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   function join(stream: OpenRecord, line: Line, text = line.text): void {
+    stream.used = true;
     joinLine(stream, text, line.time, line.ordinal, line.arrived, keeps(stream));
   }
 
@@ -102,6 +103,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   function begin(stream: OpenRecord, line: Line, level: number, bodyAt: number, headed: boolean): void {
     close(stream);
     beginRecord(stream, line.text, line.time, line.ordinal, level, bodyAt, headed);
+    stream.used = true;
     stream.arrived = line.arrived;
     stream.began = line.arrived;
     stream.gap = 0;
@@ -113,7 +115,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const object = brace && text.charCodeAt(text.length - 1) === 0x7d && text.length > 2;
     if (stream.open && stream.held.length > 0 && stream.trace === undefined) settleHeld(stream, text);
     const known = !object && head.read(text);
-    const at = known ? indentedBodyAt(text, head.bodyAt) : object ? 0 : prefixEnd(text);
+    const at = known ? indentedBodyAt(text, head.bodyAt) : object || !isPrefixOfInterest(stream, text) ? 0 : prefixEnd(text);
 
     if (stream.open && stream.trace !== undefined) {
       if (object ? json.level(text, 0) === NO_LEVEL : !known || !head.timed) {
@@ -294,7 +296,6 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       }
     }
     begin(stream, line, NO_LEVEL, 0, false);
-    stream.prefixEnd = at;
     stream.orphan = isContinuation(text);
   }
 
@@ -344,6 +345,17 @@ function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
     /[<[(\w][\w.-]*[>\])]\s*$/.test(text.slice(0, at)) &&
     stream.text.startsWith(text.slice(0, at))
   );
+}
+
+/** Whether the prefix of an unheaded line matters: one is repeated already, or a trace begins behind it. */
+function isPrefixOfInterest(stream: OpenRecord, text: string): boolean {
+  if (stream.open && stream.prefixEnd > 0) return true;
+  return isNear(text, 'Traceback (') || isNear(text, 'panic: ') || isNear(text, 'panicked at ');
+}
+
+function isNear(text: string, what: string): boolean {
+  const at = text.indexOf(what);
+  return at > 0 && at < 100;
 }
 
 /** From the word on: `DETAIL:  Key (id)=(1) already exists.` */
