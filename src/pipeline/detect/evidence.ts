@@ -93,7 +93,7 @@ const ONLY_EXCEPTION =
 const DEADLY_FAMILIES = DEADLY_ROWS.reduce((bits, { families }) => bits | families, 0);
 const EXCEPTION_FAMILIES = familyBits(['error', 'exception', 'fail']);
 /** What of a warning is looked at. */
-const WARNING_LENGTH = 320;
+const WARNING_LENGTH = 240;
 
 /** Evidence in the message of a WARN that outranks its level. */
 export function evidenceInWarning(message: string): Evidence | undefined {

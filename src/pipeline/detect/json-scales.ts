@@ -24,7 +24,10 @@ function levelOfText(value: string): number {
 }
 
 function wordOr(levelOf: (value: number) => number): Scale {
-  return (value, quoted) => (quoted && !/^\d+$/.test(value) ? levelOfText(value) : levelOf(Number(value)));
+  return (value, quoted) => {
+    const rank = quoted ? levelOfText(value) : NO_LEVEL;
+    return rank !== NO_LEVEL || value === '' ? rank : levelOf(Number(value));
+  };
 }
 
 /** Below 10 the key alone does not tell the scale. */

@@ -75,20 +75,26 @@ export function createLogDetector(options: {
     complete,
   });
 
+  function levelOfJson(text: string): number {
+    const level = json.level(text, 0);
+    return level === NO_LEVEL && json.messageAt > 0 ? head.quick(text, json.messageAt) : level;
+  }
+
+  function isNotable(text: string, bodyAt: number): boolean {
+    const code = text.charCodeAt(bodyAt);
+    return (ordinal >= quiet.lookFrom || code === 0x65 || code === 0x67) && quiet.isNotable(text, bodyAt, ordinal);
+  }
+
   function push(line: LogLine): void {
     ordinal++;
     const stream = streams[line.stream];
     const { text } = line;
-    const code = text.charCodeAt(0);
-    let level = code === 0x7b ? json.level(text, 0) : head.quick(text);
-    if (level === NO_LEVEL && code === 0x7b && json.messageAt > 0) level = head.quick(text, json.messageAt);
-    const bodyAt = code === 0x7b ? 0 : head.bodyAt;
-    if (
-      level !== NO_LEVEL &&
-      level < WARN &&
-      !(quiet.mayBeNotable(text, bodyAt, ordinal) && quiet.isNotable(text, bodyAt, ordinal))
-    ) {
-      if (stream.open) assembler.release(stream);
+    const isJson = text.charCodeAt(0) === 0x7b;
+    const level = isJson ? levelOfJson(text) : head.quick(text);
+    if (level !== NO_LEVEL && level < WARN && !isNotable(text, isJson ? 0 : head.bodyAt)) {
+      // A quiet record before this one is complete as it is.
+      if (stream.open && (stream.used || keepsAll)) assembler.release(stream);
+      else stream.streak++;
       if (burstOpen) flushBurst(line.stream);
       beginRecord(stream, text, line.time, ordinal, level, 0, true);
       if (keepsAll) stream.arrived = now();

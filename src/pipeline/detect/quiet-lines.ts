@@ -16,12 +16,12 @@ const ACCESS_SHARE = 64;
 const LOOKED_AT = 4_096;
 
 export interface QuietLines {
-  /** False for most lines of most containers: `isNotable` need not be asked. Two or three comparisons. */
-  mayBeNotable(text: string, bodyAt: number, ordinal: number): boolean;
+  /** The next line of the detector that has to be looked at; before it only lines that begin like a supervisor's. */
+  lookFrom: number;
   /** `bodyAt`: where the message begins. */
   isNotable(text: string, bodyAt: number, ordinal: number): boolean;
   /** The severity that a record inside the notable line states; 0 where none. */
-  readonly innerLevel: number;
+  innerLevel: number;
 }
 
 /** CloudNativePG and others wrap PostgreSQL's JSON log. */
@@ -32,39 +32,32 @@ export function createQuietLines(): QuietLines {
   let samples = 0;
   let accessLines = 0;
   let wrapped = false;
-  let innerLevel = NO_LEVEL;
 
   function sample(text: string): void {
     const start = text.length > LOOKED_AT ? text.slice(0, LOOKED_AT) : text;
     samples++;
     if (isAccessLine(start)) accessLines++;
-    access = accessLines * ACCESS_SHARE >= samples && accessLines > 0;
+    access = accessLines > 0 && accessLines * ACCESS_SHARE >= samples;
     wrapped ||= text.charCodeAt(0) === 0x7b && INNER_SEVERITY.test(start);
   }
 
-  const isSampled = (ordinal: number): boolean => ordinal <= FIRST || ordinal % EVERY === 0;
-
-  return {
-    mayBeNotable(text, bodyAt, ordinal) {
-      if (access || wrapped || isSampled(ordinal)) return true;
-      const code = text.charCodeAt(bodyAt);
-      return code === 0x65 || code === 0x67;
-    },
+  const quiet: QuietLines = {
+    lookFrom: 0,
+    innerLevel: NO_LEVEL,
     isNotable(text, bodyAt, ordinal) {
-      if (isSampled(ordinal)) sample(text);
-      innerLevel = NO_LEVEL;
+      if (ordinal <= FIRST || ordinal % EVERY === 0) sample(text);
+      quiet.lookFrom = access || wrapped || ordinal < FIRST ? 0 : ordinal - (ordinal % EVERY) + EVERY;
+      quiet.innerLevel = NO_LEVEL;
       if (wrapped && text.charCodeAt(0) === 0x7b) {
         const word = INNER_SEVERITY.exec(text)?.[1];
         if (word !== undefined && levelOfWord(word) >= ERROR) {
-          innerLevel = levelOfWord(word);
+          quiet.innerLevel = levelOfWord(word);
           return true;
         }
       }
       if (access && mayBeFiveHundred(text) && statusOf(text) >= 500) return true;
       return mayBeSupervisord(text, bodyAt);
     },
-    get innerLevel() {
-      return innerLevel;
-    },
   };
+  return quiet;
 }
