@@ -113,7 +113,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const { text } = line;
     const brace = text.charCodeAt(0) === 0x7b;
     const object = brace && text.charCodeAt(text.length - 1) === 0x7d && text.length > 2;
-    if (stream.open && stream.held.length > 0 && stream.trace === undefined) settleHeld(stream, text);
+    if (stream.open && stream.held.length > 0 && stream.trace === undefined && settleHeld(stream, line)) return;
     const known = !object && head.read(text);
     const at = known ? indentedBodyAt(text, head.bodyAt) : object || !isPrefixOfInterest(stream, text) ? 0 : prefixEnd(text);
 
@@ -153,20 +153,29 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     return true;
   }
 
-  /** Whether the lines held behind a record without a trace belong to it; else they become records. */
-  function settleHeld(stream: OpenRecord, text: string): void {
+  /**
+   * Whether the lines held behind a record without a trace belong to it; else they become records. True where the
+   * line is held as well.
+   */
+  function settleHeld(stream: OpenRecord, line: Line): boolean {
     const { held } = stream;
+    const { text } = line;
     const last = held[held.length - 1] as Held;
     if (traceOfFrame(text, last.text, false) !== undefined) joinHeld(stream);
-    else if (held.every((line) => line.text.trim() === '')) {
+    else if (held.every((other) => other.text.trim() === '')) {
       const trace = beginTrace(text);
       if (trace !== undefined && !(trace.fatal && stream.level === WARN)) joinHeld(stream);
-      else if (!mayHold(stream, text)) settle(stream);
+      else if (mayHold(stream, text)) {
+        hold(stream, line);
+        return true;
+      } else settle(stream);
     } else settle(stream);
+    return false;
   }
 
   function mayHold(stream: OpenRecord, text: string): boolean {
-    return stream.held.length < MAX_HELD_PLAIN && text.charCodeAt(0) !== 0x7b && !head.read(text);
+    const code = text.charCodeAt(0);
+    return stream.held.length < MAX_HELD_PLAIN && code !== 0x7b && code !== 0x20 && code !== 0x09 && !head.read(text);
   }
 
   function isAdjacent(stream: OpenRecord, line: Line): boolean {

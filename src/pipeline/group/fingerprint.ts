@@ -4,7 +4,7 @@
  */
 import { partsOf, type RecordParts } from '../detect/record-parts.ts';
 import type { LogError } from '../detect/log-error.ts';
-import { maskTokens } from './mask.ts';
+import { isMask, maskTokens } from './mask.ts';
 import { stackOf, typesInMessage } from './stack.ts';
 
 export { mask } from './mask.ts';
@@ -55,8 +55,25 @@ function keyOf(parts: RecordParts): ProblemKey {
     if (inHead !== null) site = inHead[1] as string;
   }
   const types = parts.exceptionType === '' ? typesInMessage(message) : [parts.exceptionType];
-  return { kind: site === '' ? 'message' : 'site', types, site, tokens: maskTokens(message) };
+  return { kind: site === '' ? 'message' : 'site', types, site, tokens: withoutKinds(maskTokens(message)) };
 }
+
+/** Units behind a number, which change with its size. */
+const UNIT = /^(?:[kKMGT]?i?B|bytes?|ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/;
+
+/** A value is a value, whatever it looks like this time. */
+function withoutKinds(tokens: readonly string[]): string[] {
+  const out: string[] = [];
+  for (const token of tokens) {
+    const before = out[out.length - 1];
+    if (before === VALUE && (isMask(token) || UNIT.test(token))) continue;
+    out.push(isMask(token) ? VALUE : token);
+  }
+  return out;
+}
+
+/** As numbers, the most frequent values, have always been masked: fingerprints are stored. */
+const VALUE = '<num>';
 
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
 export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named'>): string {

@@ -10,6 +10,7 @@ import { createFollowUps, type FollowUps } from './follow-ups.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
 import { countHabit, type Habit, newHabit } from './habit.ts';
 import { similarity } from './similarity.ts';
+import { createTemplates, type Templates } from './templates.ts';
 
 export type Grouped =
   | { readonly kind: 'new'; readonly fingerprint: string }
@@ -73,6 +74,7 @@ interface Service {
   readonly storm: Set<string>;
   samples: string[];
   readonly followUps: FollowUps;
+  readonly templates: Templates;
 }
 
 export function createGrouper(options: GrouperOptions = {}): Grouper {
@@ -84,19 +86,46 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     const known = services.get(key);
     if (known !== undefined) return known;
     if (services.size >= MAX_SERVICES) services.delete(services.keys().next().value as string);
-    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [], followUps: createFollowUps() };
+    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [], followUps: createFollowUps(), templates: createTemplates() };
     services.set(key, service);
     return service;
   }
 
   function remember(service: Service, fingerprint: string, group: Group): void {
-    if (service.groups.size >= maxGroups) service.groups.delete(service.groups.keys().next().value as string);
+    if (service.groups.size >= maxGroups && !service.groups.has(fingerprint)) service.groups.delete(service.groups.keys().next().value as string);
     service.groups.set(fingerprint, group);
   }
 
   function count(group: Group, now: number): Grouped {
     const usual = countHabit(group.habit, now);
     return { kind: usual ? 'habit' : 'repeat', fingerprint: group.fingerprint };
+  }
+
+  /** A known problem that the message is another print of. */
+  function findAlike(
+    service: Service,
+    key: ProblemKey,
+    fingerprint: string,
+  ): { readonly group: Group; readonly share: number } | undefined {
+    const template = service.templates.match(key);
+    const fitting = template === undefined ? undefined : service.groups.get(template);
+    if (fitting !== undefined) return { group: fitting, share: 1 };
+    for (let i = service.candidates.length - 1; i >= 0; i--) {
+      const candidate = service.candidates[i] as Candidate;
+      const share = similarity(key, candidate.key);
+      const group = share > 0 ? service.groups.get(candidate.fingerprint) : undefined;
+      if (group !== undefined) return { group, share };
+    }
+    const merged = service.templates.learn(key, fingerprint);
+    const group = merged === undefined ? undefined : service.groups.get(merged[0] as string);
+    if (merged === undefined || group === undefined) return undefined;
+    for (const other of merged.slice(1)) {
+      const known = service.groups.get(other);
+      if (known === undefined || known === group) continue;
+      options.onMerge?.({ service: '', from: known.fingerprint, into: group.fingerprint, similarity: 1 });
+      remember(service, other, group);
+    }
+    return { group, share: 1 };
   }
 
   const isStorm = ({ fresh }: Service, now: number): boolean =>
@@ -141,11 +170,9 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
         options.onMerge?.({ service: name, from: fingerprint, into: cause, similarity: 0 });
         return { kind: 'repeat', fingerprint: cause };
       }
-      for (let i = service.candidates.length - 1; i >= 0; i--) {
-        const candidate = service.candidates[i] as Candidate;
-        const share = similarity(key, candidate.key);
-        const group = share > 0 ? service.groups.get(candidate.fingerprint) : undefined;
-        if (group === undefined) continue;
+      const alike = findAlike(service, key, fingerprint);
+      if (alike !== undefined) {
+        const { group, share } = alike;
         options.onMerge?.({ service: name, from: fingerprint, into: group.fingerprint, similarity: share });
         remember(service, fingerprint, group);
         service.followUps.saw(container.id, trouble, group.fingerprint, now);
