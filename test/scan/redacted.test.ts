@@ -17,7 +17,7 @@ describe('scan --redacted', () => {
   it('prints the text without its secrets, line by line', async () => {
     const { code, out } = await scan(['--redacted', '-'], `started\nERROR password=${pw} refused\n\nkey ${KEY}\n`);
     expect(code).toBe(0);
-    expect(out).toBe('started\nERROR password=‹secret:1› refused\n\nkey ‹secret:2›\n');
+    expect(out).toBe('started\nERROR password=‹secret:1› at start\n\nkey ‹secret:2›\n');
   });
 
   it('gives equal secrets equal numbers all through a large file, and hides those that span its parts', async () => {
@@ -47,7 +47,7 @@ describe('scan --redacted', () => {
 });
 
 describe('scan --prompt', () => {
-  const LOG = `2026-11-25T10:00:00Z INFO up\n2026-11-25T10:00:01Z ERROR login with password=${pw} refused\n`;
+  const LOG = `2026-11-25T10:00:00Z INFO up\n2026-11-25T10:00:01Z ERROR cannot open the store with password=${pw} at start\n`;
 
   it('prints the whole question about the first incident, redacted', async () => {
     const { code, out } = await scan(['--prompt', '-'], LOG);
@@ -55,7 +55,7 @@ describe('scan --prompt', () => {
     expect(out).toContain('You diagnose failures of Docker containers');
     expect(out).toContain('Container: "stdin"');
     expect(out).toContain('2026-11-25T10:00:00Z INFO up');
-    expect(out).toContain('password=‹secret:1› refused');
+    expect(out).toContain('password=‹secret:1› at start');
     expect(out).not.toContain(pw);
   });
 
