@@ -17,7 +17,8 @@ Usage: container-doctor [command]
   review [INCIDENT right|wrong [NOTE]]
                        what it did or would have done and what came of it; record what you think of it
   demo                 run the agent against a bundled simulated engine: no Docker, key or Slack needed
-  scan [FILE...]       run detection over log files or standard input (--json, --records)
+  scan [FILE...]       run detection over log files or standard input (--json, --records); --redacted and
+                       --prompt show what would leave the machine
   healthcheck          ask the running agent whether it is well; exit code 0 or 1
   --help, --version
 

@@ -1,4 +1,4 @@
-/** What the engine says of containers, in the words of the domain. */
+/** Containers as the engine describes them, as types of the domain. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
 import { secretsOfVariable } from '../redact/environment.ts';
@@ -14,9 +14,9 @@ const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'exited',
   'dead',
 ]);
-/** The engine's, where a container sets none. Seconds. */
+/** The engine's default, in seconds. */
 const DEFAULT_STOP_TIMEOUT = 10;
-/** Shorter values would hide innocent words. */
+/** Shorter values would hide common words. */
 const MIN_SECRET_LENGTH = 6;
 
 /**
@@ -53,7 +53,7 @@ export function toListedContainer(info: ContainerInfo): ListedContainer {
   };
 }
 
-/** A listing tells health in words only: `Up 2 minutes (health: starting)`. */
+/** A listing has health only in its text: `Up 2 minutes (health: starting)`. */
 function healthInStatus(status: string): ContainerFacts['health'] {
   const word = /\((?:health: )?(starting|healthy|unhealthy)\)/.exec(status)?.[1];
   return (word as ContainerFacts['health'] | undefined) ?? 'none';
