@@ -27,11 +27,15 @@ const APART_MS = 60_000;
 
 export async function run(dir?: string): Promise<void> {
   if (dir === undefined || !existsSync(dir)) {
-    console.log(`no folder of labelled messages${dir === undefined ? '' : ` at ${dir}`}: npm run bench -- grouping DIR`);
+    console.log(
+      `no folder of labelled messages${dir === undefined ? '' : ` at ${dir}`}: npm run bench -- grouping DIR`,
+    );
     return;
   }
   const results: Result[] = [];
-  console.log(`${'system'.padEnd(28)} ${'messages'.padStart(8)} ${'GA'.padStart(6)} ${'FGA'.padStart(6)}  templates, groups`);
+  console.log(
+    `${'system'.padEnd(28)} ${'messages'.padStart(8)} ${'GA'.padStart(6)} ${'FGA'.padStart(6)}  templates, groups`,
+  );
   for (const file of readdirSync(dir).sort()) {
     const labelled = read(join(dir, file));
     if (labelled.length === 0) continue;
@@ -44,7 +48,9 @@ export async function run(dir?: string): Promise<void> {
   }
   const mean = (of: (result: Result) => number): string =>
     (results.reduce((sum, result) => sum + of(result), 0) / results.length).toFixed(3);
-  console.log(`${'mean'.padEnd(37)} ${mean(({ ga }) => ga).padStart(6)} ${mean(({ fga }) => fga).padStart(6)}  (goal ≥ .85, ≥ .88)`);
+  console.log(
+    `${'mean'.padEnd(37)} ${mean(({ ga }) => ga).padStart(6)} ${mean(({ fga }) => fga).padStart(6)}  (goal ≥ .85, ≥ .88)`,
+  );
 }
 
 function read(file: string): Labelled[] {
@@ -54,7 +60,10 @@ function read(file: string): Labelled[] {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-      .map((line) => ({ message: String(line.message ?? line.content), template: String(line.template ?? line.event) }));
+      .map((line) => ({
+        message: String(line.message ?? line.content),
+        template: String(line.template ?? line.event),
+      }));
   }
   if (!file.endsWith('.csv')) return [];
   const [header = [], ...rows] = parseCsv(text);
@@ -87,7 +96,9 @@ function score(labelled: readonly Labelled[]): Result {
     onMerge: ({ from, into: target }) => into.set(from, target),
   });
   const container = aContainer();
-  const found = labelled.map(({ message }, at) => grouper.assign(container, errorOf(message), at * APART_MS).fingerprint);
+  const found = labelled.map(
+    ({ message }, at) => grouper.assign(container, errorOf(message), at * APART_MS).fingerprint,
+  );
   const rootOf = (print: string): string => {
     let root = print;
     for (let next = into.get(root); next !== undefined && next !== root; next = into.get(root)) root = next;

@@ -9,7 +9,7 @@ const CSI = String.raw`(?:${ESC}\[|\u009b)`;
 /** ECMA-48: CSI, OSC and string sequences, and those of two characters; of one that breaks off, what there is. */
 const SEQUENCES = new RegExp(
   [
-    String.raw`${CSI}[0-?]*[ -/]*[@-~]`,
+    `${CSI}[0-?]*[ -/]*[@-~]`,
     String.raw`${ESC}\][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\)?`,
     String.raw`${ESC}[PX^_][^${ESC}]*(?:${ESC}\\)?`,
     `${ESC}(?:[ -/]*[0-~])?`,

@@ -56,5 +56,7 @@ export function isClientError(record: string): boolean {
 /** A client's mistake even where the program calls it fatal. */
 export function isFatalClientError(record: string): boolean {
   const text = record.length > LOOKED_AT ? record.slice(0, LOOKED_AT) : record;
-  return ANSWERED_BY_FRAMEWORK.test(text) || (BROKEN_BY_PEER.test(text) && CLIENT_ADDRESS.test(text) && !OUTBOUND.test(text));
+  return (
+    ANSWERED_BY_FRAMEWORK.test(text) || (BROKEN_BY_PEER.test(text) && CLIENT_ADDRESS.test(text) && !OUTBOUND.test(text))
+  );
 }

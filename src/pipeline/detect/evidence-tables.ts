@@ -98,7 +98,6 @@ export const SIGNATURES = table([
 export const PHRASES =
   /\b(?:connection (?:was )?(?:refused|reset(?: by peer)?|timed out|aborted|closed unexpectedly|lost)|permission denied|access denied(?: for)?|no such file or directory|no such host|no route to host|network is unreachable|host is unreachable|operation not permitted|read-only file system|broken pipe|connect(?:ion)? time(?:d )?out|timed out (?:waiting|after|while|connecting)|(?:request|query|operation|read|write|lock wait|gateway) time(?:d )?out|timeout (?:exceeded|expired|reached|waiting|of \d+ ?m?s exceeded)|deadline exceeded|name or service not known|temporary failure in name resolution|could not resolve|certificate (?:has expired|verify failed)|handshake fail(?:ed|ure)|authentication failed|password authentication failed|input\/output error|i\/o error|checksum mismatch|connection pool (?:is )?exhausted|pool exhausted|service unavailable|bad gateway|internal server error|E(?:CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|NETUNREACH|ACCES|PERM|NOENT|PIPE|AI_AGAIN|NOTFOUND|ROFS))\b/gi;
 
-
 export const PHRASE_FAMILIES = familyBits(['phrase', 'time', 'fail', 'error']);
 
 /** Words that point to trouble only in the right place, and not where they are negated. */
@@ -138,7 +137,11 @@ export const WEAK = table([
     ['exception', 'error'],
     /\b(?:[Ee]xception|EXCEPTION)(?::| (?:while|when|in|at|occurred|thrown|caught|during|was)\b)|\b(?:threw|throwing|caught|raised|got|unexpected) (?:an? )?(?:\w+ )?[Ee]xception\b|\b(?:[a-z_]\w*\.){1,12}[A-Z]\w*(?:Error|Exception)\b/,
   ],
-  ['error', ['error'], /(?:^|[:\])|>-] ?)[Ee]rror (?!rate|budget|count|log|page|level|handl|report)\w+(?: \w+){0,3}: \S/],
+  [
+    'error',
+    ['error'],
+    /(?:^|[:\])|>-] ?)[Ee]rror (?!rate|budget|count|log|page|level|handl|report)\w+(?: \w+){0,3}: \S/,
+  ],
   ['failed', ['fail'], /\sFAILED\s*(?::|$)/],
   ['unexpected', ['unexpected'], /\braised unexpected: /],
   [
@@ -181,4 +184,3 @@ export const WEAK = table([
   ],
   ['lost', ['lost'], /\b(?:[Cc]onnection|[Ll]eader|[Qq]uorum|[Cc]ontact)(?: \w+){0,3} lost\b|\b[Ll]ost connection\b/],
 ]);
-

@@ -42,7 +42,9 @@ export function evidenceIn(message: string): Evidence | undefined {
 function signatureOf(text: string, families: number): Evidence | undefined {
   const word = firstOf(SIGNATURES, text, families);
   if (word !== undefined) return { tier: 'signature', word };
-  return (families & EXIT_FAMILIES) !== 0 && isSupervisedExit(text) ? { tier: 'signature', word: 'process exited' } : undefined;
+  return (families & EXIT_FAMILIES) !== 0 && isSupervisedExit(text)
+    ? { tier: 'signature', word: 'process exited' }
+    : undefined;
 }
 
 function keywordOf(text: string, families: number): Evidence | undefined {

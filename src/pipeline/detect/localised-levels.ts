@@ -10,7 +10,10 @@ const POSTGRES: readonly (readonly [rank: number, words: string])[] = [
   [INFO, 'ჟურნალი 로그 СООБЩЕНИЕ LOGG ЗАПИСУВАННЯ 日志 日誌 DZIENNIK'],
   [INFO, 'ინფორმაცია 정보 ИНФОРМАЦИЯ ІНФОРМАЦІЯ 信息 資訊 INFORMACJA BİLGİ'],
   [INFO, 'HINWEIS NOTIFICA 알림 ЗАМЕЧАНИЕ NOTIS ПОВІДОМЛЕННЯ 注意 UWAGA'],
-  [WARN, 'WARNUNG ATTENTION ATTENZIONE გაფრთხილება 경고 ПРЕДУПРЕЖДЕНИЕ VARNING ПОПЕРЕДЖЕННЯ 警告 OSTRZEŻENIE AVISO UYARI'],
+  [
+    WARN,
+    'WARNUNG ATTENTION ATTENZIONE გაფრთხილება 경고 ПРЕДУПРЕЖДЕНИЕ VARNING ПОПЕРЕДЖЕННЯ 警告 OSTRZEŻENIE AVISO UYARI',
+  ],
   [ERROR, 'FEHLER ERREUR ERRORE შეცდომა 오류 ОШИБКА FEL ПОМИЛКА 错误 錯誤 BŁĄD ERRO HATA'],
   [FATAL, 'FATALE ფატალური 치명적오류 ВАЖНО FATALT ФАТАЛЬНО 致命错误 致命錯誤 KATASTROFALNY ÖLÜMCÜL'],
   [FATAL, 'PANIK PANICO პანიკა 손상 ПАНИКА ПАНІКА 灾难性错误 嚴重錯誤 PANIKA PÂNICO PANİK 比致命错误还过分的错误'],
@@ -31,7 +34,10 @@ const POSTGRES_COMPANIONS =
 /** de, es, fr, it, ja, ko, pt_BR, sv, zh_CN, zh_TW; in capitals, as the loggers print them. */
 const JAVA_UTIL_LOGGING: readonly (readonly [rank: number, words: string])[] = [
   [TRACE, 'FEINER AM_FEINSTEN PLUS_PRÉCIS MIGLIORE OTTIMALE'],
-  [DEBUG, 'FEIN KONFIGURATION CONFIGURAR DETALLADO PRÉCIS CONFIGURAZIONE BUONO 構成 普通 구성 미세 CONFIGURAÇÃO DETALHADO KONFIG 配置 详细 組態'],
+  [
+    DEBUG,
+    'FEIN KONFIGURATION CONFIGURAR DETALLADO PRÉCIS CONFIGURAZIONE BUONO 構成 普通 구성 미세 CONFIGURAÇÃO DETALHADO KONFIG 配置 详细 組態',
+  ],
   [INFO, 'INFORMATION INFORMACIÓN INFOS INFORMAZIONI 情報 정보 INFORMAÇÕES 信息 資訊'],
   [WARN, 'WARNUNG ADVERTENCIA AVERTISSEMENT AVVERTENZA 警告 경고 ADVERTÊNCIA VARNING'],
   [ERROR, 'SCHWERWIEGEND GRAVE 重大 심각 ALLVARLIG 严重 嚴重 嚴重的'],

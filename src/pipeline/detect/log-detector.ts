@@ -5,7 +5,7 @@
  */
 import type { LogLine, StreamName } from '../../domain.ts';
 import { type Bursts, createBursts, type FoundError } from './bursts.ts';
-import { classify, logErrorOf } from './classify.ts';
+import { classify, type Finding, logErrorOf } from './classify.ts';
 import { cleanLine } from './clean.ts';
 import { createHeadReader } from './head-reader.ts';
 import { createJsonReader } from './json.ts';
@@ -45,8 +45,11 @@ export function createLogDetector(options: {
   readonly rules?: CompiledRules;
   /** `first` and `last`: its lines, counted from 1. */
   emit(error: LogError, first: number, last: number): void;
-  /** Every record, quiet ones too; costs what keeping them costs. */
-  onRecord?(record: PlacedRecord, error: LogError | undefined): void;
+  /**
+   * Every record, quiet ones too; costs what keeping them costs. `held`: what it would be an error by, if it came
+   * more often.
+   */
+  onRecord?(record: PlacedRecord, error: LogError | undefined, held: Finding | undefined): void;
   now?(): number;
 }): LogDetector {
   const rules = options.rules?.empty === false ? options.rules : undefined;
@@ -59,7 +62,7 @@ export function createLogDetector(options: {
   const gates = createRateGates();
   const streams: Record<StreamName, OpenRecord> = { stdout: noRecord('stdout'), stderr: noRecord('stderr') };
   const found = ({ error, first, last }: FoundError): void => {
-    onRecord?.({ ...error.record, first, last }, error);
+    onRecord?.({ ...error.record, first, last }, error, undefined);
     emit(error, first, last);
   };
   const bursts: Record<StreamName, Bursts> = { stdout: createBursts(found), stderr: createBursts(found) };
@@ -121,23 +124,23 @@ export function createLogDetector(options: {
     if (burst.pending) {
       const record = placed(stream, undefined);
       const { text, lines, first, last } = record;
-      const alone = (): void => onRecord?.(record, undefined);
+      const alone = (): void => onRecord?.(record, undefined, finding);
       const mayBridge = stream.level === NO_LEVEL || stream.level === WARN;
       if (mayBridge && burst.bridge({ text, lines, first, last, alone })) return;
       burst.flush();
     }
-    onRecord?.(placed(stream, undefined), undefined);
+    onRecord?.(placed(stream, undefined), undefined, finding);
   }
 
   const isPending = (stream: OpenRecord): boolean =>
     bursts[stream.stream].pending ||
     (stream.open &&
-    (keepsAll ||
-      stream.held.length > 0 ||
-      stream.trace !== undefined ||
-      stream.level === NO_LEVEL ||
-      stream.level >= ERROR ||
-      stream.notable));
+      (keepsAll ||
+        stream.held.length > 0 ||
+        stream.trace !== undefined ||
+        stream.level === NO_LEVEL ||
+        stream.level >= ERROR ||
+        stream.notable));
 
   function isDue(stream: OpenRecord, until: number): boolean {
     if (until === Number.POSITIVE_INFINITY) return true;
@@ -145,7 +148,10 @@ export function createLogDetector(options: {
     if (!isPending(stream)) return false;
     const silence = until - stream.arrived;
     if (silence <= SETTLE_MS) return false;
-    const slow = stream.trace !== undefined && !isEnded(stream.trace) && (stream.lines + stream.held.length < 2 || stream.gap > FAST_GAP_MS);
+    const slow =
+      stream.trace !== undefined &&
+      !isEnded(stream.trace) &&
+      (stream.lines + stream.held.length < 2 || stream.gap > FAST_GAP_MS);
     return !slow || silence > TRACE_WAIT_MS || until - stream.began > MAX_OPEN_MS;
   }
 

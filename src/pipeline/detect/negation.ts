@@ -27,4 +27,3 @@ export function isNegated(text: string, match: RegExpExecArray): boolean {
     (/time(?:d )?out$/i.test(found) && /^\s*(?:[:=(]|is\b|set\b|to\b|was set|value|\d)/.test(rest))
   );
 }
-

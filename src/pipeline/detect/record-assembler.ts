@@ -180,10 +180,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
 
   function isAdjacent(stream: OpenRecord, line: Line): boolean {
     return (
-      stream.open &&
-      !stream.sealed &&
-      line.time - stream.lastTime <= JOIN_MS &&
-      line.time >= stream.lastTime - JOIN_MS
+      stream.open && !stream.sealed && line.time - stream.lastTime <= JOIN_MS && line.time >= stream.lastTime - JOIN_MS
     );
   }
 
@@ -193,7 +190,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   function lastText(stream: OpenRecord): string {
-    return stream.more.length > 0 ? (stream.more[stream.more.length - 1] as string) : stream.text.slice(stream.prefixEnd);
+    return stream.more.length > 0
+      ? (stream.more[stream.more.length - 1] as string)
+      : stream.text.slice(stream.prefixEnd);
   }
 
   function headed(stream: OpenRecord, line: Line): void {
@@ -326,7 +325,10 @@ export function createAssembler(options: AssemblerOptions): Assembler {
 
   function isJavaHead(stream: OpenRecord): boolean {
     return (
-      stream.lines === 1 && stream.level === NO_LEVEL && stream.text.length < 200 && JAVA_UTIL_LOGGING_HEAD.test(stream.text)
+      stream.lines === 1 &&
+      stream.level === NO_LEVEL &&
+      stream.text.length < 200 &&
+      JAVA_UTIL_LOGGING_HEAD.test(stream.text)
     );
   }
 

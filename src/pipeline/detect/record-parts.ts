@@ -39,7 +39,8 @@ export function partsOf(text: string): RecordParts {
   const traceAt = rest.findIndex((line) => TRACE_LINE.test(line));
   if (traceAt === -1) {
     return {
-      message: rest.length === 0 ? message : [message, ...rest.slice(0, 3).filter((line) => !isCompanion(line))].join('\n'),
+      message:
+        rest.length === 0 ? message : [message, ...rest.slice(0, 3).filter((line) => !isCompanion(line))].join('\n'),
       trace: [],
       head: headed ? first.slice(0, head.bodyAt) : '',
       exceptionType: '',
@@ -93,10 +94,7 @@ const PY_TRACEBACK = /^\s*(?:\+ Exception Group )?Traceback \(most recent call l
 /** One line for a person: the exception's own line or the message, at most 300 characters. */
 export function summaryOf(parts: RecordParts): string {
   let line = parts.message.trim();
-  if (
-    parts.trace.length > 0 &&
-    (line === '' || PY_TRACEBACK.test(line) || /^Unhandled exception[:.]?$/i.test(line))
-  ) {
+  if (parts.trace.length > 0 && (line === '' || PY_TRACEBACK.test(line) || /^Unhandled exception[:.]?$/i.test(line))) {
     line = exceptionLine(parts.trace) ?? line;
   }
   const breakAt = line.indexOf('\n');

@@ -35,7 +35,8 @@ export interface Traits {
 const IDENTIFIER =
   /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b0x[0-9a-f]{6,}\b|(?:\/[\w.@-]+){2,}|\b(?:[a-z0-9][\w-]*\.)+[a-z]{2,}\b(?!\()|"([^"\s]{4,80})"|'([^'\s]{4,80})'|\b[a-z][\w.-]*:\d{2,5}\b/gi;
 /** Names that every line of a program may have. */
-const COMMON = /^(?:[\w.]+\.(?:go|js|ts|py|rb|php|java|c|cc|cpp|rs|so|conf|ya?ml|json|log)|(?:io|org|com|net|github\.com)\b.*|localhost|error|message|level)$/i;
+const COMMON =
+  /^(?:[\w.]+\.(?:go|js|ts|py|rb|php|java|c|cc|cpp|rs|so|conf|ya?ml|json|log)|(?:io|org|com|net|github\.com)\b.*|localhost|error|message|level)$/i;
 const MAX_IDENTIFIERS = 24;
 
 export function traitsOf({ record: { text, time }, tier, patterns }: LogError): Traits {
@@ -53,14 +54,26 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
   const identifiers = new Set<string>();
   const logger = LOGGER.exec(line.slice(at))?.[0] ?? '';
   const body = line.slice(at + logger.length);
-  const message = body.startsWith('{') ? (parseJsonLine(text.slice(0, end === -1 ? text.length : end))?.message ?? body) : body;
-  emitter = (emitter + logger).replace(/[A-Za-z]+/g, (word) => (levelOfWord(word) === 0 ? word : '')).replace(/[\s:|-]+/g, ' ').trim();
+  const message = body.startsWith('{')
+    ? (parseJsonLine(text.slice(0, end === -1 ? text.length : end))?.message ?? body)
+    : body;
+  emitter = (emitter + logger)
+    .replace(/[A-Za-z]+/g, (word) => (levelOfWord(word) === 0 ? word : ''))
+    .replace(/[\s:|-]+/g, ' ')
+    .trim();
   for (const match of body.matchAll(IDENTIFIER)) {
     const found = match[1] ?? match[2] ?? match[0];
     if (!COMMON.test(found)) identifiers.add(found);
     if (identifiers.size === MAX_IDENTIFIERS) break;
   }
-  return { emitter: /[A-Za-z]{2}|\d/.test(emitter) ? emitter : '', message, identifiers, time, tier, exit: patterns[0] === 'process exited' };
+  return {
+    emitter: /[A-Za-z]{2}|\d/.test(emitter) ? emitter : '',
+    message,
+    identifiers,
+    time,
+    tier,
+    exit: patterns[0] === 'process exited',
+  };
 }
 
 /** The last clause of a message: what went wrong, where the ones before say what was tried. */

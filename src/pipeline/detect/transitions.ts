@@ -100,7 +100,12 @@ export function isAskedStop(record: string): boolean {
 }
 
 function mayBeTranslated(text: string): boolean {
-  return !isAscii(text) || /\b(?:Datenbanksystem|database|databassystemet|amministratore|administrador|Administrators|administratörskommando)\b/.test(text);
+  return (
+    !isAscii(text) ||
+    /\b(?:Datenbanksystem|database|databassystemet|amministratore|administrador|Administrators|administratörskommando)\b/.test(
+      text,
+    )
+  );
 }
 
 /** What a message says it did instead: the trouble is handled. */
@@ -112,7 +117,8 @@ const TUNING =
   /\b(?:mbind|set_mempolicy|mlock(?:all)?|madvise|sched_set\w+|setpriority|nice(?:ness)?|ioprio_set|prctl|setrlimit|perf_event_open|io_uring\w*|huge ?pages?|(?:process |thread |realtime |scheduling )priority|overcommit\w*|somaxconn|CAP_SYS_\w+)\b/i;
 
 /** Labels of tools that only ever complain while a container is set up. */
-const SETUP_LABEL = /^(?:SLF4J(?:\([A-Z]\))?|debconf|AH00558|invoke-rc\.d|update-alternatives|rm|ldconfig(?:\.real)?): /;
+const SETUP_LABEL =
+  /^(?:SLF4J(?:\([A-Z]\))?|debconf|AH00558|invoke-rc\.d|update-alternatives|rm|ldconfig(?:\.real)?): /;
 
 /** A warning by its own label: only what kills counts then. */
 const WARNING_LABEL = /^.{0,100}?(?:\b[Ww]arning|\bWARN(?:ING)?|\bwarn|\w+Warning)(?: ?\[[\w.-]+\])?(?:: |!)/;

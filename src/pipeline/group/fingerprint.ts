@@ -2,8 +2,9 @@
  * The name of a problem: equal for equal problems of one service, in every process and for ever, as it is
  * stored.
  */
-import { partsOf, type RecordParts } from '../detect/record-parts.ts';
+
 import type { LogError } from '../detect/log-error.ts';
+import { partsOf, type RecordParts } from '../detect/record-parts.ts';
 import { isMask, maskTokens } from './mask.ts';
 import { isGeneralType, stackOf, typesInMessage } from './stack.ts';
 

@@ -6,8 +6,8 @@
  */
 import type { ContainerRef } from '../../domain.ts';
 import type { LogError } from '../detect/log-error.ts';
-import { createFollowUps, type FollowUps } from './follow-ups.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
+import { createFollowUps, type FollowUps } from './follow-ups.ts';
 import { countHabit, type Habit, newHabit } from './habit.ts';
 import { similarity } from './similarity.ts';
 import { createTemplates, type Templates } from './templates.ts';
@@ -86,13 +86,22 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     const known = services.get(key);
     if (known !== undefined) return known;
     if (services.size >= MAX_SERVICES) services.delete(services.keys().next().value as string);
-    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [], followUps: createFollowUps(), templates: createTemplates() };
+    const service: Service = {
+      groups: new Map(),
+      candidates: [],
+      fresh: [],
+      storm: new Set(),
+      samples: [],
+      followUps: createFollowUps(),
+      templates: createTemplates(),
+    };
     services.set(key, service);
     return service;
   }
 
   function remember(service: Service, fingerprint: string, group: Group): void {
-    if (service.groups.size >= maxGroups && !service.groups.has(fingerprint)) service.groups.delete(service.groups.keys().next().value as string);
+    if (service.groups.size >= maxGroups && !service.groups.has(fingerprint))
+      service.groups.delete(service.groups.keys().next().value as string);
     service.groups.set(fingerprint, group);
   }
 

@@ -129,7 +129,12 @@ export function stackOf(lines: readonly string[]): Stack {
 /** What stands behind the last mention of the type. */
 function messageAfter(line: string, type: string): string {
   const at = type === '' ? -1 : line.lastIndexOf(type);
-  return at === -1 ? line.trim() : line.slice(at + type.length).replace(/^[\s:)('"]+/, '').trim();
+  return at === -1
+    ? line.trim()
+    : line
+        .slice(at + type.length)
+        .replace(/^[\s:)('"]+/, '')
+        .trim();
 }
 
 /** An exception whose message begins on the lines below its name. */
