@@ -56,7 +56,7 @@ async function expectBack(doctor: Doctor): Promise<void> {
 /** One alert, and no restart. */
 async function expectAlertOnly(name: string): Promise<void> {
   const alert = await post(new RegExp(`\\b${name}\\b`));
-  expect(alert.text).toMatch(/restart limits would not be safe/);
+  expect(alert.text).toMatch(/restart limits cannot be enforced/);
   expect(engine.count('restart', name)).toBe(0);
   expect(posts(new RegExp(`\\b${name}\\b`))).toBe(1);
 }
