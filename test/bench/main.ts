@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [NAME [FOLDER]…]`: every bench, or those named, each with the folder of data that it reads. Each runs in a process of its own, so that the memory
- * of one does not weigh on the next.
+ * `npm run bench -- [NAME [FOLDER]…]`: runs the named benches, or all, each with the folder of data that it reads. Each
+ * runs in its own process, so that its memory use does not affect the next one.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const HERE = new URL('.', import.meta.url);
-/** Told to ourselves in the child process. */
+/** The argument of the child process. */
 const RUN_ONE = '--run';
 
 interface Bench {
@@ -16,7 +16,7 @@ interface Bench {
   run(folder?: string): Promise<void>;
 }
 
-/** Every other file of this folder is a bench but those that help them. */
+/** All files of this folder except this one and support files. */
 function benchNames(): readonly string[] {
   return readdirSync(HERE)
     .filter((file) => file.endsWith('.ts') && file !== 'main.ts' && !file.startsWith('support'))
@@ -43,13 +43,15 @@ async function main(args: readonly string[]): Promise<number> {
   const chosen = args.filter((arg) => !isFolder(arg));
   const unknown = chosen.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
-    console.error(`there is no bench "${unknown.join('", "')}"; there are ${names.join(', ')}`);
+    console.error(`unknown bench "${unknown.join('", "')}"; must be one of ${names.join(', ')}`);
     return 64;
   }
   const [cpu] = cpus();
   console.log(`Node ${process.version}, ${process.platform} ${process.arch}`);
   console.log(`${cpus().length} × ${cpu?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 1024 ** 3)} GiB of memory`);
-  console.log(`load before: ${loadavg()[0]?.toFixed(1)} (above the number of cores, times say more of the others)`);
+  console.log(
+    `load before: ${loadavg()[0]?.toFixed(1)} (above the number of cores, other processes disturb the timings)`,
+  );
   const failed: string[] = [];
   for (const name of chosen.length > 0 ? chosen : names) {
     console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 76 - name.length))}`);
