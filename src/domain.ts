@@ -118,11 +118,14 @@ export interface EngineEvent {
   readonly time: number;
   readonly containerId: string;
   readonly container: ContainerRef;
+  /** Podman's Docker API reports less than Docker does, and some events in another order. */
+  readonly engine?: 'podman';
   readonly action:
     | { readonly kind: 'create' | 'start' | 'stop' | 'destroy' | 'oom' | 'pause' | 'unpause' | 'restart' }
     | { readonly kind: 'rename' }
     | { readonly kind: 'die'; readonly exitCode: number }
-    | { readonly kind: 'kill'; readonly signal: number }
+    /** The number of the signal; Podman does not say it. */
+    | { readonly kind: 'kill'; readonly signal?: number }
     | { readonly kind: 'health'; readonly status: 'healthy' | 'unhealthy' | 'starting' };
 }
 

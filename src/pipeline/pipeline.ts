@@ -57,6 +57,8 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
+/** A crash is to be noticed within a second. */
+const INSPECT_PATIENCE_MS = 500;
 /** For paid answers and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;
 
@@ -70,6 +72,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     clock,
     graceMs: (container) => deps.policyOf(container).values.grace * 1000,
     factsOf: deps.factsOf,
+    inspect: (id) => deps.control.inspect(id, AbortSignal.timeout(INSPECT_PATIENCE_MS)).catch(() => undefined),
     onLateSignals(signals) {
       if (!stopping.signal.aborted) for (const signal of signals) take(signal);
     },
