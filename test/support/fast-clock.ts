@@ -9,6 +9,41 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * 3600/speed real seconds. Pauses of the agent shrink with it; what requests take in the real world grows: at a
  * speed of 200 an answer after 5 real ms is one that took a second. So assert on order, counts and shortest times.
  */
+/** Its speed can be changed at any time. */
+export interface AdjustableClock extends Clock {
+  speed: number;
+}
+
+const LONGEST_PAUSE_MS = 20;
+
+export function createAdjustableClock(speed: number): AdjustableClock {
+  const startedAt = Date.now();
+  let since = performance.now();
+  let before = 0;
+  let current = speed;
+  const passed = () => before + (performance.now() - since) * current;
+  return {
+    get speed() {
+      return current;
+    },
+    set speed(next) {
+      before = passed();
+      since = performance.now();
+      current = next;
+    },
+    now: () => Math.floor(startedAt + passed()),
+    monotonic: passed,
+    async sleep(ms, signal) {
+      const end = passed() + ms;
+      for (;;) {
+        const left = (end - passed()) / current;
+        if (left > 0) await systemClock.sleep(Math.min(left, LONGEST_PAUSE_MS), signal);
+        if (passed() >= end || signal?.aborted) return;
+      }
+    },
+  };
+}
+
 export function createFastClock(speed: number): Clock {
   const startedAt = Date.now();
   const origin = performance.now();

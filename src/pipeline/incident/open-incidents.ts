@@ -1,5 +1,4 @@
 import {
-  type Assessment,
   type EdgeEvidence,
   type Incident,
   type ListedContainer,
@@ -30,16 +29,23 @@ export interface LiveIncident {
   /** Occurrences not yet written down. */
   dirty: boolean;
   readonly keys: Set<string>;
-  /** It belongs to another container's incident. See correlate. */
+  /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
-  /** Its errors say that a dependency fails. */
-  suffers?: boolean;
-  /** Ids of the containers that its errors name. */
-  suspects?: ReadonlySet<string>;
-  /** Set for an incident that needs no diagnosis: a dependency that is away. */
-  known?: Assessment;
+  /** Its errors say that a dependency fails, but none is known to have a problem yet. */
+  suffers?: Suffering;
+  /** A dependency had a problem that is over, and this one did not end with it. */
+  isReleased?: boolean;
+  /** Since when the container is well again, while the incidents of others still belong to this one. */
+  recoveredAt?: number;
   /** When it was resolved. What was seen before it ended, read again after a restart of the agent, still belongs to it. */
   overSince?: number;
+}
+
+export interface Suffering {
+  /** Ids of the containers that the errors name. */
+  readonly named: ReadonlySet<string>;
+  /** The kind of cause that the errors state, if they may only relay it. */
+  readonly stated?: string;
 }
 
 export type Folded =
@@ -57,6 +63,8 @@ export interface OpenIncidents {
   /** Incidents whose counts changed since the last call. */
   takeDirty(): readonly Incident[];
   open(): readonly LiveIncident[];
+  /** Those that are open, and those that were resolved less than a minute ago. */
+  recent(): readonly LiveIncident[];
 }
 
 const EVIDENCE_KEPT = 20;
@@ -203,6 +211,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
     },
 
     open: () => [...all].filter((live) => live.overSince === undefined),
+    recent: () => [...all],
   };
 }
 
