@@ -14,13 +14,13 @@ export interface AdjustableClock extends Clock {
   speed: number;
 }
 
-const LONGEST_PAUSE_MS = 20;
-
 export function createAdjustableClock(speed: number): AdjustableClock {
   const startedAt = Date.now();
   let since = performance.now();
   let before = 0;
   let current = speed;
+  /** Aborts when the speed changes: those who sleep then work out anew how long. */
+  let changed = new AbortController();
   const passed = () => before + (performance.now() - since) * current;
   return {
     get speed() {
@@ -30,14 +30,17 @@ export function createAdjustableClock(speed: number): AdjustableClock {
       before = passed();
       since = performance.now();
       current = next;
+      changed.abort();
+      changed = new AbortController();
     },
     now: () => Math.floor(startedAt + passed()),
     monotonic: passed,
     async sleep(ms, signal) {
       const end = passed() + ms;
       for (;;) {
-        const left = (end - passed()) / current;
-        if (left > 0) await systemClock.sleep(Math.min(left, LONGEST_PAUSE_MS), signal);
+        const left = Math.min((end - passed()) / current, LONGEST_TIMER_MS);
+        const woken = signal === undefined ? changed.signal : AbortSignal.any([signal, changed.signal]);
+        if (left > 0) await systemClock.sleep(left, woken);
         if (passed() >= end || signal?.aborted) return;
       }
     },
