@@ -17,7 +17,7 @@ afterEach(() => world?.close());
 /** A shop: web calls api and worker calls api; both need db, api also needs cache. */
 const SHOP: Readonly<Record<string, ServiceOptions>> = {
   db: { image: 'postgres:17', health: 'healthy' },
-  cache: { image: 'redis:7' },
+  cache: {},
   api: { dependsOn: ['db'], env: ['REDIS_URL=redis://cache:6379/0'] },
   worker: { env: ['DATABASE_URL=postgres://app:secret@db:5432/app'] },
   web: { dependsOn: ['api'] },
@@ -283,7 +283,7 @@ describe('correlation', () => {
   });
 
   it('restarts a victim that does not recover with its cause', async () => {
-    await start(['shop', SHOP]);
+    await start(['shop', { db: {}, api: { dependsOn: ['db'] } }]);
     get('shop-db-1').exit(1);
     get('shop-api-1').log('Error: connect ECONNREFUSED 172.18.0.2:5432', { stream: 'stderr' });
     get('shop-api-1').exit(1);

@@ -16,12 +16,18 @@ const FIRST_CLIENT_PORT = 32_768;
 const DNS_PORT = 53;
 
 const NAME = '[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9])?';
+const DOTTED = '(?:[A-Za-z0-9_-]{1,63}\\.){1,10}[A-Za-z0-9-]{2,63}';
 const IP = '(?:\\d{1,3}\\.){3}\\d{1,3}';
 
 /** Positions in which clients print the host that they talk to. Each captures the host, and the port if it is printed. */
 const CERTAIN: readonly RegExp[] = [
   new RegExp(`\\b[a-z][a-z0-9+.-]{1,20}://(?:[^\\s/@]{0,200}@)?(${NAME})(?::(\\d{1,5}))?`, 'gi'),
   new RegExp(`\\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME) ["']?(${NAME})`, 'g'),
+  new RegExp(`\\b(?:E[A-Z]{6,12}|dial (?:tcp|udp)) (${NAME}):(\\d{1,5})(?!\\d)`, 'g'),
+  new RegExp(
+    `\\b(?:connect(?:ing|ion)?|reach|contact|dial)(?: to| with| host)? ["'(]?(${DOTTED})(?::(\\d{1,5})| port (\\d{1,5}))?`,
+    'gi',
+  ),
   new RegExp(`\\blookup ["']?(${NAME})["']?(?=[ :]|$)`, 'g'),
   new RegExp(
     `\\b(?:UnknownHostException:?|resolve host(?:name)?:?|translate host name|getaddrinfo for|resolving(?: host)?|unknown host:?|bad address|NXDOMAIN looking up|resolve:?) ["']?(${NAME})`,
