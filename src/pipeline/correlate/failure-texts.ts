@@ -35,21 +35,22 @@ const UNREACHABLE = anyOf([
   '\\b(?:status(?: code)?|http(?:/[\\d.]+)?|returned|responded(?: with)?|response(?: code)?|code)[ :="]{1,3}50[234]\\b',
   '\\b50[234] (?:bad|service|gateway)|error: 50[234]\\b',
   'is not reachable|(?<!network is )\\bunreachable\\b|not ready to accept|the database system is (?:starting up|shutting down|in recovery)',
-  'leader not available|broker (?:may not be available|transport failure)|brokers? (?:are |is )?(?:down|not available)|no brokers|not available in pool',
+  'leader not available|broker (?:may not be available|transport failure)|brokers? (?:are |is )?(?:down|not available)|no ?brokers|not available in pool',
   'max retries exceeded|masterdown|clusterdown|loading redis is loading|loading the dataset in memory',
 ]);
 
 const NAME_RESOLUTION = anyOf([
-  'temporary failure in name resolution|eai_again|eai_noname|server misbehaving|enotfound|no such host|nodename nor servname',
+  'temporary failure in name resolution|eai_again|eai_noname|server misbehaving|\\benotfound|no such host|nodename nor servname',
   'name or service not known|(?:could not|cannot|couldn.t|unable to|failed to) resolve|failed to lookup address|resolution failed',
   'could not translate host name|unknown ?host(?:exception)?|name resolution|nxdomain|bad address|getaddrinfo|name does not resolve',
-  'no address associated with host|failed to resolve',
+  'no address associated with host|failed to resolve|could not be resolved|host not found|server was not found',
 ]);
 
 const INTERRUPTED = anyOf([
   'connection (?:was |is |has been |unexpectedly )?(?:reset|closed|aborted|terminated|lost|broken|dropped|gone)',
   'econnreset|econnaborted|epipe\\b|broken pipe|socket hang up|unexpected eof|connection is (?:closed|not available)',
   'lost connection|server (?:has )?(?:closed|terminated|gone away|disconnected)|terminating connection|remote end closed',
+  'socket (?:closed|disconnected|is closed)|other side closed|empty reply from server|^(?:get|post|put|patch|delete|head) "[^"]{1,500}": (?:unexpected )?eof',
   '(?:connection )?pool (?:is )?(?:exhausted|timed? ?out)|pooltimeout|timed? ?out (?:acquiring|waiting for|while waiting for) (?:a )?(?:free |open )?(?:connection|resource)',
   'queuepool limit|no (?:idle|free) connections? available|i/o timeout|read timed? ?out|readtimeout|request timed out|timed out\\b|time-?out\\b',
   'deadline ?exceeded|upstream prematurely closed|connection unavailable|sockettimeoutexception|operationtimedout|server selection',

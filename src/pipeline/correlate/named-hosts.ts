@@ -1,5 +1,5 @@
 /** Finds the hosts that the error of a client names. Linear in the text. */
-import { readablePart } from './failure-texts.ts';
+import { failureIn, readablePart } from './failure-texts.ts';
 
 export interface NamedHost {
   /** Lower case, without a final dot: a name or an IPv4 address. */
@@ -10,7 +10,7 @@ export interface NamedHost {
 }
 
 const MAX_HOSTS = 16;
-/** Linux hands out higher ports to the connecting side: a peer with such a port is a client. */
+/** Linux hands out higher ports to the connecting side: a peer with such a port, once connected, is mostly a client. */
 const FIRST_CLIENT_PORT = 32_768;
 /** Name servers are printed beside the name that was looked up. */
 const DNS_PORT = 53;
@@ -48,7 +48,7 @@ const POSSIBLE: readonly RegExp[] = [
   new RegExp(`(?<![\\w./-])(${NAME}):(\\d{2,5})(?!\\d)`, 'g'),
   new RegExp(`(?<![\\w./-])(${NAME})/(?:<unresolved>|${IP}):(\\d{2,5})(?!\\d)`, 'g'),
   new RegExp(
-    `\\b(?:to|at|on|with|server|service|upstream|backend|address|host|broker|node|peer|reach|contact|calling|by) ["'(]?(?:the )?(${NAME})(?::(\\d{1,5})| port (\\d{1,5}))?`,
+    `\\b(?:to|at|on|with|server|service|upstream|backend|address|host|broker|node|peer|reach|contact|calling) ["'(]?(?:the )?(${NAME})(?::(\\d{1,5})| port (\\d{1,5}))?`,
     'gi',
   ),
   new RegExp(`\\b(?:response|header|reading|read|answer|error) from ["'(]?(${NAME})`, 'gi'),
@@ -58,10 +58,10 @@ const POSSIBLE: readonly RegExp[] = [
   ),
   new RegExp(`\\bserver [\\w.-]{1,64}/(${NAME}) is down`, 'gi'),
   new RegExp(
-    `(?:^|[\\s"'(\\[])(${NAME}) (?:is |was )?(?:unavailable|unreachable|not reachable|down|refused|timed out|returned 50\\d|responded with 50\\d)`,
+    `(?:^|[\\s"'(\\[])(${NAME})(?: service| server)? (?:is |was |could )?(?:(?:temporarily )?unavailable|not be resolved|unreachable|not reachable|down|refused|timed out|returned 50\\d|responded with 50\\d)`,
     'gi',
   ),
-  new RegExp(`(?<![\\d.])(${IP})(?![\\d.])`, 'g'),
+  new RegExp(`(?<![\\d.])(${IP})(?![\\d.]|:\\d)`, 'g'),
 ];
 
 const LOCAL = /^(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0)$/;
@@ -81,6 +81,7 @@ const NGINX_UPSTREAM = /, upstream: "[^"]{0,500}"/;
 /** The hosts that the text names, those in certain positions first, without the machine itself. */
 export function hostsIn(text: string): readonly NamedHost[] {
   const part = prepared(text);
+  const mayBeClient = failureIn(text) !== 'unreachable';
   const hosts = new Map<string, NamedHost>();
   const collect = (patterns: readonly RegExp[], certain: boolean): void => {
     for (const pattern of patterns) {
@@ -88,7 +89,8 @@ export function hostsIn(text: string): readonly NamedHost[] {
         if (hosts.size >= MAX_HOSTS) return;
         const host = name.toLowerCase();
         const port = Number(first ?? second ?? 0);
-        if (LOCAL.test(host) || hosts.has(host) || port >= FIRST_CLIENT_PORT || port === DNS_PORT) continue;
+        if (LOCAL.test(host) || hosts.has(host) || port === DNS_PORT) continue;
+        if (mayBeClient && port >= FIRST_CLIENT_PORT) continue;
         hosts.set(host, { host, certain, ...(port > 0 && { port }) });
       }
     }
