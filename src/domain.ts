@@ -14,11 +14,11 @@ export interface ContainerRef {
   /** As given when the container was created: `repository:tag` or `repository@digest`. */
   readonly image: string;
   /**
-   * Identity across recreation and scaling: the compose service, or the container name without its replica number.
-   * Incidents and restart limits belong to it.
+   * Identity across recreation and scaling: the service of the orchestrator or of compose, or the container name
+   * without its replica number. Incidents and restart limits belong to it.
    */
   readonly service: string;
-  /** The compose project, if any. */
+  /** The compose project or the namespace, if any. */
   readonly project?: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -63,11 +63,19 @@ export interface ContainerFacts {
   readonly memoryLimit: number;
   /** `no`, `always`, `on-failure`, `unless-stopped`. */
   readonly restartPolicy: string;
+  /** Of `on-failure`: the engine gives up when `restartCount` has reached it. 0 for no limit. */
+  readonly maximumRetryCount: number;
   /** Number of the signal that `docker stop` sends, 15 (TERM) unless image or container set another one. */
   readonly stopSignal: number;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout: number;
   readonly tty: boolean;
+  /** The name of the orchestrator that starts and replaces the container, such as Docker Swarm. */
+  readonly orchestrator?: string;
+  /** The engine removes it when it ends (`--rm`). */
+  readonly autoRemove: boolean;
+  /** Equal for containers that run the same command. */
+  readonly commandKey: string;
   /** The image's id (`sha256:…`) when the container was created. */
   readonly imageId?: string;
   readonly networkMode: string;
@@ -288,6 +296,7 @@ export const DECISION_REASONS = {
   container_paused: 'the container is paused',
   shared_network: 'other containers use its network and would lose it',
   restart_in_progress: 'Container Doctor is already restarting it',
+  orchestrator_owns: 'an orchestrator replaces it; restarted here, it would run beside its replacement',
   recreate_in_progress: 'a new container is replacing it',
   deployed_just_now: 'it was deployed minutes ago; a restart would start the same version again',
   backing_off: 'earlier restarts did not help; the next one has to wait',
@@ -348,9 +357,11 @@ export interface Attempt {
 
 /**
  * `diagnosed`: the alert of an incident. `repeated_failure`: the restart limit is reached; sent once.
- * `crash_loop`: the container of an open incident has started to crash in a loop.
+ * `crash_loop`: the container of an open incident has started to crash in a loop. `engine_gave_up`: the engine was
+ * restarting it and no longer does.
  */
-export type AlertKind = 'diagnosed' | 'repeated_failure' | 'crash_loop';
+export const ALERT_KINDS = ['diagnosed', 'repeated_failure', 'crash_loop', 'engine_gave_up'] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
 
 /** The content of an alert, redacted. Receivers render it. */
 export interface Alert {

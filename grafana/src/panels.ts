@@ -39,7 +39,7 @@ export function betterFrom(...steps: readonly Step[]): readonly Step[] {
 export const greenFrom = (value: number): readonly Step[] => betterFrom([value, 'green']);
 
 /** Texts to show for the values 1 and 0. */
-export interface ValueTexts {
+interface ValueTexts {
   readonly one: string;
   readonly zero: string;
 }

@@ -15,14 +15,14 @@ export function ofContainers(metric: string, ...labels: readonly string[]): stri
 }
 
 /** A PromQL range, and its length in seconds. */
-export interface Range {
+interface Range {
   readonly text: string;
   readonly seconds: string;
 }
 
 export const DAY: Range = { text: '24h', seconds: '86400' };
 /** The distance between two points of a graph, chosen by Grafana. */
-export const STEP: Range = { text: '$__rate_interval', seconds: '$__rate_interval_ms / 1000' };
+const STEP: Range = { text: '$__rate_interval', seconds: '$__rate_interval_ms / 1000' };
 
 /**
  * The increase of a counter. The series of a container begins with its first event, and `increase()` ignores the first

@@ -1,6 +1,7 @@
 /** Converts the engine's descriptions of containers to domain types. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
 import { presentableLabels } from './labels.ts';
 import { isSecretName } from './secret-names.ts';
 import { parseSignal } from './signals.ts';
@@ -29,14 +30,7 @@ export function toContainerRef(container: {
 }): ContainerRef {
   const { id, image, labels } = container;
   const name = container.name.replace(/^\//, '') || id.slice(0, 12);
-  const project = labels['com.docker.compose.project'];
-  const service = labels['com.docker.compose.service'] || withoutReplicaNumber(name);
-  return { id, name, image, service, ...(project ? { project } : {}), labels: presentableLabels(labels) };
-}
-
-/** `web-1`, `web_2` → `web`. */
-function withoutReplicaNumber(name: string): string {
-  return name.replace(/(?<=.)[-_]\d{1,4}$/, '');
+  return { id, name, image, ...serviceOf(name, labels), labels: presentableLabels(labels) };
 }
 
 export function toListedContainer(info: ContainerInfo): ListedContainer {
@@ -65,6 +59,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
   const { State: state, Config: config, HostConfig: host } = info;
   const environment = (config.Env ?? []).map(splitVariable);
   const health = state.Health?.Status;
+  const orchestrator = orchestratorOf(config.Labels ?? {});
   return {
     status: toStatus(state.Status),
     exitCode: state.ExitCode,
@@ -81,15 +76,23 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     })),
     memoryLimit: host.Memory ?? 0,
     restartPolicy: host.RestartPolicy?.Name || 'no',
+    maximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
     stopSignal: parseSignal((config as { StopSignal?: string }).StopSignal ?? '') ?? DEFAULT_STOP_SIGNAL,
     stopTimeout: (config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT,
     tty: config.Tty ?? false,
+    ...(orchestrator === undefined ? {} : { orchestrator }),
+    autoRemove: host.AutoRemove ?? false,
+    commandKey: commandKey([...toList(config.Entrypoint), ...toList(config.Cmd)]),
     ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
     image: config.Image,
     environmentNames: environment.map(({ name }) => name),
     secretValues: secretValuesOf(environment),
   };
+}
+
+function toList(command: string | readonly string[] | null | undefined): readonly string[] {
+  return typeof command === 'string' ? [command] : (command ?? []);
 }
 
 /** Returns 0 for the year 1, which the engine uses for "never". */

@@ -2,7 +2,7 @@
 import type { DecisionKind, DecisionReason, Detector, Verdict } from '../domain.ts';
 import type { CaseResult, Scorecard, Tally } from '../pipeline/incident/scorecard.ts';
 
-export interface TallyView {
+interface TallyView {
   readonly would_have_restarted: number;
   readonly restarted: number;
   readonly came_back: number;

@@ -1,4 +1,4 @@
-export interface ImageName {
+interface ImageName {
   /** With registry: `registry:5000/team/app`. */
   readonly repository: string;
   readonly tag?: string;

@@ -26,6 +26,8 @@ function kindOf({ kind, incident, diagnosis }: Alert): string {
       return `🚨 ${dot} Repeated failure: ${name}`;
     case 'crash_loop':
       return `🚨 ${dot} Crash loop: ${name}`;
+    case 'engine_gave_up':
+      return `🚨 ${dot} Down for good: ${name}`;
     case 'diagnosed':
       return `${dot} ${name}: ${DETECTOR_INFO[incident.detector].title}`;
     default:
@@ -40,6 +42,8 @@ export function alarm({ kind, restartsLastHour }: Alert): string | undefined {
       return `🚨 Repeated failure: restarted ${times(restartsLastHour)} in the last hour, not again without you.`;
     case 'crash_loop':
       return '🚨 Crash loop: it ends again soon after each start. A restart will not help; it needs you.';
+    case 'engine_gave_up':
+      return '🚨 Down for good: the engine was restarting it and has given up.';
     case 'diagnosed':
       return undefined;
     default:

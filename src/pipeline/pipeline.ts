@@ -1,13 +1,16 @@
 import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal, Suppression } from '../domain.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { Trouble } from './detect/trouble.ts';
+import { DETECTOR_INFO } from './detectors.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
+import { createLeftToEngine } from './incident/left-to-engine.ts';
 import { createOpenIncidents, type LiveIncident } from './incident/open-incidents.ts';
 import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
+import { withJobIdentity } from './lifecycle/one-off.ts';
 import type { ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
@@ -61,7 +64,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     store,
     incidents,
     lifecycle,
-    onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
+    onDecided(incident, decision, facts) {
+      aftermaths.decided(incident, decision, facts);
+      leftToEngine.decided(incident, decision);
+    },
     stopping: stopping.signal,
     stopNow: stopNow.signal,
   });
@@ -70,6 +76,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     start(saveAftermath(incidentId, aftermath)),
   );
 
+  const leftToEngine = createLeftToEngine(deps.control);
+  /** The engine was left to restart the container of this incident: has it given up? */
+  const followUp = async (live: LiveIncident): Promise<void> => {
+    if (!(await leftToEngine.gaveUp(live.incident)) || live.phase !== 'settled') return;
+    await workflow.decideAgain(live, 'engine_gave_up');
+  };
+
   const running = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
     running.add(work);
@@ -77,10 +90,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   };
 
   /** `repeatAs`: how it is counted where it opens nothing. */
-  const take = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
+  const take = (seen: Signal, repeatAs: Suppression = 'repeat'): void => {
+    const container = identify(seen.container);
+    const signal = container === seen.container ? seen : { ...seen, container };
     observer.signal(signal.detector, signal.container.name);
-    if (lifecycle.holdsBack(signal)) observer.suppressed('grace');
-    else open(signal, repeatAs);
+    const suppression = lifecycle.suppresses(signal);
+    if (suppression === undefined) open(signal, repeatAs);
+    else observer.suppressed(suppression);
   };
 
   const open = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
@@ -92,11 +108,17 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       return;
     }
     observer.suppressed(repeatAs);
-    if (folded.newlyLooping && folded.live.phase === 'settled') start(workflow.notifyCrashLoop(folded.live));
+    if (folded.live.phase === 'settled') {
+      if (folded.newlyLooping) start(workflow.decideAgain(folded.live, 'crash_loop'));
+      else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(folded.live));
+    }
     counts.wake();
   };
 
-  const takeTrouble = (container: ContainerRef, trouble: Trouble): void => {
+  const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
+
+  const takeTrouble = (seen: ContainerRef, trouble: Trouble): void => {
+    const container = identify(seen);
     const grouped = grouper.assign(container, trouble, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
@@ -154,6 +176,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (stopping.signal.aborted) return;
       for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
       for (const signal of lifecycle.due(containers, clock.now())) open(signal);
+      for (const live of incidents.open()) {
+        if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
+      }
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
@@ -174,7 +199,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
           left.diagnosis?.severity,
         );
         if (left.settledAt === undefined) start(workflow.resume(live, left));
-        else if (left.decision) aftermaths.decided(left.incident, left.decision);
+        else if (left.decision) {
+          aftermaths.decided(left.incident, left.decision);
+          leftToEngine.decided(left.incident, left.decision);
+        }
       }
     },
 
@@ -201,6 +229,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function end(live: LiveIncident): Promise<void> {
     aftermaths.ended(live.incident);
+    leftToEngine.ended(live.incident);
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
       logger.error('the end of an incident could not be stored', { error: String(error) });
     });

@@ -16,7 +16,7 @@ import {
 import { CONTAINER_COUNTERS } from './counters.ts';
 import { OTHER } from './names.ts';
 
-export type ContainerCounter = keyof typeof CONTAINER_COUNTERS;
+type ContainerCounter = keyof typeof CONTAINER_COUNTERS;
 
 export interface ContainerCounters {
   /** Adds 1. `labels`: all but the container's name. */

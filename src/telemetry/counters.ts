@@ -13,7 +13,7 @@ import { INTEGRATIONS, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeli
 import type { Metric } from './metric.ts';
 
 /** What can be exported over OTLP. */
-export const OTLP_SIGNALS = ['traces', 'metrics', 'logs'] as const;
+const OTLP_SIGNALS = ['traces', 'metrics', 'logs'] as const;
 export type OtlpSignal = (typeof OTLP_SIGNALS)[number];
 
 /** Counters with a container's name. container-counters.ts implements them, because their series can be removed. */

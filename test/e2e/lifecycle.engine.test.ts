@@ -20,6 +20,10 @@ const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
 
 describeEngine('the life of a container', (dockerHost) => {
   const run = `cd-life-${randomBytes(3).toString('hex')}`;
+  /** As the engine makes up names: two words of small letters. */
+  const jobs = `cdlife${randomBytes(6)
+    .toString('hex')
+    .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}`;
   let claude: ClaudeServer;
   let slack: SlackServer;
   let doctor: Doctor;
@@ -34,6 +38,7 @@ describeEngine('the life of a container', (dockerHost) => {
   const stateOf = async (container: TestContainer) => (await engine(container).inspect()).State;
   const restartsOf = async (name: string) => (await doctor.health()).fixes_applied[`${run}-${name}`] ?? 0;
   const requestsFor = (name: string) => claude.requests.filter((request) => request.prompt.includes(`${run}-${name}`));
+  const postsFor = (name: string) => slack.posts.filter((post) => post.text.includes(`${run}-${name}`));
   const entriesOf = async (name: string) =>
     (await doctor.history()).filter((entry) => entry.container === `${run}-${name}`);
   const decided = (name: string) =>
@@ -63,7 +68,7 @@ describeEngine('the life of a container', (dockerHost) => {
     slack = await startSlackServer();
     doctor = await startDoctor({
       DOCKER_HOST: dockerHost,
-      TARGET_CONTAINERS: `${run}-*`,
+      TARGET_CONTAINERS: `${run}-*,${jobs}_*`,
       CHECK_INTERVAL: '1',
       AUTO_FIX: 'true',
       ANTHROPIC_API_KEY: 'sk-ant-stand-in',
@@ -162,4 +167,111 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/exit code of the death that was seen: 64/);
     await container.remove();
   }, 30_000);
+
+  it('reports a loop of ends with code 0 that the engine restarts, once', async () => {
+    await start('quits', { cmd: 'echo "nothing to do"; sleep 0.2', restart: 'unless-stopped' });
+    expect(await decided('quits')).toMatchObject({
+      detector: 'crash_loop',
+      decision: 'notify',
+      reason: 'engine_restarting',
+    });
+    await settle();
+    expect(await entriesOf('quits')).toHaveLength(1);
+    expect(postsFor('quits')).toHaveLength(1);
+  }, 30_000);
+
+  it('does not report a job that somebody starts again and again', async () => {
+    const job = await start('job', { cmd: 'sleep 0.1' });
+    for (let i = 0; i < 4; i++) {
+      await engine(job).wait();
+      await engine(job).start();
+    }
+    await settle();
+    expect(await entriesOf('job')).toEqual([]);
+  }, 30_000);
+
+  it('says that a container is down for good when the engine gives up restarting it', async () => {
+    const container = await start('limited', {
+      cmd: 'sleep 0.2; exit 5',
+      restart: 'on-failure',
+      maximumRetryCount: 5,
+      labels: { 'container-doctor.restart': 'never' },
+    });
+    const [down] = await eventually(
+      () => {
+        const posts = postsFor('limited').filter((post) => post.text.includes('Down for good'));
+        return posts.length > 0 ? posts : undefined;
+      },
+      { deadlineMs: 30_000, everyMs: 50 },
+    );
+    expect(await stateOf(container)).toMatchObject({ Status: 'exited' });
+    expect(JSON.stringify(down?.body)).toContain('its policy forbids restarts');
+    expect(JSON.stringify(down?.body)).not.toContain('already restarting it');
+    await settle();
+    expect(postsFor('limited').filter((post) => post.text.includes('Down for good'))).toHaveLength(1);
+    expect((await entriesOf('limited')).map(({ reason }) => reason)).toEqual(['policy_never']);
+  }, 40_000);
+
+  it('reports a failing service of an orchestrator once, and restarts none of its tasks', async () => {
+    for (let n = 1; n <= 5; n++) {
+      const task = await start(`svc.1.${randomBytes(6).toString('hex')}`, {
+        cmd: 'echo "ERROR cannot reach the queue" >&2; sleep 0.3; exit 3',
+        labels: {
+          'com.docker.swarm.task.id': `task${n}`,
+          'com.docker.swarm.service.id': 'service1',
+          'com.docker.swarm.service.name': `${run}-svc`,
+        },
+      });
+      await engine(task).wait();
+    }
+    await eventually(() => (postsFor('svc').length > 0 ? true : undefined), { deadlineMs: 20_000 });
+    await settle();
+    const entries = (await doctor.history()).filter(({ container }) => container.startsWith(`${run}-svc.`));
+    expect(entries).toMatchObject([{ decision: 'notify', reason: 'orchestrator_owns', occurrences: 5 }]);
+    expect(postsFor('svc')).toHaveLength(1);
+    expect(JSON.stringify(postsFor('svc')[0]?.body)).toContain('Docker Swarm');
+  }, 40_000);
+
+  it('reports a job that is run again and again under generated names once', async () => {
+    for (const name of ['curie', 'turing', 'hopper']) {
+      containers.push(await runContainer({ name: `${jobs}_${name}`, cmd: 'sleep 0.3; exit 4', autoRemove: true }));
+      await eventually(async () =>
+        (await docker().listContainers({ all: true })).every(({ Names }) => !Names.includes(`/${jobs}_${name}`))
+          ? true
+          : undefined,
+      );
+    }
+    await settle();
+    const entries = (await doctor.history()).filter(({ container }) => container.startsWith(`${jobs}_`));
+    expect(entries).toMatchObject([{ reason: 'container_gone', occurrences: 3 }]);
+  }, 40_000);
+
+  it('does not report what a program logs while a person stops it', async () => {
+    const container = await start('grumbler', {
+      cmd: idle(`trap 'echo "ERROR connection pool closed with 3 requests in flight" >&2; sleep 0.8; exit 1' TERM;`),
+      stopTimeout: 5,
+    });
+    await watched('grumbler');
+    await engine(container).stop({ t: 5 });
+    await settle();
+    expect(await stateOf(container)).toMatchObject({ Running: false, ExitCode: 1 });
+    expect(await entriesOf('grumbler')).toEqual([]);
+  }, 30_000);
+
+  it('restarts a container once, whatever it logs while it is being restarted', async () => {
+    const container = await start('flusher', {
+      cmd: [
+        'rm -f /bad;',
+        `trap 'echo "ERROR could not flush the cache" >&2; sleep 0.8; exit 1' TERM;`,
+        `if [ ! -f /once ]; then touch /once; sleep 1; touch /bad; fi; ${idle()}`,
+      ].join(' '),
+      healthcheck: { cmd: 'test ! -f /bad', intervalMs: 500, retries: 2 },
+      stopTimeout: 5,
+    });
+    await eventually(async () => ((await restartsOf('flusher')) > 0 ? true : undefined), { deadlineMs: 30_000 });
+    await settle();
+    expect(await entriesOf('flusher')).toMatchObject([{ detector: 'health', outcome: 'recovered' }]);
+    expect(await restartsOf('flusher')).toBe(1);
+    expect(await stateOf(container)).toMatchObject({ Running: true });
+  }, 50_000);
 });

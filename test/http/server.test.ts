@@ -233,11 +233,11 @@ describe('with HTTP_TOKEN', () => {
   });
 
   it('/livez and a /health without details need no token', async () => {
-    const well = await serve({ token });
+    const healthy = await serve({ token });
     const blind = await serve({ token, health: async () => view({ dockerConnected: false }) });
-    expect((await well.get('/livez')).json()).toEqual({ status: 'ok' });
-    expect((await well.get('/health')).json()).toEqual({ status: 'healthy' });
-    expect((await well.get('/health', withToken)).json()).toEqual(view());
+    expect((await healthy.get('/livez')).json()).toEqual({ status: 'ok' });
+    expect((await healthy.get('/health')).json()).toEqual({ status: 'healthy' });
+    expect((await healthy.get('/health', withToken)).json()).toEqual(view());
     const refused = await blind.get('/health');
     expect(refused.status).toBe(503);
     expect(refused.json()).toEqual({ status: 'degraded' });

@@ -18,7 +18,7 @@ interface PanelJson {
   };
 }
 
-export interface DashboardJson {
+interface DashboardJson {
   readonly uid: string;
   readonly panels: readonly PanelJson[];
   readonly links: readonly { readonly title: string; readonly url: string }[];
@@ -31,7 +31,7 @@ export interface Panel extends PanelJson {
   readonly queries: readonly string[];
 }
 
-export type DashboardName = 'overview' | 'detail';
+type DashboardName = 'overview' | 'detail';
 
 export function readDashboard(name: DashboardName): DashboardJson {
   return JSON.parse(readRepositoryFile(`grafana/dashboards/${name}.json`));

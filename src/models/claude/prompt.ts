@@ -99,7 +99,7 @@ function renderFacts(context: DiagnosisContext, quote: Quote): string[] {
     `- killed by the kernel for lack of memory: ${renderOom(context)}`,
     `- memory limit: ${facts.memoryLimit > 0 ? `${Math.round(facts.memoryLimit / 2 ** 20)} MiB` : 'none'}`,
     `- health: ${facts.health === 'none' ? 'no health check is defined' : facts.health}`,
-    `- restart policy of the engine: ${facts.restartPolicy}; restarts by the engine so far: ${facts.restartCount}`,
+    `- restart policy of the engine: ${renderRestartPolicy(facts)}; restarts by the engine so far: ${facts.restartCount}`,
   ];
   if (facts.error !== '') lines.push(`- error of the engine: ${quote(facts.error)}`);
   if (facts.networkMode.startsWith('container:')) lines.push('- it uses the network of another container');
@@ -109,6 +109,12 @@ function renderFacts(context: DiagnosisContext, quote: Quote): string[] {
     lines.push(`- names of its environment variables: ${names}${more > 0 ? ` and ${more} more` : ''}`);
   }
   return lines;
+}
+
+function renderRestartPolicy({ restartPolicy, maximumRetryCount, restartCount, status }: ContainerFacts): string {
+  if (restartPolicy !== 'on-failure' || maximumRetryCount === 0) return restartPolicy;
+  const gaveUp = status === 'exited' && restartCount >= maximumRetryCount;
+  return `on-failure, at most ${maximumRetryCount} times${gaveUp ? ' (the engine has given up)' : ''}`;
 }
 
 function renderOom({ incident, killedForMemory }: DiagnosisContext): string {

@@ -73,6 +73,7 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   const { now, facts, incident, restarts, stopRequestedAt, deployedAt, policy } = input;
   if (!input.engineAnswered) return 'engine_unreachable';
   if (!facts) return 'container_gone';
+  if (facts.orchestrator !== undefined) return 'orchestrator_owns';
   const running = facts.status === 'running';
 
   if (stopRequestedAt !== undefined && stopRequestedAt >= incident.openedAt - OPERATOR_AT_IT_MS) {

@@ -31,8 +31,8 @@ export function createSecretBook(control: Pick<ContainerControl, 'inspect'>): Se
     const facts = await control.inspect(id, signal);
     if (facts) {
       // A container's environment never changes.
-      const { secretValues, stopSignal } = facts;
-      known.set(id, { secretValues, stopSignal });
+      const { secretValues, stopSignal, restartPolicy, autoRemove, commandKey } = facts;
+      known.set(id, { secretValues, stopSignal, restartPolicy, autoRemove, commandKey });
       for (const oldest of known.keys()) {
         if (known.size <= MAX_REMEMBERED) break;
         known.delete(oldest);

@@ -159,7 +159,11 @@ export function createRounds(deps: RoundDeps): Rounds {
       (decision) => ({ decision }),
     );
     const because =
-      decision.reason === 'shared_network' ? dependants.join(', ') : policyBehind(decision.reason, policy);
+      decision.reason === 'shared_network'
+        ? dependants.join(', ')
+        : decision.reason === 'orchestrator_owns'
+          ? facts?.orchestrator
+          : policyBehind(decision.reason, policy);
     return { decision, facts, policy, because };
   };
 

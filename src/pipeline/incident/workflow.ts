@@ -17,7 +17,7 @@
  *
  * A second and later rounds go through `diagnosed` to `restarted` again.
  */
-import type { AlertKind, TraceLink } from '../../domain.ts';
+import type { AlertKind, Decision, TraceLink } from '../../domain.ts';
 import { AgentStopping } from '../../errors.ts';
 import type { Notifier } from '../notify/notify.ts';
 import type { IncidentCase } from '../ports.ts';
@@ -37,8 +37,11 @@ export interface Workflow {
   handle(live: LiveIncident): Promise<void>;
   /** Continues an incident that an earlier run of the agent did not settle. Never rejects. */
   resume(live: LiveIncident, stored: IncidentCase): Promise<void>;
-  /** Notifies people that the container of a settled incident now crashes in a loop. Never rejects. */
-  notifyCrashLoop(live: LiveIncident): Promise<void>;
+  /**
+   * Decides again about a settled incident, from the present state of its container, and notifies people of the change.
+   * Never rejects.
+   */
+  decideAgain(live: LiveIncident, change: 'crash_loop' | 'engine_gave_up'): Promise<void>;
 }
 
 /** How long further evidence is awaited: the rest of a stack trace, or the death that follows an error. */
@@ -71,10 +74,15 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
   };
 
   /** Runs further rounds while restarts fail. Returns the last round. */
-  const untilSettled = async (live: LiveIncident, first: Round): Promise<Round> => {
+  const untilSettled = async (
+    live: LiveIncident,
+    first: Round,
+    firstAlert: AlertKind = 'diagnosed',
+  ): Promise<Round> => {
     for (let round = first; ; ) {
       const failed = round.attempt?.outcome === 'failed' || round.attempt?.outcome === 'error';
       if (round.decision.reason === 'restart_limit') await notify(live, round, 'repeated_failure');
+      else if (round === first && firstAlert !== 'diagnosed') await notify(live, round, firstAlert);
       else if (round.ordinal === 0 || !failed) await notify(live, round, 'diagnosed', Math.min(round.ordinal, 1));
       if (!failed) return round;
       await rounds.backOff(live);
@@ -128,13 +136,24 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
         settle(live, await tracing.incident(live.incident, stored.incident.trace, () => resume(live, stored))),
       ),
 
-    notifyCrashLoop: (live) =>
+    decideAgain: (live, change) =>
       guarded(live, async () => {
-        const last = await store.lastCase({ ...live.incident.container, fingerprint: live.incident.fingerprint });
-        if (!last?.diagnosis || !last.decision) return;
-        const { diagnosis, decision, attempt } = last;
-        const context = await deps.collector.context(live.incident, live.evidence);
-        await notify(live, { context, diagnosis, decision, attempt }, 'crash_loop');
+        const { incident } = live;
+        const stored = await store.lastCase({ ...incident.container, fingerprint: incident.fingerprint });
+        if (!stored?.diagnosis) return;
+        live.phase = 'handling';
+        const diagnosed = { state: 'diagnosed', diagnosis: stored.diagnosis } as const;
+        const last = await tracing.incident(incident, incident.trace, async () => {
+          const round = await rounds.resume(live, diagnosed);
+          return isNoNews(round.decision, change) ? round : untilSettled(live, round, change);
+        });
+        await settle(live, last);
       }),
   };
+}
+
+/** The change is over, or a person is dealing with it. */
+function isNoNews({ reason }: Decision, change: AlertKind): boolean {
+  if (reason === 'engine_restarting') return change === 'engine_gave_up';
+  return reason === 'operator_action' || reason === 'recreate_in_progress' || reason === 'already_recovered';
 }

@@ -18,6 +18,8 @@ export type Verdict = 'itself' | 'person' | 'undecided';
 /** A loop: this many crashes within the window. One is an accident, two may be a dependency that is starting. */
 const LOOP_CRASHES = 3;
 const LOOP_WINDOW_MS = 5 * 60_000;
+/** The engine, too, takes a container that ran for so long as one that works: it starts its back-off anew. */
+const STABLE_AFTER_MS = 10_000;
 /** For how long a stop request explains the end that follows: `docker stop` waits for minutes only if told to. */
 export const STOP_EXPLAINS_MS = 10 * 60_000;
 /** For how long any other signal that asks a program to end explains its end. */
@@ -53,16 +55,36 @@ export function isStopping({ stopRequestedAt }: LifecycleRecord, at: number): bo
   return isWithin(STOP_EXPLAINS_MS, stopRequestedAt, at);
 }
 
-/** The signals of an end that nobody asked for. */
-export function crashed(record: LifecycleRecord, { container, at, exitCode }: Death): readonly Signal[] {
-  if (exitCode === 0) return [];
+/**
+ * The signals of an end that nobody asked for. An end with code 0 is no crash, but part of a crash loop if the
+ * engine starts the container again and again. `restartPolicy`: undefined if it is not known.
+ */
+export function endedByItself(
+  record: LifecycleRecord,
+  { container, at, exitCode }: Death,
+  restartPolicy: string | undefined,
+): readonly Signal[] {
+  const isCrash = exitCode !== 0;
+  if (!isCrash && !(restartsAlways(restartPolicy) && isQuickEnd(record, at))) return [];
   // In both directions: the clock may have been set back in between.
   record.crashes = [...record.crashes.filter((crash) => Math.abs(at - crash) <= LOOP_WINDOW_MS), at];
-  const killedForMemory = isKilledForMemory(record, at, exitCode);
-  const crash = { ...crashSignal(container, at, exitCode), ...(killedForMemory ? { killedForMemory } : {}) };
-  if (record.crashes.length < LOOP_CRASHES) return [crash];
-  const loop = { crashes: record.crashes.length, minutes: LOOP_WINDOW_MS / 60_000 };
-  return [crash, crashLoopSignal(container, at, exitCode, loop)];
+  const signals = isCrash ? [crashOf(record, container, at, exitCode)] : [];
+  if (record.crashes.length < LOOP_CRASHES) return signals;
+  const loop = { ends: record.crashes.length, minutes: LOOP_WINDOW_MS / 60_000 };
+  return [...signals, crashLoopSignal(container, at, exitCode, loop)];
+}
+
+function crashOf(record: LifecycleRecord, container: ContainerRef, at: number, exitCode: number): Signal {
+  const signal = crashSignal(container, at, exitCode);
+  return isKilledForMemory(record, at, exitCode) ? { ...signal, killedForMemory: true } : signal;
+}
+
+function restartsAlways(restartPolicy: string | undefined): boolean {
+  return restartPolicy === 'always' || restartPolicy === 'unless-stopped';
+}
+
+function isQuickEnd({ startedAt }: LifecycleRecord, at: number): boolean {
+  return startedAt !== undefined && startedAt <= at && at - startedAt < STABLE_AFTER_MS;
 }
 
 /** The engine reports `oom` of any process in the container; this end belongs to it only if the main one was killed. */

@@ -6,9 +6,9 @@ import type { LifecycleRecord } from './record.ts';
  * Whether the signal belongs to the grace period after a start, in which it opens no incident. A crash is held: it
  * comes due if the container stays down. A crash loop is no start-up problem and passes.
  */
-export function isInGrace(record: LifecycleRecord | undefined, signal: Signal, graceMs: number): boolean {
+export function isInGrace(record: LifecycleRecord, signal: Signal, graceMs: number): boolean {
   const { inGrace } = DETECTOR_INFO[signal.detector];
-  if (record?.startedAt === undefined || inGrace === 'pass') return false;
+  if (record.startedAt === undefined || inGrace === 'pass') return false;
   const age = signal.at - record.startedAt;
   if (age < 0 || age >= graceMs) return false;
   if (inGrace === 'hold') record.heldSignal = signal;

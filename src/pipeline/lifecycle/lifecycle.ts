@@ -2,13 +2,14 @@
  * What is known of each container's lifecycle: when it started and ended, who stopped it, whether it was deployed just
  * now, whether the agent is restarting it. Engine events go in, signals come out.
  */
-import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal, Suppression } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import { crashed, DEFAULT_STOP_SIGNAL, type Death, isStopping, judge, SIGKILL } from './death.ts';
+import { DEFAULT_STOP_SIGNAL, type Death, endedByItself, isStopping, judge, SIGKILL } from './death.ts';
 import { deployedAt, pruneRemoved } from './deployment.ts';
 import { dueSignal, isInGrace } from './grace.ts';
 import { type ContainerLifecycle, createRecords, type LifecycleRecord } from './record.ts';
 import { healthSignal, oomSignal } from './signals.ts';
+import { beginStop, endStop, suppressedByStop } from './stop-phase.ts';
 
 export interface Lifecycle {
   /** Returns the signals that are known at once, the most important first. */
@@ -21,8 +22,8 @@ export interface Lifecycle {
   forget(containerId: string): void;
   /** Stops and starts of the container belong to a restart by the agent until the returned function is called. */
   expectRestart(containerId: string): () => void;
-  /** Whether the signal falls into a grace period and opens no incident for now. */
-  holdsBack(signal: Signal): boolean;
+  /** Why the signal opens no incident: a grace period, or a stop that it belongs to. Undefined: it may open one. */
+  suppresses(signal: Signal): Suppression | undefined;
   /** Crashes that were held back and whose container is still down now that its grace period is over. */
   due(containers: readonly ListedContainer[], now: number): readonly Signal[];
   /** Judges the ends for which an event was still awaited, by what is known now. */
@@ -30,7 +31,7 @@ export interface Lifecycle {
 }
 
 /** What is known of a container from inspect, whether it still exists or not. */
-export type KnownFacts = Pick<ContainerFacts, 'stopSignal'>;
+export type KnownFacts = Pick<ContainerFacts, 'stopSignal' | 'restartPolicy' | 'autoRemove' | 'commandKey'>;
 
 export interface LifecycleOptions {
   readonly clock: Clock;
@@ -80,7 +81,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       record.personSignals = [...record.personSignals, sent].slice(-SIGNALS_KEPT);
     }
     if (signal === SIGKILL || signal === stopSignalOf(event.containerId)) {
-      stopRequested(record, event.time, ours || recalled);
+      stopRequested(record, event.time, recalled ? 'unknown' : ours ? 'agent' : 'person');
     }
   }
 
@@ -107,7 +108,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     record.undecided = undefined;
     undecided.delete(record);
     record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
-    if (by === 'itself') return crashed(record, death);
+    if (by === 'itself') return endedByItself(record, death, options.factsOf(death.container.id)?.restartPolicy);
     const last = record.personSignals.findLast(({ recalled }) => !recalled);
     if (last) record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? last.at, last.at);
     return [];
@@ -140,11 +141,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           signalled(record, event, action.signal, false);
           return [];
         case 'stop': {
-          stopRequested(record, time, isOwnRestart(record));
+          stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
           return record.undecided ? decided(record, record.undecided, 'person') : [];
         }
         case 'start':
           started(record);
+          endStop(record, time);
           record.startedAt = time;
           return overdue;
         case 'die':
@@ -172,7 +174,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           signalled(records.use(containerId), event, action.signal, true);
           break;
         case 'stop':
-          stopRequested(records.use(containerId), time, true);
+          stopRequested(records.use(containerId), time, 'unknown');
           break;
         case 'start':
           started(records.use(containerId));
@@ -187,7 +189,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         if (status !== 'running') return [];
         const record = records.use(ref.id);
         // Its start was missed: an engine that was restarted has forgotten it.
-        if (record.dead && record.undecided === undefined) started(record);
+        if (record.dead && record.undecided === undefined) {
+          started(record);
+          endStop(record, now);
+        }
         if (health === 'none' || health === 'starting') return [];
         return healthChanged(record, ref, now, health === 'unhealthy');
       });
@@ -215,16 +220,24 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     },
 
     expectRestart(containerId) {
-      records.use(containerId).ownRestartUntil = Number.POSITIVE_INFINITY;
+      const record = records.use(containerId);
+      record.ownRestartUntil = Number.POSITIVE_INFINITY;
+      beginStop(record, clock.now(), 'agent');
       return () => {
-        const record = records.get(containerId);
-        if (record?.ownRestartUntil === Number.POSITIVE_INFINITY) {
-          record.ownRestartUntil = clock.monotonic() + OWN_EVENTS_LAG_MS;
-        }
+        if (record.ownRestartUntil !== Number.POSITIVE_INFINITY) return;
+        record.ownRestartUntil = clock.monotonic() + OWN_EVENTS_LAG_MS;
+        // Refused, or its events are still on their way. A container that is down is being restarted until it starts.
+        if (!record.dead) endStop(record, clock.now());
       };
     },
 
-    holdsBack: (signal) => isInGrace(records.get(signal.container.id), signal, graceMs(signal.container)),
+    suppresses(signal) {
+      const record = records.get(signal.container.id);
+      if (record === undefined) return undefined;
+      const byStop = suppressedByStop(record, signal);
+      if (byStop !== undefined) return byStop;
+      return isInGrace(record, signal, graceMs(signal.container)) ? 'grace' : undefined;
+    },
 
     due(containers, now) {
       return containers.flatMap(({ ref, status }) => {
@@ -247,10 +260,11 @@ function started(record: LifecycleRecord): void {
   record.unhealthy = false;
 }
 
-/** `notByPerson`: the agent requested it, or it is not known who did. */
-function stopRequested(record: LifecycleRecord, at: number, notByPerson: boolean): void {
+function stopRequested(record: LifecycleRecord, at: number, by: 'person' | 'agent' | 'unknown'): void {
   record.stopRequestedAt = at;
-  if (!notByPerson) record.stoppedByPersonAt = at;
+  if (by === 'person') record.stoppedByPersonAt = at;
+  // The `stop` event comes after the end, but nothing is printed in between.
+  if (by !== 'unknown') beginStop(record, at, by);
 }
 
 function healthChanged(record: LifecycleRecord, container: ContainerRef, at: number, unhealthy: boolean): Signal[] {

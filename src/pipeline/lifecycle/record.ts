@@ -1,5 +1,6 @@
 import type { ContainerRef, Signal } from '../../domain.ts';
 import type { Death } from './death.ts';
+import type { StopPhase } from './stop-phase.ts';
 
 /** What the engine's events and the agent's own restarts say of one container. Internal to this folder. */
 export interface LifecycleRecord {
@@ -11,10 +12,12 @@ export interface LifecycleRecord {
   /** Its process ended, and no start was seen since. */
   dead: boolean;
   unhealthy: boolean;
-  /** When its process ended without being asked to; the newest last, only those that may be part of a crash loop. */
+  /** Ends that nobody asked for and that may be part of a crash loop; the newest last. */
   crashes: readonly number[];
   /** A stop was requested and no start was seen since, whoever requested it. */
   stopRequestedAt?: number;
+  /** The last stop, by whom it was requested and until when it took. */
+  stopPhase?: StopPhase;
   /** Signals that a person or tool sent since the last start; the newest last. */
   personSignals: readonly PersonSignal[];
   /** The last time that a process was killed for memory. */

@@ -17,14 +17,14 @@ export function crashLoopSignal(
   container: ContainerRef,
   at: number,
   exitCode: number,
-  loop: { readonly crashes: number; readonly minutes: number },
+  loop: { readonly ends: number; readonly minutes: number },
 ): Signal {
   return {
     container,
     detector: 'crash_loop',
     at,
     fingerprint: 'crash_loop',
-    summary: `crashed ${loop.crashes} times within ${loop.minutes} minutes, last with exit code ${exitCode}`,
+    summary: `ended ${loop.ends} times within ${loop.minutes} minutes, last with exit code ${exitCode}`,
     patterns: ['crash loop'],
     exitCode,
   };

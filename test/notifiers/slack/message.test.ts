@@ -121,6 +121,10 @@ host node-7`);
     expect(shown({ kind: 'crash_loop' })).toMatch(/^🚨 🔴 Crash loop: shop-web-1\n🚨 Crash loop:/);
   });
 
+  it('is louder when the engine has given up', () => {
+    expect(shown({ kind: 'engine_gave_up' })).toMatch(/^🚨 🔴 Down for good: shop-web-1\n🚨 Down for good: the engine/);
+  });
+
   it.each([
     ['recovered', '✅ Restarted, and it recovered (healthy after 12 s)'],
     ['failed', '❌ Restarted, but it did not recover (healthy after 12 s)'],

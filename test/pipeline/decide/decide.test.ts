@@ -31,6 +31,7 @@ const gates: [string, Partial<DecideInput>, DecisionReason][] = [
   ['a rule saw a full disk', { restartVetoed: true }, 'disk_full'],
   ['the diagnosis says that it is not safe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
   ['the engine tells only older facts', { engineAnswered: false }, 'engine_unreachable'],
+  ['Docker Swarm owns it', { facts: someFacts({ orchestrator: 'Docker Swarm' }) }, 'orchestrator_owns'],
   ['a person stopped it since', { stopRequestedAt: OPENED + 500 }, 'operator_action'],
   ['a person restarted it a minute before', { stopRequestedAt: OPENED - MINUTE }, 'operator_action'],
   ['compose is replacing it', { beingReplaced: true }, 'recreate_in_progress'],

@@ -1,7 +1,15 @@
 /** The workflow with real stages; the engine, the store and the model are stand-ins, and time passes at once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert, Attempt, ContainerFacts, Decision, ListedContainer, Outcome } from '../../../src/domain.ts';
+import type {
+  Alert,
+  Attempt,
+  ContainerFacts,
+  Decision,
+  Diagnosis,
+  ListedContainer,
+  Outcome,
+} from '../../../src/domain.ts';
 import { backOffMs } from '../../../src/pipeline/decide/restart-history.ts';
 import { createCollector } from '../../../src/pipeline/diagnose/collect.ts';
 import { createOpenIncidents } from '../../../src/pipeline/incident/open-incidents.ts';
@@ -41,12 +49,15 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
   const alerts: Alert[] = [];
   const decisions: Decision[] = [];
   const order: string[] = [];
+  let latest: Diagnosis | undefined;
   const nothing = async () => {};
   const store: WorkflowDeps['store'] = {
     healthy: () => true,
     saveIncident: nothing,
     saveOccurrences: nothing,
-    saveDiagnosis: nothing,
+    async saveDiagnosis(_, diagnosis) {
+      latest = diagnosis;
+    },
     async saveDecision(_, decision) {
       decisions.push(decision);
       order.push(`saved ${decision.kind}`);
@@ -54,7 +65,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     saveSettled: nothing,
     resolveIncident: nothing,
     openCases: async () => [],
-    lastCase: async () => undefined,
+    lastCase: async () => (latest ? { incident: anIncident(), diagnosis: latest } : undefined),
     async beginAttempt(attempt) {
       attempts.push(attempt);
     },
@@ -83,6 +94,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     list: async () => [],
     tailLogs: async () => [],
   };
+  const lifecycle: { stoppedByPersonAt?: number } = {};
   const incidents = createOpenIncidents({ newId: () => `inc-${order.length}-${now}`, now: clock.now });
   const never = new AbortController().signal;
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -110,12 +122,12 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     autoFix,
     policyOf,
     verifySlackMs: 90_000,
-    lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [] }) },
+    lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },
     onDecided: () => {},
     stopping: never,
     stopNow: never,
   });
-  return { workflow, incidents, clock, engine, attempts, alerts, decisions, order };
+  return { workflow, incidents, clock, engine, attempts, alerts, decisions, order, lifecycle };
 }
 
 async function handle(count: number, world: World) {
@@ -181,6 +193,50 @@ describe('the workflow of an incident', () => {
     const sent = alerts.map(({ id, attempt }) => [id, attempt?.outcome]);
     expect(sent).toEqual([[`${incident.id}/diagnosed/1`, 'recovered']]);
   });
+
+  it('decides again when the engine has given up, instead of repeating the earlier reason', async () => {
+    let facts = someFacts({ status: 'restarting', restartPolicy: 'on-failure' });
+    const { workflow, incidents, clock, alerts, attempts } = build({
+      control: { inspect: async () => facts },
+      outcomes: ['recovered'],
+    });
+    const { live } = incidents.fold(aSignal({ detector: 'crash', at: clock.now() }));
+    await workflow.handle(live);
+    facts = someFacts({ status: 'exited', restartPolicy: 'on-failure' });
+    await workflow.decideAgain(live, 'engine_gave_up');
+    expect(alerts.map(({ kind, decision, attempt }) => [kind, decision.reason, attempt?.outcome])).toEqual([
+      ['diagnosed', 'engine_restarting', undefined],
+      ['engine_gave_up', 'restart_allowed', 'recovered'],
+    ]);
+    expect(attempts).toHaveLength(1);
+  });
+
+  it('reports the present decision about a crash loop', async () => {
+    let facts = someFacts({ status: 'restarting', restartPolicy: 'on-failure' });
+    const { workflow, incidents, clock, alerts } = build({
+      autoFix: false,
+      control: { inspect: async () => facts },
+      outcomes: [],
+    });
+    const { live } = incidents.fold(aSignal({ detector: 'crash', at: clock.now() }));
+    await workflow.handle(live);
+    facts = someFacts({ status: 'exited', restartPolicy: 'on-failure' });
+    await workflow.decideAgain(live, 'crash_loop');
+    expect(alerts.at(-1)).toMatchObject({ kind: 'crash_loop', decision: { reason: 'auto_fix_off' } });
+  });
+
+  it.each(['crash_loop', 'engine_gave_up'] as const)(
+    'does not report %s once a person has stopped the container',
+    async (change) => {
+      const { workflow, incidents, clock, alerts, lifecycle } = build({ outcomes: [] });
+      const { live } = incidents.fold(aSignal({ detector: 'crash', at: clock.now() }));
+      lifecycle.stoppedByPersonAt = clock.now() + 1;
+      await workflow.handle(live);
+      const before = alerts.length;
+      await workflow.decideAgain(live, change);
+      expect(alerts).toHaveLength(before);
+    },
+  );
 
   const worlds = fc.record({
     policy: fc.record({

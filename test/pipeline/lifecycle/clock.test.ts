@@ -21,7 +21,7 @@ describe('when the clock is set back by an hour', () => {
     const container = aContainer();
     const lifecycle = aLifecycle({ graceMs: 60_000 });
     lifecycle.observe(at(NOON, start));
-    expect(lifecycle.holdsBack(aSignal({ container, detector: 'crash', at: NOON + 1_000 }))).toBe(true);
+    expect(lifecycle.suppresses(aSignal({ container, detector: 'crash', at: NOON + 1_000 }))).toBe('grace');
     const down = [listed(container, 'exited')];
     expect(lifecycle.due(down, NOON + 2_000)).toEqual([]);
     expect(lifecycle.due(down, NOON - HOUR)).toHaveLength(1);

@@ -102,6 +102,46 @@ describe('engine events', () => {
   });
 });
 
+describe('a container that ends with code 0 again and again', () => {
+  /** Starts and ends `count` times, `livedMs` each, a second apart. */
+  const ends = (count: number, livedMs: number, restartPolicy: string, exitCodes = [0]) => {
+    const lifecycle = aLifecycle({ facts: { restartPolicy } });
+    const signals: string[] = [];
+    for (let i = 0, time = 0; i < count; i++, time += livedMs + 1_000) {
+      lifecycle.observe(at(time, start));
+      for (const { detector, summary } of lifecycle.observe(
+        at(time + livedMs, die(exitCodes[i % exitCodes.length] ?? 0)),
+      ))
+        signals.push(`${detector}: ${summary}`);
+    }
+    return signals;
+  };
+
+  it.each(['always', 'unless-stopped'])('within seconds of each start is a crash loop with the policy %s', (policy) => {
+    expect(ends(3, 2_000, policy)).toEqual(['crash_loop: ended 3 times within 5 minutes, last with exit code 0']);
+  });
+
+  it('is a crash loop together with crashes', () => {
+    expect(ends(3, 2_000, 'always', [1, 0, 0])).toEqual([
+      'crash: exited with code 1',
+      'crash_loop: ended 3 times within 5 minutes, last with exit code 0',
+    ]);
+  });
+
+  it.each<[string, number, string]>([
+    ['somebody starts it, as a cron job', 200, 'no'],
+    ['the engine restarts it on failure only', 200, 'on-failure'],
+    ['it works for a while each time', 15_000, 'always'],
+  ])('is well if %s', (_, livedMs, restartPolicy) => {
+    expect(ends(8, livedMs, restartPolicy)).toEqual([]);
+  });
+
+  it('is well if its start was not seen or its restart policy is not known', () => {
+    const lifecycle = aLifecycle();
+    expect([0, 1, 2, 3].flatMap((n) => lifecycle.observe(at(n, die(0))))).toEqual([]);
+  });
+});
+
 describe('a crash is a kill for memory', () => {
   it.each<[string, readonly (readonly [number, Action])[], boolean]>([
     [

@@ -1,6 +1,6 @@
 /**
- * A life with everything in it, lived by the real agent on the simulated engine, so that every metric has been
- * moved: each detector, tier, decision, outcome of a restart, failure of Claude, Slack and the collector.
+ * A scenario that changes every metric, for the real agent on the simulated engine: all detectors, tiers, decisions and
+ * restart outcomes, and failures of Claude, Slack and the collector.
  */
 import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
 import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
@@ -18,12 +18,12 @@ export function createWorld(): Promise<World> {
   });
 }
 
-/** Lives through all of it. Resolves when everything is told, and the outbox empty. */
-export async function liveThroughAll({ engine, slack }: World, doctor: Doctor): Promise<void> {
+/** Resolves when every alert was delivered. */
+export async function runFullScenario({ engine, slack }: World, doctor: Doctor): Promise<void> {
   const add = (name: string, options: Partial<Parameters<SimulatedEngine['addContainer']>[0]> = {}) =>
     engine.addContainer({ name, ...options });
   const fail = (container: SimulatedContainer, text: string) => container.log(text, { stream: 'stderr' });
-  const told = (container: string, outcome?: string) =>
+  const handled = (container: string, outcome?: string) =>
     soon(async () =>
       (await doctor.history()).find(
         (e) => e.container === container && e.decision !== null && (!outcome || e.outcome === outcome),
@@ -40,42 +40,42 @@ export async function liveThroughAll({ engine, slack }: World, doctor: Doctor): 
   const shy = add('shy');
   const probed = add('probed', { health: 'healthy' });
   const chatty = add('chatty');
-  // Dies again after each restart: none helps.
+  // No restart helps: it exits again after each.
   const hopeless = add('hopeless', { onStart: (c) => void (c.starts > 1 && setTimeout(() => c.exit(1), 400)) });
   await soon(async () => ((await doctor.health()).monitoring.length >= 9 ? true : undefined));
 
-  // Slack is away for the first alert, and refuses another for good.
+  // Slack fails for the first alert and rejects a later one for good.
   slack.reply([{ status: 500 }, { status: 404, body: 'no_service' }]);
   worker.oom();
-  await told('worker', 'recovered');
+  await handled('worker', 'recovered');
   for (let i = 0; i < 40; i++) fail(api, `ERROR request ${i} failed: QueuePool limit of size 5 overflow 10 reached`);
-  await told('api', 'recovered');
+  await handled('api', 'recovered');
   fail(gateway, 'ERROR upstream request to pricing timed out after 3000 ms, retrying');
   fail(db, 'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device');
   fail(busy, 'ERROR cannot serve: deadlock detected');
   fail(shy, 'FATAL: sorry, too many clients already');
   probed.setHealth('unhealthy', 'connection refused');
   fail(hopeless, 'ERROR cannot serve: the license has expired');
-  for (const name of ['gateway', 'db', 'busy', 'shy', 'probed', 'hopeless']) await told(name);
+  for (const name of ['gateway', 'db', 'busy', 'shy', 'probed', 'hopeless']) await handled(name);
 
-  // An engine that refuses the restart.
+  // The engine rejects a restart.
   engine.faults.respond('restart', 500, 'simulated fault', 1);
   const refusing = add('refusing');
   fail(refusing, 'ERROR cannot serve: out of file descriptors');
-  await told('refusing');
+  await handled('refusing');
   await metric('restarts_total', { container_name: 'refusing', outcome: 'error' });
   await metric('restarts_total', { container_name: 'hopeless', outcome: 'failed' });
 
   const looping = add('looping', { restartPolicy: 'always', restartDelayMs: 50 });
-  for (let deaths = 0; deaths < 4; deaths++) {
+  for (let exits = 0; exits < 4; exits++) {
     await soon(() => (looping.running ? true : undefined));
     looping.exit(1);
   }
   await metric('errors_detected_total', { container_name: 'looping', detector: 'crash_loop' });
-  await told('looping');
+  await handled('looping');
 
-  // More kinds of errors at once than can be told apart.
-  for (let i = 0; i < 400; i++) fail(chatty, `ERROR ${words(i)} exploded`);
+  // More kinds of errors at once than can be grouped.
+  for (let i = 0; i < 400; i++) fail(chatty, `ERROR ${uniqueWords(i)} exploded`);
   chatty.log(Array.from({ length: 200 }, (_, i) => `INFO request ${i} served`).join('\n'));
   engine.faults.cutLogStreams(100, 3);
   chatty.log('INFO cut here, or a little later');
@@ -87,8 +87,8 @@ export async function liveThroughAll({ engine, slack }: World, doctor: Doctor): 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
   eventually(probe, { deadlineMs: 30_000, everyMs: 50 });
 
-/** Distinct words without digits: numbers are masked, and would be one problem. */
-function words(i: number): string {
+/** Without digits, because numbers are masked and the errors would be the same problem. */
+function uniqueWords(i: number): string {
   const letter = (n: number) => String.fromCharCode('a'.charCodeAt(0) + (n % 26));
   return `${letter(i)}${letter(i / 26)}${letter(i * 7)}bert ${letter(i * 3)}${letter(i / 5)}olf`;
 }
