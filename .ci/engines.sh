@@ -55,7 +55,7 @@ unpack_engine() {
   local root="$engine/root" archives="$tools/apt/$2/cache-$1"
   shift 2
   rm -rf "$engine"
-  mkdir -p "$archives/partial" "$root"/{proc,sys,dev,run,tmp,etc,var/tmp}
+  mkdir -p "$archives/partial" "$root"/{proc,sys,dev,run,tmp,etc,var/tmp,machine}
   # catatonit is the first process: it forwards signals and reaps what the engine leaves.
   suite_apt "$suite" -o "Dir::Cache::archives=$archives" install --download-only -y -q --no-install-recommends \
     catatonit "$@" || return 1
@@ -73,8 +73,10 @@ unpack_engine() {
 run_engine() {
   local engine="$tools/engines/$1"
   shift
-  # /sys/fs/cgroup/unified: crun refuses cgroup v1 with a version 2 hierarchy that has controllers beside it.
-  # shellcheck disable=SC2016 # expanded by the inner shell
+  cp "$(command -v busybox)" "$engine/root/busybox"
+  # pivot_root and not chroot alone: `exec` enters the mount namespace of a container and begins at its real root, which
+  # would be the machine's. crun refuses cgroup v1 with a version 2 hierarchy (unified) that has controllers beside it.
+  # shellcheck disable=SC2016 # expanded by the inner shells
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     unshare --mount --net --pid --fork --kill-child sh -c '
       set -e
@@ -87,7 +89,9 @@ run_engine() {
       mount --rbind /dev "$root/dev"
       mount --bind /tmp "$root/tmp"
       mount -t tmpfs none "$root/run"
-      exec chroot "$root" catatonit -- "$@"
+      cd "$root"
+      pivot_root . machine
+      exec /busybox chroot . /busybox sh -c "/busybox umount -l /machine && exec catatonit -- \"\$@\"" sh "$@"
     ' sh "$engine/root" "$@" > "$engine/log" 2>&1 < /dev/null &
   echo $! > "$engine/pid"
 }
