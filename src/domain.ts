@@ -79,6 +79,7 @@ export interface ContainerFacts {
   /** The image's id (`sha256:…`) when the container was created. */
   readonly imageId?: string;
   readonly networkMode: string;
+  readonly topology: Topology;
   /** Names only: values may be secret. */
   readonly environmentNames: readonly string[];
   /** The image reference as given at creation; a listing shows an id once the tag has moved. Absent if unknown. */
@@ -87,16 +88,44 @@ export interface ContainerFacts {
   readonly secretValues: readonly string[];
 }
 
+/** What inspect says about a container's connections to others. */
+export interface Topology {
+  readonly networks: readonly ContainerNetwork[];
+  /** The full id of the container whose network namespace it shares. */
+  readonly sharesNetworkOf?: string;
+  /** Names of linked containers. */
+  readonly links: readonly string[];
+  /** Compose services of the same project. */
+  readonly dependsOn: readonly string[];
+  /** Host parts of environment values, lower case. Never stored. */
+  readonly environmentHosts: readonly string[];
+}
+
+export interface ContainerNetwork {
+  readonly name: string;
+  /** IPv4; empty while the container does not run. */
+  readonly address: string;
+  /** Names under which others on this network reach it, lower case. */
+  readonly aliases: readonly string[];
+}
+
+/** How a dependency between two containers is known, the strongest first. */
+export const EDGE_EVIDENCE = ['compose', 'network', 'environment', 'observed'] as const;
+export type EdgeEvidence = (typeof EDGE_EVIDENCE)[number];
+
 /** An engine event that the pipeline uses. */
 export interface EngineEvent {
   readonly time: number;
   readonly containerId: string;
   readonly container: ContainerRef;
+  /** Podman's Docker API reports less than Docker does, and some events in another order. */
+  readonly engine?: 'podman';
   readonly action:
     | { readonly kind: 'create' | 'start' | 'stop' | 'destroy' | 'oom' | 'pause' | 'unpause' | 'restart' }
     | { readonly kind: 'rename' }
     | { readonly kind: 'die'; readonly exitCode: number }
-    | { readonly kind: 'kill'; readonly signal: number }
+    /** The number of the signal; Podman does not say it. */
+    | { readonly kind: 'kill'; readonly signal?: number }
     | { readonly kind: 'health'; readonly status: 'healthy' | 'unhealthy' | 'starting' };
 }
 
@@ -149,7 +178,7 @@ export interface Signal {
 }
 
 /** Why a signal did not open an incident. */
-export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow'] as const;
+export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow', 'dependency'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
 // ── incidents ───────────────────────────────────────────────────────────────
@@ -174,6 +203,25 @@ export interface Incident {
   readonly state: IncidentState;
   /** Absent if tracing is off or the trace was not sampled. */
   readonly trace?: TraceLink;
+  /** Absent if the problem is the container's own, as far as is known. */
+  readonly cause?: IncidentCause;
+  /** Other containers that suffer from this problem, the most affected first. */
+  readonly members?: readonly IncidentMember[];
+}
+
+/**
+ * `incident`: the problem of another container; that incident has the diagnosis and the alert. `external`: a host
+ * outside the engine. `unknown`: a dependency seems to fail, but none is known to have a problem.
+ */
+export type IncidentCause =
+  | { readonly kind: 'incident'; readonly incidentId: string; readonly evidence: EdgeEvidence }
+  | { readonly kind: 'external'; readonly host: string }
+  | { readonly kind: 'unknown'; readonly named?: string };
+
+export interface IncidentMember {
+  /** Its name. */
+  readonly container: string;
+  readonly occurrences: number;
 }
 
 /** Logs and events are otherwise read within seconds; the two minutes allow for a log that is read late under load. */
@@ -286,6 +334,8 @@ export const DECISION_REASONS = {
   severity_too_low: 'only problems of high severity lead to a restart',
   restart_not_safe: 'a restart is unsafe or would not help',
   restart_limit: 'this container has reached its restart limit',
+  host_restart_limit: 'the restart limit of all containers together is reached',
+  dependency_down: 'it suffers from the problem of another container; a restart would not help',
   disk_full: 'a restart does not free a full disk and may lose data',
   engine_restarting: "the engine's restart policy is already restarting it",
   operator_action: 'somebody stopped or restarted it in the meantime',

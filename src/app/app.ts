@@ -105,7 +105,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     now: clock.now,
     onRequest: observer.dockerRequest,
   });
-  const secrets = createSecretBook(engine);
+  const secrets = createSecretBook(engine, (id, facts) => pipeline.onInspected(id, facts));
   const control = traceCalls(engine, tracing);
   const apiKey = claudeKey(config);
   const claude =
@@ -180,6 +180,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     newId: newIncidentId,
     autoFix: config.autoFix,
+    maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     policyOf: policies.policyOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
   });
@@ -200,7 +201,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         pipeline.onLines(container, lines);
       },
       onEvent: (event) => {
-        if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.learn([event.containerId]);
+        if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.refresh(event.containerId);
         pipeline.onEvent(event);
       },
       onPastEvent: pipeline.onPastEvent,

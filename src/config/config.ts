@@ -22,6 +22,7 @@ export interface Config {
     readonly diagnosesPerHour: number;
     readonly spendPerDayUsd: number;
     readonly restartsPerHour: number;
+    readonly restartsPerHourHost: number;
   };
   readonly slack: { readonly webhookUrl?: string; readonly minSeverity: Severity };
   readonly http: {
@@ -62,6 +63,7 @@ export function toConfig(values: SettingValues, secrets: readonly string[], rule
       diagnosesPerHour: values.MAX_DIAGNOSES_PER_HOUR,
       spendPerDayUsd: values.MAX_SPEND_PER_DAY,
       restartsPerHour: values.MAX_RESTARTS_PER_HOUR,
+      restartsPerHourHost: values.MAX_RESTARTS_PER_HOUR_HOST,
     },
     slack: { webhookUrl: values.SLACK_WEBHOOK_URL, minSeverity: values.SLACK_MIN_SEVERITY },
     http: {

@@ -56,6 +56,12 @@ const RESTARTS = {
     allowed: 'a whole number, 0 to 60',
     about: 'the most restarts of one container in any 60 minutes',
   },
+  MAX_RESTARTS_PER_HOUR_HOST: {
+    schema: integer(0, 1000),
+    default: '12',
+    allowed: 'a whole number, 0 to 1000',
+    about: 'the most restarts of all containers together in any 60 minutes: a bad image must not restart everything',
+  },
   VERIFY_STABLE_SECONDS: {
     schema: integer(1, 3600),
     default: '30',

@@ -12,6 +12,7 @@
  */
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { parseSignal } from '../docker/signals.ts';
 import {
   createContainer,
   type EngineContainer,
@@ -57,7 +58,6 @@ export interface SimulatedEngine {
 
 const VERSION = '20.10.24-simulated';
 const API_VERSION = '1.41';
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGUSR1: 10, SIGTERM: 15 };
 
 export function createSimulatedEngine(options: { socketPath: string; clock?: { now(): number } }): SimulatedEngine {
   const now = options.clock?.now ?? Date.now;
@@ -173,7 +173,7 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
           sendJson(response, 409, { message: `Container ${container.id} is not running` });
           return;
         }
-        container.kill(SIGNALS[query.get('signal') ?? 'SIGKILL'] ?? (Number(query.get('signal')) || 9));
+        container.kill(parseSignal(query.get('signal') ?? 'SIGKILL'));
     }
     endEmpty(response, 204);
   }

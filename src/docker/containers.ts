@@ -5,6 +5,7 @@ import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
 import { presentableLabels } from './labels.ts';
 import { isSecretName } from './secret-names.ts';
 import { parseSignal } from './signals.ts';
+import { toTopology } from './topology.ts';
 
 const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'created',
@@ -85,6 +86,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     commandKey: commandKey([...toList(config.Entrypoint), ...toList(config.Cmd)]),
     ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
+    topology: toTopology(info, environment),
     image: config.Image,
     environmentNames: environment.map(({ name }) => name),
     secretValues: secretValuesOf(environment),

@@ -7,6 +7,7 @@ import type {
   DecisionKind,
   DecisionReason,
   Detector,
+  EdgeEvidence,
   Outcome,
   Severity,
   SkipReason,
@@ -45,6 +46,10 @@ export interface Headroom {
   readonly observedAt: number;
 }
 
+/** `engine`: by the state of a container; `log`: by what it logged. */
+export const CAUSE_OUTCOMES = ['engine', 'log', 'external', 'unknown'] as const;
+export type CauseOutcome = (typeof CAUSE_OUTCOMES)[number];
+
 export interface Observer {
   /** Every signal, repeats too, before grouping. */
   signal(detector: Detector, containerName: string): void;
@@ -67,6 +72,12 @@ export interface Observer {
     /** From leaving to the end of the answer, where it was measured. */
     readonly durationMs?: number;
   }): void;
+  /** A signal that belongs to another container's incident. */
+  correlated(evidence: EdgeEvidence): void;
+  /** The containers that an incident affects, 1 for most. */
+  incidentMembers(containers: number): void;
+  /** How the cause of an incident with several members was found. */
+  causeFound(outcome: CauseOutcome): void;
   headroom(headroom: Headroom): void;
   decision(decision: { readonly kind: DecisionKind; readonly reason: DecisionReason }): void;
   /** A restart by us, once its outcome is known. */
@@ -101,6 +112,9 @@ export const noopObserver: Observer = {
   diagnosis: nothing,
   diagnosisSkipped: nothing,
   claudeRequest: nothing,
+  correlated: nothing,
+  incidentMembers: nothing,
+  causeFound: nothing,
   headroom: nothing,
   decision: nothing,
   restart: nothing,

@@ -1,4 +1,17 @@
-import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal, Suppression } from '../domain.ts';
+import type {
+  Aftermath,
+  ContainerFacts,
+  ContainerRef,
+  EngineEvent,
+  ListedContainer,
+  LogLine,
+  Signal,
+  Suppression,
+} from '../domain.ts';
+import { absenceAssessment, absenceSignal } from './correlate/absence.ts';
+import { createCorrelator } from './correlate/correlate.ts';
+import { createDependencies } from './correlate/dependencies.ts';
+import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { Trouble } from './detect/trouble.ts';
 import { DETECTOR_INFO } from './detectors.ts';
@@ -11,11 +24,11 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
-import type { ReviewStore } from './ports.ts';
+import type { DependencyStore, ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
-  extends Omit<WorkflowDeps, 'incidents' | 'lifecycle' | 'onDecided' | 'stopping' | 'stopNow'> {
-  readonly store: WorkflowDeps['store'] & ReviewStore;
+  extends Omit<WorkflowDeps, 'incidents' | 'lifecycle' | 'correlator' | 'onDecided' | 'stopping' | 'stopNow'> {
+  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore;
   /** Resolves when the log positions known now have been saved. */
   positionsSaved(): Promise<void>;
   /** What is known of a container from inspect; undefined if it has not been inspected yet. */
@@ -31,6 +44,10 @@ export interface Pipeline {
   /** After every reconciliation, with all watched containers. */
   onListed(containers: readonly ListedContainer[]): void;
   onGone(container: ContainerRef): void;
+  /** After every inspect. */
+  onInspected(containerId: string, facts: ContainerFacts): void;
+  /** The known dependencies between containers. */
+  dependencies(): readonly Edge[];
   /** Resumes the incidents of an earlier run. To be called before the first line. */
   resume(): Promise<void>;
   /** See WriteOrder. */
@@ -40,6 +57,8 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
+/** A crash is to be noticed within a second. */
+const INSPECT_PATIENCE_MS = 500;
 /** For paid answers and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;
 
@@ -53,17 +72,33 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     clock,
     graceMs: (container) => deps.policyOf(container).values.grace * 1000,
     factsOf: deps.factsOf,
+    inspect: (id) => deps.control.inspect(id, AbortSignal.timeout(INSPECT_PATIENCE_MS)).catch(() => undefined),
     onLateSignals(signals) {
       if (!stopping.signal.aborted) for (const signal of signals) take(signal);
     },
   });
   const grouper = createGrouper();
   const incidents = createOpenIncidents({ newId: deps.newId, now: clock.now });
+  const dependencies = createDependencies(store, logger);
+  const correlator = createCorrelator({
+    graph: dependencies.graph,
+    incidents,
+    lifecycle,
+    control: deps.untracedControl,
+    clock,
+    stopping: stopping.signal,
+    openAbsence: (container, what) => openAbsence(container, what),
+    onAttached({ incident }, _root, evidence) {
+      for (let i = 0; i < incident.occurrences; i++) observer.correlated(evidence);
+      observer.suppressed('dependency');
+    },
+  });
   const workflow = createWorkflow({
     ...deps,
     store,
     incidents,
     lifecycle,
+    correlator,
     onDecided(incident, decision, facts) {
       aftermaths.decided(incident, decision, facts);
       leftToEngine.decided(incident, decision);
@@ -107,12 +142,33 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       start(workflow.handle(folded.live));
       return;
     }
+    const { cause } = folded.live;
+    if (cause !== undefined) {
+      observer.correlated(cause.evidence);
+      observer.suppressed('dependency');
+      counts.wake();
+      return;
+    }
     observer.suppressed(repeatAs);
     if (folded.live.phase === 'settled') {
       if (folded.newlyLooping) start(workflow.decideAgain(folded.live, 'crash_loop'));
       else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(folded.live));
     }
     counts.wake();
+  };
+
+  /** No signal says that somebody stopped or paused a dependency; that others fail for it does. */
+  const openAbsence = (container: ContainerRef, what: string): LiveIncident => {
+    const signal = absenceSignal(container, what, clock.now());
+    const folded = incidents.fold(signal);
+    if (folded.kind === 'opened') {
+      folded.live.known = absenceAssessment(container, what);
+      observer.signal(signal.detector, container.name);
+      observer.incidentOpened({ detector: signal.detector, latencyMs: 0 });
+      order.opened(folded.live.incident.id);
+      start(workflow.handle(folded.live));
+    }
+    return folded.live;
   };
 
   const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
@@ -161,6 +217,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
     onEvent(event) {
       observer.eventSeen(event.time);
+      dependencies.seen(event.container);
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
@@ -179,6 +236,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       for (const live of incidents.open()) {
         if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
       }
+      dependencies.listed(containers);
+      start(dependencies.save());
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
@@ -188,6 +247,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     async resume() {
+      await dependencies.load();
       const cases = await store.openCases().catch((error: unknown) => {
         logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
@@ -205,6 +265,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         }
       }
     },
+
+    onInspected: (containerId, facts) => dependencies.inspected(containerId, facts.topology),
+    dependencies: () => dependencies.graph.edges(),
 
     openIncidents: () => incidents.open().length,
     incidentsSaved: order.incidentsSaved,
@@ -230,6 +293,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function end(live: LiveIncident): Promise<void> {
     aftermaths.ended(live.incident);
     leftToEngine.ended(live.incident);
+    start(workflow.releaseMembers(live));
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
       logger.error('the end of an incident could not be stored', { error: String(error) });
     });

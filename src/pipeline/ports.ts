@@ -221,7 +221,9 @@ export interface AttemptStore {
     id: string,
     end: { readonly outcome: Outcome; readonly detail: string; readonly finishedAt: number },
   ): Promise<void>;
-  /** Of a service, newest last, those under way included. */
+  /** Of all services. */
+  countAttemptsSince(time: number): Promise<number>;
+  /** Of a service, newest last, those in progress included. */
   attemptsSince(
     key: { readonly project?: string; readonly service: string },
     time: number,
@@ -296,6 +298,21 @@ export interface ReviewedCase {
   readonly aftermath?: Aftermath;
   readonly verdict?: Verdict;
   readonly note?: string;
+}
+
+/** Dependencies between services that were read from error records. */
+export interface DependencyStore {
+  loadDependencies(): Promise<readonly ObservedDependency[]>;
+  /** Replaces what was stored. */
+  saveDependencies(dependencies: readonly ObservedDependency[]): Promise<void>;
+}
+
+export interface ObservedDependency {
+  /** A service key. */
+  readonly from: string;
+  /** A service key. */
+  readonly to: string;
+  readonly lastSeenAt: number;
 }
 
 /** What became of what was decided, and what people think of it. */

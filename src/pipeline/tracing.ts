@@ -1,5 +1,5 @@
 /** What the pipeline needs of tracing. The adapter turns details into span attributes. */
-import type { Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
+import type { Decision, Diagnosis, EdgeEvidence, Incident, Outcome, TraceLink } from '../domain.ts';
 import type { DiagnosisContext, SendResult } from './ports.ts';
 
 export const SPANS = {
@@ -7,6 +7,7 @@ export const SPANS = {
   settle: 'settle',
   collect: 'collect context',
   docker: (operation: string) => `docker ${operation}`,
+  correlate: 'correlate',
   diagnose: 'diagnose',
   decide: 'decide',
   restart: (container: string) => `restart ${container}`,
@@ -18,6 +19,7 @@ export const SPANS = {
 export interface SpanDetails {
   readonly context?: DiagnosisContext;
   readonly diagnosis?: Diagnosis;
+  readonly correlation?: { readonly kind: string; readonly evidence?: EdgeEvidence };
   readonly decision?: Decision;
   readonly outcome?: Outcome;
   readonly verifyStrategy?: string;

@@ -40,6 +40,18 @@ export function createAttemptStore(current: CurrentDatabase, queries: QueryRunne
       });
     },
 
+    countAttemptsSince(time) {
+      return queries.read('count the restart attempts', async () => {
+        const { count } = await current.db
+          .selectFrom('attempts')
+          .select((eb) => eb.fn.countAll().as('count'))
+          .where('agent', '=', agent)
+          .where('started_at', '>=', time)
+          .executeTakeFirstOrThrow();
+        return Number(count);
+      });
+    },
+
     attemptsSince({ project, service }, time) {
       return queries.read('read the restart attempts of a service', async () => {
         const rows = await current.db

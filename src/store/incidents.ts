@@ -140,6 +140,8 @@ function incidentColumns(incident: Incident) {
     detectors: JSON.stringify(incident.detectors),
     summary: storableText(incident.summary),
     patterns: JSON.stringify(incident.patterns),
+    cause: incident.cause === undefined ? null : storableText(JSON.stringify(incident.cause)),
+    members: incident.members === undefined ? null : storableText(JSON.stringify(incident.members)),
     opened_at: incident.openedAt,
     last_seen_at: incident.lastSeenAt,
     occurrences: incident.occurrences,

@@ -9,6 +9,8 @@ import type {
   Detector,
   Diagnosis,
   Incident,
+  IncidentCause,
+  IncidentMember,
   IncidentState,
   Outcome,
   TraceLink,
@@ -76,6 +78,8 @@ function incidentOf(row: Selectable<IncidentTable>): Incident {
     lastSeenAt: row.last_seen_at,
     occurrences: row.occurrences,
     state: row.state as IncidentState,
+    ...(row.cause !== null && { cause: JSON.parse(row.cause) as IncidentCause }),
+    ...(row.members !== null && { members: JSON.parse(row.members) as IncidentMember[] }),
     ...traceOf(row),
   };
 }

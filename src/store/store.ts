@@ -2,6 +2,7 @@ import { StoreError } from '../errors.ts';
 import type {
   AttemptStore,
   CursorStore,
+  DependencyStore,
   HistoryStore,
   IncidentStore,
   Ledger,
@@ -10,6 +11,7 @@ import type {
 } from '../pipeline/ports.ts';
 import { createAttemptStore } from './attempts.ts';
 import { createCursorStore } from './cursors.ts';
+import { createDependencyStore } from './dependencies.ts';
 import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
@@ -25,6 +27,7 @@ import { createRecentUsage } from './recent-usage.ts';
 import { createReviewStore } from './reviews.ts';
 
 export type Store = CursorStore &
+  DependencyStore &
   Ledger &
   IncidentStore &
   AttemptStore &
@@ -130,6 +133,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
     ...createHistoryStore(current, queries),
+    ...createDependencyStore(current, queries),
     ...createReviewStore(current, queries),
 
     healthy: () => problem() === undefined,

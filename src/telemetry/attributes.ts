@@ -24,6 +24,7 @@ export function describeIncident(incident: Incident): Attributes {
     [ATTRIBUTES.fingerprint]: incident.fingerprint,
     [ATTRIBUTES.detector]: incident.detector,
     [ATTRIBUTES.occurrences]: incident.occurrences,
+    ...(incident.members === undefined ? {} : { [ATTRIBUTES.members]: incident.members.length }),
   };
 }
 
@@ -48,6 +49,13 @@ export function describeDiagnosis(diagnosis: Diagnosis): Attributes {
   };
 }
 
+function describeCorrelation({ kind, evidence }: NonNullable<SpanDetails['correlation']>): Attributes {
+  return {
+    [ATTRIBUTES.cause]: kind,
+    ...(evidence === undefined ? {} : { [ATTRIBUTES.correlationEvidence]: evidence }),
+  };
+}
+
 export function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
@@ -67,10 +75,19 @@ export function describeSend({ receiver, tries, result }: NonNullable<SpanDetail
   };
 }
 
-export function describe({ context, diagnosis, decision, outcome, verifyStrategy, send }: SpanDetails): Attributes {
+export function describe({
+  context,
+  correlation,
+  diagnosis,
+  decision,
+  outcome,
+  verifyStrategy,
+  send,
+}: SpanDetails): Attributes {
   return {
     ...(context && describeContext(context)),
     ...(diagnosis && describeDiagnosis(diagnosis)),
+    ...(correlation && describeCorrelation(correlation)),
     ...(decision && describeDecision(decision)),
     ...(outcome && describeOutcome(outcome)),
     ...(verifyStrategy && { [ATTRIBUTES.verifyStrategy]: verifyStrategy }),

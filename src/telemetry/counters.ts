@@ -4,12 +4,13 @@ import {
   DECISION_KINDS,
   DECISION_REASONS,
   DETECTORS,
+  EDGE_EVIDENCE,
   OUTCOMES,
   SEVERITIES,
   SKIP_REASONS,
   SUPPRESSIONS,
 } from '../domain.ts';
-import { INTEGRATIONS, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
+import { CAUSE_OUTCOMES, INTEGRATIONS, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** What can be exported over OTLP. */
@@ -39,6 +40,18 @@ export const CONTAINER_COUNTERS = {
 } as const satisfies Record<string, Metric>;
 
 export const COUNTERS = {
+  correlatedSignals: {
+    name: 'container_doctor.correlated.signals',
+    unit: '{signal}',
+    description: "Signals that belong to another container's incident, by how the dependency is known.",
+    labels: { evidence: EDGE_EVIDENCE },
+  },
+  causes: {
+    name: 'container_doctor.cause',
+    unit: '{incident}',
+    description: 'Incidents that affect several containers, by how the cause was found.',
+    labels: { outcome: CAUSE_OUTCOMES },
+  },
   errorsSuppressed: {
     name: 'container_doctor.errors.suppressed',
     unit: '{signal}',

@@ -20,6 +20,13 @@ export const HISTOGRAMS = {
     // Known problems and rules take milliseconds, a model with thinking up to a minute.
     boundaries: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120],
   },
+  incidentMembers: {
+    name: 'container_doctor.incident.members',
+    unit: '{container}',
+    description: 'Containers affected by one incident; 1 for most.',
+    labels: {},
+    boundaries: [1, 2, 3, 5, 10, 20, 50],
+  },
   verificationDuration: {
     name: 'container_doctor.verification.duration',
     unit: 's',

@@ -50,6 +50,15 @@ export function createMetricsObserver(
         ...(outcome === 'ok' ? {} : { 'error.type': outcome }),
       });
     },
+    correlated(evidence) {
+      counters.correlatedSignals.add(1, { evidence });
+    },
+    incidentMembers(containers) {
+      histograms.incidentMembers.record(containers);
+    },
+    causeFound(outcome) {
+      counters.causes.add(1, { outcome });
+    },
     headroom({ resource, limit, remaining, resetAt, observedAt }) {
       if (limit !== undefined) gauges.anthropicLimit.record(limit, { resource });
       if (remaining !== undefined) gauges.anthropicRemaining.record(remaining, { resource });

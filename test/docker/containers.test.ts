@@ -99,11 +99,29 @@ describe('engine events', () => {
     expect(read?.container).toEqual({ id: ID, name: 'web', image: 'web:1', service: 'web', labels: { team: 'shop' } });
   });
 
+  const podman = (Action: string, attributes: Record<string, string> = {}, over: object = {}) =>
+    JSON.stringify({ ...JSON.parse(event(Action, { podId: '', ...attributes })), status: Action, ...over });
+
+  it.each([
+    [podman('die', { containerExitCode: '3', exitCode: '3' }), { kind: 'die', exitCode: 3 }],
+    [podman('died', { containerExitCode: '3' }), { kind: 'die', exitCode: 3 }],
+    [podman('remove'), { kind: 'destroy' }],
+    [podman('health_status', {}, { HealthStatus: 'unhealthy' }), { kind: 'health', status: 'unhealthy' }],
+    [podman('kill'), { kind: 'kill' }],
+    [podman('stop'), { kind: 'stop' }],
+  ])('of Podman are read: %s', (json, action) => {
+    const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
+    expect(read).toMatchObject({ engine: 'podman' });
+    expect(read?.action).toEqual(action);
+    expect(read?.container.labels).toEqual({ team: 'shop' });
+  });
+
   it('that the pipeline does not use are omitted', () => {
     const others = [
       event('exec_die'),
       event('exec_create: sh -c x'),
       event('health_status: none'),
+      event('health_status'),
       '{"Type":"network","Action":"connect"}',
     ];
     expect(createEventDecoder()(Buffer.from(`${others.join('\n')}\n`))).toEqual([]);

@@ -135,7 +135,7 @@ describeEngine('the life of a container', (dockerHost) => {
     await engine(container).kill({ signal: 'SIGHUP' });
     // Signals older than a few seconds explain no end.
     await eventually(() => (Date.now() - sentAt > 5_500 ? true : undefined), { deadlineMs: 10_000 });
-    const exec = await engine(container).exec({ Cmd: ['kill', '-USR2', '1'] });
+    const exec = await engine(container).exec({ Cmd: ['kill', '-USR2', '1'], AttachStdout: true });
     await exec.start({});
     const entry = await decided('dumped');
     expect(entry).toMatchObject({ detector: 'crash', decision: 'restart' });
@@ -150,7 +150,7 @@ describeEngine('the life of a container', (dockerHost) => {
     const container = await start('exec', { cmd: idle(), memory: 16 * MIB });
     await watched('exec');
     const { StartedAt } = await stateOf(container);
-    const exec = await engine(container).exec({ Cmd: ['tail', '/dev/zero'] });
+    const exec = await engine(container).exec({ Cmd: ['tail', '/dev/zero'], AttachStdout: true });
     await exec.start({});
     expect(await decided('exec')).toMatchObject({ detector: 'oom', decision: 'notify', reason: 'restart_not_safe' });
     expect(await stateOf(container)).toMatchObject({ Running: true, StartedAt });

@@ -89,6 +89,7 @@ describe('the trace of an incident that ends in a restart', () => {
       '  collect context',
       '    docker inspect',
       '    docker logs',
+      '  correlate',
       '  diagnose',
       '    anthropic.messages.create',
       '  decide',

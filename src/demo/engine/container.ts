@@ -17,6 +17,8 @@ export interface SimulatedContainerOptions {
   readonly env?: readonly string[];
   readonly tty?: boolean;
   readonly restartPolicy?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  /** Of `on-failure`; default 0, no limit. */
+  readonly maximumRetryCount?: number;
   /** How long the engine waits before its restart policy starts the container again; default 100 ms. */
   readonly restartDelayMs?: number;
   /** If set, the container has a health check with this status after each start. */
@@ -122,10 +124,18 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
   const isRunning = () => status === 'running' || status === 'paused';
   const time = (ms: number) => (ms === 0 ? '0001-01-01T00:00:00Z' : formatTimestamp(ms));
 
+  const restartsAfter = (code: number): boolean => {
+    if (restartPolicy !== 'on-failure') return restartPolicy !== 'no';
+    const { maximumRetryCount = 0 } = options;
+    return code !== 0 && (maximumRetryCount === 0 || restartCount < maximumRetryCount);
+  };
+
   async function end(timeoutSeconds: number, stopEventLagMs: number): Promise<void> {
     cancelRestart?.();
     if (!isRunning()) {
-      if (status === 'restarting') status = 'exited';
+      if (status !== 'restarting') return;
+      status = 'exited';
+      engine.emit(container, 'stop');
       return;
     }
     stopping = true;
@@ -167,16 +177,15 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       }
     },
 
-    exit(code, { oomKilled: killedByOom = false } = {}) {
+    exit(code, { oomKilled: killedForMemory = false } = {}) {
       if (!isRunning()) return;
       status = 'exited';
       exitCode = code;
-      oomKilled = killedByOom;
+      oomKilled ||= killedForMemory;
       finishedAt = engine.now();
       engine.emit(container, 'die', { exitCode: String(code) });
       output.endFollowers();
-      const restarts = restartPolicy !== 'no' && !(restartPolicy === 'on-failure' && code === 0);
-      if (stopping || !restarts) return;
+      if (stopping || !restartsAfter(code)) return;
       status = 'restarting';
       cancelRestart = engine.later(options.restartDelayMs ?? 100, () => {
         restartCount += 1;
@@ -187,6 +196,8 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     oom({ childOnly = false } = {}) {
       if (!isRunning()) return;
       engine.emit(container, 'oom');
+      // As the real engine: the flag stays set until the next start, whichever process was killed.
+      oomKilled = true;
       if (!childOnly) container.exit(137, { oomKilled: true });
     },
 
@@ -284,7 +295,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       HostConfig: {
         Memory: options.memoryLimit ?? 0,
         NetworkMode: options.networkMode ?? 'default',
-        RestartPolicy: { Name: restartPolicy, MaximumRetryCount: 0 },
+        RestartPolicy: { Name: restartPolicy, MaximumRetryCount: options.maximumRetryCount ?? 0 },
         LogConfig: { Type: 'json-file', Config: {} },
       },
       Config: {

@@ -22,6 +22,8 @@ export interface DecideInput {
   readonly engineAnswered: boolean;
   /** The global switch: without it nothing is restarted. */
   readonly autoFix: boolean;
+  /** The limit of all services together. */
+  readonly maxRestartsPerHourHost: number;
   readonly policy: Pick<ResolvedPolicy, 'values' | 'sources'>;
   readonly restarts: RestartHistory;
   /** A built-in rule saw a fact that a restart makes worse. */
@@ -117,9 +119,11 @@ function policyAgainst({ policy: { values, sources } }: DecideInput): DecisionRe
   }
 }
 
-function limitAgainst({ now, storeHealthy, restarts, policy }: DecideInput): DecisionReason | undefined {
+function limitAgainst(input: DecideInput): DecisionReason | undefined {
+  const { now, storeHealthy, restarts, policy } = input;
   if (!storeHealthy) return 'store_unavailable';
   if (restarts.lastHour >= policy.values.maxRestartsPerHour) return 'restart_limit';
+  if (restarts.hostLastHour >= input.maxRestartsPerHourHost) return 'host_restart_limit';
   if (now < restarts.backOffUntil) return 'backing_off';
   return undefined;
 }

@@ -4,13 +4,15 @@ import type { Attempt, Incident } from '../../domain.ts';
 export interface RestartHistory {
   /** Restarts of the service, whatever their outcome. */
   readonly lastHour: number;
+  /** Restarts of all services together. */
+  readonly hostLastHour: number;
   /** What a restart for another incident of this very container, made since this one opened, came to. */
   readonly meanwhile: 'none' | 'under_way' | 'recovered';
   /** Before this nothing is restarted again: restarts for other incidents did not help. 0 for none. */
   readonly backOffUntil: number;
 }
 
-export const NO_RESTARTS: RestartHistory = { lastHour: 0, meanwhile: 'none', backOffUntil: 0 };
+export const NO_RESTARTS: RestartHistory = { lastHour: 0, hostLastHour: 0, meanwhile: 'none', backOffUntil: 0 };
 
 /** Between a restart that did not help and the next, so that a loop of ours is slower than any limit. */
 const BACKOFF_MS = [5_000, 30_000, 120_000] as const;
@@ -36,7 +38,12 @@ function sinceRecovery(attempts: readonly Attempt[]): readonly Attempt[] {
  *
  * What was before the clock was set back bears times to come: it counts towards the limit, and else tells nothing.
  */
-export function restartHistory(incident: Incident, attempts: readonly Attempt[], now: number): RestartHistory {
+export function restartHistory(
+  incident: Incident,
+  attempts: readonly Attempt[],
+  hostLastHour: number,
+  now: number,
+): RestartHistory {
   const ofContainer = attempts.filter(({ containerId }) => containerId === incident.container.id);
   const others = ofContainer.filter(({ incidentId }) => incidentId !== incident.id);
   const since = others.filter(({ startedAt }) => startedAt >= incident.openedAt && startedAt <= now);
@@ -47,6 +54,7 @@ export function restartHistory(incident: Incident, attempts: readonly Attempt[],
   const holdsBack = last !== undefined && last.incidentId !== incident.id && lastEnd <= now;
   return {
     lastHour: attempts.length,
+    hostLastHour,
     meanwhile: underWay ? 'under_way' : since.some(({ outcome }) => outcome === 'recovered') ? 'recovered' : 'none',
     backOffUntil: holdsBack ? lastEnd + backOffMs(inARow.length) : 0,
   };

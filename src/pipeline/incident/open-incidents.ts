@@ -1,4 +1,12 @@
-import { type Incident, type ListedContainer, type Severity, type Signal, serviceKey } from '../../domain.ts';
+import {
+  type Assessment,
+  type EdgeEvidence,
+  type Incident,
+  type ListedContainer,
+  type Severity,
+  type Signal,
+  serviceKey,
+} from '../../domain.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 
 /**
@@ -22,6 +30,14 @@ export interface LiveIncident {
   /** Occurrences not yet written down. */
   dirty: boolean;
   readonly keys: Set<string>;
+  /** It belongs to another container's incident. See correlate. */
+  cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
+  /** Its errors say that a dependency fails. */
+  suffers?: boolean;
+  /** Ids of the containers that its errors name. */
+  suspects?: ReadonlySet<string>;
+  /** Set for an incident that needs no diagnosis: a dependency that is away. */
+  known?: Assessment;
   /** When it was resolved. What was seen before it ended, read again after a restart of the agent, still belongs to it. */
   overSince?: number;
 }

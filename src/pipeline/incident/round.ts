@@ -1,9 +1,18 @@
-import type { Attempt, ContainerFacts, Decision, Diagnosis, Incident, ListedContainer } from '../../domain.ts';
+import type {
+  Assessment,
+  Attempt,
+  ContainerFacts,
+  Decision,
+  Diagnosis,
+  Incident,
+  ListedContainer,
+} from '../../domain.ts';
 import { AgentStopping } from '../../errors.ts';
 import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
+import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
 import { type DecideInput, decide } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
@@ -19,6 +28,7 @@ import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
 
 export interface RoundDeps {
+  readonly correlator: Pick<Correlator, 'correlate' | 'adoptVictims'>;
   readonly collector: Collector;
   readonly diagnoser: Pick<Diagnoser, 'diagnose' | 'prepare'>;
   readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
@@ -32,6 +42,8 @@ export interface RoundDeps {
   readonly newId: () => string;
   /** The global switch: without it nothing is restarted. */
   readonly autoFix: boolean;
+  /** The most restarts of all containers together, in any hour. */
+  readonly maxRestartsPerHourHost: number;
   /** The policy in force now. */
   readonly policyOf: PolicyOf;
   /** How much longer than its stable time a restarted container may take to recover, ms. */
@@ -57,6 +69,9 @@ export interface Round {
   readonly attempt?: Attempt;
 }
 
+/** The incident turned out to belong to another container's, or its dependency is back. It gets no alert of its own. */
+export type Folded = 'member' | 'passed';
+
 type Diagnosed = Pick<Round, 'ordinal' | 'context' | 'diagnosis'>;
 
 interface Decided {
@@ -68,9 +83,9 @@ interface Decided {
 
 export interface Rounds {
   /** Throws AgentStopping when the agent stops in the meantime. */
-  run(live: LiveIncident, ordinal: number): Promise<Round>;
+  run(live: LiveIncident, ordinal: number): Promise<Round | Folded>;
   /** Completes the round in which an earlier run of the agent stopped. */
-  resume(live: LiveIncident, stored: StoredState): Promise<Round>;
+  resume(live: LiveIncident, stored: StoredState): Promise<Round | Folded>;
   /** The wait before the next round. None once the restart limit is reached: that round only notifies. */
   backOff(live: LiveIncident): Promise<void>;
   /** Restarts of its service by the agent, oldest first. */
@@ -98,6 +113,8 @@ export function createRounds(deps: RoundDeps): Rounds {
   const restartsLastHour: Rounds['restartsLastHour'] = (live) =>
     store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
 
+  const restartsOnHost = (): Promise<number> => store.countAttemptsSince(clock.now() - HOUR_MS).catch(() => 0);
+
   const restartsFor = async ({ id, container, openedAt }: Incident): Promise<number> => {
     const ofService = await store.attemptsSince(container, openedAt).catch(() => []);
     return ofService.filter(({ incidentId }) => incidentId === id).length;
@@ -110,17 +127,48 @@ export function createRounds(deps: RoundDeps): Rounds {
       (context) => ({ context }),
     );
 
-  const diagnose = async (live: LiveIncident, ordinal: number): Promise<Diagnosed> => {
+  /** Looks for the cause of a new incident in other containers. */
+  const correlate = async (live: LiveIncident, context: DiagnosisContext): Promise<Folded | undefined> => {
+    const correlation = await tracing.span(
+      SPANS.correlate,
+      () => deps.correlator.correlate(live, context),
+      ({ kind }) => ({ correlation: { kind, evidence: live.cause?.evidence } }),
+    );
+    if (deps.stopping.aborted) throw new AgentStopping();
+    switch (correlation.kind) {
+      case 'member':
+      case 'passed':
+        return correlation.kind;
+      case 'external':
+      case 'unknown':
+        live.incident = { ...live.incident, cause: correlation };
+        break;
+      case 'own':
+        break;
+      default:
+        return correlation satisfies never;
+    }
+    deps.correlator.adoptVictims(live);
+    return undefined;
+  };
+
+  const diagnose = async (live: LiveIncident, ordinal: number): Promise<Diagnosed | Folded> => {
     const context = await collect(live);
     if (deps.stopping.aborted) throw new AgentStopping();
     live.phase = 'handling';
     live.incident = { ...live.incident, summary: context.incident.summary };
+    const folded = ordinal === 0 ? await correlate(live, context) : undefined;
     await keep('the incident', store.saveIncident(live.incident));
+    if (folded) return folded;
     const diagnosis = await tracing.span(
       SPANS.diagnose,
-      () => deps.diagnoser.diagnose(context, ordinal > 0, deps.stopNow),
+      async () =>
+        live.known === undefined
+          ? deps.diagnoser.diagnose({ ...context, incident: live.incident }, ordinal > 0, deps.stopNow)
+          : knownDiagnosis(live.known, clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
+    if (live.cause !== undefined) return 'member';
     live.severity = diagnosis.severity;
     await keep('a diagnosis', store.saveDiagnosis(live.incident.id, diagnosis));
     observer.incidentDiagnosed({ containerName: live.incident.container.name, severity: diagnosis.severity });
@@ -144,8 +192,9 @@ export function createRounds(deps: RoundDeps): Rounds {
       facts,
       engineAnswered: answer !== undefined,
       autoFix: deps.autoFix,
+      maxRestartsPerHourHost: deps.maxRestartsPerHourHost,
       policy,
-      restarts: restartHistory(incident, await restartsLastHour(live), clock.now()),
+      restarts: restartHistory(incident, await restartsLastHour(live), await restartsOnHost(), clock.now()),
       restartVetoed: context.ruleMatches.some((match) => match.vetoesRestart),
       stopRequestedAt: lifecycle.stoppedByPersonAt,
       deployedAt: lifecycle.deployedAt,
@@ -167,8 +216,15 @@ export function createRounds(deps: RoundDeps): Rounds {
     return { decision, facts, policy, because };
   };
 
-  const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round> => {
+  const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
     let decided = await decideNow(live, diagnosed);
+    if (decided.decision.kind === 'restart' && live.suffers) {
+      // A dependency seems to fail: its problem may still show, and then a restart would not help.
+      await clock.sleep(Math.max(0, live.incident.openedAt + AFTER_MS - clock.now()), deps.stopping);
+      if (deps.stopping.aborted) throw new AgentStopping();
+      decided = await decideNow(live, diagnosed);
+    }
+    if (live.cause !== undefined) return 'member';
     const permit = decided.decision.kind === 'restart' ? await acquireRestart() : undefined;
     try {
       if (permit?.waited) {
@@ -209,6 +265,7 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const run: Rounds['run'] = async (live, ordinal) => {
     const diagnosed = await diagnose(live, ordinal);
+    if (typeof diagnosed === 'string') return diagnosed;
     return oneAtATime(live, () => decideAndRestart(live, diagnosed));
   };
 
@@ -261,4 +318,8 @@ function networkDependants(listed: readonly ListedContainer[], containerId: stri
   return listed
     .filter((other) => other.networkMode === `container:${containerId}` && other.status === 'running')
     .map((other) => other.ref.name);
+}
+
+function knownDiagnosis(known: Assessment, now: number): Diagnosis {
+  return { ...known, tier: 'rules', rules: [], costUsd: 0, at: now, answeredAt: now, afterFailedRestart: false };
 }

@@ -13,26 +13,33 @@
  * | restarting | a restart attempt without outcome              | handling        | verify; it is never restarted again  |
  * | restarted  | a restart attempt with outcome                 | handling        | with the alert, or the next round    |
  * | settled    | settled_at                                     | settled         | counts repeats until it is resolved  |
+ * | member     | settled_at, a cause in another incident        | settled         | as settled; see members.ts           |
  * | resolved   | state resolved                                 | forgotten       | never                                |
  *
  * A second and later rounds go through `diagnosed` to `restarted` again.
  */
 import type { AlertKind, Decision, TraceLink } from '../../domain.ts';
 import { AgentStopping } from '../../errors.ts';
+import { type Correlator, toMembers } from '../correlate/correlate.ts';
+import { rootOf } from '../correlate/trouble.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
 import type { Notifier } from '../notify/notify.ts';
 import type { IncidentCase } from '../ports.ts';
 import { SPANS } from '../tracing.ts';
 import { buildAlert } from './alert.ts';
 import type { LiveIncident, OpenIncidents } from './open-incidents.ts';
-import { createRounds, type Round, type RoundDeps } from './round.ts';
+import { createRounds, type Folded, type Round, type RoundDeps } from './round.ts';
 import { storedState } from './stored-state.ts';
 
 export interface WorkflowDeps extends RoundDeps {
   readonly incidents: OpenIncidents;
   readonly notify: Notifier['notify'];
+  readonly correlator: Correlator;
 }
 
 export interface Workflow {
+  /** The incident is over: its members are resolved, or become incidents of their own. Never rejects. */
+  releaseMembers(root: LiveIncident): Promise<void>;
   /** Handles a new incident until it is settled. Never rejects. */
   handle(live: LiveIncident): Promise<void>;
   /** Continues an incident that an earlier run of the agent did not settle. Never rejects. */
@@ -46,13 +53,15 @@ export interface Workflow {
 
 /** How long further evidence is awaited: the rest of a stack trace, or the death that follows an error. */
 const SETTLE_MS = 300;
+/** What recovers with its cause does so within a minute. */
+const MEMBER_GRACE_MS = 60_000;
 
 export function createWorkflow(deps: WorkflowDeps): Workflow {
   const { store, clock, logger, tracing } = deps;
   const rounds = createRounds(deps);
   const { keep } = rounds;
 
-  const handle = async (live: LiveIncident, trace: TraceLink | undefined): Promise<Round> => {
+  const handle = async (live: LiveIncident, trace: TraceLink | undefined): Promise<Round | Folded> => {
     live.incident = { ...live.incident, trace };
     await tracing.span(SPANS.settle, async () => {
       deps.diagnoser.prepare();
@@ -69,17 +78,19 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     await keep('the incident', store.saveIncident(live.incident));
   };
 
-  const resume = async (live: LiveIncident, stored: IncidentCase): Promise<Round> => {
+  const resume = async (live: LiveIncident, stored: IncidentCase): Promise<Round | Folded> => {
     return untilSettled(live, await rounds.resume(live, storedState(stored)));
   };
 
   /** Runs further rounds while restarts fail. Returns the last round. */
   const untilSettled = async (
     live: LiveIncident,
-    first: Round,
+    first: Round | Folded,
     firstAlert: AlertKind = 'diagnosed',
-  ): Promise<Round> => {
+  ): Promise<Round | Folded> => {
     for (let round = first; ; ) {
+      if (typeof round === 'string') return round;
+      if (live.cause !== undefined) return 'member';
       const failed = round.attempt?.outcome === 'failed' || round.attempt?.outcome === 'error';
       if (round.decision.reason === 'restart_limit') await notify(live, round, 'repeated_failure');
       else if (round === first && firstAlert !== 'diagnosed') await notify(live, round, firstAlert);
@@ -98,17 +109,79 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     update = 0,
   ): Promise<void> => {
     if (round.decision.kind === 'record') return;
+    const members = toMembers(deps.correlator.membersOf(live));
+    if (members.length > 0) {
+      live.incident = { ...live.incident, members };
+      await keep('the members of an incident', store.saveIncident(live.incident));
+    }
     const restarts = await rounds.restartsLastHour(live);
     await deps.notify(buildAlert(live.incident, round, restarts, kind, update, clock.now()), live.incident.trace);
   };
 
-  const settle = async (live: LiveIncident, last: Round): Promise<void> => {
+  const settle = async (live: LiveIncident, last: Round | Folded): Promise<void> => {
     live.phase = 'settled';
+    if (typeof last === 'string') {
+      await settleFolded(live, last);
+      return;
+    }
+    if (last.decision.kind !== 'record') observeCause(live);
     await keep('the end of an incident', store.saveSettled(live.incident.id, clock.now()));
     if (last.attempt?.outcome === 'recovered') {
-      deps.incidents.resolve(live);
-      await keep('a recovery', store.resolveIncident(live.incident.id, clock.now()));
+      await resolve(live);
+      await releaseMembers(live, MEMBER_GRACE_MS);
     }
+  };
+
+  const settleFolded = async (live: LiveIncident, folded: Folded): Promise<void> => {
+    const { id, container } = live.incident;
+    const decision = { kind: 'record', reason: 'dependency_down' } as const;
+    deps.observer.decision(decision);
+    logger.info(folded === 'member' ? 'belongs to another incident' : 'the dependency is back', {
+      incident: id,
+      container: container.name,
+      ...(live.cause && { cause: rootOf(live).incident.id, evidence: live.cause.evidence }),
+    });
+    await keep('the incident', store.saveIncident(live.incident));
+    await keep('a decision', store.saveDecision(id, decision));
+    await keep('the end of an incident', store.saveSettled(id, clock.now()));
+    if (folded === 'passed') await resolve(live);
+  };
+
+  const resolve = async (live: LiveIncident): Promise<void> => {
+    deps.incidents.resolve(live);
+    await keep('a recovery', store.resolveIncident(live.incident.id, clock.now()));
+  };
+
+  const observeCause = (live: LiveIncident): void => {
+    const { members = [], cause, detectors } = live.incident;
+    deps.observer.incidentMembers(members.length + 1);
+    if (members.length === 0 && cause === undefined) return;
+    const fromLog = detectors.every((detector) => !DETECTOR_INFO[detector].overOnlyIfRunning);
+    deps.observer.causeFound(
+      cause === undefined ? (fromLog ? 'log' : 'engine') : cause.kind === 'incident' ? 'engine' : cause.kind,
+    );
+  };
+
+  /**
+   * The cause of these incidents is over. After `graceMs`, those that still have signals become incidents of their own
+   * (their connections may be stale: now a restart can help), and the others are resolved.
+   */
+  const releaseMembers = async (root: LiveIncident, graceMs: number): Promise<void> => {
+    const members = deps.correlator.membersOf(root);
+    if (members.length === 0) return;
+    const over = clock.now();
+    await clock.sleep(graceMs, deps.stopping);
+    if (deps.stopping.aborted) return;
+    await Promise.all(members.map((live) => release(live, over + graceMs / 2)));
+  };
+
+  const release = async (live: LiveIncident, since: number): Promise<void> => {
+    if (live.overSince !== undefined) return;
+    live.cause = undefined;
+    live.suffers = false;
+    live.incident = { ...live.incident, cause: undefined };
+    if (live.incident.lastSeenAt <= since) await resolve(live);
+    else await handleIncident(live);
   };
 
   const guarded = async (live: LiveIncident, work: () => Promise<void>): Promise<void> => {
@@ -124,12 +197,15 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     }
   };
 
+  // The trace ends with the alert.
+  const handleIncident = (live: LiveIncident): Promise<void> =>
+    guarded(live, async () =>
+      settle(live, await tracing.incident(live.incident, undefined, (trace) => handle(live, trace))),
+    );
+
   return {
-    // The trace ends with the alert.
-    handle: (live) =>
-      guarded(live, async () =>
-        settle(live, await tracing.incident(live.incident, undefined, (trace) => handle(live, trace))),
-      ),
+    handle: handleIncident,
+    releaseMembers: (root) => guarded(root, () => releaseMembers(root, 0)),
 
     resume: (live, stored) =>
       guarded(live, async () =>
@@ -145,7 +221,9 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
         const diagnosed = { state: 'diagnosed', diagnosis: stored.diagnosis } as const;
         const last = await tracing.incident(incident, incident.trace, async () => {
           const round = await rounds.resume(live, diagnosed);
-          return isNoNews(round.decision, change) ? round : untilSettled(live, round, change);
+          return typeof round === 'string' || isNoNews(round.decision, change)
+            ? round
+            : untilSettled(live, round, change);
         });
         await settle(live, last);
       }),

@@ -7,11 +7,14 @@ export interface Death {
   readonly container: ContainerRef;
   readonly at: number;
   readonly exitCode: number;
+  readonly isPodman: boolean;
+  /** The engine may not have reported a stop. */
+  readonly stopsUnreported: boolean;
 }
 
 /**
- * `undecided`: a person sent a signal that does not explain the end. If a `stop` event follows, it was the first step
- * of a stop.
+ * `undecided`: a `stop` event that follows would explain the end. On Docker only if a person sent a signal before, which
+ * does not explain the end by itself; Podman reports no signals of a stop, and the end and the stop in any order.
  */
 export type Verdict = 'itself' | 'person' | 'undecided';
 
@@ -34,20 +37,23 @@ export const SIGKILL = 9;
 const ASKS_TO_END: ReadonlySet<number> = new Set([2, 3, 6, 15]);
 /** The exit code of a process that was ended by signal n is 128 + n, by the shell's and the engine's convention. */
 const SIGNAL_EXIT_BASE = 128;
-const KILLED = SIGNAL_EXIT_BASE + SIGKILL;
+export const KILLED = SIGNAL_EXIT_BASE + SIGKILL;
 
-export function judge(record: LifecycleRecord, { at, exitCode }: Death, stopSignal: number): Verdict {
+export function judge(record: LifecycleRecord, death: Death, stopSignal: number): Verdict {
+  const { at, exitCode } = death;
   if (isStopping(record, at)) return 'person';
   const sent = record.personSignals.filter((signal) => at - signal.at <= STOP_EXPLAINS_MS);
   const killedForMemory = isKilledForMemory(record, at, exitCode);
   const explained = sent.some(({ signal, at: sentAt }) => {
     if (signal === stopSignal || signal === SIGKILL) return true;
     if (killedForMemory) return false;
+    if (signal === undefined) return at - sentAt <= SIGNAL_EXPLAINS_MS;
     if (exitCode === SIGNAL_EXIT_BASE + signal) return true;
     return at - sentAt <= SIGNAL_EXPLAINS_MS && (exitCode === 0 || ASKS_TO_END.has(signal));
   });
   if (explained) return 'person';
-  return sent.length > 0 ? 'undecided' : 'itself';
+  if (death.stopsUnreported && exitCode === SIGNAL_EXIT_BASE + stopSignal) return 'person';
+  return sent.length > 0 || death.isPodman ? 'undecided' : 'itself';
 }
 
 /** A stop was requested, and the container has not started since. */
@@ -79,7 +85,7 @@ function crashOf(record: LifecycleRecord, container: ContainerRef, at: number, e
   return isKilledForMemory(record, at, exitCode) ? { ...signal, killedForMemory: true } : signal;
 }
 
-function restartsAlways(restartPolicy: string | undefined): boolean {
+export function restartsAlways(restartPolicy: string | undefined): boolean {
   return restartPolicy === 'always' || restartPolicy === 'unless-stopped';
 }
 

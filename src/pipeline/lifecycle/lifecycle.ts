@@ -4,8 +4,9 @@
  */
 import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal, Suppression } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
-import { DEFAULT_STOP_SIGNAL, type Death, endedByItself, isStopping, judge, SIGKILL } from './death.ts';
+import { DEFAULT_STOP_SIGNAL, type Death, isStopping, KILLED, SIGKILL } from './death.ts';
 import { deployedAt, pruneRemoved } from './deployment.ts';
+import { createEnds, type EndsOptions } from './ends.ts';
 import { dueSignal, isInGrace } from './grace.ts';
 import { type ContainerLifecycle, createRecords, type LifecycleRecord } from './record.ts';
 import { healthSignal, oomSignal } from './signals.ts';
@@ -33,32 +34,49 @@ export interface Lifecycle {
 /** What is known of a container from inspect, whether it still exists or not. */
 export type KnownFacts = Pick<ContainerFacts, 'stopSignal' | 'restartPolicy' | 'autoRemove' | 'commandKey'>;
 
-export interface LifecycleOptions {
+export interface LifecycleOptions extends Pick<EndsOptions, 'inspect' | 'onLateSignals'> {
   readonly clock: Clock;
   /** How long after a start of the container a signal opens no incident, ms. */
   graceMs(container: ContainerRef): number;
   /** Undefined if the container has not been inspected yet. */
   factsOf(containerId: string): KnownFacts | undefined;
-  /** Takes the signals of an end that could be judged only some time after its event. */
-  onLateSignals(signals: readonly Signal[]): void;
 }
 
+/** After these events no `stop` event for an earlier end can follow. */
+const ENDS_WAIT: ReadonlySet<EngineEvent['action']['kind']> = new Set(['start', 'restart', 'die', 'destroy']);
 /** Events of the agent's own restart may arrive a little after the engine's answer. */
 const OWN_EVENTS_LAG_MS = 3_000;
-/** The engine sends `stop` 10 to 100 ms after `die`; detection is to take less than a second in all. */
-const STOP_EVENT_WAIT_MS = 500;
 /** Enough for a stop that is repeated by somebody impatient. */
 const SIGNALS_KEPT = 8;
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { clock, graceMs } = options;
   const records = createRecords();
-  const undecided = new Set<LifecycleRecord>();
+  /** Some versions of Podman report no stops. This one has reported one. */
+  let reportsStops = false;
 
   const stopSignalOf = (containerId: string) => options.factsOf(containerId)?.stopSignal ?? DEFAULT_STOP_SIGNAL;
 
   function isOwnRestart({ ownRestartUntil }: LifecycleRecord): boolean {
     return ownRestartUntil !== undefined && clock.monotonic() <= ownRestartUntil;
+  }
+
+  const ends = createEnds({
+    ...options,
+    isOwnRestart,
+    stopSignalOf,
+    restartPolicyOf: (containerId) => options.factsOf(containerId)?.restartPolicy,
+  });
+
+  function deathOf({ container, time, engine }: EngineEvent, exitCode: number): Death {
+    const isPodman = engine === 'podman';
+    return {
+      container,
+      at: time,
+      exitCode,
+      isPodman,
+      stopsUnreported: isPodman && !reportsStops,
+    };
   }
 
   function removed(event: EngineEvent): void {
@@ -74,7 +92,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     pruneRemoved(records, event.time);
   }
 
-  function signalled(record: LifecycleRecord, event: EngineEvent, signal: number, recalled: boolean): void {
+  function signalled(record: LifecycleRecord, event: EngineEvent, signal: number | undefined, recalled: boolean): void {
     const ours = isOwnRestart(record);
     if (!ours) {
       const sent = { signal, at: event.time, recalled };
@@ -85,48 +103,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     }
   }
 
-  function died(record: LifecycleRecord, death: Death): readonly Signal[] {
-    record.dead = true;
-    const { at, exitCode } = death;
-    if (isOwnRestart(record)) {
-      // The verification of the restart sees how it ends.
-      record.lastEnd = { at, exitCode, by: 'agent' };
-      return [];
-    }
-    record.unhealthy = false;
-    const verdict = judge(record, death, stopSignalOf(death.container.id));
-    if (verdict !== 'undecided') return decided(record, death, verdict);
-    record.undecided = death;
-    undecided.add(record);
-    void clock.sleep(STOP_EVENT_WAIT_MS).then(() => {
-      if (record.undecided === death) settleOne(record);
-    });
-    return [];
-  }
-
-  function decided(record: LifecycleRecord, death: Death, by: 'itself' | 'person'): readonly Signal[] {
-    record.undecided = undefined;
-    undecided.delete(record);
-    record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
-    if (by === 'itself') return endedByItself(record, death, options.factsOf(death.container.id)?.restartPolicy);
-    const last = record.personSignals.findLast(({ recalled }) => !recalled);
-    if (last) record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? last.at, last.at);
-    return [];
-  }
-
-  function settleOne(record: LifecycleRecord): void {
-    if (record.undecided === undefined) return;
-    const signals = decided(record, record.undecided, 'itself');
-    if (signals.length > 0) options.onLateSignals(signals);
-  }
-
   return {
     observe(event) {
       const { action, containerId, container, time } = event;
       const earlier = records.get(containerId);
-      // No `stop` event can follow any more.
-      const isOverdue = action.kind === 'start' || action.kind === 'die' || action.kind === 'destroy';
-      const overdue = isOverdue && earlier?.undecided ? decided(earlier, earlier.undecided, 'itself') : [];
+      const overdue = earlier && ENDS_WAIT.has(action.kind) ? ends.decide(earlier, explainedBy(event, earlier)) : [];
       if (action.kind === 'destroy') {
         removed(event);
         return overdue;
@@ -141,16 +122,23 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           signalled(record, event, action.signal, false);
           return [];
         case 'stop': {
+          reportsStops = true;
           stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
-          return record.undecided ? decided(record, record.undecided, 'person') : [];
+          return ends.decide(record, 'person');
         }
         case 'start':
           started(record);
           endStop(record, time);
           record.startedAt = time;
           return overdue;
+        case 'restart':
+          // Docker reports it at the end. Podman reports it before the end of a container that somebody restarts.
+          if (event.engine === 'podman' && !record.dead) {
+            stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
+          }
+          return overdue;
         case 'die':
-          return [...overdue, ...died(record, { container, at: time, exitCode: action.exitCode })];
+          return [...overdue, ...ends.died(record, deathOf(event, action.exitCode))];
         case 'oom':
           record.oomAt = time;
           return [oomSignal(container, time)];
@@ -215,7 +203,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     forget(containerId) {
       const record = records.get(containerId);
       if (record === undefined || record.removedAt !== undefined) return;
-      undecided.delete(record);
+      ends.forget(record);
       records.delete(containerId);
     },
 
@@ -246,10 +234,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       });
     },
 
-    settle() {
-      for (const record of undecided) settleOne(record);
-    },
+    settle: ends.settle,
   };
+}
+
+/** Podman reports a forced removal by its end alone. */
+function explainedBy({ action }: EngineEvent, { undecided }: LifecycleRecord): 'itself' | 'person' {
+  return action.kind === 'destroy' && undecided?.isPodman && undecided.exitCode === KILLED ? 'person' : 'itself';
 }
 
 function started(record: LifecycleRecord): void {

@@ -34,8 +34,8 @@ export interface LifecycleRecord {
 }
 
 export interface PersonSignal {
-  /** The number of the signal. */
-  readonly signal: number;
+  /** The number of the signal; undefined if the engine does not say it. */
+  readonly signal: number | undefined;
   readonly at: number;
   /** An earlier run of the agent saw it: it may have been sent by that run. */
   readonly recalled: boolean;

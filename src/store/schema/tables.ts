@@ -42,6 +42,10 @@ export interface IncidentTable extends Owned {
   summary: string;
   /** JSON array. */
   patterns: string;
+  /** JSON of an IncidentCause. */
+  cause: string | null;
+  /** JSON of IncidentMember[]. */
+  members: string | null;
   opened_at: number;
   last_seen_at: number;
   occurrences: number;

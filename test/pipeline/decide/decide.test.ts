@@ -84,10 +84,11 @@ const gates: [string, Partial<DecideInput>, DecisionReason][] = [
   ['the store cannot be written', { storeHealthy: false }, 'store_unavailable'],
   ['the limit is reached', { restarts: { ...NO_RESTARTS, lastHour: 60 } }, 'restart_limit'],
   [
-    'restarts before did not help',
-    { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW + 1 } },
-    'backing_off',
+    'the limit of the host is reached',
+    { restarts: { ...NO_RESTARTS, hostLastHour: 12 }, maxRestartsPerHourHost: 12 },
+    'host_restart_limit',
   ],
+  ['restarts before did not help', { restarts: { ...NO_RESTARTS, lastHour: 1, backOffUntil: NOW + 1 } }, 'backing_off'],
   ['it is quiet hours', { policy: aPolicy({ quietHours: NIGHT }) }, 'quiet_hours'],
   ['its mode is observe', { policy: aPolicy({ mode: 'observe' }) }, 'observe_mode'],
   ['AUTO_FIX is off', { autoFix: false }, 'auto_fix_off'],
@@ -114,7 +115,13 @@ describe('decide', () => {
   });
 
   it('has a case for every reason', () => {
-    const seen = new Set<string>([...gates.map(([, , reason]) => reason), 'restart_allowed', 'policy_ask']);
+    // The workflow itself decides `dependency_down`.
+    const seen = new Set<string>([
+      ...gates.map(([, , reason]) => reason),
+      'restart_allowed',
+      'policy_ask',
+      'dependency_down',
+    ]);
     expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
   });
 
@@ -148,7 +155,7 @@ describe('decide', () => {
       'a start and a deployment that lie ahead since the clock was set back',
       { facts: someFacts({ startedAt: NOW + MINUTE }), policy: aPolicy({ grace: 30 }), deployedAt: NOW + MINUTE },
     ],
-    ['a wait that is over', { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW } }],
+    ['a wait that is over', { restarts: { ...NO_RESTARTS, lastHour: 1, backOffUntil: NOW } }],
   ])('is not held back by %s', (_, past) => {
     expect(decide({ ...allOpen, ...past }).kind).toBe('restart');
   });
@@ -198,9 +205,11 @@ describe('decide', () => {
       { nil: undefined },
     ),
     autoFix: fc.boolean(),
+    maxRestartsPerHourHost: fc.nat(15),
     policy,
     restarts: fc.record({
       lastHour: fc.nat(6),
+      hostLastHour: fc.nat(15),
       meanwhile: fc.constantFrom('none', 'under_way', 'recovered' as const),
       backOffUntil: fc.option(fc.integer({ min: NOW - 10, max: NOW + 10 }), { nil: 0 }),
     }),

@@ -58,7 +58,7 @@ describe('earlier restarts', () => {
       { lastHour: 1, meanwhile: 'none', backOffUntil: 0 },
     ],
   ])('%s', (_, attempts, expected) => {
-    expect(restartHistory(incident, attempts, 20_000)).toMatchObject(expected);
+    expect(restartHistory(incident, attempts, attempts.length, 20_000)).toMatchObject(expected);
   });
 
   it('make the wait longer, to a bound', () => {

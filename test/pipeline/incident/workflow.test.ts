@@ -73,6 +73,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       const at = attempts.findIndex((attempt) => attempt.id === id);
       attempts[at] = { ...(attempts[at] as Attempt), ...end };
     },
+    countAttemptsSince: async (since) => attempts.filter(({ startedAt }) => startedAt >= since).length,
     attemptsSince: async (_, since) => attempts.filter(({ startedAt }) => startedAt >= since),
   };
   /** A container that runs, but for the first look after each restart. */
@@ -114,12 +115,18 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     untracedControl: engine,
     store,
     incidents,
+    correlator: {
+      correlate: async () => ({ kind: 'own' }),
+      adoptVictims: () => {},
+      membersOf: () => [],
+    },
     observer: noopObserver,
     tracing: noTracing,
     logger,
     clock,
     newId: () => `att-${attempts.length}`,
     autoFix,
+    maxRestartsPerHourHost: 12,
     policyOf,
     verifySlackMs: 90_000,
     lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },

@@ -41,6 +41,7 @@ export function aLifecycle(options: LifecycleTestOptions = {}): Lifecycle {
     clock: { now, monotonic, sleep },
     graceMs: () => graceMs,
     factsOf: () => (facts === undefined ? undefined : someFacts(facts)),
+    inspect: async () => someFacts(facts),
     onLateSignals: (signals) => {
       for (const signal of signals) options.onSignal?.(signal);
     },

@@ -1,0 +1,63 @@
+/** Keeps the dependency graph current: from inspect data, and across restarts of the agent. */
+import type { ContainerRef, ListedContainer, Topology } from '../../domain.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { DependencyStore } from '../ports.ts';
+import { createDependencyGraph, type DependencyGraph } from './graph.ts';
+
+export interface Dependencies {
+  readonly graph: DependencyGraph;
+  seen(container: ContainerRef): void;
+  listed(containers: readonly ListedContainer[]): void;
+  inspected(containerId: string, topology: Topology): void;
+  load(): Promise<void>;
+  /** Stores newly observed dependencies. Never rejects. */
+  save(): Promise<void>;
+}
+
+const MAX_CONTAINERS = 5_000;
+
+export function createDependencies(store: DependencyStore, logger: Logger): Dependencies {
+  const graph = createDependencyGraph();
+  const refs = new Map<string, ContainerRef>();
+  let saved = 0;
+
+  const seen = (container: ContainerRef): void => {
+    refs.set(container.id, container);
+    for (const oldest of refs.keys()) {
+      if (refs.size <= MAX_CONTAINERS) break;
+      refs.delete(oldest);
+    }
+  };
+
+  const logFailure = (what: string) => (error: unknown) => logger.warn(what, { error: String(error) });
+
+  return {
+    graph,
+    seen,
+
+    listed(containers) {
+      for (const { ref } of containers) if (!refs.has(ref.id)) seen(ref);
+    },
+
+    inspected(containerId, topology) {
+      const container = refs.get(containerId);
+      if (container !== undefined) graph.learn(container, topology);
+    },
+
+    async load() {
+      const known = await store.loadDependencies().catch((error) => {
+        logFailure('known dependencies could not be read')(error);
+        return [];
+      });
+      graph.restore(known);
+      saved = graph.observed().length;
+    },
+
+    async save() {
+      const observed = graph.observed();
+      if (observed.length === saved) return;
+      saved = observed.length;
+      await store.saveDependencies(observed).catch(logFailure('dependencies could not be stored'));
+    },
+  };
+}
