@@ -53,7 +53,7 @@ export async function startDoctor(
 
   const said = () => log.find((line) => line.msg === 'container-doctor is running')?.url as string | undefined;
   const url = await Promise.race([
-    eventually(said, { deadlineMs: 20_000 }),
+    eventually(said, { deadlineMs: 60_000 }),
     exited.then((code) => said() ?? Promise.reject(new Error(`the agent exited with ${code}:\n${output()}`))),
   ]);
   const headers: Record<string, string> = env.HTTP_TOKEN ? { authorization: `Bearer ${env.HTTP_TOKEN}` } : {};

@@ -85,7 +85,7 @@ export async function startEngineAgent(
   let doctor = await startDoctor(environment);
 
   // The end keeps a name from being a part of another: alerts and prompts are searched for it.
-  const fullName = (name: string) => `${prefix}-${name}-c`;
+  const fullName = (name: string) => `${prefix}-${name}_c`;
   const container: EngineAgent['container'] = ({ id }) => docker.getContainer(id);
   const start: EngineAgent['start'] = async (name, runOptions) => {
     const started = await runContainer({ ...runOptions, name: fullName(name) }, docker);
