@@ -30,7 +30,7 @@ import { createTracing } from '../telemetry/tracing.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice, watchEngine } from './engine-notices.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
-import { createTidy, noteActivity } from './housekeeping.ts';
+import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { watchStore } from './store-notices.ts';
 
@@ -96,7 +96,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     { version, models: [...new Set(models)] },
   );
   const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments, telemetry.containerCounters));
-  const activity = noteActivity(claudeErrors.observer, clock);
+  const activity = trackActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
   const engine = createEngine({
@@ -116,8 +116,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           apiKey,
           timeoutMs: deps.requestTimeouts?.claudeMs,
           now: clock.now,
-          onHeadroom: (all) => {
-            for (const headroom of all) observer.headroom(headroom);
+          onRateLimits: (all) => {
+            for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
   const sender =
@@ -217,7 +217,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         lateLogs.forget(container);
         pipeline.onGone(container);
       },
-      onReconnect: observer.reconnect,
+      onReconnect: observer.logReconnect,
       onMissing: (containers) => notifier.say(notBackNotice(containers)),
     },
     incidentsSaved: pipeline.incidentsSaved,
@@ -236,7 +236,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
   });
-  const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
+  const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
   const background: Promise<void>[] = [];
@@ -258,7 +258,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
-        tidy(stopping.signal),
+        prune(stopping.signal),
         watchEngine({ isConnected: watch.isConnected, say: notifier.say, clock }, stopping.signal),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );

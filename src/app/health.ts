@@ -2,8 +2,8 @@
 import { type Config, claudeKey } from '../config/config.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
+import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
 import type { Diagnoser } from '../pipeline/diagnose/diagnose.ts';
-import type { GateStatus } from '../pipeline/diagnose/gate.ts';
 import type { Notifier } from '../pipeline/notify/notify.ts';
 import type { Observer } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
@@ -98,7 +98,7 @@ export function createHealthPage(options: {
 }
 
 /** Why Claude may not be asked just now, as `/health` tells it. */
-function claudeGate({ circuit, overShare }: GateStatus) {
+function claudeGate({ circuit, overShare }: ClaudeLimitsStatus) {
   return { circuit: circuit.kind, retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined, overShare };
 }
 

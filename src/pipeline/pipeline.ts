@@ -188,7 +188,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       at: trouble.record.time,
       fingerprint: grouped.fingerprint,
       summary: storm
-        ? `log storm: new kinds of errors faster than they can be told apart, e.g. ${trouble.summary}`
+        ? `log storm: more new kinds of errors than can be distinguished, such as ${trouble.summary}`
         : trouble.summary,
       patterns: storm ? [...trouble.patterns, 'log storm'] : trouble.patterns,
       record: trouble.record,
@@ -216,7 +216,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     onEvent(event) {
-      observer.eventSeen(event.time);
+      observer.engineEvent(event.time);
       dependencies.seen(event.container);
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
@@ -286,7 +286,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function saveAftermath(incidentId: string, aftermath: Aftermath): Promise<void> {
     await store.saveAftermath(incidentId, aftermath, clock.now()).catch((error: unknown) => {
-      logger.error('what happened after an incident could not be stored', { error: String(error) });
+      logger.error('the aftermath of an incident could not be stored', { error: String(error) });
     });
   }
 

@@ -1,4 +1,4 @@
-/** Lines through the detector, and the labelled sets in test/fixtures/detect. */
+/** Runs lines through the detector, and reads the labelled sets in test/fixtures/detect. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { ContainerRef, StreamName } from '../../src/domain.ts';
 import {
@@ -20,7 +20,7 @@ export interface Detected {
 
 export type Line = string | { readonly stream?: StreamName; readonly text: string; readonly time?: number };
 
-/** Every record that the lines make, in the order of their first lines. */
+/** The records of the lines, in the order of their first lines. */
 export function detect(lines: readonly Line[], rules?: Partial<DetectRules>): Detected[] {
   const found: Detected[] = [];
   const detector = createLogDetector({
@@ -81,7 +81,7 @@ export function ownTraces(set: 'tuning' | 'held-out'): Trace[] {
     });
 }
 
-export interface LevelLine {
+interface LevelLine {
   readonly format: string;
   readonly level: string;
   readonly text: string;
@@ -119,7 +119,7 @@ function json<T>(file: string): T {
   return JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as T;
 }
 
-/** Undefined where the data is not on this machine. */
+/** Undefined if the data is not on this machine. */
 export function sharedFile(name: string): Buffer | undefined {
   const file = new URL(name, SHARED);
   return existsSync(file) ? readFileSync(file) : undefined;

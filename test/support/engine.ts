@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-export const TEST_IMAGE = 'container-doctor-test:busybox';
+const TEST_IMAGE = 'container-doctor-test:busybox';
 
 const APPLETS =
   'sh sleep echo tail dd awk cat true false seq kill date head yes ls rm touch test wget nc httpd printf tr mkdir';
@@ -203,14 +203,4 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     throw error;
   }
   return { id: container.id, name, remove };
-}
-
-/** Runs `use` with a container, which is removed afterwards in any case. */
-export async function withContainer<T>(options: RunOptions, use: (container: TestContainer) => Promise<T>): Promise<T> {
-  const container = await runContainer(options);
-  try {
-    return await use(container);
-  } finally {
-    await container.remove();
-  }
 }

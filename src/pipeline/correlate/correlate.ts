@@ -78,7 +78,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     control.inspect(container.id, AbortSignal.timeout(2_000)).catch(() => 'unanswered' as const);
 
   const openIncidentsOf = (container: ContainerRef): readonly LiveIncident[] =>
-    incidents.open().filter((live) => live.overSince === undefined && isOf(live, container));
+    incidents.open().filter((live) => live.recoveredAt === undefined && isOf(live, container));
 
   /** An open incident of the container that can be a cause: about its state, with a cause of its own, or with a known one. */
   const causingIncident = (
@@ -172,13 +172,13 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
 
   const correlateExternal = async (live: LiveIncident, key: string, host: string): Promise<Correlation> => {
     const known = externals.get(key);
-    const isOpen = known !== undefined && known.overSince === undefined && incidents.open().includes(known);
+    const isOpen = known !== undefined && known.recoveredAt === undefined && incidents.open().includes(known);
     if (isOpen && known !== live && known.incident.lastSeenAt >= live.incident.openedAt - BEFORE_MS) {
       if (isOf(known, live.incident.container)) return { kind: 'external', host };
       return attach(live, known, 'observed') ? { kind: 'member' } : { kind: 'own' };
     }
     externals.set(key, live);
-    for (const [old, { overSince }] of externals) if (overSince !== undefined) externals.delete(old);
+    for (const [old, { recoveredAt }] of externals) if (recoveredAt !== undefined) externals.delete(old);
     await clock.sleep(EXTERNAL_WAIT_MS, stopping);
     return { kind: 'external', host };
   };
@@ -246,8 +246,8 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     adoptVictims(root) {
       const { container } = root.incident;
       for (const live of incidents.open()) {
-        const { suffers, suspects, cause, overSince } = live;
-        if (live === root || !suffers || cause !== undefined || overSince !== undefined) continue;
+        const { suffers, suspects, cause, recoveredAt } = live;
+        if (live === root || !suffers || cause !== undefined || recoveredAt !== undefined) continue;
         if (isOf(live, container) || root.incident.openedAt - live.incident.openedAt > AFTER_MS) continue;
         if (live.incident.lastSeenAt < root.incident.openedAt - BEFORE_MS) continue;
         const path = graph.evidenceOfPath(live.incident.container.id, container.id);

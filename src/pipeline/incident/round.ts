@@ -95,7 +95,7 @@ export interface Rounds {
 }
 
 const HOUR_MS = 3_600_000;
-/** A busy host starts a few containers at a time; after the failure of a hundred, the rest waits. */
+/** A busy host can start only a few containers at a time. Further restarts wait. */
 const RESTARTS_AT_ONCE = 8;
 
 /** Incidents are handled concurrently, but decide, restart and verify of one container run one after the other. */

@@ -1,6 +1,6 @@
 /**
- * The workflow of an incident: rounds of collect → diagnose → decide → restart → verify, until it has recovered or a
- * gate of the decision is closed. People are notified after the first round and about the end.
+ * The workflow of an incident: rounds of collect → diagnose → decide → restart → verify, until it has recovered or the
+ * decision is not to restart. People are notified after the first round and about the end.
  *
  * Every state is stored before it has an effect. An agent that was stopped or killed resumes from what is stored.
  *
@@ -176,7 +176,7 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
   };
 
   const release = async (live: LiveIncident, since: number): Promise<void> => {
-    if (live.overSince !== undefined) return;
+    if (live.recoveredAt !== undefined) return;
     live.cause = undefined;
     live.suffers = false;
     live.incident = { ...live.incident, cause: undefined };

@@ -104,7 +104,10 @@ export function createRestarts(deps: RestartsDeps): Restarts {
         const { attempt } = restarted;
         if (restarted.kind === 'refused') return await finish(attempt, 'error', restarted.detail);
         if (restarted.answer !== 'done') {
-          return await verifyAttempt(live, attempt, { asked: restarted.answer === 'late', onRestarted: restartOver });
+          return await verifyAttempt(live, attempt, {
+            received: restarted.answer === 'late',
+            onRestarted: restartOver,
+          });
         }
         restartOver();
         return await verifyAttempt(live, attempt);
@@ -116,7 +119,7 @@ export function createRestarts(deps: RestartsDeps): Restarts {
     async verifyInterrupted(live, attempt) {
       const restartOver = lifecycle.expectRestart(attempt.containerId);
       try {
-        return await verifyAttempt(live, attempt, { asked: false, onRestarted: restartOver });
+        return await verifyAttempt(live, attempt, { received: false, onRestarted: restartOver });
       } finally {
         restartOver();
       }

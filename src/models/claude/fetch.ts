@@ -1,38 +1,36 @@
 import type { ClaudeFailure } from '../../domain.ts';
-import type { Headroom, HeadroomResource } from '../../pipeline/observer.ts';
+import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/observer.ts';
 
-/** One HTTP request that left. `outcome` is set where it failed before its answer could be read. */
-export interface Try {
+/** An HTTP request to the API. */
+export interface SentRequest {
   readonly at: number;
+  /** Set if it failed before its response could be read. */
   outcome?: ClaudeFailure;
-  /** When it failed; absent where its answer is still to be read. */
+  /** Set with `outcome`. */
   endedAt?: number;
 }
 
 export interface FetchOptions {
   readonly apiKey: string;
   readonly now: () => number;
-  /** Each try is pushed here as it leaves. */
-  readonly tries: Try[];
-  onHeadroom?(headroom: readonly Headroom[]): void;
+  /** Every request is added here when it is sent. */
+  readonly requests: SentRequest[];
+  onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
 }
 
 /** A longer pause than this would delay the alert; the rules answer instead. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
 
-/** Some 30 times the longest answer we let the model give. What is longer was not written by it. */
+/** Bytes: some 30 times the longest answer that MAX_TOKENS allows. A longer body is not from the model. */
 const LONGEST_BODY = 1024 * 1024;
 
-/**
- * Everything the API needs, and nothing else: the SDK also sends what ANTHROPIC_CUSTOM_HEADERS holds, which
- * could be another credential.
- */
+/** All that the API needs. The SDK also sends the headers in ANTHROPIC_CUSTOM_HEADERS, which may hold another credential. */
 const SENT_HEADERS =
   /^(?:accept|content-type|user-agent|anthropic-version|anthropic-beta|idempotency-key|x-stainless-.*)$/;
 
 /**
- * The `fetch` given to the SDK: notes each try, sends no credential but `apiKey`, follows no redirect with
- * it, and keeps retries short and bodies bounded.
+ * Creates the `fetch` for the SDK. It records every request, sends no credential but `apiKey`, follows no redirects,
+ * prevents retries after a long pause and limits the length of bodies.
  */
 export function createFetch(options: FetchOptions): typeof fetch {
   return async (input, init) => {
@@ -40,22 +38,22 @@ export function createFetch(options: FetchOptions): typeof fetch {
     for (const name of [...headers.keys()]) if (!SENT_HEADERS.test(name)) headers.delete(name);
     headers.set('x-api-key', options.apiKey);
 
-    const tried: Try = { at: options.now() };
-    options.tries.push(tried);
+    const request: SentRequest = { at: options.now() };
+    options.requests.push(request);
     let response: Response;
     try {
       response = await fetch(input, { ...init, headers, redirect: 'manual' });
     } catch (error) {
-      // The SDK aborts for nothing else than time: its own limit, or the deadline of the question.
-      tried.outcome = init?.signal?.aborted ? 'timeout' : 'error';
-      tried.endedAt = options.now();
+      // The SDK aborts only at a time limit: its own, or the deadline of the question.
+      request.outcome = init?.signal?.aborted ? 'timeout' : 'error';
+      request.endedAt = options.now();
       throw error;
     }
-    const headroom = readHeadroom(response.headers, options.now());
-    if (headroom.length > 0) options.onHeadroom?.(headroom);
+    const rateLimits = readRateLimits(response.headers, options.now());
+    if (rateLimits.length > 0) options.onRateLimits?.(rateLimits);
     if (!response.ok) {
-      tried.outcome = outcomeOf(response.status);
-      tried.endedAt = options.now();
+      request.outcome = outcomeOf(response.status);
+      request.endedAt = options.now();
     }
     return bounded(response, options.now());
   };
@@ -75,12 +73,12 @@ function bounded(response: Response, now: number): Response {
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         length += chunk.byteLength;
-        if (length > LONGEST_BODY) controller.error(new SyntaxError('the answer is longer than any the model gives'));
+        if (length > LONGEST_BODY)
+          controller.error(new SyntaxError('the response is longer than any answer of the model'));
         else controller.enqueue(chunk);
       },
     }),
   );
-  // A redirect that was not followed has status 3xx, which a Response may have; 1xx never gets here.
   return new Response(body ?? null, { status: response.status, statusText: response.statusText, headers });
 }
 
@@ -95,10 +93,10 @@ export function retryAfterMs(headers: Headers, now: number): number | undefined 
   return Number.isNaN(pause) ? undefined : pause;
 }
 
-const RESOURCES: readonly HeadroomResource[] = ['requests', 'input_tokens', 'output_tokens'];
+const RESOURCES: readonly RateLimitResource[] = ['requests', 'input_tokens', 'output_tokens'];
 
-function readHeadroom(headers: Headers, observedAt: number): Headroom[] {
-  const found: Headroom[] = [];
+function readRateLimits(headers: Headers, observedAt: number): AnthropicRateLimit[] {
+  const found: AnthropicRateLimit[] = [];
   for (const resource of RESOURCES) {
     const header = (what: string) => headers.get(`anthropic-ratelimit-${resource.replace('_', '-')}-${what}`) ?? '';
     const limit = count(header('limit'));

@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import type { RuleInput } from '../../../src/pipeline/diagnose/rules.ts';
-import { applyRules, isPlain } from '../../../src/pipeline/diagnose/rules.ts';
+import type { RuleInput } from '../../../src/pipeline/diagnose/rule.ts';
+import { applyRules, isUnambiguous } from '../../../src/pipeline/diagnose/rules.ts';
 import { someFacts } from '../../support/domain.ts';
 
-const logged = (evidence: string): RuleInput => ({ detector: 'log', detectors: ['log'], evidence, logLines: [] });
-/** It died a second after its start. */
+const logged = (evidence: string): RuleInput => ({ detector: 'log', detectors: ['log'], evidence });
+/** A container that exited a second after its start. */
 const atStart = (evidence: string): RuleInput => ({
   detector: 'crash',
   detectors: ['log', 'crash'],
   evidence,
   exitCode: 1,
-  logLines: [],
   facts: someFacts({ status: 'exited', exitCode: 1, startedAt: 1_000, finishedAt: 2_000 }),
 });
 
-/** Lines as the programs print them, and lines that look alike and mean something else. */
+/** Lines that programs print, and similar lines that mean something else. */
 const CASES: Readonly<Record<string, { readonly yes: readonly string[]; readonly no: readonly string[] }>> = {
   no_space_left: {
     yes: [
@@ -174,7 +173,7 @@ const CASES: Readonly<Record<string, { readonly yes: readonly string[]; readonly
   },
 };
 
-/** Only of what died right after its start. */
+/** For containers that exited right after their start. */
 const MISSING = {
   yes: [
     "KeyError: 'DATABASE_URL'",
@@ -199,39 +198,39 @@ const MISSING = {
   ],
 };
 
-const namesOf = (input: RuleInput) => applyRules(input).map((found) => found.rule);
+const namesOf = (input: RuleInput) => applyRules(input).map(({ rule }) => rule);
 
 describe.each(Object.entries(CASES))('the rule %s', (rule, { yes, no }) => {
-  it.each(yes)('knows: %s', (line) => {
+  it.each(yes)('matches: %s', (line) => {
     expect(applyRules(logged(line))[0]?.rule).toBe(rule);
   });
 
-  it.each(no)('is not taken in by: %s', (line) => {
+  it.each(no)('does not match: %s', (line) => {
     expect(namesOf(logged(line))).not.toContain(rule);
   });
 
-  it('is plain, and gives a fix that names a command or a setting', () => {
+  it('is unambiguous, and its fix names a command or a setting', () => {
     const found = applyRules(logged(yes[0] as string))[0];
-    expect(isPlain(rule)).toBe(true);
+    expect(isUnambiguous(rule)).toBe(true);
     expect(found?.assessment.suggestedFix).toMatch(/`[^`]+`/);
     expect(found?.assessment.autoRestartSafe).toBe(false);
   });
 });
 
 describe('the rule missing_file_or_variable', () => {
-  it.each(MISSING.yes)('knows, of what died at its start: %s', (line) => {
+  it.each(MISSING.yes)('matches if the container exited right after its start: %s', (line) => {
     expect(applyRules(atStart(line))[0]?.rule).toBe('missing_file_or_variable');
   });
 
-  it.each(MISSING.no)('is not taken in by: %s', (line) => {
+  it.each(MISSING.no)('does not match: %s', (line) => {
     expect(namesOf(atStart(line))).not.toContain('missing_file_or_variable');
   });
 
-  it.each(MISSING.yes)('says nothing of what runs on: %s', (line) => {
+  it.each(MISSING.yes)('does not match if the container runs: %s', (line) => {
     expect(namesOf(logged(line))).not.toContain('missing_file_or_variable');
   });
 
-  it('reads the engine’s own error, too', () => {
+  it('also reads the error of the engine', () => {
     const facts = someFacts({
       status: 'exited',
       startedAt: 1_000,
@@ -254,7 +253,7 @@ describe('an assessment', () => {
     expect(cause(input)).toContain(detail);
   });
 
-  it('repeats no more of a line than a name', () => {
+  it('repeats nothing of a line but a name', () => {
     const long = `/${'x'.repeat(5_000)}`;
     for (const hostile of ['<!channel>', 'https://evil.example/a', long]) {
       expect(cause(logged(`EACCES: permission denied, open '${hostile}'`))?.length).toBeLessThan(300);
@@ -262,7 +261,7 @@ describe('an assessment', () => {
     }
   });
 
-  it('is found in linear time in any line', () => {
+  it('takes linear time for any line', () => {
     const seeds = [
       "open '/",
       'listen ',
