@@ -10,6 +10,7 @@ import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
 import { toEngineError } from './failure.ts';
 import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
+import { type EngineKind, engineKind } from './podman.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
 
 export type EngineOperation = 'ping' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
@@ -24,7 +25,7 @@ export interface DockerEngineOptions extends ConnectionOptions {
 }
 
 export interface DockerEngine extends ContainerSource, ContainerControl {
-  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
+  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
 }
 
 /** dockerode's types omit the options of this call. */
@@ -114,7 +115,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
       if (typeof version?.ApiVersion !== 'string')
         throw new EngineError('the server that answers is not a Docker engine', 'protocol');
-      return { apiVersion: version.ApiVersion, engineVersion: version.Version };
+      return { apiVersion: version.ApiVersion, engineVersion: version.Version, kind: engineKind(version) };
     },
 
     async list(signal) {

@@ -1,6 +1,7 @@
 /** The whole loop on engines of several releases and kinds: the scenarios of test/support/engine-scenarios.ts. */
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCommand } from '../support/doctor.ts';
 import { type EngineAgent, idle, onFirstStart, startEngineAgent } from '../support/engine-agent.ts';
 import { ENGINES, type EngineName, SCENARIOS, type ScenarioName, whyNot } from '../support/engine-scenarios.ts';
 import { eventually } from '../support/eventually.ts';
@@ -235,6 +236,13 @@ for (const engine of Object.keys(ENGINES) as EngineName[]) {
     }, LONG);
 
     afterAll(() => agent?.close(), LONG);
+
+    it('check names the engine', async () => {
+      const { stdout } = await runCommand(['check'], { DOCKER_HOST: dockerHost, TARGET_CONTAINERS: '*' });
+      expect(stdout).toMatch(
+        engine === 'podman-5' ? /engine +Podman 5\.[\s\S]*Podman +no oom events/ : /engine +Docker \d/,
+      );
+    });
 
     for (const scenario of Object.keys(SCENARIOS) as ScenarioName[]) {
       const { title } = SCENARIOS[scenario];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import type { HistoryEntry } from '../../src/http/history.ts';
-import { answer, type ClaudeServer, type ClaudeServerRequest, startClaudeServer } from './claude-server.ts';
+import { answer, type ClaudeServer, startClaudeServer } from './claude-server.ts';
 import { type Doctor, startDoctor } from './doctor.ts';
 import { clientOf, type RunOptions, runContainer, type TestContainer } from './engine.ts';
 import { eventually } from './eventually.ts';
@@ -30,7 +30,7 @@ export interface EngineAgent {
   watched(...names: readonly string[]): Promise<void>;
   /** Oldest first. */
   entriesOf(name: string): Promise<readonly HistoryEntry[]>;
-  requestsFor(name: string): readonly ClaudeServerRequest[];
+  requestsFor(name: string): ClaudeServer['requests'];
   postsFor(name: string): readonly SlackPost[];
   /** The latest incident, once it has a decision. */
   decided(name: string): Promise<HistoryEntry>;
