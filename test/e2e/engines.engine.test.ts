@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCommand } from '../support/doctor.ts';
+import type { RunOptions } from '../support/engine.ts';
 import { type EngineAgent, idle, onFirstStart, startEngineAgent } from '../support/engine-agent.ts';
 import { ENGINES, type EngineName, SCENARIOS, type ScenarioName, whyNot } from '../support/engine-scenarios.ts';
 import { eventually } from '../support/eventually.ts';
@@ -55,17 +56,15 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
   },
 
   async stop({ agent }) {
-    const container = await agent.start('stop', { cmd: idle("trap 'exit 7' TERM;") });
-    await agent.watched('stop');
+    const container = await startIdle(agent, 'stop', "trap 'exit 7' TERM;");
     await agent.container(container).stop({ t: 10 });
     await expectLeftAlone(agent, ['stop']);
     expect(await agent.stateOf(container)).toMatchObject({ Running: false, ExitCode: 7 });
   },
 
   async 'stop-signal'({ agent }) {
-    const usr1 = await agent.start('stop-usr1', { cmd: idle("trap 'exit 1' USR1;"), stopSignal: 'SIGUSR1' });
-    const quit = await agent.start('stop-quit', { cmd: idle("trap 'exit 2' QUIT;"), stopSignal: 'SIGQUIT' });
-    await agent.watched('stop-usr1', 'stop-quit');
+    const usr1 = await startIdle(agent, 'stop-usr1', "trap 'exit 1' USR1;", { stopSignal: 'SIGUSR1' });
+    const quit = await startIdle(agent, 'stop-quit', "trap 'exit 2' QUIT;", { stopSignal: 'SIGQUIT' });
     await Promise.all([usr1, quit].map((container) => agent.container(container).stop({ t: 10 })));
     await expectLeftAlone(agent, ['stop-usr1', 'stop-quit']);
     expect(await agent.stateOf(usr1)).toMatchObject({ Running: false, ExitCode: 1 });
@@ -73,32 +72,28 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
   },
 
   async 'stop-timeout'({ agent }) {
-    const container = await agent.start('stop-timeout', { cmd: idle("trap '' TERM;") });
-    await agent.watched('stop-timeout');
+    const container = await startIdle(agent, 'stop-timeout', "trap '' TERM;");
     await agent.container(container).stop({ t: 1 });
     await expectLeftAlone(agent, ['stop-timeout']);
     expect(await agent.stateOf(container)).toMatchObject({ Running: false, ExitCode: 137 });
   },
 
   async kill({ agent }) {
-    const container = await agent.start('kill', { cmd: idle() });
-    await agent.watched('kill');
+    const container = await startIdle(agent, 'kill');
     await agent.container(container).kill();
     await expectLeftAlone(agent, ['kill']);
     expect(await agent.stateOf(container)).toMatchObject({ Running: false, ExitCode: 137 });
   },
 
   async restart({ agent }) {
-    const container = await agent.start('restart', { cmd: idle("trap 'exit 7' TERM;") });
-    await agent.watched('restart');
+    const container = await startIdle(agent, 'restart', "trap 'exit 7' TERM;");
     await agent.container(container).restart({ t: 10 });
     await expectLeftAlone(agent, ['restart']);
     expect(await agent.stateOf(container)).toMatchObject({ Running: true });
   },
 
   async recreate({ agent }) {
-    const old = await agent.start('recreate', { cmd: idle() });
-    await agent.watched('recreate');
+    const old = await startIdle(agent, 'recreate');
     await old.remove();
     await agent.start('recreate', { cmd: `sleep 1; echo "ERROR cannot serve" >&2; ${idle()}` });
     expect(await agent.decided('recreate')).toMatchObject({ detector: 'log', reason: 'deployed_just_now' });
@@ -116,8 +111,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
   },
 
   async 'oom-child'({ agent }) {
-    const container = await agent.start('oom-child', { cmd: idle(), memory: 16 * MIB });
-    await agent.watched('oom-child');
+    const container = await startIdle(agent, 'oom-child', '', { memory: 16 * MIB });
     const { StartedAt } = await agent.stateOf(container);
     const exec = await agent.container(container).exec({ Cmd: ['tail', '/dev/zero'] });
     await exec.start({});
@@ -190,14 +184,16 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
     const proxy = await createCuttingProxy(dockerHost);
     const agent = await startEngineAgent({ dockerHost, agentHost: proxy.dockerHost });
     try {
-      proxy.cutEvery(700);
+      proxy.cutEvery(1_000);
       await agent.start('reconnect', {
         cmd: onFirstStart(
-          `for i in $(seq 800); do echo "line $i"; [ $((i % 10)) = 0 ] && sleep 0.05; done; sleep 1; exit 3`,
+          `for i in $(seq 800); do echo "line $i"; [ $((i % 10)) = 0 ] && sleep 0.1; done; sleep 5; exit 3`,
         ),
       });
-      expect(await agent.restarted('reconnect')).toMatchObject({ detector: 'crash', outcome: 'recovered' });
       await expectLinesRead(agent, 800);
+      expect(await agent.doctor.metric('container_doctor_log_reconnects_total')).toBeGreaterThan(1);
+      proxy.cutEvery(0);
+      expect(await agent.decided('reconnect')).toMatchObject({ detector: 'crash' });
       await expectToldOnce(agent, 'reconnect');
     } finally {
       await agent.close();
@@ -208,16 +204,14 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
   async absence({ dockerHost }) {
     const agent = await startEngineAgent({ dockerHost });
     try {
-      const container = await agent.start('absence', {
-        cmd: idle(`trap 'for i in $(seq 50); do echo "ERROR cannot serve $i" >&2; done' USR1;`),
-      });
-      await agent.watched('absence');
+      const container = await startIdle(
+        agent,
+        'absence',
+        `trap 'for i in $(seq 50); do echo "ERROR cannot serve $i" >&2; done' USR1;`,
+      );
       await agent.restartDoctor(async () => {
         await agent.container(container).kill({ signal: 'SIGUSR1' });
-        await eventually(async () => {
-          const log = await agent.container(container).logs({ stdout: true, stderr: true });
-          return log.includes('cannot serve 50') ? true : undefined;
-        });
+        await agent.printed(container, 'cannot serve 50');
       });
       expect(await agent.decided('absence')).toMatchObject({ detector: 'log', occurrences: 50 });
       await expectToldOnce(agent, 'absence');
@@ -251,6 +245,14 @@ for (const engine of Object.keys(ENGINES) as EngineName[]) {
       else it.skip(`${title} (${refused})`, () => {});
     }
   });
+}
+
+/** Resolves when its traps are set and the agent follows it. */
+async function startIdle(agent: EngineAgent, name: string, traps = '', options: Partial<RunOptions> = {}) {
+  const container = await agent.start(name, { ...options, cmd: idle(`${traps} echo ready;`) });
+  await agent.printed(container, 'ready');
+  await agent.watched(name);
+  return container;
 }
 
 async function expectToldOnce(agent: EngineAgent, name: string): Promise<void> {

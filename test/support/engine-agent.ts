@@ -26,6 +26,8 @@ export interface EngineAgent {
   fullName(name: string): string;
   container(container: TestContainer): Docker.Container;
   stateOf(container: TestContainer): Promise<Docker.ContainerInspectInfo['State']>;
+  /** Resolves when the log of the container, read from the engine, has this text. */
+  printed(container: TestContainer, text: string): Promise<void>;
   /** Resolves when the agent follows these containers. */
   watched(...names: readonly string[]): Promise<void>;
   /** Oldest first. */
@@ -114,6 +116,12 @@ export async function startEngineAgent(
     fullName,
     container,
     stateOf: async (started) => (await container(started).inspect()).State,
+    async printed(started, text) {
+      await eventually(async () => {
+        const log = await container(started).logs({ stdout: true, stderr: true });
+        return log.includes(text) ? true : undefined;
+      }, PATIENT);
+    },
     async watched(...names) {
       await eventually(async () => {
         const { monitoring } = await doctor.health();

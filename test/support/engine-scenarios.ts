@@ -1,6 +1,6 @@
 /**
- * The scenarios that are tried on every engine, and what an engine cannot serve. Run as a program, it prints the table for
- * docs/reliability.md.
+ * The scenarios that run on every engine, and what an engine cannot serve. `npm run docs` does not know them: run as a
+ * program, this module prints the table for docs/reliability.md.
  */
 
 export const ENGINES = {
@@ -38,7 +38,7 @@ export const SCENARIOS = {
   'gave-up': { title: 'the engine gives up after `on-failure:5`: "down for good", once' },
   unhealthy: {
     title: 'a health check fails: the container is restarted and recovers',
-    note: { 'podman-5': 'systemd runs the checks; without systemd none run' },
+    note: { 'podman-5': 'on hosts with systemd, which runs the checks (the test runs them itself)' },
   },
   rotation: {
     title: 'the log file is rotated while it is read: no line is lost or doubled',
