@@ -159,10 +159,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     // Inspecting a container also remembers its secrets.
     control: traceCalls({ ...engine, inspect: secrets.inspect }, tracing),
     secretsOf: secrets.secretsOf,
-    redactor: createRedactor(),
+    redactor: createRedactor({ personal: config.redactPersonal }),
     attempts: store,
     clock,
-    policyOf: policies.policyOf,
+    logLinesOf: (container) => policies.policyOf(container).values.logLines,
   });
 
   const pipeline = createPipeline({

@@ -35,6 +35,7 @@ export interface Config {
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
   readonly retention: { readonly days: number; readonly incidents: number };
+  readonly redactPersonal: boolean;
   readonly logLevel: SettingValues['LOG_LEVEL'];
   readonly docker: { readonly host?: string; readonly tlsVerify: boolean; readonly certPath?: string };
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
@@ -75,6 +76,7 @@ export function toConfig(values: SettingValues, secrets: readonly string[], rule
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
     retention: { days: values.RETENTION_DAYS, incidents: values.RETENTION_INCIDENTS },
+    redactPersonal: values.REDACT_PERSONAL,
     logLevel: values.LOG_LEVEL,
     docker: {
       host: values.DOCKER_HOST,

@@ -221,6 +221,13 @@ const ENGINE = {
 } as const satisfies SettingTable;
 
 const TELEMETRY = {
+  REDACT_PERSONAL: {
+    schema: flag(),
+    default: 'false',
+    allowed: 'true or false',
+    about: 'hide personal data too: card numbers, IBANs, phone numbers and IP addresses of clients',
+    details: 'E-mail addresses are always hidden.',
+  },
   LOG_LEVEL: {
     schema: oneOf(LOG_LEVELS),
     default: 'info',

@@ -13,7 +13,7 @@ import { createCorrelator } from './correlate/correlate.ts';
 import { createDependencies } from './correlate/dependencies.ts';
 import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
-import type { Trouble } from './detect/trouble.ts';
+import type { LogError } from './detect/log-error.ts';
 import { DETECTOR_INFO } from './detectors.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
@@ -173,9 +173,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
 
-  const takeTrouble = (seen: ContainerRef, trouble: Trouble): void => {
+  const takeLogError = (seen: ContainerRef, error: LogError): void => {
     const container = identify(seen);
-    const grouped = grouper.assign(container, trouble, clock.monotonic());
+    const grouped = grouper.assign(container, error, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
@@ -185,19 +185,19 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const signal: Signal = {
       container,
       detector: storm ? 'storm' : 'log',
-      at: trouble.record.time,
+      at: error.record.time,
       fingerprint: grouped.fingerprint,
       summary: storm
-        ? `log storm: more new kinds of errors than can be distinguished, such as ${trouble.summary}`
-        : trouble.summary,
-      patterns: storm ? [...trouble.patterns, 'log storm'] : trouble.patterns,
-      record: trouble.record,
+        ? `log storm: more new kinds of errors than can be distinguished, such as ${error.summary}`
+        : error.summary,
+      patterns: storm ? [...error.patterns, 'log storm'] : error.patterns,
+      record: error.record,
     };
     take(signal, storm ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({
-    emit: takeTrouble,
+    emit: takeLogError,
     clock,
     logger,
     stopped: stopping.signal,

@@ -31,11 +31,15 @@ Plain text, gzip, and the JSON lines that Docker writes (/var/lib/docker/contain
   --match PATTERN     always trouble (RE2 syntax; may be repeated)
   --ignore PATTERN    never trouble (RE2 syntax; may be repeated)
   --service NAME      the service that the lines are of; default: the file's name
+  --redacted          print the text without its secrets, as it would leave the machine
+  --prompt            print the question that Claude would get about the first incident
   --help
 `;
 
 /** Exit codes: 0 done, whatever was found; 1 a file could not be read; 64 wrong usage. */
 export async function runScan(argv: string[], io: ScanIo): Promise<number> {
+  if (argv.includes('--redacted') || argv.includes('--prompt'))
+    return (await import('./redacted.ts')).runRedacted(argv, io);
   let options: ReturnType<typeof readOptions>;
   try {
     options = readOptions(argv);

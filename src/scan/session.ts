@@ -1,7 +1,7 @@
 /** One run of `scan`: lines in, incidents out, through the very detector and grouper of the agent. */
 import type { ContainerRef, Level, LogRecord, StreamName } from '../domain.ts';
 import { type CompiledRules, createLogDetector, type LogDetector } from '../pipeline/detect/log-detector.ts';
-import type { Trouble } from '../pipeline/detect/trouble.ts';
+import type { LogError } from '../pipeline/detect/log-error.ts';
 import { createGrouper } from '../pipeline/group/grouper.ts';
 import { statedTime, unwrap } from './envelope.ts';
 
@@ -74,7 +74,7 @@ export function createScan(options: Options): Scan {
   let lines = 0;
   let troubles = 0;
 
-  function group(container: ContainerRef, trouble: Trouble, line: number): string {
+  function group(container: ContainerRef, trouble: LogError, line: number): string {
     troubles++;
     const time = trouble.record.time > 0 ? trouble.record.time : undefined;
     const grouped = grouper.assign(container, trouble, time ?? line * PRETENDED_MS);
@@ -152,7 +152,7 @@ function createPlaces(): Places {
 function openFile(
   fileName: string,
   options: Options,
-  group: (container: ContainerRef, trouble: Trouble, line: number) => string,
+  group: (container: ContainerRef, trouble: LogError, line: number) => string,
   countLine: () => void,
 ): FileScan {
   const watched = new Map<string, Watched>();
@@ -167,7 +167,7 @@ function openFile(
     const container: ContainerRef = { id: name, name, image: '', service, labels: {} };
     const places = wrapped ? createPlaces() : undefined;
     const { onRecord } = options;
-    const tell = (record: LogRecord, first: number, last: number, trouble: Trouble | undefined): void => {
+    const tell = (record: LogRecord, first: number, last: number, trouble: LogError | undefined): void => {
       const line = places?.firstOf(first) ?? first;
       const print = trouble === undefined ? null : group(container, trouble, line);
       onRecord?.({

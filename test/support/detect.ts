@@ -7,7 +7,7 @@ import {
   type DetectRules,
   type PlacedRecord,
 } from '../../src/pipeline/detect/log-detector.ts';
-import type { Trouble } from '../../src/pipeline/detect/trouble.ts';
+import type { LogError } from '../../src/pipeline/detect/log-error.ts';
 
 const FIXTURES = new URL('../fixtures/detect/', import.meta.url);
 /** Beside the checkout where there is one; see its README. */
@@ -15,7 +15,7 @@ const SHARED = new URL('../../../shared/data/', import.meta.url);
 
 export interface Detected {
   readonly record: PlacedRecord;
-  readonly trouble: Trouble | undefined;
+  readonly trouble: LogError | undefined;
 }
 
 export type Line = string | { readonly stream?: StreamName; readonly text: string; readonly time?: number };
@@ -50,7 +50,7 @@ export function troubleBounds(lines: readonly Line[]): [number, number][] {
     .map(({ record }) => [record.first, record.last]);
 }
 
-export function troubleOf(...lines: readonly string[]): Trouble {
+export function troubleOf(...lines: readonly string[]): LogError {
   const { trouble } = detectOne(...lines);
   if (trouble === undefined) throw new Error(`no trouble in ${JSON.stringify(lines)}`);
   return trouble;

@@ -109,7 +109,13 @@ export function anAttempt(over: Partial<Attempt> = {}): Attempt {
   };
 }
 
-export const NO_RESTARTS: RestartHistory = { lastHour: 0, hostLastHour: 0, otherIncidents: 'none', backOffUntil: 0 };
+export const NO_RESTARTS: RestartHistory = {
+  lastHour: 0,
+  hostLastHour: 0,
+  otherIncidents: 'none',
+  couldNotStartAt: 0,
+  backOffUntil: 0,
+};
 
 /** Input that leads to a restart unless `over` prevents it. */
 export function aRestartWith(over: Partial<DecideInput>): DecideInput {

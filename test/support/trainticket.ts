@@ -2,7 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { StreamName } from '../../src/domain.ts';
 import { createLogDetector } from '../../src/pipeline/detect/log-detector.ts';
-import type { Trouble } from '../../src/pipeline/detect/trouble.ts';
+import type { LogError } from '../../src/pipeline/detect/log-error.ts';
 import { createGrouper } from '../../src/pipeline/group/grouper.ts';
 import { aContainer } from './detect.ts';
 
@@ -31,7 +31,7 @@ const EXCEPTION = /[\w.]+(?:Exception|Error)\b/g;
 /** `hidden`: `Class#line` of the log statement is removed from the lines before detection. */
 export function groupTrainticket(file: Buffer, hidden: boolean) {
   const grouper = createGrouper();
-  const troubles = new Map<string, { push(line: TrainticketLine): Trouble | undefined }>();
+  const troubles = new Map<string, { push(line: TrainticketLine): LogError | undefined }>();
   const truth = new Map<string, number[]>();
   const found = new Map<string, number[]>();
   let records = 0;
@@ -79,9 +79,9 @@ function add(groups: Map<string, number[]>, key: string, record: number): void {
   else group.push(record);
 }
 
-/** In this data, each line is a record. */
-function oneByOne(): { push(line: TrainticketLine): Trouble | undefined } {
-  let last: Trouble | undefined;
+/** Each line of this data is a record of its own. */
+function oneByOne(): { push(line: TrainticketLine): LogError | undefined } {
+  let last: LogError | undefined;
   const detector = createLogDetector({
     emit(trouble) {
       last = trouble;

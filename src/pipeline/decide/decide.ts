@@ -124,11 +124,13 @@ function reasonInPolicy({ policy: { values, sources } }: DecideInput): DecisionR
 }
 
 function reasonInLimits(input: DecideInput): DecisionReason | undefined {
-  const { now, storeHealthy, restarts, policy } = input;
+  const { now, facts, storeHealthy, restarts, policy } = input;
   if (!storeHealthy) return 'store_unavailable';
   if (restarts.lastHour >= policy.values.maxRestartsPerHour) return 'restart_limit';
   if (restarts.hostLastHour >= input.maxRestartsPerHourHost) return 'host_restart_limit';
   if (now < restarts.backOffUntil) return 'backing_off';
+  // The engine could not start it, and nobody has started it since: the same error would follow.
+  if (facts && facts.status !== 'running' && facts.startedAt < restarts.couldNotStartAt) return 'backing_off';
   return undefined;
 }
 

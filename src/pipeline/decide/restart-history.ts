@@ -8,6 +8,8 @@ export interface RestartHistory {
   readonly hostLastHour: number;
   /** The state of restarts of the same container for other incidents, since this incident opened. */
   readonly otherIncidents: 'none' | 'in_progress' | 'recovered';
+  /** When a restart last failed to start the container. 0: never. */
+  readonly couldNotStartAt: number;
   /** No restart before this time, because restarts for other incidents did not help. 0: no wait. */
   readonly backOffUntil: number;
 }
@@ -59,6 +61,7 @@ export function restartHistory(
       : since.some(({ outcome }) => outcome === 'recovered')
         ? 'recovered'
         : 'none',
+    couldNotStartAt: last?.outcome === 'error' && lastEnd <= now ? lastEnd : 0,
     backOffUntil: holdsBack ? lastEnd + backOffMs(inARow.length) : 0,
   };
 }

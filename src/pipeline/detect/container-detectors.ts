@@ -3,7 +3,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Policy } from '../policy/settings.ts';
 import { type CompiledRules, compileRules, createLogDetector, type LogDetector } from './log-detector.ts';
-import type { Trouble } from './trouble.ts';
+import type { LogError } from './log-error.ts';
 
 type DetectPatterns = Pick<Policy, 'detectMatch' | 'detectIgnore'>;
 
@@ -20,7 +20,7 @@ export interface ContainerDetectors {
 
 /** One log detector a container, and the timer that completes records which wait for more lines. */
 export function createContainerDetectors(options: {
-  emit(container: ContainerRef, trouble: Trouble): void;
+  emit(container: ContainerRef, trouble: LogError): void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stopped: AbortSignal;

@@ -1,8 +1,7 @@
-import type { Attempt, ContainerFacts, Incident, Signal } from '../../domain.ts';
+import type { Attempt, ContainerFacts, ContainerRef, Incident, Signal } from '../../domain.ts';
 import { createLimit } from '../../lib/limit.ts';
 import type { Clock } from '../../lib/time.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
-import type { PolicyOf } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
 import { applyRules } from './rules.ts';
 
@@ -13,7 +12,8 @@ export interface CollectDeps {
   secretsOf(containerId: string): readonly string[];
   readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
   readonly clock: Clock;
-  readonly policyOf: PolicyOf;
+  /** How many lines of its log a diagnosis gets. */
+  logLinesOf(container: ContainerRef): number;
 }
 
 /** When hundreds of containers fail together, more at once would only exceed the time for the engine's answers. */
@@ -45,7 +45,7 @@ export function createCollector(deps: CollectDeps): Collector {
     const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
     const [facts, lines, restarts] = await Promise.all([
       control.inspect(container.id, patience).catch(() => undefined),
-      control.tailLogs(container.id, deps.policyOf(container).values.logLines, patience).catch(() => []),
+      control.tailLogs(container.id, deps.logLinesOf(container), patience).catch(() => []),
       attempts.attemptsSince(container, clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
     ]);
     const secrets = facts?.secretValues ?? deps.secretsOf(container.id);

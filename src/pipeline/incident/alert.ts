@@ -26,7 +26,7 @@ export function buildAlert(
     decision,
     because,
     attempt,
-    restartsLastHour: restarts.length,
+    restartsLastHour: restarts.filter(({ outcome }) => outcome !== 'error').length,
     excerpt: excerptOf(context),
   };
 }

@@ -91,7 +91,8 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     for (let round = first; ; ) {
       if (typeof round === 'string') return round;
       if (live.cause !== undefined) return 'member';
-      const failed = round.attempt?.outcome === 'failed' || round.attempt?.outcome === 'error';
+      const { outcome } = round.attempt ?? {};
+      const failed = !round.isLast && (outcome === 'failed' || outcome === 'error');
       if (round.decision.reason === 'restart_limit') await notify(live, round, 'repeated_failure');
       else if (round === first && firstAlert !== 'diagnosed') await notify(live, round, firstAlert);
       else if (round.ordinal === 0 || !failed) await notify(live, round, 'diagnosed', Math.min(round.ordinal, 1));

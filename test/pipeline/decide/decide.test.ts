@@ -100,6 +100,15 @@ const obstacles: [string, Partial<DecideInput>, DecisionReason][] = [
     'host_restart_limit',
   ],
   [
+    'the engine could not start it after a restart',
+    {
+      facts: someFacts({ status: 'exited', startedAt: NOW - 10 }),
+      incident: crashed,
+      restarts: { ...NO_RESTARTS, couldNotStartAt: NOW - 5 },
+    },
+    'backing_off',
+  ],
+  [
     'earlier restarts did not help',
     { restarts: { ...NO_RESTARTS, lastHour: 1, backOffUntil: NOW + 1 } },
     'backing_off',
@@ -226,6 +235,7 @@ describe('decide', () => {
       lastHour: fc.nat(6),
       hostLastHour: fc.nat(15),
       otherIncidents: fc.constantFrom('none', 'in_progress', 'recovered' as const),
+      couldNotStartAt: fc.constantFrom(0, NOW - 1),
       backOffUntil: fc.option(fc.integer({ min: NOW - 10, max: NOW + 10 }), { nil: 0 }),
     }),
     restartVetoed: fc.boolean(),

@@ -107,7 +107,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       secretsOf: () => [],
       attempts: store,
       clock,
-      policyOf,
+      logLinesOf: () => 50,
     }),
     diagnoser: { prepare() {}, diagnose: async () => aDiagnosis() },
     notify: async (alert) => void alerts.push(alert),

@@ -1,13 +1,10 @@
-/**
- * A troubled record taken apart: what grouping and the summary are made of. Costs a parse, so it is done
- * for trouble only.
- */
+/** A record parsed for grouping and for its summary. Costs a parse: done for records that are trouble only. */
 import { readHead } from './head.ts';
 import { emptyHead, type Head } from './head-formats.ts';
 import { createHeadReader } from './head-reader.ts';
 import { type JsonParts, parseJsonLine } from './json-parts.ts';
 
-export interface Anatomy {
+export interface RecordParts {
   /** The message behind the head, one line or more; without the stack trace. */
   readonly message: string;
   /** Lines of the stack trace, the exception's own line first; [] where there is none. */
@@ -21,7 +18,7 @@ export interface Anatomy {
 const TRACE_LINE =
   /^\s+(?:eval )?at \S|^\s*#\d+\s|^\s+File ".*", line \d|^\s*Traceback \(most|^goroutine \d+ |:\d+:in [`']|^ {4}\([\w]+ \d|^\s*Caused by|^\s*[Ss]tack (?:trace|backtrace|traceback):|^\s+\d+: \S/;
 
-export function anatomyOf(text: string): Anatomy {
+export function partsOf(text: string): RecordParts {
   const breakAt = text.indexOf('\n');
   const first = breakAt === -1 ? text : text.slice(0, breakAt);
   const rest = breakAt === -1 ? [] : text.slice(breakAt + 1).split('\n', 400);
@@ -51,7 +48,7 @@ export function anatomyOf(text: string): Anatomy {
   };
 }
 
-function ofJson(parts: JsonParts, rest: readonly string[]): Anatomy {
+function ofJson(parts: JsonParts, rest: readonly string[]): RecordParts {
   let message = parts.message;
   // A logger that wraps a text line into JSON: the line's own head is not the message.
   const head = createHeadReader();
@@ -74,13 +71,10 @@ function ofJson(parts: JsonParts, rest: readonly string[]): Anatomy {
 const PY_TRACEBACK = /^\s*(?:\+ Exception Group )?Traceback \(most recent call last\)/;
 
 /** One line for a person: the exception's own line or the message, at most 300 characters. */
-export function telling(anatomy: Anatomy): string {
-  let line = anatomy.message.trim();
-  if (
-    anatomy.trace.length > 0 &&
-    (line === '' || PY_TRACEBACK.test(line) || /^Unhandled exception[:.]?$/i.test(line))
-  ) {
-    line = exceptionLine(anatomy.trace) ?? line;
+export function summaryOf(parts: RecordParts): string {
+  let line = parts.message.trim();
+  if (parts.trace.length > 0 && (line === '' || PY_TRACEBACK.test(line) || /^Unhandled exception[:.]?$/i.test(line))) {
+    line = exceptionLine(parts.trace) ?? line;
   }
   const breakAt = line.indexOf('\n');
   if (breakAt !== -1) line = line.slice(0, breakAt);
