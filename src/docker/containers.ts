@@ -21,7 +21,7 @@ const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
 const DEFAULT_STOP_TIMEOUT = 10;
 /** TERM. */
 const DEFAULT_STOP_SIGNAL = 15;
-/** Shorter values would hide innocent words. */
+/** Shorter values would hide common words. */
 const MIN_SECRET_LENGTH = 6;
 
 /**

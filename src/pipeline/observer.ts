@@ -18,11 +18,11 @@ import type { TokenUsage } from './ports.ts';
 
 /** Whether a tier diagnosed the incident. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
-export type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
+type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
 
 /** How one alert's sending ended; `failed` is a try that will be made again. */
 export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'dropped'] as const;
-export type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
+type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
 
 export const INTEGRATIONS = ['slack', 'console'] as const;
 export type Integration = (typeof INTEGRATIONS)[number];

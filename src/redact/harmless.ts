@@ -104,6 +104,6 @@ export function isNamedHarmless(text: string, at: number): boolean {
 }
 
 /** `sha512-…` and the like, where the token begins with what it is. */
-function isDigest(token: string): boolean {
-  return /^(?:sha-?\d{1,3}|md5|blake2[bs]|blake3)[-=:_]/i.test(token);
+export function isDigest(token: string): boolean {
+  return /^(?:sha-?\d{1,3}|md5|blake2[bs]|blake3)[-=:_][A-Za-z\d+/=]{20,}/i.test(token);
 }

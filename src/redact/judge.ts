@@ -1,5 +1,6 @@
 /** Whether what stands behind a name is a secret, or a word that says something about one. */
 import { textInBase64 } from './base64.ts';
+import { isDigest } from './harmless.ts';
 import { isMask } from './masks.ts';
 import { isSecretName, type Secrecy } from './names.ts';
 import { isRandom, looksLikeKey } from './random.ts';
@@ -33,6 +34,7 @@ const PATH = /^(?:file:\/\/)?(?:\/|\.{1,2}\/|~\/|[A-Za-z]:[\\/]|[a-z]{1,20}\/)[\
 const SYSTEM_PATH = /^\/(?:run|etc|var|opt|home|root|usr|app|mnt|srv|tmp|secrets|vault|config|data)\/[\w./-]{1,200}$/;
 /** Twelve to twenty-four words that a wallet is made from. */
 const MNEMONIC = /^(?:[a-z]{3,8}[ ,]){11,23}[a-z]{3,8}$/;
+const EXACT_VERSION = /^[<>=~^]{0,2}v?\d{1,4}(?:\.\d{1,4}){2}$/;
 const VERSION = /^(?:[<>=~^]{1,2} ?)?v?\d{1,5}(?:[.:]\d+)+/;
 /** Words and short numbers with signs between: names of things. */
 const WORDY = /^[A-Za-z][a-z]*(?:[-_./: ][A-Za-z]?[a-z]*\d{0,6}){0,12}$/;
@@ -43,6 +45,7 @@ export function isSecretValue({ value, quoted, secrecy, separator, after, nested
   if (!/[\p{L}\p{N}]/u.test(bare) && bare.length < 8) return false;
   if (isMask(bare) || isNoValue(bare) || SYSTEM_PATH.test(bare)) return false;
   if (isMessage(bare) || isNameOfSecret(bare) || (!quoted && isCode(bare))) return false;
+  if (EXACT_VERSION.test(bare) || isDigest(bare)) return false;
   if (secrecy === 'certain')
     return nested ? !/\s/.test(bare) || /^(?:\S, ){3,200}\S$/.test(bare) : !isProse(bare, quoted, separator, after);
   if (PATH.test(bare) || VERSION.test(bare)) return false;
@@ -72,6 +75,21 @@ function isNameOfSecret(value: string): boolean {
   return /^[A-Z][A-Z\d]*(?:_[A-Z\d]+)+$/.test(value) && isSecretName(value);
 }
 
+const OBJECTS = new Set(
+  `this self cls req request res response result config configuration cfg options opts params args kwargs props data user
+  env settings ctx context event msg message body client conn connection state app module exports process os sys auth
+  session account form input row record model obj object item entry source target parsed payload values fields`.split(
+    /\s+/,
+  ),
+);
+
+/** `config.password`, `msg.secretKey`: of an object that programs name so, or a property that is named as a secret. */
+function isProperty(value: string): boolean {
+  if (!/^[a-zA-Z_$]+(?:\.[a-zA-Z_$]+)+[;,)]?$/.test(value)) return false;
+  const parts = value.replace(/[;,)]$/, '').split('.');
+  return OBJECTS.has((parts[0] as string).toLowerCase()) || isSecretName(parts.at(-1) as string);
+}
+
 /** An expression of a program: `self.password`, `request.headers.get(name)`, `await`. */
 function isCode(value: string): boolean {
   return (
@@ -80,7 +98,7 @@ function isCode(value: string): boolean {
     ) ||
     // Objects as Java prints them: Token{a64f992, BinderProxy@2bd79ce.
     /^[\w.$]*[A-Z][\w$]*(?:@|\{)[\da-f]{4,16}(?!\w)/.test(value) ||
-    /^[a-zA-Z_$][a-zA-Z_$]*(?:\.[a-zA-Z_$]+)+[;,)]?$/.test(value) ||
+    isProperty(value) ||
     /^[a-z_$][\w$]*(?:\.[\w$]+)*\([^"'\d]*$/.test(value) ||
     /^[a-zA-Z_$][\w$]*(?:\.[a-zA-Z_$][\w$]*)+\(/.test(value)
   );

@@ -133,7 +133,7 @@ function ofWords(words: readonly string[], name: string): Secrecy | 'none' | und
   if (head !== undefined) {
     const qualifier = last.slice(0, -head.length);
     // Not monkey, turkey, hockey.
-    const known = head !== 'key' || KEY_QUALIFIERS.has(qualifier) || hasVendor([qualifier]);
+    const known = head !== 'key' || endsInQualifier(qualifier) || hasVendor([qualifier]);
     const found = !known ? undefined : compound(head, qualifier, before, name);
     if (found !== undefined) return found;
   }
@@ -192,6 +192,12 @@ function isPassword(word: string): boolean {
   if (/pwd$/.test(word)) return word !== 'pwd' && word !== 'oldpwd';
   if (/pw$/.test(word)) return PASS_PREFIXES.has(word.slice(0, -2));
   if (/pass$/.test(word)) return PASS_PREFIXES.has(word.slice(0, -4));
+  return false;
+}
+
+/** `api` of `travisapikey`. */
+function endsInQualifier(word: string): boolean {
+  for (let length = 3; length <= word.length; length++) if (KEY_QUALIFIERS.has(word.slice(-length))) return true;
   return false;
 }
 

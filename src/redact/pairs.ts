@@ -34,6 +34,7 @@ const LONGEST_NAME = 80;
 const LONGEST_KEY = 512;
 const LINE_HEAD = /(?:^|\n)[^\S\n]*$|\blogin \S{1,64} $/;
 const REST = /[^\s"'`<>&‹›]*/y;
+const LONGEST_NESTED = 96;
 const LONGEST_PROSE = 128;
 /** Words that name a secret together with what stands before them, over a blank. */
 const HEADS = /^(?:key|token|code|phrase|passe)s?$/i;
@@ -47,14 +48,21 @@ export function findPairs(text: string): Span[] {
     if (secrecies.size < 20_000) secrecies.set(name, secrecy);
     return secrecy;
   };
+  /** Up to where brackets were read: those within them are read less far. */
+  let within = 0;
   const look = (at: number, end: number): number => {
     let name = end - at > LONGEST_NAME ? text.slice(end - LONGEST_NAME, end) : text.slice(at, end);
     if (HEADS.test(name)) name = withWordBefore(text, at, name);
     const secrecy = classify(name);
     if (secrecy === undefined) return end;
-    const found = readPair(text, at, end, secrecy);
+    const found = readPair(text, at, end, secrecy, at < within, (to) => {
+      within = Math.max(within, to);
+    });
     for (const value of found) spans.push({ start: value.start, end: value.end });
-    return found.at(-1)?.end ?? end;
+    const last = found.at(-1);
+    if (last === undefined) return end;
+    // Within brackets other names may stand.
+    return last.nested ? end : last.end;
   };
   const name = new RegExp(NAME);
   for (let match = name.exec(text); match !== null; match = name.exec(text))
@@ -77,12 +85,19 @@ function withWordBefore(text: string, at: number, name: string): string {
   return name.toLowerCase() === 'passe' ? `${before[1] ?? ''} ${before[2]} ${name}` : `${before[2]} ${name}`;
 }
 
-function readPair(text: string, at: number, end: number, secrecy: Secrecy): Value[] {
+function readPair(
+  text: string,
+  at: number,
+  end: number,
+  secrecy: Secrecy,
+  nested: boolean,
+  onBrackets: (end: number) => void,
+): Value[] {
   const before = text[at - 1] ?? '\n';
   const options = {
     query: before === '?' || before === '&',
     json: before === '"',
-    ...(secrecy === 'certain' ? {} : { longest: LONGEST_KEY }),
+    ...(nested ? { longest: LONGEST_NESTED } : secrecy === 'certain' ? {} : { longest: LONGEST_KEY }),
   };
   const separator = matchAt(SEPARATOR, text, end);
   if (separator !== undefined) {
@@ -92,6 +107,8 @@ function readPair(text: string, at: number, end: number, secrecy: Secrecy): Valu
     // “`password=`”: the quote behind the separator closes the one before the name.
     if (/["'`]/.test(before) && separator.groups?.close === undefined && text[from] === before) return [];
     const values = readValues(text, from, { ...options, json });
+    const last = values.at(-1);
+    if (last?.nested) onBrackets(last.end);
     // auth=('user', 'password')
     const second = values.length === 2 && secrecy === 'likely' && text[from] === '(' ? values[1] : undefined;
     return second === undefined ? accepted(text, values, secrecy, colon) : accepted(text, [second], 'certain', colon);
@@ -132,12 +149,13 @@ function accepted(text: string, values: readonly Value[], secrecy: Secrecy, sepa
         value: text.slice(value.start, value.end),
         quoted: value.quoted,
         nested: value.nested,
-        secrecy,
+        // What has a name of its own is not what the outer name is about: {"password": {"rule": "minLength"}}.
+        secrecy: value.named && secrecy === 'certain' ? 'likely' : secrecy,
         separator,
         after: text.slice(value.end, value.end + 40),
       }),
     )
-    .map((value) => (value.end - value.start < LONGEST_KEY ? value : withRest(text, value)));
+    .map((value) => (value.end - value.start < LONGEST_NESTED ? value : withRest(text, value)));
 }
 
 /** A value that was read up to a bound goes on to the next blank or quote. */

@@ -6,6 +6,8 @@ export interface Value extends Span {
   readonly quoted: boolean;
   /** One of several within brackets. */
   readonly nested: boolean;
+  /** Within braces, under a name of its own. */
+  readonly named?: boolean;
 }
 
 export interface ReadOptions {
@@ -108,7 +110,7 @@ function readBrackets(text: string, open: number, longest: number): Value[] | un
       const end = Math.min(limit, from + lengthToClose(text, from, quote[1] as string, true));
       i = end + (quote[1] as string).length - 1;
       if (!/^[^\S\n]{0,8}(?::(?!:)|=>|=)/.test(text.slice(i + 1, i + 12)))
-        values.push({ start: from, end, quoted: true, nested: true });
+        values.push({ start: from, end, quoted: true, nested: true, named: text[open] === '{' });
     }
   }
   if (values.length > 0) return values;

@@ -8,7 +8,7 @@ const { redact } = createRedactor();
 const one = async (text: string, secrets: string[] = []) => (await redact([text], secrets)).texts[0] as string;
 
 describe('secrets in log lines', () => {
-  it('has a corpus worth the name', () => {
+  it('has enough of both kinds', () => {
     expect(SECRETS.length).toBeGreaterThanOrEqual(200);
     expect(new Set(NEAR_MISSES).size).toBeGreaterThanOrEqual(200);
   });
@@ -120,12 +120,12 @@ describe('literal values', () => {
     expect(await one('rootless', ['root'])).toBe('rootless');
   });
 
-  it('that are everyday words or a few digits take nothing apart', async () => {
+  it('that are common words or a few digits are not searched for', async () => {
     expect(await one('true 123 on', ['true', '123', 'on', ''])).toBe('true 123 on');
   });
 });
 
-describe('text that a terminal would show otherwise', () => {
+describe('text that a terminal shows differently', () => {
   const ESC = '\u001b';
   it.each([
     ['colours around the name', `${ESC}[2mpassword${ESC}[0m${ESC}[2m=${ESC}[0mhunter2hunter2`],

@@ -104,7 +104,7 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
     if (parts.some(({ record }) => isRepeat(record.text, found.error.record.text))) return false;
     traits ??= traitsOf(parts[parts.length - 1] as LogError);
     const own = traitsOf(found.error);
-    if (!areRelated(traits, own)) return false;
+    if (!areRelated(traits, own, bridges.length === 0)) return false;
     // What the burst is about is what any of its records is about.
     traits = { ...own, identifiers: new Set([...traits.identifiers, ...own.identifiers]) };
     return true;

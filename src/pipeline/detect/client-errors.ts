@@ -7,7 +7,7 @@ import { namesRequest, statusOf } from './http-status.ts';
 const IP = String.raw`\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){1,6}:[0-9a-fA-F]{1,4})`;
 /** An address that is said to be the other side's. */
 const CLIENT_ADDRESS = new RegExp(
-  String.raw`\b(?:client|remote[_ -]?(?:ip|addr(?:ess)?|host)?|from|ip|peer|addr(?:ess)?|r?host|source|src|visitor|by)(?:[_ -]?(?:ip|addr(?:ess)?))?["':=\[( ]{1,5}${IP}`,
+  String.raw`\b(?:client|remote[_ -]?(?:ip|addr(?:ess)?|host)?|from|ip|peer|addr(?:ess)?|r?host|source|src|visitor|by)(?:[_ -]?(?:ip|addr(?:ess)?))?["':=\[( ]{1,5}(?:[\w.-]{1,80}\[)?${IP}`,
   'i',
 );
 const USER = /\b(?:user(?:[_ -]?(?:name|id))?|account|login|e-?mail)\b["':=[( ]{1,4}\S|\buser(?:name)?\b/i;
@@ -21,10 +21,10 @@ const REFUSED_CREDENTIAL = refused(CREDENTIAL);
 const REFUSED_LOGIN = refused(LOGIN);
 
 const MISSING_OR_BAD =
-  /\bno such file or directory\b|\b(?:file|page|route|resource|path|url|document|asset) (?:was )?not found\b|\bnot found\b|\bfavicon\b|\bno route (?:found|matches)\b|\bis forbidden\b|\bforbidden by rule\b|\bbad request\b|\bmalformed\b|\binvalid (?:request|http|host|header|method|url|uri|json|parameter|character|version)\b|\btoo (?:large|long) (?:body|header|uri|request)\b|\brequest (?:\w+ )?(?:is )?too (?:large|long|big)\b|\bclient (?:intended|sent|prematurely|closed|disconnected)\b|\bmethod not allowed\b|\bvalidation (?:failed|errors?)\b|\bunprocessable\b|\bunsupported media type\b|\blink (?:has )?expired\b/i;
+  /\bno such file or directory\b|\b(?:file|page|route|resource|path|url|document|asset) (?:was )?not found\b|\bnot found\b|\bfavicon\b|\bno route (?:found|matches)\b|\bis forbidden\b|\bforbidden by rule\b|\bbad request\b|\bmalformed\b|\binvalid (?:request|http|host|header|method|url|uri|json|parameter|character|version)\b|\btoo (?:large|long) (?:body|header|uri|request)\b|\brequest (?:\w+ )?(?:is )?too (?:large|long|big)\b|\bclient (?:intended|sent|prematurely|closed|disconnected)\b|\bmethod not allowed\b|\bvalidation (?:failed|errors?)\b|\bunprocessable\b|\bunsupported media type\b|\blink (?:has )?expired\b|\baccess denied\b/i;
 
 const BROKEN_BY_PEER =
-  /\b(?:TLS|SSL) handshak\w+|\bSSL_do_handshake\b|\bhandshake (?:failed|error|failure)\b|\bconnection reset by peer\b|\bbroken pipe\b|\bclient (?:closed|disconnected|aborted)\b|\bclosed (?:keepalive )?connection\b|\bunexpected eof\b|\b(?:bad|unknown) certificate\b|\bno shared cipher\b|\bwrong version number\b|\bHTTP request (?:was sent )?to an? HTTPS\b/i;
+  /\b(?:TLS|SSL) handshak\w+|\bSSL_do_handshake\b|\bhandshake (?:failed|error|failure)\b|\bconnection reset by peer\b|\bbroken pipe\b|\bclient (?:closed|disconnected|aborted)\b|\bclosed (?:keepalive )?connection\b|\blost connection after\b|\bunexpected eof\b|\b(?:bad|unknown) certificate\b|\bno shared cipher\b|\bwrong version number\b|\bHTTP request (?:was sent )?to an? HTTPS\b/i;
 
 /** The program was itself the client of something: that is its own trouble. */
 const OUTBOUND =

@@ -18,10 +18,21 @@ export interface Head {
   companion: boolean;
   /** Only a level word and a colon, without a time: `SEVERE: …`. */
   bare: boolean;
+  /** What stated the level, for a person; '' where nothing did. */
+  rule: string;
 }
 
 export function emptyHead(): Head {
-  return { level: NO_LEVEL, timed: false, bodyAt: 0, json: false, hanging: false, companion: false, bare: false };
+  return {
+    level: NO_LEVEL,
+    timed: false,
+    bodyAt: 0,
+    json: false,
+    hanging: false,
+    companion: false,
+    bare: false,
+    rule: '',
+  };
 }
 
 /** klog and glog; CockroachDB's has the year too and no bracket. */
@@ -58,7 +69,8 @@ export function isPackageManagerError(text: string): boolean {
   return match !== null && PACKAGE_MANAGER_LEVELS[match[1] as string] === ERROR;
 }
 
-function stated(level: number, bodyAt: number, into: Head): true {
+function stated(level: number, bodyAt: number, into: Head, rule: string): true {
+  into.rule = rule;
   into.level = level;
   into.bodyAt = bodyAt;
   return true;
@@ -68,20 +80,25 @@ function stated(level: number, bodyAt: number, into: Head): true {
 function readLabel(text: string, code: number, into: Head): boolean {
   if (code === 0x50) {
     const match = PHP_LEVEL.exec(text);
-    if (match !== null) return stated(match[1] === 'Warning' ? WARN : INFO, match[0].length, into);
+    if (match !== null) return stated(match[1] === 'Warning' ? WARN : INFO, match[0].length, into, 'label of PHP');
   }
   if (code === 0x4f || code === 0x4a || code === 0x45) {
     const match = JVM_WARNING.exec(text);
-    if (match !== null) return stated(WARN, match[0].length, into);
+    if (match !== null) return stated(WARN, match[0].length, into, 'label of the Java VM');
   }
   if (code === 0x28) {
     const match = NODE_WARNING.exec(text);
-    if (match !== null) return stated(WARN, match[0].length, into);
+    if (match !== null) return stated(WARN, match[0].length, into, 'label of Node.js');
   }
   if (code === 0x6e || code === 0x70 || code === 0x79 || code === 0x6c) {
     const match = PACKAGE_MANAGER.exec(text);
     if (match !== null) {
-      return stated(PACKAGE_MANAGER_LEVELS[match[1] as string] as number, match[0].length, into);
+      return stated(
+        PACKAGE_MANAGER_LEVELS[match[1] as string] as number,
+        match[0].length,
+        into,
+        'label of a package manager',
+      );
     }
   }
   return false;
@@ -94,6 +111,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (code === 0x3c) {
     const match = SYSLOG_PRIORITY.exec(text);
     if (match !== null && Number(match[1]) <= 191) {
+      into.rule = 'syslog priority';
       into.level = levelOfSyslog(Number(match[1]) & 7);
       into.bodyAt = match[0].length;
       const end = timestampEnd(text, into.bodyAt);
@@ -107,6 +125,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
     const match = ERLANG_REPORT.exec(text);
     if (match === null) return false;
     const word = match[1] as string;
+    into.rule = 'Erlang report';
     into.level =
       word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
     into.timed = true;
@@ -117,12 +136,13 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
     const supervisord = text.charCodeAt(23) === 0x20 ? SUPERVISORD.exec(text) : null;
     if (supervisord !== null) {
       into.timed = true;
-      return stated(supervisord[1] === 'CRIT' ? NO_LEVEL : TRACE, supervisord[0].length, into);
+      return stated(supervisord[1] === 'CRIT' ? NO_LEVEL : TRACE, supervisord[0].length, into, 'supervisord');
     }
     const match = /^(?:\d+:[A-Z]|\[\d+\]) /.test(text) ? REDIS.exec(text) : null;
     if (match === null) return false;
     // Redis has no level above its warning: what the text says decides there.
     const mark = match[1];
+    into.rule = 'mark of Redis';
     into.level = mark === '*' ? INFO : mark === '-' ? DEBUG : mark === '.' ? TRACE : NO_LEVEL;
     into.timed = true;
     into.bodyAt = match[0].length;
@@ -133,6 +153,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (isDigit(second) && levelOfLetter(code) !== NO_LEVEL) {
     const match = KLOG.exec(text);
     if (match === null) return false;
+    into.rule = 'letter of klog';
     into.level = levelOfLetter(code);
     into.timed = true;
     into.bodyAt = match[0].length;
@@ -141,6 +162,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (second === 0x2c) {
     const match = RAILS.exec(text);
     if (match === null) return false;
+    into.rule = "Ruby's logger";
     into.level = levelOfWord(match[1] as string);
     if (into.level === NO_LEVEL) into.level = levelOfLetter(code);
     into.timed = true;
@@ -149,6 +171,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   }
   const match = text.charCodeAt(from + 4) === 0x5b ? LOGRUS.exec(text) : null;
   if (match === null) return false;
+  into.rule = 'code of logrus';
   into.level = levelOfLetter(code);
   into.timed = true;
   into.bodyAt = match[0].length;

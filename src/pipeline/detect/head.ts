@@ -119,6 +119,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
   into.hanging = false;
   into.companion = false;
   into.bare = false;
+  into.rule = '';
   const limit = Math.min(text.length, from + HEAD_WINDOW);
   let at = from;
   while (at < limit && isSpace(text.charCodeAt(at))) at++;
@@ -157,7 +158,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (close === -1) break;
       if (code === 0x3c) {
         const level = levelOfWord(text.slice(at + 1, close));
-        if (level !== NO_LEVEL && into.timed) return found(text, close + 1, level, into);
+        if (level !== NO_LEVEL && into.timed) return found(text, close + 1, level, into, 'word in angle brackets');
       } else if (code === 0x5b) {
         const level = levelInBrackets(text, at + 1, close);
         if (timestampEnd(text, at + 1) !== -1 || /,\d{4}-\d\d-\d\dT/.test(text.slice(at + 1, close))) {
@@ -165,7 +166,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
           bracketedTime = true;
         }
         if (level !== NO_LEVEL && (into.timed || (brackets <= 2 && plainWords === 0))) {
-          return found(text, close + 1, level, into);
+          return found(text, close + 1, level, into, 'word in brackets');
         }
       }
       brackets++;
@@ -191,7 +192,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (localised !== undefined) {
         into.companion = localised.companion;
         into.bare = !into.timed;
-        return found(text, localised.end, localised.rank, into);
+        return found(text, localised.end, localised.rank, into, 'translated word');
       }
     }
     if (text.charCodeAt(at + 1) === 0x2c && levelOfLetter(code) !== NO_LEVEL && text.startsWith(', [', at + 1)) {
@@ -203,12 +204,18 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (into.timed && text.charCodeAt(end - 1) === 0x3a && names === 0 && plainWords === 0) {
         const dot = text.lastIndexOf('.', end);
         const level = dot > at ? levelOfCapitals(text.slice(dot + 1, end - 1)) : NO_LEVEL;
-        if (level !== NO_LEVEL) return found(text, end, level, into);
+        if (level !== NO_LEVEL) return found(text, end, level, into, 'channel and level of Monolog');
       }
       const tagged = into.timed ? null : TAG_LEVEL.exec(text.slice(at, at + 60));
       if (tagged !== null && timestampEnd(text, at + tagged[0].length) !== -1) {
         into.timed = true;
-        return found(text, timestampEnd(text, at + tagged[0].length), levelOfWord(tagged[1] as string), into);
+        return found(
+          text,
+          timestampEnd(text, at + tagged[0].length),
+          levelOfWord(tagged[1] as string),
+          into,
+          'tag before the time',
+        );
       }
       const stop = wordEnd(text, at, limit);
       if (bracketedTime && isCode(text, at, stop)) break;
@@ -221,7 +228,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
         into.hanging =
           !into.timed && count === 0 && stop - at === 4 && /^[a-z]{4}: [\w.+`]+\[\d+\]/.test(text.slice(at, at + 200));
         into.bare = !into.timed && count === 0 && text.charCodeAt(stop) === 0x3a;
-        return found(text, stop, level, into);
+        return found(text, stop, level, into, 'word');
       }
       if (LOGFMT_KEY.test(text.slice(at, end + 1))) {
         if (logfmtAt === -1) logfmtAt = at;
@@ -255,12 +262,14 @@ function readLogfmt(text: string, at: number, into: Head): boolean {
   const level = levelOfWord(value) || levelOfWord(value.toLowerCase());
   if (level === NO_LEVEL) return false;
   into.level = level;
+  into.rule = 'logfmt';
   into.bodyAt = at;
   if (/^(?:time|ts|t)=/.test(text.slice(at, at + 6))) into.timed = true;
   return true;
 }
 
-function found(text: string, after: number, level: number, into: Head): true {
+function found(text: string, after: number, level: number, into: Head, rule: string): true {
+  into.rule = rule;
   into.level = level;
   into.bodyAt = skipSeparators(text, after, text.length);
   return true;

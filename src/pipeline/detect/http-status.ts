@@ -19,7 +19,7 @@ const FORMS = new RegExp(
     String.raw`\bCompleted (\d{3}) `,
     String.raw`\bRequest finished [^"]{0,400}? - (\d{3}) `,
     // GIN, Fiber, Iris
-    String.raw`\| {0,4}(\d{3}) {0,4}\|`,
+    String.raw`(?:^|\| {0,4})(\d{3}) {0,4}\|`,
     // nginx-proxy-manager
     String.raw`\] (?:[A-Z-]+ )?(?:- )?(?:\d{3} )?(\d{3}) - ${METHOD} `,
     // HAProxy: timers, then the status

@@ -5,7 +5,7 @@
  */
 import type { LogLine, StreamName } from '../../domain.ts';
 import { type Bursts, createBursts, type FoundError } from './bursts.ts';
-import { classify, logErrorOf } from './classify.ts';
+import { classify, type Finding, logErrorOf } from './classify.ts';
 import { cleanLine } from './clean.ts';
 import { createHeadReader } from './head-reader.ts';
 import { createJsonReader } from './json.ts';
@@ -45,8 +45,11 @@ export function createLogDetector(options: {
   readonly rules?: CompiledRules;
   /** `first` and `last`: its lines, counted from 1. */
   emit(error: LogError, first: number, last: number): void;
-  /** Every record, quiet ones too; costs what keeping them costs. */
-  onRecord?(record: PlacedRecord, error: LogError | undefined): void;
+  /**
+   * Every record, quiet ones too; costs what keeping them costs. `held`: what it would be an error by, if it came
+   * more often.
+   */
+  onRecord?(record: PlacedRecord, error: LogError | undefined, held: Finding | undefined): void;
   now?(): number;
 }): LogDetector {
   const rules = options.rules?.empty === false ? options.rules : undefined;
@@ -59,7 +62,7 @@ export function createLogDetector(options: {
   const gates = createRateGates();
   const streams: Record<StreamName, OpenRecord> = { stdout: noRecord('stdout'), stderr: noRecord('stderr') };
   const found = ({ error, first, last }: FoundError): void => {
-    onRecord?.({ ...error.record, first, last }, error);
+    onRecord?.({ ...error.record, first, last }, error, undefined);
     emit(error, first, last);
   };
   const bursts: Record<StreamName, Bursts> = { stdout: createBursts(found), stderr: createBursts(found) };
@@ -121,12 +124,12 @@ export function createLogDetector(options: {
     if (burst.pending) {
       const record = placed(stream, undefined);
       const { text, lines, first, last } = record;
-      const alone = (): void => onRecord?.(record, undefined);
+      const alone = (): void => onRecord?.(record, undefined, finding);
       const mayBridge = stream.level === NO_LEVEL || stream.level === WARN;
       if (mayBridge && burst.bridge({ text, lines, first, last, alone })) return;
       burst.flush();
     }
-    onRecord?.(placed(stream, undefined), undefined);
+    onRecord?.(placed(stream, undefined), undefined, finding);
   }
 
   const isPending = (stream: OpenRecord): boolean =>

@@ -10,7 +10,7 @@ import { isPackageManagerError } from './head-formats.ts';
 import type { HeadReader } from './head-reader.ts';
 import type { JsonReader } from './json.ts';
 import { ERROR, NO_LEVEL, WARN } from './levels.ts';
-import { indentedBodyAt, prefixEnd, samePrefix } from './line-prefix.ts';
+import { indentedBodyAt, repeatedPrefixEnd, traceStartAt } from './line-prefix.ts';
 import { beginRecord, type Held, joinLine, type OpenRecord } from './open-record.ts';
 import type { QuietLines } from './quiet-lines.ts';
 import { isSupervisedExit } from './supervisors.ts';
@@ -115,17 +115,13 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const object = brace && text.charCodeAt(text.length - 1) === 0x7d && text.length > 2;
     if (stream.open && stream.held.length > 0 && stream.trace === undefined && settleHeld(stream, line)) return;
     const known = !object && head.read(text);
-    const at = known
-      ? indentedBodyAt(text, head.bodyAt)
-      : object || !isPrefixOfInterest(stream, text)
-        ? 0
-        : prefixEnd(text);
 
     if (stream.open && stream.trace !== undefined) {
       if (object ? json.level(text, 0) === NO_LEVEL : !known || !head.timed) {
         if (stepOpenTrace(stream, stream.trace, line, text)) return;
       }
-      if (at > 0 && hasPrefixOf(stream, text, at) && stepOpenTrace(stream, stream.trace, line, text.slice(at))) return;
+      const at = repeatedAt(stream, text);
+      if (at > 0 && stepOpenTrace(stream, stream.trace, line, text.slice(at))) return;
       stream.trace = undefined;
       stream.sealed = true;
       if (stream.held.length > 0) {
@@ -139,8 +135,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       stream.json = true;
       note(stream, text, 0, line.ordinal);
     } else if (known) {
-      headed(stream, line, at);
-    } else unheaded(stream, line, at);
+      headed(stream, line);
+    } else unheaded(stream, line);
   }
 
   /** The line goes to the open trace where it belongs to it or may do so. */
@@ -188,8 +184,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     );
   }
 
-  function hasPrefixOf(stream: OpenRecord, text: string, at: number): boolean {
-    return stream.prefixEnd > 0 && samePrefix(stream.text, stream.prefixEnd, text, at);
+  /** Where the text behind the open record's own prefix begins; 0 where the line does not repeat it. */
+  function repeatedAt(stream: OpenRecord, text: string): number {
+    return stream.prefixEnd === 0 ? 0 : repeatedPrefixEnd(stream.text, stream.prefixEnd, text);
   }
 
   function lastText(stream: OpenRecord): string {
@@ -198,17 +195,12 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       : stream.text.slice(stream.prefixEnd);
   }
 
-  function headed(stream: OpenRecord, line: Line, at: number): void {
+  function headed(stream: OpenRecord, line: Line): void {
     const { text } = line;
     const { json: wrapped, bodyAt, hanging, companion, bare } = head;
     const level = wrapped ? jsonLevel(text, bodyAt) : head.level;
     if (isAdjacent(stream, line)) {
-      if (
-        companion &&
-        stream.level >= WARN &&
-        stream.headed &&
-        samePrefix(stream.text, Math.min(8, at), text, Math.min(8, at))
-      ) {
+      if (companion && stream.level >= WARN && stream.headed && repeatedPrefixEnd(stream.text, 8, text) > 0) {
         join(stream, line, companionOf(text, bodyAt));
         return;
       }
@@ -216,27 +208,33 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         joinJavaHead(stream, line, level, bodyAt);
         return;
       }
-      if (level === stream.level && (level === NO_LEVEL || level >= WARN) && continuesMessage(stream, line, at)) return;
+      if (level === stream.level && (level === NO_LEVEL || level >= WARN) && continuesMessage(stream, line)) return;
     }
     begin(stream, line, level, bodyAt, true);
     stream.json = wrapped;
     stream.hanging = hanging;
-    stream.prefixEnd = at;
+    stream.prefixEnd = indentedBodyAt(text, bodyAt);
     note(stream, text, bodyAt, line.ordinal);
-    if ((level === NO_LEVEL || level >= WARN) && opensTrace(text, bodyAt)) {
-      stream.trace = beginTrace(text.slice(bodyAt));
-      stream.traced = stream.trace?.proven === true;
-    }
+    if (level !== NO_LEVEL && level < WARN) return;
+    const traceAt = traceStartAt(text);
+    if (traceAt >= bodyAt && traceAt > 0) openTraceAt(stream, text, traceAt);
+  }
+
+  function openTraceAt(stream: OpenRecord, text: string, at: number): void {
+    stream.prefixEnd = at;
+    stream.trace = beginTrace(text.slice(at));
+    stream.traced = stream.trace?.proven === true;
   }
 
   /** A line whose head repeats that of the open record: a frame, or a further line of the same message. */
-  function continuesMessage(stream: OpenRecord, line: Line, at: number): boolean {
+  function continuesMessage(stream: OpenRecord, line: Line): boolean {
     const { text } = line;
     if (stream.level >= ERROR && isPackageManagerError(text) && isPackageManagerError(stream.text)) {
       join(stream, line);
       return true;
     }
-    if (stream.json || !hasPrefixOf(stream, text, at)) return false;
+    const at = repeatedAt(stream, text);
+    if (stream.json || at === 0) return false;
     const body = text.slice(at);
     const before = lastText(stream);
     const trace = traceOfFrame(body, before, true) ?? restatement(body, before);
@@ -253,7 +251,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     return false;
   }
 
-  function unheaded(stream: OpenRecord, line: Line, at: number): void {
+  function unheaded(stream: OpenRecord, line: Line): void {
     const { text } = line;
     const adjacent = isAdjacent(stream, line);
     const loud = stream.level === NO_LEVEL || stream.level >= WARN;
@@ -262,8 +260,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       return;
     }
     if (adjacent && loud) {
-      const prefixed = at > 0 && hasPrefixOf(stream, text, at);
-      const body = prefixed ? text.slice(at) : text;
+      const body = text.slice(repeatedAt(stream, text));
       const continued = traceOfFrame(body, lastText(stream), stream.headed && stream.level >= WARN);
       if (continued !== undefined) {
         join(stream, line, body);
@@ -272,18 +269,13 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         return;
       }
     }
-    let trace = beginTrace(text);
-    let from = 0;
-    if (trace === undefined && at > 0) {
-      trace = beginTrace(text.slice(at));
-      if (trace !== undefined && !trace.fatal && trace.mode === 'header') trace = undefined;
-      if (trace !== undefined) from = at;
-    }
+    const from = traceStartAt(text);
+    const trace = beginTrace(text) ?? (from > 0 ? beginTrace(text.slice(from)) : undefined);
     if (trace !== undefined) {
       if (adjacent && stream.headed && stream.level >= WARN && !(trace.fatal && stream.level === WARN)) {
         join(stream, line);
       } else {
-        begin(stream, line, NO_LEVEL, from, false);
+        begin(stream, line, NO_LEVEL, 0, false);
         stream.prefixEnd = from;
       }
       stream.trace = trace;
@@ -302,13 +294,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         join(stream, line);
         return;
       }
-      if (
-        !indented &&
-        !blank &&
-        stream.streak >= HEADED_STREAK &&
-        stream.plain.length < MAX_PLAIN &&
-        !isSignature(text)
-      ) {
+      const below = stream.streak >= HEADED_STREAK || hasNoMessage(stream);
+      if (below && (!blank || hasNoMessage(stream)) && stream.plain.length < MAX_PLAIN && !isSignature(text)) {
         stream.plain.push(text);
         join(stream, line);
         return;
@@ -373,17 +360,6 @@ function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
   );
 }
 
-/** Whether the prefix of an unheaded line matters: one is repeated already, or a trace begins behind it. */
-function isPrefixOfInterest(stream: OpenRecord, text: string): boolean {
-  if (stream.open && stream.prefixEnd > 0) return true;
-  return isNear(text, 'Traceback (') || isNear(text, 'panic: ') || isNear(text, 'panicked at ');
-}
-
-function isNear(text: string, what: string): boolean {
-  const at = text.indexOf(what);
-  return at > 0 && at < 100;
-}
-
 /** From the word on: `DETAIL:  Key (id)=(1) already exists.` */
 function companionOf(text: string, bodyAt: number): string {
   let end = bodyAt;
@@ -403,6 +379,11 @@ function continuesObject(stream: OpenRecord, text: string): boolean {
   return true;
 }
 
+/** A head and nothing behind it: the message stands on the lines below. */
+function hasNoMessage(stream: OpenRecord): boolean {
+  return !stream.json && stream.text.slice(stream.bodyAt).trim().length <= 1;
+}
+
 function isSignature(text: string): boolean {
   return evidenceIn(text)?.tier === 'signature';
 }
@@ -411,9 +392,4 @@ function leadingBlanks(text: string): number {
   let at = 0;
   while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at++;
   return at;
-}
-
-/** A logger put its head before the first line of a trace. */
-function opensTrace(text: string, at: number): boolean {
-  return text.startsWith('Traceback (', at) || text.startsWith('panic: ', at) || text.startsWith('fatal error: ', at);
 }

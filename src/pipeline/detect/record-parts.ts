@@ -3,6 +3,8 @@ import { readHead } from './head.ts';
 import { emptyHead, type Head } from './head-formats.ts';
 import { createHeadReader } from './head-reader.ts';
 import { type JsonParts, parseJsonLine } from './json-parts.ts';
+import { localisedWordAt } from './localised-levels.ts';
+import { type LogfmtParts, parseLogfmt } from './logfmt.ts';
 
 export interface RecordParts {
   /** The message behind the head, one line or more; without the stack trace. */
@@ -30,10 +32,15 @@ export function partsOf(text: string): RecordParts {
     if (parts !== undefined) return ofJson(parts, rest);
   }
   const message = headed ? first.slice(head.bodyAt) : first;
+  if (LOGFMT.test(message)) {
+    const parts = parseLogfmt(message);
+    if (parts !== undefined) return ofLogfmt(parts, rest);
+  }
   const traceAt = rest.findIndex((line) => TRACE_LINE.test(line));
   if (traceAt === -1) {
     return {
-      message: rest.length === 0 ? message : `${message}\n${rest.slice(0, 3).join('\n')}`,
+      message:
+        rest.length === 0 ? message : [message, ...rest.slice(0, 3).filter((line) => !isCompanion(line))].join('\n'),
       trace: [],
       head: headed ? first.slice(0, head.bodyAt) : '',
       exceptionType: '',
@@ -46,6 +53,20 @@ export function partsOf(text: string): RecordParts {
     head: headed ? first.slice(0, head.bodyAt) : '',
     exceptionType: '',
   };
+}
+
+/** The statement and the details that PostgreSQL prints below a message. */
+function isCompanion(line: string): boolean {
+  return localisedWordAt(line, 0, true)?.companion === true;
+}
+
+/** Two pairs at least. */
+const LOGFMT = /(?:^|\s)[A-Za-z_@][\w.@/-]*=(?:"|\S).*\s[A-Za-z_@][\w.@/-]*=/;
+
+function ofLogfmt(parts: LogfmtParts, rest: readonly string[]): RecordParts {
+  const stack = parts.stack.includes('\n') ? parts.stack.split('\n', 400) : [];
+  const trace = stack.length > 0 ? stack : rest.some((line) => TRACE_LINE.test(line)) ? [parts.message, ...rest] : [];
+  return { message: parts.message, trace, head: parts.site, exceptionType: '' };
 }
 
 function ofJson(parts: JsonParts, rest: readonly string[]): RecordParts {

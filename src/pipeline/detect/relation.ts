@@ -111,8 +111,8 @@ function isWholeSecond({ time }: Traits): boolean {
   return time > 0 && time % 1_000 === 0;
 }
 
-/** `b` came after `a`: whether it tells of the same failure. */
-export function areRelated(a: Traits, b: Traits): boolean {
+/** `b` came after `a`: whether it tells of the same failure. `adjacent`: without a line between them. */
+export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   const oneEmitter = a.emitter !== '' && a.emitter === b.emitter;
   // Two bare stack traces are two exceptions.
   if (a.tier === 'trace' && b.tier === 'trace' && !oneEmitter) return false;
@@ -122,6 +122,8 @@ export function areRelated(a: Traits, b: Traits): boolean {
   if (b.exit || GIVES_UP.test(b.message)) return true;
   const moment = Math.abs(b.time - a.time);
   if (oneEmitter && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS)) return true;
+  // A message, and the stack trace below it.
+  if (adjacent && b.tier === 'trace' && b.emitter === '' && moment <= SAME_MOMENT_MS) return true;
   // `Uncaught exception:`, and then the exception.
   if (a.message.trimEnd().endsWith(':') && moment <= SAME_MOMENT_MS) return true;
   if (isRestated(a.message, b.message) || isRestated(b.message, a.message)) return true;

@@ -6,7 +6,7 @@ import { admit, type Circuit, CLOSED, failed, succeeded, withdrawn } from './cir
 import { createFairShare } from './fair-share.ts';
 
 /** Whether Claude may be asked: the hourly cap, the daily spend, the fair share of a service, the circuit breaker. */
-export interface ClaudeLimits {
+interface ClaudeLimits {
   /** If it admits the question, the ledger counts it from then on. Rejects if the ledger cannot be used. */
   admit(incident: Incident): Promise<QuestionAdmission>;
   status(): ClaudeLimitsStatus;

@@ -7,7 +7,7 @@ import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } f
 import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
 import { isUnambiguous } from './rules.ts';
 
-export interface DiagnoseDeps {
+interface DiagnoseDeps {
   readonly diagnoseWith: DiagnoseWith;
   /** Absent without an API key. */
   readonly claude?: ClaudePort;

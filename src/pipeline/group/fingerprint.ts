@@ -6,7 +6,7 @@
 import type { LogError } from '../detect/log-error.ts';
 import { partsOf, type RecordParts } from '../detect/record-parts.ts';
 import { isMask, maskTokens } from './mask.ts';
-import { stackOf, typesInMessage } from './stack.ts';
+import { isGeneralType, stackOf, typesInMessage } from './stack.ts';
 
 export { mask } from './mask.ts';
 
@@ -19,6 +19,8 @@ export interface ProblemKey {
   readonly site: string;
   /** Frames, or the masked message. */
   readonly tokens: readonly string[];
+  /** Of a stack whose exception is of a general type: its masked message; else []. */
+  readonly cause: readonly string[];
 }
 
 /** `Class#line`, `file.go:12`, `Foo.java:321`, `Class@514`: the statement's own place, in the head or first in the message. */
@@ -41,7 +43,9 @@ function keyOf(parts: RecordParts): ProblemKey {
     const stack = stackOf(parts.trace);
     if (stack.frames.length > 0) {
       const types = parts.exceptionType !== '' && stack.types.length === 0 ? [parts.exceptionType] : stack.types;
-      return { kind: 'stack', types, site: '', tokens: stack.frames };
+      const general = isGeneralType(types.at(-1) ?? 'Error');
+      const cause = general ? withoutKinds(maskTokens(stack.message)).slice(0, MAX_CAUSE) : [];
+      return { kind: 'stack', types, site: '', tokens: stack.frames, cause };
     }
   }
   let message = parts.message;
@@ -56,8 +60,11 @@ function keyOf(parts: RecordParts): ProblemKey {
     if (inHead !== null) site = inHead[1] as string;
   }
   const types = parts.exceptionType === '' ? typesInMessage(message) : [parts.exceptionType];
-  return { kind: site === '' ? 'message' : 'site', types, site, tokens: withoutKinds(maskTokens(message)) };
+  return { kind: site === '' ? 'message' : 'site', types, site, tokens: withoutKinds(maskTokens(message)), cause: [] };
 }
+
+/** Words of an exception's message that take part. */
+const MAX_CAUSE = 24;
 
 /** Units behind a number, which change with its size. */
 const UNIT = /^(?:[kKMGT]?i?B|bytes?|ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/;
@@ -82,8 +89,9 @@ export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 
 }
 
 export function fingerprintOf(service: string, key: ProblemKey): string {
+  const cause = key.cause.length === 0 ? '' : `\u0000${key.cause.join(' ')}`;
   return hash64(
-    `${service}\u0000${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.join(' ')}`,
+    `${service}\u0000${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.join(' ')}${cause}`,
   );
 }
 

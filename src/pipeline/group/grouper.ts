@@ -112,6 +112,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
 
   /** A known problem that the message is another print of. */
   function findAlike(
+    name: string,
     service: Service,
     key: ProblemKey,
     fingerprint: string,
@@ -131,7 +132,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     for (const other of merged.slice(1)) {
       const known = service.groups.get(other);
       if (known === undefined || known === group) continue;
-      options.onMerge?.({ service: '', from: known.fingerprint, into: group.fingerprint, similarity: 1 });
+      options.onMerge?.({ service: name, from: known.fingerprint, into: group.fingerprint, similarity: 1 });
       remember(service, other, group);
     }
     return { group, share: 1 };
@@ -179,7 +180,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
         options.onMerge?.({ service: name, from: fingerprint, into: cause, similarity: 0 });
         return { kind: 'repeat', fingerprint: cause };
       }
-      const alike = findAlike(service, key, fingerprint);
+      const alike = findAlike(name, service, key, fingerprint);
       if (alike !== undefined) {
         const { group, share } = alike;
         options.onMerge?.({ service: name, from: fingerprint, into: group.fingerprint, similarity: share });

@@ -77,12 +77,19 @@ function needed(values: ReadonlySet<string>, before: string | undefined): number
   return names || (before !== undefined && NAMED.test(before)) ? NAME_VALUES : PLAIN_VALUES;
 }
 
+/** The words in which messages of one kind may differ. */
+function wordsOf(key: ProblemKey): readonly string[] {
+  return key.kind === 'stack' ? key.cause : key.tokens;
+}
+
 export function createTemplates(): Templates {
   const buckets = new Map<string, Bucket>();
 
   function bucketOf(key: ProblemKey): Bucket | undefined {
-    if (key.kind === 'stack' || key.tokens.length < 3) return undefined;
-    const name = `${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.length}`;
+    const { length } = wordsOf(key);
+    if (length < 3) return undefined;
+    const place = key.kind === 'stack' ? key.tokens.join('\n') : key.site;
+    const name = `${key.kind}\u0000${key.types.join('>')}\u0000${place}\u0000${length}`;
     let bucket = buckets.get(name);
     if (bucket === undefined) {
       if (buckets.size >= MAX_BUCKETS) buckets.delete(buckets.keys().next().value as string);
@@ -95,13 +102,14 @@ export function createTemplates(): Templates {
   return {
     match(key) {
       const templates = bucketOf(key)?.templates;
-      return templates?.find(({ tokens }) => fits(tokens, key.tokens))?.fingerprint;
+      return templates?.find(({ tokens }) => fits(tokens, wordsOf(key)))?.fingerprint;
     },
     learn(key, fingerprint) {
       const bucket = bucketOf(key);
       if (bucket === undefined) return undefined;
-      const message = { tokens: key.tokens, fingerprint };
-      const alike = groupByPlaces(bucket.messages, key.tokens);
+      const words = wordsOf(key);
+      const message = { tokens: words, fingerprint };
+      const alike = groupByPlaces(bucket.messages, words);
       if (bucket.messages.length >= MAX_MESSAGES) bucket.messages.shift();
       bucket.messages.push(message);
       for (const [places, others] of alike) {
@@ -110,7 +118,7 @@ export function createTemplates(): Templates {
         const first = others[0] as Message;
         if (bucket.templates.length >= MAX_TEMPLATES) bucket.templates.shift();
         bucket.templates.push({
-          tokens: key.tokens.map((token, place) => (at.includes(place) ? undefined : token)),
+          tokens: words.map((token, place) => (at.includes(place) ? undefined : token)),
           fingerprint: first.fingerprint,
         });
         const merged = new Set([...others, message]);

@@ -9,7 +9,7 @@ import {
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 
 /** Records how problems end for which a restart was held back. */
-export interface Aftermaths {
+interface Aftermaths {
   /** `facts`: at the time of the decision; absent if an earlier run of the agent decided. */
   decided(incident: Incident, decision: Decision, facts?: ContainerFacts): void;
   /** Must be called after the lifecycle has observed the event. */

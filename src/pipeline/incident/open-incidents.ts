@@ -42,7 +42,7 @@ export interface LiveIncident {
   recoveredAt?: number;
 }
 
-export type Folded =
+type Folded =
   | { readonly kind: 'opened'; readonly live: LiveIncident }
   /** `newlyLooping`: this signal turned it into a crash loop. */
   | { readonly kind: 'repeat'; readonly live: LiveIncident; readonly newlyLooping: boolean };

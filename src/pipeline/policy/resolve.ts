@@ -28,7 +28,7 @@ export interface ResolvedPolicy {
 
 export type PolicyOf = (container: ContainerRef) => ResolvedPolicy;
 
-export const LABEL_PREFIX = 'container-doctor.';
+const LABEL_PREFIX = 'container-doctor.';
 /** Characters of a label in a warning. */
 const LONGEST_QUOTE = 80;
 

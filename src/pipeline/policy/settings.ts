@@ -27,7 +27,7 @@ export interface Policy {
 export type PolicyKey = keyof Policy;
 
 /** The policy file's schema is generated from it. */
-export type Shape =
+type Shape =
   | { readonly kind: 'flag' }
   | { readonly kind: 'choice'; readonly values: readonly string[] }
   | { readonly kind: 'integer'; readonly min: number; readonly max: number }

@@ -12,7 +12,7 @@ import { SPANS, type Tracing } from '../tracing.ts';
 import { restart } from './restart.ts';
 import { type Unconfirmed, verify } from './verify.ts';
 
-export interface RestartsDeps {
+interface RestartsDeps {
   readonly control: Pick<ContainerControl, 'restart'>;
   /** Not traced: verification calls it every second. */
   readonly untracedControl: Pick<ContainerControl, 'inspect'>;

@@ -26,7 +26,7 @@ export interface Unconfirmed {
   onRestarted(): void;
 }
 
-export interface Verification {
+interface Verification {
   /** `error`: there was no restart. */
   readonly outcome: Outcome;
   /** The reason, for people. */
@@ -34,7 +34,7 @@ export interface Verification {
   readonly strategy: 'health' | 'stable';
 }
 
-export interface VerifyDeps {
+interface VerifyDeps {
   readonly control: Pick<ContainerControl, 'inspect'>;
   readonly clock: Clock;
 }
