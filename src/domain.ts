@@ -48,6 +48,8 @@ export interface ContainerFacts {
    * it does not say why the main process ended. See `killedForMemory`.
    */
   readonly oomKilled: boolean;
+  /** Whether somebody stopped it. Only Podman says so; absent if it is not known. */
+  readonly stoppedByUser?: boolean;
   /** The engine's error message, for example why a start failed. */
   readonly error: string;
   readonly startedAt: number;

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
+import { PODMAN_LIMITS } from '../docker/podman.ts';
 import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
@@ -76,10 +77,12 @@ interface EngineCheck {
 async function checkEngine(config: Config): Promise<EngineCheck> {
   try {
     const engine = createDockerEngine(config.docker);
-    const { engineVersion, apiVersion } = await engine.ping();
-    const reached = ok('engine', `Docker ${engineVersion}, API ${apiVersion}`);
+    const { engineVersion, apiVersion, kind } = await engine.ping();
+    const name = kind === 'podman' ? 'Podman' : 'Docker';
+    const reached = ok('engine', `${name} ${engineVersion}, API ${apiVersion}`);
+    const limits = kind === 'podman' ? PODMAN_LIMITS.map((limit) => ok(name, limit)) : [];
     const { results, policies } = await checkTargets(engine, config);
-    return { results: [reached, ...results, await checkRestart(engine, config)], policies };
+    return { results: [reached, ...limits, ...results, await checkRestart(engine, config)], policies };
   } catch (error) {
     return { results: [problem('engine', messageOf(error))], policies: [] };
   }

@@ -10,6 +10,7 @@ import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
 import { toEngineError } from './failure.ts';
 import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
+import { addPodmanState, type EngineKind, engineKind } from './podman.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
 
 export type EngineOperation = 'ping' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
@@ -24,7 +25,7 @@ export interface DockerEngineOptions extends ConnectionOptions {
 }
 
 export interface DockerEngine extends ContainerSource, ContainerControl {
-  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
+  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
 }
 
 /** dockerode's types omit the options of this call. */
@@ -105,16 +106,29 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     }
   }
 
+  const version = (signal?: AbortSignal) =>
+    request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
+      (docker as unknown as WithVersion).version({ abortSignal }),
+    );
+
+  let podman: boolean | undefined;
+  /** Asked once. False if the engine does not answer. */
+  const isPodman = async () => {
+    podman ??= await version().then(
+      (answer) => engineKind(answer) === 'podman',
+      () => undefined,
+    );
+    return podman ?? false;
+  };
+
   const shortId = (id: string) => id.slice(0, 12);
 
   return {
     async ping(signal) {
-      const version = await request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
-        (docker as unknown as WithVersion).version({ abortSignal }),
-      );
-      if (typeof version?.ApiVersion !== 'string')
+      const answer = await version(signal);
+      if (typeof answer?.ApiVersion !== 'string')
         throw new EngineError('the server that answers is not a Docker engine', 'protocol');
-      return { apiVersion: version.ApiVersion, engineVersion: version.Version };
+      return { apiVersion: answer.ApiVersion, engineVersion: answer.Version, kind: engineKind(answer) };
     },
 
     async list(signal) {
@@ -135,7 +149,10 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         const info: ContainerInspectInfo = await request('inspect', doing, signal, callTimeoutMs, (abortSignal) =>
           docker.getContainer(id).inspect({ abortSignal }),
         );
-        return toContainerFacts(info);
+        const facts = toContainerFacts(info);
+        if (facts.status !== 'exited' || !(await isPodman())) return facts;
+        const timeout = AbortSignal.timeout(callTimeoutMs);
+        return await addPodmanState(docker, id, facts, now(), signal ? AbortSignal.any([signal, timeout]) : timeout);
       } catch (error) {
         if (error instanceof EngineError && error.reason === 'not_found') return undefined;
         throw error;

@@ -53,7 +53,7 @@ export async function startDoctor(
 
   const address = () => log.find((line) => line.msg === 'container-doctor is running')?.url as string | undefined;
   const url = await Promise.race([
-    eventually(address, { deadlineMs: 20_000 }),
+    eventually(address, { deadlineMs: 60_000 }),
     exited.then((code) => address() ?? Promise.reject(new Error(`the agent exited with ${code}:\n${output()}`))),
   ]);
   const headers: Record<string, string> = env.HTTP_TOKEN ? { authorization: `Bearer ${env.HTTP_TOKEN}` } : {};

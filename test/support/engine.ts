@@ -136,6 +136,10 @@ export interface RunOptions {
   readonly networkMode?: string;
   /** Options of the log driver `json-file`, e.g. `max-size`. */
   readonly logs?: Readonly<Record<string, string>>;
+  /** As `--volume`: `source:target`. The source may be a file or a directory of the host. */
+  readonly binds?: readonly string[];
+  /** Published on 127.0.0.1; the container listens on the same number. */
+  readonly port?: number;
   /** Seconds. */
   readonly stopTimeout?: number;
   /** False: the container is created but not started. */
@@ -161,6 +165,7 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     Labels: { ...options.labels },
     Env: [...(options.env ?? [])],
     StopTimeout: options.stopTimeout ?? 1,
+    ...(options.port === undefined ? {} : { ExposedPorts: { [`${options.port}/tcp`]: {} } }),
     ...(options.stopSignal === undefined ? {} : { StopSignal: options.stopSignal }),
     ...(healthcheck === undefined
       ? {}
@@ -178,6 +183,10 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
       RestartPolicy: { Name: options.restart ?? 'no', MaximumRetryCount: options.maximumRetryCount ?? 0 },
       AutoRemove: options.autoRemove ?? false,
       NetworkMode: options.networkMode ?? 'none',
+      Binds: [...(options.binds ?? [])],
+      ...(options.port === undefined
+        ? {}
+        : { PortBindings: { [`${options.port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(options.port) }] } }),
       ...(options.logs === undefined ? {} : { LogConfig: { Type: 'json-file', Config: options.logs } }),
     },
   });
