@@ -35,6 +35,11 @@ export const HARMLESS_KEYS =
   that no each new old same different header query param parameter cookie csrf binding dead delivery consumer_group
   search filter sorting order kms keyboard shortcut access_id websocket pivot business lookup join cluster clustering redisson`);
 
+/** Tokens that open nothing: `next_page_token`. */
+export const HARMLESS_TOKENS =
+  words(`page next continuation pagination cursor cancellation sync unexpected stop eos bos pad
+  special prompt completion input output cached reasoning start end current last first line word`);
+
 /** `api_key` and so on: whatever the value is, it is one. */
 export const KEY_QUALIFIERS = words(`api access secret private signing encryption master account shared license licence
   storage app application auth aes hmac rsa jwt unseal preshared psk symmetric crypto cipher fernet rapidapi
