@@ -193,10 +193,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
           left.diagnosis?.severity,
         );
         if (left.settledAt === undefined) start(walk.resume(live, left));
-        else if (left.decision) {
-          aftermaths.decided(left.incident, left.decision);
-          leftToEngine.decided(left.incident, left.decision);
-        }
+        else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 

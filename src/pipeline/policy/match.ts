@@ -26,7 +26,7 @@ export function matches(match: Match, container: ContainerRef): boolean {
     (name === undefined || finds(name, [container.name])) &&
     (image === undefined || finds(image, spellingsOf(container.image))) &&
     (project === undefined || finds(project, container.project === undefined ? [] : [container.project])) &&
-    (service === undefined || finds(service, [container.service])) &&
+    (service === undefined || finds(service, servicesOf(container))) &&
     (label === undefined || label.some((wanted) => hasLabel(container.labels, wanted)))
   );
 }
@@ -36,6 +36,12 @@ function finds(globs: readonly string[], texts: readonly string[]): boolean {
     const matcher = globToRegExp(glob);
     return texts.some((text) => matcher.test(text));
   });
+}
+
+/** A job of `docker compose run` has a service of its own; a rule for the compose service holds for it, too. */
+function servicesOf({ service, labels }: ContainerRef): readonly string[] {
+  const ofCompose = labels['com.docker.compose.service'];
+  return ofCompose === undefined ? [service] : [service, ofCompose];
 }
 
 function spellingsOf(image: string): readonly string[] {
