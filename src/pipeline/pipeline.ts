@@ -247,10 +247,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       correlation.restore(adopted.map(({ live }) => live));
       for (const { left, live } of adopted) {
         if (left.settledAt === undefined) start(workflow.resume(live, left));
-        else if (left.decision) {
-          aftermaths.decided(left.incident, left.decision);
-          leftToEngine.decided(left.incident, left.decision);
-        }
+        else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 
