@@ -112,6 +112,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   const detectors = createContainerDetectors({
     emit: takeTrouble,
+    recorded: (container) => {
+      observer.signal('log', container.name);
+      observer.suppressed('grace');
+    },
     clock,
     logger,
     stopped: handover.signal,
@@ -134,7 +138,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (handover.signal.aborted) return;
       // The last words of a container come before the news of its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
-      if (event.action.kind === 'start') grace.started(event.containerId, event.time);
+      if (event.action.kind === 'start') {
+        grace.started(event.containerId, event.time);
+        detectors.started(event.containerId, event.time);
+      }
       deployments.observe(event);
       const signals = events.observe(event, restarts.ours(event.containerId));
       const asked = event.action.kind === 'kill' && events.stopRequestedAt(event.containerId) === event.time;
