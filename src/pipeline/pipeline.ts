@@ -187,6 +187,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   const detectors = createContainerDetectors({
     emit: takeLogError,
+    recorded: (container) => {
+      observer.signal('log', container.name);
+      observer.suppressed('grace');
+    },
     clock,
     logger,
     stopped: stopping.signal,
@@ -209,6 +213,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
+      if (event.action.kind === 'start') detectors.started(event.containerId, event.time);
       const signals = lifecycle.observe(event);
       aftermaths.observe(event);
       correlation.observe(event);
