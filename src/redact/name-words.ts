@@ -87,7 +87,7 @@ export const ID_WORDS =
   instance object objectid document doc entity message msg event page tab snapshot block batch upload multipart ray
   identifier snowflake revision_hash cachekey lambda symbol class bean accept baggage deployment release rlz`);
 
-/** Issuers whose keys have no form of their own. Names from gitleaks' rules (MIT), 2026-07-22. */
+/** Issuers whose keys have no form of their own. */
 export const VENDORS: readonly string[] =
   `adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex
   clickhouse cloudflare codecov cohere coinbase confluent contentful datadog databricks digitalocean discord doppler

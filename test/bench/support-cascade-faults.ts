@@ -207,7 +207,7 @@ export function generateFault(input: FaultInput): Fault | undefined {
 }
 
 /** The dependents of the cause fail, and some of theirs. */
-function spread(cause: string, texts: readonly string[], input: FaultInput, kind: FaultKind): readonly Victim[] {
+function spread(cause: string, texts: readonly string[], input: FaultInput, _kind: FaultKind): readonly Victim[] {
   const { topology, random, wordings, taken } = input;
   const victims = new Map<string, Victim>();
   let level = [cause];
