@@ -337,7 +337,7 @@ export const DECISION_REASONS = {
   restart_not_safe: 'a restart is unsafe or would not help',
   restart_limit: 'this container has reached its restart limit',
   host_restart_limit: 'the restart limit of all containers together is reached',
-  dependency_down: 'it suffers from the problem of another container; a restart would not help',
+  dependency_down: 'it suffers from the problem of another container or host; a restart would not help',
   disk_full: 'a restart does not free a full disk and may lose data',
   engine_restarting: "the engine's restart policy is already restarting it",
   operator_action: 'somebody stopped or restarted it in the meantime',

@@ -210,8 +210,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           existing.map(({ ref }) => ref.name),
           clock.monotonic(),
         );
-        void secrets.learn(containers.map(({ ref }) => ref.id));
-        pipeline.onListed(containers);
+        pipeline.onListed(containers, existing);
+        void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);
       },
       onGone: (container) => {
         lateLogs.forget(container);

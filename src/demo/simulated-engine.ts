@@ -22,6 +22,7 @@ import {
 } from './engine/container.ts';
 import { createEventLog } from './engine/event-log.ts';
 import { createFaults, type EngineFaults } from './engine/faults.ts';
+import { createAddresses } from './engine/networks.ts';
 import {
   type EngineOperation,
   filterOf,
@@ -77,6 +78,7 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
   const context = {
     now,
     timestamp,
+    addresses: createAddresses(),
     emit(container: EngineContainer, action: string, attributes: Record<string, string> = {}) {
       const image = images.get(container.id) ?? '';
       events.emit({

@@ -29,12 +29,15 @@ function aliasesOf(network: object): readonly string[] {
   return [...new Set([...(Aliases ?? []), ...(DNSNames ?? [])])].map((alias) => alias.toLowerCase());
 }
 
+/** A service that has to end before this one starts: nothing depends on it later. */
+const RUNS_BEFORE = 'service_completed_successfully';
+
 /** `db:service_healthy:false,cache:service_started:true` → `db`, `cache`. */
 function servicesIn(label: string): readonly string[] {
-  return label
-    .split(',')
-    .map((entry) => entry.split(':')[0]?.trim() ?? '')
-    .filter((service) => service !== '');
+  return label.split(',').flatMap((entry) => {
+    const [service = '', condition] = entry.split(':');
+    return service.trim() === '' || condition === RUNS_BEFORE ? [] : [service.trim()];
+  });
 }
 
 const HOST = /^[a-z0-9](?:[a-z0-9_.-]{0,252}[a-z0-9])?$/;

@@ -4,6 +4,8 @@ import type {
   DecisionReason,
   Detector,
   Diagnosis,
+  IncidentCause,
+  IncidentMember,
   IncidentState,
   Outcome,
   Severity,
@@ -44,6 +46,10 @@ export interface HistoryEntry {
   readonly detector: Detector;
   readonly image: string;
   readonly state: IncidentState;
+  /** Why the container is not the cause itself; null if it is, as far as is known. */
+  readonly cause: IncidentCause | null;
+  /** Other containers that suffer from this problem, the most affected first. */
+  readonly members: readonly IncidentMember[];
 }
 
 export function toHistoryEntry({ incident, diagnosis, decision, attempt, outcome }: IncidentCase): HistoryEntry {
@@ -62,6 +68,8 @@ export function toHistoryEntry({ incident, diagnosis, decision, attempt, outcome
     detector: incident.detector,
     image: incident.container.image,
     state: incident.state,
+    cause: incident.cause ?? null,
+    members: incident.members ?? [],
   };
 }
 

@@ -8,9 +8,7 @@ import type {
   Signal,
   Suppression,
 } from '../domain.ts';
-import { absenceAssessment, absenceSignal } from './correlate/absence.ts';
-import { createCorrelator } from './correlate/correlate.ts';
-import { createDependencies } from './correlate/dependencies.ts';
+import { createCorrelation } from './correlate/correlation.ts';
 import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { LogError } from './detect/log-error.ts';
@@ -27,7 +25,10 @@ import { withJobIdentity } from './lifecycle/one-off.ts';
 import type { DependencyStore, ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
-  extends Omit<WorkflowDeps, 'incidents' | 'lifecycle' | 'correlator' | 'onDecided' | 'stopping' | 'stopNow'> {
+  extends Omit<
+    WorkflowDeps,
+    'incidents' | 'lifecycle' | 'correlator' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
+  > {
   readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore;
   /** Resolves when the log positions known now have been saved. */
   positionsSaved(): Promise<void>;
@@ -41,11 +42,13 @@ export interface Pipeline {
   onEvent(event: EngineEvent): void;
   /** An event that an earlier run of the agent has already handled. */
   onPastEvent(event: EngineEvent): void;
-  /** After every reconciliation, with all watched containers. */
-  onListed(containers: readonly ListedContainer[]): void;
+  /** After every reconciliation, with all watched containers, and with all that exist. */
+  onListed(containers: readonly ListedContainer[], existing: readonly ListedContainer[]): void;
   onGone(container: ContainerRef): void;
   /** After every inspect. */
   onInspected(containerId: string, facts: ContainerFacts): void;
+  /** All listed containers have been inspected. */
+  onInspectedAll(): void;
   /** The known dependencies between containers. */
   dependencies(): readonly Edge[];
   /** Resumes the incidents of an earlier run. To be called before the first line. */
@@ -79,26 +82,23 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   });
   const grouper = createGrouper();
   const incidents = createOpenIncidents({ newId: deps.newId, now: clock.now });
-  const dependencies = createDependencies(store, logger);
-  const correlator = createCorrelator({
-    graph: dependencies.graph,
+  const correlation = createCorrelation({
+    ...deps,
+    store,
     incidents,
     lifecycle,
     control: deps.untracedControl,
-    clock,
     stopping: stopping.signal,
-    openAbsence: (container, what) => openAbsence(container, what),
-    onAttached({ incident }, _root, evidence) {
-      for (let i = 0; i < incident.occurrences; i++) observer.correlated(evidence);
-      observer.suppressed('dependency');
-    },
+    open: (signal, isReleased) => open(signal, { isReleased }),
+    start: (work) => start(work),
   });
   const workflow = createWorkflow({
     ...deps,
     store,
     incidents,
     lifecycle,
-    correlator,
+    correlator: correlation.correlator,
+    onRecovered: correlation.recovered,
     onDecided(incident, decision, facts) {
       aftermaths.decided(incident, decision, facts);
       leftToEngine.decided(incident, decision);
@@ -130,45 +130,34 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const signal = container === seen.container ? seen : { ...seen, container };
     observer.signal(signal.detector, signal.container.name);
     const suppression = lifecycle.suppresses(signal);
-    if (suppression === undefined) open(signal, repeatAs);
+    if (suppression === undefined) open(signal, { repeatAs });
     else observer.suppressed(suppression);
   };
 
-  const open = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
+  const open = (
+    signal: Signal,
+    { repeatAs = 'repeat', isReleased }: { readonly repeatAs?: Suppression; readonly isReleased?: boolean } = {},
+  ): LiveIncident => {
     const folded = incidents.fold(signal);
+    const { live } = folded;
     if (folded.kind === 'opened') {
+      live.isReleased = isReleased;
       observer.incidentOpened({ detector: signal.detector, latencyMs: Math.max(0, clock.now() - signal.at) });
-      order.opened(folded.live.incident.id);
-      start(workflow.handle(folded.live));
-      return;
-    }
-    const { cause } = folded.live;
-    if (cause !== undefined) {
-      observer.correlated(cause.evidence);
-      observer.suppressed('dependency');
-      counts.wake();
-      return;
-    }
-    observer.suppressed(repeatAs);
-    if (folded.live.phase === 'settled') {
-      if (folded.newlyLooping) start(workflow.decideAgain(folded.live, 'crash_loop'));
-      else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(folded.live));
+      order.opened(live.incident.id);
+      start(workflow.handle(live));
+      return live;
     }
     counts.wake();
-  };
-
-  /** No signal says that somebody stopped or paused a dependency; that others fail for it does. */
-  const openAbsence = (container: ContainerRef, what: string): LiveIncident => {
-    const signal = absenceSignal(container, what, clock.now());
-    const folded = incidents.fold(signal);
-    if (folded.kind === 'opened') {
-      folded.live.known = absenceAssessment(container, what);
-      observer.signal(signal.detector, container.name);
-      observer.incidentOpened({ detector: signal.detector, latencyMs: 0 });
-      order.opened(folded.live.incident.id);
-      start(workflow.handle(folded.live));
+    if (live.cause !== undefined) {
+      correlation.repeated(live);
+      return live;
     }
-    return folded.live;
+    observer.suppressed(repeatAs);
+    if (live.phase === 'settled') {
+      if (folded.newlyLooping) start(workflow.decideAgain(live, 'crash_loop'));
+      else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(live));
+    }
+    return live;
   };
 
   const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
@@ -198,6 +187,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   const detectors = createContainerDetectors({
     emit: takeLogError,
+    recorded: (container) => {
+      observer.signal('log', container.name);
+      observer.suppressed('grace');
+    },
     clock,
     logger,
     stopped: stopping.signal,
@@ -217,18 +210,19 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
     onEvent(event) {
       observer.engineEvent(event.time);
-      dependencies.seen(event.container);
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
+      if (event.action.kind === 'start') detectors.started(event.containerId, event.time);
       const signals = lifecycle.observe(event);
       aftermaths.observe(event);
+      correlation.observe(event);
       for (const signal of signals) take(signal);
     },
 
     onPastEvent: lifecycle.recall,
 
-    onListed(containers) {
+    onListed(containers, existing) {
       observer.heartbeat(clock.now());
       if (stopping.signal.aborted) return;
       for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
@@ -236,8 +230,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       for (const live of incidents.open()) {
         if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
       }
-      dependencies.listed(containers);
-      start(dependencies.save());
+      correlation.listed(existing);
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
@@ -247,27 +240,25 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     async resume() {
-      await dependencies.load();
+      await correlation.load();
       const cases = await store.openCases().catch((error: unknown) => {
         logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
       });
-      for (const left of cases) {
-        const live = incidents.adopt(
-          left.incident,
-          left.settledAt === undefined ? 'handling' : 'settled',
-          left.diagnosis?.severity,
-        );
+      const adopted = cases.map((left) => {
+        const phase = left.settledAt === undefined ? 'handling' : 'settled';
+        return { left, live: incidents.adopt(left.incident, phase, left.diagnosis?.severity) };
+      });
+      correlation.restore(adopted.map(({ live }) => live));
+      for (const { left, live } of adopted) {
         if (left.settledAt === undefined) start(workflow.resume(live, left));
-        else if (left.decision) {
-          aftermaths.decided(left.incident, left.decision);
-          leftToEngine.decided(left.incident, left.decision);
-        }
+        else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 
-    onInspected: (containerId, facts) => dependencies.inspected(containerId, facts.topology),
-    dependencies: () => dependencies.graph.edges(),
+    onInspected: (containerId, facts) => correlation.inspected(containerId, facts.topology),
+    onInspectedAll: correlation.inspectedAll,
+    dependencies: correlation.edges,
 
     openIncidents: () => incidents.open().length,
     incidentsSaved: order.incidentsSaved,
@@ -293,7 +284,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function end(live: LiveIncident): Promise<void> {
     aftermaths.ended(live.incident);
     leftToEngine.ended(live.incident);
-    start(workflow.releaseMembers(live));
+    correlation.ended(live);
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
       logger.error('the end of an incident could not be stored', { error: String(error) });
     });

@@ -1,12 +1,11 @@
 /** Secrets that show by their own form what they are. */
-import { KNOWN_FORMS } from './known-forms.ts';
-import { INNER_FORMS, OWN_FORMS } from './own-forms.ts';
+import { INNER_FORMS, KEY_FORMS } from './key-forms.ts';
 import { costOf } from './random.ts';
 import type { Span } from './spans.ts';
 
 /** By the first two characters of their beginning. */
 const BY_START = new Map<string, { readonly start: string; readonly rest: RegExp }[]>();
-for (const [, start, rest] of [...KNOWN_FORMS, ...OWN_FORMS]) {
+for (const [, start, rest] of KEY_FORMS) {
   const key = start.slice(0, 2);
   const forms = BY_START.get(key) ?? [];
   forms.push({ start, rest: new RegExp(rest, 'y') });

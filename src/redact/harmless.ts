@@ -29,6 +29,9 @@ const FORMS: readonly RegExp[] = [
   /^(?:iVBORw0KGgo|\/9j\/4AA|R0lGOD|UklGR|JVBERi0|H4sIA|UEsDB|d09GM|PHN2Zy|PD94bWw|Qk[012]|AAABAA|T2dnUw|SUQz|ZkxhQ)/,
   // Packages of Debian: 131-libxxf86dga1_2.
   /^(?:\d{2,4}-)?lib[a-z\d.+-]{2,60}(?:_[\w.+~-]{0,40})?$/,
+  // The nonce of a content security policy; devices and processes.
+  /^nonce-/,
+  /^\/(?:dev|proc|sys)\//,
   // Dates, times and durations written together.
   /^\d{8}T\d{6}/,
   /^P(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)?$/,
@@ -41,6 +44,7 @@ const BEFORE: readonly RegExp[] = [
   /(?:^|[\s"'(])h1:$/,
   /'nonce-$/,
   /;base64,$/,
+  /_INBOX\.$/,
   /\/nix\/store\/$/,
   /\[(?:[\w.:-]{1,100})\/$/,
   /\}\{$/,

@@ -127,10 +127,13 @@ export function looksRandom(value: string): boolean {
 
 /** A word as only a password has it: letters with digits or signs, no name of a thing. For prose. */
 export function looksLikePassword(value: string): boolean {
-  if (value.length < 8 || value.length > 128 || isMask(value) || isNoValue(value)) return false;
+  // `name=value` is a pair of its own.
+  if (value.length < 8 || value.length > 128 || /^[\w.-]+=/.test(value)) return false;
+  if (isMask(value) || isNoValue(value)) return false;
   if (!/[A-Za-z]/.test(value) || PATH.test(value) || /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/.test(value)) return false;
   if (/^[A-Za-z]+(?:[-_./:][A-Za-z]+)*$/.test(value))
     return /[a-z][A-Z][a-z]+[A-Z]?/.test(value) && /[^A-Za-z]/.test(value);
+  if (/[a-z]/.test(value) && /[A-Z]/.test(value) && /[!@#$%^&*]/.test(value)) return true;
   return (
     /\d/.test(value) &&
     !/^[a-z]+[-_.]?\d{1,4}$/.test(value) &&

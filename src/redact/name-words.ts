@@ -35,6 +35,11 @@ export const HARMLESS_KEYS =
   that no each new old same different header query param parameter cookie csrf binding dead delivery consumer_group
   search filter sorting order kms keyboard shortcut access_id websocket pivot business lookup join cluster clustering redisson`);
 
+/** Tokens that open nothing: `next_page_token`. */
+export const HARMLESS_TOKENS =
+  words(`page next continuation pagination cursor cancellation sync unexpected stop eos bos pad
+  special prompt completion input output cached reasoning start end current last first line word`);
+
 /** `api_key` and so on: whatever the value is, it is one. */
 export const KEY_QUALIFIERS = words(`api access secret private signing encryption master account shared license licence
   storage app application auth aes hmac rsa jwt unseal preshared psk symmetric crypto cipher fernet rapidapi
@@ -82,7 +87,7 @@ export const ID_WORDS =
   instance object objectid document doc entity message msg event page tab snapshot block batch upload multipart ray
   identifier snowflake revision_hash cachekey lambda symbol class bean accept baggage deployment release rlz`);
 
-/** Issuers whose keys have no form of their own. Names from gitleaks' rules (MIT), 2026-07-22. */
+/** Issuers whose keys have no form of their own. */
 export const VENDORS: readonly string[] =
   `adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bittrex
   clickhouse cloudflare codecov cohere coinbase confluent contentful datadog databricks digitalocean discord doppler

@@ -7,6 +7,7 @@ import {
   FOREIGN_PASSWORDS,
   HARMLESS_ENDS,
   HARMLESS_KEYS,
+  HARMLESS_TOKENS,
   ID_WORDS,
   KEY_QUALIFIERS,
   LIKELY_WORDS,
@@ -30,6 +31,9 @@ const STEMS = new RegExp(
   `pass|pw|senha|wachtwoord|heslo|haslo|parola|sifre|sandi|jelszo|adgangskode|salasana|contrasena|secret|token|key|auth|cred|pat|salt|seed|mnemonic|otp|pin|nonce|cookie|sess|sid|sig|hmac|hook|dsn|bearer|psk|shared|jwt|sas|code|cvv|cvc|ssn|cert|phrase|admin|access|api|client|server|private|guard|licen|subscription|consumer|${VENDORS.join('|')}`,
   'i',
 );
+/** `PasswordForm.tsx:12` is a place in a file. */
+const SOURCE_FILE =
+  /\.(?:[cm]?[jt]sx?|py|rb|go|rs|java|kt|php|cs|vue|scala|exs?|erl|c|cc|cpp|h|hpp|swift|sh|ya?ml|json|toml|xml|sql|html|css|pem|crt|class|jar|dll|so|log)$/i;
 const ASCII = /^[\x20-\x7e]*$/;
 /** Cyrillic and Greek letters that look like Latin ones: `раssword`. */
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
@@ -100,6 +104,7 @@ export function wordsOf(name: string): string[] {
 function classify(name: string): Secrecy | 'none' | undefined {
   // They hold a directory.
   if (/^(?:OLD)?PWD$/.test(name)) return undefined;
+  if (SOURCE_FILE.test(name)) return undefined;
   let words = wordsOf(name);
   while (words.length > 1 && (TRANSPARENT_ENDS.has(words.at(-1) as string) || /^\d+$/.test(words.at(-1) as string)))
     words = words.slice(0, -1);
@@ -164,6 +169,7 @@ function compound(
       return qualifier === undefined || head === 'secrets' ? 'likely' : 'certain';
     case 'token':
       if (qualifier === undefined) return 'likely';
+      if (HARMLESS_TOKENS.has(qualifier)) return 'none';
       return TOKEN_QUALIFIERS.has(qualifier) ? 'certain' : 'likely';
     case 'code':
     case 'codes':

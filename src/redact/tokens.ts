@@ -14,6 +14,8 @@ const LONG_PART = 10;
 const LONGEST_LOOKED_AT = 512;
 /** Bits a character below which a piece is a word. */
 const WORD_COST = 5;
+/** Above it a part beside a random one, apart by a dot, is random too. */
+const DOTTED_COST = 5.5;
 
 /**
  * `inside`: whether the token is base64 of a text with a secret in it; false where it is base64 of harmless text,
@@ -84,7 +86,7 @@ function withDotted(text: string, { start, end }: Span): Span {
 }
 
 function isDotted(part: string): boolean {
-  return /[A-Z\d]/.test(part) && costOf(part) > WORD_COST;
+  return /[a-z].*[A-Z]|[A-Z].*[a-z]|[a-z]\d+[a-z]/.test(part) && costOf(part) > DOTTED_COST;
 }
 
 function inToken(token: string, at: number): Span[] {
@@ -182,6 +184,6 @@ function isOrdinary(part: string): boolean {
 function belongs(text: string, { start, end }: Span, base64: boolean): boolean {
   const piece = text.slice(start, end);
   if (base64) return piece.length <= 10 || costOf(piece) > WORD_COST;
-  if (piece.length <= 3) return !/^[a-z]{1,3}$|^v\d$/.test(piece);
-  return costOf(piece) > WORD_COST && !/^[a-z]+\d{0,2}$/.test(piece);
+  if (piece.length <= 3) return !/^(?:[a-z]{1,3}|v\d|\d+)$/.test(piece);
+  return costOf(piece) > WORD_COST && /[A-Z]|[a-z]\d+[a-z]/.test(piece);
 }

@@ -1,4 +1,5 @@
 /** What looks random and opens nothing, by its form. Every line must come out as it is. */
+import { PROGRAM_LINES } from './corpus-harmless-lines.ts';
 import { alnum, base64url, chars, hexDigits } from './corpus-words.ts';
 
 const hex = (length: number, seed = 1) => chars(hexDigits, length, seed);
@@ -310,4 +311,5 @@ export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
     `WWW-Authenticate: Bearer realm="registry",service="registry.example",scope="repository:app:pull"`,
     `401 Unauthorized: Bearer token is missing`,
   ],
+  'lines of programs': PROGRAM_LINES,
 };

@@ -9,6 +9,44 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * shorter by this factor, but real requests appear longer: at a speed of 200, a response after 5 real ms seems to take a
  * second. So assert on order, counts and minimum times only.
  */
+/** Its speed can be changed at any time. */
+export interface AdjustableClock extends Clock {
+  speed: number;
+}
+
+export function createAdjustableClock(speed: number): AdjustableClock {
+  const startedAt = Date.now();
+  let since = performance.now();
+  let before = 0;
+  let current = speed;
+  /** Aborts when the speed changes: those who sleep then work out anew how long. */
+  let changed = new AbortController();
+  const passed = () => before + (performance.now() - since) * current;
+  return {
+    get speed() {
+      return current;
+    },
+    set speed(next) {
+      before = passed();
+      since = performance.now();
+      current = next;
+      changed.abort();
+      changed = new AbortController();
+    },
+    now: () => Math.floor(startedAt + passed()),
+    monotonic: passed,
+    async sleep(ms, signal) {
+      const end = passed() + ms;
+      for (;;) {
+        const left = Math.min((end - passed()) / current, LONGEST_TIMER_MS);
+        const woken = signal === undefined ? changed.signal : AbortSignal.any([signal, changed.signal]);
+        if (left > 0) await systemClock.sleep(left, woken);
+        if (passed() >= end || signal?.aborted) return;
+      }
+    },
+  };
+}
+
 export function createFastClock(speed: number): Clock {
   const startedAt = Date.now();
   const origin = performance.now();

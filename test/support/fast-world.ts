@@ -9,6 +9,7 @@ import { ProxyTracerProvider } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type AppDeps, createApp } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import type { SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
@@ -55,7 +56,9 @@ export async function startFastWorld(options: {
   readonly speed?: number;
   /** Replaces the clock that `speed` would create. */
   readonly clock?: Clock;
-  readonly containers: readonly string[];
+  readonly containers: readonly (string | SimulatedContainerOptions)[];
+  /** Of an earlier run, to be continued. It is kept when the world is closed. */
+  readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the address of the stand-in. */
   readonly webhookUrl?: (slack: SlackServer) => string;
@@ -75,7 +78,7 @@ export async function startFastWorld(options: {
     ANTHROPIC_BASE_URL: claude.url,
     SLACK_WEBHOOK_URL: options.webhookUrl?.(slack) ?? slack.webhookUrl,
     SLACK_MIN_SEVERITY: 'low',
-    DATA_DIR: path.join(folder, 'data'),
+    DATA_DIR: options.dataDir ?? path.join(folder, 'data'),
     PORT: '0',
     ...options.env,
   });
@@ -100,7 +103,7 @@ export async function startFastWorld(options: {
     print: () => {},
     requestTimeouts: options.requestTimeouts,
   });
-  for (const name of options.containers) engine.addContainer({ name });
+  for (const one of options.containers) engine.addContainer(typeof one === 'string' ? { name: one } : one);
   const { url } = await app.start();
   const get = async (page: string) => fetch(`${url}${page}`);
   const metrics = async () => (await get('/metrics')).text();

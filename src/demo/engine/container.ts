@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseSignal } from '../../docker/signals.ts';
 import type { StreamName } from '../../domain.ts';
 import { type ContainerLog, createContainerLog } from './container-log.ts';
+import { type Addresses, createEndpoints } from './networks.ts';
 import { formatTimestamp } from './timestamps.ts';
 
 export type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
@@ -24,6 +25,10 @@ export interface SimulatedContainerOptions {
   /** If set, the container has a health check with this status after each start. */
   readonly health?: SimulatedHealth;
   readonly networkMode?: string;
+  /** User-defined networks that it joins. */
+  readonly networks?: readonly string[];
+  /** Names besides its own under which others on its networks reach it. */
+  readonly aliases?: readonly string[];
   /** As `--stop-signal`; default SIGTERM. */
   readonly stopSignal?: string;
   /** Seconds; default 10. */
@@ -70,6 +75,12 @@ export interface SimulatedContainer {
   pause(): void;
   unpause(): void;
   rename(name: string): void;
+  /** Like `docker network connect`. */
+  connect(network: string): void;
+  /** Like `docker network disconnect`. */
+  disconnect(network: string): void;
+  /** Its address on a network; empty while it does not run. */
+  address(network: string): string;
   /** Like `docker rm -f`. */
   remove(): void;
 }
@@ -96,6 +107,7 @@ export interface EngineContext {
   emit(container: EngineContainer, action: string, attributes?: Record<string, string>): void;
   /** Runs `task` after `ms`, unless the engine is closed first. Returns a function that cancels it. */
   later(ms: number, task: () => void): () => void;
+  readonly addresses: Addresses;
   remove(container: EngineContainer): void;
 }
 
@@ -107,6 +119,11 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
   const restartPolicy = options.restartPolicy ?? 'no';
   const stopTimeout = options.stopTimeout ?? 10;
   const stopSignal = parseSignal(options.stopSignal ?? '') ?? 15;
+
+  const endpoints = createEndpoints(engine.addresses, options.networks ?? [], [
+    ...(options.aliases ?? []),
+    id.slice(0, 12),
+  ]);
 
   let name = options.name;
   let status: 'created' | 'running' | 'paused' | 'restarting' | 'exited' = 'created';
@@ -183,6 +200,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       exitCode = code;
       oomKilled ||= killedForMemory;
       finishedAt = engine.now();
+      endpoints.detach();
       engine.emit(container, 'die', { exitCode: String(code) });
       output.endFollowers();
       if (stopping || !restartsAfter(code)) return;
@@ -218,6 +236,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       oomKilled = false;
       stopping = false;
       startedAt = engine.now();
+      endpoints.attach();
       if (options.health !== undefined) {
         health = options.health;
         healthLog = [];
@@ -266,6 +285,10 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       engine.emit(container, 'rename', { oldName });
     },
 
+    connect: (network) => endpoints.connect(network, isRunning()),
+    disconnect: endpoints.disconnect,
+    address: endpoints.address,
+
     remove() {
       container.kill(9);
       cancelRestart?.();
@@ -307,6 +330,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
         StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeout,
       },
+      NetworkSettings: { Networks: endpoints.json(name) },
     }),
 
     listJson: () => ({

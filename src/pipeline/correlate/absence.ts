@@ -1,9 +1,10 @@
-/** The incident of a dependency that is away on purpose: stopped, paused, or not started. */
-import type { Assessment, ContainerRef, Signal } from '../../domain.ts';
+/** The incident of a dependency that is away without a signal of its own: stopped, paused, off its network. */
+import type { Assessment, ContainerRef, Incident, Signal } from '../../domain.ts';
 
 /** Equal for all absences of a service: they are one problem. */
 const FINGERPRINT = 'absent';
 
+/** `what` continues the name of the container. */
 export function absenceSignal(container: ContainerRef, what: string, at: number): Signal {
   return {
     container,
@@ -15,11 +16,14 @@ export function absenceSignal(container: ContainerRef, what: string, at: number)
   };
 }
 
-export function absenceAssessment({ name }: ContainerRef, what: string): Assessment {
+/** Such an incident needs no diagnosis by others. Undefined for all other incidents. */
+export function absenceAssessment({ fingerprint, summary, container }: Incident): Assessment | undefined {
+  if (fingerprint !== FINGERPRINT) return undefined;
+  const { name } = container;
   return {
-    rootCause: `${name} ${what}. Other containers need it and fail.`,
+    rootCause: `${summary}.`,
     severity: 'medium',
-    suggestedFix: `Start ${name} again if it is needed, or stop the containers that depend on it.`,
+    suggestedFix: `Bring ${name} back if it is needed, or stop the containers that depend on it.`,
     autoRestartSafe: false,
     configSuggestions: [],
     likelyRecurring: false,

@@ -1,12 +1,13 @@
 /** Keeps the dependency graph current: from inspect data, and across restarts of the agent. */
-import type { ContainerRef, ListedContainer, Topology } from '../../domain.ts';
+import type { ContainerRef, EngineEvent, ListedContainer, Topology } from '../../domain.ts';
+import { dropOldest } from '../../lib/bounded.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { DependencyStore } from '../ports.ts';
 import { createDependencyGraph, type DependencyGraph } from './graph.ts';
 
 export interface Dependencies {
   readonly graph: DependencyGraph;
-  seen(container: ContainerRef): void;
+  observe(event: EngineEvent): void;
   listed(containers: readonly ListedContainer[]): void;
   inspected(containerId: string, topology: Topology): void;
   load(): Promise<void>;
@@ -21,22 +22,24 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
   const refs = new Map<string, ContainerRef>();
   let saved = 0;
 
-  const seen = (container: ContainerRef): void => {
+  const remember = (container: ContainerRef): void => {
+    refs.delete(container.id);
     refs.set(container.id, container);
-    for (const oldest of refs.keys()) {
-      if (refs.size <= MAX_CONTAINERS) break;
-      refs.delete(oldest);
-    }
+    dropOldest(refs, MAX_CONTAINERS);
   };
 
-  const logFailure = (what: string) => (error: unknown) => logger.warn(what, { error: String(error) });
+  const warn = (message: string) => (error: unknown) => logger.warn(message, { error: String(error) });
 
   return {
     graph,
-    seen,
+
+    observe({ container, action }) {
+      if (action.kind === 'destroy') graph.removed(container.id);
+      else remember(container);
+    },
 
     listed(containers) {
-      for (const { ref } of containers) if (!refs.has(ref.id)) seen(ref);
+      for (const { ref } of containers) if (!refs.has(ref.id)) remember(ref);
     },
 
     inspected(containerId, topology) {
@@ -45,8 +48,8 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
     },
 
     async load() {
-      const known = await store.loadDependencies().catch((error) => {
-        logFailure('known dependencies could not be read')(error);
+      const known = await store.loadDependencies().catch((error: unknown) => {
+        warn('known dependencies could not be read')(error);
         return [];
       });
       graph.restore(known);
@@ -57,7 +60,7 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
       const observed = graph.observed();
       if (observed.length === saved) return;
       saved = observed.length;
-      await store.saveDependencies(observed).catch(logFailure('dependencies could not be stored'));
+      await store.saveDependencies(observed).catch(warn('dependencies could not be stored'));
     },
   };
 }

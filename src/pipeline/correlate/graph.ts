@@ -1,7 +1,7 @@
 /** Which container depends on which, and by what evidence that is known. */
-import { type ContainerRef, type EdgeEvidence, serviceKey, type Topology } from '../../domain.ts';
+import { type ContainerRef, EDGE_EVIDENCE, type EdgeEvidence, serviceKey, type Topology } from '../../domain.ts';
+import { dropOldest, fingerprintOf, Index } from '../../lib/bounded.ts';
 import type { ObservedDependency } from '../ports.ts';
-import type { NamedHost } from './dependency-errors.ts';
 
 export interface Edge {
   readonly from: ContainerRef;
@@ -12,88 +12,140 @@ export interface Edge {
 export interface DependencyGraph {
   /** Takes in what inspect says. Cheap; to be called when a container is first seen and whenever it starts. */
   learn(container: ContainerRef, topology: Topology): void;
-  /** Edges from this container, one per dependency: the evidence that comes first in EDGE_EVIDENCE. */
+  /** The container was removed. It is kept: errors go on to name it. */
+  removed(containerId: string): void;
+  /** Edges from this container, one per container that it depends on: the evidence that comes first in EDGE_EVIDENCE. */
   dependenciesOf(containerId: string): readonly Edge[];
-  /** The container that a host in an error record of `from` names; remembers the edge. */
-  resolve(from: ContainerRef, host: NamedHost, at: number): ContainerRef | undefined;
+  /**
+   * The containers that a host in an error record of `from` means: several if a service has replicas. Removed ones only
+   * if no other is left.
+   */
+  resolve(from: ContainerRef, host: string): readonly ContainerRef[];
+  /** Remembers that an error record of `from` named `to`. */
+  observe(from: ContainerRef, to: ContainerRef, at: number): void;
+  /** Whether the address is in a network of this container, so that it belongs to a container, known or not. */
+  isInOwnNetwork(containerId: string, address: string): boolean;
   /** The first edge's evidence on a path of at most MAX_PATH edges; undefined if there is none. */
   evidenceOfPath(fromId: string, toId: string): EdgeEvidence | undefined;
   /** Containers within MAX_PATH edges from this one, the nearest first. */
   reachableFrom(containerId: string): readonly ContainerRef[];
-  /** The container that now has this one's place: the one of its service that was learned last. */
-  current(container: ContainerRef): ContainerRef | undefined;
-  /** Names of the networks on which the container was last seen. */
+  /** The containers of this one's service that were not removed; the container itself if there is none. */
+  current(container: ContainerRef): readonly ContainerRef[];
+  /** Networks that the container was ever seen on, the newest last. */
   networksOf(containerId: string): readonly string[];
   edges(): readonly Edge[];
   observed(): readonly ObservedDependency[];
   restore(edges: readonly ObservedDependency[]): void;
 }
 
-/** Longer chains are followed incident by incident: each victim points to its own dependency. */
 export const MAX_PATH = 3;
 const MAX_CONTAINERS = 5_000;
 const MAX_OBSERVED = 10_000;
 /** After a kill, clients name the address that the container had. */
 const MAX_ADDRESSES = 10_000;
+/** A container that is moved between networks again and again must not collect their names. */
+const MAX_NETWORKS = 32;
 
 interface Node {
-  ref: ContainerRef;
-  networks: Map<string, { readonly address: string; readonly aliases: ReadonlySet<string> }>;
-  sharesNetworkOf?: string;
-  links: ReadonlySet<string>;
-  dependsOn: ReadonlySet<string>;
-  environmentHosts: ReadonlySet<number>;
+  readonly ref: ContainerRef;
+  /** By network name, the addresses' first two numbers: the engine's networks are a /16 or smaller. */
+  readonly networks: ReadonlyMap<string, string>;
+  readonly names: ReadonlySet<number>;
+  readonly topology: Pick<Topology, 'sharesNetworkOf' | 'links' | 'dependsOn'>;
+  /** Values of variables are not kept, only fingerprints of the hosts in them. */
+  readonly environmentHosts: ReadonlySet<number>;
+  removed: boolean;
 }
 
 export function createDependencyGraph(): DependencyGraph {
   const nodes = new Map<string, Node>();
-  /** `network address` → the container that had it last. */
+  const byName = new Index<number, Node>();
+  const byService = new Index<string, Node>();
+  /** `network address` → the id of the container that had it last. */
   const addresses = new Map<string, string>();
-  /** `from to` by service key. */
-  const observedEdges = new Map<string, ObservedDependency>();
+  /** From service key to service keys. */
+  const observed = new Map<string, ObservedDependency>();
+  const observedFrom = new Index<string, string>();
 
-  const networkNames = (node: Node): Iterable<string> => {
-    const owner = node.sharesNetworkOf === undefined ? undefined : nodes.get(node.sharesNetworkOf);
-    return (owner ?? node).networks.keys();
+  const drop = (node: Node): void => {
+    nodes.delete(node.ref.id);
+    byService.delete(serviceKey(node.ref), node);
+    for (const name of node.names) byName.delete(name, node);
+  };
+
+  const add = (node: Node): void => {
+    const before = nodes.get(node.ref.id);
+    if (before !== undefined) drop(before);
+    nodes.set(node.ref.id, node);
+    byService.add(serviceKey(node.ref), node);
+    for (const name of node.names) byName.add(name, node);
+    for (const oldest of nodes.values()) {
+      if (nodes.size <= MAX_CONTAINERS) break;
+      drop(oldest);
+    }
+  };
+
+  const networksOf = (node: Node): ReadonlyMap<string, string> => {
+    const owner = nodes.get(node.topology.sharesNetworkOf ?? '');
+    return (owner ?? node).networks;
   };
 
   const shareNetwork = (a: Node, b: Node): boolean => {
-    const names = new Set(networkNames(a));
-    for (const name of networkNames(b)) if (names.has(name)) return true;
+    const others = networksOf(b);
+    for (const name of networksOf(a).keys()) if (others.has(name)) return true;
     return false;
   };
 
-  const isNamed = (node: Node, name: string): boolean => {
-    const { ref, networks } = node;
-    if (ref.name.toLowerCase() === name || ref.service.toLowerCase() === name) return true;
-    for (const { aliases } of networks.values()) if (aliases.has(name)) return true;
-    return false;
+  const sameProject = (a: Node, b: Node): boolean => a.ref.project !== undefined && a.ref.project === b.ref.project;
+  const sameService = (a: Node, b: Node): boolean => serviceKey(a.ref) === serviceKey(b.ref);
+
+  /** Where several services have the name: the one of the own project, then one that can be reached. */
+  const meant = (a: Node, candidates: Iterable<Node>): readonly Node[] => {
+    const ranked: Node[][] = [[], [], []];
+    for (const b of candidates) {
+      if (b === a || sameService(a, b)) continue;
+      if (sameProject(a, b)) ranked[shareNetwork(a, b) ? 0 : 1]?.push(b);
+      else if (shareNetwork(a, b) || a.topology.links.includes(b.ref.name)) ranked[2]?.push(b);
+    }
+    const best = ranked.find((group) => group.length > 0) ?? [];
+    const present = best.filter(({ removed }) => !removed);
+    return present.length > 0 ? present : best.slice(-1);
   };
 
-  const evidenceOf = (a: Node, b: Node): EdgeEvidence | undefined => {
-    if (a === b || serviceKey(a.ref) === serviceKey(b.ref)) return undefined;
-    const sameProject = a.ref.project !== undefined && a.ref.project === b.ref.project;
-    if (sameProject && a.dependsOn.has(b.ref.service)) return 'compose';
-    if (a.sharesNetworkOf === b.ref.id || a.links.has(b.ref.name)) return 'network';
-    if (a.environmentHosts.size > 0 && namesInEnvironment(a, b) && shareNetwork(a, b)) return 'environment';
-    return observedEdges.has(`${serviceKey(a.ref)} ${serviceKey(b.ref)}`) ? 'observed' : undefined;
-  };
+  const present = (group: ReadonlySet<Node> | undefined): Node[] =>
+    [...(group ?? [])].filter(({ removed }) => !removed);
 
-  const dependenciesOf = (containerId: string): Edge[] => {
+  const dependenciesOf = (containerId: string): readonly Edge[] => {
     const a = nodes.get(containerId);
     if (a === undefined) return [];
-    const edges: Edge[] = [];
-    for (const b of nodes.values()) {
-      const evidence = evidenceOf(a, b);
-      if (evidence !== undefined) edges.push({ from: a.ref, to: b.ref, evidence });
+    const found = new Map<Node, EdgeEvidence>();
+    const note = (group: Iterable<Node>, evidence: EdgeEvidence): void => {
+      for (const b of group) {
+        if (b === a || sameService(a, b) || isStronger(found.get(b), evidence)) continue;
+        found.set(b, evidence);
+      }
+    };
+    const { project } = a.ref;
+    if (project !== undefined) {
+      for (const service of a.topology.dependsOn)
+        note(present(byService.get(serviceKey({ project, service }))), 'compose');
     }
-    return edges;
+    const owner = nodes.get(a.topology.sharesNetworkOf ?? '');
+    if (owner !== undefined) note([owner], 'network');
+    for (const link of a.topology.links) note(meant(a, byName.get(fingerprintOf(link.toLowerCase())) ?? []), 'network');
+    for (const host of a.environmentHosts) {
+      const meantBy = meant(a, byName.get(host) ?? []);
+      note(
+        meantBy.filter((b) => shareNetwork(a, b)),
+        'environment',
+      );
+    }
+    for (const service of observedFrom.get(serviceKey(a.ref)) ?? []) note(present(byService.get(service)), 'observed');
+    return Array.from(found, ([b, evidence]) => ({ from: a.ref, to: b.ref, evidence }));
   };
 
-  /** Breadth first: each reachable container with the evidence of the first edge on the way. */
-  const walk = function* (
-    containerId: string,
-  ): Generator<{ readonly ref: ContainerRef; readonly evidence: EdgeEvidence }> {
+  /** Breadth first: each reachable container with the evidence of the first edge on the path. */
+  const reach = function* (containerId: string): Generator<{ ref: ContainerRef; evidence: EdgeEvidence }> {
     const seen = new Set([containerId]);
     let level: { readonly id: string; readonly evidence?: EdgeEvidence }[] = [{ id: containerId }];
     for (let depth = 0; depth < MAX_PATH && level.length > 0; depth++) {
@@ -111,106 +163,105 @@ export function createDependencyGraph(): DependencyGraph {
     }
   };
 
-  const remember = (from: ContainerRef, to: ContainerRef, at: number): void => {
-    const key = `${serviceKey(from)} ${serviceKey(to)}`;
-    observedEdges.delete(key);
-    observedEdges.set(key, { from: serviceKey(from), to: serviceKey(to), lastSeenAt: at });
-    dropOldest(observedEdges, MAX_OBSERVED);
+  const remember = (edge: ObservedDependency): void => {
+    const key = `${edge.from} ${edge.to}`;
+    observed.delete(key);
+    observed.set(key, edge);
+    observedFrom.add(edge.from, edge.to);
+    for (const [oldest, { from, to }] of observed) {
+      if (observed.size <= MAX_OBSERVED) break;
+      observed.delete(oldest);
+      observedFrom.delete(from, to);
+    }
   };
 
   return {
-    learn(ref, { networks, sharesNetworkOf, links, dependsOn, environmentHosts }) {
+    learn(ref, topology) {
+      const { networks, sharesNetworkOf, links, dependsOn, environmentHosts } = topology;
       const before = nodes.get(ref.id);
-      const node: Node = {
-        ref,
-        // A container that was killed has no networks left in inspect: those that it had are kept.
-        networks:
-          networks.length === 0 && before !== undefined
-            ? before.networks
-            : new Map(networks.map(({ name, address, aliases }) => [name, { address, aliases: new Set(aliases) }])),
-        sharesNetworkOf,
-        links: new Set(links),
-        dependsOn: new Set(dependsOn),
-        environmentHosts: new Set(environmentHosts.map(digest)),
-      };
-      nodes.delete(ref.id);
-      nodes.set(ref.id, node);
-      dropOldest(nodes, MAX_CONTAINERS);
+      const names = new Set(before?.names);
+      for (const name of [ref.name, ref.service, ...networks.flatMap(({ aliases }) => aliases)]) {
+        names.add(fingerprintOf(name.toLowerCase()));
+      }
+      // Networks that it was on before are kept: others still try to reach it there.
+      const prefixes = new Map(before?.networks);
       for (const { name, address } of networks) {
+        const prefix = address === '' ? (prefixes.get(name) ?? '') : prefixOf(address);
+        prefixes.delete(name);
+        prefixes.set(name, prefix);
+        dropOldest(prefixes, MAX_NETWORKS);
         if (address === '') continue;
-        const key = `${name} ${address}`;
-        addresses.delete(key);
-        addresses.set(key, ref.id);
+        addresses.delete(`${name} ${address}`);
+        addresses.set(`${name} ${address}`, ref.id);
         dropOldest(addresses, MAX_ADDRESSES);
       }
+      add({
+        ref,
+        networks: prefixes,
+        names,
+        topology: { sharesNetworkOf, links, dependsOn },
+        environmentHosts: new Set(environmentHosts.map(fingerprintOf)),
+        removed: false,
+      });
+    },
+
+    removed(containerId) {
+      const node = nodes.get(containerId);
+      if (node !== undefined) node.removed = true;
     },
 
     dependenciesOf,
 
-    resolve(from, { host }, at) {
+    resolve(from, host) {
       const a = nodes.get(from.id);
-      if (a === undefined) return undefined;
-      for (const network of networkNames(a)) {
+      if (a === undefined) return [];
+      for (const network of networksOf(a).keys()) {
         const owner = nodes.get(addresses.get(`${network} ${host}`) ?? '');
-        if (owner !== undefined && owner !== a) {
-          remember(from, owner.ref, at);
-          return owner.ref;
-        }
+        if (owner !== undefined) return owner === a || sameService(owner, a) ? [] : [owner.ref];
       }
-      // The newest first: a recreated container has the name of its predecessor, which is kept to be recognised.
-      for (const b of [...nodes.values()].reverse()) {
-        if (b === a || serviceKey(a.ref) === serviceKey(b.ref) || !isNamed(b, host)) continue;
-        // Off the network, or not of it any more: compose still says whom the name means.
-        const meant =
-          shareNetwork(a, b) ||
-          a.links.has(b.ref.name) ||
-          (a.ref.project !== undefined && a.ref.project === b.ref.project);
-        if (!meant) continue;
-        remember(from, b.ref, at);
-        return b.ref;
-      }
-      return undefined;
+      const found = meant(a, byName.get(fingerprintOf(host)) ?? []);
+      if (found.length > 0) return found.map(({ ref }) => ref);
+      // The engine also answers for `name.network`.
+      const dot = host.indexOf('.');
+      if (dot === -1 || !networksOf(a).has(host.slice(dot + 1))) return [];
+      return meant(a, byName.get(fingerprintOf(host.slice(0, dot))) ?? []).map(({ ref }) => ref);
+    },
+
+    observe: (from, to, at) => remember({ from: serviceKey(from), to: serviceKey(to), lastSeenAt: at }),
+
+    isInOwnNetwork(containerId, address) {
+      const node = nodes.get(containerId);
+      return node !== undefined && [...networksOf(node).values()].includes(prefixOf(address));
     },
 
     evidenceOfPath(fromId, toId) {
-      for (const { ref, evidence } of walk(fromId)) if (ref.id === toId) return evidence;
+      for (const { ref, evidence } of reach(fromId)) if (ref.id === toId) return evidence;
       return undefined;
     },
 
-    reachableFrom: (containerId) => Array.from(walk(containerId), ({ ref }) => ref),
-    current: (container) => [...nodes.values()].findLast(({ ref }) => serviceKey(ref) === serviceKey(container))?.ref,
-    networksOf: (containerId) => [...(nodes.get(containerId)?.networks.keys() ?? [])],
-    edges: () => [...nodes.keys()].flatMap(dependenciesOf),
-    observed: () => [...observedEdges.values()],
+    reachableFrom: (containerId) => Array.from(reach(containerId), ({ ref }) => ref),
 
-    restore(edges) {
-      for (const edge of edges) observedEdges.set(`${edge.from} ${edge.to}`, edge);
+    current(container) {
+      const others = present(byService.get(serviceKey(container)));
+      return others.length > 0 ? others.map(({ ref }) => ref) : [container];
     },
+
+    networksOf(containerId) {
+      const node = nodes.get(containerId);
+      return node === undefined ? [] : [...networksOf(node).keys()];
+    },
+
+    edges: () => [...nodes.values()].flatMap(({ ref, removed }) => (removed ? [] : dependenciesOf(ref.id))),
+    observed: () => [...observed.values()],
+    restore: (edges) => edges.forEach(remember),
   };
-
-  function namesInEnvironment(a: Node, b: Node): boolean {
-    const names = [b.ref.name, b.ref.service, ...[...b.networks.values()].flatMap(({ aliases }) => [...aliases])];
-    return names.some((name) => a.environmentHosts.has(digest(name.toLowerCase())));
-  }
 }
 
-function dropOldest(map: Map<string, unknown>, most: number): void {
-  for (const oldest of map.keys()) {
-    if (map.size <= most) return;
-    map.delete(oldest);
-  }
+function isStronger(a: EdgeEvidence | undefined, b: EdgeEvidence): boolean {
+  return a !== undefined && EDGE_EVIDENCE.indexOf(a) <= EDGE_EVIDENCE.indexOf(b);
 }
 
-/** cyrb53 of bryc (public domain): 53 bits, so that names do not collide by accident. */
-function digest(text: string): number {
-  let a = 0xdeadbeef;
-  let b = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i);
-    a = Math.imul(a ^ char, 2654435761);
-    b = Math.imul(b ^ char, 1597334677);
-  }
-  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
-  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
-  return 4294967296 * (2097151 & b) + (a >>> 0);
+/** `172.18.0.2` → `172.18`. */
+function prefixOf(address: string): string {
+  return address.split('.', 2).join('.');
 }

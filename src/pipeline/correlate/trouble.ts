@@ -1,79 +1,77 @@
-import type { ContainerFacts, ContainerRef } from '../../domain.ts';
-import type { LiveIncident } from '../incident/open-incidents.ts';
+/** Why a container cannot serve those that depend on it, as far as the engine knows. */
+import type { ContainerFacts } from '../../domain.ts';
 import type { ContainerLifecycle } from '../lifecycle/record.ts';
 
-/** Why a container cannot serve those that depend on it, as far as the engine knows. */
 export interface EngineTrouble {
   /** For people: continues "db …". */
   readonly what: string;
   /**
-   * It is a state in which somebody put the container on purpose, or that ends by itself: no signal reports it. It
-   * becomes an incident only if it lasts.
+   * No signal reports it: somebody put the container into this state, or it ends by itself. It becomes an incident only if
+   * it lasts.
    */
-  readonly deliberate: boolean;
+  readonly silent: boolean;
+  /** It ended with code 0 and nobody stopped it, or it never ran: it may have done its work. */
+  readonly mayBeDone: boolean;
+  /** Epoch ms; absent if the engine does not say. */
+  readonly since?: number;
+}
+
+export interface TroubleInput {
+  /** Undefined if the container does not exist. */
+  readonly facts: ContainerFacts | undefined;
+  readonly lifecycle: ContainerLifecycle;
+  /** Networks on which others are known to reach it. */
+  readonly neededNetworks: readonly string[];
+  readonly now: number;
 }
 
 /** A person's stop is in progress this long at most: the stop timeout, which is rarely longer. */
 const STOPPING_MS = 30_000;
 
-/** Undefined if the container runs, is not unhealthy, and still is on a network. */
-export function engineTrouble(
-  facts: ContainerFacts | undefined,
-  lifecycle: ContainerLifecycle,
-  networksBefore: readonly string[],
-  now: number,
-): EngineTrouble | undefined {
-  if (facts === undefined) return { what: 'no longer exists', deliberate: true };
-  const byPerson = lifecycle.lastEnd?.by === 'person' || lifecycle.lastEnd?.by === 'agent';
+/** Undefined if the container runs, is not unhealthy, and is on a network on which others reach it. */
+export function engineTrouble({ facts, lifecycle, neededNetworks, now }: TroubleInput): EngineTrouble | undefined {
+  if (facts === undefined) return silent('no longer exists');
   switch (facts.status) {
     case 'exited':
     case 'dead':
-      if (byPerson) return { what: 'was stopped', deliberate: true };
-      return { what: `is down (exit code ${facts.exitCode})`, deliberate: facts.exitCode === 0 };
+      return ended(facts, lifecycle);
     case 'paused':
-      return { what: 'is paused', deliberate: true };
+      return silent('is paused');
     case 'restarting':
-      return { what: 'is restarting', deliberate: false };
+      return loud('is restarting');
     case 'created':
-      return { what: 'has not been started', deliberate: true };
+      return { ...silent('has not been started'), mayBeDone: true };
     case 'removing':
-      return { what: 'is being removed', deliberate: true };
+      return silent('is being removed');
     case 'running':
-      break;
+      return whileRunning(facts, lifecycle, neededNetworks, now);
     default:
       return facts.status satisfies never;
   }
-  if (facts.health === 'unhealthy') return { what: 'is unhealthy', deliberate: false };
-  if (facts.health === 'starting') return { what: 'is starting', deliberate: true };
+}
+
+const silent = (what: string): EngineTrouble => ({ what, silent: true, mayBeDone: false });
+const loud = (what: string): EngineTrouble => ({ what, silent: false, mayBeDone: false });
+
+function ended({ exitCode, finishedAt }: ContainerFacts, { lastEnd }: ContainerLifecycle): EngineTrouble {
+  const since = finishedAt;
+  if (lastEnd?.by === 'person' || lastEnd?.by === 'agent') return { ...silent('was stopped'), since };
+  if (exitCode === 0) return { ...silent('has ended (exit code 0)'), mayBeDone: true, since };
+  return { ...loud(`is down (exit code ${exitCode})`), since };
+}
+
+function whileRunning(
+  facts: ContainerFacts,
+  { stoppedByPersonAt }: ContainerLifecycle,
+  neededNetworks: readonly string[],
+  now: number,
+): EngineTrouble | undefined {
+  if (facts.health === 'unhealthy') return loud('is unhealthy');
+  if (facts.health === 'starting') return silent('is starting');
   const { networks } = facts.topology;
-  if (networksBefore.length > 0 && !networks.some(({ name }) => networksBefore.includes(name))) {
-    return { what: 'is disconnected from its network', deliberate: true };
+  if (neededNetworks.length > 0 && !networks.some(({ name }) => neededNetworks.includes(name))) {
+    return silent(`is disconnected from the network ${neededNetworks.at(-1)}`);
   }
-  const { stoppedByPersonAt } = lifecycle;
   const isStopping = stoppedByPersonAt !== undefined && stoppedByPersonAt > facts.startedAt;
-  if (isStopping && now - stoppedByPersonAt < STOPPING_MS) return { what: 'is being stopped', deliberate: true };
-  return undefined;
-}
-
-/** The texts in which an incident may say what it suffers from: its log records; without any, the end of the log. */
-export function textsOf(live: LiveIncident, logLines: readonly string[], facts: ContainerFacts | undefined): string[] {
-  const records = live.evidence.flatMap(({ record }) => (record === undefined ? [] : [record.text]));
-  if (records.length > 0) return records;
-  const health = facts?.healthLog.slice(-2).map(({ output }) => output) ?? [];
-  return [...health, ...logLines.slice(-LAST_LINES)];
-}
-
-const LAST_LINES = 20;
-
-export function isOf(live: LiveIncident, container: ContainerRef): boolean {
-  const other = live.incident.container;
-  return other.id === container.id || (other.service === container.service && other.project === container.project);
-}
-
-/** The incident that a chain of causes ends in. */
-export function rootOf(live: LiveIncident): LiveIncident {
-  let root = live;
-  // A chain has no cycle: `attach` refuses to close one.
-  while (root.cause !== undefined) root = root.cause.root;
-  return root;
+  return isStopping && now - stoppedByPersonAt < STOPPING_MS ? silent('is being stopped') : undefined;
 }

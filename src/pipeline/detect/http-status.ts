@@ -21,7 +21,7 @@ const FORMS = new RegExp(
     // GIN, Fiber, Iris
     String.raw`(?:^|\| {0,4})(\d{3}) {0,4}\|`,
     // nginx-proxy-manager
-    String.raw`\] (?:[A-Z-]+ )?(?:- )?(?:\d{3} )?(\d{3}) - ${METHOD} `,
+    String.raw`(?:^|\] )(?:[A-Z-]+ )?(?:- )?(?:\d{3} )?(\d{3}) - ${METHOD} `,
     // HAProxy: timers, then the status
     String.raw`[ /]-?\d+\/-?\d+\/-?\d+\/\+?\d+ (\d{3}) `,
     // JSON: Traefik, Caddy, pino-http, nginx, echo

@@ -83,9 +83,8 @@ function causeOf(message: string): string {
 }
 
 const MIN_CAUSE = 12;
-/** Characters that two messages have in common at their ends, as shares of the shorter and of the longer. */
+/** Share of characters that two prints of one statement have in common at their beginnings and ends. */
 const VARIANT = 0.5;
-const VARIANT_OF_LONGER = 0.4;
 
 function isRestated(a: string, b: string): boolean {
   const cause = causeOf(a);
@@ -101,9 +100,14 @@ function isVariant(a: string, b: string): boolean {
   const shorter = Math.min(a.length, b.length);
   let front = 0;
   while (front < shorter && a.charCodeAt(front) === b.charCodeAt(front)) front++;
+  if (front >= VARIANT * shorter) return true;
   let back = 0;
   while (back < shorter - front && a.charCodeAt(a.length - 1 - back) === b.charCodeAt(b.length - 1 - back)) back++;
-  return front + back >= VARIANT * shorter && front + back >= VARIANT_OF_LONGER * Math.max(a.length, b.length);
+  return front + back >= VARIANT * Math.max(a.length, b.length) && wordCount(a) === wordCount(b);
+}
+
+function wordCount(text: string): number {
+  return text.split(/\s+/).length;
 }
 
 /** The program prints no fractions of a second. */

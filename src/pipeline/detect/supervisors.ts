@@ -6,6 +6,7 @@
 /** Exit codes by SIGINT and SIGTERM are stops. */
 const EXITED =
   /\bexited(?: with)?(?: (?:exit )?(?:code|status))?[ :=]{0,2}[[(]?(?:exit (?:code|status) )?([1-9]\d{0,2})\b(?!\.\d)/;
+const EXITED_BY_NAME = /\bexited: \S+ \(exit status ([1-9]\d{0,2})\b/;
 const STOPPED_WITH_CODE = /\bstopped \((?:rc|code|status)=([1-9]\d{0,2})\)/;
 const KILLED = /\bexited: \S+ \(terminated by (?!SIG(?:TERM|INT|QUIT)\b)\w+/;
 const GAVE_UP =
@@ -22,7 +23,7 @@ export function isSupervisedExit(message: string, supervised = false): boolean {
   const text = message.length > 400 ? message.slice(0, 400) : message;
   if (!supervised && !SUPERVISOR.test(text)) return false;
   if (KILLED.test(text) || GAVE_UP.test(text)) return true;
-  const match = EXITED.exec(text) ?? STOPPED_WITH_CODE.exec(text);
+  const match = EXITED.exec(text) ?? EXITED_BY_NAME.exec(text) ?? STOPPED_WITH_CODE.exec(text);
   return match !== null && match[1] !== '143' && match[1] !== '130' && !/; expected\)/.test(text);
 }
 

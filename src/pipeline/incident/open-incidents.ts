@@ -1,5 +1,4 @@
 import {
-  type Assessment,
   type EdgeEvidence,
   type Incident,
   type ListedContainer,
@@ -30,19 +29,26 @@ export interface LiveIncident {
   /** It has occurrences that are not stored yet. */
   dirty: boolean;
   readonly keys: Set<string>;
-  /** It belongs to another container's incident. See correlate. */
+  /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
-  /** Its errors say that a dependency fails. */
-  suffers?: boolean;
-  /** Ids of the containers that its errors name. */
-  suspects?: ReadonlySet<string>;
-  /** Set for an incident that needs no diagnosis: a dependency that is away. */
-  known?: Assessment;
-  /** When it recovered. Signals from before, which are read again after a restart of the agent, still belong to it. */
+  /** Its errors say that a dependency fails, but none is known to have a problem yet. */
+  suffers?: Suffering;
+  /** A dependency had a problem that is over, and this one did not end with it. */
+  isReleased?: boolean;
+  /** Since when the container is well again, while the incidents of others still belong to this one. */
   recoveredAt?: number;
+  /** When it was resolved. Signals from before, which are read again after a restart of the agent, still belong to it. */
+  resolvedAt?: number;
 }
 
-type Folded =
+export interface Suffering {
+  /** Ids of the containers that the errors name. */
+  readonly named: ReadonlySet<string>;
+  /** The kind of cause that the errors state, if they may only relay it. */
+  readonly stated?: string;
+}
+
+export type Folded =
   | { readonly kind: 'opened'; readonly live: LiveIncident }
   /** `newlyLooping`: this signal turned it into a crash loop. */
   | { readonly kind: 'repeat'; readonly live: LiveIncident; readonly newlyLooping: boolean };
@@ -57,6 +63,8 @@ export interface OpenIncidents {
   /** Incidents whose counts changed since the last call. */
   takeDirty(): readonly Incident[];
   open(): readonly LiveIncident[];
+  /** Those that are open, and those that were resolved less than a minute ago. */
+  recent(): readonly LiveIncident[];
 }
 
 const MAX_EVIDENCE = 20;
@@ -181,16 +189,16 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
     },
 
     resolve(live) {
-      live.recoveredAt = options.now();
+      live.resolvedAt = options.now();
     },
 
     expire(now, listed) {
       const byId = new Map(listed.map((container) => [container.ref.id, container]));
       for (const live of all) {
-        if (live.recoveredAt !== undefined && now - live.recoveredAt > KEPT_AFTER_RECOVERY_MS) remove(live);
+        if (live.resolvedAt !== undefined && now - live.resolvedAt > KEPT_AFTER_RECOVERY_MS) remove(live);
       }
       const ended = [...all].filter(
-        (live) => live.recoveredAt === undefined && live.phase === 'settled' && isOver(live.incident, byId, now),
+        (live) => live.resolvedAt === undefined && live.phase === 'settled' && isOver(live.incident, byId, now),
       );
       for (const live of ended) remove(live);
       return ended;
@@ -202,7 +210,8 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
       return dirty.map((live) => live.incident);
     },
 
-    open: () => [...all].filter((live) => live.recoveredAt === undefined),
+    open: () => [...all].filter((live) => live.resolvedAt === undefined),
+    recent: () => [...all],
   };
 }
 
@@ -220,7 +229,7 @@ function findRelated(all: ReadonlySet<LiveIncident>, signal: Signal): LiveIncide
 
 /** The incident has recovered, and the signal is newer than all of its signals. */
 function isPast(live: LiveIncident, signal: Signal): boolean {
-  return live.recoveredAt !== undefined && signal.at > live.incident.lastSeenAt;
+  return live.resolvedAt !== undefined && signal.at > live.incident.lastSeenAt;
 }
 
 /** Whether a signal with another fingerprint is more evidence of an incident of the same container. */

@@ -12,6 +12,7 @@ import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
+import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
 import { type DecideInput, decide } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
@@ -28,7 +29,7 @@ import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
 
 export interface RoundDeps {
-  readonly correlator: Pick<Correlator, 'correlate' | 'adoptVictims'>;
+  readonly correlator: Pick<Correlator, 'correlate'>;
   readonly collector: Collector;
   readonly diagnoser: Pick<Diagnoser, 'diagnose' | 'prepare'>;
   readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
@@ -150,7 +151,6 @@ export function createRounds(deps: RoundDeps): Rounds {
       default:
         return correlation satisfies never;
     }
-    deps.correlator.adoptVictims(live);
     return undefined;
   };
 
@@ -162,12 +162,13 @@ export function createRounds(deps: RoundDeps): Rounds {
     const folded = ordinal === 0 ? await correlate(live, context) : undefined;
     await keep('the incident', store.saveIncident(live.incident));
     if (folded) return folded;
+    const known = absenceAssessment(live.incident);
     const diagnosis = await tracing.span(
       SPANS.diagnose,
       async () =>
-        live.known === undefined
+        known === undefined
           ? deps.diagnoser.diagnose({ ...context, incident: live.incident }, ordinal > 0, deps.stopNow)
-          : knownDiagnosis(live.known, clock.now()),
+          : knownDiagnosis(known, clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
     if (live.cause !== undefined) return 'member';
@@ -220,10 +221,12 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
     let decided = await decideNow(live, diagnosed);
-    if (decided.decision.kind === 'restart' && live.suffers) {
+    if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
       // A dependency seems to fail: its problem may still show, and then a restart would not help.
       await clock.sleep(Math.max(0, live.incident.openedAt + AFTER_MS - clock.now()), deps.stopping);
       if (deps.stopping.aborted) throw new AgentStopping();
+      const folded = live.cause === undefined ? await correlate(live, diagnosed.context) : 'member';
+      if (folded !== undefined) return folded;
       decided = await decideNow(live, diagnosed);
     }
     if (live.cause !== undefined) return 'member';
@@ -298,7 +301,10 @@ export function createRounds(deps: RoundDeps): Rounds {
           return run(live, 0);
         case 'diagnosed': {
           const ordinal = await restartsFor(live.incident);
-          const diagnosed = { ordinal, context: await collect(live), diagnosis: stored.diagnosis };
+          const context = await collect(live);
+          const folded = await correlate(live, context);
+          if (folded !== undefined) return folded;
+          const diagnosed = { ordinal, context, diagnosis: stored.diagnosis };
           return oneAtATime(live, () => decideAndRestart(live, diagnosed));
         }
         case 'decided': {

@@ -20,8 +20,8 @@
  */
 import type { AlertKind, Decision, TraceLink } from '../../domain.ts';
 import { AgentStopping } from '../../errors.ts';
-import { type Correlator, toMembers } from '../correlate/correlate.ts';
-import { rootOf } from '../correlate/trouble.ts';
+import type { Correlator } from '../correlate/correlate.ts';
+import { rootOf, toMembers } from '../correlate/members.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 import type { Notifier } from '../notify/notify.ts';
 import type { IncidentCase } from '../ports.ts';
@@ -34,12 +34,12 @@ import { storedState } from './stored-state.ts';
 export interface WorkflowDeps extends RoundDeps {
   readonly incidents: OpenIncidents;
   readonly notify: Notifier['notify'];
-  readonly correlator: Correlator;
+  readonly correlator: Pick<Correlator, 'correlate' | 'membersOf'>;
+  /** A restart has ended the problem. */
+  onRecovered(live: LiveIncident): void;
 }
 
 export interface Workflow {
-  /** The incident is over: its members are resolved, or become incidents of their own. Never rejects. */
-  releaseMembers(root: LiveIncident): Promise<void>;
   /** Handles a new incident until it is settled. Never rejects. */
   handle(live: LiveIncident): Promise<void>;
   /** Continues an incident that an earlier run of the agent did not settle. Never rejects. */
@@ -53,8 +53,6 @@ export interface Workflow {
 
 /** How long further evidence is awaited: the rest of a stack trace, or the death that follows an error. */
 const SETTLE_MS = 300;
-/** What recovers with its cause does so within a minute. */
-const MEMBER_GRACE_MS = 60_000;
 
 export function createWorkflow(deps: WorkflowDeps): Workflow {
   const { store, clock, logger, tracing } = deps;
@@ -110,7 +108,7 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     update = 0,
   ): Promise<void> => {
     if (round.decision.kind === 'record') return;
-    const members = toMembers(deps.correlator.membersOf(live));
+    const members = toMembers(live, deps.correlator.membersOf(live));
     if (members.length > 0) {
       live.incident = { ...live.incident, members };
       await keep('the members of an incident', store.saveIncident(live.incident));
@@ -129,7 +127,7 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     await keep('the end of an incident', store.saveSettled(live.incident.id, clock.now()));
     if (last.attempt?.outcome === 'recovered') {
       await resolve(live);
-      await releaseMembers(live, MEMBER_GRACE_MS);
+      deps.onRecovered(live);
     }
   };
 
@@ -163,28 +161,6 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     );
   };
 
-  /**
-   * The cause of these incidents is over. After `graceMs`, those that still have signals become incidents of their own
-   * (their connections may be stale: now a restart can help), and the others are resolved.
-   */
-  const releaseMembers = async (root: LiveIncident, graceMs: number): Promise<void> => {
-    const members = deps.correlator.membersOf(root);
-    if (members.length === 0) return;
-    const over = clock.now();
-    await clock.sleep(graceMs, deps.stopping);
-    if (deps.stopping.aborted) return;
-    await Promise.all(members.map((live) => release(live, over + graceMs / 2)));
-  };
-
-  const release = async (live: LiveIncident, since: number): Promise<void> => {
-    if (live.recoveredAt !== undefined) return;
-    live.cause = undefined;
-    live.suffers = false;
-    live.incident = { ...live.incident, cause: undefined };
-    if (live.incident.lastSeenAt <= since) await resolve(live);
-    else await handleIncident(live);
-  };
-
   const guarded = async (live: LiveIncident, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -206,7 +182,6 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
 
   return {
     handle: handleIncident,
-    releaseMembers: (root) => guarded(root, () => releaseMembers(root, 0)),
 
     resume: (live, stored) =>
       guarded(live, async () =>

@@ -26,7 +26,7 @@ export function matches(match: Match, container: ContainerRef): boolean {
     (name === undefined || matchesAny(name, [container.name])) &&
     (image === undefined || matchesAny(image, formsOf(container.image))) &&
     (project === undefined || matchesAny(project, container.project === undefined ? [] : [container.project])) &&
-    (service === undefined || matchesAny(service, [container.service])) &&
+    (service === undefined || matchesAny(service, servicesOf(container))) &&
     (label === undefined || label.some((wanted) => hasLabel(container.labels, wanted)))
   );
 }
@@ -36,6 +36,12 @@ function matchesAny(globs: readonly string[], texts: readonly string[]): boolean
     const matcher = globToRegExp(glob);
     return texts.some((text) => matcher.test(text));
   });
+}
+
+/** A job of `docker compose run` has a service of its own. A rule for the compose service applies to it too. */
+function servicesOf({ service, labels }: ContainerRef): readonly string[] {
+  const ofCompose = labels['com.docker.compose.service'];
+  return ofCompose === undefined ? [service] : [service, ofCompose];
 }
 
 function formsOf(image: string): readonly string[] {

@@ -117,9 +117,9 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     incidents,
     correlator: {
       correlate: async () => ({ kind: 'own' }),
-      adoptVictims: () => {},
       membersOf: () => [],
     },
+    onRecovered: () => {},
     observer: noopObserver,
     tracing: noTracing,
     logger,

@@ -12,6 +12,13 @@ describe('the match of a rule', () => {
     labels: { tier: 'front', 'com.example.team': 'checkout' },
   });
 
+  it('for a service of compose is also for its jobs, which are known by their command', () => {
+    const job = aContainer({ service: 'web run 0a1b2c3d', labels: { 'com.docker.compose.service': 'web' } });
+    expect(matches({ service: ['web'] }, job)).toBe(true);
+    expect(matches({ service: ['web run *'] }, job)).toBe(true);
+    expect(matches({ service: ['api'] }, job)).toBe(false);
+  });
+
   it.each<[string, Match, boolean]>([
     ['its name', { name: ['shop-web-1'] }, true],
     ['a glob of its name', { name: ['shop-*-?'] }, true],

@@ -1,9 +1,11 @@
 /**
- * Forms of keys that known-forms.ts lacks or knows too narrowly, from the issuers' documentation as of 2026-11-25: the
- * issuer or kind of issuers, how their keys begin (several beginnings apart by blanks), and the pattern of the rest.
+ * Forms of keys, from the issuers' documentation as of 2026-11-25: the issuer or kind of issuers, how their keys begin
+ * (several beginnings are separated by blanks), and the pattern of the rest.
  */
 // biome-ignore format: one form a line
 const FORMS: readonly (readonly [issuer: string, starts: string, rest: string])[] = [
+  ['aws', 'AKIA ASIA ABIA ACCA', '[A-Z2-7]{16}'],
+  ['aws', 'A3T', '[A-Z0-9][A-Z2-7]{16}'],
   ['aws', 'AGPA AIDA AIPA ANPA ANVA AROA', '[A-Z2-7]{16}(?![A-Za-z0-9])'],
   ['aws', 'ABSK', '[A-Za-z0-9+/]{100,400}={0,2}'],
   ['aws', 'bedrock-api-key-', '[A-Za-z0-9+/=]{40,2000}'],
@@ -100,6 +102,20 @@ const FORMS: readonly (readonly [issuer: string, starts: string, rest: string])[
   ['tools', 'CFPAT-', '[A-Za-z0-9_-]{40,64}'],
   ['tools', 'dt0c01.', '[A-Z0-9]{24}\\.[A-Z0-9]{60,70}'],
   ['tools', 'dt0s', '\\d\\d\\.[A-Z0-9]{8,24}\\.[A-Z0-9]{60,70}'],
+  ['tools', 'A3-', '[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}'],
+  ['tools', 'AGE-SECRET-KEY-1', '[A-Z0-9]{58}'],
+  ['tools', 'p8e-', '[A-Za-z0-9]{32}'],
+  ['tools', 'AKCp', '[A-Za-z0-9]{60,80}'],
+  ['tools', 'cmVmd', '[A-Za-z0-9]{59}'],
+  ['tools', 'sl.', '[A-Za-z0-9_=-]{130,400}'],
+  ['tools', 'EZAK EZTK', '[A-Za-z0-9]{54}'],
+  ['tools', 'duffel_test_ duffel_live_', '[A-Za-z0-9_=-]{43}'],
+  ['tools', 'fo1_', '[A-Za-z0-9_-]{43}'],
+  ['tools', 'fm1a_ fm1r_ fm2_', '[A-Za-z0-9+/]{100,2000}={0,3}'],
+  ['tools', 'fio-u-', '[A-Za-z0-9_=-]{64}'],
+  ['tools', 'pnu_', '[A-Za-z0-9]{36}'],
+  ['tools', 'shippo_live_ shippo_test_', '[a-f0-9]{40}'],
+  ['tools', 'dnkey-', '[a-z0-9=_-]{26}-[a-z0-9=_-]{52}'],
   ['tools', 'squ_ sqp_ sqa_', '[a-f0-9]{40}'],
   ['tools', 'tfp_', '[A-Za-z0-9_.=-]{40,80}'],
   ['tools', 'dtn_', '[A-Za-z0-9_-]{30,64}'],
@@ -109,7 +125,8 @@ const FORMS: readonly (readonly [issuer: string, starts: string, rest: string])[
   ['tools', 'NRAK-', '[A-Z0-9]{27}'],
   ['tools', 'NRII- NRIQ-', '[A-Za-z0-9_-]{32}'],
   ['tools', 'NRSP- tr_dev_ tr_prod_', '[A-Za-z0-9]{20,40}'],
-  ['tools', 'NRBR-', '[a-f0-9]{19}'],
+  ['tools', 'NRBR- NRJS-', '[a-f0-9]{19}'],
+  ['tools', 's-s4t2ud- s-s4t2af-', '[a-f0-9]{64}'],
   ['tools', 'rk-', '[A-Za-z0-9_-]{40,64}(?![A-Za-z0-9])'],
   ['tools', 'ptr_', '[A-Za-z0-9+/]{43}='],
   ['tools', 'mfa.', '[A-Za-z0-9_-]{80,100}'],
@@ -129,6 +146,7 @@ const FORMS: readonly (readonly [issuer: string, starts: string, rest: string])[
   ['payments', 'rzp_live_ rzp_test_', '[A-Za-z0-9]{14}'],
   ['payments', 'access_token$', '(?:production|sandbox)\\$[a-z0-9]{16}\\$[a-f0-9]{32}'],
   ['payments', 'AQE', '[A-Za-z0-9+/=]{100,300}'],
+  ['payments', 'FLWSECK_TEST-', '(?:[a-h0-9]{32}-X|[a-h0-9]{12})'],
   ['payments', 'FLWSECK-', '[a-h0-9]{32}-X'],
   ['payments', 'cko_', '[A-Za-z0-9]{20,64}'],
 ];
@@ -161,6 +179,6 @@ export const INNER_FORMS: readonly { readonly holds: string; readonly pattern: R
   },
 ];
 
-export const OWN_FORMS: readonly (readonly [issuer: string, start: string, rest: string])[] = FORMS.flatMap(
+export const KEY_FORMS: readonly (readonly [issuer: string, start: string, rest: string])[] = FORMS.flatMap(
   ([issuer, starts, rest]) => starts.split(' ').map((start) => [issuer, start, rest] as const),
 );
