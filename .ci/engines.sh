@@ -91,7 +91,7 @@ run_engine() {
       mount -t tmpfs none "$root/run"
       cd "$root"
       pivot_root . machine
-      exec /busybox chroot . /busybox sh -c "/busybox umount -l /machine && exec catatonit -- \"\$@\"" sh "$@"
+      exec /busybox chroot . /busybox sh -c "/busybox umount -l /machine && /busybox ip link set lo up && exec catatonit -- \"\$@\"" sh "$@"
     ' sh "$engine/root" "$@" > "$engine/log" 2>&1 < /dev/null &
   echo $! > "$engine/pid"
 }

@@ -1,13 +1,22 @@
 import { EngineError, type EngineReason } from '../errors.ts';
+import { cutMiddle } from '../lib/text.ts';
 
-/** Truncates error pages of proxies. */
-const MAX_DETAIL_CHARS = 300;
+/** Truncates error pages of proxies. The cause is often at the end. */
+const MAX_DETAIL_CHARS = 600;
+const LONG_ID = /\b[0-9a-f]{64}\b/g;
 
 /** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
 export function toEngineError(error: unknown, doing: string): EngineError {
   if (error instanceof EngineError) return error;
   const { reason, detail } = classify(error);
-  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL_CHARS)}`, reason, error);
+  return new EngineError(`Docker engine: ${doing}: ${shorten(detail)}`, reason, error);
+}
+
+function shorten(detail: string): string {
+  return cutMiddle(
+    detail.replace(LONG_ID, (id) => id.slice(0, 12)),
+    MAX_DETAIL_CHARS,
+  );
 }
 
 function classify(error: unknown): { reason: EngineReason; detail: string } {

@@ -1,5 +1,8 @@
 /** The whole loop on engines of several releases and kinds: the scenarios of test/support/engine-scenarios.ts. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCommand } from '../support/doctor.ts';
 import type { RunOptions } from '../support/engine.ts';
@@ -164,6 +167,42 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
     } finally {
       stopChecking();
     }
+  },
+
+  async 'restart-fails'({ agent }) {
+    const folder = await mkdtemp(path.join(tmpdir(), 'engine-scenario-'));
+    try {
+      const source = path.join(folder, 'settings.conf');
+      await writeFile(source, 'x');
+      const container = await agent.start('restart-fails', {
+        cmd: onFirstStart(`echo ready; ${idle("trap 'exit 0' TERM; trap 'echo ERROR cannot serve' USR1;")}`),
+        binds: [`${source}:/settings.conf`],
+      });
+      await agent.printed(container, 'ready');
+      await agent.watched('restart-fails');
+      await rm(source);
+      await agent.container(container).kill({ signal: 'SIGUSR1' });
+      const { text } = await agent.posted('restart-fails');
+      expect(text).toContain('it was running; the restart could not start it again, and it is down now');
+      expect(text).toMatch(/not a directory|no such file or directory/i);
+      expect((await agent.stateOf(container)).Running).toBe(false);
+      await expectToldOnce(agent, 'restart-fails');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+
+  async 'removed-meanwhile'({ agent }) {
+    const container = await agent.start('removed-meanwhile', {
+      cmd: onFirstStart(`echo ready; ${idle(`trap '' TERM; trap 'echo ERROR cannot serve' USR1;`)}`),
+      stopTimeout: 3,
+    });
+    await agent.printed(container, 'ready');
+    await agent.watched('removed-meanwhile');
+    await agent.container(container).kill({ signal: 'SIGUSR1' });
+    expect(await agent.decided('removed-meanwhile')).toMatchObject({ decision: 'restart' });
+    await container.remove();
+    await expectToldOnce(agent, 'removed-meanwhile');
   },
 
   async rotation({ engine, dockerHost }) {

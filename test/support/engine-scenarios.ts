@@ -40,6 +40,10 @@ export const SCENARIOS = {
     title: 'a health check fails: the container is restarted and recovers',
     note: { 'podman-5': 'on hosts with systemd, which runs the checks (the test runs them itself)' },
   },
+  'restart-fails': {
+    title: 'a bind mount is gone, so that our restart fails: "it is down now", once, with what the engine says',
+  },
+  'removed-meanwhile': { title: 'a person removes the container while we restart it: one alert' },
   rotation: {
     title: 'the log file is rotated while it is read: no line is lost or doubled',
     not: { 'podman-5': 'Podman empties the file, and lines that were not sent yet are lost' },

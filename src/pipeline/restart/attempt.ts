@@ -104,7 +104,7 @@ export function createRestarts(deps: RestartsDeps): Restarts {
 
   const stateAfter = async (before: ContainerFacts, containerId: string): Promise<Refusal> => {
     const after = await deps.untracedControl.inspect(containerId).catch(() => before);
-    if (after === undefined) return 'gone';
+    if (after === undefined || after.status === 'removing' || after.status === 'dead') return 'gone';
     return before.status === 'running' && after.status !== 'running' ? 'down' : 'unchanged';
   };
 
