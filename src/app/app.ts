@@ -37,6 +37,7 @@ import { createHttpObserver, createMetricsObserver } from '../telemetry/observer
 import type { Telemetry } from '../telemetry/register.ts';
 import { createTracing } from '../telemetry/traced.ts';
 import { notBackNotice, watchEngine } from './engine-notices.ts';
+import { notifyAboutSources, probeSources, sourcesUp, watchIsRefused } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createTidy, noteActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
@@ -101,6 +102,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       outboxPending: async () => ({ [sender.integration]: await store.pending() }),
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
+      sourcesUp: () => sourcesUp(engine.sources()),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
@@ -115,6 +117,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.docker,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
+    monotonic: clock.monotonic,
     onRequest: observer.dockerRequest,
   });
   const callInTurn = createLimit(ENGINE_CALLS_AT_ONCE);
@@ -305,6 +308,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
+    sources: engine.sources,
   });
   const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
@@ -329,7 +333,29 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         tidy(stopping.signal),
-        watchEngine({ isConnected: watch.isConnected, say: notifier.say, clock }, stopping.signal),
+        watchEngine(
+          {
+            // A refusal is reported by its own notice.
+            isConnected: () => watch.isConnected() || watchIsRefused(engine.sources()),
+            say: notifier.say,
+            clock,
+          },
+          stopping.signal,
+        ),
+        probeSources(
+          {
+            engine,
+            isConnected: watch.isConnected,
+            anyContainer: () => watch.status().watched[0]?.id,
+            restarts: config.autoFix,
+            clock,
+          },
+          stopping.signal,
+        ),
+        notifyAboutSources(
+          { states: engine.sources, isConnected: watch.isConnected, notify: notifier.say, clock },
+          stopping.signal,
+        ),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

@@ -3,11 +3,13 @@ import path from 'node:path';
 import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
+import { SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
 import { checkSlack } from '../notifiers/slack/check.ts';
+import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
@@ -19,9 +21,6 @@ interface Finding {
   readonly ok: boolean;
   readonly said: string;
 }
-
-/** No container has such an id: the engine answers 404 where we may restart, a proxy 403 where we may not. */
-const NO_CONTAINER = 'container-doctor-permission-check';
 
 /**
  * Says whether the settings are right, what would be watched under which policy, and what can be reached.
@@ -75,14 +74,21 @@ async function checkEngine(config: Config): Promise<EngineCheck> {
     engine = createDockerEngine(config.docker);
     const { engineVersion, apiVersion } = await engine.ping();
     const reached = { what: 'engine', ok: true, said: `Docker ${engineVersion}, API ${apiVersion}` };
-    const { findings, policies } = await checkTargets(engine, config);
-    return { findings: [reached, ...findings, await checkRestart(engine, config)], policies };
+    // The finding for `list` says why the containers cannot be listed.
+    const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ findings: [], policies: [] }));
+    const sources = await checkSources(engine, config, targets.containerId);
+    return { findings: [reached, ...sources, ...targets.findings], policies: targets.policies };
   } catch (error) {
     return { findings: [{ what: 'engine', ok: false, said: messageOf(error) }], policies: [] };
   }
 }
 
-async function checkTargets(engine: DockerEngine, config: Config): Promise<EngineCheck> {
+interface TargetCheck extends EngineCheck {
+  /** A watched container, running if possible. */
+  readonly containerId?: string;
+}
+
+async function checkTargets(engine: DockerEngine, config: Config): Promise<TargetCheck> {
   const targets = parseTargets(config.targets);
   const isWatched = createWatchFilter(targets, await findOwnContainerId());
   const listed = await engine.list();
@@ -93,9 +99,10 @@ async function checkTargets(engine: DockerEngine, config: Config): Promise<Engin
   const watched = targeted.filter(({ ref }) => enabled.has(ref.id));
   const names = watched.map(({ ref, status }) => (status === 'running' ? ref.name : `${ref.name} (${status})`)).sort();
   const watches = { what: 'watches', ok: true, said: names.length > 0 ? names.join(', ') : 'no container yet' };
-  if (missing.length === 0) return { findings: [watches], policies };
+  const containerId = (watched.find(({ status }) => status === 'running') ?? watched[0])?.ref.id;
+  if (missing.length === 0) return { findings: [watches], policies, containerId };
   const said = `TARGET_CONTAINERS names what does not exist: ${missing.join(', ')}`;
-  return { findings: [watches, { what: 'targets', ok: false, said }], policies };
+  return { findings: [watches, { what: 'targets', ok: false, said }], policies, containerId };
 }
 
 async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {
@@ -105,18 +112,36 @@ async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Con
   return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
 }
 
-async function checkRestart(engine: DockerEngine, config: Config): Promise<Finding> {
-  const what = 'restarts';
-  if (!config.autoFix) return { what, ok: true, said: 'off (AUTO_FIX=false): nothing is restarted' };
-  try {
-    await engine.restart(NO_CONTAINER, AbortSignal.timeout(10_000));
-    return { what, ok: true, said: 'allowed' };
-  } catch (error) {
-    if (error instanceof EngineError && error.reason === 'not_found') return { what, ok: true, said: 'allowed' };
-    if (error instanceof EngineError && error.reason === 'forbidden') {
-      return { what, ok: false, said: 'AUTO_FIX is on, but the engine or a proxy before it forbids restarts' };
+/** Tries each request that the agent makes, the restart with a container that does not exist. */
+async function checkSources(engine: DockerEngine, config: Config, containerId: string | undefined): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const source of ENGINE_SOURCES) {
+    const what = source === 'restart' ? 'restarts' : source;
+    if (source === 'restart' && !config.autoFix) {
+      findings.push({ what, ok: true, said: 'off (AUTO_FIX=false): nothing is restarted' });
+    } else {
+      findings.push({ what, ...(await trySource(engine, source, containerId)) });
     }
-    return { what, ok: false, said: messageOf(error) };
+  }
+  return findings;
+}
+
+async function trySource(
+  engine: DockerEngine,
+  source: EngineSource,
+  containerId: string | undefined,
+): Promise<Pick<Finding, 'ok' | 'said'>> {
+  try {
+    await engine.probe(source, containerId, AbortSignal.timeout(10_000));
+    return { ok: true, said: `allowed (${SOURCE_INFO[source].request})` };
+  } catch (error) {
+    const { request, without } = SOURCE_INFO[source];
+    if (error instanceof EngineError && error.reason === 'forbidden') {
+      const auto = source === 'restart' ? 'AUTO_FIX is on, but ' : '';
+      const status = error.status === undefined ? '' : ` (HTTP ${error.status})`;
+      return { ok: false, said: `${auto}the engine or a proxy in front of it refuses ${request}${status}: ${without}` };
+    }
+    return { ok: false, said: `${request}: ${messageOf(error)}` };
   }
 }
 

@@ -6,15 +6,16 @@ const MAX_DETAIL_CHARS = 300;
 /** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
 export function toEngineError(error: unknown, doing: string): EngineError {
   if (error instanceof EngineError) return error;
-  const { reason, detail } = classify(error);
-  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL_CHARS)}`, reason, error);
+  const { reason, detail, status } = classify(error);
+  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL_CHARS)}`, reason, error, status);
 }
 
-function classify(error: unknown): { reason: EngineReason; detail: string } {
+function classify(error: unknown): { reason: EngineReason; detail: string; status?: number } {
   if (!(error instanceof Error)) return { reason: 'protocol', detail: String(error) };
   const { statusCode, code, json } = error as Error & { statusCode?: number; code?: unknown; json?: unknown };
   if (typeof statusCode === 'number') {
-    return { reason: reasonOfStatus(statusCode), detail: `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}` };
+    const detail = `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}`;
+    return { reason: reasonOfStatus(statusCode), detail, status: statusCode };
   }
   if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no response in time' };
   if (typeof code !== 'string') return { reason: 'protocol', detail: error.message };

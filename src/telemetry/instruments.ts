@@ -1,6 +1,6 @@
 /** The contract's metrics as OpenTelemetry instruments. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
-import type { Integration } from '../pipeline/observer.ts';
+import type { EngineSource, Integration } from '../pipeline/observer.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS, OBSERVED_GAUGES, PROCESS_METRICS, TOTALS } from './names.ts';
 import { closedSeries } from './zeros.ts';
 
@@ -21,6 +21,7 @@ export interface Gauges {
   outboxPending(): MaybeAsync<Partial<Record<Integration, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
+  sourcesUp(): MaybeAsync<Readonly<Record<EngineSource, boolean>>>;
   storeHealthy(): MaybeAsync<boolean>;
   claudeCircuitOpen(): MaybeAsync<boolean>;
   configReloaded(): MaybeAsync<boolean>;
@@ -81,6 +82,9 @@ function observeGauges(meter: Meter, gauges: Gauges, version: string): void {
   one('claudeCircuitOpen', {}, () => gauges.claudeCircuitOpen());
   one('configReloaded', {}, () => gauges.configReloaded());
   one('buildInfo', { version, node: process.versions.node }, () => 1);
+  observe(meter, 'sourceUp', async (result) => {
+    for (const [source, up] of Object.entries(await gauges.sourcesUp())) result.observe(Number(up), { source });
+  });
   observe(meter, 'outboxPending', async (result) => {
     for (const [integration, pending] of Object.entries(await gauges.outboxPending())) {
       result.observe(pending, { integration });

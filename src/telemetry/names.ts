@@ -15,6 +15,7 @@ import {
 } from '../domain.ts';
 import {
   DIAGNOSIS_OUTCOMES,
+  ENGINE_SOURCES,
   HEADROOM_RESOURCES,
   INTEGRATIONS,
   NOTIFICATION_OUTCOMES,
@@ -351,6 +352,12 @@ export const OBSERVED_GAUGES = {
     unit: '',
     about: '1 while the engine answers, 0 while it does not.',
     labels: {},
+  },
+  sourceUp: {
+    name: 'container_doctor.source.up',
+    unit: '',
+    about: '1 while the engine grants what the agent needs, 0 while it refuses or fails.',
+    labels: { source: ENGINE_SOURCES },
   },
   storeHealthy: {
     name: 'container_doctor.store.healthy',
