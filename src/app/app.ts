@@ -19,7 +19,7 @@ import { createSlackSender } from '../notifiers/slack/sender.ts';
 import { decide } from '../pipeline/decide/decide.ts';
 import { collect, redactSummary } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
-import { createSecretBook } from '../pipeline/diagnose/known-secrets.ts';
+import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { createUnwritten } from '../pipeline/incident/pending-writes.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
@@ -186,7 +186,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     limits: config.limits,
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
   });
-  const secrets = createSecretBook(engine);
+  const secrets = createKnownSecrets(engine);
   const lookInTurn = createLimit(LOOKED_AT_ONCE);
   const traceInspect = { kind: 'client' } as const;
   const collectDeps = {

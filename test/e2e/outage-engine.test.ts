@@ -12,13 +12,13 @@ let clock: JumpingClock;
 
 afterEach(() => world.close());
 
-async function start(): Promise<void> {
+async function start({ engineMs = 300 } = {}): Promise<void> {
   clock = createJumpingClock();
   world = await startFastWorld({
     clock,
     containers: ['web', 'other'],
     claude: () => answer(SAFE),
-    requestTimeouts: { engineMs: 300 },
+    requestTimeouts: { engineMs },
     env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5' },
   });
   await awaitConnected(true);
@@ -61,6 +61,17 @@ describe('an engine that is away', () => {
     expect(world.engine.container('other')?.starts).toBe(1);
     expect(await world.metric('container_doctor_log_lines_total')).toBe(1);
   });
+});
+
+it('an engine that hangs does not delay the moment at which an incident is saved', async () => {
+  await start({ engineMs: 60_000 });
+  // The agent inspects each container once to learn its secrets.
+  await soon(() => (world.engine.count('inspect', 'web') > 0 ? true : undefined));
+  for (const operation of ['list', 'inspect', 'logs'] as const) world.engine.faults.hang(operation);
+  const before = Date.now();
+  world.engine.container('web')?.log('ERROR: the pool is exhausted');
+  await soon(() => world.logger.records.find(({ message }) => message === 'incident opened'));
+  expect(Date.now() - before).toBeLessThan(3_000);
 });
 
 it('an engine that hangs right after a container crashed keeps no alert back, and nothing is restarted in the dark', async () => {

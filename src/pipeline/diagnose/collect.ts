@@ -6,8 +6,8 @@ import { applyRules } from './rules.ts';
 export interface CollectDeps {
   readonly control: Pick<ContainerControl, 'inspect' | 'tailLogs'>;
   readonly redactor: Redactor;
-  /** Secret values of its environment as they were last known: for when the engine does not tell. */
-  secretsOf(containerId: string): readonly string[];
+  /** The secret values in the container's environment; undefined if they are not known yet. */
+  secretsOf(containerId: string): readonly string[] | undefined;
   readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
   readonly clock: Clock;
   readonly logLines: number;
@@ -45,21 +45,27 @@ export async function collect(
     facts,
     lines.map((line) => line.text),
     restarts,
-    { redactor: deps.redactor, secrets: facts?.secretValues ?? deps.secretsOf(id) },
+    { redactor: deps.redactor, secrets: facts?.secretValues ?? deps.secretsOf(id) ?? [] },
   );
 }
 
-/** The summary as it may be stored and shown. */
+/**
+ * Redacts the summary, so that the incident may be stored and shown. An environment never changes, so known secrets are
+ * complete: the engine, which may hang, is asked only about a container that was created a moment ago.
+ */
 export async function redactSummary(
   incident: Incident,
   deps: Pick<CollectDeps, 'control' | 'redactor' | 'secretsOf'>,
 ): Promise<Incident> {
-  const facts = await deps.control
-    .inspect(incident.container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS))
-    .catch(() => undefined);
-  const secrets = facts?.secretValues ?? deps.secretsOf(incident.container.id);
+  const { id } = incident.container;
+  const secrets = deps.secretsOf(id) ?? (await inspectSecrets(id, deps.control));
   const { texts } = await deps.redactor.redact([incident.summary], secrets);
   return { ...incident, summary: texts[0] ?? '' };
+}
+
+async function inspectSecrets(containerId: string, control: CollectDeps['control']): Promise<readonly string[]> {
+  const facts = await control.inspect(containerId, AbortSignal.timeout(ENGINE_PATIENCE_MS)).catch(() => undefined);
+  return facts?.secretValues ?? [];
 }
 
 async function redacted(
