@@ -73,7 +73,11 @@ async function checkEngine(config: Config): Promise<EngineCheck> {
   try {
     engine = createDockerEngine(config.docker);
     const { engineVersion, apiVersion } = await engine.ping();
-    const reached = { what: 'engine', ok: true, said: `Docker ${engineVersion}, API ${apiVersion}` };
+    const reached = {
+      what: 'engine',
+      ok: true,
+      said: `Docker ${engineVersion}, API ${apiVersion}, at ${engine.address}`,
+    };
     // The finding for `list` says why the containers cannot be listed.
     const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ findings: [], policies: [] }));
     const sources = await checkSources(engine, config, targets.containerId);

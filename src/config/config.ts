@@ -3,6 +3,7 @@
  * variables beside the OpenTelemetry set-up.
  */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { z } from 'zod';
 import { DIAGNOSE_WITH, type DiagnoseWith, SEVERITIES } from '../domain.ts';
 import { isLoopback } from '../lib/loopback.ts';
@@ -210,6 +211,16 @@ export const SETTINGS = {
     allowed: 'a directory with ca.pem, cert.pem and key.pem',
     about: 'certificates for the engine',
   }),
+  DOCKER_CONTEXT: setting({
+    schema: text(),
+    allowed: 'the name of a Docker context with a unix://, tcp://, http:// or https:// engine',
+    about: 'the Docker context to use where DOCKER_HOST is unset; unset: the current one in config.json',
+  }),
+  DOCKER_CONFIG: setting({
+    schema: text(),
+    allowed: 'a directory, or unset for ~/.docker',
+    about: 'where config.json and the Docker contexts are',
+  }),
   CONFIG_FILE: setting({
     schema: text(),
     allowed: 'a policy file in YAML (docs/policy.md), or unset',
@@ -255,7 +266,15 @@ export interface Config {
   readonly database?: { readonly url: string; readonly agent: string };
   readonly retention: { readonly days: number; readonly incidents: number };
   readonly logLevel: (typeof LOG_LEVELS)[number];
-  readonly docker: { readonly host?: string; readonly tlsVerify: boolean; readonly certPath?: string };
+  readonly docker: {
+    readonly host?: string;
+    readonly tlsVerify: boolean;
+    readonly certPath?: string;
+    readonly context?: string;
+    readonly configDir?: string;
+    readonly home?: string;
+    readonly runtimeDir?: string;
+  };
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
   /** `rules`: as the file had them when the settings were read. */
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
@@ -332,7 +351,15 @@ export function loadConfig(
     ...(v.DATABASE_URL !== undefined && { database: { url: v.DATABASE_URL, agent: v.AGENT_NAME } }),
     retention: { days: v.RETENTION_DAYS, incidents: v.RETENTION_INCIDENTS },
     logLevel: v.LOG_LEVEL,
-    docker: { host: v.DOCKER_HOST, tlsVerify: v.DOCKER_TLS_VERIFY ?? false, certPath: v.DOCKER_CERT_PATH },
+    docker: {
+      host: v.DOCKER_HOST,
+      tlsVerify: v.DOCKER_TLS_VERIFY ?? false,
+      certPath: v.DOCKER_CERT_PATH,
+      context: v.DOCKER_CONTEXT,
+      configDir: v.DOCKER_CONFIG ?? (env.HOME ? path.join(env.HOME, '.docker') : undefined),
+      home: env.HOME,
+      runtimeDir: env.XDG_RUNTIME_DIR,
+    },
     verify: { stableForMs: v.VERIFY_STABLE_SECONDS * 1000, deadlineMs: v.VERIFY_DEADLINE_SECONDS * 1000 },
     policy: { path: v.CONFIG_FILE, rules },
   };

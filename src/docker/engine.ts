@@ -4,13 +4,14 @@ import type { LogLine } from '../domain.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
 import type { ContainerControl, ContainerSource } from '../pipeline/ports.ts';
-import { type ConnectionOptions, connect } from './connection.ts';
+import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
 import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
 import { createRequests, type EngineOperation } from './requests.ts';
 import { createSourceTracker, type SourceStates } from './sources.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
+import { adviseOnMissingSocket } from './usual-sockets.ts';
 
 export interface DockerEngineOptions extends ConnectionOptions {
   /** How long the engine may take to answer a call or to accept a stream; default 10 s. Restarts may take longer. */
@@ -31,6 +32,8 @@ export interface DockerEngine extends ContainerSource, ContainerControl {
   probe(source: EngineSource, containerId?: string, signal?: AbortSignal): Promise<void>;
   /** Whether the engine grants each kind of request. */
   sources(): SourceStates;
+  /** The address of the engine, for people. */
+  readonly address: string;
   ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
 }
 
@@ -51,16 +54,22 @@ const RESTART_TIMEOUT_MS = 15 * 60_000;
  * signal's reason if the caller aborted.
  */
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
-  const docker = connect(options);
+  const { endpoint, tls, description } = chooseEngine(options);
+  const docker = connect(endpoint, tls);
   const callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   const now = options.now ?? Date.now;
   const sources = createSourceTracker({ now, monotonic: options.monotonic ?? (() => performance.now()) });
-  const { request, stream } = createRequests(sources, (operation, durationMs, error) =>
-    options.onRequest?.(operation, durationMs, error?.reason),
-  );
+  const { request, stream } = createRequests({
+    sources,
+    onRequest: (operation, durationMs, error) => options.onRequest?.(operation, durationMs, error?.reason),
+    adviseOnMissingSocket:
+      endpoint.kind === 'socket' ? () => adviseOnMissingSocket(endpoint.socketPath, options) : undefined,
+  });
   const shortId = (id: string) => id.slice(0, 12);
 
   const engine: DockerEngine = {
+    address: description,
+
     async ping(signal) {
       const version = await request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
         (docker as unknown as WithVersion).version({ abortSignal }),

@@ -4,8 +4,11 @@ import { EngineError, type EngineReason } from '../errors.ts';
 const MAX_DETAIL_CHARS = 300;
 
 /** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
-export function toEngineError(error: unknown, doing: string): EngineError {
+export function toEngineError(error: unknown, doing: string, adviseOnMissingSocket?: () => string): EngineError {
   if (error instanceof EngineError) return error;
+  if (adviseOnMissingSocket !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+    return new EngineError(`Docker engine: ${doing}: ${adviseOnMissingSocket()}`, 'unreachable', error);
+  }
   const { reason, detail, status } = classify(error);
   return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL_CHARS)}`, reason, error, status);
 }

@@ -55,11 +55,17 @@ export interface Requests {
   ): Promise<'ended' | 'aborted'>;
 }
 
-/** `onRequest`: called after every request. For a stream, `durationMs` is the time until it was accepted. */
-export function createRequests(
-  sources: SourceTracker,
-  onRequest: ((operation: EngineOperation, durationMs: number, error?: EngineError) => void) | undefined,
-): Requests {
+export function createRequests({
+  sources,
+  onRequest,
+  adviseOnMissingSocket,
+}: {
+  readonly sources: SourceTracker;
+  /** Called after every request. For a stream, `durationMs` is the time until it was accepted. */
+  onRequest?(operation: EngineOperation, durationMs: number, error?: EngineError): void;
+  /** The end of the error message if the engine's socket does not exist. */
+  readonly adviseOnMissingSocket?: () => string;
+}): Requests {
   function report(operation: EngineOperation, startedAt: number, error?: EngineError): void {
     const source = SOURCE_OF[operation];
     if (source !== undefined) sources.requested(source, error);
@@ -79,7 +85,7 @@ export function createRequests(
       if (signal?.aborted) throw signal.reason;
       const error = deadline.signal.aborted
         ? new EngineError(`Docker engine: ${doing}: no response within ${timeoutMs} ms`, 'timeout', cause)
-        : toEngineError(cause, doing);
+        : toEngineError(cause, doing, adviseOnMissingSocket);
       report(operation, startedAt, error);
       throw error;
     } finally {
