@@ -1,4 +1,4 @@
-/** What people are told while the engine is away or hangs, by the real agent in this process. */
+/** The notices and alerts of the real agent, run in this process, while the engine is away or hangs. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
@@ -26,28 +26,28 @@ async function start({ engineMs = 300 } = {}): Promise<void> {
 
 const awaitConnected = (connected: boolean) =>
   soon(async () => ((await world.health()).docker_connected === connected ? true : undefined));
-const toldTitles = () => world.slack.posts.map(({ text }) => text.split('\n', 1)[0]);
+const titles = () => world.slack.posts.map(({ text }) => text.split('\n', 1)[0]);
 
 describe('an engine that is away', () => {
-  it('for a minute is told of in Slack, once, and once more when it is back', async () => {
+  it('for a minute causes one notice, and one more when it is back', async () => {
     await start();
     world.engine.faults.refuseConnections();
     await awaitConnected(false);
-    expect(toldTitles()).toEqual([]);
+    expect(titles()).toEqual([]);
     clock.pass(MINUTE);
     await soon(() => (world.slack.posts.length === 1 ? true : undefined));
     clock.pass(60 * MINUTE);
     world.engine.faults.clear();
     await awaitConnected(true);
     await soon(() => (world.slack.posts.length === 2 ? true : undefined));
-    expect(toldTitles()).toEqual([
+    expect(titles()).toEqual([
       expect.stringContaining('The doctor cannot see the Docker engine'),
       expect.stringContaining('The doctor sees the Docker engine again'),
     ]);
     expect(world.claude.requests).toEqual([]);
   });
 
-  it('holds no crash back: what it remembers of that time is told when it is back, once', async () => {
+  it('delays no crash: the events of that time cause one alert when it is back', async () => {
     await start();
     world.engine.faults.refuseConnections();
     await awaitConnected(false);
@@ -74,7 +74,7 @@ it('an engine that hangs does not delay the moment at which an incident is saved
   expect(Date.now() - before).toBeLessThan(3_000);
 });
 
-it('an engine that hangs right after a container crashed keeps no alert back, and nothing is restarted in the dark', async () => {
+it('an engine that hangs right after a container crashed delays no alert, and nothing is restarted', async () => {
   await start();
   for (const operation of ['list', 'inspect', 'logs'] as const) world.engine.faults.hang(operation);
   world.engine.container('web')?.exit(1);
