@@ -33,7 +33,7 @@ import {
 import { endEmpty, openStream, sendJson } from './engine/responses.ts';
 import { createTimestamps } from './engine/timestamps.ts';
 
-export interface EngineRequest {
+interface EngineRequest {
   readonly at: number;
   readonly operation: EngineOperation;
   /** The name of the container in the path, if any. */

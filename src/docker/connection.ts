@@ -23,7 +23,7 @@ export interface ConnectionOptions extends ContextOptions, UserFolders {
 const DEFAULT_HOST = 'unix:///var/run/docker.sock';
 
 /** The address of the engine. */
-export type Endpoint =
+type Endpoint =
   | { readonly kind: 'socket'; readonly socketPath: string }
   | { readonly kind: 'tcp'; readonly hostname: string; readonly port: number; readonly tls: boolean };
 
@@ -48,7 +48,7 @@ export function parseDockerHost(options: Pick<ConnectionOptions, 'host' | 'tlsVe
 }
 
 /** Where the certificates for an engine are. */
-export interface TlsFiles {
+interface TlsFiles {
   /** Names their origin in errors. */
   readonly setting: string;
   readonly certPath?: string;

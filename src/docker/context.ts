@@ -12,7 +12,7 @@ export interface ContextOptions {
 }
 
 /** The engine that a context names. */
-export interface ContextEndpoint {
+interface ContextEndpoint {
   readonly name: string;
   readonly host: string;
   /** Verify the certificate of the engine. */

@@ -13,7 +13,7 @@ import { createSourceTracker, type SourceStates } from './sources.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
 import { adviseOnMissingSocket } from './usual-sockets.ts';
 
-export interface DockerEngineOptions extends ConnectionOptions {
+interface DockerEngineOptions extends ConnectionOptions {
   /** How long the engine may take to answer a call or to accept a stream; default 10 s. Restarts may take longer. */
   readonly callTimeoutMs?: number;
   /** Epoch ms; default: the system clock. */

@@ -3,7 +3,7 @@ import type { StreamName } from '../../domain.ts';
 import { type ContainerLog, createContainerLog } from './container-log.ts';
 import { formatTimestamp } from './timestamps.ts';
 
-export type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
+type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
 
 export interface SimulatedContainerOptions {
   readonly name: string;
@@ -82,7 +82,7 @@ export interface EngineContainer extends SimulatedContainer {
 }
 
 /** What a container needs from its engine. */
-export interface EngineContext {
+interface EngineContext {
   now(): number;
   timestamp(): string;
   emit(container: EngineContainer, action: string, attributes?: Record<string, string>): void;
