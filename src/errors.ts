@@ -28,13 +28,16 @@ export type EngineReason =
 /** The Docker engine could not do what was asked. */
 export class EngineError extends DoctorError {
   declare readonly reason: EngineReason;
+  /** The HTTP status of the response; undefined if there was none. */
+  readonly status?: number;
 
-  constructor(message: string, reason: EngineReason, cause?: unknown) {
+  constructor(message: string, reason: EngineReason, cause?: unknown, status?: number) {
     super(message, {
       reason,
       retryable: reason === 'unreachable' || reason === 'timeout' || reason === 'server_error',
       cause,
     });
+    this.status = status;
   }
 }
 

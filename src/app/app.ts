@@ -15,7 +15,7 @@ import { createConsoleSender } from '../notifiers/console/console.ts';
 import { createSlackSender } from '../notifiers/slack/sender.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
-import { createSecretBook } from '../pipeline/diagnose/known-secrets.ts';
+import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
@@ -28,7 +28,8 @@ import { createHttpObserver, createMetricsObserver } from '../telemetry/observer
 import type { Telemetry } from '../telemetry/register.ts';
 import { createTracing } from '../telemetry/tracing.ts';
 import { createEngine, traceCalls } from './engine.ts';
-import { notBackNotice, watchEngine } from './engine-notices.ts';
+import { notBackNotice } from './engine-notices.ts';
+import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
@@ -89,6 +90,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       outboxPending: async () => ({ [sender.integration]: (await store.pending()).get(sender.integration) ?? 0 }),
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
+      sourcesUp: () => sourcesUp(engine.sources()),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
@@ -103,9 +105,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.docker,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
+    monotonic: clock.monotonic,
     onRequest: observer.dockerRequest,
   });
-  const secrets = createSecretBook(engine, (id, facts) => pipeline.onInspected(id, facts));
+  const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
   const control = traceCalls(engine, tracing);
   const apiKey = claudeKey(config);
   const claude =
@@ -235,6 +238,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
+    sources: engine.sources,
   });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
@@ -259,7 +263,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         prune(stopping.signal),
-        watchEngine({ isConnected: watch.isConnected, say: notifier.say, clock }, stopping.signal),
+        ...watchTheEngine({ engine, watch, restarts: config.autoFix, notify: notifier.say, clock }, stopping.signal),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

@@ -1,4 +1,5 @@
 /** The configuration of the agent: parsed settings in the units and groups that the program uses. */
+import path from 'node:path';
 import type { DiagnoseWith, Severity } from '../domain.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
@@ -37,7 +38,13 @@ export interface Config {
   readonly retention: { readonly days: number; readonly incidents: number };
   readonly redactPersonal: boolean;
   readonly logLevel: SettingValues['LOG_LEVEL'];
-  readonly docker: { readonly host?: string; readonly tlsVerify: boolean; readonly certPath?: string };
+  readonly docker: {
+    readonly host?: string;
+    readonly tlsVerify: boolean;
+    readonly certPath?: string;
+    readonly context?: string;
+    readonly configDir?: string;
+  } & UserDirectories;
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
   /** `rules`: the content of the policy file when the agent started. */
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
@@ -45,8 +52,19 @@ export interface Config {
   readonly secrets: readonly string[];
 }
 
+/** Directories of the user, where the Docker client keeps its contexts and rootless engines their sockets. */
+export interface UserDirectories {
+  readonly home?: string;
+  readonly runtimeDir?: string;
+}
+
 /** The result is frozen. */
-export function toConfig(values: SettingValues, secrets: readonly string[], rules: readonly Rule[]): Config {
+export function toConfig(
+  values: SettingValues,
+  secrets: readonly string[],
+  rules: readonly Rule[],
+  user: UserDirectories,
+): Config {
   const { DATABASE_URL: url, AGENT_NAME: agent } = values;
   return deepFreeze({
     targets: values.TARGET_CONTAINERS,
@@ -82,6 +100,9 @@ export function toConfig(values: SettingValues, secrets: readonly string[], rule
       host: values.DOCKER_HOST,
       tlsVerify: values.DOCKER_TLS_VERIFY ?? false,
       certPath: values.DOCKER_CERT_PATH,
+      context: values.DOCKER_CONTEXT,
+      configDir: values.DOCKER_CONFIG ?? (user.home === undefined ? undefined : path.join(user.home, '.docker')),
+      ...user,
     },
     verify: {
       stableForMs: values.VERIFY_STABLE_SECONDS * 1000,

@@ -31,6 +31,10 @@ export type Integration = (typeof INTEGRATIONS)[number];
 export const RECONNECT_CAUSES = ['ended', 'error', 'stalled'] as const;
 export type ReconnectCause = (typeof RECONNECT_CAUSES)[number];
 
+/** The kinds of requests to the engine that the agent needs. */
+export const ENGINE_SOURCES = ['list', 'events', 'logs', 'inspect', 'restart'] as const;
+export type EngineSource = (typeof ENGINE_SOURCES)[number];
+
 /** What the rate limits of the Claude API apply to. */
 export const RATE_LIMIT_RESOURCES = ['requests', 'input_tokens', 'output_tokens'] as const;
 export type RateLimitResource = (typeof RATE_LIMIT_RESOURCES)[number];

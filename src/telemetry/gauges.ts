@@ -1,5 +1,5 @@
 /** The gauges. See metric.ts. */
-import { INTEGRATIONS, RATE_LIMIT_RESOURCES } from '../pipeline/observer.ts';
+import { ENGINE_SOURCES, INTEGRATIONS, RATE_LIMIT_RESOURCES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** Recorded when they change. Absent until the first value. */
@@ -91,6 +91,12 @@ export const OBSERVED_GAUGES = {
     unit: '',
     description: '1 while the Docker engine answers, else 0.',
     labels: {},
+  },
+  sourceUp: {
+    name: 'container_doctor.source.up',
+    unit: '',
+    description: '1 while the engine grants what the agent needs, 0 while it refuses or fails.',
+    labels: { source: ENGINE_SOURCES },
   },
   storeHealthy: {
     name: 'container_doctor.store.healthy',

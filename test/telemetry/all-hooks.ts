@@ -30,6 +30,7 @@ export const gauges: Gauges = {
   outboxPending: async () => ({ slack: 0 }),
   containersWatched: () => 11,
   dockerConnected: () => true,
+  sourcesUp: () => ({ list: true, events: true, logs: true, inspect: true, restart: false }),
   storeHealthy: () => true,
   claudeCircuitOpen: () => false,
   configReloaded: () => true,
