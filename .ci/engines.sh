@@ -94,6 +94,8 @@ run_engine() {
       exec /busybox chroot . /busybox sh -c "/busybox umount -l /machine && /busybox ip link set lo up && exec catatonit -- \"\$@\"" sh "$@"
     ' sh "$engine/root" "$@" > "$engine/log" 2>&1 < /dev/null &
   echo $! > "$engine/pid"
+  # Bash would report its end.
+  disown
 }
 
 # start_docker NAME / start_podman NAME: resolves when the engine answers at unix://$tools/engines/NAME/socket.
@@ -147,11 +149,12 @@ add_engine() {
 }
 
 end_engines() {
-  local file
+  local file pid deadline=$((SECONDS + 10))
   for file in "$tools"/engines/*/pid; do
     [ -e "$file" ] || continue
-    kill -9 "$(cat "$file")" 2> /dev/null
-    wait "$(cat "$file")" 2> /dev/null
+    pid="$(cat "$file")"
+    kill -9 "$pid" 2> /dev/null
+    while kill -0 "$pid" 2> /dev/null && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.1; done
   done
   return 0
 }

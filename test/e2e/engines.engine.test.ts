@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCommand } from '../support/doctor.ts';
-import type { RunOptions } from '../support/engine.ts';
+import type { RunOptions, TestContainer } from '../support/engine.ts';
 import { type EngineAgent, idle, onFirstStart, startEngineAgent } from '../support/engine-agent.ts';
 import { ENGINES, type EngineName, SCENARIOS, type ScenarioName, whyNot } from '../support/engine-scenarios.ts';
 import { eventually } from '../support/eventually.ts';
@@ -127,13 +127,13 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
   },
 
   async 'crash-loop'({ agent }) {
-    await agent.start('crash-loop', { cmd: 'sleep 0.2; exit 3', restart: 'always' });
-    await expectCrashLoop(agent, 'crash-loop');
+    const container = await agent.start('crash-loop', { cmd: 'sleep 0.2; exit 3', restart: 'always' });
+    await expectCrashLoop(agent, 'crash-loop', container);
   },
 
   async 'crash-loop-0'({ agent }) {
-    await agent.start('crash-loop-0', { cmd: 'sleep 0.2', restart: 'unless-stopped' });
-    await expectCrashLoop(agent, 'crash-loop-0');
+    const container = await agent.start('crash-loop-0', { cmd: 'sleep 0.2', restart: 'unless-stopped' });
+    await expectCrashLoop(agent, 'crash-loop-0', container);
   },
 
   async 'gave-up'({ agent }) {
@@ -311,7 +311,11 @@ async function expectLeftAlone(agent: EngineAgent, names: readonly string[]): Pr
   }
 }
 
-async function expectCrashLoop(agent: EngineAgent, name: string): Promise<void> {
+async function expectCrashLoop(agent: EngineAgent, name: string, container: TestContainer): Promise<void> {
+  await eventually(async () => ((await agent.container(container).inspect()).RestartCount >= 5 ? true : undefined), {
+    deadlineMs: 60_000,
+    everyMs: 100,
+  });
   await agent.posted(name);
   await agent.settle();
   expect(await agent.entriesOf(name)).toMatchObject([{ decision: 'notify', reason: 'engine_restarting' }]);
