@@ -33,6 +33,8 @@ describe('a history entry', () => {
       occurrences: 4,
       cost_usd: 0.0012,
       detector: 'oom',
+      cause: null,
+      members: [],
       image: container.image,
       state: 'open',
     });

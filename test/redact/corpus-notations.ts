@@ -199,7 +199,7 @@ export const HEX50_LINES: readonly (readonly [notation: string, line: string])[]
 
 export const UUID_LINES: readonly (readonly [notation: string, line: string])[] = [
   ['application insights', 'InstrumentationKey=§;IngestionEndpoint=https://x.in.applicationinsights.azure.com/'],
-  ['npmrc', '//registry.npmjs.org/:_authToken=§'],
+  ['npmrc', '//npm.example.com/:_authToken=§'],
   ['header splunk', 'Authorization: Splunk §'],
   ['link', 'POST /verify-email/§'],
   ['heroku', 'HEROKU_API_KEY=§'],
