@@ -229,7 +229,7 @@ describe('the agent', () => {
     engine
       .addContainer({ name: 'web', env })
       .log(
-        'ERROR login failed for user=app password=hunter2hunter2 (tried correct-horse-battery) Bearer abcdef0123456789abcdef',
+        'ERROR cannot open the store: user=app password=hunter2hunter2 (tried correct-horse-battery) Bearer abcdef0123456789abcdef',
         { stream: 'stderr' },
       );
     const doctor = await start({ AUTO_FIX: 'false', LOG_LEVEL: 'debug', HTTP_TOKEN: '' });

@@ -273,7 +273,7 @@ describe('check', () => {
     expect(stdout).toMatch(/web +restart +ask +label container-doctor\.restart\n +grace +30 +file rule 1\n/);
     expect(stdout).toMatch(/db +restart +never +known stateful image postgres\n/);
     expect(stdout).toMatch(/all default: .*plain/);
-    expect(stdout).toMatch(/warning +api: label container-doctor\.grace="soon" is not understood/);
+    expect(stdout).toMatch(/warning +api: label container-doctor\.grace="soon" is invalid/);
     expect(stdout).toMatch(
       /warning +cache runs the stateful image redis and may be restarted \(label container-doctor\.restart\)/,
     );

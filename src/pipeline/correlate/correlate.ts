@@ -171,7 +171,9 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       if (relayed !== undefined && attach(live, relayed, evidence ?? 'observed')) return MEMBER;
     }
     if (symptoms.failure === undefined) {
-      if (symptoms.stated !== undefined) live.suffers = { named: new Set(), stated: symptoms.stated };
+      // Only a container with dependencies can relay the cause of another one.
+      const canRelay = symptoms.stated !== undefined && graph.dependenciesOf(container.id).length > 0;
+      if (canRelay) live.suffers = { named: new Set(), stated: symptoms.stated };
       return OWN;
     }
     for (const named of symptoms.named) graph.observe(container, named, clock.now());
