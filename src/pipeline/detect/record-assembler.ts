@@ -236,8 +236,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const at = repeatedAt(stream, text);
     if (stream.json || at === 0) return false;
     const body = text.slice(at);
-    const before = lastText(stream);
-    const trace = traceOfFrame(body, before, true) ?? restatement(body, before);
+    const trace = continuedTrace(stream, body);
     if (trace !== undefined) {
       join(stream, line, body);
       stream.trace = trace;
@@ -249,6 +248,14 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       return true;
     }
     return false;
+  }
+
+  function continuedTrace(stream: OpenRecord, body: string): Trace | undefined {
+    const code = body.charCodeAt(0);
+    const before = lastText(stream);
+    // Only short bodies can have been named before, and few first characters begin a frame.
+    if (code >= 0x41 && before.length <= body.length && !body.includes(':in ')) return undefined;
+    return traceOfFrame(body, before, true) ?? restatement(body, before);
   }
 
   function unheaded(stream: OpenRecord, line: Line): void {
@@ -346,18 +353,19 @@ export function createAssembler(options: AssemblerOptions): Assembler {
 
 /** The exception that an ERROR line named already, with its stack: `failed: Error: x`, then `Error: x`. */
 function restatement(body: string, before: string): Trace | undefined {
-  const trace = beginTrace(body);
-  return trace !== undefined && body.length > 8 && before.includes(body) ? trace : undefined;
+  return body.length > 8 && before.length > body.length && before.includes(body) ? beginTrace(body) : undefined;
 }
 
 /** Printed at the same fraction of a second by the same thread: one message, line by line. */
 function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
-  return (
-    at === stream.prefixEnd &&
-    /[.,]\d{3}/.test(text.slice(0, 40)) &&
-    /[<[(\w][\w.-]*[>\])]\s*$/.test(text.slice(0, at)) &&
-    stream.text.startsWith(text.slice(0, at))
-  );
+  if (at !== stream.prefixEnd) return false;
+  let end = at;
+  while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
+  const last = text.charCodeAt(end - 1);
+  // `>`, `]` and `)` close the name of a process or thread.
+  if (last !== 0x3e && last !== 0x5d && last !== 0x29) return false;
+  const prefix = text.slice(0, at);
+  return stream.text.startsWith(prefix) && /[.,]\d{3}/.test(prefix.slice(0, 40));
 }
 
 /** From the word on: `DETAIL:  Key (id)=(1) already exists.` */

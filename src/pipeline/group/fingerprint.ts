@@ -34,8 +34,8 @@ function siteIn(text: string): RegExpExecArray | null {
   return NUMBERED.test(text) ? SITE.exec(text) : null;
 }
 
-export function problemKey(trouble: Pick<LogError, 'record' | 'named'>): ProblemKey {
-  return keyOf(partsOf(trouble.named ?? trouble.record.text));
+export function problemKey(trouble: Pick<LogError, 'record' | 'named' | 'parts'>): ProblemKey {
+  return keyOf(trouble.parts ?? partsOf(trouble.named ?? trouble.record.text));
 }
 
 function keyOf(parts: RecordParts): ProblemKey {
@@ -69,22 +69,23 @@ const MAX_CAUSE = 24;
 /** Units behind a number, which change with its size. */
 const UNIT = /^(?:[kKMGT]?i?B|bytes?|ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/;
 
-/** A value is a value, whatever it looks like this time. */
-function withoutKinds(tokens: readonly string[]): string[] {
-  const out: string[] = [];
+/** A value is a value, whatever it looks like this time. Changes the array. */
+function withoutKinds(tokens: string[]): string[] {
+  let kept = 0;
   for (const token of tokens) {
-    const before = out[out.length - 1];
-    if (before === VALUE && (isMask(token) || UNIT.test(token))) continue;
-    out.push(isMask(token) ? VALUE : token);
+    const masked = isMask(token);
+    if (kept > 0 && tokens[kept - 1] === VALUE && (masked || (token.length <= 7 && UNIT.test(token)))) continue;
+    tokens[kept++] = masked ? VALUE : token;
   }
-  return out;
+  tokens.length = kept;
+  return tokens;
 }
 
 /** As numbers, the most frequent values, have always been masked: fingerprints are stored. */
 const VALUE = '<num>';
 
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
-export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named'>): string {
+export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named' | 'parts'>): string {
   return fingerprintOf(service, problemKey(trouble));
 }
 
