@@ -235,26 +235,22 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     }
     const at = repeatedAt(stream, text);
     if (stream.json || at === 0) return false;
-    const body = text.slice(at);
-    const trace = continuedTrace(stream, body);
+    const trace = mayContinueTrace(stream, text, at) ? continuedTrace(stream, text.slice(at)) : undefined;
     if (trace !== undefined) {
-      join(stream, line, body);
+      join(stream, line, text.slice(at));
       stream.trace = trace;
       stream.traced ||= trace.proven;
       return true;
     }
     if (stream.level >= WARN && isSameInstant(stream, text, at)) {
-      join(stream, line, body);
+      join(stream, line, text.slice(at));
       return true;
     }
     return false;
   }
 
   function continuedTrace(stream: OpenRecord, body: string): Trace | undefined {
-    const code = body.charCodeAt(0);
     const before = lastText(stream);
-    // Only short bodies can have been named before, and few first characters begin a frame.
-    if (code >= 0x41 && before.length <= body.length && !body.includes(':in ')) return undefined;
     return traceOfFrame(body, before, true) ?? restatement(body, before);
   }
 
@@ -349,6 +345,11 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   return { accept, release };
+}
+
+/** A frame begins with few characters; what was named before is shorter than the line that named it. */
+function mayContinueTrace(stream: OpenRecord, text: string, at: number): boolean {
+  return text.charCodeAt(at) < 0x41 || text.length < stream.text.length || text.includes(':in ', at);
 }
 
 /** The exception that an ERROR line named already, with its stack: `failed: Error: x`, then `Error: x`. */
