@@ -2,7 +2,7 @@
 import type { LogRecord, StreamName } from '../../domain.ts';
 import { capText, cleanLine, MAX_RECORD } from './clean.ts';
 import { levelName, NO_LEVEL } from './levels.ts';
-import type { Trace } from './traces.ts';
+import type { Trace } from './trace-state.ts';
 
 /** A record with its place: which lines of this detector it is made of, counted from 1, both included. */
 export interface PlacedRecord extends LogRecord {

@@ -5,7 +5,6 @@
  * it. A stack trace joins the record just before it where that one is WARN or above. A line that belongs to the
  * record only if a later one proves it is held back until then.
  */
-import { evidenceIn } from './evidence.ts';
 import { isPackageManagerError } from './head-formats.ts';
 import type { HeadReader } from './head-reader.ts';
 import type { JsonReader } from './json.ts';
@@ -13,8 +12,21 @@ import { ERROR, NO_LEVEL, WARN } from './levels.ts';
 import { indentedBodyAt, repeatedPrefixEnd, traceStartAt } from './line-prefix.ts';
 import { beginRecord, type Held, joinLine, type OpenRecord } from './open-record.ts';
 import type { QuietLines } from './quiet-lines.ts';
+import {
+  companionOf,
+  continuesObject,
+  hasNoMessage,
+  isJavaHead,
+  isSameInstant,
+  isSignature,
+  leadingBlanks,
+  mayContinueTrace,
+  restatement,
+} from './record-shapes.ts';
 import { isSupervisedExit } from './supervisors.ts';
-import { ACCEPT, beginTrace, HOLD, isContinuation, stepTrace, type Trace, traceOfFrame } from './traces.ts';
+import { ACCEPT, HOLD, type Trace } from './trace-state.ts';
+import { stepTrace } from './trace-steps.ts';
+import { beginTrace, isContinuation, traceOfFrame } from './traces.ts';
 
 /** Lines further apart than this by their own time do not join, whatever they look like. */
 const JOIN_MS = 1_000;
@@ -26,8 +38,6 @@ const MAX_HELD_PLAIN = 3;
 const HEADED_STREAK = 3;
 /** Plain lines that join a message. */
 const MAX_PLAIN = 60;
-/** The first of the two lines that java.util.logging prints: time, class, method. */
-const JAVA_UTIL_LOGGING_HEAD = /\d{1,2}:\d\d:\d\d.{0,14}? [\w.$]+ <?[\w$]+>?$/;
 
 export interface Line {
   readonly text: string;
@@ -326,15 +336,6 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     return head.read(text, json.messageAt) ? head.level : NO_LEVEL;
   }
 
-  function isJavaHead(stream: OpenRecord): boolean {
-    return (
-      stream.lines === 1 &&
-      stream.level === NO_LEVEL &&
-      stream.text.length < 200 &&
-      JAVA_UTIL_LOGGING_HEAD.test(stream.text)
-    );
-  }
-
   /** The two lines of java.util.logging become one: time, class and method before the level. */
   function joinJavaHead(stream: OpenRecord, line: Line, rank: number, bodyAt: number): void {
     joinLine(stream, line.text, line.time, line.ordinal, line.arrived, false);
@@ -345,60 +346,4 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   return { accept, release };
-}
-
-/** A frame begins with few characters; what was named before is shorter than the line that named it. */
-function mayContinueTrace(stream: OpenRecord, text: string, at: number): boolean {
-  return text.charCodeAt(at) < 0x41 || text.length < stream.text.length || text.includes(':in ', at);
-}
-
-/** The exception that an ERROR line named already, with its stack: `failed: Error: x`, then `Error: x`. */
-function restatement(body: string, before: string): Trace | undefined {
-  return body.length > 8 && before.length > body.length && before.includes(body) ? beginTrace(body) : undefined;
-}
-
-/** Printed at the same fraction of a second by the same thread: one message, line by line. */
-function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
-  if (at !== stream.prefixEnd) return false;
-  let end = at;
-  while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
-  const last = text.charCodeAt(end - 1);
-  // `>`, `]` and `)` close the name of a process or thread.
-  if (last !== 0x3e && last !== 0x5d && last !== 0x29) return false;
-  const prefix = text.slice(0, at);
-  return stream.text.startsWith(prefix) && /[.,]\d{3}/.test(prefix.slice(0, 40));
-}
-
-/** From the word on: `DETAIL:  Key (id)=(1) already exists.` */
-function companionOf(text: string, bodyAt: number): string {
-  let end = bodyAt;
-  while (end > 0 && /[\s:：]/.test(text.charAt(end - 1))) end--;
-  const start = Math.max(text.lastIndexOf(' ', end - 1), text.lastIndexOf(':', end - 1)) + 1;
-  return text.slice(start);
-}
-
-/** An object printed over several lines below its message. */
-function continuesObject(stream: OpenRecord, text: string): boolean {
-  if (text === '{' || text === '[') {
-    stream.object = true;
-    return true;
-  }
-  if (!stream.object || !/^[}\]][,;)]*$/.test(text)) return false;
-  stream.object = false;
-  return true;
-}
-
-/** A head and nothing behind it: the message stands on the lines below. */
-function hasNoMessage(stream: OpenRecord): boolean {
-  return !stream.json && stream.text.slice(stream.bodyAt).trim().length <= 1;
-}
-
-function isSignature(text: string): boolean {
-  return evidenceIn(text)?.tier === 'signature';
-}
-
-function leadingBlanks(text: string): number {
-  let at = 0;
-  while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at++;
-  return at;
 }

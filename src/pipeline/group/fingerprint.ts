@@ -12,7 +12,7 @@ export { mask } from './mask.ts';
 
 /** What two records must share to be the same problem. */
 export interface ProblemKey {
-  /** `stack`: types and frames tell it; `site`: a place in the code and the message; `message`: only that. */
+  /** What identifies the problem. `stack`: types and frames; `site`: a place in the code and the message; `message`: only that. */
   readonly kind: 'stack' | 'site' | 'message';
   readonly types: readonly string[];
   /** Logger and line where the statement names itself; '' where not. */
@@ -34,8 +34,8 @@ function siteIn(text: string): RegExpExecArray | null {
   return NUMBERED.test(text) ? SITE.exec(text) : null;
 }
 
-export function problemKey(trouble: Pick<LogError, 'record' | 'named' | 'parts'>): ProblemKey {
-  return keyOf(trouble.parts ?? partsOf(trouble.named ?? trouble.record.text));
+export function problemKey(error: Pick<LogError, 'record' | 'named' | 'parts'>): ProblemKey {
+  return keyOf(error.parts ?? partsOf(error.named ?? error.record.text));
 }
 
 function keyOf(parts: RecordParts): ProblemKey {
@@ -85,8 +85,8 @@ function withoutKinds(tokens: string[]): string[] {
 const VALUE = '<num>';
 
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
-export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named' | 'parts'>): string {
-  return fingerprintOf(service, problemKey(trouble));
+export function fingerprint(service: string, error: Pick<LogError, 'record' | 'named' | 'parts'>): string {
+  return fingerprintOf(service, problemKey(error));
 }
 
 export function fingerprintOf(service: string, key: ProblemKey): string {

@@ -3,7 +3,7 @@
  * words stay. A hand-written scanner, as this runs for every troubled record, also in a storm.
  */
 
-/** Only this much of a message takes part: what tells two problems apart stands at the front. */
+/** Only this much of a message is used: what distinguishes two problems stands at the front. */
 const MASK_LENGTH = 1_200;
 const MAX_TOKENS = 120;
 
@@ -99,7 +99,7 @@ export function isMask(token: string): boolean {
   return token.charCodeAt(0) === 0x3c && token.charCodeAt(token.length - 1) === 0x3e;
 }
 
-/** Stands for a quoted value until the words are told apart. */
+/** Stands for a quoted value until the text is split into words. */
 const HIDDEN = '\u2400';
 
 const QUOTED = /"([^"\n]{0,80})"|(?<![A-Za-z])'([^'\n]{0,80})'(?![A-Za-z])|`([^`\n]{0,80})[`']/g;
