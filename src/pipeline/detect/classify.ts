@@ -1,4 +1,4 @@
-/** Whether a complete record is trouble, and by which evidence. docs/detection.md has the tiers. */
+/** Whether a complete record is an error, and by which evidence. docs/detection.md has the tiers. */
 import { isClientError, isFatalClientError } from './client-errors.ts';
 import { evidenceIn, evidenceInWarning } from './evidence.ts';
 import { statusOf } from './http-status.ts';
@@ -17,12 +17,12 @@ import { isAskedStop, isTransient } from './transitions.ts';
 export interface Finding {
   readonly tier: string;
   readonly word: string;
-  /** Trouble only when it comes often. */
+  /** An error only when it comes often. */
   readonly gate?: GateName | undefined;
 }
 
 /**
- * Undefined where the record is no trouble. `rules` go before everything else. `flood`: so many come that whether a
+ * Undefined where the record is no error. `rules` go before everything else. `flood`: so many come that whether a
  * single one would be harmless makes no difference.
  */
 export function classify(open: OpenRecord, rules: CompiledRules | undefined, flood: boolean): Finding | undefined {

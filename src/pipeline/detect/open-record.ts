@@ -37,7 +37,7 @@ export interface OpenRecord {
   traced: boolean;
   /** It ended with its trace: nothing joins any more. */
   sealed: boolean;
-  /** Its level is INFO or below, and yet its message may be trouble. */
+  /** Its level is INFO or below, and yet its message may be an error. */
   notable: boolean;
   /** End of the prefix of the first line that further lines may repeat; 0 where it has none. */
   prefixEnd: number;

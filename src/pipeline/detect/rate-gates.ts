@@ -1,9 +1,9 @@
-/** What is trouble only when it comes often, counted per container over a sliding minute. */
+/** What is an error only when it comes often, counted per container over a sliding minute. */
 
 export type GateName = 'client' | 'http' | 'transient';
 
 export interface RateGates {
-  /** Counts one occurrence at `time` (epoch ms); true where it is trouble by now. `lines`: all lines so far. */
+  /** Counts one occurrence at `time` (epoch ms); true where it is an error by now. `lines`: all lines so far. */
   admit(gate: GateName, time: number, lines: number): boolean;
   /** Counts one error; true while they come faster than any gate asks. */
   isFlood(time: number): boolean;

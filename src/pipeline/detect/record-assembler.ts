@@ -322,7 +322,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.orphan = isContinuation(text);
   }
 
-  /** Marks a record of INFO or below whose message may be trouble all the same. */
+  /** Marks a record of INFO or below whose message may be an error all the same. */
   function note(stream: OpenRecord, text: string, bodyAt: number, ordinal: number): void {
     if (stream.level === NO_LEVEL || stream.level >= WARN) return;
     stream.notable = quiet.isNotable(text, bodyAt, ordinal) || (!stream.json && !head.timed && isSupervisedExit(text));
