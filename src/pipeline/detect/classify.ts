@@ -9,7 +9,7 @@ import { type OpenRecord, recordOf, recordText } from './open-record.ts';
 import type { GateName } from './rate-gates.ts';
 import { partsOf, summaryOf } from './record-parts.ts';
 import type { CompiledRules } from './rules.ts';
-import { shownWords } from './shown-words.ts';
+import { addShownWords } from './shown-words.ts';
 import { isSupervisedExit } from './supervisors.ts';
 import { isAskedStop, isTransient } from './transitions.ts';
 
@@ -115,9 +115,9 @@ function ofJson(open: OpenRecord): Finding | undefined {
 
 export function logErrorOf(open: OpenRecord, { tier, word }: Finding): LogError {
   const record = recordOf(open);
-  const patterns = new Set([word]);
-  if (open.traced) patterns.add('stack trace');
-  for (const shown of shownWords(record.text)) patterns.add(shown);
+  const patterns = [word];
+  if (open.traced && word !== 'stack trace') patterns.push('stack trace');
+  addShownWords(record.text, patterns);
   const parts = partsOf(record.text);
-  return { record, tier, patterns: [...patterns], summary: summaryOf(parts), parts };
+  return { record, tier, patterns, summary: summaryOf(parts), parts };
 }

@@ -90,10 +90,20 @@ export function fingerprint(service: string, error: Pick<LogError, 'record' | 'n
 }
 
 export function fingerprintOf(service: string, key: ProblemKey): string {
-  const cause = key.cause.length === 0 ? '' : `\u0000${key.cause.join(' ')}`;
-  return hash64(
-    `${service}\u0000${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.join(' ')}${cause}`,
-  );
+  const parts = [service, '\u0000', key.kind, '\u0000', key.types.join('>'), '\u0000', key.site, '\u0000'];
+  pushWords(parts, key.tokens);
+  if (key.cause.length > 0) {
+    parts.push('\u0000');
+    pushWords(parts, key.cause);
+  }
+  return hashParts(parts);
+}
+
+function pushWords(parts: string[], words: readonly string[]): void {
+  for (let i = 0; i < words.length; i++) {
+    if (i > 0) parts.push(' ');
+    parts.push(words[i] as string);
+  }
 }
 
 /**
@@ -101,14 +111,23 @@ export function fingerprintOf(service: string, key: ProblemKey): string {
  * finalisers. No cryptography: who can write the log can also write the same line.
  */
 export function hash64(text: string): string {
-  let a = 0x9747b28c ^ text.length;
-  let b = 0x85ebca6b ^ text.length;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    a = Math.imul(a ^ code, 0xcc9e2d51);
-    a = (a << 15) | (a >>> 17);
-    b = Math.imul(b ^ code, 0x1b873593);
-    b = (b << 13) | (b >>> 19);
+  return hashParts([text]);
+}
+
+/** As of the parts joined, without joining them. */
+function hashParts(parts: readonly string[]): string {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  let a = 0x9747b28c ^ length;
+  let b = 0x85ebca6b ^ length;
+  for (const part of parts) {
+    for (let i = 0; i < part.length; i++) {
+      const code = part.charCodeAt(i);
+      a = Math.imul(a ^ code, 0xcc9e2d51);
+      a = (a << 15) | (a >>> 17);
+      b = Math.imul(b ^ code, 0x1b873593);
+      b = (b << 13) | (b >>> 19);
+    }
   }
   a = finish(a ^ b);
   b = finish(b + a);
