@@ -2,8 +2,8 @@
  * Puts lines together into records, stream by stream.
  *
  * A line with a head of its own closes the open record and opens the next one; frames and indented lines continue
- * it. A stack trace joins the record just before it where that one is WARN or above. A line that belongs to the
- * record only if a later one proves it is held back until then.
+ * it. A stack trace joins the record just before it where that one is WARN or above. A line that belongs only if a
+ * later one proves it is held back.
  */
 import { isPackageManagerError } from './head-formats.ts';
 import type { HeadReader } from './head-reader.ts';
@@ -21,6 +21,7 @@ import {
   isSignature,
   leadingBlanks,
   mayContinueTrace,
+  mayRepeatHead,
   restatement,
 } from './record-shapes.ts';
 import { isSupervisedExit } from './supervisors.ts';
@@ -169,13 +170,12 @@ export function createAssembler(options: AssemblerOptions): Assembler {
    */
   function settleHeld(stream: OpenRecord, line: Line): boolean {
     const { held } = stream;
-    const { text } = line;
     const last = held[held.length - 1] as Held;
-    if (traceOfFrame(text, last.text, false) !== undefined) joinHeld(stream);
+    if (traceOfFrame(line.text, last.text, false) !== undefined) joinHeld(stream);
     else if (held.every((other) => other.text.trim() === '')) {
-      const trace = beginTrace(text);
+      const trace = beginTrace(line.text);
       if (trace !== undefined && !(trace.fatal && stream.level === WARN)) joinHeld(stream);
-      else if (mayHold(stream, text)) {
+      else if (mayHold(stream, line.text)) {
         hold(stream, line);
         return true;
       } else settle(stream);
@@ -243,8 +243,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       join(stream, line);
       return true;
     }
+    if (stream.json || !mayRepeatHead(stream, text, head.bodyAt)) return false;
     const at = repeatedAt(stream, text);
-    if (stream.json || at === 0) return false;
+    if (at === 0) return false;
     const trace = mayContinueTrace(stream, text, at) ? continuedTrace(stream, text.slice(at)) : undefined;
     if (trace !== undefined) {
       join(stream, line, text.slice(at));

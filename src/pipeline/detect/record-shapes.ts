@@ -18,11 +18,7 @@ export function restatement(body: string, before: string): Trace | undefined {
 /** Printed at the same fraction of a second by the same thread: one message, line by line. */
 export function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
   if (at !== stream.prefixEnd) return false;
-  let end = at;
-  while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
-  const last = text.charCodeAt(end - 1);
-  // `>`, `]` and `)` close the name of a process or thread.
-  if (last !== 0x3e && last !== 0x5d && last !== 0x29) return false;
+  if (!endsInBracket(text, at)) return false;
   const prefix = text.slice(0, at);
   return stream.text.startsWith(prefix) && /[.,]\d{3}/.test(prefix.slice(0, 40));
 }
@@ -71,4 +67,20 @@ export function isJavaHead(stream: OpenRecord): boolean {
     stream.text.length < 200 &&
     JAVA_UTIL_LOGGING_HEAD.test(stream.text)
   );
+}
+
+/** A cheap look before the heads of two lines are compared. */
+export function mayRepeatHead(stream: OpenRecord, text: string, bodyAt: number): boolean {
+  if (text.length < stream.text.length) return true;
+  const code = text.charCodeAt(bodyAt);
+  const indented = text.charCodeAt(bodyAt - 2) <= 0x20;
+  return code < 0x41 || indented || endsInBracket(text, bodyAt) || text.includes(':in ', bodyAt);
+}
+
+/** `>`, `]` or `)` before `at`: they close the name of a process or thread. */
+function endsInBracket(text: string, at: number): boolean {
+  let end = at;
+  while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
+  const last = text.charCodeAt(end - 1);
+  return last === 0x3e || last === 0x5d || last === 0x29;
 }
