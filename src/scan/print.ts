@@ -26,7 +26,7 @@ export function printJson(result: ScanResult): string {
   );
 }
 
-/** For a terminal: the most frequent first, each with the record that told it. */
+/** For a terminal: the most frequent first, each with its first record. */
 export function printIncidents(result: ScanResult): string {
   const head = `${count(result.lines, 'line')}, ${count(result.troubles, 'troubled record')}, ${count(result.incidents.length, 'incident')}`;
   if (result.incidents.length === 0) return head;

@@ -14,7 +14,7 @@ export interface ScannedIncident {
   readonly level?: Level;
   readonly patterns: readonly string[];
   readonly summary: string;
-  /** The record that told it first. */
+  /** Its first record. */
   readonly record: string;
   /** Where that begins, from 1. */
   readonly line: number;
@@ -65,7 +65,7 @@ interface Options {
   readonly onExplained?: ((found: ExplainedRecord) => void) | undefined;
 }
 
-/** As many incidents are kept; a log that has more is told by its storms. */
+/** As many incidents are kept; a log that has more is described by its storms. */
 const MAX_INCIDENTS = 10_000;
 /** Lines without a time are taken to come one a second, so that the limit a minute means something. */
 const PRETENDED_MS = 1_000;
@@ -78,10 +78,10 @@ export function createScan(options: Options): Scan {
   let lines = 0;
   let troubles = 0;
 
-  function group(container: ContainerRef, trouble: LogError, line: number): string {
+  function group(container: ContainerRef, error: LogError, line: number): string {
     troubles++;
-    const time = trouble.record.time > 0 ? trouble.record.time : undefined;
-    const grouped = grouper.assign(container, trouble, time ?? line * PRETENDED_MS);
+    const time = error.record.time > 0 ? error.record.time : undefined;
+    const grouped = grouper.assign(container, error, time ?? line * PRETENDED_MS);
     const storm = grouped.kind === 'overflow';
     const key = `${container.name}\u0000${grouped.fingerprint}`;
     let incident = incidents.get(key);
@@ -92,11 +92,11 @@ export function createScan(options: Options): Scan {
       incident = {
         fingerprint: grouped.fingerprint,
         container: container.name,
-        tier: storm ? 'storm' : trouble.tier,
-        ...(trouble.record.level === undefined ? {} : { level: trouble.record.level }),
-        patterns: storm ? ['log storm'] : trouble.patterns,
-        summary: storm ? 'log storm: more new problems a minute than are told one by one' : trouble.summary,
-        record: trouble.record.text,
+        tier: storm ? 'storm' : error.tier,
+        ...(error.record.level === undefined ? {} : { level: error.record.level }),
+        patterns: storm ? ['log storm'] : error.patterns,
+        summary: storm ? 'log storm: more new problems a minute than are reported one by one' : error.summary,
+        record: error.record.text,
         line,
         occurrences: 1,
         ...(time === undefined ? {} : { firstAt: time, lastAt: time }),
@@ -156,7 +156,7 @@ function createPlaces(): Places {
 function openFile(
   fileName: string,
   options: Options,
-  group: (container: ContainerRef, trouble: LogError, line: number) => string,
+  group: (container: ContainerRef, error: LogError, line: number) => string,
   countLine: () => void,
 ): FileScan {
   const watched = new Map<string, Watched>();
@@ -175,20 +175,20 @@ function openFile(
       record: LogRecord,
       first: number,
       last: number,
-      trouble: LogError | undefined,
+      error: LogError | undefined,
       held?: Finding,
     ): void => {
       const line = places?.firstOf(first) ?? first;
-      const print = trouble === undefined ? null : group(container, trouble, line);
+      const print = error === undefined ? null : group(container, error, line);
       const end = places?.lastOf(last) ?? last;
-      onExplained?.({ record, first: line, last: end, error: trouble, held, fingerprint: print });
+      onExplained?.({ record, first: line, last: end, error, held, fingerprint: print });
       onRecord?.({
         first: line,
         last: end,
         time: record.time > 0 ? new Date(record.time).toISOString() : null,
         level: record.level ?? null,
-        trouble: trouble !== undefined,
-        tier: trouble?.tier ?? null,
+        trouble: error !== undefined,
+        tier: error?.tier ?? null,
         fingerprint: print,
         ...(named ? { container: name } : {}),
       });

@@ -50,7 +50,7 @@ export async function run(): Promise<void> {
   detector.flush(Number.POSITIVE_INFINITY);
   print('lines/s (their making included)', '≥ 100,000', rates.map((rate) => `${Math.round(rate / 1000)}k`).join(' '));
   print('resident memory, MB', '≤ 150, flat', resident.map(Math.round).join(' '));
-  print('troubles told, groups kept', '–', `${troubles.toLocaleString('en-US')}, ${grouper.groups}`);
+  print('errors reported, groups kept', '–', `${troubles.toLocaleString('en-US')}, ${grouper.groups}`);
 }
 
 function print(what: string, goal: string, got: string): void {

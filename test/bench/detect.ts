@@ -1,4 +1,4 @@
-/** Detection and grouping against issue 3's bars: what is told, and how fast. */
+/** Detection and grouping: precision, recall, bounds and speed. */
 import { createLogDetector } from '../../src/pipeline/detect/log-detector.ts';
 import { createGrouper } from '../../src/pipeline/group/grouper.ts';
 import { createLineSplitter } from '../../src/scan/lines.ts';
@@ -20,7 +20,7 @@ const CHUNK = 64 * 1024;
 export async function run(): Promise<void> {
   throughput();
   console.log();
-  told();
+  accuracy();
   grouped();
   hostile();
 }
@@ -37,8 +37,8 @@ function isLoud(level: string): boolean {
   return level === 'error' || level === 'fatal';
 }
 
-function told(): void {
-  row('what is told', 'goal', 'reached');
+function accuracy(): void {
+  row('accuracy', 'goal', 'reached');
   for (const set of ['tuning', 'held-out'] as const) {
     const lines = levelLines(set);
     const results = lines.map(({ level, text }) => ({
@@ -200,6 +200,9 @@ function hostile(): void {
     "Error: a'",
     '  at a.',
     '\u001b[',
+    '\r',
+    'a\b',
+    'a\u001b[2K',
     'é',
   ];
   let worst = { ms: 0, unit: '' };

@@ -41,7 +41,7 @@ const LOG = [
 ].join('\n');
 
 describe('scan', () => {
-  it('prints the incidents it would open, with counts and the telling record', async () => {
+  it('prints the incidents it would open, with counts and their first records', async () => {
     const { code, out } = await scan([file('web.log', LOG)]);
     expect(code).toBe(0);
     expect(out).toContain('8 lines, 3 troubled records, 2 incidents');
@@ -163,7 +163,7 @@ describe('scan', () => {
     expect([0, 1]).toContain(code);
   });
 
-  it('tells a log storm as one incident with samples', async () => {
+  it('reports a log storm as one incident with samples', async () => {
     const word = (n: number) => [...String(n)].map((digit) => 'abcdefghij'[Number(digit)]).join('');
     const lines = Array.from({ length: 500 }, (_, n) => `2024-05-01T10:15:30.000Z ERROR ${word(n)} broke`);
     const { incidents } = JSON.parse((await scan(['--json'], lines.join('\n'))).out);

@@ -71,7 +71,7 @@ export interface Bursts {
 export function createBursts(emit: (found: FoundError) => void): Bursts {
   let open: FoundError | undefined;
   /** The records of the burst, the latest last. */
-  let parts: LogError[] = [];
+  const parts: LogError[] = [];
   let bridges: Bridge[] = [];
   let traits: Traits | undefined;
   let compared = 0;
@@ -119,7 +119,8 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
       } else {
         flush();
         open = found;
-        parts = [found.error];
+        parts.length = 0;
+        parts.push(found.error);
         traits = undefined;
       }
     },

@@ -1,4 +1,4 @@
-/** Whether a complete record is trouble, and by which evidence. docs/detection.md has the tiers. */
+/** Whether a complete record is an error, and by which evidence. docs/detection.md has the tiers. */
 import { isClientError, isFatalClientError } from './client-errors.ts';
 import { evidenceIn, evidenceInWarning } from './evidence.ts';
 import { statusOf } from './http-status.ts';
@@ -9,7 +9,7 @@ import { type OpenRecord, recordOf, recordText } from './open-record.ts';
 import type { GateName } from './rate-gates.ts';
 import { partsOf, summaryOf } from './record-parts.ts';
 import type { CompiledRules } from './rules.ts';
-import { shownWords } from './shown-words.ts';
+import { addShownWords } from './shown-words.ts';
 import { isSupervisedExit } from './supervisors.ts';
 import { isAskedStop, isTransient } from './transitions.ts';
 
@@ -17,18 +17,21 @@ import { isAskedStop, isTransient } from './transitions.ts';
 export interface Finding {
   readonly tier: string;
   readonly word: string;
-  /** Trouble only when it comes often. */
+  /** An error only when it comes often. */
   readonly gate?: GateName | undefined;
 }
 
-/** Undefined where the record is no trouble. `rules` go before everything else. */
-export function classify(open: OpenRecord, rules: CompiledRules | undefined): Finding | undefined {
+/**
+ * Undefined where the record is no error. `rules` go before everything else. `flood`: so many come that whether a
+ * single one would be harmless makes no difference.
+ */
+export function classify(open: OpenRecord, rules: CompiledRules | undefined, flood: boolean): Finding | undefined {
   if (rules !== undefined) {
     const text = recordText(open);
     if (rules.ignores(text)) return undefined;
     if (rules.matches(text)) return { tier: 'rule', word: 'rule' };
   }
-  if (open.level >= ERROR) return ofStatedError(open);
+  if (open.level >= ERROR) return flood ? statedError(open) : ofStatedError(open);
   if (open.level === WARN) return ofWarning(open);
   if (open.level !== NO_LEVEL) return open.notable ? ofNotable(open) : undefined;
   if (open.orphan) return undefined;
@@ -41,10 +44,14 @@ function messageOf(open: OpenRecord): string {
   return open.bodyAt === 0 ? open.text : open.text.slice(open.bodyAt);
 }
 
+function statedError(open: OpenRecord): Finding {
+  return { tier: 'level', word: `level=${levelName(open.level)}` };
+}
+
 function ofStatedError(open: OpenRecord): Finding | undefined {
   const text = recordText(open);
   if (isAskedStop(text)) return undefined;
-  const found = { tier: 'level', word: `level=${levelName(open.level)}` };
+  const found = statedError(open);
   if (isTransient(open.text)) return { ...found, gate: 'transient' };
   // A database that refuses its own application says FATAL.
   const client = open.level === ERROR ? isClientError(open.text) : isFatalClientError(open.text);
@@ -108,8 +115,9 @@ function ofJson(open: OpenRecord): Finding | undefined {
 
 export function logErrorOf(open: OpenRecord, { tier, word }: Finding): LogError {
   const record = recordOf(open);
-  const patterns = new Set([word]);
-  if (open.traced) patterns.add('stack trace');
-  for (const shown of shownWords(record.text)) patterns.add(shown);
-  return { record, tier, patterns: [...patterns], summary: summaryOf(partsOf(record.text)) };
+  const patterns = [word];
+  if (open.traced && word !== 'stack trace') patterns.push('stack trace');
+  addShownWords(record.text, patterns);
+  const parts = partsOf(record.text);
+  return { record, tier, patterns, summary: summaryOf(parts), parts };
 }

@@ -21,7 +21,7 @@ export interface Evidence {
   readonly tier: EvidenceTier;
   /** In lower case; from a closed list, never text of the line. */
   readonly word: string;
-  /** Trouble only when it comes often: see rate-gates.ts. */
+  /** An error only when it comes often: see rate-gates.ts. */
   readonly gate?: 'http' | 'client';
 }
 

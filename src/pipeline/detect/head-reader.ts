@@ -1,6 +1,6 @@
 /**
  * Reads heads, and keeps the shape of the last one that it found, per container: the next line with the same
- * digits and separators in the same places costs one walk over its first characters.
+ * digits and separators in the same places costs one pass over its first characters.
  */
 import { isDigit, isLetter, wordEnd } from './chars.ts';
 import { readHead } from './head.ts';

@@ -30,7 +30,7 @@ function wordOr(levelOf: (value: number) => number): Scale {
   };
 }
 
-/** Below 10 the key alone does not tell the scale. */
+/** Below 10 the key alone does not determine the scale. */
 const wordOrNumber = wordOr(levelOfNumber);
 const wordOrSyslog = wordOr((value) => (value < 8 ? levelOfSyslog(value) : levelOfNumber(value)));
 /** Nextcloud and ownCloud: 0 debug, 1 info, 2 warning, 3 error, 4 fatal. */
@@ -82,7 +82,7 @@ const NEXTCLOUD_NEIGHBOURS = /"reqId" ?:/;
 /** Neighbours are looked for in this much of a line. */
 const NEIGHBOURHOOD = 4_096;
 
-/** The scale of a key that has a number below 10 as its value: its neighbours tell. */
+/** The scale of a key that has a number below 10 as its value: determined by its neighbours. */
 export function scaleOfSmallNumber(text: string): Scale | undefined {
   const near = text.length > NEIGHBOURHOOD ? text.slice(0, NEIGHBOURHOOD) : text;
   if (SYSLOG_NEIGHBOURS.test(near)) return wordOrSyslog;

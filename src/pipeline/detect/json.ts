@@ -1,7 +1,7 @@
 /**
  * The level of JSON log lines, without parsing them.
  *
- * A quiet line costs one look at the place where the last line had its level, else one walk over the
+ * A quiet line costs one look at the place where the last line had its level, else one pass over the
  * top-level keys that stops at the level.
  */
 import { MESSAGE_KEYS } from './json-parts.ts';
@@ -91,8 +91,8 @@ export function createJsonReader(): JsonReader {
     return rank;
   }
 
-  /** Walks the keys of the object at `from`. */
-  function walk(text: string, from: number, nests: number, inLevel: boolean): number {
+  /** Reads the keys of the object at `from` until one states a level. */
+  function scanKeys(text: string, from: number, nests: number, inLevel: boolean): number {
     const nested = nests > 0;
     let at = from + 1;
     let mongo = false;
@@ -141,7 +141,7 @@ export function createJsonReader(): JsonReader {
         end = stringEnd(text, valueAt);
       } else if (code === 0x7b || code === 0x5b) {
         if (nests < MAX_NESTS && code === 0x7b && NESTS.has(key)) {
-          const rank = walk(text, valueAt, nests + 1, key === 'level');
+          const rank = scanKeys(text, valueAt, nests + 1, key === 'level');
           if (rank !== NO_LEVEL) return rank;
         }
         end = nestEnd(text, valueAt);
@@ -162,7 +162,7 @@ export function createJsonReader(): JsonReader {
         if (rank !== NO_LEVEL) return rank;
       }
       messageAt = -1;
-      return walk(text, from, 0, false);
+      return scanKeys(text, from, 0, false);
     },
     get messageAt() {
       return messageAt;

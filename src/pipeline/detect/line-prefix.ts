@@ -34,7 +34,8 @@ const TRACE_STARTS = ['Traceback (most recent call last)', 'panic: ', 'fatal err
 const MAX_PREFIX = 120;
 
 /** Where the first line of a trace begins behind a prefix; 0 where none does. */
-export function traceStartAt(text: string): number {
+export function traceStartAt(whole: string): number {
+  const text = whole.length > MAX_PREFIX + 40 ? whole.slice(0, MAX_PREFIX + 40) : whole;
   for (const start of TRACE_STARTS) {
     const at = text.indexOf(start);
     if (at > 0 && at < MAX_PREFIX && isSpace(text.charCodeAt(at - 1))) return at;

@@ -114,7 +114,10 @@ export function createLogDetector(options: {
   function complete(stream: OpenRecord): void {
     const isQuiet = stream.level !== NO_LEVEL && stream.level < WARN && !stream.notable;
     if (isQuiet && !keepsAll) return;
-    const finding = isQuiet && rules === undefined ? undefined : classify(stream, rules);
+    const finding =
+      isQuiet && rules === undefined
+        ? undefined
+        : classify(stream, rules, stream.level >= ERROR && gates.isFlood(stream.time));
     const burst = bursts[stream.stream];
     if (finding !== undefined && (finding.gate === undefined || gates.admit(finding.gate, stream.time, ordinal))) {
       burstOpen = true;

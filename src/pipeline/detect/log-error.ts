@@ -1,4 +1,5 @@
 import type { LogRecord } from '../../domain.ts';
+import type { RecordParts } from './record-parts.ts';
 
 /** A record that points to trouble: detection's output, grouping's input. */
 export interface LogError {
@@ -9,6 +10,8 @@ export interface LogError {
   readonly patterns: readonly string[];
   /** The text that names the problem, where the record is a burst of several: that of the first. */
   readonly named?: string;
+  /** The record parsed, of a burst its first; what grouping would otherwise parse again. */
+  readonly parts?: RecordParts;
   /** The most informative line, for a person. */
   readonly summary: string;
 }

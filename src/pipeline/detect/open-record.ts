@@ -2,7 +2,7 @@
 import type { LogRecord, StreamName } from '../../domain.ts';
 import { capText, cleanLine, MAX_RECORD } from './clean.ts';
 import { levelName, NO_LEVEL } from './levels.ts';
-import type { Trace } from './traces.ts';
+import type { Trace } from './trace-state.ts';
 
 /** A record with its place: which lines of this detector it is made of, counted from 1, both included. */
 export interface PlacedRecord extends LogRecord {
@@ -37,7 +37,7 @@ export interface OpenRecord {
   traced: boolean;
   /** It ended with its trace: nothing joins any more. */
   sealed: boolean;
-  /** Its level is INFO or below, and yet its message may be trouble. */
+  /** Its level is INFO or below, and yet its message may be an error. */
   notable: boolean;
   /** End of the prefix of the first line that further lines may repeat; 0 where it has none. */
   prefixEnd: number;

@@ -1,5 +1,5 @@
 /**
- * Lines stated as INFO or below that may be trouble all the same: answers of 5xx in access logs, exits that a
+ * Lines stated as INFO or below that may be errors all the same: answers of 5xx in access logs, exits that a
  * supervisor reports, records of another program with their own severity inside. Most containers print none of
  * these, so that a sample of the lines decides whether all are looked at.
  */

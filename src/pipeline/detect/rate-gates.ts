@@ -1,10 +1,12 @@
-/** What is trouble only when it comes often, counted per container over a sliding minute. */
+/** What is an error only when it comes often, counted per container over a sliding minute. */
 
 export type GateName = 'client' | 'http' | 'transient';
 
 export interface RateGates {
-  /** Counts one occurrence at `time` (epoch ms); true where it is trouble by now. `lines`: all lines so far. */
+  /** Counts one occurrence at `time` (epoch ms); true where it is an error by now. `lines`: all lines so far. */
   admit(gate: GateName, time: number, lines: number): boolean;
+  /** Counts one error; true while they come faster than any gate asks. */
+  isFlood(time: number): boolean;
   /** Says now and then how many lines there were. */
   tick(time: number, lines: number): void;
 }
@@ -16,6 +18,9 @@ const CLIENT_ERRORS = 30;
 const HTTP_ERRORS = 3;
 /** … unless they are this share of what the container printed: then few requests come and they fail. */
 const HTTP_SHARE = 0.2;
+
+/** Errors within a second that are a flood. */
+const FLOOD = 200;
 
 export function createRateGates(): RateGates {
   const client: number[] = [];
@@ -45,8 +50,18 @@ export function createRateGates(): RateGates {
     minuteBegan = time;
   }
 
+  let secondBegan = Number.NaN;
+  let errorsInSecond = 0;
+
   return {
     tick,
+    isFlood(time) {
+      if (!(Math.abs(time - secondBegan) < 1_000)) {
+        secondBegan = time;
+        errorsInSecond = 0;
+      }
+      return ++errorsInSecond > FLOOD;
+    },
     admit(gate, time, lines) {
       tick(time, lines);
       switch (gate) {

@@ -2,10 +2,9 @@
  * Puts lines together into records, stream by stream.
  *
  * A line with a head of its own closes the open record and opens the next one; frames and indented lines continue
- * it. A stack trace joins the record just before it where that one is WARN or above. A line that belongs to the
- * record only if a later one proves it is held back until then.
+ * it. A stack trace joins the record just before it where that one is WARN or above. A line that belongs only if a
+ * later one proves it is held back.
  */
-import { evidenceIn } from './evidence.ts';
 import { isPackageManagerError } from './head-formats.ts';
 import type { HeadReader } from './head-reader.ts';
 import type { JsonReader } from './json.ts';
@@ -13,8 +12,22 @@ import { ERROR, NO_LEVEL, WARN } from './levels.ts';
 import { indentedBodyAt, repeatedPrefixEnd, traceStartAt } from './line-prefix.ts';
 import { beginRecord, type Held, joinLine, type OpenRecord } from './open-record.ts';
 import type { QuietLines } from './quiet-lines.ts';
+import {
+  companionOf,
+  continuesObject,
+  hasNoMessage,
+  isJavaHead,
+  isSameInstant,
+  isSignature,
+  leadingBlanks,
+  mayContinueTrace,
+  mayRepeatHead,
+  restatement,
+} from './record-shapes.ts';
 import { isSupervisedExit } from './supervisors.ts';
-import { ACCEPT, beginTrace, HOLD, isContinuation, stepTrace, type Trace, traceOfFrame } from './traces.ts';
+import { ACCEPT, HOLD, type Trace } from './trace-state.ts';
+import { stepTrace } from './trace-steps.ts';
+import { beginTrace, isContinuation, traceOfFrame } from './traces.ts';
 
 /** Lines further apart than this by their own time do not join, whatever they look like. */
 const JOIN_MS = 1_000;
@@ -26,8 +39,6 @@ const MAX_HELD_PLAIN = 3;
 const HEADED_STREAK = 3;
 /** Plain lines that join a message. */
 const MAX_PLAIN = 60;
-/** The first of the two lines that java.util.logging prints: time, class, method. */
-const JAVA_UTIL_LOGGING_HEAD = /\d{1,2}:\d\d:\d\d.{0,14}? [\w.$]+ <?[\w$]+>?$/;
 
 export interface Line {
   readonly text: string;
@@ -159,13 +170,12 @@ export function createAssembler(options: AssemblerOptions): Assembler {
    */
   function settleHeld(stream: OpenRecord, line: Line): boolean {
     const { held } = stream;
-    const { text } = line;
     const last = held[held.length - 1] as Held;
-    if (traceOfFrame(text, last.text, false) !== undefined) joinHeld(stream);
+    if (traceOfFrame(line.text, last.text, false) !== undefined) joinHeld(stream);
     else if (held.every((other) => other.text.trim() === '')) {
-      const trace = beginTrace(text);
+      const trace = beginTrace(line.text);
       if (trace !== undefined && !(trace.fatal && stream.level === WARN)) joinHeld(stream);
-      else if (mayHold(stream, text)) {
+      else if (mayHold(stream, line.text)) {
         hold(stream, line);
         return true;
       } else settle(stream);
@@ -233,22 +243,26 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       join(stream, line);
       return true;
     }
+    if (stream.json || !mayRepeatHead(stream, text, head.bodyAt)) return false;
     const at = repeatedAt(stream, text);
-    if (stream.json || at === 0) return false;
-    const body = text.slice(at);
-    const before = lastText(stream);
-    const trace = traceOfFrame(body, before, true) ?? restatement(body, before);
+    if (at === 0) return false;
+    const trace = mayContinueTrace(stream, text, at) ? continuedTrace(stream, text.slice(at)) : undefined;
     if (trace !== undefined) {
-      join(stream, line, body);
+      join(stream, line, text.slice(at));
       stream.trace = trace;
       stream.traced ||= trace.proven;
       return true;
     }
     if (stream.level >= WARN && isSameInstant(stream, text, at)) {
-      join(stream, line, body);
+      join(stream, line, text.slice(at));
       return true;
     }
     return false;
+  }
+
+  function continuedTrace(stream: OpenRecord, body: string): Trace | undefined {
+    const before = lastText(stream);
+    return traceOfFrame(body, before, true) ?? restatement(body, before);
   }
 
   function unheaded(stream: OpenRecord, line: Line): void {
@@ -309,7 +323,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.orphan = isContinuation(text);
   }
 
-  /** Marks a record of INFO or below whose message may be trouble all the same. */
+  /** Marks a record of INFO or below whose message may be an error all the same. */
   function note(stream: OpenRecord, text: string, bodyAt: number, ordinal: number): void {
     if (stream.level === NO_LEVEL || stream.level >= WARN) return;
     stream.notable = quiet.isNotable(text, bodyAt, ordinal) || (!stream.json && !head.timed && isSupervisedExit(text));
@@ -323,15 +337,6 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     return head.read(text, json.messageAt) ? head.level : NO_LEVEL;
   }
 
-  function isJavaHead(stream: OpenRecord): boolean {
-    return (
-      stream.lines === 1 &&
-      stream.level === NO_LEVEL &&
-      stream.text.length < 200 &&
-      JAVA_UTIL_LOGGING_HEAD.test(stream.text)
-    );
-  }
-
   /** The two lines of java.util.logging become one: time, class and method before the level. */
   function joinJavaHead(stream: OpenRecord, line: Line, rank: number, bodyAt: number): void {
     joinLine(stream, line.text, line.time, line.ordinal, line.arrived, false);
@@ -342,54 +347,4 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   return { accept, release };
-}
-
-/** The exception that an ERROR line named already, with its stack: `failed: Error: x`, then `Error: x`. */
-function restatement(body: string, before: string): Trace | undefined {
-  const trace = beginTrace(body);
-  return trace !== undefined && body.length > 8 && before.includes(body) ? trace : undefined;
-}
-
-/** Printed at the same fraction of a second by the same thread: one message, line by line. */
-function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
-  return (
-    at === stream.prefixEnd &&
-    /[.,]\d{3}/.test(text.slice(0, 40)) &&
-    /[<[(\w][\w.-]*[>\])]\s*$/.test(text.slice(0, at)) &&
-    stream.text.startsWith(text.slice(0, at))
-  );
-}
-
-/** From the word on: `DETAIL:  Key (id)=(1) already exists.` */
-function companionOf(text: string, bodyAt: number): string {
-  let end = bodyAt;
-  while (end > 0 && /[\s:：]/.test(text.charAt(end - 1))) end--;
-  const start = Math.max(text.lastIndexOf(' ', end - 1), text.lastIndexOf(':', end - 1)) + 1;
-  return text.slice(start);
-}
-
-/** An object printed over several lines below its message. */
-function continuesObject(stream: OpenRecord, text: string): boolean {
-  if (text === '{' || text === '[') {
-    stream.object = true;
-    return true;
-  }
-  if (!stream.object || !/^[}\]][,;)]*$/.test(text)) return false;
-  stream.object = false;
-  return true;
-}
-
-/** A head and nothing behind it: the message stands on the lines below. */
-function hasNoMessage(stream: OpenRecord): boolean {
-  return !stream.json && stream.text.slice(stream.bodyAt).trim().length <= 1;
-}
-
-function isSignature(text: string): boolean {
-  return evidenceIn(text)?.tier === 'signature';
-}
-
-function leadingBlanks(text: string): number {
-  let at = 0;
-  while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at++;
-  return at;
 }

@@ -32,7 +32,7 @@ export function partsOf(text: string): RecordParts {
     if (parts !== undefined) return ofJson(parts, rest);
   }
   const message = headed ? first.slice(head.bodyAt) : first;
-  if (LOGFMT.test(message)) {
+  if (message.includes('=') && LOGFMT.test(message)) {
     const parts = parseLogfmt(message);
     if (parts !== undefined) return ofLogfmt(parts, rest);
   }

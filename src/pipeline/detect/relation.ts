@@ -1,4 +1,4 @@
-/** Whether two records that came close together tell of one failure. */
+/** Whether two records that came close together report one failure. */
 import { isDigit } from './chars.ts';
 import { readHead } from './head.ts';
 import { emptyHead } from './head-formats.ts';
@@ -115,7 +115,7 @@ function isWholeSecond({ time }: Traits): boolean {
   return time > 0 && time % 1_000 === 0;
 }
 
-/** `b` came after `a`: whether it tells of the same failure. `adjacent`: without a line between them. */
+/** `b` came after `a`: whether it reports the same failure. `adjacent`: without a line between them. */
 export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   const oneEmitter = a.emitter !== '' && a.emitter === b.emitter;
   // Two bare stack traces are two exceptions.

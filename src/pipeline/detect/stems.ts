@@ -1,6 +1,6 @@
 /**
- * A first look at a line without a level: whether any of its words begins like one that could tell trouble,
- * and which. One walk over the characters: most lines of a quiet service end here, the others need only the
+ * A first look at a line without a level: whether any of its words begins like one that could point to an
+ * error, and which. One pass over the characters: most lines of a quiet service end here, the others need only the
  * patterns of what was found.
  */
 

@@ -1,6 +1,6 @@
 /** Messages of starting and stopping that are stated as errors and pass by themselves. */
 
-/** Answers to those who come too early or too late; trouble only when they go on. */
+/** Answers to those who come too early or too late; an error only when they go on. */
 const TRANSIENT =
   /\b(?:is|are|still|currently) (?:already )?(?:starting(?: up)?|initiali[sz]ing|booting(?: up)?|warming up|loading|shutting down|stopping|in recovery mode)\b|\bnot (?:yet|currently) (?:ready|accepting|available|initiali[sz]ed)\b|\bnot accepting connections\b|\bstill (?:starting|loading|in progress)\b|\b(?:shutdown|startup) (?:is )?in progress\b/i;
 

@@ -12,7 +12,7 @@ export { mask } from './mask.ts';
 
 /** What two records must share to be the same problem. */
 export interface ProblemKey {
-  /** `stack`: types and frames tell it; `site`: a place in the code and the message; `message`: only that. */
+  /** What identifies the problem. `stack`: types and frames; `site`: a place in the code and the message; `message`: only that. */
   readonly kind: 'stack' | 'site' | 'message';
   readonly types: readonly string[];
   /** Logger and line where the statement names itself; '' where not. */
@@ -34,8 +34,8 @@ function siteIn(text: string): RegExpExecArray | null {
   return NUMBERED.test(text) ? SITE.exec(text) : null;
 }
 
-export function problemKey(trouble: Pick<LogError, 'record' | 'named'>): ProblemKey {
-  return keyOf(partsOf(trouble.named ?? trouble.record.text));
+export function problemKey(error: Pick<LogError, 'record' | 'named' | 'parts'>): ProblemKey {
+  return keyOf(error.parts ?? partsOf(error.named ?? error.record.text));
 }
 
 function keyOf(parts: RecordParts): ProblemKey {
@@ -69,30 +69,41 @@ const MAX_CAUSE = 24;
 /** Units behind a number, which change with its size. */
 const UNIT = /^(?:[kKMGT]?i?B|bytes?|ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/;
 
-/** A value is a value, whatever it looks like this time. */
-function withoutKinds(tokens: readonly string[]): string[] {
-  const out: string[] = [];
+/** A value is a value, whatever it looks like this time. Changes the array. */
+function withoutKinds(tokens: string[]): string[] {
+  let kept = 0;
   for (const token of tokens) {
-    const before = out[out.length - 1];
-    if (before === VALUE && (isMask(token) || UNIT.test(token))) continue;
-    out.push(isMask(token) ? VALUE : token);
+    const masked = isMask(token);
+    if (kept > 0 && tokens[kept - 1] === VALUE && (masked || (token.length <= 7 && UNIT.test(token)))) continue;
+    tokens[kept++] = masked ? VALUE : token;
   }
-  return out;
+  tokens.length = kept;
+  return tokens;
 }
 
 /** As numbers, the most frequent values, have always been masked: fingerprints are stored. */
 const VALUE = '<num>';
 
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
-export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named'>): string {
-  return fingerprintOf(service, problemKey(trouble));
+export function fingerprint(service: string, error: Pick<LogError, 'record' | 'named' | 'parts'>): string {
+  return fingerprintOf(service, problemKey(error));
 }
 
 export function fingerprintOf(service: string, key: ProblemKey): string {
-  const cause = key.cause.length === 0 ? '' : `\u0000${key.cause.join(' ')}`;
-  return hash64(
-    `${service}\u0000${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.join(' ')}${cause}`,
-  );
+  const parts = [service, '\u0000', key.kind, '\u0000', key.types.join('>'), '\u0000', key.site, '\u0000'];
+  pushWords(parts, key.tokens);
+  if (key.cause.length > 0) {
+    parts.push('\u0000');
+    pushWords(parts, key.cause);
+  }
+  return hashParts(parts);
+}
+
+function pushWords(parts: string[], words: readonly string[]): void {
+  for (let i = 0; i < words.length; i++) {
+    if (i > 0) parts.push(' ');
+    parts.push(words[i] as string);
+  }
 }
 
 /**
@@ -100,14 +111,23 @@ export function fingerprintOf(service: string, key: ProblemKey): string {
  * finalisers. No cryptography: who can write the log can also write the same line.
  */
 export function hash64(text: string): string {
-  let a = 0x9747b28c ^ text.length;
-  let b = 0x85ebca6b ^ text.length;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    a = Math.imul(a ^ code, 0xcc9e2d51);
-    a = (a << 15) | (a >>> 17);
-    b = Math.imul(b ^ code, 0x1b873593);
-    b = (b << 13) | (b >>> 19);
+  return hashParts([text]);
+}
+
+/** As of the parts joined, without joining them. */
+function hashParts(parts: readonly string[]): string {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  let a = 0x9747b28c ^ length;
+  let b = 0x85ebca6b ^ length;
+  for (const part of parts) {
+    for (let i = 0; i < part.length; i++) {
+      const code = part.charCodeAt(i);
+      a = Math.imul(a ^ code, 0xcc9e2d51);
+      a = (a << 15) | (a >>> 17);
+      b = Math.imul(b ^ code, 0x1b873593);
+      b = (b << 13) | (b >>> 19);
+    }
   }
   a = finish(a ^ b);
   b = finish(b + a);

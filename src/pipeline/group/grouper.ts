@@ -1,5 +1,5 @@
 /**
- * Which problem a trouble is: the one known already, one so similar that it is told with it, a new one, a
+ * Which problem an error is: a known one, one so similar that it is reported with it, a new one, a
  * service's habit, or, beyond the limit on new ones, part of a log storm.
  *
  * Memory is bounded per container (the groups least recently seen are forgotten) and for the whole agent.
@@ -15,12 +15,12 @@ import { createTemplates, type Templates } from './templates.ts';
 export type Grouped =
   | { readonly kind: 'new'; readonly fingerprint: string }
   | { readonly kind: 'repeat'; readonly fingerprint: string }
-  /** Known habit of the service: counted, not told again. */
+  /** Known habit of the service: counted, not reported again. */
   | { readonly kind: 'habit'; readonly fingerprint: string }
   /** Log storm: one fingerprint a service; `first`: open the storm's incident. */
   | { readonly kind: 'overflow'; readonly fingerprint: string; readonly first: boolean };
 
-/** Two problems told as one, for whoever audits it. */
+/** Two problems reported as one, for an audit. */
 export interface Merge {
   readonly service: string;
   readonly from: string;
@@ -31,8 +31,8 @@ export interface Merge {
 
 export interface Grouper {
   /** `now`: epoch ms; the line's own time where lines are replayed. */
-  assign(container: ContainerRef, trouble: LogError, now: number): Grouped;
-  /** Summaries of troubles that went into the storm of this service, the oldest first; at most five. */
+  assign(container: ContainerRef, error: LogError, now: number): Grouped;
+  /** Summaries of errors that went into the storm of this service, the oldest first; at most five. */
   samples(container: ContainerRef): readonly string[];
   /** Forgets what is known of a container's service. */
   forget(container: ContainerRef): void;
@@ -42,7 +42,7 @@ export interface Grouper {
 export interface GrouperOptions {
   /** Groups remembered a service; default 500. */
   readonly maxGroups?: number;
-  /** New kinds of trouble that a service may have within 60 s; it is a storm while there are more. Default 20. */
+  /** New kinds of errors that a service may have within 60 s; it is a storm while there are more. Default 20. */
   readonly newGroupsPerMinute?: number;
   onMerge?(merge: Merge): void;
 }
@@ -68,7 +68,7 @@ interface Service {
   /** By the fingerprint of the record itself; merged ones point to the group they went into. */
   readonly groups: Map<string, Group>;
   readonly candidates: Candidate[];
-  /** When the latest new kinds of trouble came, in a storm too; as many as may come within a minute. */
+  /** When the latest new kinds of errors came, in a storm too; as many as may come within a minute. */
   readonly fresh: number[];
   /** What the storm that is on took in, the least recently seen first; empty: none is on. */
   readonly storm: Set<string>;
@@ -146,14 +146,14 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     fresh.push(now);
   }
 
-  function takeIntoStorm(service: Service, name: string, kind: string, trouble: LogError, now: number): Grouped {
+  function takeIntoStorm(service: Service, name: string, kind: string, error: LogError, now: number): Grouped {
     const { storm } = service;
     const first = storm.size === 0;
     if (first) service.samples = [];
     // What repeats within the storm is not new, and keeps no storm going.
     if (!storm.delete(kind)) {
       noteFresh(service, now);
-      if (service.samples.length < SAMPLES) service.samples.push(trouble.summary);
+      if (service.samples.length < SAMPLES) service.samples.push(error.summary);
     }
     if (storm.size >= maxGroups) storm.delete(storm.values().next().value as string);
     storm.add(kind);
@@ -161,21 +161,21 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
   }
 
   return {
-    assign(container, trouble, now) {
+    assign(container, error, now) {
       const name = serviceKey(container);
       const service = serviceOf(name);
-      const key = problemKey(trouble);
+      const key = problemKey(error);
       const fingerprint = fingerprintOf(name, key);
       const known = service.groups.get(fingerprint);
       if (known !== undefined) {
         service.groups.delete(fingerprint);
         service.groups.set(fingerprint, known);
-        service.followUps.saw(container.id, trouble, known.fingerprint, now);
+        service.followUps.saw(container.id, error, known.fingerprint, now);
         return count(known, now);
       }
-      if (isStorm(service, now)) return takeIntoStorm(service, name, fingerprint, trouble, now);
+      if (isStorm(service, now)) return takeIntoStorm(service, name, fingerprint, error, now);
       service.storm.clear();
-      const cause = service.followUps.causeOf(container.id, trouble, now);
+      const cause = service.followUps.causeOf(container.id, error, now);
       if (cause !== undefined) {
         options.onMerge?.({ service: name, from: fingerprint, into: cause, similarity: 0 });
         return { kind: 'repeat', fingerprint: cause };
@@ -185,7 +185,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
         const { group, share } = alike;
         options.onMerge?.({ service: name, from: fingerprint, into: group.fingerprint, similarity: share });
         remember(service, fingerprint, group);
-        service.followUps.saw(container.id, trouble, group.fingerprint, now);
+        service.followUps.saw(container.id, error, group.fingerprint, now);
         return count(group, now);
       }
       noteFresh(service, now);
@@ -194,7 +194,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
       remember(service, fingerprint, group);
       if (service.candidates.length >= COMPARED) service.candidates.shift();
       service.candidates.push({ fingerprint, key });
-      service.followUps.saw(container.id, trouble, fingerprint, now);
+      service.followUps.saw(container.id, error, fingerprint, now);
       return { kind: 'new', fingerprint };
     },
     samples: (container) => services.get(serviceKey(container))?.samples ?? [],

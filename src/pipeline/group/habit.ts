@@ -4,7 +4,7 @@
  * Per group one decayed hourly mean (time constant: a day; silent hours count as zero) and the count of the
  * hour under way. A group becomes a habit once it was seen in six different hours over half a day; it stays
  * quiet as long as an hour's count is within three times the mean (and a little, for small numbers), and is
- * told again once when it rises above.
+ * reported again once it rises above.
  */
 
 const HOUR = 3_600_000;

@@ -3,7 +3,7 @@
  * words stay. A hand-written scanner, as this runs for every troubled record, also in a storm.
  */
 
-/** Only this much of a message takes part: what tells two problems apart stands at the front. */
+/** Only this much of a message is used: what distinguishes two problems stands at the front. */
 const MASK_LENGTH = 1_200;
 const MAX_TOKENS = 120;
 
@@ -25,15 +25,14 @@ const EMAIL = /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/;
 const HOST = /^[\w-]+(?:\.[\w-]+)+:\d{2,5}$|^[a-z]+[\d-][a-z\d-]*:\d{2,5}$/;
 const URL = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** By character code: blanks and controls, and what separates words. */
-const SEPARATOR = new Uint8Array(128).fill(1, 0, 0x21);
-for (const mark of '([{<"\'`=,;|)]}>!?') SEPARATOR[mark.charCodeAt(0)] = 1;
+/** What a character is, as bits: 1 separates words (blanks and controls too), 2 a digit, 4 needs a closer look. */
+const KIND = new Uint8Array(128).fill(1, 0, 0x21);
+for (const mark of '([{<"\'`=,;|)]}>!?') KIND[mark.charCodeAt(0)] = 1;
+for (const digit of '0123456789') KIND[digit.charCodeAt(0)] = 2;
+// A path, an address, or a name.
+for (const mark of '/@\\%:') KIND[mark.charCodeAt(0)] = 4;
 
 const URL_ENDS = '"\'<>)]`';
-
-function separates(code: number): boolean {
-  return code < 0x80 && SEPARATOR[code] === 1;
-}
 
 /**
  * The message as words and masks, blank-separated. Equal for two prints of one statement whose values
@@ -49,28 +48,26 @@ export function maskTokens(message: string): string[] {
   let at = 0;
   while (at < text.length && out.length < MAX_TOKENS) {
     const code = text.charCodeAt(at);
-    if (separates(code)) {
+    let kinds = code < 0x80 ? (KIND[code] as number) : 0;
+    if (kinds === 1) {
       at++;
       continue;
     }
     let end = at + 1;
-    let digits = code >= 0x30 && code <= 0x39;
-    let special = isSpecial(code);
-    while (end < text.length) {
+    for (; end < text.length; end++) {
       const next = text.charCodeAt(end);
-      if (separates(next)) break;
-      digits ||= next >= 0x30 && next <= 0x39;
-      special ||= isSpecial(next);
-      end++;
+      const kind = next < 0x80 ? (KIND[next] as number) : 0;
+      if (kind === 1) break;
+      kinds |= kind;
     }
     let token = text.slice(at, end);
-    if (special && token.includes('://')) {
+    if ((kinds & 4) !== 0 && token.includes('://')) {
       while (end < text.length && text.charCodeAt(end) > 0x20 && !URL_ENDS.includes(text.charAt(end))) end++;
       token = text.slice(at, end);
     }
     at = end;
     if (token === HIDDEN) token = '<value>';
-    else if (digits || special) token = maskToken(token);
+    else if (kinds !== 0) token = maskToken(token);
     else if (token.endsWith(':') || token.endsWith('.')) token = token.slice(0, -1);
     if (token === '') continue;
     // Thu Jun 16 2005: a date
@@ -90,16 +87,11 @@ export function maskTokens(message: string): string[] {
   return out;
 }
 
-/** `/`, `@`, `\`, `_`, `%`: a path, an address, or a name that needs a closer look. */
-function isSpecial(code: number): boolean {
-  return code === 0x2f || code === 0x40 || code === 0x5c || code === 0x25 || code === 0x3a;
-}
-
 export function isMask(token: string): boolean {
   return token.charCodeAt(0) === 0x3c && token.charCodeAt(token.length - 1) === 0x3e;
 }
 
-/** Stands for a quoted value until the words are told apart. */
+/** Stands for a quoted value until the text is split into words. */
 const HIDDEN = '\u2400';
 
 const QUOTED = /"([^"\n]{0,80})"|(?<![A-Za-z])'([^'\n]{0,80})'(?![A-Za-z])|`([^`\n]{0,80})[`']/g;

@@ -1,5 +1,5 @@
 /**
- * When two problems that differ in words are told as one. Merging hides a problem, splitting costs a
+ * When two problems that differ in words are reported as one. Merging hides a problem, splitting costs a
  * request: the bounds are narrow, and docs/detection.md has the pairs that they were checked with.
  */
 import type { ProblemKey } from './fingerprint.ts';

@@ -9,7 +9,7 @@ export interface Stack {
   readonly message: string;
 }
 
-/** Types that many causes share: the message tells them apart. */
+/** Types that many causes share: the message distinguishes them. */
 const GENERAL =
   /(?:^|[.:\\])(?:Error|Exception|RuntimeError|RuntimeException|StandardError|SystemError|ApplicationException|panic|AggregateError|AggregateException|OSError|IOError|IOException|UncheckedIOException|(?:Operational|Database|Internal|Interface|Programming)Error|SQLException|SqlException|PDOException|DbException|DbalException|QueryException|DatabaseException|PrismaClient\w*Error|ErrorException|(?:Http|HTTP|Axios|Fetch|Request|Response|Client|Api|API|Service|Network|System|Unknown|Fatal|Connect(?:ion)?|Url|URL)\w*(?:Error|Exception)|WebException|RestClientException|ResourceAccessException|FeignException|ServletException|CompletionException|ExecutionException|CommandError|CalledProcessError|DockerException)$/;
 
@@ -119,7 +119,7 @@ export function stackOf(lines: readonly string[]): Stack {
     const code = CODE.exec(line)?.[1];
     if (code !== undefined && codes.length < 3) codes.push(code);
   }
-  // Python tells the innermost frame last.
+  // Python prints the innermost frame last.
   if (python) frames.reverse();
   const own = frames.filter((frame) => !frame.library);
   const top = (own.length > 0 ? own : frames).slice(0, TOP_FRAMES);

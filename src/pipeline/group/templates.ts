@@ -1,6 +1,6 @@
 /**
- * Learns which words of otherwise equal messages are values: where many were seen in one place, further ones tell
- * of the same problem. A word that changes the meaning of a message is never taken for a value.
+ * Learns which words of otherwise equal messages are values: where many were seen in one place, further ones are
+ * the same problem. A word that changes the meaning of a message is never taken for a value.
  *
  * Bounded: the messages and templates of a service that were used least recently are forgotten.
  */

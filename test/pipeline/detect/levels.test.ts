@@ -13,7 +13,7 @@ describe.each(['tuning', 'held-out'] as const)('level of lines in known formats 
     expect(wrong).toEqual([]);
   });
 
-  it('tells ERROR and above from the rest with precision and recall of at least .998', () => {
+  it('separates ERROR and above from the rest with precision and recall of at least .998', () => {
     const results = lines.map(({ level, text }) => ({
       wanted: level === 'error' || level === 'fatal',
       got: detectOne(text).trouble !== undefined,

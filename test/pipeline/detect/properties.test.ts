@@ -59,7 +59,7 @@ describe('whatever the lines are', () => {
     );
   });
 
-  it('troubles are the same with and without someone who looks at every record', () => {
+  it('errors are the same whether or not every record is reported', () => {
     fc.assert(
       fc.property(fc.array(line, { maxLength: 40 }), (lines) => {
         const plain: string[] = [];
@@ -73,7 +73,7 @@ describe('whatever the lines are', () => {
     );
   });
 
-  it('grouping gives each trouble a fingerprint, equal for equal ones', () => {
+  it('grouping gives each error a fingerprint, equal for equal ones', () => {
     const container = aContainer();
     fc.assert(
       fc.property(fc.array(line, { maxLength: 30 }), (lines) => {

@@ -30,7 +30,7 @@ describe('a record', () => {
     expect(found.trouble?.tier).toBe('level');
   });
 
-  it('leaves an exception that is told at INFO alone in .NET', () => {
+  it('does not report an exception that .NET logs at INFO', () => {
     const { trouble } = detectOne(
       'info: Shop.Retry[0]',
       '      System.TimeoutException: handled',

@@ -6,11 +6,11 @@ const tiers = (text: string, rules: { match?: string[]; ignore?: string[] }) =>
   detect([text], rules).map(({ trouble }) => trouble?.tier);
 
 describe("a user's rules", () => {
-  it('make trouble of what is none', () => {
+  it('make an error of a record that is none', () => {
     expect(tiers('10:15:30.123 INFO order lost', { match: ['order (lost|gone)'] })).toEqual(['rule']);
   });
 
-  it('make none of what is trouble', () => {
+  it('ignore a record that is an error', () => {
     expect(tiers('10:15:30.123 ERROR healthz probe failed', { ignore: ['healthz'] })).toEqual([undefined]);
   });
 

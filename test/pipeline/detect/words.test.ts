@@ -4,16 +4,16 @@ import { detect, detectOne, troubleOf, wordLines } from '../../support/detect.ts
 describe.each(['tuning', 'held_out'] as const)('lines that state no level (%s set)', (set) => {
   const { trouble, quiet } = wordLines(set);
 
-  it.each(trouble)('tell trouble: %s', (text) => {
+  it.each(trouble)('point to an error: %s', (text) => {
     expect(detect([text]).some((found) => found.trouble !== undefined)).toBe(true);
   });
 
-  it.each(quiet)('tell none: %s', (text) => {
+  it.each(quiet)('point to none: %s', (text) => {
     expect(detect([text]).filter((found) => found.trouble !== undefined)).toEqual([]);
   });
 });
 
-describe('what is shown of a trouble', () => {
+describe('what is shown of an error', () => {
   it.each([
     ['level', ['level=error', 'connection refused'], '10:15:30.123 ERROR app - Connection refused by db'],
     ['signature', ['out of memory: killed process', 'out of memory'], 'Out of memory: Killed process 42 (java)'],
@@ -27,7 +27,7 @@ describe('what is shown of a trouble', () => {
     for (const pattern of trouble.patterns) expect(pattern).toBe(pattern.toLowerCase());
   });
 
-  it("tells a trace by the exception's own line", () => {
+  it("summarises a trace by the exception's own line", () => {
     const lines = ['Traceback (most recent call last):', '  File "/a.py", line 1, in f', "KeyError: 'x'"];
     expect(troubleOf(...lines)).toMatchObject({ tier: 'trace', summary: "KeyError: 'x'" });
   });

@@ -36,7 +36,7 @@ describe('a problem', () => {
     expect(assign(grouper, 1, 1).kind).toBe('new');
   });
 
-  it('that is told with another is written down for whoever audits it', () => {
+  it('that is merged into another is reported for an audit', () => {
     const merges: Merge[] = [];
     const grouper = createGrouper({ onMerge: (merge) => merges.push(merge) });
     const line = (service: string) =>
@@ -73,7 +73,7 @@ describe('a storm of new problems', () => {
     expect(assign(grouper, 0, 100, aContainer('db')).kind).toBe('new');
   });
 
-  it('ends: a minute later new problems are told again, and the next storm is told', () => {
+  it('ends: a minute later new problems are reported again, and so is the next storm', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     for (let n = 0; n < 100; n++) assign(grouper, n, n);
     expect(assign(grouper, 200, 2 * MINUTE).kind).toBe('new');
@@ -88,7 +88,7 @@ describe('a storm of new problems', () => {
     expect(tenMinutes.filter((it) => it.kind === 'overflow' && it.first)).toHaveLength(1);
   });
 
-  it('is over when few new kinds come, however often one of its own repeats: that one is told now', () => {
+  it('is over when few new kinds come, however often one of its own repeats: that one is reported now', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     for (let n = 0; n < 5; n++) assign(grouper, n, n);
     const repeats = Array.from({ length: 120 }, (_, n) => assign(grouper, 4, n * 1_000));
@@ -121,7 +121,7 @@ describe('a habit', () => {
     expect(new Set(kinds.slice(26))).toEqual(new Set(['habit']));
   });
 
-  it('is told again when it rises well above', () => {
+  it('is reported again when it rises well above', () => {
     const grouper = createGrouper();
     hourly(grouper, 24, 2);
     const burst = hourly(grouper, 1, 60, 24);
@@ -129,7 +129,7 @@ describe('a habit', () => {
     expect(new Set(burst.slice(15))).toEqual(new Set(['repeat']));
   });
 
-  it('is not an outage of an afternoon: the next one is told', () => {
+  it('is not an outage of an afternoon: the next one is reported', () => {
     const grouper = createGrouper();
     hourly(grouper, 5, 1_000);
     expect(new Set(hourly(grouper, 1, 1_000, 29))).toEqual(new Set(['repeat']));

@@ -1,0 +1,86 @@
+/** What lines below a record look like that belong to it. */
+import { evidenceIn } from './evidence.ts';
+import { NO_LEVEL } from './levels.ts';
+import type { OpenRecord } from './open-record.ts';
+import type { Trace } from './trace-state.ts';
+import { beginTrace } from './traces.ts';
+
+/** A frame begins with few characters; what was named before is shorter than the line that named it. */
+export function mayContinueTrace(stream: OpenRecord, text: string, at: number): boolean {
+  return text.charCodeAt(at) < 0x41 || text.length < stream.text.length || text.includes(':in ', at);
+}
+
+/** The exception that an ERROR line named already, with its stack: `failed: Error: x`, then `Error: x`. */
+export function restatement(body: string, before: string): Trace | undefined {
+  return body.length > 8 && before.length > body.length && before.includes(body) ? beginTrace(body) : undefined;
+}
+
+/** Printed at the same fraction of a second by the same thread: one message, line by line. */
+export function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
+  if (at !== stream.prefixEnd) return false;
+  if (!endsInBracket(text, at)) return false;
+  const prefix = text.slice(0, at);
+  return stream.text.startsWith(prefix) && /[.,]\d{3}/.test(prefix.slice(0, 40));
+}
+
+/** From the word on: `DETAIL:  Key (id)=(1) already exists.` */
+export function companionOf(text: string, bodyAt: number): string {
+  let end = bodyAt;
+  while (end > 0 && /[\s:：]/.test(text.charAt(end - 1))) end--;
+  const start = Math.max(text.lastIndexOf(' ', end - 1), text.lastIndexOf(':', end - 1)) + 1;
+  return text.slice(start);
+}
+
+/** An object printed over several lines below its message. */
+export function continuesObject(stream: OpenRecord, text: string): boolean {
+  if (text === '{' || text === '[') {
+    stream.object = true;
+    return true;
+  }
+  if (!stream.object || !/^[}\]][,;)]*$/.test(text)) return false;
+  stream.object = false;
+  return true;
+}
+
+/** A head and nothing behind it: the message stands on the lines below. */
+export function hasNoMessage(stream: OpenRecord): boolean {
+  return !stream.json && stream.text.slice(stream.bodyAt).trim().length <= 1;
+}
+
+export function isSignature(text: string): boolean {
+  return evidenceIn(text)?.tier === 'signature';
+}
+
+export function leadingBlanks(text: string): number {
+  let at = 0;
+  while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at++;
+  return at;
+}
+
+/** The first of the two lines that java.util.logging prints: time, class, method. */
+const JAVA_UTIL_LOGGING_HEAD = /\d{1,2}:\d\d:\d\d.{0,14}? [\w.$]+ <?[\w$]+>?$/;
+
+export function isJavaHead(stream: OpenRecord): boolean {
+  return (
+    stream.lines === 1 &&
+    stream.level === NO_LEVEL &&
+    stream.text.length < 200 &&
+    JAVA_UTIL_LOGGING_HEAD.test(stream.text)
+  );
+}
+
+/** A cheap look before the heads of two lines are compared. */
+export function mayRepeatHead(stream: OpenRecord, text: string, bodyAt: number): boolean {
+  if (text.length < stream.text.length) return true;
+  const code = text.charCodeAt(bodyAt);
+  const indented = text.charCodeAt(bodyAt - 2) <= 0x20;
+  return code < 0x41 || indented || endsInBracket(text, bodyAt) || text.includes(':in ', bodyAt);
+}
+
+/** `>`, `]` or `)` before `at`: they close the name of a process or thread. */
+function endsInBracket(text: string, at: number): boolean {
+  let end = at;
+  while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;
+  const last = text.charCodeAt(end - 1);
+  return last === 0x3e || last === 0x5d || last === 0x29;
+}
