@@ -1,5 +1,5 @@
 /** Keeps the dependency graph current: from inspect data, and across restarts of the agent. */
-import type { ContainerRef, EngineEvent, ListedContainer, Topology } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { DependencyStore } from '../ports.ts';
@@ -9,7 +9,7 @@ export interface Dependencies {
   readonly graph: DependencyGraph;
   observe(event: EngineEvent): void;
   listed(containers: readonly ListedContainer[]): void;
-  inspected(containerId: string, topology: Topology): void;
+  inspected(containerId: string, facts: Pick<ContainerFacts, 'topology' | 'startedAt'>): void;
   load(): Promise<void>;
   /** Stores newly observed dependencies. Never rejects. */
   save(): Promise<void>;
@@ -42,9 +42,9 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
       for (const { ref } of containers) if (!refs.has(ref.id)) remember(ref);
     },
 
-    inspected(containerId, topology) {
+    inspected(containerId, { topology, startedAt }) {
       const container = refs.get(containerId);
-      if (container !== undefined) graph.learn(container, topology);
+      if (container !== undefined) graph.learn(container, topology, startedAt);
     },
 
     async load() {

@@ -76,7 +76,7 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   if (!input.engineAnswered) return 'engine_unreachable';
   if (!facts) return 'container_gone';
   if (facts.orchestrator !== undefined) return 'orchestrator_owns';
-  if (isCausedElsewhere(incident)) return 'dependency_down';
+  if (incident.cause !== undefined) return 'dependency_down';
   const running = facts.status === 'running';
 
   if (stopRequestedAt !== undefined && stopRequestedAt >= incident.openedAt - OPERATOR_AT_IT_MS) {
@@ -135,11 +135,6 @@ function heldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionRe
   if (!autoFix) return 'auto_fix_off';
   if (values.restart === 'ask') return 'policy_ask';
   return undefined;
-}
-
-/** A host outside the engine, or a dependency that the errors name, does not answer. */
-function isCausedElsewhere({ cause }: Incident): boolean {
-  return cause !== undefined && (cause.kind !== 'unknown' || cause.named !== undefined);
 }
 
 /** Not of what is to come: then the clock was set back since, nobody knows how long ago. */

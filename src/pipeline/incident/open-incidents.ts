@@ -35,6 +35,10 @@ export interface LiveIncident {
   suffers?: Suffering;
   /** A dependency had a problem that is over, and this one did not end with it. */
   isReleased?: boolean;
+  /** When its dependencies were last looked at again, monotonic. */
+  lookedAt?: number;
+  /** Since when it repeats without a pause of BURST_PAUSE_MS. */
+  burstAt: number;
   /** Since when the container is well again, while the incidents of others still belong to this one. */
   recoveredAt?: number;
   /** When it was resolved. What was seen before it ended, read again after a restart of the agent, still belongs to it. */
@@ -74,6 +78,8 @@ const STORM_SAMPLES = 5;
 const SAME_DEATH_MS = 5_000;
 /** Log timestamps may be slightly later than the event of the death. */
 const LAST_OUTPUT_MS = 1_000;
+/** After such a pause, errors of the same kind may have another cause. */
+const BURST_PAUSE_MS = 60_000;
 /** What an earlier run had read without noting it comes again within moments of the first listing. */
 const OVER_KEPT_MS = 60_000;
 /** Memory's bound; beyond it the longest-quiet settled incident is forgotten (the store still has it). */
@@ -97,6 +103,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
   const count = (live: LiveIncident, signal: Signal): void => {
     // What joined is another sign of the same occurrence, not one more.
     const again = signal.fingerprint === live.incident.fingerprint ? 1 : 0;
+    if (signal.at - live.incident.lastSeenAt > BURST_PAUSE_MS) live.burstAt = options.now();
     live.incident = {
       ...live.incident,
       container: signal.container,
@@ -165,6 +172,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
           state: 'open',
         },
         phase: 'settling',
+        burstAt: options.now(),
         evidence: [signal],
         looping: signal.detector === 'crash_loop',
         dirty: false,
@@ -178,6 +186,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
       const live: LiveIncident = {
         incident,
         phase,
+        burstAt: incident.openedAt,
         evidence: [],
         severity,
         looping: incident.detector === 'crash_loop',
