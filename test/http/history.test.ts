@@ -35,6 +35,8 @@ describe('a history entry', () => {
       detector: 'oom',
       image: container.image,
       state: 'open',
+      cause: null,
+      members: [],
     });
   });
 

@@ -163,17 +163,25 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     const common = await findCommonDependency(live);
     if (common !== undefined) return meetOthers(live, { kind: 'unknown', named: common.name });
     const { id } = live.incident.container;
-    if (graph.dependenciesOf(id).length === 0) live.suffers = undefined;
-    return symptoms.failure === 'unreachable' && graph.hasNeighbours(id) ? { kind: 'unknown' } : OWN;
+    const hasDependencies = graph.dependenciesOf(id).length > 0;
+    if (!hasDependencies) live.suffers = undefined;
+    const isUnknown =
+      (symptoms.failure === 'unreachable' && graph.hasNeighbours(id)) ||
+      (symptoms.failure === 'interrupted' && hasDependencies);
+    return isUnknown ? { kind: 'unknown' } : OWN;
   };
 
-  /** A direct dependency of this container and of another one whose errors at this time name nobody either. */
+  /** A direct dependency of this container that another one, whose errors began at the same time, names or needs, too. */
   const findCommonDependency = async (live: LiveIncident): Promise<ContainerRef | undefined> => {
     const own = graph.dependenciesOf(live.incident.container.id);
     if (own.length === 0) return undefined;
     await clock.sleep(OTHERS_WAIT_MS, stopping);
     const others = incidents.open().filter((other) => isAlike(other, live));
-    const needs = others.flatMap(({ incident }) => graph.dependenciesOf(incident.container.id).map(({ to }) => to.id));
+    const needs = others.flatMap(({ incident, suffers }) =>
+      suffers !== undefined && suffers.named.size > 0
+        ? [...suffers.named]
+        : graph.dependenciesOf(incident.container.id).map(({ to }) => to.id),
+    );
     const count = (id: string) => needs.filter((need) => need === id).length;
     const [first] = own.map(({ to }) => to).sort((a, b) => count(b.id) - count(a.id));
     return first !== undefined && count(first.id) > 0 ? first : undefined;
@@ -181,8 +189,8 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
 
   const isAlike = (other: LiveIncident, live: LiveIncident): boolean =>
     !isOf(other, live.incident.container) &&
-    other.suffers?.stated === undefined &&
-    other.suffers?.named.size === 0 &&
+    other.suffers !== undefined &&
+    other.suffers.stated === undefined &&
     Math.abs(other.burstAt - live.burstAt) <= ALIKE_WITHIN_MS;
 
   const find = async (live: LiveIncident, context: DiagnosisContext): Promise<Correlation> => {

@@ -55,6 +55,8 @@ const MAX_NETWORKS = 32;
 const UNNAMED_NETWORKS: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
 /** Of one address: containers that start together may swap theirs. */
 const OWNERS_KEPT = 3;
+/** For how long a client may go on using an address that it looked up. */
+const ADDRESS_KEPT_MS = 2 * 60_000;
 
 interface Owner {
   readonly id: string;
@@ -163,6 +165,21 @@ export function createDependencyGraph(): DependencyGraph {
     return Array.from(found, ([b, evidence]) => ({ from: a.ref, to: b.ref, evidence }));
   };
 
+  /**
+   * Of an address that changed hands a moment ago, a client means the container on which it depends, or the earlier one:
+   * clients keep addresses.
+   */
+  const ownerOf = (a: Node, owners: readonly Owner[], at: number): Node | undefined => {
+    const last = owners.findLastIndex(({ since }) => since <= at - ADDRESS_KEPT_MS);
+    const known = owners
+      .slice(Math.max(0, last))
+      .flatMap(({ id, since }, i) => (i > 0 && since > at ? [] : [nodes.get(id)]));
+    const candidates = known.filter((node) => node !== undefined);
+    if (candidates.length <= 1) return candidates[0];
+    const needed = new Set(dependenciesOf(a.ref.id).map(({ to }) => to.id));
+    return candidates.find(({ ref }) => needed.has(ref.id)) ?? candidates[0];
+  };
+
   /** Breadth first: each reachable container with the evidence of the first edge on the path. */
   const reach = function* (containerId: string): Generator<{ ref: ContainerRef; evidence: EdgeEvidence }> {
     const seen = new Set([containerId]);
@@ -237,9 +254,7 @@ export function createDependencyGraph(): DependencyGraph {
       const a = nodes.get(from.id);
       if (a === undefined) return [];
       for (const network of networksOf(a).keys()) {
-        const owners = addresses.get(`${network} ${host}`) ?? [];
-        const { id } = owners.findLast(({ since }) => since <= at) ?? owners[0] ?? {};
-        const owner = nodes.get(id ?? '');
+        const owner = ownerOf(a, addresses.get(`${network} ${host}`) ?? [], at);
         if (owner !== undefined) return owner === a || sameService(owner, a) ? [] : [owner.ref];
       }
       const found = meant(a, byName.get(fingerprintOf(host)) ?? []);

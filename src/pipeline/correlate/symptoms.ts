@@ -23,6 +23,7 @@ export interface Symptoms {
   readonly stated?: string;
 }
 
+const CLEAREST_FIRST: readonly Failure[] = ['unreachable', 'interrupted', 'exhausted'];
 const LAST_LINES = 20;
 
 /**
@@ -72,7 +73,7 @@ export function readSymptoms(
   const noServer = failures.some(({ text }) => isNameServerFailure(text));
   const nameServerFails = (noName && named.length > 0) || (noServer && external !== undefined);
   return {
-    failure: failures.some(({ failure }) => failure === 'unreachable') ? 'unreachable' : 'interrupted',
+    failure: CLEAREST_FIRST.find((kind) => failures.some(({ failure }) => failure === kind)),
     named,
     ...(named.length === 0 && external !== undefined && { external: describe(external) }),
     ...(unresolved !== undefined && { unresolved: unresolved.host }),

@@ -76,16 +76,29 @@ describe('the dependency graph', () => {
     expect(graph.resolve(api, '172.18.0.2', 100)).toEqual([db]);
   });
 
+  it('resolves an address that changed hands a moment ago to the dependency, or else to the earlier container', () => {
+    const needsWeb = onNetwork('172.18.0.3', { dependsOn: ['web'] });
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [web, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    expect(graph.resolve(api, '172.18.0.2', 1_005_000)).toEqual([db]);
+    graph.learn(api, needsWeb, 0);
+    expect(graph.resolve(api, '172.18.0.2', 1_005_000)).toEqual([web]);
+  });
+
   it('resolves an address to the container that had it at the time', () => {
     const graph = graphOf(
       [db, onNetwork('172.18.0.2')],
       [web, onNetwork('172.18.0.4')],
       [api, onNetwork('172.18.0.3')],
     );
-    graph.learn(web, onNetwork('172.18.0.2'), 1_000);
-    graph.learn(db, onNetwork('172.18.0.4'), 1_010);
-    expect(graph.resolve(api, '172.18.0.2', 900)).toEqual([db]);
-    expect(graph.resolve(api, '172.18.0.2', 1_500)).toEqual([web]);
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    graph.learn(db, onNetwork('172.18.0.4'), 1_000_010);
+    expect(graph.resolve(api, '172.18.0.2', 900_000)).toEqual([db]);
+    expect(graph.resolve(api, '172.18.0.2', 1_500_000)).toEqual([web]);
   });
 
   it('resolves the name of a container with its network', () => {
