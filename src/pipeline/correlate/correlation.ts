@@ -1,5 +1,5 @@
 /** Connects the parts of this folder with the pipeline. */
-import type { ContainerFacts, ContainerRef, EdgeEvidence, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
+import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
@@ -8,7 +8,7 @@ import type { Observer } from '../observer.ts';
 import type { ContainerControl, DependencyStore, IncidentStore } from '../ports.ts';
 import { absenceSignal } from './absence.ts';
 import { type Correlator, createCorrelator } from './correlate.ts';
-import { createDependencies } from './dependencies.ts';
+import { createDependencies, type Inspected } from './dependencies.ts';
 import type { Edge } from './graph.ts';
 import { isAboutState, rootOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
@@ -34,7 +34,7 @@ export interface Correlation {
   observe(event: EngineEvent): void;
   /** All containers that exist, watched or not: an error may name any of them. */
   listed(existing: readonly ListedContainer[]): void;
-  inspected(containerId: string, facts: Pick<ContainerFacts, 'topology' | 'startedAt'>): void;
+  inspected(containerId: string, facts: Inspected): void;
   /** The listed containers have been inspected once. */
   inspectedAll(): void;
   /** A further signal of an open incident. True if the incident belongs to another one, which takes the signal. */

@@ -41,6 +41,7 @@ const CERTAIN: readonly RegExp[] = [
   new RegExp(`\\[?'?"?hostname"?'?: ["'](${NAME})["']`, 'gi'),
   new RegExp(`(?<![\\d.])(${IP}):(\\d{1,5})(?!\\d)`, 'g'),
   new RegExp(`\\('(${IP})', (\\d{1,5})\\)`, 'g'),
+  new RegExp(`\\((${DOTTED}):(\\d{1,5})\\)`, 'g'),
 ];
 
 /** Here the word may be something else; it counts only if a container has that name. */
