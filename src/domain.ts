@@ -48,6 +48,8 @@ export interface ContainerFacts {
    * it does not say why the main process ended. See `killedForMemory`.
    */
   readonly oomKilled: boolean;
+  /** Whether somebody stopped it. Only Podman says so; absent if it is not known. */
+  readonly stoppedByUser?: boolean;
   /** The engine's error message, for example why a start failed. */
   readonly error: string;
   readonly startedAt: number;
@@ -365,7 +367,7 @@ export interface Decision {
   readonly reason: DecisionReason;
 }
 
-/** The reasons that mean: everything else allowed a restart. */
+/** A decision for one of these reasons means that everything else allowed a restart. */
 export const HELD_BACK_REASONS = [
   'quiet_hours',
   'observe_mode',
@@ -373,9 +375,11 @@ export const HELD_BACK_REASONS = [
   'policy_ask',
 ] as const satisfies readonly DecisionReason[];
 
-/** What happened after a restart was held back. Neither: still broken while the incident is open, unknown later. */
-export const AFTERMATHS = ['came_back', 'restarted_by_person'] as const;
-export type Aftermath = (typeof AFTERMATHS)[number];
+/**
+ * How a problem ended after a restart was held back: it was over without a restart, or a person restarted, stopped or
+ * removed the container. While it is absent, the problem lasts (the incident is open) or its end was not observed.
+ */
+export type Aftermath = 'came_back' | 'restarted_by_person';
 
 /** A person's judgement of a decision. */
 export const VERDICTS = ['right', 'wrong'] as const;
@@ -423,7 +427,7 @@ export interface Alert {
   readonly decision: Decision;
   /** Detail for the decision's reason: the policy value and its source, or names of containers. */
   readonly because?: string;
-  /** The restart, if there was one. */
+  /** The restart, if any. */
   readonly attempt?: Attempt;
   /** Restarts of this service by the agent in the last hour. */
   readonly restartsLastHour: number;

@@ -15,7 +15,7 @@ import { createConsoleSender } from '../notifiers/console/console.ts';
 import { createSlackSender } from '../notifiers/slack/sender.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
-import { createSecretBook } from '../pipeline/diagnose/known-secrets.ts';
+import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
@@ -28,9 +28,10 @@ import { createHttpObserver, createMetricsObserver } from '../telemetry/observer
 import type { Telemetry } from '../telemetry/register.ts';
 import { createTracing } from '../telemetry/tracing.ts';
 import { createEngine, traceCalls } from './engine.ts';
-import { notBackNotice, watchEngine } from './engine-notices.ts';
+import { notBackNotice } from './engine-notices.ts';
+import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
-import { createTidy, noteActivity } from './housekeeping.ts';
+import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { watchStore } from './store-notices.ts';
 
@@ -89,6 +90,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       outboxPending: async () => ({ [sender.integration]: (await store.pending()).get(sender.integration) ?? 0 }),
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
+      sourcesUp: () => sourcesUp(engine.sources()),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
@@ -96,16 +98,17 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     { version, models: [...new Set(models)] },
   );
   const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments, telemetry.containerCounters));
-  const activity = noteActivity(claudeErrors.observer, clock);
+  const activity = trackActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
   const engine = createEngine({
     ...config.docker,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
+    monotonic: clock.monotonic,
     onRequest: observer.dockerRequest,
   });
-  const secrets = createSecretBook(engine, (id, facts) => pipeline.onInspected(id, facts));
+  const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
   const control = traceCalls(engine, tracing);
   const apiKey = claudeKey(config);
   const claude =
@@ -116,8 +119,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           apiKey,
           timeoutMs: deps.requestTimeouts?.claudeMs,
           now: clock.now,
-          onHeadroom: (all) => {
-            for (const headroom of all) observer.headroom(headroom);
+          onRateLimits: (all) => {
+            for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
   const sender =
@@ -159,10 +162,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     // Inspecting a container also remembers its secrets.
     control: traceCalls({ ...engine, inspect: secrets.inspect }, tracing),
     secretsOf: secrets.secretsOf,
-    redactor: createRedactor(),
+    redactor: createRedactor({ personal: config.redactPersonal }),
     attempts: store,
     clock,
-    policyOf: policies.policyOf,
+    logLinesOf: (container) => policies.policyOf(container).values.logLines,
   });
 
   const pipeline = createPipeline({
@@ -217,7 +220,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         lateLogs.forget(container);
         pipeline.onGone(container);
       },
-      onReconnect: observer.reconnect,
+      onReconnect: observer.logReconnect,
       onMissing: (containers) => notifier.say(notBackNotice(containers)),
     },
     incidentsSaved: pipeline.incidentsSaved,
@@ -235,8 +238,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
+    sources: engine.sources,
   });
-  const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
+  const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
   const background: Promise<void>[] = [];
@@ -258,8 +262,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
-        tidy(stopping.signal),
-        watchEngine({ isConnected: watch.isConnected, say: notifier.say, clock }, stopping.signal),
+        prune(stopping.signal),
+        ...watchTheEngine({ engine, watch, restarts: config.autoFix, notify: notifier.say, clock }, stopping.signal),
         watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

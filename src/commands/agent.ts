@@ -45,7 +45,7 @@ export async function startAgent(
   const logger = createLogger({
     level: config.logLevel,
     ...options,
-    redact: (text) => redactText(text, config.secrets),
+    redact: (text) => redactText(text, config.secrets, { personal: config.redactPersonal }),
   });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });

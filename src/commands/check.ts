@@ -3,11 +3,14 @@ import path from 'node:path';
 import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
+import { PODMAN_LIMITS } from '../docker/podman.ts';
+import { SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
 import { checkSlack } from '../notifiers/slack/check.ts';
+import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
@@ -25,9 +28,7 @@ interface CheckResult {
 const ok = (subject: string, message: string): CheckResult => ({ subject, ok: true, message });
 const problem = (subject: string, message: string): CheckResult => ({ subject, ok: false, message });
 
-/** No container has this id: the engine answers 404 if restarts are allowed, a proxy answers 403 if they are not. */
-const NO_CONTAINER = 'container-doctor-permission-check';
-const RESTART_CHECK_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 10_000;
 
 /**
  * Prints whether the settings are valid, what would be watched under which policy, and what is reachable. Spends
@@ -76,16 +77,25 @@ interface EngineCheck {
 async function checkEngine(config: Config): Promise<EngineCheck> {
   try {
     const engine = createDockerEngine(config.docker);
-    const { engineVersion, apiVersion } = await engine.ping();
-    const reached = ok('engine', `Docker ${engineVersion}, API ${apiVersion}`);
-    const { results, policies } = await checkTargets(engine, config);
-    return { results: [reached, ...results, await checkRestart(engine, config)], policies };
+    const { engineVersion, apiVersion, kind } = await engine.ping();
+    const name = kind === 'podman' ? 'Podman' : 'Docker';
+    const reached = ok('engine', `${name} ${engineVersion}, API ${apiVersion}, at ${engine.address}`);
+    const limits = kind === 'podman' ? PODMAN_LIMITS.map((limit) => ok(name, limit)) : [];
+    // If the containers cannot be listed, the result for `list` says why.
+    const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ results: [], policies: [] }));
+    const sources = await checkSources(engine, config, targets.containerId);
+    return { results: [reached, ...limits, ...sources, ...targets.results], policies: targets.policies };
   } catch (error) {
     return { results: [problem('engine', messageOf(error))], policies: [] };
   }
 }
 
-async function checkTargets(engine: DockerEngine, config: Config): Promise<EngineCheck> {
+interface TargetCheck extends EngineCheck {
+  /** A watched container, running if possible. */
+  readonly containerId?: string;
+}
+
+async function checkTargets(engine: DockerEngine, config: Config): Promise<TargetCheck> {
   const targets = parseTargets(config.targets);
   const isTarget = createWatchFilter(targets, await findOwnContainerId());
   const listed = await engine.list();
@@ -96,9 +106,10 @@ async function checkTargets(engine: DockerEngine, config: Config): Promise<Engin
   const watched = targeted.filter(({ ref }) => enabled.has(ref.id));
   const names = watched.map(({ ref, status }) => (status === 'running' ? ref.name : `${ref.name} (${status})`)).sort();
   const watches = ok('watches', names.length > 0 ? names.join(', ') : 'no container yet');
-  if (missing.length === 0) return { results: [watches], policies };
+  const containerId = (watched.find(({ status }) => status === 'running') ?? watched[0])?.ref.id;
+  if (missing.length === 0) return { results: [watches], policies, containerId };
   const message = `TARGET_CONTAINERS has names that match no container: ${missing.join(', ')}`;
-  return { results: [watches, problem('targets', message)], policies };
+  return { results: [watches, problem('targets', message)], policies, containerId };
 }
 
 async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {
@@ -108,18 +119,38 @@ async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Con
   return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
 }
 
-async function checkRestart(engine: DockerEngine, config: Config): Promise<CheckResult> {
-  const subject = 'restarts';
-  if (!config.autoFix) return ok(subject, 'off (AUTO_FIX=false)');
+/** Tries each kind of request that the agent makes; a restart is tried with a container that does not exist. */
+async function checkSources(
+  engine: DockerEngine,
+  config: Config,
+  containerId: string | undefined,
+): Promise<readonly CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const source of ENGINE_SOURCES) {
+    const subject = source === 'restart' ? 'restarts' : source;
+    const isOff = source === 'restart' && !config.autoFix;
+    results.push(isOff ? ok(subject, 'off (AUTO_FIX=false)') : await checkSource(subject, engine, source, containerId));
+  }
+  return results;
+}
+
+async function checkSource(
+  subject: string,
+  engine: DockerEngine,
+  source: EngineSource,
+  containerId: string | undefined,
+): Promise<CheckResult> {
+  const { request, without } = SOURCE_INFO[source];
   try {
-    await engine.restart(NO_CONTAINER, AbortSignal.timeout(RESTART_CHECK_TIMEOUT_MS));
-    return ok(subject, 'allowed');
+    await engine.probe(source, containerId, AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    return ok(subject, `allowed (${request})`);
   } catch (error) {
-    if (error instanceof EngineError && error.reason === 'not_found') return ok(subject, 'allowed');
-    if (error instanceof EngineError && error.reason === 'forbidden') {
-      return problem(subject, 'AUTO_FIX is on, but the engine or a proxy in front of it forbids restarts');
+    if (!(error instanceof EngineError) || error.reason !== 'forbidden') {
+      return problem(subject, `${request}: ${messageOf(error)}`);
     }
-    return problem(subject, messageOf(error));
+    const on = source === 'restart' ? 'AUTO_FIX is on, but ' : '';
+    const status = error.status === undefined ? '' : ` (HTTP ${error.status})`;
+    return problem(subject, `${on}the engine or a proxy in front of it refuses ${request}${status}: ${without}`);
   }
 }
 

@@ -19,7 +19,8 @@ Usage: container-doctor [command]
   review [INCIDENT right|wrong [NOTE]]
                        show what was or would have been restarted and the results; record your verdict on one of them
   demo                 run the agent with a simulated engine: no Docker, key or Slack needed
-  scan [FILE...]       run detection on log files or standard input (--json, --records)
+  scan [FILE...]       run detection on log files or standard input (--json, --records); --redacted and
+                       --prompt show what would leave the machine
   healthcheck          ask the running agent's /health; exit code 0 or 1
   --help, --version
 

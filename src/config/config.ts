@@ -1,4 +1,5 @@
 /** The configuration of the agent: parsed settings in the units and groups that the program uses. */
+import path from 'node:path';
 import type { DiagnoseWith, Severity } from '../domain.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
@@ -35,8 +36,15 @@ export interface Config {
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
   readonly retention: { readonly days: number; readonly incidents: number };
+  readonly redactPersonal: boolean;
   readonly logLevel: SettingValues['LOG_LEVEL'];
-  readonly docker: { readonly host?: string; readonly tlsVerify: boolean; readonly certPath?: string };
+  readonly docker: {
+    readonly host?: string;
+    readonly tlsVerify: boolean;
+    readonly certPath?: string;
+    readonly context?: string;
+    readonly configDir?: string;
+  } & UserDirectories;
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
   /** `rules`: the content of the policy file when the agent started. */
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
@@ -44,8 +52,19 @@ export interface Config {
   readonly secrets: readonly string[];
 }
 
+/** Directories of the user, where the Docker client keeps its contexts and rootless engines their sockets. */
+export interface UserDirectories {
+  readonly home?: string;
+  readonly runtimeDir?: string;
+}
+
 /** The result is frozen. */
-export function toConfig(values: SettingValues, secrets: readonly string[], rules: readonly Rule[]): Config {
+export function toConfig(
+  values: SettingValues,
+  secrets: readonly string[],
+  rules: readonly Rule[],
+  user: UserDirectories,
+): Config {
   const { DATABASE_URL: url, AGENT_NAME: agent } = values;
   return deepFreeze({
     targets: values.TARGET_CONTAINERS,
@@ -75,11 +94,15 @@ export function toConfig(values: SettingValues, secrets: readonly string[], rule
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
     retention: { days: values.RETENTION_DAYS, incidents: values.RETENTION_INCIDENTS },
+    redactPersonal: values.REDACT_PERSONAL,
     logLevel: values.LOG_LEVEL,
     docker: {
       host: values.DOCKER_HOST,
       tlsVerify: values.DOCKER_TLS_VERIFY ?? false,
       certPath: values.DOCKER_CERT_PATH,
+      context: values.DOCKER_CONTEXT,
+      configDir: values.DOCKER_CONFIG ?? (user.home === undefined ? undefined : path.join(user.home, '.docker')),
+      ...user,
     },
     verify: {
       stableForMs: values.VERIFY_STABLE_SECONDS * 1000,

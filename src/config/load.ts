@@ -31,7 +31,10 @@ export function loadConfig(
   const policy = values.CONFIG_FILE === undefined ? { rules: [] } : readPolicy(values.CONFIG_FILE, readFile);
   const all = [...problems, ...conflicts(values), ...(policy.problems ?? [])];
   if (all.length > 0) return { ok: false, problems: all };
-  const config = toConfig(values as SettingValues, secrets, policy.rules);
+  const config = toConfig(values as SettingValues, secrets, policy.rules, {
+    home: env.HOME,
+    runtimeDir: env.XDG_RUNTIME_DIR,
+  });
   return { ok: true, config, warnings: warningsOf(config) };
 }
 

@@ -208,6 +208,16 @@ const ENGINE = {
     allowed: 'unix:///path, tcp://host:port or http(s)://host:port',
     about: "the address of the engine; unset: Docker's default socket",
   },
+  DOCKER_CONTEXT: {
+    schema: text(),
+    allowed: 'the name of a Docker context with a unix://, tcp://, http:// or https:// engine',
+    about: 'the Docker context to use without DOCKER_HOST; unset: the current one in config.json',
+  },
+  DOCKER_CONFIG: {
+    schema: text(),
+    allowed: 'a directory',
+    about: 'the directory of config.json and the Docker contexts; unset: ~/.docker',
+  },
   DOCKER_TLS_VERIFY: {
     schema: text().transform((s) => s !== '0' && s.toLowerCase() !== 'false'),
     allowed: '1 or unset',
@@ -221,6 +231,13 @@ const ENGINE = {
 } as const satisfies SettingTable;
 
 const TELEMETRY = {
+  REDACT_PERSONAL: {
+    schema: flag(),
+    default: 'false',
+    allowed: 'true or false',
+    about: 'hide personal data too: card numbers, IBANs, phone numbers and IP addresses of clients',
+    details: 'E-mail addresses are always hidden.',
+  },
   LOG_LEVEL: {
     schema: oneOf(LOG_LEVELS),
     default: 'info',

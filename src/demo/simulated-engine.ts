@@ -35,7 +35,7 @@ import {
 import { endEmpty, openStream, sendJson } from './engine/responses.ts';
 import { createTimestamps } from './engine/timestamps.ts';
 
-export interface EngineRequest {
+interface EngineRequest {
   readonly at: number;
   readonly operation: EngineOperation;
   /** The name of the container in the path, if any. */
@@ -50,7 +50,7 @@ export interface SimulatedEngine {
   /** Creates and starts a container, with the events of both. */
   addContainer(options: SimulatedContainerOptions): SimulatedContainer;
   container(name: string): SimulatedContainer | undefined;
-  /** Oldest first. */
+  /** Oldest first, without requests for containers that do not exist: those only check a permission. */
   readonly requests: readonly EngineRequest[];
   /** The number of requests of this operation so far, in total or for one container. */
   count(operation: EngineOperation, container?: string): number;
@@ -221,8 +221,10 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
       sendJson(response, 404, { message: 'page not found' });
       return;
     }
-    const name = route.container === undefined ? undefined : (find(route.container)?.name ?? route.container);
-    requests.push({ at: now(), operation: route.operation, container: name, query: url.searchParams });
+    const container = route.container === undefined ? undefined : find(route.container)?.name;
+    if (route.container === undefined || container !== undefined) {
+      requests.push({ at: now(), operation: route.operation, container, query: url.searchParams });
+    }
     if (faults.intercept(route.operation, response)) return;
     answer(route, url.searchParams, response).catch((error) => {
       sendJson(response, 500, { message: String(error) });

@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { EngineError } from '../errors.ts';
+import { type ContextOptions, resolveContext } from './context.ts';
+import type { UserFolders } from './usual-sockets.ts';
 
-export interface ConnectionOptions {
-  /** The value of `DOCKER_HOST`: `unix://`, `tcp://`, `http://` or `https://`. Default: the default socket. */
+export interface ConnectionOptions extends ContextOptions, UserFolders {
+  /**
+   * The value of `DOCKER_HOST`: `unix://`, `tcp://`, `http://` or `https://`. Default: the engine of the Docker context,
+   * or the default socket.
+   */
   readonly host?: string;
   /** The value of `DOCKER_TLS_VERIFY`. */
   readonly tlsVerify: boolean;
@@ -18,12 +23,12 @@ export interface ConnectionOptions {
 const DEFAULT_HOST = 'unix:///var/run/docker.sock';
 
 /** The address of the engine. */
-export type Endpoint =
+type Endpoint =
   | { readonly kind: 'socket'; readonly socketPath: string }
   | { readonly kind: 'tcp'; readonly hostname: string; readonly port: number; readonly tls: boolean };
 
 /** Throws an EngineError that names the setting if the value cannot be used. */
-export function parseDockerHost(options: ConnectionOptions): Endpoint {
+export function parseDockerHost(options: Pick<ConnectionOptions, 'host' | 'tlsVerify' | 'certPath'>): Endpoint {
   const host = options.host || DEFAULT_HOST;
   const refuse = () => {
     const message = `DOCKER_HOST "${host}" cannot be used: allowed are unix:///path, tcp://host:port, http://host:port, https://host:port`;
@@ -42,14 +47,41 @@ export function parseDockerHost(options: ConnectionOptions): Endpoint {
   return { kind: 'tcp', hostname: url.hostname, port, tls };
 }
 
+/** Where the certificates for an engine are. */
+interface TlsFiles {
+  /** Names their origin in errors. */
+  readonly setting: string;
+  readonly certPath?: string;
+  readonly tlsVerify: boolean;
+  /** A context may have a CA only, or a client certificate only. */
+  readonly mayLackFiles: boolean;
+}
+
+/** Chooses the engine like Docker's own clients: `DOCKER_HOST`, else the context, else the default socket. */
+export function chooseEngine(options: ConnectionOptions): {
+  readonly endpoint: Endpoint;
+  readonly tls: TlsFiles;
+  /** For people, for example `unix:///var/run/docker.sock`. */
+  readonly description: string;
+} {
+  const context = options.host ? undefined : resolveContext(options);
+  const { host, tlsVerify, certPath } = context ?? options;
+  const setting =
+    context === undefined ? 'DOCKER_CERT_PATH' : `the certificates of the Docker context "${context.name}" in`;
+  return {
+    endpoint: parseDockerHost({ host, tlsVerify, certPath }),
+    tls: { setting, certPath, tlsVerify, mayLackFiles: context !== undefined },
+    description: context === undefined ? host || DEFAULT_HOST : `${host} (Docker context "${context.name}")`,
+  };
+}
+
 /**
  * Creates a client without a timeout: docker-modem's is an idle timeout, which would end quiet streams. Each call passes
  * an AbortSignal instead.
  *
  * No API version is pinned: the oldest and the newest supported engines have none in common.
  */
-export function connect(options: ConnectionOptions): Docker {
-  const endpoint = parseDockerHost(options);
+export function connect(endpoint: Endpoint, tls: TlsFiles): Docker {
   // Every option is set, also to undefined: docker-modem fills missing ones from DOCKER_* variables.
   const common = { version: undefined, timeout: 0, ca: undefined, cert: undefined, key: undefined, headers: {} };
   // One connection per request: a reused one that the engine has closed meanwhile would fail a restart.
@@ -64,7 +96,7 @@ export function connect(options: ConnectionOptions): Docker {
       agent: withShortInspect(new http.Agent(pool)),
     });
   }
-  const agent = endpoint.tls ? new https.Agent({ ...pool, ...readTls(options) }) : new http.Agent(pool);
+  const agent = endpoint.tls ? new https.Agent({ ...pool, ...readTls(tls) }) : new http.Agent(pool);
   return newClient({
     ...common,
     socketPath: undefined,
@@ -87,14 +119,15 @@ function newClient(options: Record<string, unknown>): Docker {
   return new Docker(options as Docker.DockerOptions);
 }
 
-function readTls(options: ConnectionOptions): https.AgentOptions {
-  const { certPath, tlsVerify } = options;
+function readTls({ setting, certPath, tlsVerify, mayLackFiles }: TlsFiles): https.AgentOptions {
   if (!certPath) return { rejectUnauthorized: tlsVerify };
-  const read = (file: string) => {
+  const read = (name: string) => {
+    const file = path.join(certPath, name);
+    if (mayLackFiles && !existsSync(file)) return undefined;
     try {
-      return readFileSync(path.join(certPath, file));
+      return readFileSync(file);
     } catch (cause) {
-      throw new EngineError(`DOCKER_CERT_PATH "${certPath}": ${file} cannot be read`, 'forbidden', cause);
+      throw new EngineError(`${setting} "${certPath}": ${name} cannot be read`, 'forbidden', cause);
     }
   };
   // As in Docker's own clients, certificates without DOCKER_TLS_VERIFY mean TLS without verification of the server.

@@ -1,9 +1,10 @@
 /** Converts the engine's descriptions of containers to domain types. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+import { secretsOfVariable } from '../redact/environment.ts';
+import { presentableName } from '../redact/presentable-name.ts';
 import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
 import { presentableLabels } from './labels.ts';
-import { isSecretName } from './secret-names.ts';
 import { parseSignal } from './signals.ts';
 import { toTopology } from './topology.ts';
 
@@ -20,18 +21,31 @@ const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
 const DEFAULT_STOP_TIMEOUT = 10;
 /** TERM. */
 const DEFAULT_STOP_SIGNAL = 15;
-/** Shorter values would hide innocent words. */
+/** Shorter values would hide common words. */
 const MIN_SECRET_LENGTH = 6;
 
+/**
+ * Names are shown, stored and sent as they stand here: a secret in one has its placeholder from here on. What calls
+ * the engine goes by the id.
+ */
 export function toContainerRef(container: {
   id: string;
   name: string;
   image: string;
   labels: Readonly<Record<string, string>>;
 }): ContainerRef {
-  const { id, image, labels } = container;
-  const name = container.name.replace(/^\//, '') || id.slice(0, 12);
-  return { id, name, image, ...serviceOf(name, labels), labels: presentableLabels(labels) };
+  const { id, labels } = container;
+  const image = presentableName(container.image);
+  const name = presentableName(container.name.replace(/^\//, '')) || id.slice(0, 12);
+  const { service, project } = serviceOf(name, labels);
+  return {
+    id,
+    name,
+    image,
+    service: presentableName(service),
+    ...(project === undefined ? {} : { project: presentableName(project) }),
+    labels: presentableLabels(labels),
+  };
 }
 
 export function toListedContainer(info: ContainerInfo): ListedContainer {
@@ -87,8 +101,8 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
     topology: toTopology(info, environment),
-    image: config.Image,
-    environmentNames: environment.map(({ name }) => name),
+    image: presentableName(config.Image),
+    environmentNames: environment.map(({ name }) => presentableName(name)),
     secretValues: secretValuesOf(environment),
   };
 }
@@ -113,28 +127,8 @@ function splitVariable(variable: string): Variable {
   return at === -1 ? { name: variable, value: '' } : { name: variable.slice(0, at), value: variable.slice(at + 1) };
 }
 
-/**
- * Values of variables whose names look secret, and of URLs with a password in them (the whole, and the
- * password by itself), longest first.
- */
+/** Values of variables that are secret by their name, and the secret parts of the others; longest first. */
 export function secretValuesOf(environment: readonly Variable[]): readonly string[] {
-  const values = new Set<string>();
-  for (const { name, value } of environment) {
-    if (isSecretName(name)) values.add(value);
-    const password = /^[a-z][a-z0-9+.-]*:\/\/[^/?#:]*:([^/?#]+)@/i.exec(value)?.[1];
-    if (password !== undefined) {
-      values.add(value);
-      values.add(password);
-      values.add(decodeLeniently(password));
-    }
-  }
+  const values = new Set(environment.flatMap(({ name, value }) => secretsOfVariable(name, value)));
   return [...values].filter((value) => value.length >= MIN_SECRET_LENGTH).sort((a, b) => b.length - a.length);
-}
-
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

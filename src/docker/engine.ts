@@ -1,30 +1,41 @@
 /** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine, through dockerode. */
-import type { IncomingMessage } from 'node:http';
-import { finished } from 'node:stream/promises';
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
 import type { LogLine } from '../domain.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
+import type { EngineSource } from '../pipeline/observer.ts';
 import type { ContainerControl, ContainerSource } from '../pipeline/ports.ts';
-import { type ConnectionOptions, connect } from './connection.ts';
+import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
-import { toEngineError } from './failure.ts';
 import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
+import { addPodmanState, type EngineKind, engineKind } from './podman.ts';
+import { createRequests, type EngineOperation } from './requests.ts';
+import { createSourceTracker, type SourceStates } from './sources.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
+import { adviseOnMissingSocket } from './usual-sockets.ts';
 
-export type EngineOperation = 'ping' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
-
-export interface DockerEngineOptions extends ConnectionOptions {
+interface DockerEngineOptions extends ConnectionOptions {
   /** How long the engine may take to answer a call or to accept a stream; default 10 s. Restarts may take longer. */
   readonly callTimeoutMs?: number;
   /** Epoch ms; default: the system clock. */
   now?(): number;
+  /** Milliseconds; default: the process's monotonic clock. */
+  monotonic?(): number;
   /** Called after every request. For a stream, `durationMs` is the time until it was accepted. */
   onRequest?(operation: EngineOperation, durationMs: number, errorType?: EngineReason): void;
 }
 
 export interface DockerEngine extends ContainerSource, ContainerControl {
-  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
+  /**
+   * Makes a request of this kind without an effect: it restarts nothing, and reads no log line. Rejects as the request
+   * does; that its container does not exist is a success.
+   */
+  probe(source: EngineSource, containerId?: string, signal?: AbortSignal): Promise<void>;
+  /** Whether the engine grants each kind of request. */
+  sources(): SourceStates;
+  /** The address of the engine, for people. */
+  readonly address: string;
+  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
 }
 
 /** dockerode's types omit the options of this call. */
@@ -32,8 +43,10 @@ interface WithVersion {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
 }
 
+/** No container has this id: the engine answers 404, a proxy that forbids the request 403. */
+const NO_CONTAINER = 'container-doctor-permission-check';
+
 const CALL_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 30_000;
 /** A restart takes the container's stop timeout plus its start. This timeout only ends requests that will never end. */
 const RESTART_TIMEOUT_MS = 15 * 60_000;
 
@@ -42,79 +55,43 @@ const RESTART_TIMEOUT_MS = 15 * 60_000;
  * signal's reason if the caller aborted.
  */
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
-  const docker = connect(options);
+  const { endpoint, tls, description } = chooseEngine(options);
+  const docker = connect(endpoint, tls);
   const callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   const now = options.now ?? Date.now;
+  const sources = createSourceTracker({ now, monotonic: options.monotonic ?? (() => performance.now()) });
+  const { request, stream } = createRequests({
+    sources,
+    onRequest: (operation, durationMs, error) => options.onRequest?.(operation, durationMs, error?.reason),
+    adviseOnMissingSocket:
+      endpoint.kind === 'socket' ? () => adviseOnMissingSocket(endpoint.socketPath, options) : undefined,
+  });
 
-  /** Calls `run` with a signal that aborts with the caller's or after `timeoutMs`. */
-  async function request<T>(
-    operation: EngineOperation,
-    doing: string,
-    signal: AbortSignal | undefined,
-    timeoutMs: number,
-    run: (abortSignal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    const started = performance.now();
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), timeoutMs);
-    try {
-      const result = await run(signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]));
-      options.onRequest?.(operation, performance.now() - started);
-      return result;
-    } catch (cause) {
-      if (signal?.aborted) throw signal.reason;
-      const error = deadline.signal.aborted
-        ? new EngineError(`Docker engine: ${doing}: no response within ${timeoutMs} ms`, 'timeout', cause)
-        : toEngineError(cause, doing);
-      options.onRequest?.(operation, performance.now() - started, error.reason);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
+  const version = (signal?: AbortSignal) =>
+    request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
+      (docker as unknown as WithVersion).version({ abortSignal }),
+    );
 
-  /** Resolves when the engine ends the stream or `signal` aborts, and says which. */
-  async function stream(
-    operation: EngineOperation,
-    doing: string,
-    signal: AbortSignal,
-    open: (abortSignal: AbortSignal) => Promise<NodeJS.ReadableStream>,
-    handlers: { onOpen?(): void; onChunk(chunk: Buffer): void },
-  ): Promise<'ended' | 'aborted'> {
-    if (signal.aborted) return 'aborted';
-    try {
-      const response = (await request(operation, doing, signal, callTimeoutMs, open)) as IncomingMessage;
-      // The deadline of `request` no longer applies: only the caller's signal ends the stream.
-      const done = finished(response, { writable: false });
-      // Detects a TCP peer that is gone without having closed the connection.
-      response.socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      response.on('data', (chunk: Buffer) => {
-        try {
-          handlers.onChunk(chunk);
-        } catch (error) {
-          response.destroy(error as Error);
-        }
-      });
-      handlers.onOpen?.();
-      await done;
-      return 'ended';
-    } catch (error) {
-      if (signal.aborted) return 'aborted';
-      throw toEngineError(error, doing);
-    }
-  }
+  let podman: boolean | undefined;
+  /** Asked once. False if the engine does not answer. */
+  const isPodman = async () => {
+    podman ??= await version().then(
+      (answer) => engineKind(answer) === 'podman',
+      () => undefined,
+    );
+    return podman ?? false;
+  };
 
   const shortId = (id: string) => id.slice(0, 12);
 
-  return {
+  const engine: DockerEngine = {
+    address: description,
+
     async ping(signal) {
-      const version = await request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
-        (docker as unknown as WithVersion).version({ abortSignal }),
-      );
-      if (typeof version?.ApiVersion !== 'string')
+      const answer = await version(signal);
+      if (typeof answer?.ApiVersion !== 'string')
         throw new EngineError('the server that answers is not a Docker engine', 'protocol');
-      return { apiVersion: version.ApiVersion, engineVersion: version.Version };
+      return { apiVersion: answer.ApiVersion, engineVersion: answer.Version, kind: engineKind(answer) };
     },
 
     async list(signal) {
@@ -135,7 +112,10 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         const info: ContainerInspectInfo = await request('inspect', doing, signal, callTimeoutMs, (abortSignal) =>
           docker.getContainer(id).inspect({ abortSignal }),
         );
-        return toContainerFacts(info);
+        const facts = toContainerFacts(info);
+        if (facts.status !== 'exited' || !(await isPodman())) return facts;
+        const timeout = AbortSignal.timeout(callTimeoutMs);
+        return await addPodmanState(docker, id, facts, now(), signal ? AbortSignal.any([signal, timeout]) : timeout);
       } catch (error) {
         if (error instanceof EngineError && error.reason === 'not_found') return undefined;
         throw error;
@@ -175,6 +155,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         'events',
         'following events',
         signal,
+        callTimeoutMs,
         (abortSignal) => docker.getEvents({ ...query, abortSignal } as object),
         {
           onOpen: onConnected,
@@ -199,7 +180,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         });
       const checkBacklog =
         maxBacklogLines === undefined ? undefined : createBacklogCheck(decoder, maxBacklogLines, now(), onSkipped);
-      const end = await stream('follow_logs', `following the logs of ${shortId(id)}`, signal, open, {
+      const end = await stream('follow_logs', `following the logs of ${shortId(id)}`, signal, callTimeoutMs, open, {
         onChunk(chunk) {
           const lines = decoder.write(chunk);
           checkBacklog?.(lines);
@@ -210,7 +191,48 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       const lines = decoder.end();
       if (lines.length > 0) onLines(lines, decoder.cursor());
     },
+
+    async probe(source, containerId = NO_CONTAINER, signal) {
+      switch (source) {
+        case 'list':
+          return void (await engine.list(signal));
+        case 'events':
+          return probeEvents(signal);
+        case 'logs':
+          return void (await engine.tailLogs(containerId, 0, signal));
+        case 'inspect':
+          return void (await engine.inspect(containerId, signal));
+        case 'restart':
+          return probeRestart(signal);
+        default:
+          return source satisfies never;
+      }
+    },
+
+    sources: sources.states,
   };
+
+  async function probeEvents(signal: AbortSignal | undefined): Promise<void> {
+    const opened = new AbortController();
+    await engine.events({
+      since: now(),
+      signal: signal === undefined ? opened.signal : AbortSignal.any([signal, opened.signal]),
+      onConnected: () => opened.abort(),
+      onEvent() {},
+    });
+  }
+
+  async function probeRestart(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await request('probe_restart', 'checking whether restarts are allowed', signal, callTimeoutMs, (abortSignal) =>
+        docker.getContainer(NO_CONTAINER).restart({ abortSignal }),
+      );
+    } catch (error) {
+      if (!(error instanceof EngineError && error.reason === 'not_found')) throw error;
+    }
+  }
+
+  return engine;
 }
 
 /**

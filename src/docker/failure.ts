@@ -1,20 +1,33 @@
 import { EngineError, type EngineReason } from '../errors.ts';
+import { cutMiddle } from '../lib/text.ts';
 
-/** Truncates error pages of proxies. */
-const MAX_DETAIL_CHARS = 300;
+/** Truncates error pages of proxies. The cause is often at the end. */
+const MAX_DETAIL_CHARS = 600;
+const LONG_ID = /\b[0-9a-f]{64}\b/g;
 
 /** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
-export function toEngineError(error: unknown, doing: string): EngineError {
+export function toEngineError(error: unknown, doing: string, adviseOnMissingSocket?: () => string): EngineError {
   if (error instanceof EngineError) return error;
-  const { reason, detail } = classify(error);
-  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL_CHARS)}`, reason, error);
+  if (adviseOnMissingSocket !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+    return new EngineError(`Docker engine: ${doing}: ${adviseOnMissingSocket()}`, 'unreachable', error);
+  }
+  const { reason, detail, status } = classify(error);
+  return new EngineError(`Docker engine: ${doing}: ${shorten(detail)}`, reason, error, status);
 }
 
-function classify(error: unknown): { reason: EngineReason; detail: string } {
+function shorten(detail: string): string {
+  return cutMiddle(
+    detail.replace(LONG_ID, (id) => id.slice(0, 12)),
+    MAX_DETAIL_CHARS,
+  );
+}
+
+function classify(error: unknown): { reason: EngineReason; detail: string; status?: number } {
   if (!(error instanceof Error)) return { reason: 'protocol', detail: String(error) };
   const { statusCode, code, json } = error as Error & { statusCode?: number; code?: unknown; json?: unknown };
   if (typeof statusCode === 'number') {
-    return { reason: reasonOfStatus(statusCode), detail: `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}` };
+    const detail = `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}`;
+    return { reason: reasonOfStatus(statusCode), detail, status: statusCode };
   }
   if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no response in time' };
   if (typeof code !== 'string') return { reason: 'protocol', detail: error.message };

@@ -1,8 +1,10 @@
-import { isSecretName } from './secret-names.ts';
+import { presentableName } from '../redact/presentable-name.ts';
+import { isSecretName, mentionsSecret } from './secret-names.ts';
 
-/** Labels with the settings of this project, and those that compose sets. */
-const KNOWN_LABEL =
-  /^(?:container-doctor\.|com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$)/;
+/** Our own settings: they are needed as they are. */
+const OURS = /^container-doctor\./;
+/** What compose says of the container: names. */
+const NAMES = /^com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$/;
 
 /** Replaces a value that is not kept. The label's name is kept: a policy rule may match it. */
 export const HIDDEN_VALUE = '‹hidden›';
@@ -22,7 +24,7 @@ export function presentableLabels(labels: Readonly<Record<string, string>>): Rea
   return Object.fromEntries(
     Object.entries(labels).map(([name, value]) => [
       name,
-      KNOWN_LABEL.test(name) || isPlain(name, value) ? value : HIDDEN_VALUE,
+      NAMES.test(name) ? presentableName(value) : OURS.test(name) || isPlain(name, value) ? value : HIDDEN_VALUE,
     ]),
   );
 }
@@ -30,9 +32,9 @@ export function presentableLabels(labels: Readonly<Record<string, string>>): Rea
 function isPlain(name: string, value: string): boolean {
   return (
     !isSecretName(name) &&
-    !isSecretName(value) &&
     value.length <= MAX_VALUE_LENGTH &&
     PLAIN_VALUE.test(value) &&
-    !RANDOM_WORD.test(value)
+    !RANDOM_WORD.test(value) &&
+    !mentionsSecret(value)
   );
 }

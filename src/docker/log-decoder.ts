@@ -54,7 +54,7 @@ interface StreamState {
   nanos: number;
 }
 
-export interface LogDecoderOptions {
+interface LogDecoderOptions {
   readonly from: LogCursor | number;
   /** How far the clock has stepped back since `from` was reached; default 0. */
   readonly clockStepBackMs?: number;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
 /** Where a process can see its own container's id. */
-export interface OwnContainerHints {
+interface OwnContainerHints {
   /** `/proc/self/mountinfo` */
   readonly mountinfo: string;
   /** `/proc/self/cgroup` */

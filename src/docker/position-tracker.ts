@@ -38,7 +38,7 @@ interface SkipMark extends Instant {
   left: number;
 }
 
-export interface PositionTracker {
+interface PositionTracker {
   /** The API parameter `since` to request the log with. */
   readonly since: string;
   /** Moves behind the next line. Returns false if the line was read before. */

@@ -16,7 +16,7 @@ export interface Instant {
   readonly nanos: number;
 }
 
-export interface TimestampReader {
+interface TimestampReader {
   /**
    * Parses the timestamp at `buffer[start]` into `seconds` and `nanos`. Returns its length including the space after it,
    * or 0 if there is none.

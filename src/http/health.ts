@@ -21,6 +21,13 @@ export interface HealthView {
   readonly uptime_seconds: number;
   /** Entries of TARGET_CONTAINERS that match no container. */
   readonly missing_targets: readonly string[];
+  /** Whether the engine grants each kind of request that the agent needs. `status`: the HTTP status of a refusal. */
+  readonly sources: Readonly<
+    Record<
+      string,
+      { readonly state: 'ok' | 'refused' | 'failing'; readonly status: number | null; readonly since: string | null }
+    >
+  >;
   /** Logs with too many unread lines at the start: the lines before `before` were skipped. For an hour. */
   readonly skipped_logs: readonly { readonly container: string; readonly before: string }[];
   readonly last_event_at: string | null;
@@ -68,6 +75,14 @@ export interface HealthInputs {
   readonly lastReconcileAt?: number;
   /** Containers whose log lines are read long after they were written, with the largest delay first. */
   readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
+  readonly sources: readonly {
+    readonly source: string;
+    readonly kind: 'ok' | 'refused' | 'failing';
+    readonly status?: number;
+    readonly since?: number;
+  }[];
+  /** What is wrong with them, for people. */
+  readonly sourceProblems: readonly string[];
   /** Logs of which the lines before a time were skipped, because there were too many after an absence. */
   readonly skippedLogs: readonly { readonly container: string; readonly before: number }[];
   readonly openIncidents: number;
@@ -115,6 +130,12 @@ export function buildHealth(inputs: HealthInputs): {
     started_at: iso(inputs.startedAt),
     uptime_seconds: Math.floor((inputs.now - inputs.startedAt) / 1e3),
     missing_targets: inputs.missingTargets,
+    sources: Object.fromEntries(
+      inputs.sources.map(({ source, kind, status, since }) => [
+        source,
+        { state: kind, status: status ?? null, since: since === undefined ? null : iso(since) },
+      ]),
+    ),
     skipped_logs: inputs.skippedLogs.map(({ container, before }) => ({ container, before: iso(before) })),
     last_event_at: inputs.lastEventAt === undefined ? null : iso(inputs.lastEventAt),
     last_reconcile_at: inputs.lastReconcileAt === undefined ? null : iso(inputs.lastReconcileAt),
@@ -150,7 +171,8 @@ const ONLY_RULES = 'only the built-in rules diagnose';
 function problemsOf(inputs: HealthInputs): readonly string[] {
   const { rateLimit, spend, claude } = inputs;
   const problems: string[] = [];
-  if (!inputs.dockerConnected) problems.push('the Docker engine does not answer: no container is watched');
+  if (!inputs.dockerConnected) problems.push(disconnected(inputs));
+  problems.push(...inputs.sourceProblems);
   if (inputs.loopStalled) problems.push('the agent has stalled: no container is checked');
   if (!inputs.storeHealthy) {
     const error = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
@@ -188,6 +210,11 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   }
   if (claude.lastError !== undefined) problems.push(`the last request to Claude failed: ${claude.lastError}`);
   return problems;
+}
+
+function disconnected({ sources }: HealthInputs): string {
+  const refused = sources.some(({ source, kind }) => (source === 'list' || source === 'events') && kind === 'refused');
+  return `the Docker engine ${refused ? 'refuses requests that the agent needs' : 'does not answer'}: no container is watched`;
 }
 
 /** Once `retryAt` has passed, only the next problem shows whether Claude works again. */

@@ -11,7 +11,7 @@ import type {
 import { createCorrelation } from './correlate/correlation.ts';
 import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
-import type { Trouble } from './detect/trouble.ts';
+import type { LogError } from './detect/log-error.ts';
 import { DETECTOR_INFO } from './detectors.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
@@ -159,9 +159,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
 
-  const takeTrouble = (seen: ContainerRef, trouble: Trouble): void => {
+  const takeLogError = (seen: ContainerRef, error: LogError): void => {
     const container = identify(seen);
-    const grouped = grouper.assign(container, trouble, clock.monotonic());
+    const grouped = grouper.assign(container, error, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
@@ -171,19 +171,23 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const signal: Signal = {
       container,
       detector: storm ? 'storm' : 'log',
-      at: trouble.record.time,
+      at: error.record.time,
       fingerprint: grouped.fingerprint,
       summary: storm
-        ? `log storm: new kinds of errors faster than they can be told apart, e.g. ${trouble.summary}`
-        : trouble.summary,
-      patterns: storm ? [...trouble.patterns, 'log storm'] : trouble.patterns,
-      record: trouble.record,
+        ? `log storm: more new kinds of errors than can be distinguished, such as ${error.summary}`
+        : error.summary,
+      patterns: storm ? [...error.patterns, 'log storm'] : error.patterns,
+      record: error.record,
     };
     take(signal, storm ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({
-    emit: takeTrouble,
+    emit: takeLogError,
+    recorded: (container) => {
+      observer.signal('log', container.name);
+      observer.suppressed('grace');
+    },
     clock,
     logger,
     stopped: stopping.signal,
@@ -202,10 +206,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     onEvent(event) {
-      observer.eventSeen(event.time);
+      observer.engineEvent(event.time);
       if (stopping.signal.aborted) return;
       // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
+      if (event.action.kind === 'start') detectors.started(event.containerId, event.time);
       const signals = lifecycle.observe(event);
       aftermaths.observe(event);
       correlation.observe(event);
@@ -244,10 +249,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       correlation.restore(adopted.map(({ live }) => live));
       for (const { left, live } of adopted) {
         if (left.settledAt === undefined) start(workflow.resume(live, left));
-        else if (left.decision) {
-          aftermaths.decided(left.incident, left.decision);
-          leftToEngine.decided(left.incident, left.decision);
-        }
+        else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 
@@ -272,7 +274,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function saveAftermath(incidentId: string, aftermath: Aftermath): Promise<void> {
     await store.saveAftermath(incidentId, aftermath, clock.now()).catch((error: unknown) => {
-      logger.error('what happened after an incident could not be stored', { error: String(error) });
+      logger.error('the aftermath of an incident could not be stored', { error: String(error) });
     });
   }
 

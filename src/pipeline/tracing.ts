@@ -15,7 +15,7 @@ export const SPANS = {
   notify: (receiver: string) => `notify ${receiver}`,
 } as const;
 
-/** What a span says about the result of its work. Never log text, prompts or answers. */
+/** What a span records about the result of its work. Never log text, prompts or answers. */
 export interface SpanDetails {
   readonly context?: DiagnosisContext;
   readonly diagnosis?: Diagnosis;
@@ -29,9 +29,9 @@ export interface SpanDetails {
 export interface SpanOptions {
   /** `client` for calls that leave the process. Default: `internal`. */
   readonly kind?: 'internal' | 'client';
-  /** Continues this trace instead of the active one: a queue does not carry the context, its job does. */
+  /** Continues this trace instead of the active one. For jobs from a queue, which does not carry the context. */
   readonly childOf?: TraceLink;
-  /** Starts a new trace with a link to this one, for work long after it. */
+  /** Starts a new trace with a link to this one. For work that happens long after it. */
   readonly linkTo?: TraceLink;
 }
 

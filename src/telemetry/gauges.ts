@@ -1,5 +1,5 @@
 /** The gauges. See metric.ts. */
-import { HEADROOM_RESOURCES, INTEGRATIONS } from '../pipeline/observer.ts';
+import { ENGINE_SOURCES, INTEGRATIONS, RATE_LIMIT_RESOURCES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** Recorded when they change. Absent until the first value. */
@@ -8,25 +8,25 @@ export const GAUGES = {
     name: 'container_doctor.anthropic.ratelimit.limit',
     unit: '',
     description: 'Rate limit of the Anthropic API, from its latest response.',
-    labels: { resource: HEADROOM_RESOURCES },
+    labels: { resource: RATE_LIMIT_RESOURCES },
   },
   anthropicRemaining: {
     name: 'container_doctor.anthropic.ratelimit.remaining',
     unit: '',
     description: 'Remaining rate limit of the Anthropic API, from its latest response.',
-    labels: { resource: HEADROOM_RESOURCES },
+    labels: { resource: RATE_LIMIT_RESOURCES },
   },
   anthropicReset: {
     name: 'container_doctor.anthropic.ratelimit.reset.timestamp',
     unit: 's',
     description: 'When the rate limit of the Anthropic API is fully available again.',
-    labels: { resource: HEADROOM_RESOURCES },
+    labels: { resource: RATE_LIMIT_RESOURCES },
   },
   anthropicObserved: {
     name: 'container_doctor.anthropic.ratelimit.observed.timestamp',
     unit: 's',
     description: 'When the Anthropic API last reported its rate limit.',
-    labels: { resource: HEADROOM_RESOURCES },
+    labels: { resource: RATE_LIMIT_RESOURCES },
   },
   lastEvent: {
     name: 'container_doctor.last_event.timestamp',
@@ -91,6 +91,12 @@ export const OBSERVED_GAUGES = {
     unit: '',
     description: '1 while the Docker engine answers, else 0.',
     labels: {},
+  },
+  sourceUp: {
+    name: 'container_doctor.source.up',
+    unit: '',
+    description: '1 while the engine grants what the agent needs, 0 while it refuses or fails.',
+    labels: { source: ENGINE_SOURCES },
   },
   storeHealthy: {
     name: 'container_doctor.store.healthy',

@@ -1,6 +1,6 @@
 /** Creates the OpenTelemetry instruments of all metrics. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
-import type { Integration } from '../pipeline/observer.ts';
+import type { EngineSource, Integration } from '../pipeline/observer.ts';
 import { COUNTERS, TOTALS } from './counters.ts';
 import { GAUGES, OBSERVED_GAUGES, PROCESS_METRICS } from './gauges.ts';
 import { HISTOGRAMS } from './histograms.ts';
@@ -22,6 +22,7 @@ export interface Gauges {
   outboxPending(): MaybeAsync<Partial<Record<Integration, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
+  sourcesUp(): MaybeAsync<Readonly<Record<EngineSource, boolean>>>;
   storeHealthy(): MaybeAsync<boolean>;
   claudeCircuitOpen(): MaybeAsync<boolean>;
   configReloaded(): MaybeAsync<boolean>;
@@ -82,6 +83,9 @@ function observeGauges(meter: Meter, gauges: Gauges, version: string): void {
   one('claudeCircuitOpen', {}, () => gauges.claudeCircuitOpen());
   one('configReloaded', {}, () => gauges.configReloaded());
   one('buildInfo', { version, node: process.versions.node }, () => 1);
+  observe(meter, 'sourceUp', async (result) => {
+    for (const [source, up] of Object.entries(await gauges.sourcesUp())) result.observe(Number(up), { source });
+  });
   observe(meter, 'outboxPending', async (result) => {
     for (const [integration, pending] of Object.entries(await gauges.outboxPending())) {
       result.observe(pending, { integration });

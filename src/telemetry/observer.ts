@@ -59,7 +59,7 @@ export function createMetricsObserver(
     causeFound(outcome) {
       counters.causes.add(1, { outcome });
     },
-    headroom({ resource, limit, remaining, resetAt, observedAt }) {
+    anthropicRateLimit({ resource, limit, remaining, resetAt, observedAt }) {
       if (limit !== undefined) gauges.anthropicLimit.record(limit, { resource });
       if (remaining !== undefined) gauges.anthropicRemaining.record(remaining, { resource });
       if (resetAt !== undefined) gauges.anthropicReset.record(resetAt / 1e3, { resource });
@@ -83,7 +83,7 @@ export function createMetricsObserver(
       totals.logLines += lines;
       totals.logBytes += bytes;
     },
-    reconnect(cause) {
+    logReconnect(cause) {
       counters.logReconnects.add(1, { cause });
     },
     dockerRequest(operation, durationMs, errorType) {
@@ -92,7 +92,7 @@ export function createMetricsObserver(
         ...(errorType === undefined ? {} : { 'error.type': errorType }),
       });
     },
-    eventSeen(at) {
+    engineEvent(at) {
       gauges.lastEvent.record(at / 1e3);
     },
     heartbeat(at) {

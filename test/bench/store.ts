@@ -1,6 +1,4 @@
-/**
- * What a durable write costs. Each line is one awaited port call after another, on a real file.
- */
+/** The cost of durable writes to a real file. Each line measures one awaited call of a port at a time. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,12 +90,12 @@ async function measureWrites(store: Store): Promise<void> {
   for (const one of MEASURES) await measure(store, one);
 }
 
-/** On this machine and without its disk (fsync is off in tests): what the connection and the statements cost. */
+/** The cost of connection and statements only: fsync is off in tests. */
 async function runOnPostgres(): Promise<void> {
   if (whyNoPostgres() !== undefined) return;
   const server = await startPostgres();
   try {
-    console.log('store: the same on PostgreSQL, over a socket, without waiting for its disk');
+    console.log('store: the same on PostgreSQL, over a socket, without fsync');
     await withStore({ databaseUrl: server.createDatabase(), agent: 'bench' }, measureWrites);
   } finally {
     await server.close();
@@ -107,7 +105,7 @@ async function runOnPostgres(): Promise<void> {
 export async function run(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'doctor-bench-store-'));
   try {
-    console.log('store: durable writes to a file, one after another');
+    console.log('store: durable writes to a file, one at a time');
     await withStore({ dataDir: join(directory, 'writes') }, measureWrites);
     await runOnPostgres();
     const full = { dataDir: join(directory, 'full') };

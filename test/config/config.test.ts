@@ -29,6 +29,7 @@ describe('settings', () => {
       slack: { webhookUrl: undefined, minSeverity: 'medium' },
       http: { host: '127.0.0.1', port: 8080 },
       dataDir: './data',
+      redactPersonal: false,
       logLevel: 'info',
       verify: { stableForMs: 30_000, deadlineMs: 120_000 },
     });

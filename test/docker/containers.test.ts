@@ -24,6 +24,23 @@ describe('the service of a container', () => {
   });
 });
 
+describe('a name with a secret in it', () => {
+  const key = ['gh', 'p_', 'a9Zk3Lq8'.repeat(4), 'Xy7T'].join('');
+
+  it('has a placeholder wherever it is shown, stored or sent', () => {
+    const ref = toContainerRef({
+      id: ID,
+      name: `/ci-${key}`,
+      image: `registry.example/${key}:1`,
+      labels: { 'com.docker.compose.project': key, 'com.docker.compose.service': `web-${key}` },
+    });
+    expect(JSON.stringify(ref)).not.toContain(key);
+    expect(ref.name).toMatch(/^ci-‹secret-[\da-f]{4}›$/);
+    expect(ref.image).toMatch(/^registry\.example\/‹secret-[\da-f]{4}›:1$/);
+    expect(ref.service).toMatch(/^web-‹secret-[\da-f]{4}›$/);
+  });
+});
+
 describe('a listed container', () => {
   it.each([
     ['Up 2 minutes (health: starting)', 'starting'],
@@ -74,6 +91,31 @@ describe('secret values of an environment', () => {
       'p%40ssw0rd',
       'p@ssw0rd',
     ]);
+  });
+});
+
+describe('secret parts of variables', () => {
+  it.each([
+    ['SENTRY=https://4fe938591599b5e1131d0b08b1e1f3f0@o12.ingest.example/55', '4fe938591599b5e1131d0b08b1e1f3f0'],
+    ['SPRING_DATASOURCE_URL=jdbc:postgresql://db/shop?user=app&password=hunter22x', 'hunter22x'],
+    ['ConnectionStrings__Shop=Server=db;User Id=sa;Password=hunter22x;Encrypt=True', 'hunter22x'],
+    ['JAVA_OPTS=-Xmx1g -Djavax.net.ssl.keyStorePassword=hunter22x', 'hunter22x'],
+    ['BROKER=amqp://svc:hunt%40er22@mq:5672', 'hunt@er22'],
+    ['CONFIG={"db":{"password":"hunter22x"}}', 'hunter22x'],
+    ['CMD_ARGS=redis-server --requirepass hunter22x', 'hunter22x'],
+  ])('are looked for by themselves: %s', (variable, part) => {
+    expect(secrets(variable)).toContain(part);
+  });
+
+  it.each([
+    'SESSION_DRIVER=database',
+    'AUTH_METHOD=password',
+    'TOKEN_URL=https://login.example/token',
+    'NODE_ENV=production',
+    'PATH=/usr/local/bin:/usr/bin',
+    'JAVA_HOME=/opt/java/openjdk',
+  ])('are none in %s', (variable) => {
+    expect(secrets(variable)).toEqual([]);
   });
 });
 

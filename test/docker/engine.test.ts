@@ -79,7 +79,7 @@ describe('the engine', () => {
   });
 
   it('reports its version', async () => {
-    expect(await engine.ping()).toEqual({ apiVersion: '1.41', engineVersion: '20.10.24-simulated' });
+    expect(await engine.ping()).toEqual({ apiVersion: '1.41', engineVersion: '20.10.24-simulated', kind: 'docker' });
     expect(requests).toEqual([['ping', undefined]]);
   });
 

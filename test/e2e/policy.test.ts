@@ -1,4 +1,4 @@
-/** Policy as a person meets it: labels, a file, `check`, and what the agent then does and does not do. */
+/** Policy from the user's view: labels, the file, `check`, and the effect on the agent. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -45,16 +45,11 @@ describe('policy', () => {
   it.each<[string, Record<string, string>, string | undefined, object]>([
     ['a label that says never', { restart: 'never' }, undefined, { decision: 'notify', reason: 'policy_never' }],
     ['a label that says ask', { restart: 'ask' }, undefined, { decision: 'ask', reason: 'policy_ask' }],
-    [
-      'a label that is not understood',
-      { restart: 'nope' },
-      undefined,
-      { decision: 'notify', reason: 'policy_unclear' },
-    ],
+    ['an invalid label', { restart: 'nope' }, undefined, { decision: 'notify', reason: 'policy_unclear' }],
     ['mode observe', { mode: 'observe' }, undefined, { decision: 'notify', reason: 'observe_mode' }],
     ['quiet hours', { 'quiet-hours': '00:00-24:00' }, undefined, { decision: 'notify', reason: 'quiet_hours' }],
     ['an image that holds data', {}, 'bitnami/postgresql:17', { decision: 'notify', reason: 'stateful_image' }],
-  ])('keeps the hands off for %s, and says why', async (_, labels, image, expected) => {
+  ])('does not restart because of %s, with the reason', async (_, labels, image, expected) => {
     const doctor = await start();
     add('web', labels, image);
     fail('web');
@@ -65,7 +60,7 @@ describe('policy', () => {
     expect(await doctor.metric('container_doctor_decisions_total', { decision, reason })).toBe(1);
   });
 
-  it('tells that a person has to decide where it says ask', async () => {
+  it('notifies people that they have to decide if it is ask', async () => {
     await start();
     add('web', { restart: 'ask' });
     fail('web');
@@ -75,14 +70,14 @@ describe('policy', () => {
     );
   });
 
-  it('lets a label say that a database may be restarted', async () => {
+  it('allows restarts of a database by a label', async () => {
     const doctor = await start();
     add('db', { restart: 'auto' }, 'postgres:17');
     fail('db');
     expect(await decided(doctor, 'db')).toMatchObject({ decision: 'restart' });
   });
 
-  it('leaves alone what the file says to leave alone', async () => {
+  it('does not watch containers that the file disables', async () => {
     writeFileSync(file, 'rules:\n  - match: { name: quiet }\n    enable: false\n');
     const doctor = await start({ CONFIG_FILE: file });
     add('quiet');
@@ -91,7 +86,7 @@ describe('policy', () => {
     expect((await doctor.health()).monitoring).toEqual(['web']);
   });
 
-  it('opens nothing while a container is in its grace, and counts it', async () => {
+  it('opens no incident during the grace period, and counts the signals', async () => {
     const doctor = await start();
     add('slow', { grace: '600' });
     add('quick');
@@ -104,7 +99,7 @@ describe('policy', () => {
     expect((await doctor.history()).map(({ container }) => container)).toEqual(['quick']);
   });
 
-  it('tells of a crash in the grace where the agent was down when it came', async () => {
+  it('reports a crash during the grace period that came while the agent was not running', async () => {
     const first = await start();
     const slow = add('slow', { grace: '600' });
     await soon(async () => ((await first.health()).monitoring.includes('slow') ? true : undefined));
@@ -113,7 +108,7 @@ describe('policy', () => {
     expect(await decided(await start(), 'slow')).toMatchObject({ detector: 'crash' });
   });
 
-  it('does not restart what was deployed just now', async () => {
+  it('does not restart a container that was just deployed', async () => {
     const doctor = await start();
     const old = add('web');
     await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
@@ -124,7 +119,7 @@ describe('policy', () => {
     expect(engine.count('restart', 'web')).toBe(0);
   });
 
-  it('takes patterns of a person’s own from the file', async () => {
+  it('uses the patterns in the file', async () => {
     writeFileSync(
       file,
       'rules:\n  - match: { name: "*" }\n    detect.match: ledger is out of balance\n    detect.ignore: known nonsense\n',
@@ -137,7 +132,7 @@ describe('policy', () => {
     expect(await doctor.history()).toHaveLength(1);
   });
 
-  it('follows the file when it changes, and keeps the old rules where the new ones are bad', async () => {
+  it('reloads the file when it changes, and keeps the old rules if the new ones are invalid', async () => {
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: never\n');
     const doctor = await start({ CONFIG_FILE: file });
     for (const name of ['web', 'api']) add(name);
@@ -157,7 +152,7 @@ describe('policy', () => {
     expect(engine.count('restart')).toBe(0);
   });
 
-  it('does not start with a bad file: exit code 78, and every problem with its line', async () => {
+  it('does not start with an invalid file: exit code 78, and each problem with its line', async () => {
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: nevr\n    graace: 3\n');
     const { code, stderr } = await runCommand([], environment({ CONFIG_FILE: file, PORT: 'http' }));
     expect(code).toBe(78);
@@ -177,7 +172,7 @@ describe('the scorecard', () => {
       (await scorecard(doctor)).cases.find((one) => one.container === container && one.what_happened === what),
     );
 
-  it('says what would have been done, and what happened then', async () => {
+  it('shows what would have been done, and what happened then', async () => {
     const doctor = await start({ AUTO_FIX: 'false' });
     for (const name of ['bounced', 'broken']) add(name);
     fail('bounced');
@@ -219,7 +214,7 @@ describe('the scorecard', () => {
     expect(await runCommand(['review', id, 'perhaps'], beside)).toMatchObject({ code: 64 });
   }
 
-  it('takes a person’s verdict while the agent runs, and shows it', () => takesVerdicts({}));
+  it('stores and shows a person’s verdict while the agent runs', () => takesVerdicts({}));
 
   const noPostgres = whyNoPostgres();
   describe.skipIf(noPostgres !== undefined)(`in a shared database${noPostgres ? ` (${noPostgres})` : ''}`, () => {
@@ -229,7 +224,7 @@ describe('the scorecard', () => {
     });
     afterAll(() => server?.close());
 
-    it('takes a person’s verdict while the agent runs, and shows it, and no other agent’s', async () => {
+    it('stores and shows a person’s verdict while the agent runs, but not for another agent', async () => {
       const DATABASE_URL = server.createDatabase();
       await takesVerdicts({ DATABASE_URL, AGENT_NAME: 'host-1' });
       const ofAnother = await runCommand(['review'], environment({ DATABASE_URL, AGENT_NAME: 'host-2' }));
@@ -239,7 +234,7 @@ describe('the scorecard', () => {
       });
     });
 
-    it('says that the agent has not run where it has not, and what cannot be reached where it is not there', async () => {
+    it('reports that the agent has not run yet, or that the database cannot be reached', async () => {
       const env = environment({ DATABASE_URL: server.createDatabase(), AGENT_NAME: 'host-1' });
       const empty = await runCommand(['review'], env);
       expect(empty).toMatchObject({ code: 1, stderr: expect.stringMatching(/start the agent once/) });
@@ -253,7 +248,7 @@ describe('the scorecard', () => {
     });
   });
 
-  it('is empty where nothing ran yet, and says so', async () => {
+  it('is empty before the first run', async () => {
     const { code, stderr } = await runCommand(['review'], environment());
     expect(code).toBe(1);
     expect(stderr).toMatch(/the agent has not run/);
@@ -261,7 +256,7 @@ describe('the scorecard', () => {
 });
 
 describe('check', () => {
-  it('prints the policy of every container and where each value came from', async () => {
+  it('prints the policy of each container with the source of each value', async () => {
     writeFileSync(
       file,
       'rules:\n  - match: { name: "w*" }\n    grace: 30\n  - match: { name: nobody }\n    restart: never\n',

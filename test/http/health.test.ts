@@ -18,6 +18,11 @@ const well: HealthInputs = {
   lastReconcileAt: Date.UTC(2026, 10, 23, 3, 59, 55),
   lateLogs: [],
   skippedLogs: [],
+  sources: [
+    { source: 'list', kind: 'ok' },
+    { source: 'logs', kind: 'refused', status: 403, since: Date.UTC(2026, 10, 23, 3, 30, 0) },
+  ],
+  sourceProblems: [],
   openIncidents: 1,
   outboxPending: 0,
   storeHealthy: true,
@@ -45,6 +50,10 @@ describe('health', () => {
         started_at: '2026-11-23T03:00:00.000Z',
         uptime_seconds: 3600,
         missing_targets: [],
+        sources: {
+          list: { state: 'ok', status: null, since: null },
+          logs: { state: 'refused', status: 403, since: '2026-11-23T03:30:00.000Z' },
+        },
         skipped_logs: [],
         last_event_at: '2026-11-23T03:59:00.000Z',
         last_reconcile_at: '2026-11-23T03:59:55.000Z',
@@ -68,6 +77,13 @@ describe('health', () => {
   });
 
   it.each<[string, Partial<HealthInputs>, 'healthy' | 'degraded', number, RegExp?]>([
+    [
+      'the engine refuses a request',
+      { sourceProblems: ['the engine refuses GET /containers/{id}/logs (HTTP 403): errors in logs are missed'] },
+      'degraded',
+      200,
+      /^the engine refuses GET .containers.{id}.logs \(HTTP 403\)/,
+    ],
     ['the engine does not answer', { dockerConnected: false }, 'degraded', 503, /Docker engine/],
     ['the agent has stalled', { loopStalled: true }, 'degraded', 503, /stalled/],
     [

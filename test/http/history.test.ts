@@ -33,10 +33,10 @@ describe('a history entry', () => {
       occurrences: 4,
       cost_usd: 0.0012,
       detector: 'oom',
-      image: container.image,
-      state: 'open',
       cause: null,
       members: [],
+      image: container.image,
+      state: 'open',
     });
   });
 

@@ -31,6 +31,8 @@ function view(change: { dockerConnected?: boolean; missingTargets?: string[] } =
     spend: { today: 0, limit: 1 },
     lateLogs: [],
     skippedLogs: [],
+    sources: [],
+    sourceProblems: [],
     openIncidents: 0,
     outboxPending: 0,
     storeHealthy: true,

@@ -1,7 +1,7 @@
-/** Plain values of the domain for tests: each says only what it is about. */
+/** Values of the domain for tests, with defaults: a test states only what matters to it. */
 import type { Attempt, ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
 import type { DecideInput } from '../../src/pipeline/decide/decide.ts';
-import { NO_RESTARTS } from '../../src/pipeline/decide/restart-history.ts';
+import type { RestartHistory } from '../../src/pipeline/decide/restart-history.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../../src/pipeline/policy/settings.ts';
 
@@ -69,7 +69,7 @@ export function aDiagnosis(over: Partial<Diagnosis> = {}): Diagnosis {
   return {
     rootCause: 'it broke',
     severity: 'high',
-    suggestedFix: 'mend it',
+    suggestedFix: 'fix it',
     autoRestartSafe: true,
     configSuggestions: [],
     likelyRecurring: false,
@@ -109,7 +109,15 @@ export function anAttempt(over: Partial<Attempt> = {}): Attempt {
   };
 }
 
-/** Input that leads to a restart, with changes. */
+export const NO_RESTARTS: RestartHistory = {
+  lastHour: 0,
+  hostLastHour: 0,
+  otherIncidents: 'none',
+  couldNotStartAt: 0,
+  backOffUntil: 0,
+};
+
+/** Input that leads to a restart unless `over` prevents it. */
 export function aRestartWith(over: Partial<DecideInput>): DecideInput {
   return {
     now: 3_000,

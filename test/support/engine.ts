@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-export const TEST_IMAGE = 'container-doctor-test:busybox';
+const TEST_IMAGE = 'container-doctor-test:busybox';
 
 const APPLETS =
   'sh sleep echo tail dd awk cat true false seq kill date head yes ls rm touch test wget nc httpd printf tr mkdir';
@@ -136,6 +136,10 @@ export interface RunOptions {
   readonly networkMode?: string;
   /** Options of the log driver `json-file`, e.g. `max-size`. */
   readonly logs?: Readonly<Record<string, string>>;
+  /** As `--volume`: `source:target`. The source may be a file or a directory of the host. */
+  readonly binds?: readonly string[];
+  /** Published on 127.0.0.1; the container listens on the same number. */
+  readonly port?: number;
   /** Seconds. */
   readonly stopTimeout?: number;
   /** False: the container is created but not started. */
@@ -161,6 +165,7 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     Labels: { ...options.labels },
     Env: [...(options.env ?? [])],
     StopTimeout: options.stopTimeout ?? 1,
+    ...(options.port === undefined ? {} : { ExposedPorts: { [`${options.port}/tcp`]: {} } }),
     ...(options.stopSignal === undefined ? {} : { StopSignal: options.stopSignal }),
     ...(healthcheck === undefined
       ? {}
@@ -178,6 +183,10 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
       RestartPolicy: { Name: options.restart ?? 'no', MaximumRetryCount: options.maximumRetryCount ?? 0 },
       AutoRemove: options.autoRemove ?? false,
       NetworkMode: options.networkMode ?? 'none',
+      Binds: [...(options.binds ?? [])],
+      ...(options.port === undefined
+        ? {}
+        : { PortBindings: { [`${options.port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(options.port) }] } }),
       ...(options.logs === undefined ? {} : { LogConfig: { Type: 'json-file', Config: options.logs } }),
     },
   });
@@ -194,14 +203,4 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     throw error;
   }
   return { id: container.id, name, remove };
-}
-
-/** Runs `use` with a container, which is removed afterwards in any case. */
-export async function withContainer<T>(options: RunOptions, use: (container: TestContainer) => Promise<T>): Promise<T> {
-  const container = await runContainer(options);
-  try {
-    return await use(container);
-  } finally {
-    await container.remove();
-  }
 }

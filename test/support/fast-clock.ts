@@ -1,13 +1,13 @@
 import type { Clock } from '../../src/lib/time.ts';
 import { systemClock } from '../../src/lib/time.ts';
 
-/** What 32 bits of milliseconds hold: the longest that a timer of Node waits. */
+/** The longest delay of a timer in Node, which is a 32-bit number. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A clock that runs `speed` times as fast as the real one, and never back: an hour of the agent's time in
- * 3600/speed real seconds. Pauses of the agent shrink with it; what requests take in the real world grows: at a
- * speed of 200 an answer after 5 real ms is one that took a second. So assert on order, counts and shortest times.
+ * A clock that runs `speed` times as fast as the real one: an hour takes 3600/speed real seconds. The agent's sleeps are
+ * shorter by this factor, but real requests appear longer: at a speed of 200, a response after 5 real ms seems to take a
+ * second. So assert on order, counts and minimum times only.
  */
 /** Its speed can be changed at any time. */
 export interface AdjustableClock extends Clock {

@@ -1,6 +1,6 @@
 /**
- * The real agent in this process, on a clock that runs fast, with the simulated engine and stand-ins on the same
- * clock: for what takes hours. Its telemetry is its own, so that several may live side by side.
+ * The real agent in this process, with the simulated engine and the stand-ins, all on a fast clock: for tests of hours.
+ * Each has its own telemetry, so several can run at the same time.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ export interface FastWorld {
   close(): Promise<void>;
 }
 
-/** Lines of a log, different in kind, so that each is a problem of its own. */
+/** Log messages of different kinds, so that each is a separate problem. */
 export const PROBLEMS = [
   'cannot parse the invoice',
   'lost the leader election',
@@ -54,7 +54,7 @@ export const PROBLEMS = [
 
 export async function startFastWorld(options: {
   readonly speed?: number;
-  /** Instead of one that runs at `speed`. */
+  /** Replaces the clock that `speed` would create. */
   readonly clock?: Clock;
   readonly containers: readonly (string | SimulatedContainerOptions)[];
   /** Of an earlier run, to be continued. It is kept when the world is closed. */
@@ -62,7 +62,7 @@ export async function startFastWorld(options: {
   /** One that outlives this world, and its address. */
   readonly engine?: { readonly simulated: SimulatedEngine; readonly host: string };
   readonly env?: Readonly<Record<string, string>>;
-  /** The webhook's address where it is not the stand-in's own. */
+  /** Default: the address of the stand-in. */
   readonly webhookUrl?: (slack: SlackServer) => string;
   readonly claude?: ClaudeReply;
   readonly requestTimeouts?: AppDeps['requestTimeouts'];

@@ -1,6 +1,8 @@
-/** A TCP proxy in front of an engine's socket. Its connections can be cut or stalled. */
-import { createConnection, createServer, type Socket } from 'node:net';
+/** Proxies in front of an engine's socket. */
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 
+/** A TCP proxy whose connections can be cut or stalled. */
 export interface CuttingProxy {
   readonly dockerHost: string;
   /** The number of open client connections. */
@@ -95,6 +97,67 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
       new Promise((resolve) => {
         server.close(() => resolve());
         cut();
+      }),
+  };
+}
+
+/** An HTTP proxy in front of an engine's socket that refuses requests, like a socket proxy with an allow list. */
+export interface FilteringProxy {
+  readonly dockerHost: string;
+  /**
+   * From now on, requests whose method and path match (`GET /containers/json`) get this status. Replaces the rule before
+   * and closes all connections, like a proxy that is restarted with new rules.
+   */
+  refuse(pattern: RegExp | undefined, status?: number): void;
+  /** Method and path of every refused request. */
+  readonly refused: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function createFilteringProxy(dockerHost: string): Promise<FilteringProxy> {
+  const upstream = dockerHost.startsWith('unix://')
+    ? { socketPath: dockerHost.slice('unix://'.length) }
+    : { host: new URL(dockerHost).hostname, port: Number(new URL(dockerHost).port) };
+  const refused: string[] = [];
+  let rule: { readonly pattern: RegExp; readonly status: number } | undefined;
+  const server = createHttpServer((request, response) => {
+    const target = `${request.method} ${(request.url ?? '').replace(/\?.*$/, '')}`;
+    if (rule?.pattern.test(target)) {
+      refused.push(target);
+      response.writeHead(rule.status, { 'Content-Type': 'text/plain' });
+      response.end('Forbidden');
+      return;
+    }
+    const forwarded = httpRequest({
+      ...upstream,
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+      agent: false,
+    });
+    forwarded.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      response.flushHeaders();
+      answer.pipe(response);
+      answer.on('error', () => response.destroy());
+    });
+    forwarded.on('error', () => response.destroy());
+    response.on('close', () => forwarded.destroy());
+    request.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    dockerHost: `tcp://127.0.0.1:${port}`,
+    refused,
+    refuse(pattern, status = 403) {
+      rule = pattern === undefined ? undefined : { pattern, status };
+      server.closeAllConnections();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
       }),
   };
 }

@@ -11,10 +11,10 @@ import {
 } from '../../src/domain.ts';
 import {
   DIAGNOSIS_OUTCOMES,
-  HEADROOM_RESOURCES,
   INTEGRATIONS,
   NOTIFICATION_OUTCOMES,
   type Observer,
+  RATE_LIMIT_RESOURCES,
   RECONNECT_CAUSES,
 } from '../../src/pipeline/observer.ts';
 import type { Gauges } from '../../src/telemetry/instruments.ts';
@@ -30,6 +30,7 @@ export const gauges: Gauges = {
   outboxPending: async () => ({ slack: 0 }),
   containersWatched: () => 11,
   dockerConnected: () => true,
+  sourcesUp: () => ({ list: true, events: true, logs: true, inspect: true, restart: false }),
   storeHealthy: () => true,
   claudeCircuitOpen: () => false,
   configReloaded: () => true,
@@ -51,8 +52,8 @@ export function callEveryHook(observer: Observer): void {
     const tokens = { input: 900, output: 200, cacheRead: 10, cacheWrite: 5 };
     observer.claudeRequest({ model: MODEL, outcome, tokens, costUsd: 0.001, durationMs: 800 });
   }
-  for (const resource of HEADROOM_RESOURCES) {
-    observer.headroom({ resource, limit: 50, remaining: 49, resetAt: 2_000, observedAt: 1_000 });
+  for (const resource of RATE_LIMIT_RESOURCES) {
+    observer.anthropicRateLimit({ resource, limit: 50, remaining: 49, resetAt: 2_000, observedAt: 1_000 });
   }
   for (const kind of DECISION_KINDS) observer.decision({ kind, reason: 'auto_fix_off' });
   for (const outcome of OUTCOMES) {
@@ -62,10 +63,10 @@ export function callEveryHook(observer: Observer): void {
   for (const integration of INTEGRATIONS) {
     for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ integration, outcome, durationMs: 80 });
   }
-  for (const cause of RECONNECT_CAUSES) observer.reconnect(cause);
+  for (const cause of RECONNECT_CAUSES) observer.logReconnect(cause);
   observer.linesRead(3, 240);
   observer.dockerRequest('inspect', 4);
   observer.dockerRequest('restart', 10_000, 'timeout');
-  observer.eventSeen(1_000);
+  observer.engineEvent(1_000);
   observer.heartbeat(1_500);
 }

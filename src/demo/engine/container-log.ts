@@ -11,7 +11,7 @@ interface Fragment {
   readonly bytes: Buffer;
 }
 
-export interface LogQuery {
+interface LogQuery {
   readonly since?: string;
   readonly tail?: number;
   readonly follow: boolean;

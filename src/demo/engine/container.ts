@@ -5,7 +5,7 @@ import { type ContainerLog, createContainerLog } from './container-log.ts';
 import { type Addresses, createEndpoints } from './networks.ts';
 import { formatTimestamp } from './timestamps.ts';
 
-export type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
+type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
 
 export interface SimulatedContainerOptions {
   readonly name: string;
@@ -101,7 +101,7 @@ export interface EngineContainer extends SimulatedContainer {
 }
 
 /** What a container needs from its engine. */
-export interface EngineContext {
+interface EngineContext {
   now(): number;
   timestamp(): string;
   emit(container: EngineContainer, action: string, attributes?: Record<string, string>): void;

@@ -10,7 +10,7 @@ interface StoredEvent {
   readonly json: string;
 }
 
-export interface EventLog {
+interface EventLog {
   emit(event: { at: string; id: string; image: string; action: string; attributes: Record<string, string> }): void;
   /** Streams events since `since` until the connection ends. `actions`: empty for all. */
   follow(query: { since?: string; actions: readonly string[] }, out: ServerResponse): void;

@@ -23,7 +23,7 @@ export interface EngineFaults {
 }
 
 /** The part of the faults that requests and connections are checked against. */
-export interface FaultState extends EngineFaults {
+interface FaultState extends EngineFaults {
   /** Tracks a new connection, or destroys it. */
   accept(socket: Socket): void;
   /** Answers the request, or leaves it without an answer, and returns true if a fault applies to it. */

@@ -67,7 +67,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
   const { graph, incidents, clock, stopping } = deps;
   const suspects = createSuspects(deps);
   const awaitReturn: AwaitReturn = createAwaitReturn({ ...deps, suspects });
-  const meetingPoints = createMeetingPoints((live) => live.overSince === undefined && incidents.open().includes(live));
+  const meetingPoints = createMeetingPoints((live) => live.resolvedAt === undefined && incidents.open().includes(live));
 
   const attach = (live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): boolean => {
     if (!link(live, root, evidence)) return false;

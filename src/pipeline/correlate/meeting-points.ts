@@ -21,7 +21,7 @@ export function createMeetingPoints(isOpen: (live: LiveIncident) => boolean): Me
     meet(cause, live) {
       const key = keyOf(cause);
       if (key === undefined) return live;
-      for (const [other, { overSince }] of first) if (overSince !== undefined) first.delete(other);
+      for (const [other, { resolvedAt }] of first) if (resolvedAt !== undefined) first.delete(other);
       const known = first.get(key);
       if (known !== undefined && isOpen(known)) return known;
       first.set(key, live);

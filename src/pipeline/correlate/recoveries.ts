@@ -65,7 +65,7 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
   /** `since`: a member that was seen later still fails. */
   const release = async (members: readonly LiveIncident[], since: number): Promise<void> => {
     for (const live of members) {
-      if (live.overSince !== undefined) continue;
+      if (live.resolvedAt !== undefined) continue;
       const isDown = isAboutState(live) && (await isWell(live.incident.container)) === false;
       await (isDown || live.incident.lastSeenAt > since ? deps.reopen(live) : deps.resolve(live));
     }
@@ -78,7 +78,7 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
     if (stopping.aborted || root.recoveredAt !== at) return;
     await release(correlator.membersOf(root), at + RETURN_MS / 2);
     const isAbsence = absenceAssessment(root.incident) !== undefined;
-    if (isAbsence && root.overSince === undefined) await deps.resolve(root);
+    if (isAbsence && root.resolvedAt === undefined) await deps.resolve(root);
   };
 
   const look = async (root: LiveIncident): Promise<void> => {

@@ -49,7 +49,7 @@ export function createSuspects({ graph, incidents, lifecycle, control, clock }: 
     incidents.recent().find((live) => {
       if (!isOf(live, container) || rootOf(live) === victim) return false;
       const { lastSeenAt, cause } = live.incident;
-      const endedAt = live.overSince ?? live.recoveredAt;
+      const endedAt = live.resolvedAt ?? live.recoveredAt;
       if (endedAt !== undefined && clock.now() - endedAt > RETURN_MS) return false;
       const isRecent = lastSeenAt >= victim.incident.openedAt - BEFORE_MS;
       if (!isRecent && !stateIsBad && cause === undefined) return false;

@@ -1,19 +1,19 @@
-import type { Attempt, ContainerFacts, Incident, Signal } from '../../domain.ts';
+import type { Attempt, ContainerFacts, ContainerRef, Incident, Signal } from '../../domain.ts';
 import { createLimit } from '../../lib/limit.ts';
 import type { Clock } from '../../lib/time.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
-import type { PolicyOf } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
 import { applyRules } from './rules.ts';
 
 export interface CollectDeps {
   readonly control: Pick<ContainerControl, 'inspect' | 'tailLogs'>;
   readonly redactor: Redactor;
-  /** Secret values of a container's environment as last known, in case the engine does not answer. */
-  secretsOf(containerId: string): readonly string[];
+  /** The secret values in the container's environment; undefined if they are not known yet. */
+  secretsOf(containerId: string): readonly string[] | undefined;
   readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
   readonly clock: Clock;
-  readonly policyOf: PolicyOf;
+  /** How many lines of its log a diagnosis gets. */
+  logLinesOf(container: ContainerRef): number;
 }
 
 /** When hundreds of containers fail together, more at once would only exceed the time for the engine's answers. */
@@ -45,17 +45,19 @@ export function createCollector(deps: CollectDeps): Collector {
     const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
     const [facts, lines, restarts] = await Promise.all([
       control.inspect(container.id, patience).catch(() => undefined),
-      control.tailLogs(container.id, deps.policyOf(container).values.logLines, patience).catch(() => []),
+      control.tailLogs(container.id, deps.logLinesOf(container), patience).catch(() => []),
       attempts.attemptsSince(container, clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
     ]);
-    const secrets = facts?.secretValues ?? deps.secretsOf(container.id);
+    const secrets = facts?.secretValues ?? deps.secretsOf(container.id) ?? [];
     const texts = lines.map((line) => line.text);
     return redacted(incident, signals, facts, texts, restarts, { redactor, secrets });
   };
 
+  // An environment never changes, so known secrets are complete: the engine, which may hang, is only asked about a
+  // container that was created a moment ago.
   const redactSummary = async ({ container, summary }: Incident): Promise<string> => {
-    const facts = await control.inspect(container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS)).catch(() => undefined);
-    const { texts } = await redactor.redact([summary], facts?.secretValues ?? deps.secretsOf(container.id));
+    const secrets = deps.secretsOf(container.id) ?? (await inspectSecrets(container.id, control));
+    const { texts } = await redactor.redact([summary], secrets);
     return texts[0] ?? '';
   };
 
@@ -63,6 +65,11 @@ export function createCollector(deps: CollectDeps): Collector {
     summary: (incident) => limited(() => redactSummary(incident)),
     context: (incident, signals) => limited(() => collect(incident, signals)),
   };
+}
+
+async function inspectSecrets(containerId: string, control: CollectDeps['control']): Promise<readonly string[]> {
+  const facts = await control.inspect(containerId, AbortSignal.timeout(ENGINE_PATIENCE_MS)).catch(() => undefined);
+  return facts?.secretValues ?? [];
 }
 
 async function redacted(

@@ -3,37 +3,38 @@ import type { KnownFacts } from '../lifecycle/lifecycle.ts';
 import type { ContainerControl } from '../ports.ts';
 
 /**
- * The secret values of containers' environments, remembered: a container that is gone, or an engine that
- * hangs, must not make them unknown just when its last words are to be sent. In memory alone.
+ * Remembers the secret values in containers' environments, in memory only. They must stay known when a container is
+ * removed or the engine hangs, because its last lines are to be sent just then.
  */
-export interface SecretBook {
-  /** As the engine's, and what it tells is remembered. */
+export interface KnownSecrets {
+  /** Like `inspect` of the engine; remembers the secrets in the result. */
   inspect(containerId: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
-  /** Asks the engine about those that are not known yet, a few at a time. Never rejects. */
+  /** Inspects the containers whose secrets are not known yet, a few at a time. Never rejects. */
   learn(containerIds: readonly string[]): Promise<void>;
-  /** Asks the engine about a container that was started: its address may have changed. Never rejects. */
+  /** Inspects a container that was started: its address may have changed. Never rejects. */
   refresh(containerId: string): Promise<void>;
-  secretsOf(containerId: string): readonly string[];
-  /** What the engine last said of it; undefined if it was not inspected yet. */
+  /** Undefined if they are not known. */
+  secretsOf(containerId: string): readonly string[] | undefined;
+  /** From the last inspect; undefined if the container was not inspected yet. */
   factsOf(containerId: string): KnownFacts | undefined;
 }
 
-/** Beyond it the container first learned of is forgotten; some 100 bytes each. */
-const MAX_REMEMBERED = 5_000;
-/** At start every container is asked about: the engine has other work too. */
-const AT_ONCE = 4;
-const PATIENCE_MS = 5_000;
+/** Beyond this, the oldest are forgotten. About 100 bytes each. */
+const MAX_CONTAINERS = 5_000;
+/** At the start every container is inspected; the engine has other requests to answer, too. */
+const MAX_CONCURRENT = 4;
+const INSPECT_TIMEOUT_MS = 5_000;
 
-export function createSecretBook(
+export function createKnownSecrets(
   control: Pick<ContainerControl, 'inspect'>,
   onInspected: (containerId: string, facts: ContainerFacts) => void = () => {},
-): SecretBook {
+): KnownSecrets {
   const known = new Map<string, KnownFacts & Pick<ContainerFacts, 'secretValues'>>();
   const waiting = new Set<string>();
   const outdated = new Set<string>();
-  let asking = 0;
+  let workers = 0;
 
-  const inspect: SecretBook['inspect'] = async (id, signal) => {
+  const inspect: KnownSecrets['inspect'] = async (id, signal) => {
     const facts = await control.inspect(id, signal);
     if (facts) {
       // A container's environment never changes.
@@ -41,23 +42,32 @@ export function createSecretBook(
       onInspected(id, facts);
       known.set(id, { secretValues, stopSignal, restartPolicy, autoRemove, commandKey });
       for (const oldest of known.keys()) {
-        if (known.size <= MAX_REMEMBERED) break;
+        if (known.size <= MAX_CONTAINERS) break;
         known.delete(oldest);
       }
     }
     return facts;
   };
 
-  const ask = async (): Promise<void> => {
-    if (asking >= AT_ONCE) return;
-    asking += 1;
+  const running = new Set<Promise<void>>();
+  const inspectWaiting = async (): Promise<void> => {
+    if (workers >= MAX_CONCURRENT) return;
+    const work = takeTurns();
+    running.add(work);
+    await work;
+    running.delete(work);
+  };
+
+  const takeTurns = async (): Promise<void> => {
+    workers += 1;
     for (const id of waiting) {
       waiting.delete(id);
-      // Whoever could not be asked is asked again with the next listing.
-      if (outdated.delete(id) || !known.has(id))
-        await inspect(id, AbortSignal.timeout(PATIENCE_MS)).catch(() => undefined);
+      // A container whose inspection fails is inspected again after the next listing.
+      if (outdated.delete(id) || !known.has(id)) {
+        await inspect(id, AbortSignal.timeout(INSPECT_TIMEOUT_MS)).catch(() => undefined);
+      }
     }
-    asking -= 1;
+    workers -= 1;
   };
 
   return {
@@ -65,16 +75,18 @@ export function createSecretBook(
 
     async learn(ids) {
       for (const id of ids) if (!known.has(id)) waiting.add(id);
-      await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.size) }, ask));
+      for (let i = 0; i < MAX_CONCURRENT && waiting.size > 0; i++) void inspectWaiting();
+      // Some of these may be being inspected already, for a refresh.
+      await Promise.all(running);
     },
 
     async refresh(id) {
       outdated.add(id);
       waiting.add(id);
-      await ask();
+      await inspectWaiting();
     },
 
-    secretsOf: (id) => known.get(id)?.secretValues ?? [],
+    secretsOf: (id) => known.get(id)?.secretValues,
     factsOf: (id) => known.get(id),
   };
 }

@@ -8,18 +8,18 @@ import {
 } from '../../domain.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 
-/** Records what becomes of incidents for which a restart was held back. */
-export interface Aftermaths {
-  /** `facts`: as they were when it was decided; absent where an earlier run of the agent did. */
+/** Records how problems end for which a restart was held back. */
+interface Aftermaths {
+  /** `facts`: at the time of the decision; absent if an earlier run of the agent decided. */
   decided(incident: Incident, decision: Decision, facts?: ContainerFacts): void;
-  /** Call it after the lifecycle has observed the event. */
+  /** Must be called after the lifecycle has observed the event. */
   observe(event: EngineEvent): void;
   ended(incident: Incident): void;
 }
 
 interface Held {
   readonly containerId: string;
-  /** It was down and the engine would not have started it: only a person does. */
+  /** The container was down and has no restart policy, so only a person starts it. */
   readonly down: boolean;
   /** When a person had last stopped it at the time of the decision. */
   readonly stoppedByPersonAt?: number;

@@ -33,9 +33,19 @@ export function createLeftToEngine(control: Pick<ContainerControl, 'inspect'>): 
 
     async gaveUp({ id, container }) {
       if (!left.has(id)) return false;
-      // Between two restarts the engine says `restarting`.
       const facts = await control.inspect(container.id).catch(() => undefined);
-      return facts !== undefined && DOWN.has(facts.status) && left.delete(id);
+      return facts !== undefined && hasGivenUp(facts) && left.delete(id);
     },
   };
+}
+
+/**
+ * A container that is down for another reason may have been stopped by a person: that must not be undone. Between two
+ * restarts the engine says `restarting`.
+ */
+function hasGivenUp(facts: ContainerFacts): boolean {
+  if (!DOWN.has(facts.status)) return false;
+  const { restartPolicy, maximumRetryCount, restartCount, exitCode, error } = facts;
+  const isAtLimit = restartPolicy === 'on-failure' && maximumRetryCount > 0 && restartCount >= maximumRetryCount;
+  return error !== '' || (isAtLimit && exitCode !== 0);
 }

@@ -23,7 +23,7 @@ import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import { describeSource, type PolicyOf, policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentStore } from '../ports.ts';
-import { createRestarts } from '../restart/attempt.ts';
+import { createRestarts, type Refusal } from '../restart/attempt.ts';
 import { SPANS, type Tracing } from '../tracing.ts';
 import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
@@ -68,6 +68,8 @@ export interface Round {
   /** See Alert. Absent also if an earlier run of the agent decided. */
   readonly because?: string;
   readonly attempt?: Attempt;
+  /** No further round follows, whatever the outcome. */
+  readonly isLast?: true;
 }
 
 /** The incident turned out to belong to another container's, or its dependency is back. It gets no alert of its own. */
@@ -96,7 +98,7 @@ export interface Rounds {
 }
 
 const HOUR_MS = 3_600_000;
-/** A busy host starts a few containers at a time; after the failure of a hundred, the rest waits. */
+/** A busy host can start only a few containers at a time. Further restarts wait. */
 const RESTARTS_AT_ONCE = 8;
 
 /** Incidents are handled concurrently, but decide, restart and verify of one container run one after the other. */
@@ -256,9 +258,24 @@ export function createRounds(deps: RoundDeps): Rounds {
     });
   };
 
+  /** The next attempt would fail the same way, so the round is the last one. */
+  const afterRefusal = async (live: LiveIncident, round: Round, refused: Refusal): Promise<Round> => {
+    if (refused === 'gone') {
+      const decision = { kind: 'notify', reason: 'container_gone' } as const;
+      await keep('a decision', store.saveDecision(live.incident.id, decision));
+      return { ...round, decision, isLast: true };
+    }
+    if (refused === 'unchanged') return { ...round, isLast: true };
+    const diagnosis = { ...round.diagnosis, severity: 'high' as const };
+    live.severity = 'high';
+    await keep('a diagnosis', store.saveDiagnosis(live.incident.id, diagnosis));
+    return { ...round, diagnosis, isLast: true };
+  };
+
   const restart = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
     try {
-      return { ...round, attempt: await restarts.restartAndVerify(live, facts, () => permit?.release()) };
+      const { attempt, refused } = await restarts.restartAndVerify(live, facts, () => permit?.release());
+      return refused === undefined ? { ...round, attempt } : await afterRefusal(live, { ...round, attempt }, refused);
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       logger.error('the restart was not made', { incident: live.incident.id, error: String(error) });

@@ -1,6 +1,6 @@
 /**
- * The workflow of an incident: rounds of collect → diagnose → decide → restart → verify, until it has recovered or a
- * gate of the decision is closed. People are notified after the first round and about the end.
+ * The workflow of an incident: rounds of collect → diagnose → decide → restart → verify, until it has recovered or the
+ * decision is not to restart. People are notified after the first round and about the end.
  *
  * Every state is stored before it has an effect. An agent that was stopped or killed resumes from what is stored.
  *
@@ -89,7 +89,8 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     for (let round = first; ; ) {
       if (typeof round === 'string') return round;
       if (live.cause !== undefined) return 'member';
-      const failed = round.attempt?.outcome === 'failed' || round.attempt?.outcome === 'error';
+      const { outcome } = round.attempt ?? {};
+      const failed = !round.isLast && (outcome === 'failed' || outcome === 'error');
       if (round.decision.reason === 'restart_limit') await notify(live, round, 'repeated_failure');
       else if (round === first && firstAlert !== 'diagnosed') await notify(live, round, firstAlert);
       else if (round.ordinal === 0 || !failed) await notify(live, round, 'diagnosed', Math.min(round.ordinal, 1));

@@ -16,7 +16,7 @@ export interface WriteOrder<Store extends IncidentStore> {
   incidentsSaved(): Promise<void>;
 }
 
-/** An incident that is not saved by then waits for something broken. It must not hold up the positions of all logs. */
+/** If an incident is not saved by then, something is broken. It must not delay the positions of all logs further. */
 const PATIENCE_MS = 60_000;
 
 /** `positionsSaved` resolves when the log positions known now have been saved, or could not be. */

@@ -15,7 +15,7 @@ export interface Ends {
   settle(): void;
 }
 
-type InspectedFacts = Pick<ContainerFacts, 'status' | 'oomKilled' | 'restartPolicy'>;
+type InspectedFacts = Pick<ContainerFacts, 'status' | 'oomKilled' | 'restartPolicy' | 'stoppedByUser'>;
 
 export interface EndsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
@@ -74,7 +74,7 @@ export function createEnds(options: EndsOptions): Ends {
     record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
     if (by === 'itself') return endedByItself(record, death, options.restartPolicyOf(death.container.id));
     const last = record.personSignals.findLast(({ recalled }) => !recalled);
-    const requestedAt = last?.at ?? (death.stopsUnreported ? death.at : undefined);
+    const requestedAt = last?.at ?? (death.isPodman ? death.at : undefined);
     if (requestedAt !== undefined) {
       record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? requestedAt, requestedAt);
     }
@@ -103,6 +103,8 @@ export function createEnds(options: EndsOptions): Ends {
 /** Whether the end on Podman is best explained by a stop, of which no event came. */
 function isUnreportedStop({ exitCode, stopsUnreported }: Death, facts: InspectedFacts | undefined): boolean {
   if (facts?.oomKilled) return false;
+  // Podman sends the `stop` event only if it sees the end before its cleanup process does.
+  if (facts?.stoppedByUser !== undefined) return facts.stoppedByUser;
   // Podman would have started it again, had nobody stopped it.
   if (facts && restartsAlways(facts.restartPolicy)) return facts.status === 'exited';
   return stopsUnreported && exitCode === KILLED;

@@ -12,7 +12,7 @@ import { SPANS, type Tracing } from '../tracing.ts';
 import { restart } from './restart.ts';
 import { type Unconfirmed, verify } from './verify.ts';
 
-export interface RestartsDeps {
+interface RestartsDeps {
   readonly control: Pick<ContainerControl, 'restart'>;
   /** Not traced: verification calls it every second. */
   readonly untracedControl: Pick<ContainerControl, 'inspect'>;
@@ -29,12 +29,24 @@ export interface RestartsDeps {
   keep(what: string, write: Promise<void>): Promise<void>;
 }
 
+export interface Restarted {
+  readonly attempt: Attempt;
+  /** What the engine's refusal left behind; absent if it restarted the container. */
+  readonly refused?: Refusal;
+}
+
+/**
+ * `down`: the container ran before, and the engine stopped it but could not start it again. `gone`: it no longer exists.
+ * `unchanged`: it is as it was before.
+ */
+export type Refusal = 'down' | 'gone' | 'unchanged';
+
 export interface Restarts {
   /**
    * Restarts the container and waits for the outcome. `onRestarted` is called when the engine has answered. Rejects,
    * with nothing restarted, if the attempt cannot be stored.
    */
-  restartAndVerify(live: LiveIncident, facts: ContainerFacts, onRestarted: () => void): Promise<Attempt>;
+  restartAndVerify(live: LiveIncident, facts: ContainerFacts, onRestarted: () => void): Promise<Restarted>;
   /**
    * Verifies an attempt of an earlier run of the agent. Whether the engine made that restart is unknown; it is
    * observed, never repeated.
@@ -90,6 +102,12 @@ export function createRestarts(deps: RestartsDeps): Restarts {
     return { ...attempt, outcome, detail, finishedAt };
   };
 
+  const stateAfter = async (before: ContainerFacts, containerId: string): Promise<Refusal> => {
+    const after = await deps.untracedControl.inspect(containerId).catch(() => before);
+    if (after === undefined || after.status === 'removing' || after.status === 'dead') return 'gone';
+    return before.status === 'running' && after.status !== 'running' ? 'down' : 'unchanged';
+  };
+
   return {
     async restartAndVerify(live, facts, onRestarted) {
       const { container } = live.incident;
@@ -102,12 +120,16 @@ export function createRestarts(deps: RestartsDeps): Restarts {
         );
         onRestarted();
         const { attempt } = restarted;
-        if (restarted.kind === 'refused') return await finish(attempt, 'error', restarted.detail);
+        if (restarted.kind === 'refused') {
+          const refused = await stateAfter(facts, container.id);
+          return { attempt: await finish(attempt, 'error', REFUSED[refused](restarted.detail)), refused };
+        }
         if (restarted.answer !== 'done') {
-          return await verifyAttempt(live, attempt, { asked: restarted.answer === 'late', onRestarted: restartOver });
+          const unconfirmed = { received: restarted.answer === 'late', onRestarted: restartOver };
+          return { attempt: await verifyAttempt(live, attempt, unconfirmed) };
         }
         restartOver();
-        return await verifyAttempt(live, attempt);
+        return { attempt: await verifyAttempt(live, attempt) };
       } finally {
         restartOver();
       }
@@ -116,10 +138,16 @@ export function createRestarts(deps: RestartsDeps): Restarts {
     async verifyInterrupted(live, attempt) {
       const restartOver = lifecycle.expectRestart(attempt.containerId);
       try {
-        return await verifyAttempt(live, attempt, { asked: false, onRestarted: restartOver });
+        return await verifyAttempt(live, attempt, { received: false, onRestarted: restartOver });
       } finally {
         restartOver();
       }
     },
   };
 }
+
+const REFUSED: Readonly<Record<Refusal, (why: string) => string>> = {
+  down: (why) => `it was running; the restart could not start it again, and it is down now (${why})`,
+  gone: () => 'it was removed during the restart',
+  unchanged: (why) => why,
+};

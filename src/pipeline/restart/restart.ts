@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/time.ts';
 import type { AttemptStore, ContainerControl } from '../ports.ts';
 import { START_PATIENCE_MS } from './verify.ts';
 
-export interface RestartDeps {
+interface RestartDeps {
   readonly control: Pick<ContainerControl, 'restart'>;
   readonly attempts: Pick<AttemptStore, 'beginAttempt'>;
   readonly clock: Clock;
@@ -16,7 +16,7 @@ export interface RestartDeps {
  * `lost`: the connection was lost; whether the engine received the request is unknown. For the last two, verification
  * finds out.
  */
-export type EngineAnswer = 'done' | 'late' | 'lost';
+type EngineAnswer = 'done' | 'late' | 'lost';
 
 export type Restarted =
   | { readonly kind: 'restarted'; readonly attempt: Attempt; readonly answer: EngineAnswer }

@@ -4,7 +4,7 @@ import type { ContainerControl } from '../ports.ts';
 
 export interface VerifyOptions {
   readonly containerId: string;
-  /** A container without a health check has recovered once it ran this long without a new signal of the incident. */
+  /** A container without a health check has recovered after running this long without a new signal of the incident. */
   readonly stableForMs: number;
   readonly deadlineMs: number;
   /** The incident had a new signal since the restart. */
@@ -16,17 +16,17 @@ export interface VerifyOptions {
   readonly unconfirmed?: Unconfirmed;
 }
 
-/** A restart that was requested or was about to be: done, in progress, or never received by the engine. */
+/** A restart that the engine did not confirm: it may be done, in progress, or never received by the engine. */
 export interface Unconfirmed {
   /** When the attempt was stored, just before the request. */
   readonly since: number;
   /** The engine certainly received the request. */
-  readonly asked: boolean;
-  /** Called when the container is seen in a new life. Later events are not part of the restart. */
+  readonly received: boolean;
+  /** Called when the container has been started again. Later events are not part of the restart. */
   onRestarted(): void;
 }
 
-export interface Verification {
+interface Verification {
   /** `error`: there was no restart. */
   readonly outcome: Outcome;
   /** The reason, for people. */
@@ -34,20 +34,20 @@ export interface Verification {
   readonly strategy: 'health' | 'stable';
 }
 
-export interface VerifyDeps {
+interface VerifyDeps {
   readonly control: Pick<ContainerControl, 'inspect'>;
   readonly clock: Clock;
 }
 
-/** Short compared to any health check interval, and one small request. */
-const LOOK_EVERY_MS = 1_000;
+/** Shorter than any usual interval of health checks; each poll is one small request. */
+const POLL_INTERVAL_MS = 1_000;
 /** How long beyond the stop timeout the engine may take to kill a container. */
 const KILL_PATIENCE_MS = 10_000;
 /** How long beyond the stop timeout it may take to start it again. */
 export const START_PATIENCE_MS = 60_000;
 
 const AGENT_STOPPED = 'the agent was stopped during verification';
-const ENGINE_AWAY = 'the engine did not answer';
+const NO_ANSWER = 'the engine did not answer';
 
 /**
  * Polls a restarted container until it has recovered, has failed, or the deadline is reached. If it cannot be
@@ -59,18 +59,18 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
   const begun = deps.clock.monotonic();
   let startedAt: number | undefined;
   let strategy: Verification['strategy'] = 'stable';
-  let blind = false;
+  let unanswered = false;
   let starting = false;
 
   for (;;) {
-    const facts = await look(options, deps);
+    const facts = await inspect(options, deps);
     const ranFor = deps.clock.monotonic() - begun;
-    blind = facts === 'blind';
+    unanswered = facts === 'no_answer';
     if (facts === undefined) return { outcome: 'unknown', detail: 'the container was removed', strategy };
     if (options.stoppedByOperator()) {
-      return { outcome: 'unknown', detail: 'somebody else stopped or restarted it', strategy };
+      return { outcome: 'unknown', detail: 'a person or another tool stopped or restarted it', strategy };
     }
-    if (facts !== 'blind') {
+    if (facts !== 'no_answer') {
       if (facts.health !== 'none') strategy = 'health';
       if (facts.status === 'paused') return { outcome: 'unknown', detail: 'it was paused', strategy };
       if (facts.status !== 'running') {
@@ -94,7 +94,7 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
     }
     if (options.signal.aborted) return { outcome: 'unknown', detail: AGENT_STOPPED, strategy };
     if (ranFor >= options.deadlineMs) {
-      if (blind) return { outcome: 'unknown', detail: ENGINE_AWAY, strategy };
+      if (unanswered) return { outcome: 'unknown', detail: NO_ANSWER, strategy };
       const seconds = Math.round(options.deadlineMs / 1000);
       return {
         outcome: 'failed',
@@ -102,17 +102,17 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
         strategy,
       };
     }
-    await deps.clock.sleep(LOOK_EVERY_MS, options.signal);
+    await deps.clock.sleep(POLL_INTERVAL_MS, options.signal);
   }
 }
 
 /**
- * Waits until the container is in a new life, for as long as the engine may take to bring it there. Gives the
- * verification where it does not get there, undefined where verification can begin.
+ * Waits until the container has been started again, for as long as the engine may take. Returns undefined if it was, so
+ * that verification can begin; otherwise the result.
  */
 async function awaitRestart(
   options: VerifyOptions,
-  { since, asked, onRestarted }: Unconfirmed,
+  { since, received, onRestarted }: Unconfirmed,
   deps: VerifyDeps,
 ): Promise<Verification | undefined> {
   const { clock } = deps;
@@ -121,11 +121,11 @@ async function awaitRestart(
   const verification = (outcome: Outcome, detail: string): Verification => ({ outcome, detail, strategy: 'stable' });
 
   for (;;) {
-    const facts = await look(options, deps);
+    const facts = await inspect(options, deps);
     const waited = clock.monotonic() - begun;
     if (facts === undefined) return undefined;
-    if (facts === 'blind') {
-      if (waited >= options.deadlineMs) return verification('unknown', ENGINE_AWAY);
+    if (facts === 'no_answer') {
+      if (waited >= options.deadlineMs) return verification('unknown', NO_ANSWER);
     } else {
       if (facts.startedAt >= since) {
         onRestarted();
@@ -135,7 +135,7 @@ async function awaitRestart(
       const patience = down ? START_PATIENCE_MS : KILL_PATIENCE_MS;
       if (age + waited >= facts.stopTimeout * 1000 + patience) {
         if (down && facts.finishedAt >= since) return verification('unknown', 'it was stopped and not started again');
-        if (asked)
+        if (received)
           return verification(
             'unknown',
             'the engine has not answered, and the container has not been restarted so far',
@@ -144,10 +144,13 @@ async function awaitRestart(
       }
     }
     if (options.signal.aborted) return verification('unknown', AGENT_STOPPED);
-    await clock.sleep(LOOK_EVERY_MS, options.signal);
+    await clock.sleep(POLL_INTERVAL_MS, options.signal);
   }
 }
 
-function look({ containerId }: VerifyOptions, { control }: VerifyDeps): Promise<ContainerFacts | 'blind' | undefined> {
-  return control.inspect(containerId, AbortSignal.timeout(10_000)).catch(() => 'blind' as const);
+function inspect(
+  { containerId }: VerifyOptions,
+  { control }: VerifyDeps,
+): Promise<ContainerFacts | 'no_answer' | undefined> {
+  return control.inspect(containerId, AbortSignal.timeout(10_000)).catch(() => 'no_answer' as const);
 }

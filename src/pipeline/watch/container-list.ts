@@ -20,7 +20,7 @@ export interface ContainerListHandlers {
   onReconnect(cause: ReconnectCause): void;
 }
 
-export interface ContainerListOptions {
+interface ContainerListOptions {
   readonly engine: Pick<ContainerSource, 'followLogs'> & Pick<ContainerControl, 'tailLogs'>;
   readonly positions: LogPositions;
   readonly targets: Targets;
@@ -36,7 +36,7 @@ export interface ContainerListOptions {
   guarded(name: string, handle: () => void): void;
 }
 
-export interface ContainerList {
+interface ContainerList {
   /** How many events were applied so far. */
   readonly events: number;
   /** Returns the event with the container as it is known; undefined if it is not watched. */

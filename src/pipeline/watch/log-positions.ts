@@ -63,6 +63,7 @@ export function createLogPositions({
   let lastRunSavedAt = Number.NEGATIVE_INFINITY;
   let failing = false;
   let waiting: (() => void)[] = [];
+  let ending = false;
   let ended = false;
 
   interface Batch {
@@ -72,10 +73,11 @@ export function createLogPositions({
     readonly runUntil: number | undefined;
   }
 
-  /** What to save as the end of this run so far. */
-  function runUntil(): number | undefined {
+  /** The end of this run so far, if it is time to save it. */
+  function dueRunUntil(): number | undefined {
     const at = connectedAt();
-    return at === undefined ? undefined : at - READ_LAG_MS;
+    const isDue = ending || clock.monotonic() - lastRunSavedAt >= LAST_RUN_EVERY_MS;
+    return at === undefined || !isDue ? undefined : at - READ_LAG_MS;
   }
 
   function takeBatch(): Batch {
@@ -84,7 +86,7 @@ export function createLogPositions({
       const cursor = cursors.get(id);
       if (cursor !== undefined) changedCursors.set(id, cursor);
     }
-    const batch = { cursors: changedCursors, forgotten: [...forgotten], waiting, runUntil: runUntil() };
+    const batch = { cursors: changedCursors, forgotten: [...forgotten], waiting, runUntil: dueRunUntil() };
     changed.clear();
     forgotten.clear();
     waiting = [];
@@ -146,13 +148,14 @@ export function createLogPositions({
       while (!signal.aborted) {
         await clock.sleep(SAVE_EVERY_MS, signal);
         if (signal.aborted) break;
-        const isDue = runUntil() !== undefined && clock.monotonic() - lastRunSavedAt >= LAST_RUN_EVERY_MS;
-        if (changed.size === 0 && forgotten.size === 0 && waiting.length === 0 && !isDue) continue;
+        const hasChanges = changed.size > 0 || forgotten.size > 0 || waiting.length > 0;
+        if (!hasChanges && dueRunUntil() === undefined) continue;
         const batch = takeBatch();
         await clock.sleep(HOLD_BACK_MS, signal);
         await Promise.race([incidentsSaved(), aborted(signal)]);
         await save(batch);
       }
+      ending = true;
       await save(takeBatch());
       ended = true;
       for (const resolve of waiting) resolve();

@@ -21,7 +21,7 @@ import { createLogPositions } from './log-positions.ts';
 import { createMissingContainers } from './missing-containers.ts';
 import { createWatchFilter, parseTargets } from './targets.ts';
 
-export interface WatchHandlers extends ContainerListHandlers {
+interface WatchHandlers extends ContainerListHandlers {
   /** For watched containers only. */
   onEvent(event: EngineEvent): void;
   /** An event of any container that an earlier run handled. It gives context for new events. */
@@ -51,7 +51,7 @@ export interface WatchOptions {
   incidentsSaved?(): Promise<void>;
 }
 
-export interface WatchStatus {
+interface WatchStatus {
   /** The event stream is open (or is being reopened for the first time), and the last listing succeeded. */
   readonly connected: boolean;
   readonly watched: readonly ContainerRef[];

@@ -8,8 +8,9 @@ const listed = (status: ContainerFacts['status']) => [
   { ref: incident.container, status, health: 'none' as const, networkMode: 'bridge' },
 ];
 
-function leftAfter(reason: DecisionReason, status: ContainerFacts['status']) {
-  const left = createLeftToEngine({ inspect: async () => someFacts({ status }) });
+function leftAfter(reason: DecisionReason, status: ContainerFacts['status'], over: Partial<ContainerFacts> = {}) {
+  const limit = { restartPolicy: 'on-failure', maximumRetryCount: 3, restartCount: 3, exitCode: 1 };
+  const left = createLeftToEngine({ inspect: async () => someFacts({ ...limit, status, ...over }) });
   left.decided(incident, { kind: 'notify', reason });
   return left;
 }
@@ -27,6 +28,19 @@ describe('an incident that was left to the restart policy of the engine', () => 
     const left = leftAfter('engine_restarting', status);
     expect(left.isListedDown(incident, listed(status))).toBe(false);
     expect(await left.gaveUp(incident)).toBe(false);
+  });
+
+  it('is given up if the engine cannot start the container any more', async () => {
+    const over = { restartPolicy: 'always', restartCount: 1, error: 'port is already allocated' };
+    expect(await leftAfter('engine_restarting', 'exited', over).gaveUp(incident)).toBe(true);
+  });
+
+  it.each<[string, Partial<ContainerFacts>]>([
+    ['is down below its limit', { restartCount: 2 }],
+    ['ended well', { exitCode: 0 }],
+    ['is always restarted, so that somebody must have stopped it', { restartPolicy: 'always' }],
+  ])('is not given up if the container %s', async (_, over) => {
+    expect(await leftAfter('engine_restarting', 'exited', over).gaveUp(incident)).toBe(false);
   });
 
   it('is not given up if the engine does not answer', async () => {

@@ -1,4 +1,4 @@
-/** The workflow with real stages; the engine, the store and the model are stand-ins, and time passes at once. */
+/** The workflow with real stages. The engine, the store and the model are stand-ins, and sleeps end at once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type {
@@ -25,11 +25,11 @@ interface World {
   readonly policy?: Partial<Policy>;
   readonly autoFix?: boolean;
   readonly control?: Partial<WorkflowDeps['control']>;
-  /** How each restart ends; the last one again and again. */
+  /** The outcome of each restart. The last one repeats. */
   readonly outcomes: readonly Exclude<Outcome, 'error'>[];
 }
 
-/** What the engine reports right after a restart that ends so. */
+/** What the engine reports right after a restart with this outcome. */
 const AFTER_RESTART: Readonly<Record<World['outcomes'][number], Partial<ContainerFacts>>> = {
   recovered: { health: 'healthy' },
   failed: { status: 'exited', exitCode: 1 },
@@ -76,7 +76,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     countAttemptsSince: async (since) => attempts.filter(({ startedAt }) => startedAt >= since).length,
     attemptsSince: async (_, since) => attempts.filter(({ startedAt }) => startedAt >= since),
   };
-  /** A container that runs, but for the first look after each restart. */
+  /** False until the first inspection after a restart, which reports AFTER_RESTART. Later ones report a running container. */
   let verified = true;
   const engine = {
     async restart() {
@@ -107,7 +107,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       secretsOf: () => [],
       attempts: store,
       clock,
-      policyOf,
+      logLinesOf: () => 50,
     }),
     diagnoser: { prepare() {}, diagnose: async () => aDiagnosis() },
     notify: async (alert) => void alerts.push(alert),
@@ -163,7 +163,7 @@ describe('the workflow of an incident', () => {
   });
 
   it.each(['inspect', 'list'] as const)(
-    'does not restart on outdated facts when the engine does not answer to: %s',
+    'does not restart on old facts if the engine does not answer: %s',
     async (call) => {
       const control = { [call]: () => Promise.reject(new Error('no answer')) };
       const { attempts, alerts } = await handle(1, { control, outcomes: ['recovered'] });
@@ -255,7 +255,7 @@ describe('the workflow of an incident', () => {
     outcomes: fc.array(fc.constantFrom('recovered', 'failed', 'unknown' as const), { minLength: 1, maxLength: 6 }),
   });
 
-  it('keeps the hourly limit, waits longer after each failure, and stores each decision before it restarts, however restarts end', async () => {
+  it('respects the hourly limit, backs off after each failure and stores each decision before it restarts, whatever the outcomes', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, fc.integer({ min: 1, max: 6 }), async (world, incidents) => {
         const { attempts, alerts, order } = await handle(incidents, world);

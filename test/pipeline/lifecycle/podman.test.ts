@@ -45,6 +45,14 @@ describe('a stop on Podman is not taken for a crash', () => {
     expect((await outcomeOf([start, die(1)], stayed, true)).detectors).toEqual([]);
   });
 
+  it('if Podman says that it was stopped, though no event came', async () => {
+    for (const exitCode of [0, 7, 137]) {
+      const { detectors, seen } = await outcomeOf([start, die(exitCode)], { stoppedByUser: true }, true);
+      expect(detectors).toEqual([]);
+      expect(seen.stoppedByPersonAt).toBeDefined();
+    }
+  });
+
   it('by a forced removal', async () => {
     expect((await outcomeOf([start, die(137), remove], {}, true)).detectors).toEqual([]);
     expect((await outcomeOf([start, die(137), remove])).detectors).toEqual([]);
@@ -56,6 +64,10 @@ describe('a crash on Podman is one', () => {
     expect((await outcomeOf([start, die(1)])).detectors).toEqual(['crash']);
     const restarting = { restartPolicy: 'always', status: 'running' } as const;
     expect((await outcomeOf([start, die(1)], restarting)).detectors).toEqual(['crash']);
+  });
+
+  it('if Podman says that it was not stopped', async () => {
+    expect((await outcomeOf([start, die(137)], { stoppedByUser: false })).detectors).toEqual(['crash']);
   });
 
   it('if it was killed for memory, which inspect says', async () => {
