@@ -52,6 +52,7 @@ const POSSIBLE: readonly RegExp[] = [
     `\\b(?:to|at|on|with|server|service|upstream|backend|address|host|broker|node|peer|reach|contact|calling) ["'(]?(?:the )?(${NAME})(?::(\\d{1,5})| port (\\d{1,5}))?`,
     'gi',
   ),
+  new RegExp(`\\bname resolution:? ["'(]?(${NAME})`, 'gi'),
   new RegExp(`\\b(?:response|header|reading|read|answer|error) from ["'(]?(${NAME})`, 'gi'),
   new RegExp(
     `\\b(?:host|service|server|upstream|backend|target|dependency|peer\\.service|db\\.host)["']?\\s?[:=]\\s?["']?(${NAME})(?::(\\d{1,5}))?`,

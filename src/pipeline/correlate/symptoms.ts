@@ -71,7 +71,7 @@ export function readSymptoms(
   const unresolved = others.find(({ certain }) => certain);
   const noName = failures.some(({ text }) => isNameResolutionFailure(text));
   const noServer = failures.some(({ text }) => isNameServerFailure(text));
-  const nameServerFails = (noName && named.length > 0) || (noServer && external !== undefined);
+  const nameServerFails = noServer || (noName && named.length > 0);
   return {
     failure: CLEAREST_FIRST.find((kind) => failures.some(({ failure }) => failure === kind)),
     named,
