@@ -9,9 +9,9 @@ import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
 
-/** Ends with code 3 once `/tmp/die` exists. */
+/** Ends with code 3 once `/tmp/die` exists, and is slow to serve after that. */
 const SERVER =
-  'trap "exit 0" TERM; rm -f /tmp/die; mkdir -p /tmp/www; echo ok > /tmp/www/index.html; httpd -p 8080 -h /tmp/www; while [ ! -e /tmp/die ]; do sleep 0.2; done; exit 3';
+  'trap "exit 0" TERM; if [ -e /tmp/die ]; then rm /tmp/die; sleep 8; fi; mkdir -p /tmp/www; echo ok > /tmp/www/index.html; httpd -p 8080 -h /tmp/www; while [ ! -e /tmp/die ]; do sleep 0.2; done; exit 3';
 /** Loads a page again and again, and prints what went wrong. By `nc`: the `wget` of a static busybox cannot connect. */
 const client = (address: string) => `trap "exit 0" TERM; sleep 2
 while true; do
