@@ -10,11 +10,13 @@ import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
 import { checkSlack } from '../notifiers/slack/check.ts';
+import type { Edge } from '../pipeline/correlate/graph.ts';
 import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
 import { loadSettings } from './agent.ts';
+import { dependencyTable, readDependencies } from './dependency-table.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { type ContainerPolicy, policyTable, policyWarnings } from './policy-table.ts';
@@ -54,6 +56,7 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
     print(`${result.ok ? 'ok     ' : 'PROBLEM'}   ${result.subject.padEnd(10)} ${result.message}\n`);
   }
   printPolicies(engine.policies, config, { verbose: args.includes('--verbose') }, print);
+  if (engine.dependencies !== undefined) print(`\ndependencies\n${dependencyTable(engine.dependencies)}`);
   return results.every((result) => result.ok) ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -72,6 +75,8 @@ function printPolicies(
 interface EngineCheck {
   readonly results: readonly CheckResult[];
   readonly policies: readonly ContainerPolicy[];
+  /** Absent if the containers could not be listed. */
+  readonly dependencies?: readonly Edge[];
 }
 
 async function checkEngine(config: Config): Promise<EngineCheck> {
@@ -84,7 +89,7 @@ async function checkEngine(config: Config): Promise<EngineCheck> {
     // If the containers cannot be listed, the result for `list` says why.
     const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ results: [], policies: [] }));
     const sources = await checkSources(engine, config, targets.containerId);
-    return { results: [reached, ...limits, ...sources, ...targets.results], policies: targets.policies };
+    return { ...targets, results: [reached, ...limits, ...sources, ...targets.results] };
   } catch (error) {
     return { results: [problem('engine', messageOf(error))], policies: [] };
   }
@@ -107,9 +112,10 @@ async function checkTargets(engine: DockerEngine, config: Config): Promise<Targe
   const names = watched.map(({ ref, status }) => (status === 'running' ? ref.name : `${ref.name} (${status})`)).sort();
   const watches = ok('watches', names.length > 0 ? names.join(', ') : 'no container yet');
   const containerId = (watched.find(({ status }) => status === 'running') ?? watched[0])?.ref.id;
-  if (missing.length === 0) return { results: [watches], policies, containerId };
+  const dependencies = await readDependencies(engine, listed);
+  if (missing.length === 0) return { results: [watches], policies, dependencies, containerId };
   const message = `TARGET_CONTAINERS has names that match no container: ${missing.join(', ')}`;
-  return { results: [watches, problem('targets', message)], policies, containerId };
+  return { results: [watches, problem('targets', message)], policies, dependencies, containerId };
 }
 
 async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {

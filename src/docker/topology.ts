@@ -26,7 +26,7 @@ export function toTopology(
 /** Docker 25 and later add `DNSNames`, which includes the container's name; before, only `Aliases` existed. */
 function aliasesOf(network: object): readonly string[] {
   const { Aliases, DNSNames } = network as { Aliases?: string[] | null; DNSNames?: string[] | null };
-  return [...new Set([...(Aliases ?? []), ...(DNSNames ?? [])])].map((alias) => alias.toLowerCase());
+  return [...new Set([...(Aliases ?? []), ...(DNSNames ?? [])].map((alias) => alias.toLowerCase()))];
 }
 
 /** A service that has to end before this one starts: nothing depends on it later. */
@@ -68,7 +68,8 @@ export function environmentHosts(
       for (const part of text.split(',')) add(part.replace(/:\d{1,5}$/, ''));
     }
     if (/(?:HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT|URL|SERVICE|BROKERS?|NODES?)$/i.test(name)) {
-      for (const part of text.split(/[\s,]+/)) add(part.replace(/:\d{1,5}$/, ''));
+      const parts = text.split(/[\s,]+/).map((part) => part.replace(/:\d{1,5}$/, '').toLowerCase());
+      if (parts.every((part) => HOST.test(part))) parts.forEach(add);
     }
   }
   return [...hosts];

@@ -148,10 +148,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       return live;
     }
     counts.wake();
-    if (live.cause !== undefined) {
-      correlation.repeated(live);
-      return live;
-    }
+    if (correlation.repeated(live, signal)) return live;
     observer.suppressed(repeatAs);
     if (live.phase === 'settled') {
       if (folded.newlyLooping) start(workflow.decideAgain(live, 'crash_loop'));
@@ -256,7 +253,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       }
     },
 
-    onInspected: (containerId, facts) => correlation.inspected(containerId, facts.topology),
+    onInspected: (containerId, facts) => correlation.inspected(containerId, facts),
     onInspectedAll: correlation.inspectedAll,
     dependencies: correlation.edges,
 

@@ -192,7 +192,7 @@ export function generateFault(input: FaultInput): Fault | undefined {
       }
       const isSilent = kind === 'paused' || kind === 'late health check' || kind === 'hangs, looks well';
       const texts = isSilent ? wordings.silent : wordings.gone;
-      const victims = spread(cause, texts, input, kind);
+      const victims = spread(cause, texts, input);
       const names = victims.some(({ text }) => text.includes(cause) || text.includes(input.addressOf(cause)));
       const isVisible = kind !== 'hangs, looks well';
       return {
@@ -207,7 +207,7 @@ export function generateFault(input: FaultInput): Fault | undefined {
 }
 
 /** The dependents of the cause fail, and some of theirs. */
-function spread(cause: string, texts: readonly string[], input: FaultInput, _kind: FaultKind): readonly Victim[] {
+function spread(cause: string, texts: readonly string[], input: FaultInput): readonly Victim[] {
   const { topology, random, wordings, taken } = input;
   const victims = new Map<string, Victim>();
   let level = [cause];

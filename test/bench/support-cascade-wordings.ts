@@ -107,8 +107,18 @@ export const FINAL: Wordings = {
   ],
   repeats: ['org.postgresql.util.PSQLException: {text}', 'ERROR django.db.utils.OperationalError: {text}'],
   own: [
-    'java.lang.NullPointerException: Cannot invoke "Order.total()" because "order" is null',
-    'panic: runtime error: index out of range [3] with length 3',
+    [
+      'java.lang.NullPointerException: Cannot invoke "Order.total()" because "order" is null',
+      '\tat com.example.shop.Checkout.sum(Checkout.java:41)',
+      '\tat com.example.shop.Checkout.run(Checkout.java:18)',
+    ].join('\n'),
+    [
+      'panic: runtime error: index out of range [3] with length 3',
+      '',
+      'goroutine 1 [running]:',
+      'main.pick(...)',
+      '\t/app/main.go:12',
+    ].join('\n'),
     'ERROR ValidationError: field "email" is required',
     'ERROR duplicate key value violates unique constraint "users_pkey"',
   ],

@@ -1,8 +1,13 @@
 /** One cause, one incident: the real agent on the simulated engine, on a clock that runs fast. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer } from '../support/claude-server.ts';
 import { composeProject, type ServiceOptions } from '../support/compose-project.ts';
+import { runCommand } from '../support/doctor.ts';
 import { type AdjustableClock, createAdjustableClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { SAFE } from '../support/world.ts';
@@ -306,4 +311,20 @@ describe('correlation', () => {
     expect(all.map(({ root }) => root)).toEqual(['shop-cache-1']);
     expect(restarted()).toEqual(['shop-cache-1']);
   });
+});
+
+it('check prints the dependencies of the containers with their evidence', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'doctor-check-'));
+  const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
+  try {
+    const host = await engine.listen();
+    for (const options of composeProject('shop', SHOP)) engine.addContainer(options);
+    const { stdout } = await runCommand(['check'], { DOCKER_HOST: host, DATA_DIR: path.join(folder, 'data') });
+    expect(stdout).toMatch(/shop-api-1 +needs shop-db-1 +\(compose\)\n/);
+    expect(stdout).toMatch(/shop-worker-1 +needs shop-db-1 +\(environment\)\n/);
+    expect(stdout).not.toContain('secret@');
+  } finally {
+    await engine.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

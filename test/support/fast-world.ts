@@ -59,6 +59,8 @@ export async function startFastWorld(options: {
   readonly containers: readonly (string | SimulatedContainerOptions)[];
   /** Of an earlier run, to be continued. It is kept when the world is closed. */
   readonly dataDir?: string;
+  /** One that outlives this world, and its address. */
+  readonly engine?: { readonly simulated: SimulatedEngine; readonly host: string };
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the address of the stand-in. */
   readonly webhookUrl?: (slack: SlackServer) => string;
@@ -67,11 +69,12 @@ export async function startFastWorld(options: {
 }): Promise<FastWorld> {
   const clock = options.clock ?? createFastClock(options.speed ?? 1);
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-fast-'));
-  const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock });
+  const engine =
+    options.engine?.simulated ?? createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock });
   const claude = await startClaudeServer(options.claude, clock.now);
   const slack = await startSlackServer({ now: clock.now });
   const loaded = loadConfig({
-    DOCKER_HOST: await engine.listen(),
+    DOCKER_HOST: options.engine?.host ?? (await engine.listen()),
     AUTO_FIX: 'true',
     CHECK_INTERVAL: '30',
     ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
@@ -120,7 +123,8 @@ export async function startFastWorld(options: {
     metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
     async close() {
       await app.stop();
-      await Promise.all([engine.close(), claude.close(), slack.close(), meters.shutdown()]);
+      if (options.engine === undefined) await engine.close();
+      await Promise.all([claude.close(), slack.close(), meters.shutdown()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };

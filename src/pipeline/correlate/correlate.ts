@@ -2,7 +2,7 @@
  * Finds the incident that another one suffers from. Evidence decides, never timing alone: the error of the victim says
  * that a dependency fails, the dependency graph connects the two, and the dependency has a problem of its own.
  */
-import { type ContainerFacts, type ContainerRef, type EdgeEvidence, serviceKey } from '../../domain.ts';
+import { type ContainerFacts, type ContainerRef, type EdgeEvidence, type Signal, serviceKey } from '../../domain.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { DiagnosisContext } from '../ports.ts';
 import { absenceAssessment } from './absence.ts';
@@ -38,6 +38,11 @@ export interface Correlator {
    * dependency is away for a moment. Also attaches open incidents that turn out to suffer from this one.
    */
   correlate(live: LiveIncident, context: DiagnosisContext): Promise<Correlation>;
+  /**
+   * The same for an incident that was settled and repeats: a dependency that seemed well may not be so by now. Never
+   * rejects.
+   */
+  lookAgain(live: LiveIncident, latest: Signal): Promise<void>;
   /** The incidents that belong to this one. */
   membersOf(root: LiveIncident): readonly LiveIncident[];
   /** An incident that an earlier run of the agent opened. */
@@ -50,6 +55,8 @@ export const AFTER_MS = 2 * 60_000;
 const INCIDENT_WAIT_MS = 3_000;
 /** Others that name the same host are awaited this long before it is asked about. */
 const OTHERS_WAIT_MS = 2_000;
+/** Errors of two containers that name nobody, and that one dependency may explain. */
+const ALIKE_WITHIN_MS = 10_000;
 const GRAPH_WAIT_MS = 5_000;
 const POLL_MS = 100;
 
@@ -151,12 +158,40 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     }
     const name = named[0]?.name ?? symptoms.unresolved;
     // A container that ended is down whatever its dependencies do by now.
-    const isRunning = facts?.status === 'running';
-    if (name !== undefined && isRunning) return meetOthers(live, { kind: 'unknown', named: name });
-    const hasDependencies = graph.dependenciesOf(live.incident.container.id).length > 0;
-    if (!hasDependencies && named.length === 0) live.suffers = undefined;
-    return hasDependencies && isRunning && symptoms.failure === 'unreachable' ? { kind: 'unknown' } : OWN;
+    if (facts?.status !== 'running') return OWN;
+    if (name !== undefined) return meetOthers(live, { kind: 'unknown', named: name });
+    const common = await findCommonDependency(live);
+    if (common !== undefined) return meetOthers(live, { kind: 'unknown', named: common.name });
+    const { id } = live.incident.container;
+    const hasDependencies = graph.dependenciesOf(id).length > 0;
+    if (!hasDependencies) live.suffers = undefined;
+    const isUnknown =
+      (symptoms.failure === 'unreachable' && graph.hasNeighbours(id)) ||
+      (symptoms.failure === 'interrupted' && hasDependencies);
+    return isUnknown ? { kind: 'unknown' } : OWN;
   };
+
+  /** A direct dependency of this container that another one, whose errors began at the same time, names or needs, too. */
+  const findCommonDependency = async (live: LiveIncident): Promise<ContainerRef | undefined> => {
+    const own = graph.dependenciesOf(live.incident.container.id);
+    if (own.length === 0) return undefined;
+    await clock.sleep(OTHERS_WAIT_MS, stopping);
+    const others = incidents.open().filter((other) => isAlike(other, live));
+    const needs = others.flatMap(({ incident, suffers }) =>
+      suffers !== undefined && suffers.named.size > 0
+        ? [...suffers.named]
+        : graph.dependenciesOf(incident.container.id).map(({ to }) => to.id),
+    );
+    const count = (id: string) => needs.filter((need) => need === id).length;
+    const [first] = own.map(({ to }) => to).sort((a, b) => count(b.id) - count(a.id));
+    return first !== undefined && count(first.id) > 0 ? first : undefined;
+  };
+
+  const isAlike = (other: LiveIncident, live: LiveIncident): boolean =>
+    !isOf(other, live.incident.container) &&
+    other.suffers !== undefined &&
+    other.suffers.stated === undefined &&
+    Math.abs(other.burstAt - live.burstAt) <= ALIKE_WITHIN_MS;
 
   const find = async (live: LiveIncident, context: DiagnosisContext): Promise<Correlation> => {
     if (live.cause !== undefined) return MEMBER;
@@ -164,7 +199,8 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     await Promise.race([deps.graphReady, clock.sleep(GRAPH_WAIT_MS, stopping)]);
     const { container } = live.incident;
     const texts = textsOf(live, context);
-    const symptoms = readSymptoms(texts, container, context.facts, graph);
+    const at = live.evidence[0]?.at ?? live.incident.lastSeenAt;
+    const symptoms = readSymptoms({ texts, at, container, facts: context.facts }, graph);
     if (symptoms.stated !== undefined) {
       const relayed = findRelayed(live, symptoms.stated);
       const evidence = relayed && graph.evidenceOfPath(container.id, relayed.incident.container.id);
@@ -184,12 +220,20 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return live.isReleased ? OWN : whoIsWell(live, symptoms, context.facts);
   };
 
+  const lookAgain = async (live: LiveIncident, { record, at }: Signal): Promise<void> => {
+    const { container } = live.incident;
+    const symptoms = readSymptoms({ texts: [record?.text ?? ''], at, container, facts: undefined }, graph);
+    if (symptoms.failure === undefined) return;
+    const suspect = await findSuspect(live, symptoms);
+    if (suspect !== undefined && live.cause === undefined) await join(live, suspect, undefined);
+  };
+
   const adoptVictims = (root: LiveIncident): void => {
     const { container, openedAt } = root.incident;
     for (const live of incidents.open()) {
       const { suffers, incident } = live;
       if (live === root || suffers === undefined || live.cause !== undefined || isOf(live, container)) continue;
-      if (openedAt - incident.openedAt > AFTER_MS || incident.lastSeenAt < openedAt - BEFORE_MS) continue;
+      if (openedAt - live.burstAt > AFTER_MS || incident.lastSeenAt < openedAt - BEFORE_MS) continue;
       const evidence = graph.evidenceOfPath(incident.container.id, container.id);
       if (isExplained(live, root, evidence)) attach(live, root, evidence ?? 'observed');
     }
@@ -213,6 +257,8 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       if (!stopping.aborted) adoptVictims(live);
       return correlation;
     },
+
+    lookAgain,
 
     membersOf: (root) => incidents.open().filter((live) => live !== root && rootOf(live) === root),
 

@@ -1,5 +1,5 @@
 /** Connects the parts of this folder with the pipeline. */
-import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer, Signal, Topology } from '../../domain.ts';
+import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
@@ -8,7 +8,7 @@ import type { Observer } from '../observer.ts';
 import type { ContainerControl, DependencyStore, IncidentStore } from '../ports.ts';
 import { absenceSignal } from './absence.ts';
 import { type Correlator, createCorrelator } from './correlate.ts';
-import { createDependencies } from './dependencies.ts';
+import { createDependencies, type Inspected } from './dependencies.ts';
 import type { Edge } from './graph.ts';
 import { isAboutState, rootOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
@@ -34,11 +34,11 @@ export interface Correlation {
   observe(event: EngineEvent): void;
   /** All containers that exist, watched or not: an error may name any of them. */
   listed(existing: readonly ListedContainer[]): void;
-  inspected(containerId: string, topology: Topology): void;
+  inspected(containerId: string, facts: Inspected): void;
   /** The listed containers have been inspected once. */
   inspectedAll(): void;
-  /** A signal of a container whose incident belongs to another one. */
-  repeated(live: LiveIncident): void;
+  /** A further signal of an open incident. True if the incident belongs to another one, which takes the signal. */
+  repeated(live: LiveIncident, signal: Signal): boolean;
   /** A restart has ended the problem. */
   recovered(live: LiveIncident): void;
   /** The incident has ended because it was quiet for long. */
@@ -47,6 +47,13 @@ export interface Correlation {
   /** Incidents of an earlier run of the agent. */
   restore(left: readonly LiveIncident[]): void;
   edges(): readonly Edge[];
+}
+
+/** Between two looks at the dependencies of an incident that repeats. */
+const LOOK_AGAIN_MS = 15_000;
+
+function mayStillSuffer({ suffers, incident: { cause } }: LiveIncident): boolean {
+  return suffers !== undefined || cause?.kind === 'unknown';
 }
 
 export function createCorrelation(deps: CorrelationDeps): Correlation {
@@ -102,6 +109,24 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     },
   });
 
+  /** Nothing else says that the host outside, or the dependency that seems well, still does not answer. */
+  const touchRoot = (live: LiveIncident): void => {
+    const root = rootOf(live);
+    if (root.incident.cause === undefined || isAboutState(root)) return;
+    root.incident = { ...root.incident, lastSeenAt: Math.max(root.incident.lastSeenAt, live.incident.lastSeenAt) };
+    root.dirty = true;
+  };
+
+  const looking = new Set<LiveIncident>();
+  /** The dependency that seemed well when the incident was opened may have a problem by now that no signal reports. */
+  const lookAgain = (live: LiveIncident, signal: Signal): void => {
+    const now = clock.monotonic();
+    if (looking.has(live) || now - (live.lookedAt ?? Number.NEGATIVE_INFINITY) < LOOK_AGAIN_MS) return;
+    live.lookedAt = now;
+    looking.add(live);
+    start(correlator.lookAgain(live, signal).finally(() => looking.delete(live)));
+  };
+
   return {
     correlator,
 
@@ -120,16 +145,15 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     inspected: dependencies.inspected,
     inspectedAll: graphReady.resolve,
 
-    repeated(live) {
-      if (live.cause === undefined) return;
+    repeated(live, signal) {
+      if (live.cause === undefined) {
+        if (live.phase === 'settled' && signal.record !== undefined && mayStillSuffer(live)) lookAgain(live, signal);
+        return false;
+      }
       observer.correlated(live.cause.evidence);
       observer.suppressed('dependency');
-      const root = rootOf(live);
-      // Nothing else says that the host outside, or the dependency that seems well, still does not answer.
-      if (root.incident.cause === undefined || isAboutState(root)) return;
-      const lastSeenAt = Math.max(root.incident.lastSeenAt, live.incident.lastSeenAt);
-      root.incident = { ...root.incident, lastSeenAt };
-      root.dirty = true;
+      touchRoot(live);
+      return true;
     },
 
     recovered: (live) => start(recoveries.recovered(live)),

@@ -1,15 +1,17 @@
 /** Keeps the dependency graph current: from inspect data, and across restarts of the agent. */
-import type { ContainerRef, EngineEvent, ListedContainer, Topology } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { DependencyStore } from '../ports.ts';
 import { createDependencyGraph, type DependencyGraph } from './graph.ts';
 
+export type Inspected = Pick<ContainerFacts, 'topology' | 'startedAt'>;
+
 export interface Dependencies {
   readonly graph: DependencyGraph;
   observe(event: EngineEvent): void;
   listed(containers: readonly ListedContainer[]): void;
-  inspected(containerId: string, topology: Topology): void;
+  inspected(containerId: string, facts: Inspected): void;
   load(): Promise<void>;
   /** Stores newly observed dependencies. Never rejects. */
   save(): Promise<void>;
@@ -20,12 +22,18 @@ const MAX_CONTAINERS = 5_000;
 export function createDependencies(store: DependencyStore, logger: Logger): Dependencies {
   const graph = createDependencyGraph();
   const refs = new Map<string, ContainerRef>();
+  /** An incident that is resumed is inspected before the containers are listed. */
+  const inspectedEarly = new Map<string, Inspected>();
   let saved = 0;
 
   const remember = (container: ContainerRef): void => {
     refs.delete(container.id);
     refs.set(container.id, container);
     dropOldest(refs, MAX_CONTAINERS);
+    const facts = inspectedEarly.get(container.id);
+    if (facts === undefined) return;
+    inspectedEarly.delete(container.id);
+    graph.learn(container, facts.topology, facts.startedAt);
   };
 
   const warn = (message: string) => (error: unknown) => logger.warn(message, { error: String(error) });
@@ -42,9 +50,13 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
       for (const { ref } of containers) if (!refs.has(ref.id)) remember(ref);
     },
 
-    inspected(containerId, topology) {
+    inspected(containerId, { topology, startedAt }) {
       const container = refs.get(containerId);
-      if (container !== undefined) graph.learn(container, topology);
+      if (container !== undefined) graph.learn(container, topology, startedAt);
+      else {
+        inspectedEarly.set(containerId, { topology, startedAt });
+        dropOldest(inspectedEarly, MAX_CONTAINERS);
+      }
     },
 
     async load() {

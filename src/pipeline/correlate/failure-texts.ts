@@ -7,9 +7,10 @@
 
 /**
  * `unreachable`: something else could not be reached at all. `interrupted`: a connection ended or an answer did not come,
- * which can also be the fault of the one who reports it.
+ * which can also be the fault of the one who reports it. `exhausted`: no connection of its pool is free, because a
+ * dependency is slow or because it does not give them back.
  */
-export type Failure = 'unreachable' | 'interrupted';
+export type Failure = 'unreachable' | 'interrupted' | 'exhausted';
 
 const HEAD_CHARS = 6_144;
 const TAIL_CHARS = 2_048;
@@ -48,13 +49,18 @@ const NAME_RESOLUTION = anyOf([
 
 const INTERRUPTED = anyOf([
   'connection (?:was |is |has been |unexpectedly )?(?:reset|closed|aborted|terminated|lost|broken|dropped|gone)',
-  'econnreset|econnaborted|epipe\\b|broken pipe|socket hang up|unexpected eof|connection is (?:closed|not available)',
+  'econnreset|econnaborted|epipe\\b|broken pipe|socket hang up|unexpected eof|connection is closed',
   'lost connection|server (?:has )?(?:closed|terminated|gone away|disconnected)|terminating connection|remote end closed',
   'socket (?:closed|disconnected|is closed)|other side closed|empty reply from server|^(?:get|post|put|patch|delete|head) "[^"]{1,500}": (?:unexpected )?eof',
-  '(?:connection )?pool (?:is )?(?:exhausted|timed? ?out)|pooltimeout|timed? ?out (?:acquiring|waiting for|while waiting for) (?:a )?(?:free |open )?(?:connection|resource)',
-  'queuepool limit|no (?:idle|free) connections? available|i/o timeout|read timed? ?out|readtimeout|request timed out|timed out\\b|time-?out\\b',
+  'i/o timeout|read timed? ?out|readtimeout|request timed out|timed out\\b|time-?out\\b',
   'deadline ?exceeded|upstream prematurely closed|connection unavailable|sockettimeoutexception|operationtimedout|server selection',
   'transport (?:is closing|error)|statuscode[.=:" ]{1,3}unavailable|rpc error: code = unavailable',
+]);
+
+const EXHAUSTED = anyOf([
+  '(?:connection )?pool (?:is )?(?:exhausted|timed? ?out|timeout)|pooltimeout|queuepool limit|connection is not available',
+  'timed? ?out (?:acquiring|waiting for|while waiting for) (?:a |an )?(?:free |open )?(?:connection|resource)',
+  'no (?:idle|free) connections? available|remaining connection slots|too many connections',
 ]);
 
 /** A client of the container went away: no dependency of it failed. */
@@ -75,6 +81,7 @@ export function failureIn(text: string): Failure | undefined {
   if (OWN_PORT.test(part)) return undefined;
   // A proxy names the client also where its upstream fails.
   if (CLIENT_LEFT.test(part) && !/upstream|backend/i.test(part)) return undefined;
+  if (EXHAUSTED.test(part)) return 'exhausted';
   if (UNREACHABLE.test(part) || NAME_RESOLUTION.test(part)) return 'unreachable';
   return INTERRUPTED.test(part) ? 'interrupted' : undefined;
 }

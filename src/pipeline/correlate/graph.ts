@@ -10,17 +10,20 @@ export interface Edge {
 }
 
 export interface DependencyGraph {
-  /** Takes in what inspect says. Cheap; to be called when a container is first seen and whenever it starts. */
-  learn(container: ContainerRef, topology: Topology): void;
+  /**
+   * Takes in what inspect says. Cheap; to be called when a container is first seen and whenever it starts. `startedAt`:
+   * since when it has its addresses, epoch ms.
+   */
+  learn(container: ContainerRef, topology: Topology, startedAt: number): void;
   /** The container was removed. It is kept: errors go on to name it. */
   removed(containerId: string): void;
   /** Edges from this container, one per container that it depends on: the evidence that comes first in EDGE_EVIDENCE. */
   dependenciesOf(containerId: string): readonly Edge[];
   /**
    * The containers that a host in an error record of `from` means: several if a service has replicas. Removed ones only
-   * if no other is left.
+   * if no other is left. `at`: when the record was printed; an address may have been another container's then.
    */
-  resolve(from: ContainerRef, host: string): readonly ContainerRef[];
+  resolve(from: ContainerRef, host: string, at: number): readonly ContainerRef[];
   /** Remembers that an error record of `from` named `to`. */
   observe(from: ContainerRef, to: ContainerRef, at: number): void;
   /** Whether the address is in a network of this container, so that it belongs to a container, known or not. */
@@ -31,6 +34,8 @@ export interface DependencyGraph {
   reachableFrom(containerId: string): readonly ContainerRef[];
   /** The containers of this one's service that were not removed; the container itself if there is none. */
   current(container: ContainerRef): readonly ContainerRef[];
+  /** Whether it shares a network with another container that it could depend on. */
+  hasNeighbours(containerId: string): boolean;
   /** Networks that the container was ever seen on, the newest last. */
   networksOf(containerId: string): readonly string[];
   edges(): readonly Edge[];
@@ -45,6 +50,18 @@ const MAX_OBSERVED = 10_000;
 const MAX_ADDRESSES = 10_000;
 /** A container that is moved between networks again and again must not collect their names. */
 const MAX_NETWORKS = 32;
+
+/** On these, containers do not find each other by name. */
+const UNNAMED_NETWORKS: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
+/** Of one address: containers that start together may swap theirs. */
+const OWNERS_KEPT = 3;
+/** For how long a client may go on using an address that it looked up. */
+const ADDRESS_KEPT_MS = 2 * 60_000;
+
+interface Owner {
+  readonly id: string;
+  readonly since: number;
+}
 
 interface Node {
   readonly ref: ContainerRef;
@@ -61,8 +78,8 @@ export function createDependencyGraph(): DependencyGraph {
   const nodes = new Map<string, Node>();
   const byName = new Index<number, Node>();
   const byService = new Index<string, Node>();
-  /** `network address` → the id of the container that had it last. */
-  const addresses = new Map<string, string>();
+  /** `network address` → the containers that had it, the newest last. */
+  const addresses = new Map<string, readonly Owner[]>();
   /** From service key to service keys. */
   const observed = new Map<string, ObservedDependency>();
   const observedFrom = new Index<string, string>();
@@ -112,8 +129,12 @@ export function createDependencyGraph(): DependencyGraph {
     return present.length > 0 ? present : best.slice(-1);
   };
 
-  const present = (group: ReadonlySet<Node> | undefined): Node[] =>
-    [...(group ?? [])].filter(({ removed }) => !removed);
+  /** Those of a service that exist, or the one that was removed last: it may be about to be replaced. */
+  const present = (group: ReadonlySet<Node> | undefined): readonly Node[] => {
+    const all = [...(group ?? [])];
+    const existing = all.filter(({ removed }) => !removed);
+    return existing.length > 0 ? existing : all.slice(-1);
+  };
 
   const dependenciesOf = (containerId: string): readonly Edge[] => {
     const a = nodes.get(containerId);
@@ -142,6 +163,21 @@ export function createDependencyGraph(): DependencyGraph {
     }
     for (const service of observedFrom.get(serviceKey(a.ref)) ?? []) note(present(byService.get(service)), 'observed');
     return Array.from(found, ([b, evidence]) => ({ from: a.ref, to: b.ref, evidence }));
+  };
+
+  /**
+   * Of an address that changed hands a moment ago, a client means the container on which it depends, or the earlier one:
+   * clients keep addresses.
+   */
+  const ownerOf = (a: Node, owners: readonly Owner[], at: number): Node | undefined => {
+    const last = owners.findLastIndex(({ since }) => since <= at - ADDRESS_KEPT_MS);
+    const known = owners
+      .slice(Math.max(0, last))
+      .flatMap(({ id, since }, i) => (i > 0 && since > at ? [] : [nodes.get(id)]));
+    const candidates = known.filter((node) => node !== undefined);
+    if (candidates.length <= 1) return candidates[0];
+    const needed = new Set(dependenciesOf(a.ref.id).map(({ to }) => to.id));
+    return candidates.find(({ ref }) => needed.has(ref.id)) ?? candidates[0];
   };
 
   /** Breadth first: each reachable container with the evidence of the first edge on the path. */
@@ -176,7 +212,7 @@ export function createDependencyGraph(): DependencyGraph {
   };
 
   return {
-    learn(ref, topology) {
+    learn(ref, topology, startedAt) {
       const { networks, sharesNetworkOf, links, dependsOn, environmentHosts } = topology;
       const before = nodes.get(ref.id);
       const names = new Set(before?.names);
@@ -191,8 +227,10 @@ export function createDependencyGraph(): DependencyGraph {
         prefixes.set(name, prefix);
         dropOldest(prefixes, MAX_NETWORKS);
         if (address === '') continue;
-        addresses.delete(`${name} ${address}`);
-        addresses.set(`${name} ${address}`, ref.id);
+        const key = `${name} ${address}`;
+        const owners = (addresses.get(key) ?? []).filter(({ id }) => id !== ref.id);
+        addresses.delete(key);
+        addresses.set(key, [...owners, { id: ref.id, since: startedAt }].slice(-OWNERS_KEPT));
         dropOldest(addresses, MAX_ADDRESSES);
       }
       add({
@@ -212,11 +250,11 @@ export function createDependencyGraph(): DependencyGraph {
 
     dependenciesOf,
 
-    resolve(from, host) {
+    resolve(from, host, at) {
       const a = nodes.get(from.id);
       if (a === undefined) return [];
       for (const network of networksOf(a).keys()) {
-        const owner = nodes.get(addresses.get(`${network} ${host}`) ?? '');
+        const owner = ownerOf(a, addresses.get(`${network} ${host}`) ?? [], at);
         if (owner !== undefined) return owner === a || sameService(owner, a) ? [] : [owner.ref];
       }
       const found = meant(a, byName.get(fingerprintOf(host)) ?? []);
@@ -246,12 +284,22 @@ export function createDependencyGraph(): DependencyGraph {
       return others.length > 0 ? others.map(({ ref }) => ref) : [container];
     },
 
+    hasNeighbours(containerId) {
+      const a = nodes.get(containerId);
+      if (a === undefined || [...networksOf(a).keys()].every((name) => UNNAMED_NETWORKS.has(name))) return false;
+      for (const b of nodes.values()) if (!b.removed && !sameService(a, b) && shareNetwork(a, b)) return true;
+      return false;
+    },
+
     networksOf(containerId) {
       const node = nodes.get(containerId);
       return node === undefined ? [] : [...networksOf(node).keys()];
     },
 
-    edges: () => [...nodes.values()].flatMap(({ ref, removed }) => (removed ? [] : dependenciesOf(ref.id))),
+    edges: () =>
+      [...nodes.values()].flatMap(({ ref, removed }) =>
+        removed ? [] : dependenciesOf(ref.id).filter(({ to }) => nodes.get(to.id)?.removed === false),
+      ),
     observed: () => [...observed.values()],
     restore: (edges) => edges.forEach(remember),
   };

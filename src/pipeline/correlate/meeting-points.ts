@@ -30,6 +30,14 @@ export function createMeetingPoints(isOpen: (live: LiveIncident) => boolean): Me
   };
 }
 
+/** For people: what does not answer, as far as is known. */
+export function describeCause(cause: IncidentCause | undefined): string | undefined {
+  if (cause === undefined || cause.kind === 'incident') return undefined;
+  if (cause.kind === 'external') return `${cause.host} does not answer`;
+  if (cause.named === undefined) return 'its errors speak of a dependency, and the cause is not known';
+  return `its errors name ${cause.named}, which seems to be well; the cause is not known`;
+}
+
 /** Clients print a host with its port or without: the port does not tell problems apart. */
 function keyOf(cause: CommonCause): string | undefined {
   if (cause.kind === 'external') return `external ${cause.host.replace(/:\d+$/, '')}`;

@@ -41,6 +41,7 @@ const CERTAIN: readonly RegExp[] = [
   new RegExp(`\\[?'?"?hostname"?'?: ["'](${NAME})["']`, 'gi'),
   new RegExp(`(?<![\\d.])(${IP}):(\\d{1,5})(?!\\d)`, 'g'),
   new RegExp(`\\('(${IP})', (\\d{1,5})\\)`, 'g'),
+  new RegExp(`\\((${DOTTED}):(\\d{1,5})\\)`, 'g'),
 ];
 
 /** Here the word may be something else; it counts only if a container has that name. */
@@ -51,6 +52,7 @@ const POSSIBLE: readonly RegExp[] = [
     `\\b(?:to|at|on|with|server|service|upstream|backend|address|host|broker|node|peer|reach|contact|calling) ["'(]?(?:the )?(${NAME})(?::(\\d{1,5})| port (\\d{1,5}))?`,
     'gi',
   ),
+  new RegExp(`\\bname resolution:? ["'(]?(${NAME})`, 'gi'),
   new RegExp(`\\b(?:response|header|reading|read|answer|error) from ["'(]?(${NAME})`, 'gi'),
   new RegExp(
     `\\b(?:host|service|server|upstream|backend|target|dependency|peer\\.service|db\\.host)["']?\\s?[:=]\\s?["']?(${NAME})(?::(\\d{1,5}))?`,

@@ -45,10 +45,10 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
   const { correlator, graph, lifecycle, control, clock, stopping } = deps;
 
   /** Undefined if the engine does not answer. */
-  const isContainerWell = async (container: ContainerRef): Promise<boolean | undefined> => {
+  const isContainerWell = async (container: ContainerRef, users: readonly string[]): Promise<boolean | undefined> => {
     try {
       const facts = await control.inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS));
-      const neededNetworks = graph.networksOf(container.id).slice(-1);
+      const neededNetworks = graph.networksOf(container.id).filter((network) => users.includes(network));
       const input = { facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() };
       return engineTrouble(input) === undefined;
     } catch {
@@ -56,9 +56,11 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
     }
   };
 
-  /** All replicas, or the container that replaced it. */
-  const isWell = async (container: ContainerRef): Promise<boolean | undefined> => {
-    const all = await Promise.all(graph.current(container).map(isContainerWell));
+  /** All replicas, or the container that replaced it. It has to be on a network of a member again. */
+  const isWell = async (live: LiveIncident): Promise<boolean | undefined> => {
+    const users = correlator.membersOf(live).flatMap(({ incident }) => graph.networksOf(incident.container.id));
+    const containers = graph.current(live.incident.container);
+    const all = await Promise.all(containers.map((container) => isContainerWell(container, users)));
     return all.includes(false) ? false : all.includes(undefined) ? undefined : true;
   };
 
@@ -66,7 +68,7 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
   const release = async (members: readonly LiveIncident[], since: number): Promise<void> => {
     for (const live of members) {
       if (live.resolvedAt !== undefined) continue;
-      const isDown = isAboutState(live) && (await isWell(live.incident.container)) === false;
+      const isDown = isAboutState(live) && (await isWell(live)) === false;
       await (isDown || live.incident.lastSeenAt > since ? deps.reopen(live) : deps.resolve(live));
     }
   };
@@ -82,7 +84,7 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
   };
 
   const look = async (root: LiveIncident): Promise<void> => {
-    const well = await isWell(root.incident.container);
+    const well = await isWell(root);
     if (well === false) root.recoveredAt = undefined;
     else if (well && root.recoveredAt === undefined) await recovered(root);
   };

@@ -23,6 +23,7 @@ export interface Symptoms {
   readonly stated?: string;
 }
 
+const CLEAREST_FIRST: readonly Failure[] = ['unreachable', 'interrupted', 'exhausted'];
 const LAST_LINES = 20;
 
 /**
@@ -43,10 +44,16 @@ export function textsOf(
   return records.length > 0 ? records : [incident.summary];
 }
 
+export interface SymptomsInput {
+  readonly texts: readonly string[];
+  /** When they were printed. */
+  readonly at: number;
+  readonly container: ContainerRef;
+  readonly facts: ContainerFacts | undefined;
+}
+
 export function readSymptoms(
-  texts: readonly string[],
-  container: ContainerRef,
-  facts: ContainerFacts | undefined,
+  { texts, at, container, facts }: SymptomsInput,
   graph: Pick<DependencyGraph, 'resolve' | 'networksOf' | 'isInOwnNetwork'>,
 ): Symptoms {
   const stated = statedCause(texts);
@@ -57,16 +64,16 @@ export function readSymptoms(
   if (failures.length === 0 || isOffItsNetworks(container, facts, graph)) return { named: [], stated };
 
   const hosts = failures.flatMap(({ text }) => hostsIn(text));
-  const resolved = hosts.map((host) => ({ host, containers: graph.resolve(container, host.host) }));
+  const resolved = hosts.map((host) => ({ host, containers: graph.resolve(container, host.host, at) }));
   const named = uniqueById(resolved.flatMap(({ containers }) => containers));
   const others = resolved.flatMap(({ host, containers }) => (containers.length === 0 ? [host] : []));
   const external = others.find((host) => canBeExternal(host) && !graph.isInOwnNetwork(container.id, host.host));
   const unresolved = others.find(({ certain }) => certain);
   const noName = failures.some(({ text }) => isNameResolutionFailure(text));
   const noServer = failures.some(({ text }) => isNameServerFailure(text));
-  const nameServerFails = (noName && named.length > 0) || (noServer && external !== undefined);
+  const nameServerFails = noServer || (noName && named.length > 0);
   return {
-    failure: failures.some(({ failure }) => failure === 'unreachable') ? 'unreachable' : 'interrupted',
+    failure: CLEAREST_FIRST.find((kind) => failures.some(({ failure }) => failure === kind)),
     named,
     ...(named.length === 0 && external !== undefined && { external: describe(external) }),
     ...(unresolved !== undefined && { unresolved: unresolved.host }),

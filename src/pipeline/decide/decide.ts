@@ -80,7 +80,7 @@ function reasonInFacts(input: DecideInput): DecisionReason | undefined {
   if (!input.engineAnswered) return 'engine_unreachable';
   if (!facts) return 'container_gone';
   if (facts.orchestrator !== undefined) return 'orchestrator_owns';
-  if (isCausedElsewhere(incident)) return 'dependency_down';
+  if (incident.cause !== undefined) return 'dependency_down';
   const running = facts.status === 'running';
 
   if (stopRequestedAt !== undefined && stopRequestedAt >= incident.openedAt - OPERATOR_ACTIVE_MS) {
@@ -142,11 +142,6 @@ function reasonToHoldBack({ now, autoFix, policy: { values } }: DecideInput): De
   if (!autoFix) return 'auto_fix_off';
   if (values.restart === 'ask') return 'policy_ask';
   return undefined;
-}
-
-/** A host outside the engine, or a dependency that the errors name, does not answer. */
-function isCausedElsewhere({ cause }: Incident): boolean {
-  return cause !== undefined && (cause.kind !== 'unknown' || cause.named !== undefined);
 }
 
 /** False for a time in the future: the clock was set back since, so the age is unknown. */

@@ -49,8 +49,16 @@ export function createKnownSecrets(
     return facts;
   };
 
+  const running = new Set<Promise<void>>();
   const inspectWaiting = async (): Promise<void> => {
     if (workers >= MAX_CONCURRENT) return;
+    const work = takeTurns();
+    running.add(work);
+    await work;
+    running.delete(work);
+  };
+
+  const takeTurns = async (): Promise<void> => {
     workers += 1;
     for (const id of waiting) {
       waiting.delete(id);
@@ -67,7 +75,9 @@ export function createKnownSecrets(
 
     async learn(ids) {
       for (const id of ids) if (!known.has(id)) waiting.add(id);
-      await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, waiting.size) }, inspectWaiting));
+      for (let i = 0; i < MAX_CONCURRENT && waiting.size > 0; i++) void inspectWaiting();
+      // Some of these may be being inspected already, for a refresh.
+      await Promise.all(running);
     },
 
     async refresh(id) {

@@ -35,6 +35,10 @@ export interface LiveIncident {
   suffers?: Suffering;
   /** A dependency had a problem that is over, and this one did not end with it. */
   isReleased?: boolean;
+  /** When its dependencies were last looked at again, monotonic. */
+  lookedAt?: number;
+  /** Since when it repeats without a pause of BURST_PAUSE_MS. */
+  burstAt: number;
   /** Since when the container is well again, while the incidents of others still belong to this one. */
   recoveredAt?: number;
   /** When it was resolved. Signals from before, which are read again after a restart of the agent, still belong to it. */
@@ -74,6 +78,8 @@ const STORM_SAMPLES = 5;
 const SAME_DEATH_MS = 5_000;
 /** Log timestamps may be slightly later than the event of the death. */
 const LAST_OUTPUT_MS = 1_000;
+/** After such a pause, errors of the same kind may have another cause. */
+const BURST_PAUSE_MS = 60_000;
 /** Lines that an earlier run read without saving its position are read again right after the first listing. */
 const KEPT_AFTER_RECOVERY_MS = 60_000;
 /** Limits memory. Beyond it, the settled incident that has been quiet the longest is forgotten; the store still has it. */
@@ -97,6 +103,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
   const count = (live: LiveIncident, signal: Signal): void => {
     // A signal that joined is further evidence of an occurrence, not another occurrence.
     const repeats = signal.fingerprint === live.incident.fingerprint ? 1 : 0;
+    if (signal.at - live.incident.lastSeenAt > BURST_PAUSE_MS) live.burstAt = options.now();
     live.incident = {
       ...live.incident,
       container: signal.container,
@@ -165,6 +172,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
           state: 'open',
         },
         phase: 'settling',
+        burstAt: options.now(),
         evidence: [signal],
         looping: signal.detector === 'crash_loop',
         dirty: false,
@@ -178,6 +186,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
       const live: LiveIncident = {
         incident,
         phase,
+        burstAt: incident.openedAt,
         evidence: [],
         severity,
         looping: incident.detector === 'crash_loop',

@@ -21,10 +21,11 @@ import type { Diagnoser } from '../diagnose/diagnose.ts';
 import { isBeingReplaced } from '../lifecycle/deployment.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
-import { describeSource, type PolicyOf, policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
+import { describeSource, type PolicyOf, type ResolvedPolicy } from '../policy/resolve.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentStore } from '../ports.ts';
 import { createRestarts, type Refusal } from '../restart/attempt.ts';
 import { SPANS, type Tracing } from '../tracing.ts';
+import { decisionDetail } from './decision-detail.ts';
 import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
 
@@ -210,12 +211,7 @@ export function createRounds(deps: RoundDeps): Rounds {
       () => decide(input),
       (decision) => ({ decision }),
     );
-    const because =
-      decision.reason === 'shared_network'
-        ? dependants.join(', ')
-        : decision.reason === 'orchestrator_owns'
-          ? facts?.orchestrator
-          : policyBehind(decision.reason, policy);
+    const because = decisionDetail(decision, { incident, facts, policy, networkDependants: dependants });
     return { decision, facts, policy, because };
   };
 

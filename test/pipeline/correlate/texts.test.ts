@@ -60,6 +60,7 @@ describe('the hosts in an error', () => {
 
   it.each([
     ['Error: connect ETIMEDOUT 203.0.113.9:443', '203.0.113.9'],
+    ['HttpRequestException: Connection refused (api.example.com:443)', 'api.example.com'],
     ['could not reach api.example.com: timeout', 'api.example.com'],
     ['Post "https://hooks.example.org/x": dial tcp: lookup hooks.example.org: no such host', 'hooks.example.org'],
     ["HTTPSConnectionPool(host='api.example.com', port=443): Max retries exceeded", 'api.example.com'],

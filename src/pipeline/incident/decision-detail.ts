@@ -1,0 +1,25 @@
+import type { ContainerFacts, Decision, Incident } from '../../domain.ts';
+import { describeCause } from '../correlate/meeting-points.ts';
+import { policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
+
+/** What an alert adds to the reason of a decision: names of containers, or the policy value and its source. */
+export function decisionDetail(
+  { reason }: Decision,
+  about: {
+    readonly incident: Incident;
+    readonly facts: ContainerFacts | undefined;
+    readonly policy: ResolvedPolicy;
+    readonly networkDependants: readonly string[];
+  },
+): string | undefined {
+  switch (reason) {
+    case 'shared_network':
+      return about.networkDependants.join(', ');
+    case 'orchestrator_owns':
+      return about.facts?.orchestrator;
+    case 'dependency_down':
+      return describeCause(about.incident.cause);
+    default:
+      return policyBehind(reason, about.policy);
+  }
+}

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest';
+import type { Topology } from '../../../src/domain.ts';
+import { createDependencyGraph } from '../../../src/pipeline/correlate/graph.ts';
+import { onNetwork, service } from './support.ts';
+
+const db = service('db');
+const api = service('api');
+const web = service('web');
+
+function graphOf(...containers: readonly (readonly [ReturnType<typeof service>, Topology])[]) {
+  const graph = createDependencyGraph();
+  for (const [container, topology] of containers) graph.learn(container, topology, 0);
+  return graph;
+}
+
+const edgesFrom = (graph: ReturnType<typeof graphOf>, id: string) =>
+  graph.dependenciesOf(id).map(({ to, evidence }) => [to.name, evidence]);
+
+describe('the dependency graph', () => {
+  it.each<readonly [string, Partial<Topology>]>([
+    ['compose', { dependsOn: ['db'] }],
+    ['network', { sharesNetworkOf: db.id }],
+    ['network', { links: [db.name] }],
+    ['environment', { environmentHosts: ['db'] }],
+    ['environment', { environmentHosts: [db.name] }],
+  ])('knows a dependency by %s: %j', (evidence, over) => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3', over)]);
+    expect(edgesFrom(graph, api.id)).toEqual([[db.name, evidence]]);
+    expect(graph.dependenciesOf(db.id)).toEqual([]);
+  });
+
+  it('names the strongest evidence', () => {
+    const both = { dependsOn: ['db'], environmentHosts: ['db'] };
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3', both)]);
+    graph.observe(api, db, 0);
+    expect(edgesFrom(graph, api.id)).toEqual([[db.name, 'compose']]);
+  });
+
+  it('knows an alias', () => {
+    const aliased = { ...onNetwork(''), networks: [{ name: 'shop_default', address: '', aliases: ['postgres'] }] };
+    const graph = graphOf([db, aliased], [api, onNetwork('172.18.0.3', { environmentHosts: ['postgres'] })]);
+    expect(edgesFrom(graph, api.id)).toEqual([[db.name, 'environment']]);
+  });
+
+  it('takes no edge from a network, a project or a host of the environment on another network alone', () => {
+    const elsewhere = onNetwork('172.19.0.3', { environmentHosts: ['db'] }, 'other');
+    expect(edgesFrom(graphOf([db, onNetwork('172.18.0.2')], [api, elsewhere]), api.id)).toEqual([]);
+    expect(edgesFrom(graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]), api.id)).toEqual([]);
+  });
+
+  it('does not take the services of other projects for those of its own', () => {
+    const other = service('db', 'blog');
+    const graph = graphOf(
+      [other, onNetwork('172.18.0.4')],
+      [db, onNetwork('172.18.0.2')],
+      [api, onNetwork('172.18.0.3', { dependsOn: ['db'], environmentHosts: ['db'] })],
+    );
+    expect(edgesFrom(graph, api.id)).toEqual([[db.name, 'compose']]);
+    expect(graph.resolve(api, 'db', 0)).toEqual([db]);
+  });
+
+  it('resolves all replicas of a service, and not the container itself', () => {
+    const second = service('db', 'shop', { id: 'db-2', name: 'shop-db-2' });
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [second, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    expect(graph.resolve(api, 'db', 0)).toEqual([db, second]);
+    expect(graph.resolve(api, 'api', 0)).toEqual([]);
+  });
+
+  it('resolves an address that the container had before it was killed', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    graph.learn(db, onNetwork(''), 0);
+    expect(graph.resolve(api, '172.18.0.2', 100)).toEqual([db]);
+  });
+
+  it('resolves an address that changed hands a moment ago to the dependency, or else to the earlier container', () => {
+    const needsWeb = onNetwork('172.18.0.3', { dependsOn: ['web'] });
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [web, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    expect(graph.resolve(api, '172.18.0.2', 1_005_000)).toEqual([db]);
+    graph.learn(api, needsWeb, 0);
+    expect(graph.resolve(api, '172.18.0.2', 1_005_000)).toEqual([web]);
+  });
+
+  it('resolves an address to the container that had it at the time', () => {
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [web, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    graph.learn(db, onNetwork('172.18.0.4'), 1_000_010);
+    expect(graph.resolve(api, '172.18.0.2', 900_000)).toEqual([db]);
+    expect(graph.resolve(api, '172.18.0.2', 1_500_000)).toEqual([web]);
+  });
+
+  it('resolves the name of a container with its network', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    expect(graph.resolve(api, 'shop-db-1.shop_default', 0)).toEqual([db]);
+    expect(graph.resolve(api, 'db.example.com', 0)).toEqual([]);
+  });
+
+  it('resolves a container that was disconnected from its network', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    graph.learn(db, { ...onNetwork(''), networks: [] }, 0);
+    expect(graph.resolve(api, 'db', 0)).toEqual([db]);
+    expect(graph.networksOf(db.id)).toEqual(['shop_default']);
+  });
+
+  it('resolves a removed container only until another takes its place', () => {
+    const depends = onNetwork('172.18.0.3', { dependsOn: ['db'] });
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, depends]);
+    graph.removed(db.id);
+    expect(graph.resolve(api, 'db', 0)).toEqual([db]);
+    expect(graph.reachableFrom(api.id)).toEqual([db]);
+    expect(graph.edges()).toEqual([]);
+    const next = service('db', 'shop', { id: 'db-new' });
+    graph.learn(next, onNetwork('172.18.0.5'), 0);
+    expect(graph.resolve(api, 'db', 0)).toEqual([next]);
+    expect(graph.current(db)).toEqual([next]);
+    expect(graph.edges().map(({ to }) => to.id)).toEqual(['db-new']);
+  });
+
+  it('follows a path of three edges at most, the nearest first, and survives a cycle', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'].map((name) => service(name));
+    const graph = graphOf(
+      ...names.map((container, i) => {
+        const next = names[(i + 1) % names.length]?.service ?? '';
+        return [container, onNetwork(`172.18.0.${i + 2}`, { dependsOn: [next] })] as const;
+      }),
+    );
+    expect(graph.reachableFrom('shop-a-1').map((one) => one.service)).toEqual(['b', 'c', 'd']);
+    expect(graph.evidenceOfPath('shop-a-1', 'shop-d-1')).toBe('compose');
+    expect(graph.evidenceOfPath('shop-a-1', 'shop-e-1')).toBeUndefined();
+  });
+
+  it('keeps observed dependencies across a restart of the agent', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    graph.observe(api, db, 7);
+    expect(graph.observed()).toEqual([{ from: 'shop/api', to: 'shop/db', lastSeenAt: 7 }]);
+    const later = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    later.restore(graph.observed());
+    expect(edgesFrom(later, api.id)).toEqual([[db.name, 'observed']]);
+  });
+
+  it('tells addresses of its own networks from others', () => {
+    const graph = graphOf([api, onNetwork('172.18.0.3')]);
+    expect(graph.isInOwnNetwork(api.id, '172.18.0.99')).toBe(true);
+    expect(graph.isInOwnNetwork(api.id, '203.0.113.1')).toBe(false);
+  });
+
+  it('knows no neighbours on the default bridge', () => {
+    const bridge = (address: string) => onNetwork(address, {}, 'bridge');
+    expect(graphOf([db, bridge('172.17.0.2')], [api, bridge('172.17.0.3')]).hasNeighbours(api.id)).toBe(false);
+    expect(graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]).hasNeighbours(api.id)).toBe(true);
+  });
+
+  it('is bounded', () => {
+    const graph = createDependencyGraph();
+    for (let i = 0; i < 12_000; i++) {
+      const container = service(`s${i}`);
+      graph.learn(container, onNetwork(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, { dependsOn: [`s${i - 1}`] }), i);
+      graph.observe(container, db, i);
+    }
+    expect(graph.edges().length).toBeLessThanOrEqual(5_000);
+    expect(graph.observed().length).toBeLessThanOrEqual(10_000);
+  });
+
+  it('answers at once among 500 containers that all depend on five others', () => {
+    const graph = createDependencyGraph();
+    for (let i = 0; i < 500; i++) {
+      const dependsOn = [1, 2, 3, 4, 5].map((step) => `s${(i + step * 7) % 500}`);
+      graph.learn(service(`s${i}`), onNetwork(`172.18.${i >> 8}.${i & 255}`, { dependsOn }), 0);
+    }
+    const begun = performance.now();
+    for (let i = 0; i < 100; i++) graph.reachableFrom(`shop-s${i}-1`);
+    // Less than half a millisecond each; a scan of all containers per edge would take seconds.
+    expect(performance.now() - begun).toBeLessThan(500);
+  });
+});

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import type { ContainerFacts } from '../../../src/domain.ts';
+import { engineTrouble } from '../../../src/pipeline/correlate/trouble.ts';
+import type { ContainerLifecycle } from '../../../src/pipeline/lifecycle/record.ts';
+import { someFacts } from '../../support/domain.ts';
+import { onNetwork } from './support.ts';
+
+const NOW = 100_000;
+const topology = onNetwork('172.18.0.2');
+
+function trouble(facts: Partial<ContainerFacts> | undefined, lifecycle: Partial<ContainerLifecycle> = {}) {
+  return engineTrouble({
+    facts: facts && someFacts({ topology, ...facts }),
+    lifecycle: { restartingByAgent: false, crashes: [], ...lifecycle },
+    neededNetworks: ['shop_default'],
+    now: NOW,
+  });
+}
+
+describe('the state of a dependency', () => {
+  it.each<readonly [string, Partial<ContainerFacts>, boolean]>([
+    ['is down (exit code 1)', { status: 'exited', exitCode: 1 }, false],
+    ['is down (exit code 137)', { status: 'dead', exitCode: 137 }, false],
+    ['is restarting', { status: 'restarting' }, false],
+    ['is unhealthy', { health: 'unhealthy' }, false],
+    ['is starting', { health: 'starting' }, true],
+    ['is paused', { status: 'paused' }, true],
+    ['has not been started', { status: 'created' }, true],
+    ['is being removed', { status: 'removing' }, true],
+    ['has ended (exit code 0)', { status: 'exited', exitCode: 0 }, true],
+    ['is disconnected from the network shop_default', { topology: { ...topology, networks: [] } }, true],
+  ])('%s', (what, facts, silent) => {
+    expect(trouble(facts)).toMatchObject({ what, silent });
+  });
+
+  it('no longer exists', () => {
+    expect(trouble(undefined)).toMatchObject({ what: 'no longer exists', silent: true });
+  });
+
+  it.each(['person', 'agent'] as const)('was stopped by: %s', (by) => {
+    expect(trouble({ status: 'exited', exitCode: 1 }, { lastEnd: { at: 1, exitCode: 1, by } })).toMatchObject({
+      what: 'was stopped',
+      silent: true,
+    });
+  });
+
+  it('is being stopped', () => {
+    expect(trouble({ startedAt: 1 }, { stoppedByPersonAt: NOW - 5_000 })).toMatchObject({ what: 'is being stopped' });
+    expect(trouble({ startedAt: NOW - 1_000 }, { stoppedByPersonAt: NOW - 5_000 })).toBeUndefined();
+    expect(trouble({ startedAt: 1 }, { stoppedByPersonAt: NOW - 60_000 })).toBeUndefined();
+  });
+
+  it('is no problem while it runs, healthy or without a health check', () => {
+    expect(trouble({})).toBeUndefined();
+    expect(trouble({ health: 'healthy' })).toBeUndefined();
+  });
+
+  it('may be that it has done its work', () => {
+    expect(trouble({ status: 'exited', exitCode: 0 })?.mayBeDone).toBe(true);
+    expect(trouble({ status: 'exited', exitCode: 1 })?.mayBeDone).toBe(false);
+  });
+});
