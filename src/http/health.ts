@@ -1,4 +1,5 @@
 /** Is everything well, and if not, why: the page that a person and a load balancer read. */
+import { formatUsd } from '../lib/money.ts';
 
 /** As answered, in JSON. Times are ISO 8601. */
 export interface HealthView {
@@ -157,7 +158,9 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     problems.push(`logs are read late: ${logs.join(', ')}`);
   }
   if (claude.configured && spend.today >= spend.limit) {
-    problems.push(`the day's budget is spent (${usd(spend.today)} of ${usd(spend.limit)}): the rules answer alone`);
+    problems.push(
+      `the day's budget is spent (${formatUsd(spend.today)} of ${formatUsd(spend.limit)}): the rules answer alone`,
+    );
   }
   if (claude.configured && rateLimit.remaining <= 0) {
     problems.push(`the hour's ${rateLimit.limit} diagnoses are used up: the rules answer alone`);
@@ -186,9 +189,4 @@ function whenAsked(retryAt: number | undefined, now: number): string {
 
 function iso(time: number): string {
   return new Date(time).toISOString();
-}
-
-/** Cents, and more digits where there are less than cents. */
-function usd(amount: number): string {
-  return `$${amount >= 0.1 || amount === 0 ? amount.toFixed(2) : amount.toPrecision(2)}`;
 }

@@ -134,11 +134,6 @@ export function lateness(alert: Alert, now: number): string | undefined {
   return minutes < 60 ? `Late by ${minutes} min` : `Late by ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Up to five digits of a dollar: a diagnosis costs about a tenth of a cent. */
-export function dollars(usd: number): string {
-  return `$${usd >= 1 ? usd.toFixed(2) : usd.toFixed(5).replace(/0{1,3}$/, '')}`;
-}
-
 function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`;
 }

@@ -1,9 +1,10 @@
 import type { Alert } from '../../domain.ts';
+import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
 import type { AlertSender, SendResult } from '../../pipeline/ports.ts';
 import { renderTextNotice } from '../slack/notice.ts';
-import { alarm, dollars, headline, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
+import { alarm, headline, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
 
 const LONGEST_LINE = 300;
 const EXCERPT_LINES = 12;
@@ -32,7 +33,7 @@ export function renderText(alert: Alert): string {
       .flatMap((line) => plainText(line).split('\n'))
       .slice(-EXCERPT_LINES)
       .map((line) => `  | ${cutEnd(line, LONGEST_LINE)}`),
-    `(${whoAnswered(alert)}, cost ${dollars(diagnosis.costUsd)}, incident ${incident.id}${trace})`,
+    `(${whoAnswered(alert)}, cost ${formatUsd(diagnosis.costUsd)}, incident ${incident.id}${trace})`,
   ];
   return lines
     .filter((line) => line !== undefined)

@@ -1,7 +1,8 @@
 import type { Alert } from '../../domain.ts';
+import { formatUsd } from '../../lib/money.ts';
 import { cutEnd } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import { alarm, dollars, headline, lateness, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
+import { alarm, headline, lateness, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
 import { type Block, context, emphasis, escapeWithin, header, list, preformatted, table, titled } from './blocks.ts';
 
 export interface SlackOptions {
@@ -59,7 +60,7 @@ export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMess
     ...(excerpt === '' ? [] : [preformatted(excerpt, LENGTHS.excerpt)]),
     context([
       whoAnswered(alert),
-      `cost ${dollars(diagnosis.costUsd)}`,
+      `cost ${formatUsd(diagnosis.costUsd)}`,
       `incident ${incident.id}`,
       ...(incident.trace ? [`trace ${incident.trace.traceId}`] : []),
       ...(options.host ? [`host ${options.host}`] : []),

@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../../lib/retry-after.ts';
 import type { AlertSender, SendResult } from '../../pipeline/ports.ts';
 import { renderSlack, type SlackOptions } from './message.ts';
 import { renderSlackNotice } from './notice.ts';
@@ -72,16 +73,14 @@ function judge(response: Response, answer: string, now: number): SendResult {
       ? { kind: 'retry', status, why: `${why} with a page, not as Slack does` }
       : { kind: 'sent', status };
   }
-  if (status === 429) return { kind: 'retry', status, why, afterMs: retryAfterMs(response.headers, now) };
+  if (status === 429) return { kind: 'retry', status, why, afterMs: pauseMs(response.headers, now) };
   if (status >= 500 || status === 408 || status < 400) return { kind: 'retry', status, why };
   return { kind: 'dropped', status, why };
 }
 
-function retryAfterMs(headers: Headers, now: number): number {
-  const value = headers.get('retry-after') ?? '';
-  const seconds = Number.parseFloat(value);
-  const pause = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
-  return Number.isNaN(pause) ? PACE_MS : Math.min(Math.max(pause, PACE_MS), LONGEST_PAUSE_MS);
+/** Within bounds: at least the ordinary pace, at most LONGEST_PAUSE_MS. */
+function pauseMs(headers: Headers, now: number): number {
+  return Math.min(Math.max(retryAfterMs(headers, now) ?? PACE_MS, PACE_MS), LONGEST_PAUSE_MS);
 }
 
 /** As much as an answer of Slack's can be; the rest is not read. */
