@@ -4,6 +4,7 @@ import { type Config, claudeKey, policyDefaults, storePlace } from '../config/co
 import { policyFilesOnDisk } from '../config/policy/disk.ts';
 import { createPolicyBook } from '../config/policy/policies.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
+import { createHostName, withHostName } from '../docker/host-name.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { type ContainerFacts, type Incident, serviceKey } from '../domain.ts';
 import { toHistoryEntry } from '../http/history.ts';
@@ -117,9 +118,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     now: clock.now,
     onRequest: observer.dockerRequest,
   });
+  const hostName = createHostName(config.agentName, docker);
   const callInTurn = createLimit(ENGINE_CALLS_AT_ONCE);
   const engine: DockerEngine = {
-    ...docker,
+    ...withHostName(docker, hostName),
     inspect: (id, signal) => callInTurn(() => docker.inspect(id, signal)),
     tailLogs: (id, count, signal) => callInTurn(() => docker.tailLogs(id, count, signal)),
   };

@@ -174,8 +174,8 @@ export const SETTINGS = {
   }),
   AGENT_NAME: setting({
     schema: text().regex(/^[\w.:-]{1,100}$/),
-    allowed: 'letters, digits and . _ : -, unlike any other agent of the same DATABASE_URL; wanted with it',
-    about: 'tells this agent from others that share its database',
+    allowed: 'up to 100 letters, digits and the characters . _ : -; required with DATABASE_URL, and unique in it',
+    about: "the name of this agent: alerts name it as the host (unset: the engine's host name)",
   }),
   RETENTION_DAYS: setting({
     schema: integer(1, 3650),
@@ -250,6 +250,8 @@ export interface Config {
   };
   readonly slack: { readonly webhookUrl?: string; readonly minSeverity: (typeof SEVERITIES)[number] };
   readonly http: { readonly host: string; readonly port: number; readonly token?: string };
+  /** Named in alerts as the host; absent: the engine's host name. */
+  readonly agentName?: string;
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
@@ -328,6 +330,7 @@ export function loadConfig(
     },
     slack: { webhookUrl: v.SLACK_WEBHOOK_URL, minSeverity: v.SLACK_MIN_SEVERITY },
     http: { host: v.HOST, port: v.PORT, token: v.HTTP_TOKEN },
+    agentName: v.AGENT_NAME,
     dataDir: v.DATA_DIR,
     ...(v.DATABASE_URL !== undefined && { database: { url: v.DATABASE_URL, agent: v.AGENT_NAME } }),
     retention: { days: v.RETENTION_DAYS, incidents: v.RETENTION_INCIDENTS },

@@ -87,7 +87,11 @@ interface Route {
   readonly container?: string;
 }
 
-export function createSimulatedEngine(options: { socketPath: string; clock?: { now(): number } }): SimulatedEngine {
+export function createSimulatedEngine(options: {
+  socketPath: string;
+  clock?: { now(): number };
+  hostName?: string;
+}): SimulatedEngine {
   const now = options.clock?.now ?? Date.now;
   const timestamp = createTimestamps(now);
   const containers = new Map<string, EngineContainer>();
@@ -150,7 +154,12 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
         });
         return;
       case 'info':
-        sendJson(response, 200, { ID: 'simulated', Containers: containers.size, ServerVersion: '20.10.24-simulated' });
+        sendJson(response, 200, {
+          ID: 'simulated',
+          Name: options.hostName ?? 'simulated-host',
+          Containers: containers.size,
+          ServerVersion: '20.10.24-simulated',
+        });
         return;
       case 'events':
         openStream(response, 'application/json');

@@ -11,7 +11,7 @@ import { toEngineError } from './failure.ts';
 import { createLogDecoder } from './log-decoder.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
 
-export type EngineOperation = 'ping' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
+export type EngineOperation = 'ping' | 'info' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
 
 export interface DockerEngineOptions extends ConnectionOptions {
   /** How long the engine may take to answer a call, or to accept a stream; default 10 s. Restarts have longer. */
@@ -24,11 +24,14 @@ export interface DockerEngineOptions extends ConnectionOptions {
 
 export interface DockerEngine extends ContainerSource, ContainerControl {
   ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
+  /** The name of the engine's host; undefined if the engine does not say. */
+  hostName(signal?: AbortSignal): Promise<string | undefined>;
 }
 
-/** The types leave out that this call takes options too. */
-interface WithVersion {
+/** The types leave out that these calls take options too. */
+interface WithOptions {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
+  info(options: { abortSignal: AbortSignal }): Promise<{ readonly Name?: unknown }>;
 }
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -112,11 +115,19 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   return {
     async ping(signal) {
       const version = await request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
-        (docker as unknown as WithVersion).version({ abortSignal }),
+        (docker as unknown as WithOptions).version({ abortSignal }),
       );
       if (typeof version?.ApiVersion !== 'string')
         throw new EngineError('what answers is no Docker engine', 'protocol');
       return { apiVersion: version.ApiVersion, engineVersion: version.Version };
+    },
+
+    async hostName(signal) {
+      const info = await request('info', 'asking for its host name', signal, callTimeoutMs, (abortSignal) =>
+        (docker as unknown as WithOptions).info({ abortSignal }),
+      );
+      const name = typeof info?.Name === 'string' ? info.Name.trim() : '';
+      return name === '' ? undefined : name;
     },
 
     async list(signal) {

@@ -141,7 +141,9 @@ describe('settings', () => {
 describe('a shared database', () => {
   const url = 'postgres://doctor:s3cr3t@db.internal/doctor';
 
-  it('wants a name for this agent', () => {
+  it('requires a name for this agent, which may be set without a database too', () => {
+    expect(configOf({ AGENT_NAME: 'host-1' })).toMatchObject({ agentName: 'host-1' });
+    expect(configOf({ AGENT_NAME: 'host-1' })).not.toHaveProperty('database');
     expect(loadConfig({ DATABASE_URL: url })).toMatchObject({ ok: false, problems: [{ name: 'AGENT_NAME' }] });
     expect(loadConfig({ DATABASE_URL: url, AGENT_NAME: 'host-1' })).toMatchObject({
       ok: true,
