@@ -15,8 +15,6 @@ import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
-import { createConsoleSender } from '../notifiers/console/console.ts';
-import { createSlackSender } from '../notifiers/slack/sender.ts';
 import { decide } from '../pipeline/decide/decide.ts';
 import { collect, redactSummary } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
@@ -48,10 +46,10 @@ export interface AppDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Where alerts go without Slack. */
+  /** Writes an alert to the agent's own log, for the console receiver. */
   print(text: string): void;
   /** How long others may take to answer, in real time whatever the clock; each has its own default. */
-  readonly requestTimeouts?: { readonly claudeMs?: number; readonly slackMs?: number; readonly engineMs?: number };
+  readonly requestTimeouts?: { readonly claudeMs?: number; readonly receiverMs?: number; readonly engineMs?: number };
 }
 
 export interface App {
@@ -99,7 +97,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       rateLimitLimit: () => config.limits.diagnosesPerHour,
       budgetRemainingUsd: async () => (await limits()).dollarsLeft,
       budgetLimitUsd: () => config.limits.spendPerDayUsd,
-      outboxPending: async () => ({ [sender.integration]: await store.pending() }),
+      outboxPending: async () => {
+        const pending = await store.pending();
+        return Object.fromEntries(config.receivers.map(({ name }) => [name, pending.get(name) ?? 0]));
+      },
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
       storeHealthy: () => store.healthy(),
@@ -145,30 +146,24 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             for (const headroom of all) observer.headroom(headroom);
           },
         });
-  const sender =
-    config.slack.webhookUrl === undefined
-      ? createConsoleSender({ write: deps.print })
-      : createSlackSender({
-          webhookUrl: config.slack.webhookUrl,
-          timeoutMs: deps.requestTimeouts?.slackMs,
-          now: clock.now,
-        });
-
+  const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
   const notifier = createNotifier({
-    sender,
+    routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
+    hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
+    hostName,
     outbox: store,
     observer,
     logger,
     clock,
-    traceSend: (_alert, tries, trace, send) => {
+    traceSend: (receiver, tries, trace, send) => {
       const span = {
         kind: 'client',
-        before: () => ({ [ATTRIBUTES.integration]: sender.integration, [ATTRIBUTES.tries]: tries }),
+        before: () => ({ [ATTRIBUTES.integration]: receiver, [ATTRIBUTES.tries]: tries }),
         after: describe.describeSend,
       } as const;
       // The first try is part of the incident; a later one is a trace of its own that points to it.
       return traced(
-        SPANS.notify(sender.integration),
+        SPANS.notify(receiver),
         send,
         tries === 0 ? { ...span, childOf: trace } : { ...span, linkTo: trace },
       )();
@@ -290,7 +285,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         pipeline.onGone(container);
       },
       onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
-      onNotBack: (containers) => notifier.say(notBackNotice(containers)),
+      onNotBack: (containers) => notifier.announce(notBackNotice(containers)),
     },
     written: unwritten.none,
   });
@@ -331,8 +326,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         tidy(stopping.signal),
-        watchEngine({ isConnected: watch.isConnected, say: notifier.say, clock }, stopping.signal),
-        watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
+        watchEngine({ isConnected: watch.isConnected, announce: notifier.announce, clock }, stopping.signal),
+        watchStore({ store, announce: notifier.announce, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();
       return { url: server.url };

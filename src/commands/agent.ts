@@ -38,10 +38,11 @@ export async function startAgent(
   env: NodeJS.ProcessEnv,
   options: { /** Log for reading, also where standard output is no terminal. */ readonly pretty?: boolean } = {},
 ): Promise<RunningAgent> {
-  const secrets = [config.anthropic.apiKey, config.slack.webhookUrl, config.http.token, config.database?.url].filter(
-    (s) => s !== undefined,
-  );
-  const logger = createLogger({ level: config.logLevel, ...options, redact: (text) => redactText(text, secrets) });
+  const logger = createLogger({
+    level: config.logLevel,
+    ...options,
+    redact: (text) => redactText(text, config.secrets),
+  });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });
   let app: App | undefined;
@@ -72,6 +73,8 @@ function sayWhatIsMissing(config: Config, logger: Logger): void {
   if (config.diagnoseWith !== 'rules-only' && config.anthropic.apiKey === undefined) {
     logger.warn('ANTHROPIC_API_KEY is not set: the built-in rules diagnose alone');
   }
-  if (config.slack.webhookUrl === undefined) logger.warn('SLACK_WEBHOOK_URL is not set: alerts go to this log');
+  if (config.receivers.every(({ name }) => name === 'console')) {
+    logger.warn('no receiver is configured (SLACK_WEBHOOK_URL is not set): alerts are written to this log');
+  }
   if (!config.autoFix) logger.info('AUTO_FIX is off: nothing is restarted, alerts say what would have been');
 }

@@ -7,7 +7,7 @@ import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
-import { checkSlack } from '../notifiers/slack/check.ts';
+import type { ConfiguredReceiver } from '../notifiers/registry.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
@@ -44,7 +44,7 @@ export async function runCheck(
     { what: 'settings', ok: true, said: 'valid' },
     ...ofEngine,
     await checkClaudeSettings(config),
-    await checkSlackSettings(config),
+    ...(await Promise.all(config.receivers.map(checkReceiver))),
     config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
   ];
   for (const { what, ok, said } of findings) say(`${ok ? 'ok     ' : 'PROBLEM'}   ${what.padEnd(10)} ${said}\n`);
@@ -132,12 +132,9 @@ async function checkClaudeSettings(config: Config): Promise<Finding> {
   return { what, ok: true, said: `${model}, then ${strongModel}` };
 }
 
-async function checkSlackSettings(config: Config): Promise<Finding> {
-  const what = 'Slack';
-  const { webhookUrl } = config.slack;
-  if (webhookUrl === undefined) return { what, ok: true, said: 'no SLACK_WEBHOOK_URL: alerts go to the log' };
-  const result = await checkSlack({ webhookUrl });
-  return result.ok ? { what, ok: true, said: 'the webhook answers' } : { what, ok: false, said: result.why };
+async function checkReceiver(receiver: ConfiguredReceiver): Promise<Finding> {
+  const result = await receiver.check();
+  return { what: receiver.title, ok: result.ok, said: result.ok ? result.detail : result.why };
 }
 
 async function checkSharedDatabase(database: NonNullable<Config['database']>): Promise<Finding> {

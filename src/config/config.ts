@@ -3,59 +3,31 @@
  * variables beside the OpenTelemetry set-up.
  */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { DIAGNOSE_WITH, type DiagnoseWith, SEVERITIES } from '../domain.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import type { ReceiverModule } from '../notifiers/receiver-module.ts';
+import { type ConfiguredReceiver, configureReceivers, RECEIVER_SETTINGS, settingsOf } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../pipeline/policy/settings.ts';
 import { parsePolicyFile } from './policy/file.ts';
+import {
+  decimal,
+  flag,
+  httpUrl,
+  integer,
+  oneOf,
+  type Setting,
+  type SettingTable,
+  text,
+  token,
+  url,
+} from './setting.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const blankIsUnset = (value: unknown) => (typeof value === 'string' && value.trim() === '' ? undefined : value);
-const text = () => z.string().trim();
-const integer = (min: number, max: number) =>
-  z
-    .string()
-    .trim()
-    .regex(/^\d+$/)
-    .transform(Number)
-    .refine((n) => n >= min && n <= max);
-const decimal = (min: number, max: number) =>
-  z
-    .string()
-    .trim()
-    .regex(/^\d+(\.\d+)?$/)
-    .transform(Number)
-    .refine((n) => n >= min && n <= max);
-const TRUE = ['true', '1', 'yes', 'on'];
-const FALSE = ['false', '0', 'no', 'off'];
-const flag = () =>
-  z
-    .string()
-    .trim()
-    .toLowerCase()
-    .refine((s) => TRUE.includes(s) || FALSE.includes(s))
-    .transform((s) => TRUE.includes(s));
-const oneOf = <const T extends readonly string[]>(values: T) => z.string().trim().toLowerCase().pipe(z.enum(values));
-const httpUrl = () => text().refine((s) => isUrl(s, ['http:', 'https:']));
-const header = () => text().regex(/^[\x21-\x7e]+$/);
-
-function isUrl(value: string, protocols: readonly string[]): boolean {
-  return URL.canParse(value) && protocols.includes(new URL(value).protocol);
-}
-
-interface Setting<T extends z.ZodType = z.ZodType> {
-  readonly schema: T;
-  /** As the user would write it; absent where unset is the default. */
-  readonly default?: string;
-  readonly allowed: string;
-  readonly about: string;
-  /** Never echoed; also read from the file that NAME_FILE names. */
-  readonly secret?: true;
-}
-
-const setting = <T extends z.ZodType>(s: Setting<T>): Setting<T> => s;
+const setting = <T extends Setting>(described: T): T => described;
 
 /** Every setting with its default, what is allowed, and what it is for. `--help` and the README's table follow it. */
 export const SETTINGS = {
@@ -84,7 +56,7 @@ export const SETTINGS = {
     about: 'restart containers where it is safe; false only says what it would have done',
   }),
   ANTHROPIC_API_KEY: setting({
-    schema: header(),
+    schema: token(),
     allowed: 'an API key, or unset for the built-in rules alone',
     about: 'key for Claude',
     secret: true,
@@ -130,18 +102,7 @@ export const SETTINGS = {
     allowed: 'a whole number, 0 to 60',
     about: 'restarts per container in any rolling hour',
   }),
-  SLACK_WEBHOOK_URL: setting({
-    schema: httpUrl(),
-    allowed: 'an http or https URL, or unset for alerts in the log',
-    about: 'incoming webhook for alerts',
-    secret: true,
-  }),
-  SLACK_MIN_SEVERITY: setting({
-    schema: oneOf(SEVERITIES),
-    default: 'medium',
-    allowed: 'low, medium or high',
-    about: 'less severe ones are recorded, not sent',
-  }),
+  ...RECEIVER_SETTINGS,
   HOST: setting({
     schema: text().regex(/^[\w.:[\]-]+$/),
     default: '127.0.0.1',
@@ -155,7 +116,7 @@ export const SETTINGS = {
     about: 'port of the same',
   }),
   HTTP_TOKEN: setting({
-    schema: header(),
+    schema: token(),
     allowed: 'printable ASCII without spaces',
     about: 'with it, everything but a bare liveness answer wants "Authorization: Bearer"',
     secret: true,
@@ -167,7 +128,7 @@ export const SETTINGS = {
     about: 'where the agent keeps what it knows',
   }),
   DATABASE_URL: setting({
-    schema: text().refine((s) => isUrl(s, ['postgres:', 'postgresql:'])),
+    schema: text().refine((s) => url('postgres:', 'postgresql:').safeParse(s).success),
     allowed: 'postgres://user:password@host/database',
     about: 'a PostgreSQL database, which a fleet may share, instead of the file in DATA_DIR',
     secret: true,
@@ -196,7 +157,7 @@ export const SETTINGS = {
     about: "the agent's own log",
   }),
   DOCKER_HOST: setting({
-    schema: text().refine((s) => /^unix:\/\/\/.+/.test(s) || isUrl(s, ['tcp:', 'http:', 'https:'])),
+    schema: text().refine((s) => /^unix:\/\/\/.+/.test(s) || url('tcp:', 'http:', 'https:').safeParse(s).success),
     allowed: 'unix:///path, tcp://host:port, http(s)://host:port',
     about: "the engine; unset: Docker's usual socket",
   }),
@@ -248,7 +209,8 @@ export interface Config {
     readonly spendPerDayUsd: number;
     readonly restartsPerHour: number;
   };
-  readonly slack: { readonly webhookUrl?: string; readonly minSeverity: (typeof SEVERITIES)[number] };
+  /** At least one: the console if no other is configured. */
+  readonly receivers: readonly ConfiguredReceiver[];
   readonly http: { readonly host: string; readonly port: number; readonly token?: string };
   /** Named in alerts as the host; absent: the engine's host name. */
   readonly agentName?: string;
@@ -261,6 +223,8 @@ export interface Config {
   readonly verify: { readonly stableForMs: number; readonly deadlineMs: number };
   /** `rules`: as the file had them when the settings were read. */
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
+  /** The values of all secret settings: they must not appear in the agent's own log. */
+  readonly secrets: readonly string[];
 }
 
 export interface SettingProblem {
@@ -280,11 +244,14 @@ export type LoadedConfig =
 export function loadConfig(
   env: Readonly<Record<string, string | undefined>>,
   readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+  /** Receivers besides those of the registry. */
+  moreReceivers: readonly ReceiverModule[] = [],
 ): LoadedConfig {
   const problems: SettingProblem[] = [];
   const values: Record<string, unknown> = {};
+  const settings: SettingTable = { ...SETTINGS, ...settingsOf(moreReceivers) };
 
-  for (const [name, entry] of Object.entries(SETTINGS) as [SettingName, Setting][]) {
+  for (const [name, entry] of Object.entries(settings)) {
     const raw = entry.secret ? readSecret(name, env, readFile, problems) : blankIsUnset(env[name]);
     const given = raw ?? entry.default;
     if (given === undefined) continue;
@@ -308,6 +275,11 @@ export function loadConfig(
   if (v.DOCKER_TLS_VERIFY && v.DOCKER_HOST?.startsWith('unix:')) {
     problems.push({ name: 'DOCKER_TLS_VERIFY', value: '1', allowed: 'only with a tcp:// or https:// DOCKER_HOST' });
   }
+  const refuse = (name: string, what: string): void => {
+    const entry = settings[name];
+    problems.push({ name, value: entry?.secret ? '(hidden)' : (env[name] ?? ''), allowed: entry?.allowed ?? '', what });
+  };
+  const receivers = configureReceivers(v, refuse, moreReceivers);
   const rules = v.CONFIG_FILE === undefined ? [] : readPolicy(v.CONFIG_FILE, readFile, problems);
   if (problems.length > 0) return { ok: false, problems };
 
@@ -328,7 +300,8 @@ export function loadConfig(
       spendPerDayUsd: v.MAX_SPEND_PER_DAY,
       restartsPerHour: v.MAX_RESTARTS_PER_HOUR,
     },
-    slack: { webhookUrl: v.SLACK_WEBHOOK_URL, minSeverity: v.SLACK_MIN_SEVERITY },
+    receivers,
+    secrets: secretsOf(values, settings),
     http: { host: v.HOST, port: v.PORT, token: v.HTTP_TOKEN },
     agentName: v.AGENT_NAME,
     dataDir: v.DATA_DIR,
@@ -355,14 +328,21 @@ export function storePlace({
   return database === undefined ? { dataDir } : { databaseUrl: database.url, agent: database.agent };
 }
 
-/** What holds for a container of which nobody said anything else. */
+/** The policy of a container that no rule and no label says anything about. */
 export function policyDefaults(config: Config): Policy {
   return defaultPolicy({
-    minSeverity: config.slack.minSeverity,
+    // An alert that no receiver takes is not made.
+    minSeverity: SEVERITIES.find((severity) => config.receivers.some((each) => each.minSeverity === severity)) ?? 'low',
     maxRestartsPerHour: config.limits.restartsPerHour,
     verifyFor: config.verify.stableForMs / 1000,
     logLines: config.logLines,
   });
+}
+
+function secretsOf(values: Readonly<Record<string, unknown>>, settings: SettingTable): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    settings[name]?.secret && typeof value === 'string' ? [value] : [],
+  );
 }
 
 /** One line a problem, ready to print. */

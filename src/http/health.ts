@@ -28,6 +28,7 @@ export interface HealthView {
   readonly spend_today_usd: number;
   readonly spend_limit_usd: number;
   readonly open_incidents: number;
+  /** Alerts to be sent; one for two receivers counts twice. */
   readonly outbox_pending: number;
   readonly store_healthy: boolean;
   readonly claude: {
@@ -40,12 +41,20 @@ export interface HealthView {
     /** Services that used up their fair share in the last hour. */
     readonly over_share: readonly string[];
   };
+  /** As in `receivers`, if Slack is one of them. */
   readonly slack: {
     readonly configured: boolean;
-    /** Since when it takes no messages; null while it does. */
     readonly failing_since: string | null;
     readonly last_error: string | null;
   };
+  readonly receivers: readonly {
+    readonly name: string;
+    /** Alerts to be sent. */
+    readonly pending: number;
+    /** Since when it accepts no messages; null while it does. */
+    readonly failing_since: string | null;
+    readonly last_error: string | null;
+  }[];
 }
 
 export interface HealthInputs {
@@ -68,7 +77,6 @@ export interface HealthInputs {
   /** Logs that are read long after they were written, the latest first. */
   readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
   readonly openIncidents: number;
-  readonly outboxPending: number;
   readonly storeHealthy: boolean;
   /** Why it is not, in words. */
   readonly storeProblem?: string;
@@ -82,11 +90,16 @@ export interface HealthInputs {
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
   };
-  /** `trouble`: why it takes no messages; absent while it does. */
-  readonly slack: {
-    readonly configured: boolean;
-    readonly trouble?: { readonly since: number; readonly why: string };
-  };
+  readonly receivers: readonly ReceiverHealth[];
+}
+
+export interface ReceiverHealth {
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  readonly pending: number;
+  /** Why it accepts no messages; absent while it does. */
+  readonly failure?: { readonly since: number; readonly why: string };
 }
 
 /** 503 where the doctor is blind or stands still; all else that is wrong is told, but is no reason to restart it. */
@@ -118,7 +131,7 @@ export function buildHealth(inputs: HealthInputs): {
     spend_today_usd: inputs.spend.today,
     spend_limit_usd: inputs.spend.limit,
     open_incidents: inputs.openIncidents,
-    outbox_pending: inputs.outboxPending,
+    outbox_pending: inputs.receivers.reduce((sum, { pending }) => sum + pending, 0),
     store_healthy: inputs.storeHealthy,
     claude: {
       configured: inputs.claude.configured,
@@ -128,11 +141,8 @@ export function buildHealth(inputs: HealthInputs): {
       retry_at: inputs.claude.retryAt === undefined ? null : iso(inputs.claude.retryAt),
       over_share: inputs.claude.overShare ?? [],
     },
-    slack: {
-      configured: inputs.slack.configured,
-      failing_since: inputs.slack.trouble === undefined ? null : iso(inputs.slack.trouble.since),
-      last_error: inputs.slack.trouble?.why ?? null,
-    },
+    slack: slackView(inputs.receivers),
+    receivers: inputs.receivers.map((each) => ({ name: each.name, pending: each.pending, ...failureView(each) })),
   };
   return { status, httpStatus: healthHttpStatus(body), body };
 }
@@ -171,10 +181,10 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
     problems.push(`the rules answer for those that used up their share of Claude: ${claude.overShare.join(', ')}`);
   }
-  const { trouble } = inputs.slack;
-  if (trouble !== undefined) {
-    const waiting = inputs.outboxPending === 0 ? '' : `: alerts waiting: ${inputs.outboxPending}`;
-    problems.push(`Slack takes no messages since ${iso(trouble.since)} (${trouble.why})${waiting}`);
+  for (const { title, pending, failure } of inputs.receivers) {
+    if (failure === undefined) continue;
+    const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
+    problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);
   }
   if (claude.lastError !== undefined) problems.push(`Claude could not be asked: ${claude.lastError}`);
   return problems;
@@ -185,6 +195,16 @@ function whenAsked(retryAt: number | undefined, now: number): string {
   if (retryAt === undefined) return 'it is being tried again: the rules answer the others';
   if (retryAt <= now) return 'it is asked again with the next problem';
   return `left alone until ${iso(retryAt)}: the rules answer alone`;
+}
+
+function slackView(receivers: readonly ReceiverHealth[]): HealthView['slack'] {
+  const slack = receivers.find(({ name }) => name === 'slack');
+  return { configured: slack !== undefined, ...failureView(slack) };
+}
+
+function failureView(receiver: ReceiverHealth | undefined): Pick<HealthView['slack'], 'failing_since' | 'last_error'> {
+  const failure = receiver?.failure;
+  return { failing_since: failure ? iso(failure.since) : null, last_error: failure?.why ?? null };
 }
 
 function iso(time: number): string {

@@ -17,6 +17,7 @@ import type {
   LogLine,
   Outcome,
   StreamName,
+  TraceLink,
   Verdict,
 } from '../domain.ts';
 
@@ -217,39 +218,51 @@ export interface AttemptStore {
   ): Promise<readonly Attempt[]>;
 }
 
-/** Alerts on their way out; written before they are sent. */
+/** Alerts on their way out: one row per alert and receiver, written before anything is sent. */
 export interface Outbox {
-  /** False where an alert of this id was written before: then it is not this caller's to send. */
-  enqueue(alert: Alert, trace?: Incident['trace']): Promise<boolean>;
-  /** Due at `now`, oldest first. */
+  /** False where this alert was written before, for whatever receivers: it is not this caller's to send. All rows are written in one transaction. */
+  enqueue(alert: Alert, receivers: readonly string[], trace?: TraceLink): Promise<boolean>;
+  /** Of one receiver, due at `now`, oldest first. */
   due(
+    receiver: string,
     now: number,
     limit: number,
-  ): Promise<readonly { readonly alert: Alert; readonly tries: number; readonly trace?: Incident['trace'] }[]>;
-  /** The earliest time at which something is due; undefined where nothing is pending. */
-  nextDueAt(): Promise<number | undefined>;
-  markSent(alertId: string, at: number): Promise<void>;
-  markRetry(alertId: string, nextAt: number, why: string): Promise<void>;
-  markDropped(alertId: string, at: number, why: string): Promise<void>;
-  pending(): Promise<number>;
+  ): Promise<readonly { readonly alert: Alert; readonly tries: number; readonly trace?: TraceLink }[]>;
+  markSent(delivery: { readonly alertId: string; readonly receiver: string }, at: number): Promise<void>;
+  markRetry(
+    delivery: { readonly alertId: string; readonly receiver: string },
+    nextAt: number,
+    why: string,
+  ): Promise<void>;
+  markDropped(
+    delivery: { readonly alertId: string; readonly receiver: string },
+    at: number,
+    why: string,
+  ): Promise<void>;
+  /** How many wait, by receiver; receivers with none may be missing. */
+  pending(): Promise<ReadonlyMap<string, number>>;
 }
 
-/** How sending one alert went. */
+/** The result of sending one message. */
 export type SendResult =
   | { readonly kind: 'sent'; readonly status?: number }
   | { readonly kind: 'retry'; readonly afterMs?: number; readonly why: string; readonly status?: number }
-  /** Trying again cannot help: a revoked webhook, a message the service will not take. */
+  /** Trying again cannot help: a revoked webhook, a message that the service rejects. */
   | { readonly kind: 'dropped'; readonly why: string; readonly status?: number };
 
-/** A word about the agent itself, of no incident. */
+/** A message about the agent itself. It belongs to no incident. */
 export interface Notice {
   readonly title: string;
   readonly text: string;
+  /** The host that it is about, if known. */
+  readonly host?: string;
 }
 
-export interface AlertSender {
-  readonly integration: 'slack' | 'console';
-  /** Between two of many messages, ms. */
+/** A service or place that alerts are sent to. */
+export interface Receiver {
+  /** Its name in the outbox, in metrics and in /health. */
+  readonly name: string;
+  /** The least time between two messages of a queue that has built up, ms. */
   readonly paceMs: number;
   /** Never rejects. */
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;

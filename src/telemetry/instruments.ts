@@ -1,6 +1,5 @@
 /** The contract's metrics as OpenTelemetry instruments. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
-import type { Integration } from '../pipeline/observer.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS, OBSERVED_GAUGES, PROCESS_METRICS, TOTALS } from './names.ts';
 import { closedSeries } from './zeros.ts';
 
@@ -17,8 +16,8 @@ export interface Gauges {
   rateLimitLimit(): MaybeAsync<number>;
   budgetRemainingUsd(): MaybeAsync<number>;
   budgetLimitUsd(): MaybeAsync<number>;
-  /** Of the integrations in use. */
-  outboxPending(): MaybeAsync<Partial<Record<Integration, number>>>;
+  /** By name, of the receivers in use. */
+  outboxPending(): MaybeAsync<Readonly<Record<string, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
   storeHealthy(): MaybeAsync<boolean>;

@@ -13,10 +13,10 @@ import {
   SUPPRESSIONS,
   TIERS,
 } from '../domain.ts';
+import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import {
   DIAGNOSIS_OUTCOMES,
   HEADROOM_RESOURCES,
-  INTEGRATIONS,
   NOTIFICATION_OUTCOMES,
   RECONNECT_CAUSES,
 } from '../pipeline/observer.ts';
@@ -161,7 +161,7 @@ export const COUNTERS = {
     name: 'container_doctor.notifications',
     unit: '{notification}',
     about: 'Alerts sent, tries that failed, and alerts given up.',
-    labels: { integration: INTEGRATIONS, outcome: NOTIFICATION_OUTCOMES },
+    labels: { integration: RECEIVER_NAMES, outcome: NOTIFICATION_OUTCOMES },
   },
   logReconnects: {
     name: 'container_doctor.log.reconnects',
@@ -222,7 +222,7 @@ export const HISTOGRAMS = {
     name: 'container_doctor.notification.duration',
     unit: 's',
     about: 'One try to send one alert.',
-    labels: { integration: INTEGRATIONS },
+    labels: { integration: RECEIVER_NAMES },
     boundaries: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   },
   dockerRequestDuration: {
@@ -338,7 +338,7 @@ export const OBSERVED_GAUGES = {
     name: 'container_doctor.outbox.pending',
     unit: '{notification}',
     about: 'Alerts waiting to be sent.',
-    labels: { integration: INTEGRATIONS },
+    labels: { integration: RECEIVER_NAMES },
   },
   containersWatched: {
     name: 'container_doctor.containers.watched',

@@ -25,7 +25,7 @@ describe('settings', () => {
       autoFix: false,
       anthropic: { apiKey: undefined, model: 'claude-haiku-5-5', strongModel: 'claude-sonnet-5-5' },
       limits: { diagnosesPerHour: 20, spendPerDayUsd: 1, restartsPerHour: 3 },
-      slack: { webhookUrl: undefined, minSeverity: 'medium' },
+      receivers: [{ name: 'console', minSeverity: 'medium' }],
       http: { host: '127.0.0.1', port: 8080 },
       dataDir: './data',
       logLevel: 'info',
@@ -54,7 +54,7 @@ describe('settings', () => {
     expect(configOf({ ANTHROPIC_API_KEY: '', PORT: ' ', SLACK_WEBHOOK_URL: '' })).toMatchObject({
       anthropic: { apiKey: undefined },
       http: { port: 8080 },
-      slack: { webhookUrl: undefined },
+      receivers: [{ name: 'console' }],
     });
   });
 

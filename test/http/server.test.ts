@@ -31,10 +31,9 @@ function view(change: { dockerConnected?: boolean; missingTargets?: string[] } =
     spend: { today: 0, limit: 1 },
     lateLogs: [],
     openIncidents: 0,
-    outboxPending: 0,
     storeHealthy: true,
     claude: { configured: true, model: 'm' },
-    slack: { configured: false },
+    receivers: [],
     ...change,
   }).body;
 }

@@ -11,7 +11,7 @@ import {
 } from '../../src/domain.ts';
 import { sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../support/samples.ts';
 
-/** Text as a hostile log would have the model write it. */
+/** Text that a hostile log could make the model write. */
 export const hostileText = fc
   .array(
     fc.oneof(
@@ -40,7 +40,7 @@ export const hostileText = fc
     ),
     { maxLength: 12 },
   )
-  .map((words) => words.join(''));
+  .map((parts) => parts.join(''));
 
 export const arbitraryAlert: fc.Arbitrary<Alert> = fc
   .record({
@@ -60,6 +60,7 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
     recurring: fc.boolean(),
     number: fc.oneof(fc.integer(), fc.double()),
     traced: fc.boolean(),
+    host: fc.option(hostileText, { nil: undefined }),
   })
   .map(
     ({
@@ -76,6 +77,7 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
       recurring,
       number,
       traced,
+      host,
     }) => {
       const [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = ''] = text;
       const incident = sampleIncident({
@@ -90,7 +92,7 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
         kind,
         decision,
         because,
-        incident: { ...incident, container: { ...incident.container, name: c, image: d } },
+        incident: { ...incident, container: { ...incident.container, name: c, image: d, host } },
         diagnosis: sampleDiagnosis({
           severity,
           tier,

@@ -35,7 +35,7 @@ async function stepsFound(store: Store): Promise<number> {
   const spend = await store.spendSince(0);
   const requests = Math.round(spend / 0.00038) / 2;
   const cursors = await store.loadCursors();
-  const pending = await store.pending();
+  const pending = (await store.pending()).get('slack') ?? 0;
   const total = cases.reduce(
     (sum, found) =>
       sum +

@@ -166,9 +166,9 @@ describe('a directory that cannot be used', () => {
 
     await store.saveIncident(incident());
     await store.saveDiagnosis('incident-1', diagnosis());
-    expect(await store.enqueue(alert())).toBe(true);
-    expect(await store.enqueue(alert())).toBe(false);
-    expect(await store.due(NOON, 10)).toHaveLength(1);
+    expect(await store.enqueue(alert(), ['slack'])).toBe(true);
+    expect(await store.enqueue(alert(), ['slack'])).toBe(false);
+    expect(await store.due('slack', NOON, 10)).toHaveLength(1);
     expect(await store.openCases()).toHaveLength(1);
     expect(await store.probe()).toBe(false);
   });
@@ -178,7 +178,7 @@ describe('a directory that cannot be used', () => {
     mkdirSync(join(dataDir, 'doctor.db'));
     const store = await open(dataDir);
     expect(store.problem()).toContain('cannot be used');
-    expect(await store.pending()).toBe(0);
+    expect((await store.pending()).get('slack') ?? 0).toBe(0);
   });
 });
 
@@ -191,7 +191,7 @@ describe('a directory that can be used again', () => {
     await store.saveIncident(incident());
     await store.saveDiagnosis('incident-1', diagnosis());
     await store.recordRequests([request()]);
-    await store.enqueue(alert());
+    await store.enqueue(alert(), ['slack']);
     await store.saveCursors(new Map([['one', { at: 'then', seen: 1 }]]));
     expect(await store.probe()).toBe(false);
 
@@ -208,7 +208,7 @@ describe('a directory that can be used again', () => {
       { incident: incident(), diagnosis: diagnosis(), decision: { kind: 'notify' } },
     ]);
     expect(await reopened.spendSince(0)).toBeCloseTo(0.00038, 9);
-    expect(await reopened.pending()).toBe(1);
+    expect((await reopened.pending()).get('slack') ?? 0).toBe(1);
     expect((await reopened.loadCursors()).size).toBe(1);
   });
 
@@ -233,18 +233,18 @@ describe('a directory that can be used again', () => {
     const dataDir = join(disk, 'data');
     const before = await open(dataDir);
     await before.saveIncident(incident());
-    await before.enqueue(alert({ id: 'waiting' }));
-    await before.enqueue(alert({ id: 'told-again' }));
+    await before.enqueue(alert({ id: 'waiting' }), ['slack']);
+    await before.enqueue(alert({ id: 'told-again' }), ['slack']);
     await before.close();
     fill(disk);
 
     const store = await open(dataDir);
     expect(store.healthy()).toBe(false);
-    expect(await store.enqueue(alert({ id: 'told-again' }))).toBe(true);
-    await store.markSent('told-again', NOON);
+    expect(await store.enqueue(alert({ id: 'told-again' }), ['slack'])).toBe(true);
+    await store.markSent({ alertId: 'told-again', receiver: 'slack' }, NOON);
     rmSync(join(disk, 'ballast'));
     expect(await store.probe()).toBe(true);
-    expect((await store.due(NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
+    expect((await store.due('slack', NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
     expect(await store.openCases()).toHaveLength(1);
   });
 });
@@ -349,9 +349,9 @@ describe('a disk that can only be read', () => {
     await store.saveDiagnosis('incident-1', diagnosis());
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await store.saveCursors(new Map([['one', { at: 'then', seen: 1 }]]));
-    await store.enqueue(alert());
-    await store.enqueue(alert({ id: 'sent' }));
-    await store.markSent('sent', NOON);
+    await store.enqueue(alert(), ['slack']);
+    await store.enqueue(alert({ id: 'sent' }), ['slack']);
+    await store.markSent({ alertId: 'sent', receiver: 'slack' }, NOON);
     await store.close();
   }
 
@@ -370,8 +370,8 @@ describe('a disk that can only be read', () => {
     expect(await store.openCases()).toMatchObject([{ incident: incident(), diagnosis: diagnosis() }]);
     expect(await store.asksSince(NOON)).toBe(1);
     expect((await store.loadCursors()).size).toBe(1);
-    expect(await store.pending()).toBe(0);
-    expect(await store.enqueue(alert({ id: 'sent' }))).toBe(false);
+    expect((await store.pending()).get('slack') ?? 0).toBe(0);
+    expect(await store.enqueue(alert({ id: 'sent' }), ['slack'])).toBe(false);
     await store.saveIncident(incident({ id: 'incident-2' }));
     expect(await store.openCases()).toHaveLength(2);
   });
@@ -418,7 +418,7 @@ describe('many at once', () => {
           store.recordRequests([request({ costUsd: 0.5 }), request({ costUsd: 0.5 })]),
           store.saveCursors(new Map([['same', { at: String(n), seen: n }]])),
           store.beginAttempt(attempt({ id: `a-${n}`, startedAt: NOON + n * SECOND })),
-          store.enqueue(alert({ id: `alert-${n % 10}` })),
+          store.enqueue(alert({ id: `alert-${n % 10}` }), ['slack']),
         ];
       }),
     );
@@ -428,13 +428,13 @@ describe('many at once', () => {
     expect((await store.attemptsSince({ project: 'shop', service: 'api' }, NOON)).map(({ id }) => id)).toEqual(
       numbers.map((n) => `a-${n}`),
     );
-    expect(await store.pending()).toBe(10);
+    expect((await store.pending()).get('slack') ?? 0).toBe(10);
     expect(await store.loadCursors()).toEqual(new Map([['same', { at: '99', seen: 99 }]]));
   });
 
   test('of many that enqueue one alert, one is told that it is theirs', async () => {
     const store = await open(await temporaryDirectory());
-    const answers = await Promise.all(Array.from({ length: 20 }, () => store.enqueue(alert())));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => store.enqueue(alert(), ['slack'])));
     expect(answers.filter(Boolean)).toHaveLength(1);
   });
 });

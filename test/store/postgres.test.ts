@@ -35,7 +35,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     await one.beginAttempt(attempt({ outcome: 'recovered' }));
     await one.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await one.recordRequests([request()]);
-    await one.enqueue(alert());
+    await one.enqueue(alert(), ['slack']);
     await one.saveCursors(new Map([['engine-events', { at: 'one', seen: 1 }]]));
     await two.saveCursors(new Map([['engine-events', { at: 'two', seen: 2 }]]));
 
@@ -44,9 +44,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await two.attemptsSince({ project: 'shop', service: 'api' }, 0)).toEqual([]);
     expect(await two.asksSince(0)).toBe(0);
     expect(await two.spendSince(0)).toBe(0);
-    expect(await two.due(NOON, 9)).toEqual([]);
-    expect(await two.pending()).toBe(0);
-    expect(await two.nextDueAt()).toBeUndefined();
+    expect(await two.due('slack', NOON, 9)).toEqual([]);
+    expect((await two.pending()).get('slack') ?? 0).toBe(0);
     expect(await two.history({ limit: 9 })).toEqual([]);
     expect(await two.totals()).toEqual({ diagnoses: 0, restartsByContainer: new Map() });
     expect(await two.reviewedCases(9)).toEqual([]);
@@ -131,7 +130,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
   test('that is away when the store opens is done without, and is given what was kept in memory', async () => {
     const databaseUrl = server.createDatabase();
     const before = await open({ databaseUrl, agent: 'host-1' });
-    await before.enqueue(alert({ id: 'waiting' }));
+    await before.enqueue(alert({ id: 'waiting' }), ['slack']);
     await before.recordAsk({ at: NOON, incidentId: 'before' });
     await before.close();
     await server.stop();
@@ -141,16 +140,16 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     await store.saveIncident(incident());
     await store.saveDiagnosis('incident-1', diagnosis());
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
-    await store.enqueue(alert());
-    await store.markSent('alert-1', NOON);
+    await store.enqueue(alert(), ['slack']);
+    await store.markSent({ alertId: 'alert-1', receiver: 'slack' }, NOON);
     expect(await store.probe()).toBe(false);
 
     await server.start();
     expect(await store.probe()).toBe(true);
     expect(await store.openCases()).toMatchObject([{ incident: { id: 'incident-1' }, diagnosis: diagnosis() }]);
     expect(await store.asksSince(NOON)).toBe(2);
-    expect((await store.due(NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
-    expect(await store.enqueue(alert())).toBe(false);
+    expect((await store.due('slack', NOON, 9)).map((row) => row.alert.id)).toEqual(['waiting']);
+    expect(await store.enqueue(alert(), ['slack'])).toBe(false);
     expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('back in its place'));
   });
 

@@ -15,7 +15,7 @@ export const STEPS: readonly ((store: Store, id: string) => Promise<unknown>)[] 
   (store, id) => store.saveDecision(id, { kind: 'restart', reason: 'restart_allowed' }),
   (store, id) => store.beginAttempt(attempt({ id, incidentId: id })),
   (store, id) => store.finishAttempt(id, { outcome: 'recovered', detail: 'healthy', finishedAt: NOON }),
-  (store, id) => store.enqueue(alert({ id })),
+  (store, id) => store.enqueue(alert({ id }), ['slack']),
   (store, id) => store.saveSettled(id, NOON),
   (store, id) => store.saveCursors(new Map([[id, { at: id, seen: 1 }]])),
 ];

@@ -14,6 +14,7 @@ import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simu
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import type { Clock } from '../../src/lib/time.ts';
+import type { ReceiverModule } from '../../src/notifiers/receiver-module.ts';
 import { createPrometheusRenderer } from '../../src/telemetry/prometheus.ts';
 import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
 import { sumOf } from './doctor.ts';
@@ -60,13 +61,15 @@ export async function startFastWorld(options: {
   readonly webhookUrl?: (slack: SlackServer) => string;
   readonly claude?: ClaudeReply;
   readonly requestTimeouts?: AppDeps['requestTimeouts'];
+  /** Receivers besides those of the registry. */
+  readonly moreReceivers?: readonly ReceiverModule[];
 }): Promise<FastWorld> {
   const clock = options.clock ?? createFastClock(options.speed ?? 1);
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-fast-'));
   const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock });
   const claude = await startClaudeServer(options.claude, clock.now);
   const slack = await startSlackServer({ now: clock.now });
-  const loaded = loadConfig({
+  const env = {
     DOCKER_HOST: await engine.listen(),
     AUTO_FIX: 'true',
     CHECK_INTERVAL: '30',
@@ -77,7 +80,8 @@ export async function startFastWorld(options: {
     DATA_DIR: path.join(folder, 'data'),
     PORT: '0',
     ...options.env,
-  });
+  };
+  const loaded = loadConfig(env, undefined, options.moreReceivers);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 
   const exporter = new PrometheusExporter({ preventServerStart: true });

@@ -9,10 +9,10 @@ import {
   SUPPRESSIONS,
   TIERS,
 } from '../../src/domain.ts';
+import { RECEIVER_NAMES } from '../../src/notifiers/registry.ts';
 import {
   DIAGNOSIS_OUTCOMES,
   HEADROOM_RESOURCES,
-  INTEGRATIONS,
   NOTIFICATION_OUTCOMES,
   type Observer,
   RECONNECT_CAUSES,
@@ -59,8 +59,8 @@ export function liveOnce(observer: Observer): void {
     observer.restart({ containerName: 'web', outcome });
     observer.verification({ outcome, durationMs: 30_000 });
   }
-  for (const integration of INTEGRATIONS) {
-    for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ integration, outcome, durationMs: 80 });
+  for (const receiver of RECEIVER_NAMES) {
+    for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ receiver, outcome, durationMs: 80 });
   }
   for (const cause of RECONNECT_CAUSES) observer.reconnect(cause);
   observer.linesRead(3, 240);

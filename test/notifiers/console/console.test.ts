@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createConsoleSender, renderText } from '../../../src/notifiers/console/console.ts';
-import { sampleAlert } from '../../support/samples.ts';
+import { createConsole, renderText } from '../../../src/notifiers/console/console.ts';
+import { sampleAlert, sampleIncident } from '../../support/samples.ts';
 import { arbitraryAlert } from '../arbitrary-alert.ts';
 
 describe('an alert as text', () => {
-  it('reads well', () => {
+  it('names the host of the container if it is known', () => {
+    const { container } = sampleIncident();
+    const incident = sampleIncident({ container: { ...container, host: 'node-7' } });
+    expect(renderText(sampleAlert({ incident }))).toContain('\n  Host:          node-7\n');
+    expect(renderText(sampleAlert())).not.toContain('Host');
+  });
+
+  it('has a line for everything that a person needs', () => {
     expect(renderText(sampleAlert())).toBe(`🔴 shop-web-1: error in the log
   Severity:      high
   Detected:      error in the log: ERROR pool exhausted: 10 of 10 connections in use
@@ -25,7 +32,7 @@ describe('an alert as text', () => {
 `);
   });
 
-  it('moves no cursor and forges no line: whatever the alert is', () => {
+  it('contains no control characters, for any alert', () => {
     fc.assert(
       fc.property(arbitraryAlert, (alert) => {
         const text = renderText(alert);
@@ -37,21 +44,18 @@ describe('an alert as text', () => {
   });
 });
 
-describe('the console sender', () => {
-  it('writes the text', async () => {
+describe('the console', () => {
+  it('writes an alert as text', async () => {
     const written: string[] = [];
-    const sender = createConsoleSender({ write: (text) => written.push(text) });
-    expect(sender.integration).toBe('console');
-    expect(await sender.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'sent' });
+    const receiver = createConsole((text) => written.push(text));
+    expect(await receiver.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'sent' });
     expect(written).toEqual([renderText(sampleAlert())]);
   });
 
   it('never rejects', async () => {
-    const sender = createConsoleSender({
-      write: () => {
-        throw new Error('EPIPE');
-      },
+    const receiver = createConsole(() => {
+      throw new Error('EPIPE');
     });
-    expect(await sender.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'retry', why: 'EPIPE' });
+    expect(await receiver.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'retry', why: 'EPIPE' });
   });
 });
