@@ -11,7 +11,7 @@ import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 import type { Notice } from '../pipeline/ports.ts';
 
-export const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
+const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
 
 /** The kind of the alert and its container, in one line. */
 export function headline({ kind, incident, diagnosis }: Alert): string {

@@ -133,6 +133,30 @@ describe('a receiver that is added to the registry', () => {
   });
 });
 
+it('SLACK_MIN_SEVERITY applies to containers whose policy sets no minimum severity of its own', async () => {
+  const { engine, slack, history, close } = await startFastWorld({
+    containers: ['web'],
+    claude: () => answer({ severity: 'medium' }),
+    env: { SLACK_MIN_SEVERITY: 'high', AUTO_FIX: 'false' },
+  });
+  onTestFinished(close);
+  const shop = engine.addContainer({ name: 'shop', labels: { 'container-doctor.min-severity': 'low' } });
+  engine.container('web')?.log('ERROR cannot serve', { stream: 'stderr' });
+  shop.log('ERROR the basket vanished', { stream: 'stderr' });
+  await eventually(
+    async () => ((await history()).filter(({ decision }) => decision !== null).length === 2 ? true : undefined),
+    {
+      deadlineMs: 15_000,
+    },
+  );
+  await eventually(() => (slack.posts.length > 0 ? true : undefined), { deadlineMs: 15_000 });
+  expect((await history()).map(({ container, decision }) => [container, decision]).sort()).toEqual([
+    ['shop', 'notify'],
+    ['web', 'record'],
+  ]);
+  expect(slack.posts.map(({ text }) => text)).toEqual([expect.stringContaining('shop: error in the log')]);
+});
+
 describe('the receivers', () => {
   const SLACK = { SLACK_WEBHOOK_URL: 'https://hooks.slack.test/services/T/B/x' };
 
