@@ -56,7 +56,7 @@ async function expectBack(doctor: Doctor): Promise<void> {
 /** The trouble is told, once, and the container left alone. */
 async function expectTold(name: string): Promise<void> {
   const told = await post(new RegExp(`\\b${name}\\b`));
-  expect(told.text).toMatch(/restart limits would not be safe/);
+  expect(told.text).toMatch(/restart limits cannot be enforced/);
   expect(engine.count('restart', name)).toBe(0);
   expect(posts(new RegExp(`\\b${name}\\b`))).toBe(1);
 }
