@@ -1,10 +1,10 @@
-# No BuildKit-only syntax: it also builds with podman, kaniko and older engines.
+# Without BuildKit syntax, so that podman, kaniko and older engines can build it.
 ARG NODE_IMAGE=node:24.21-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No install script of any package is needed: the dev dependency `node` is for machines without Node 24.
+# No install scripts are needed. The dev dependency `node` is for machines without Node 24.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
@@ -14,20 +14,20 @@ FROM ${NODE_IMAGE}
 ARG VERSION=dev
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="container-doctor" \
-      org.opencontainers.image.description="Watches Docker containers, diagnoses real trouble with Claude, restarts where it is safe, tells Slack" \
+      org.opencontainers.image.description="Watches Docker containers, diagnoses problems with Claude, restarts if that is safe, alerts in Slack" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# Two heaps of glibc's malloc instead of eight a core: some 4 MB less.
+# Two malloc arenas instead of eight per core save about 4 MB.
 ENV NODE_ENV=production \
     MALLOC_ARENA_MAX=2 \
     DATA_DIR=/data \
     HOST=0.0.0.0 \
     PORT=8080
-# Before VOLUME: a new named volume takes over this owner. 1000 is the base image's `node`.
+# Before VOLUME, because a new named volume takes over the owner. The base image's user `node` is 1000.
 RUN mkdir -m 0750 /data && chown node:node /data
 WORKDIR /app
-# Owned by root: the agent cannot rewrite itself.
+# Owned by root, so that the agent cannot change its own program.
 COPY LICENSE package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
@@ -35,10 +35,10 @@ USER node
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# 10 s to start: the first diagnosis may wait, the liveness answer does not.
+# Failures during the first 10 s do not count, because the agent is still starting.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
   CMD ["node", "dist/main.js", "healthcheck"]
-# The young generation's default of 32 MB a half fills up while the modules load, and is never given back:
-# 30 MB more for an agent that allocates next to nothing. Optimizing for size saves another 5 MB, for a third of
-# detection's speed, of which there is three times what is needed.
+# By default a half of V8's young generation grows to 32 MB while the modules load, and is never returned: 30 MB more
+# than the agent needs. --optimize-for-size saves another 5 MB. It costs a third of the detection speed, which is
+# three times what is needed.
 ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "dist/main.js"]

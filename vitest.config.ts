@@ -1,15 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { SLOW_TESTS } from './test/lanes.ts';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
-    // Each file gets a process: OpenTelemetry's globals and open handles stay its own.
+    // Each file gets a process of its own: OpenTelemetry's globals and open handles must not leak into other files.
     pool: 'forks',
-    // Most of what the long ones do is wait; the default would be one at a time on two cores.
+    // The long tests mostly wait. Vitest's default would be one worker on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    projects: [
+      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: SLOW_TESTS } },
+      { extends: true, test: { name: 'slow', include: SLOW_TESTS } },
+    ],
   },
 });

@@ -14,11 +14,11 @@ export interface ContainerRef {
   /** As given when the container was created: `repository:tag` or `repository@digest`. */
   readonly image: string;
   /**
-   * Identity across recreation and scaling: the compose service, or the container name without its replica number.
-   * Incidents and restart limits belong to it.
+   * Identity across recreation and scaling: the service of the orchestrator or of compose, or the container name
+   * without its replica number. Incidents and restart limits belong to it.
    */
   readonly service: string;
-  /** The compose project, if any. */
+  /** The compose project or the namespace, if any. */
   readonly project?: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The host it runs on: AGENT_NAME, else the engine's host name. For display only. Absent if unknown. */
@@ -45,7 +45,13 @@ export interface LogLine {
 export interface ContainerFacts {
   readonly status: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
   readonly exitCode: number;
+  /**
+   * The engine's flag. Docker keeps it until the next start once any process in the container was killed for memory, so
+   * it does not say why the main process ended. See `killedForMemory`.
+   */
   readonly oomKilled: boolean;
+  /** Whether somebody stopped it. Only Podman says so; absent if it is not known. */
+  readonly stoppedByUser?: boolean;
   /** The engine's error message, for example why a start failed. */
   readonly error: string;
   readonly startedAt: number;
@@ -61,12 +67,23 @@ export interface ContainerFacts {
   readonly memoryLimit: number;
   /** `no`, `always`, `on-failure`, `unless-stopped`. */
   readonly restartPolicy: string;
+  /** Of `on-failure`: the engine gives up when `restartCount` has reached it. 0 for no limit. */
+  readonly maximumRetryCount: number;
+  /** Number of the signal that `docker stop` sends, 15 (TERM) unless image or container set another one. */
+  readonly stopSignal: number;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout: number;
   readonly tty: boolean;
+  /** The name of the orchestrator that starts and replaces the container, such as Docker Swarm. */
+  readonly orchestrator?: string;
+  /** The engine removes it when it ends (`--rm`). */
+  readonly autoRemove: boolean;
+  /** Equal for containers that run the same command. */
+  readonly commandKey: string;
   /** The image's id (`sha256:…`) when the container was created. */
   readonly imageId?: string;
   readonly networkMode: string;
+  readonly topology: Topology;
   /** Names only: values may be secret. */
   readonly environmentNames: readonly string[];
   /** The image reference as given at creation; a listing shows an id once the tag has moved. Absent if unknown. */
@@ -75,16 +92,44 @@ export interface ContainerFacts {
   readonly secretValues: readonly string[];
 }
 
+/** What inspect says about a container's connections to others. */
+export interface Topology {
+  readonly networks: readonly ContainerNetwork[];
+  /** The full id of the container whose network namespace it shares. */
+  readonly sharesNetworkOf?: string;
+  /** Names of linked containers. */
+  readonly links: readonly string[];
+  /** Compose services of the same project. */
+  readonly dependsOn: readonly string[];
+  /** Host parts of environment values, lower case. Never stored. */
+  readonly environmentHosts: readonly string[];
+}
+
+export interface ContainerNetwork {
+  readonly name: string;
+  /** IPv4; empty while the container does not run. */
+  readonly address: string;
+  /** Names under which others on this network reach it, lower case. */
+  readonly aliases: readonly string[];
+}
+
+/** How a dependency between two containers is known, the strongest first. */
+export const EDGE_EVIDENCE = ['compose', 'network', 'environment', 'observed'] as const;
+export type EdgeEvidence = (typeof EDGE_EVIDENCE)[number];
+
 /** An engine event that the pipeline uses. */
 export interface EngineEvent {
   readonly time: number;
   readonly containerId: string;
   readonly container: ContainerRef;
+  /** Podman's Docker API reports less than Docker does, and some events in another order. */
+  readonly engine?: 'podman';
   readonly action:
     | { readonly kind: 'create' | 'start' | 'stop' | 'destroy' | 'oom' | 'pause' | 'unpause' | 'restart' }
     | { readonly kind: 'rename' }
     | { readonly kind: 'die'; readonly exitCode: number }
-    | { readonly kind: 'kill'; readonly signal: number }
+    /** The number of the signal; Podman does not say it. */
+    | { readonly kind: 'kill'; readonly signal?: number }
     | { readonly kind: 'health'; readonly status: 'healthy' | 'unhealthy' | 'starting' };
 }
 
@@ -132,10 +177,12 @@ export interface Signal {
   readonly record?: LogRecord;
   /** Crash signals only. */
   readonly exitCode?: number;
+  /** Crash signals only: the kernel killed the main process because the container reached its memory limit. */
+  readonly killedForMemory?: true;
 }
 
 /** Why a signal did not open an incident. */
-export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow'] as const;
+export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow', 'dependency'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
 // ── incidents ───────────────────────────────────────────────────────────────
@@ -160,6 +207,36 @@ export interface Incident {
   readonly state: IncidentState;
   /** Absent if tracing is off or the trace was not sampled. */
   readonly trace?: TraceLink;
+  /** Absent if the problem is the container's own, as far as is known. */
+  readonly cause?: IncidentCause;
+  /** Other containers that suffer from this problem, the most affected first. */
+  readonly members?: readonly IncidentMember[];
+}
+
+/**
+ * `incident`: the problem of another container; that incident has the diagnosis and the alert. `external`: a host
+ * outside the engine. `unknown`: a dependency seems to fail, but none is known to have a problem.
+ */
+export type IncidentCause =
+  | { readonly kind: 'incident'; readonly incidentId: string; readonly evidence: EdgeEvidence }
+  | { readonly kind: 'external'; readonly host: string }
+  | { readonly kind: 'unknown'; readonly named?: string };
+
+export interface IncidentMember {
+  /** Its name. */
+  readonly container: string;
+  readonly occurrences: number;
+}
+
+/** Logs and events are otherwise read within seconds; the two minutes allow for a log that is read late under load. */
+const OLD_NEWS_MS = 2 * 60_000;
+
+/**
+ * Whether the problem was found long after it was last seen: it was printed while the agent was not running or could not
+ * read.
+ */
+export function isOldNews({ openedAt, lastSeenAt }: Pick<Incident, 'openedAt' | 'lastSeenAt'>): boolean {
+  return openedAt - lastSeenAt > OLD_NEWS_MS;
 }
 
 export interface TraceLink {
@@ -259,8 +336,10 @@ export const DECISION_REASONS = {
   restart_allowed: 'policy, diagnosis and facts allow a restart',
   auto_fix_off: 'AUTO_FIX is off; otherwise it would have been restarted',
   severity_too_low: 'only problems of high severity lead to a restart',
-  restart_not_safe: 'the diagnosis says that a restart is unsafe or would not help',
+  restart_not_safe: 'a restart is unsafe or would not help',
   restart_limit: 'this container has reached its restart limit',
+  host_restart_limit: 'the restart limit of all containers together is reached',
+  dependency_down: 'it suffers from the problem of another container or host; a restart would not help',
   disk_full: 'a restart does not free a full disk and may lose data',
   engine_restarting: "the engine's restart policy is already restarting it",
   operator_action: 'somebody stopped or restarted it in the meantime',
@@ -271,6 +350,7 @@ export const DECISION_REASONS = {
   container_paused: 'the container is paused',
   shared_network: 'other containers use its network and would lose it',
   restart_in_progress: 'Container Doctor is already restarting it',
+  orchestrator_owns: 'an orchestrator replaces it; restarted here, it would run beside its replacement',
   recreate_in_progress: 'a new container is replacing it',
   deployed_just_now: 'it was deployed minutes ago; a restart would start the same version again',
   backing_off: 'earlier restarts did not help; the next one has to wait',
@@ -289,7 +369,7 @@ export interface Decision {
   readonly reason: DecisionReason;
 }
 
-/** The reasons that mean: everything else allowed a restart. */
+/** A decision for one of these reasons means that everything else allowed a restart. */
 export const HELD_BACK_REASONS = [
   'quiet_hours',
   'observe_mode',
@@ -297,9 +377,11 @@ export const HELD_BACK_REASONS = [
   'policy_ask',
 ] as const satisfies readonly DecisionReason[];
 
-/** What happened after a restart was held back. Neither: still broken while the incident is open, unknown later. */
-export const AFTERMATHS = ['came_back', 'restarted_by_person'] as const;
-export type Aftermath = (typeof AFTERMATHS)[number];
+/**
+ * How a problem ended after a restart was held back: it was over without a restart, or a person restarted, stopped or
+ * removed the container. While it is absent, the problem lasts (the incident is open) or its end was not observed.
+ */
+export type Aftermath = 'came_back' | 'restarted_by_person';
 
 /** A person's judgement of a decision. */
 export const VERDICTS = ['right', 'wrong'] as const;
@@ -331,9 +413,11 @@ export interface Attempt {
 
 /**
  * `diagnosed`: the alert of an incident. `repeated_failure`: the restart limit is reached; sent once.
- * `crash_loop`: the container of an open incident has started to crash in a loop.
+ * `crash_loop`: the container of an open incident has started to crash in a loop. `engine_gave_up`: the engine was
+ * restarting it and no longer does.
  */
-export type AlertKind = 'diagnosed' | 'repeated_failure' | 'crash_loop';
+export const ALERT_KINDS = ['diagnosed', 'repeated_failure', 'crash_loop', 'engine_gave_up'] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
 
 /** The content of an alert, redacted. Receivers render it. */
 export interface Alert {
@@ -345,7 +429,7 @@ export interface Alert {
   readonly decision: Decision;
   /** Detail for the decision's reason: the policy value and its source, or names of containers. */
   readonly because?: string;
-  /** The restart, if there was one. */
+  /** The restart, if any. */
   readonly attempt?: Attempt;
   /** Restarts of this service by the agent in the last hour. */
   readonly restartsLastHour: number;

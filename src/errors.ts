@@ -1,10 +1,10 @@
 /**
- * Faults that cross a module boundary. Expected outcomes are data (see domain.ts); these are thrown
- * once, by the adapter that met the fault, already translated.
+ * Faults that cross a module boundary. The adapter in which a fault occurs throws one of these. Expected outcomes are
+ * data, not errors (see domain.ts).
  */
 
 export class DoctorError extends Error {
-  /** From a closed list of the throwing adapter; fit for `error.type`. */
+  /** From a closed list: a value of the span attribute and metric label `error.type`. */
   readonly reason: string;
   readonly retryable: boolean;
 
@@ -16,27 +16,28 @@ export class DoctorError extends Error {
   }
 }
 
-export const ENGINE_REASONS = [
-  'unreachable',
-  'timeout',
-  'not_found',
-  'forbidden',
-  'conflict',
-  'server_error',
-  'protocol',
-] as const;
-export type EngineReason = (typeof ENGINE_REASONS)[number];
+export type EngineReason =
+  | 'unreachable'
+  | 'timeout'
+  | 'not_found'
+  | 'forbidden'
+  | 'conflict'
+  | 'server_error'
+  | 'protocol';
 
 /** The Docker engine could not do what was asked. */
 export class EngineError extends DoctorError {
   declare readonly reason: EngineReason;
+  /** The HTTP status of the response; undefined if there was none. */
+  readonly status?: number;
 
-  constructor(message: string, reason: EngineReason, cause?: unknown) {
+  constructor(message: string, reason: EngineReason, cause?: unknown, status?: number) {
     super(message, {
       reason,
       retryable: reason === 'unreachable' || reason === 'timeout' || reason === 'server_error',
       cause,
     });
+    this.status = status;
   }
 }
 
@@ -46,3 +47,6 @@ export class StoreError extends DoctorError {
     super(message, { reason, retryable: reason === 'unavailable', cause });
   }
 }
+
+/** The agent is stopping. The next run resumes the work that threw this. */
+export class AgentStopping extends Error {}

@@ -1,18 +1,19 @@
 #!/usr/bin/env node
-/** Commands, signals and exit codes, nothing else. */
+/** Commands, signals and exit codes. */
 import { setSourceMapsSupport } from 'node:module';
 import type { RunningAgent } from './commands/agent.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS, EXIT_WRONG_USAGE } from './commands/exit-codes.ts';
+import type { Output } from './commands/output.ts';
 import { readVersion } from './version.ts';
 
-const EXIT_FAILED = 1;
-/** EX_USAGE of sysexits.h. */
-const EXIT_WRONG_USAGE = 64;
+const output: Output = {
+  print: (text) => void process.stdout.write(text),
+  printError: (text) => void process.stderr.write(text),
+};
 
-const complain = (text: string): void => void process.stderr.write(text);
-
-/** Runs until a signal asks it to stop; a second one ends it at once. */
+/** Runs until SIGTERM or SIGINT. A second signal ends the process immediately. */
 async function untilStopped(start: () => Promise<RunningAgent>): Promise<number> {
-  const asked = new Promise<NodeJS.Signals>((resolve) => {
+  const firstSignal = new Promise<NodeJS.Signals>((resolve) => {
     let first = true;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
@@ -26,36 +27,32 @@ async function untilStopped(start: () => Promise<RunningAgent>): Promise<number>
     const agent = await start();
     const { reload } = agent;
     if (reload) process.on('SIGHUP', () => void reload());
-    const signal = await asked;
+    const signal = await firstSignal;
     agent.logger.info('stopping', { signal });
     await agent.stop();
-    return 0;
+    return EXIT_OK;
   } catch (error) {
-    complain(`container-doctor: ${error instanceof Error ? error.message : String(error)}\n`);
+    output.printError(`container-doctor: ${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT_FAILED;
   }
 }
 
-/** Each command loads what it needs: the agent's memory is not spent on the others, nor a health check's time. */
+/** Each command imports only its own modules: most of the agent's memory and start-up time is modules. */
 async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
     case undefined: {
-      const { EXIT_WRONG_SETTINGS, readSettings, startAgent } = await import('./commands/agent.ts');
-      const settings = readSettings(env, complain);
+      const { loadSettings, startAgent } = await import('./commands/agent.ts');
+      const settings = loadSettings(env, output);
       return settings ? untilStopped(() => startAgent(settings, env)) : EXIT_WRONG_SETTINGS;
     }
-    case 'check': {
-      const { runCheck } = await import('./commands/check.ts');
-      return runCheck(env, (text) => void process.stdout.write(text), complain, rest);
-    }
-    case 'review': {
-      const { runReview } = await import('./commands/review.ts');
-      return runReview(rest, env, (text) => void process.stdout.write(text), complain);
-    }
+    case 'check':
+      return (await import('./commands/check.ts')).runCheck(rest, env, output);
+    case 'review':
+      return (await import('./commands/review.ts')).runReview(rest, env, output);
     case 'demo': {
       const { runDemo } = await import('./commands/demo.ts');
-      return untilStopped(() => runDemo(env, (text) => void process.stdout.write(text)));
+      return untilStopped(() => runDemo(env, output));
     }
     case 'scan':
       return (await import('./scan/scan.ts')).runScan(rest, process);
@@ -64,18 +61,18 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     case '--help':
     case '-h':
     case 'help':
-      process.stdout.write((await import('./commands/help.ts')).helpText(readVersion()));
-      return 0;
+      output.print((await import('./commands/help.ts')).helpText(readVersion()));
+      return EXIT_OK;
     case '--version':
     case '-v':
-      process.stdout.write(`${readVersion()}\n`);
-      return 0;
+      output.print(`${readVersion()}\n`);
+      return EXIT_OK;
     default:
-      complain(`container-doctor: there is no command "${command}"; see container-doctor --help\n`);
+      output.printError(`container-doctor: unknown command "${command}"; see container-doctor --help\n`);
       return EXIT_WRONG_USAGE;
   }
 }
 
-// Not `--enable-source-maps`: that one keeps the maps of every dependency too, some 17 MB of them.
+// Not `--enable-source-maps`: it also loads the source maps of all dependencies, about 17 MB.
 setSourceMapsSupport(true, { nodeModules: false });
 process.exit(await main(process.argv.slice(2), process.env));

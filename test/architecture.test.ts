@@ -16,6 +16,7 @@ const ADAPTER = [
   'pipeline/ports.ts',
   'pipeline/observer.ts',
   'pipeline/detectors.ts',
+  'pipeline/tracing.ts',
   NODE,
 ];
 
@@ -38,7 +39,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
     'yaml',
     'zod',
   ],
-  'docker/': [...ADAPTER, 'dockerode'],
+  // The names of containers are redacted where they come in.
+  'docker/': [...ADAPTER, 'redact/', 'dockerode'],
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
   'notifiers/': [...ADAPTER, 'config/setting.ts'],
   'store/': [...ADAPTER, 'kysely', 'pg'],

@@ -9,14 +9,14 @@ import { describe, expect, it, vi } from 'vitest';
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const files = globSync('**/*.ts', { cwd: SRC });
 
-/** Ways in which a text could make the pattern try twice as long for each further character. */
+/** Reports of texts for which matching takes twice as long with each further character. */
 function exponential(source: string, flags: string): readonly Report[] {
   return analyse({ source, flags }, { reportTypes: { Move: false } }).reports.filter((report) => report.exponential);
 }
 
-/** A container prints what it likes: one line must not keep the agent busy for ever. */
+/** A container can print anything. No line may block the agent. */
 describe('no text takes exponential time in', () => {
-  it('a pattern that is written as a literal', () => {
+  it('a regular expression literal', () => {
     let seen = 0;
     const found: string[] = [];
     for (const file of files) {
@@ -24,7 +24,7 @@ describe('no text takes exponential time in', () => {
       for (const token of tokenizer(code, { ecmaVersion: 'latest', sourceType: 'module' })) {
         if (token.type !== tokTypes.regexp) continue;
         seen += 1;
-        // Its types leave the value out.
+        // acorn's types lack the value.
         const { pattern, flags } = (token as Token & { value: { pattern: string; flags: string } }).value;
         if (exponential(pattern, flags).length > 0) found.push(`${file}: /${pattern}/`);
       }
@@ -33,7 +33,7 @@ describe('no text takes exponential time in', () => {
     expect(found).toEqual([]);
   });
 
-  it('a pattern that is put together when its module is loaded', async () => {
+  it('a pattern that is built when its module is loaded', async () => {
     const built: RegExp[] = [];
     vi.stubGlobal(
       'RegExp',
@@ -45,7 +45,7 @@ describe('no text takes exponential time in', () => {
         },
       }),
     );
-    // That one starts the agent.
+    // main.ts starts the agent.
     for (const file of files.filter((name) => name !== 'main.ts')) await import(path.join(SRC, file));
     vi.unstubAllGlobals();
     expect(built.length).toBeGreaterThan(30);

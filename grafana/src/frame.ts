@@ -1,21 +1,21 @@
-/** What both dashboards have: variables, annotations, links to each other and away. */
+/** The common parts of both dashboards: variables, annotations and links. */
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { type Link, PROMETHEUS, traces } from './links.ts';
-import { countedBy, ofContainers } from './queries.ts';
+import { ofContainers, positiveIncreaseBy } from './queries.ts';
 
-/** A dashboard with the variables, annotations and links that both have. `rows`: panels by the title of their row. */
-export function doctorDashboard(options: {
+/** A dashboard with the common parts. `rows`: panels by the title of their row. */
+export function createDashboard(options: {
   readonly uid: string;
   readonly title: string;
-  readonly about: string;
+  readonly description: string;
   readonly from: string;
   readonly other: Link;
   readonly rows: Readonly<Record<string, readonly Builder<dashboard.Panel>[]>>;
 }): dashboard.DashboardBuilder {
   const board = new dashboard.DashboardBuilder(options.title)
     .uid(options.uid)
-    .description(options.about)
+    .description(options.description)
     .tags(['container-doctor'])
     .timezone('browser')
     .tooltip(dashboard.DashboardCursorSync.Crosshair)
@@ -24,13 +24,13 @@ export function doctorDashboard(options: {
     .readonly()
     .variables(variables())
     .annotation(
-      inSight(
+      shown(
         new dashboard.AnnotationQueryBuilder()
           .name('Restarts')
           .datasource(PROMETHEUS)
           .enable(true)
           .iconColor('orange')
-          .expr(countedBy('container_name, outcome', ofContainers('container_doctor_restarts_total')).expr)
+          .expr(positiveIncreaseBy('container_name, outcome', ofContainers('container_doctor_restarts_total')).expr)
           .titleFormat('{{container_name}} was restarted')
           .textFormat('{{outcome}}'),
       ),
@@ -60,7 +60,7 @@ function variables(): Builder<dashboard.VariableModel>[] {
       .current(all);
   return [
     new dashboard.DatasourceVariableBuilder('datasource').label('Data source').type('prometheus'),
-    labelValues('instance', 'Doctor', 'label_values(container_doctor_build_info, instance)'),
+    labelValues('instance', 'Agent', 'label_values(container_doctor_build_info, instance)'),
     labelValues(
       'container',
       'Container',
@@ -68,15 +68,15 @@ function variables(): Builder<dashboard.VariableModel>[] {
     ),
     new dashboard.DatasourceVariableBuilder('traces').label('Traces').type('jaeger'),
     new dashboard.TextBoxVariableBuilder('doctor_url')
-      .label('Doctor in your browser')
-      .description('Where links to /history lead.')
+      .label('URL of the agent')
+      .description('Used for links to /history.')
       .defaultValue('http://127.0.0.1:8080')
       .current({ text: 'http://127.0.0.1:8080', value: 'http://127.0.0.1:8080' }),
   ];
 }
 
 function dashboardLink({ title, url }: Link, options: { readonly keep?: boolean } = {}) {
-  return inSight(
+  return shown(
     new dashboard.DashboardLinkBuilder(title)
       .type(dashboard.DashboardLinkType.Link)
       .icon(options.keep ? 'dashboard' : 'external link')
@@ -87,12 +87,12 @@ function dashboardLink({ title, url }: Link, options: { readonly keep?: boolean 
   );
 }
 
-/** The SDK's default hides links and annotations in a menu. */
-function inSight<T extends { placement?: unknown }>(builder: Builder<T>): Builder<T> {
+/** By default the SDK hides links and annotations in a menu. */
+function shown<T extends { placement?: unknown }>(builder: Builder<T>): Builder<T> {
   return {
     build() {
-      const { placement: _, ...shown } = builder.build();
-      return shown as T;
+      const { placement: _, ...rest } = builder.build();
+      return rest as T;
     },
   };
 }

@@ -1,6 +1,6 @@
-/** Where things are: data sources, dashboards, and the pages that panels lead to. */
+/** Data sources, dashboards, and links from panels. */
 
-/** Stable: links, bookmarks and provisioning refer to them. */
+/** Never change them: links, bookmarks and provisioning refer to them. */
 export const UIDS = { overview: 'container-doctor-overview', detail: 'container-doctor-detail' } as const;
 
 export const PROMETHEUS = { type: 'prometheus', uid: `\${datasource}` } as const;
@@ -11,7 +11,7 @@ export interface Link {
   readonly url: string;
 }
 
-/** To the traces of one container's incidents, its history, and its details: for panels by `container_name`. */
+/** For panels by `container_name`: to the container's traces, its history and its details. */
 export const CONTAINER_LINKS: readonly Link[] = [
   {
     title: `Traces of \${__field.labels.container_name}`,
@@ -27,15 +27,15 @@ export const CONTAINER_LINKS: readonly Link[] = [
   },
 ];
 
-/** For panels that tell no containers apart. */
+/** For panels without `container_name`. */
 export const INCIDENT_LINKS: readonly Link[] = [
   { title: 'Traces', url: traces('') },
   { title: 'History', url: `\${doctor_url}/history` },
 ];
 
 /**
- * Explore with a search for incidents' traces in the time range shown. Grafana puts variables in before it reads
- * the address, so those must stand there as they are.
+ * URL of Explore with a search for incident traces in the shown time range. Grafana replaces variables before it decodes
+ * the URL, so variables must not be encoded.
  */
 export function traces(tags: string): string {
   const query = { refId: 'A', datasource: TRACES, queryType: 'search', service: 'container-doctor', limit: 50, tags };

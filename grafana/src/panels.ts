@@ -1,5 +1,4 @@
-/** Panels: each with a unit, thresholds, a description and links. */
-
+/** Panels with unit, thresholds, description and links. */
 import * as bargauge from '@grafana/grafana-foundation-sdk/bargauge';
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import * as common from '@grafana/grafana-foundation-sdk/common';
@@ -15,10 +14,10 @@ export type Step = readonly [from: number | null, color: 'green' | 'yellow' | 'o
 
 interface PanelOptions {
   readonly title: string;
-  /** What it tells, and what to think when it looks bad. */
-  readonly about: string;
+  /** What the panel shows, and what a bad value means. */
+  readonly description: string;
   readonly unit: string;
-  /** The first step is the base. Default: nothing in it is good or bad by itself. */
+  /** The first step is the base. Default: one neutral color. */
   readonly steps?: readonly Step[];
   readonly width?: number;
   readonly links?: readonly Link[];
@@ -27,43 +26,43 @@ interface PanelOptions {
 
 const NEUTRAL: readonly Step[] = [[null, 'blue']];
 
-/** Green from the bottom up; from each of these values on another colour. */
+/** Green below the first of these values. */
 export function worseFrom(...steps: readonly Step[]): readonly Step[] {
   return [[null, 'green'], ...steps];
 }
 export const redFrom = (value: number): readonly Step[] => worseFrom([value, 'red']);
 
-/** Red from the bottom up; from each of these values on another colour. */
+/** Red below the first of these values. */
 export function betterFrom(...steps: readonly Step[]): readonly Step[] {
   return [[null, 'red'], ...steps];
 }
 export const greenFrom = (value: number): readonly Step[] => betterFrom([value, 'green']);
 
-/** `1` and `0` in words. */
-export interface Words {
+/** Texts to show for the values 1 and 0. */
+interface ValueTexts {
   readonly one: string;
   readonly zero: string;
 }
 
 export function statPanel(
-  options: PanelOptions & { readonly expr: string; readonly words?: Words; readonly spark?: boolean },
+  options: PanelOptions & { readonly expr: string; readonly texts?: ValueTexts; readonly sparkline?: boolean },
 ): Builder<dashboard.Panel> {
   const panel = new stat.PanelBuilder()
     .title(options.title)
-    .description(options.about)
+    .description(options.description)
     .datasource(PROMETHEUS)
     .span(options.width ?? 4)
     .height(4)
     .unit(options.unit)
     .thresholds(thresholds(options.steps))
     .colorMode(options.steps === undefined ? common.BigValueColorMode.Value : common.BigValueColorMode.Background)
-    .graphMode(options.spark ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
+    .graphMode(options.sparkline ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
     .reduceOptions(lastValue())
     .dataLinks(dataLinks(options.links))
     .withTarget(promql({ expr: options.expr }, 'A').instant());
-  if (options.spark) panel.targets([promql({ expr: options.expr }, 'A').range()]);
+  if (options.sparkline) panel.targets([promql({ expr: options.expr }, 'A').range()]);
   if (options.decimals !== undefined) panel.decimals(options.decimals);
-  if (options.words !== undefined) panel.mappings([inWords(options.words)]);
+  if (options.texts !== undefined) panel.mappings([valueMapping(options.texts)]);
   return panel;
 }
 
@@ -72,16 +71,16 @@ interface SeriesOptions extends PanelOptions {
   readonly max?: number;
 }
 
-/** Bars, for what is counted. */
+/** A time series with bars, for counts. */
 export function countPanel(options: Omit<SeriesOptions, 'unit'>): Builder<dashboard.Panel> {
   return seriesPanel({ ...options, unit: 'short', bars: true });
 }
 
-/** Lines, for what is measured. */
+/** A time series with lines, for measurements. */
 export function seriesPanel(options: SeriesOptions & { readonly bars?: boolean }): Builder<dashboard.Panel> {
   const panel = new timeseries.PanelBuilder()
     .title(options.title)
-    .description(options.about)
+    .description(options.description)
     .datasource(PROMETHEUS)
     .span(options.width ?? 8)
     .height(8)
@@ -113,11 +112,11 @@ export function seriesPanel(options: SeriesOptions & { readonly bars?: boolean }
   return panel;
 }
 
-/** The most of something, as bars. */
+/** Horizontal bars, for a ranking. */
 export function barPanel(options: PanelOptions & Query & { readonly max?: number }): Builder<dashboard.Panel> {
   const panel = new bargauge.PanelBuilder()
     .title(options.title)
-    .description(options.about)
+    .description(options.description)
     .datasource(PROMETHEUS)
     .span(options.width ?? 8)
     .height(8)
@@ -134,11 +133,14 @@ export function barPanel(options: PanelOptions & Query & { readonly max?: number
   return panel;
 }
 
-/** The latest incidents' traces, each row a link to its trace: what the trace store itself answers. */
-export function tracesPanel(options: { readonly title: string; readonly about: string }): Builder<dashboard.Panel> {
+/** A table of the latest traces from the trace store. Each row links to its trace. */
+export function tracesPanel(options: {
+  readonly title: string;
+  readonly description: string;
+}): Builder<dashboard.Panel> {
   return new table.PanelBuilder()
     .title(options.title)
-    .description(options.about)
+    .description(options.description)
     .datasource(TRACES)
     .span(24)
     .height(10)
@@ -157,7 +159,7 @@ export function tracesPanel(options: { readonly title: string; readonly about: s
     });
 }
 
-export function foldedRow(title: string, panels: readonly Builder<dashboard.Panel>[]): dashboard.RowBuilder {
+export function collapsedRow(title: string, panels: readonly Builder<dashboard.Panel>[]): dashboard.RowBuilder {
   const row = new dashboard.RowBuilder(title).collapsed(true);
   for (const panel of panels) row.withPanel(panel);
   return row;
@@ -178,12 +180,12 @@ function thresholds(steps: readonly Step[] = NEUTRAL): Builder<dashboard.Thresho
 
 const lastValue = () => new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']).values(false);
 
-function inWords({ one, zero }: Words): dashboard.ValueMapping {
+function valueMapping({ one, zero }: ValueTexts): dashboard.ValueMapping {
   const options = { 0: { text: zero, index: 1 }, 1: { text: one, index: 0 } };
   return { type: dashboard.MappingType.ValueToText, options };
 }
 
-/** The SDK's builder of links adds a dozen fields that only dashboards' own links have. */
+/** The SDK's link builder adds fields that only links of dashboards have. */
 function dataLinks(links: readonly Link[] = []): Builder<dashboard.DashboardLink>[] {
   return links.map(({ title, url }) => ({
     build: () => ({ title, url, targetBlank: true }) as dashboard.DashboardLink,

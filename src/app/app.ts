@@ -1,44 +1,36 @@
-/** The one place that knows everybody: a straight line from the settings to a running agent. */
+/** The composition root: from the settings to a running agent. */
 import { randomBytes } from 'node:crypto';
 import { type Config, claudeKey, policyDefaults, storePlace } from '../config/config.ts';
-import { policyFilesOnDisk } from '../config/policy/disk.ts';
-import { createPolicyBook } from '../config/policy/policies.ts';
-import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
-import { createHostName, withHostName } from '../docker/host-name.ts';
+import { policyFilesOnDisk } from '../config/policy/files.ts';
+import { createPolicySource } from '../config/policy/policy-source.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
-import { type ContainerFacts, type Incident, serviceKey } from '../domain.ts';
+import { serviceKey } from '../domain.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
-import { coalesce } from '../lib/coalesce.ts';
-import { createLimit } from '../lib/limit.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
-import { decide } from '../pipeline/decide/decide.ts';
-import { collect, redactSummary } from '../pipeline/diagnose/collect.ts';
+import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
-import { createSecretBook } from '../pipeline/diagnose/known-secrets.ts';
-import { createUnwritten } from '../pipeline/incident/pending-writes.ts';
+import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
-import type { ContainerControl } from '../pipeline/ports.ts';
-import { restart } from '../pipeline/restart/restart.ts';
-import { verify } from '../pipeline/restart/verify.ts';
+import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { openStore } from '../store/store.ts';
-import * as describe from '../telemetry/attributes.ts';
 import { createInstruments } from '../telemetry/instruments.ts';
-import { ATTRIBUTES, SPANS } from '../telemetry/names.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
-import { createTracing } from '../telemetry/traced.ts';
-import { notBackNotice, watchEngine } from './engine-notices.ts';
+import { createTracing } from '../telemetry/tracing.ts';
+import { createEngine, traceCalls } from './engine.ts';
+import { notBackNotice } from './engine-notices.ts';
+import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
-import { createTidy, noteActivity } from './housekeeping.ts';
-import { noteLateLogs } from './late-logs.ts';
+import { createPruner, trackActivity } from './housekeeping.ts';
+import { trackLateLogs } from './late-logs.ts';
 import { watchStore } from './store-notices.ts';
 
 export interface AppDeps {
@@ -63,19 +55,14 @@ export interface App {
 
 /** As many as a page can show and a person can judge. */
 const CASES_SCORED = 1_000;
-/** Of hundreds that fail together each would wait for the work on all others, and its time for an answer run out. */
-const LOOKED_AT_ONCE = 16;
-/** A busy engine answers a few at a time; a stream takes no place. */
-const ENGINE_CALLS_AT_ONCE = 32;
 
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const { logger, clock, telemetry, version } = deps;
   const startedAt = clock.now();
   const stopping = new AbortController();
   const tracing = createTracing(telemetry.tracer);
-  const { traced } = tracing;
 
-  const policies = createPolicyBook({
+  const policies = createPolicySource({
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
@@ -85,6 +72,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   const store = await openStore({
     where: storePlace(config),
+    receivers: config.receivers.map(({ name }) => name),
     now: clock.now,
     logger,
   });
@@ -103,36 +91,27 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       },
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
+      sourcesUp: () => sourcesUp(engine.sources()),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
     },
     { version, models: [...new Set(models)] },
   );
-  const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments));
-  const activity = noteActivity(claudeErrors.observer, clock);
+  const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments, telemetry.containerCounters));
+  const activity = trackActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
-  const docker = createDockerEngine({
+  const { engine, hostName } = createEngine({
     ...config.docker,
+    agentName: config.agentName,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
+    monotonic: clock.monotonic,
     onRequest: observer.dockerRequest,
   });
-  const hostName = createHostName(config.agentName, docker);
-  const callInTurn = createLimit(ENGINE_CALLS_AT_ONCE);
-  const engine: DockerEngine = {
-    ...withHostName(docker, hostName),
-    inspect: (id, signal) => callInTurn(() => docker.inspect(id, signal)),
-    tailLogs: (id, count, signal) => callInTurn(() => docker.tailLogs(id, count, signal)),
-  };
-  const control: ContainerControl = {
-    inspect: traced(SPANS.docker('inspect'), engine.inspect, { kind: 'client' }),
-    tailLogs: traced(SPANS.docker('logs'), engine.tailLogs, { kind: 'client' }),
-    restart: traced(SPANS.docker('restart'), engine.restart, { kind: 'client' }),
-    list: traced(SPANS.docker('list'), coalesce(engine.list), { kind: 'client' }),
-  };
-  const redactor = createRedactor();
+  const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
+  const control = traceCalls(engine, tracing);
   const apiKey = claudeKey(config);
   const claude =
     apiKey === undefined
@@ -142,8 +121,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           apiKey,
           timeoutMs: deps.requestTimeouts?.claudeMs,
           now: clock.now,
-          onHeadroom: (all) => {
-            for (const headroom of all) observer.headroom(headroom);
+          onRateLimits: (all) => {
+            for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
   const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
@@ -155,19 +134,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     observer,
     logger,
     clock,
-    traceSend: (receiver, tries, trace, send) => {
-      const span = {
-        kind: 'client',
-        before: () => ({ [ATTRIBUTES.integration]: receiver, [ATTRIBUTES.tries]: tries }),
-        after: describe.describeSend,
-      } as const;
-      // The first try is part of the incident; a later one is a trace of its own that points to it.
-      return traced(
+    traceSend: (receiver, tries, trace, send) =>
+      tracing.span(
         SPANS.notify(receiver),
         send,
-        tries === 0 ? { ...span, childOf: trace } : { ...span, linkTo: trace },
-      )();
-    },
+        (result) => ({ send: { receiver, tries, result } }),
+        // The first try is part of the incident's trace; a later one starts a trace with a link to it.
+        { kind: 'client', ...(tries === 0 ? { childOf: trace } : { linkTo: trace }) },
+      ),
   });
   const diagnoser = createDiagnoser({
     diagnoseWith: config.diagnoseWith,
@@ -180,83 +154,37 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     limits: config.limits,
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
   });
-  const secrets = createSecretBook(engine);
-  const lookInTurn = createLimit(LOOKED_AT_ONCE);
-  const traceInspect = { kind: 'client' } as const;
-  const collectDeps = {
-    control: { ...control, inspect: traced(SPANS.docker('inspect'), secrets.inspect, traceInspect) },
+  const collector = createCollector({
+    // Inspecting a container also remembers its secrets.
+    control: traceCalls({ ...engine, inspect: secrets.inspect }, tracing),
     secretsOf: secrets.secretsOf,
-    redactor,
+    redactor: createRedactor({ personal: config.redactPersonal }),
     attempts: store,
     clock,
-  };
-
-  // Killed at any moment, the agent reads its lines again or has their incident in the store, and never both for an
-  // incident that is over: a position is saved after its incidents, and before one is resolved.
-  const unwritten = createUnwritten(clock);
-  const incidentStore = {
-    ...store,
-    saveIncident: (incident: Incident) => store.saveIncident(incident).finally(() => unwritten.remove(incident.id)),
-    resolveIncident: async (id: string, at: number) => {
-      await watch.saved();
-      await store.resolveIncident(id, at);
-    },
-  };
-
-  const pipeline = createPipeline({
-    newId() {
-      const id = newIncidentId();
-      unwritten.add(id);
-      return id;
-    },
-    stages: {
-      redactSummary: (incident) => {
-        // Loads while the evidence settles: Claude is asked no later for it.
-        claude?.prepare();
-        return lookInTurn(() => redactSummary(incident, collectDeps));
-      },
-      collect: traced(
-        SPANS.collect,
-        async (incident, signals, settled) => {
-          await settled;
-          const { logLines } = policies.policyOf(incident().container).values;
-          return lookInTurn(() => collect(incident(), signals, { ...collectDeps, logLines }));
-        },
-        { after: describe.describeContext },
-      ),
-      diagnose: traced(SPANS.diagnose, diagnoser.diagnose, { after: describe.describeDiagnosis }),
-      decide: traced(SPANS.decide, decide, { after: describe.describeDecision }),
-      restart: traced(
-        (incident: Incident, _facts: ContainerFacts) => SPANS.restart(incident.container.name),
-        (incident: Incident, facts: ContainerFacts) =>
-          restart(incident, facts, { control, attempts: store, clock, newId: newIncidentId }),
-        { after: describe.describeActed },
-      ),
-      verify: traced(SPANS.verify, (options) => verify(options, { control: engine, clock }), {
-        after: (verification) => ({
-          ...describe.describeOutcome(verification.outcome),
-          [ATTRIBUTES.verifyStrategy]: verification.strategy,
-        }),
-      }),
-      notify: notifier.notify,
-    },
-    store: incidentStore,
-    control,
-    observer,
-    logger,
-    clock,
-    autoFix: config.autoFix,
-    policyOf: policies.policyOf,
-    verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
-    traceIncident: (incident, earlier, work) => {
-      const attributes = describe.describeIncident(incident);
-      return earlier === undefined
-        ? tracing.withIncidentTrace(incident.container, attributes, work, { startedAt: incident.openedAt })
-        : tracing.withLinkedTrace(SPANS.incident(incident.container.name), earlier, attributes, work);
-    },
+    logLinesOf: (container) => policies.policyOf(container).values.logLines,
   });
 
-  const lateLogs = noteLateLogs(clock);
+  const pipeline = createPipeline({
+    collector,
+    diagnoser,
+    notify: notifier.notify,
+    control,
+    untracedControl: engine,
+    store,
+    positionsSaved: () => watch.saved(),
+    factsOf: secrets.factsOf,
+    observer,
+    tracing,
+    logger,
+    clock,
+    newId: newIncidentId,
+    autoFix: config.autoFix,
+    maxRestartsPerHourHost: config.limits.restartsPerHourHost,
+    policyOf: policies.policyOf,
+    verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
+  });
+
+  const lateLogs = trackLateLogs(clock);
   const watch = createWatch({
     engine,
     cursors: store,
@@ -272,22 +200,26 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         pipeline.onLines(container, lines);
       },
       onEvent: (event) => {
-        if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.learn([event.containerId]);
+        if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.refresh(event.containerId);
         pipeline.onEvent(event);
       },
       onPastEvent: pipeline.onPastEvent,
-      onListed: (containers) => {
-        void secrets.learn(containers.map(({ ref }) => ref.id));
-        pipeline.onListed(containers);
+      onListed: (containers, existing) => {
+        telemetry.containerCounters.listed(
+          existing.map(({ ref }) => ref.name),
+          clock.monotonic(),
+        );
+        pipeline.onListed(containers, existing);
+        void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);
       },
       onGone: (container) => {
         lateLogs.forget(container);
         pipeline.onGone(container);
       },
-      onReconnect: (cause) => observer.reconnect(cause === 'ended' || cause === 'stalled' ? cause : 'error'),
-      onNotBack: (containers) => notifier.announce(notBackNotice(containers)),
+      onReconnect: observer.logReconnect,
+      onMissing: (containers) => notifier.announce(notBackNotice(containers)),
     },
-    written: unwritten.none,
+    incidentsSaved: pipeline.incidentsSaved,
   });
 
   const { view: healthView, limits } = createHealthPage({
@@ -301,9 +233,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     notifier,
     clock,
     lastError: claudeErrors.last,
-    lateLogs: lateLogs.now,
+    lateLogs: lateLogs.current,
+    sources: engine.sources,
   });
-  const tidy = createTidy({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
+  const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
   const background: Promise<void>[] = [];
@@ -325,8 +258,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
-        tidy(stopping.signal),
-        watchEngine({ isConnected: watch.isConnected, announce: notifier.announce, clock }, stopping.signal),
+        prune(stopping.signal),
+        ...watchTheEngine(
+          { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },
+          stopping.signal,
+        ),
         watchStore({ store, announce: notifier.announce, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

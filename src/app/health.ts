@@ -1,14 +1,16 @@
 /** `/health`: gathered from all over, put together by http/health.ts. */
 import { type Config, claudeKey } from '../config/config.ts';
+import type { SourceStates } from '../docker/sources.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
+import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
 import type { Diagnoser } from '../pipeline/diagnose/diagnose.ts';
-import type { GateStatus } from '../pipeline/diagnose/gate.ts';
 import type { Notifier } from '../pipeline/notify/notify.ts';
 import type { Observer } from '../pipeline/observer.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { Watch } from '../pipeline/watch/watch.ts';
 import type { Store } from '../store/store.ts';
+import { sourceProblems } from './engine-sources.ts';
 import type { LateLog } from './late-logs.ts';
 
 const HOUR_MS = 3_600_000;
@@ -37,6 +39,7 @@ export function createHealthPage(options: {
   readonly clock: Clock;
   lastError(): string | undefined;
   lateLogs(): readonly LateLog[];
+  sources(): SourceStates;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
   const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
 
@@ -56,7 +59,9 @@ export function createHealthPage(options: {
 
   const view = async () => {
     const now = clock.now();
-    const { connected, watched, missingTargets, lastEventAt, lastReconcileAt, sinceReconcileMs } = watch.status();
+    const sources = options.sources();
+    const { connected, watched, missingTargets, skippedLogs, lastEventAt, lastReconcileAt, sinceReconcileMs } =
+      watch.status();
     const [totals, { asksLeft, spent }, pending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
     const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
@@ -75,6 +80,9 @@ export function createHealthPage(options: {
       lastEventAt,
       lastReconcileAt,
       lateLogs: options.lateLogs(),
+      skippedLogs,
+      sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
+      sourceProblems: sourceProblems(sources, connected),
       openIncidents: pipeline.openIncidents(),
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
@@ -97,7 +105,7 @@ export function createHealthPage(options: {
 }
 
 /** Why Claude may not be asked just now, as `/health` tells it. */
-function claudeGate({ circuit, overShare }: GateStatus) {
+function claudeGate({ circuit, overShare }: ClaudeLimitsStatus) {
   return { circuit: circuit.kind, retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined, overShare };
 }
 

@@ -6,13 +6,14 @@ import type { Store } from '../store/store.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const PRUNE_EVERY_MS = 6 * HOUR_MS;
-/** An incident's handling takes seconds between its steps; this is well beyond. */
-const QUIET_MS = 60_000;
+/** Longer than the time between two steps of an incident's handling. */
+const IDLE_MS = 60_000;
 
-/** Deletes what is past its retention, now and then, when nothing else is going on. */
-export function createTidy(options: {
+/** Deletes what is past its retention every few hours, when the agent is idle. Runs until the signal aborts. */
+export function createPruner(options: {
   readonly store: Pick<Store, 'prune'>;
   readonly retention: { readonly days: number; readonly incidents: number };
+  /** Changes with every activity. */
   lastActivity(): number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,18 +25,18 @@ export function createTidy(options: {
     ledgerMs: retention.days * DAY_MS,
   };
 
-  /** Resolves when no incident was opened or handled for a while, or after an hour all the same. */
-  const quiet = async (stopped: AbortSignal): Promise<void> => {
-    for (const begun = clock.now(); clock.now() - begun < HOUR_MS && !stopped.aborted; ) {
-      const busyAt = lastActivity();
-      await clock.sleep(QUIET_MS, stopped);
-      if (lastActivity() === busyAt) return;
+  /** Resolves when there was no activity for IDLE_MS, and after an hour in any case. */
+  const idle = async (stopped: AbortSignal): Promise<void> => {
+    for (const begun = clock.monotonic(); clock.monotonic() - begun < HOUR_MS && !stopped.aborted; ) {
+      const activityBefore = lastActivity();
+      await clock.sleep(IDLE_MS, stopped);
+      if (lastActivity() === activityBefore) return;
     }
   };
 
   return async (stopped) => {
     while (!stopped.aborted) {
-      await quiet(stopped);
+      await idle(stopped);
       if (stopped.aborted) return;
       await store.prune({ retention: kept, signal: stopped }).catch((error: unknown) => {
         logger.warn('the store could not be pruned', { error: String(error) });
@@ -45,8 +46,8 @@ export function createTidy(options: {
   };
 }
 
-/** The observer, and when an incident was last opened or decided on. */
-export function noteActivity(observer: Observer, clock: Clock): { readonly observer: Observer; lastAt(): number } {
+/** Wraps the observer. `lastAt`: when an incident was last opened or decided on. */
+export function trackActivity(observer: Observer, clock: Clock): { readonly observer: Observer; lastAt(): number } {
   let lastAt = clock.now();
   return {
     observer: {

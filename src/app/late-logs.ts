@@ -1,18 +1,22 @@
 import type { ContainerRef, LogLine } from '../domain.ts';
 import type { Clock } from '../lib/time.ts';
 
-/** Beyond the minute that is looked back where nothing is known of an earlier run. */
+/** More than the minute that logs are read back when no earlier run is known. */
 const LATE_MS = 90_000;
-/** A log that is read late is read all the time: nothing read for so long, it was read to its end. */
-const READING_MS = 10_000;
+/** A log that is behind is read continuously. After this long without a line, it has been read to its end. */
+const CAUGHT_UP_AFTER_MS = 10_000;
 
 export interface LateLog {
   readonly container: string;
+  /** How far reading is behind. */
   readonly ms: number;
 }
 
-/** Which logs are read long after they were written: after an outage, or where a container prints faster than is read. */
-export function noteLateLogs(clock: Pick<Clock, 'now' | 'monotonic'>) {
+/**
+ * Tracks which logs are read long after their lines were printed: after an outage, or because a container prints faster
+ * than the agent reads.
+ */
+export function trackLateLogs(clock: Pick<Clock, 'now' | 'monotonic'>) {
   const late = new Map<string, { name: string; ms: number; readAt: number }>();
   return {
     onLines({ id, name }: ContainerRef, lines: readonly LogLine[]): void {
@@ -21,9 +25,9 @@ export function noteLateLogs(clock: Pick<Clock, 'now' | 'monotonic'>) {
       else if (late.size > 0) late.delete(id);
     },
     forget: ({ id }: ContainerRef): boolean => late.delete(id),
-    /** The latest first. */
-    now(): readonly LateLog[] {
-      const since = clock.monotonic() - READING_MS;
+    /** The logs that are late now, the furthest behind first. */
+    current(): readonly LateLog[] {
+      const since = clock.monotonic() - CAUGHT_UP_AFTER_MS;
       return [...late.values()]
         .filter(({ readAt }) => readAt >= since)
         .sort((a, b) => b.ms - a.ms)

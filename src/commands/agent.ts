@@ -1,47 +1,51 @@
 import { type App, createApp } from '../app/app.ts';
-import { type Config, formatProblem, loadConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { formatProblem, loadConfig } from '../config/load.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemClock } from '../lib/time.ts';
 import { redactText } from '../redact/redactor.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { startTelemetry } from '../telemetry/register.ts';
 import { readVersion } from '../version.ts';
+import type { Output } from './output.ts';
 
-/** EX_CONFIG of sysexits.h. */
-export const EXIT_WRONG_SETTINGS = 78;
+export interface Settings {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+}
 
-/** Reads the settings, or complains of every problem with them. */
-export function readSettings(
-  env: NodeJS.ProcessEnv,
-  complain: (text: string) => void,
-): { readonly config: Config; readonly warnings: readonly string[] } | undefined {
+/** Undefined if there are problems; these are printed. */
+export function loadSettings(env: NodeJS.ProcessEnv, { printError }: Output): Settings | undefined {
   const loaded = loadConfig(env);
   if (loaded.ok) return loaded;
   const count = loaded.problems.length;
-  complain(`container-doctor: ${count} wrong setting${count === 1 ? '' : 's'}:\n`);
-  for (const problem of loaded.problems) complain(`  ${formatProblem(problem)}\n`);
+  printError(`container-doctor: ${count} invalid setting${count === 1 ? '' : 's'}:\n`);
+  for (const problem of loaded.problems) printError(`  ${formatProblem(problem)}\n`);
   return undefined;
 }
 
 export interface RunningAgent {
   readonly url: string;
   readonly logger: Logger;
-  /** Reads the policy file again; absent where there is none. Never rejects. */
+  /** Reads the policy file again; absent if there is none. Never rejects. */
   reload?(): Promise<void>;
-  /** Stops the app and flushes telemetry; within 10 s. */
+  /** Stops the app and flushes telemetry within 10 s. */
   stop(): Promise<void>;
 }
 
-/** Starts telemetry and the app; rejects where the store, the port or the engine's settings cannot be used. */
+/**
+ * Starts telemetry and the app. Rejects if the store or the port cannot be used, or the engine's settings are invalid.
+ * `pretty`: log readable text even if standard output is not a terminal.
+ */
 export async function startAgent(
-  { config, warnings }: { readonly config: Config; readonly warnings: readonly string[] },
+  { config, warnings }: Settings,
   env: NodeJS.ProcessEnv,
-  options: { /** Log for reading, also where standard output is no terminal. */ readonly pretty?: boolean } = {},
+  options: { readonly pretty?: boolean } = {},
 ): Promise<RunningAgent> {
   const logger = createLogger({
     level: config.logLevel,
     ...options,
-    redact: (text) => redactText(text, config.secrets),
+    redact: (text) => redactText(text, config.secrets, { personal: config.redactPersonal }),
   });
   const version = readVersion();
   const telemetry = startTelemetry({ version, env, logger });
@@ -59,7 +63,7 @@ export async function startAgent(
       print: (text) => logger.warn(text),
     });
     for (const warning of warnings) logger.warn(warning);
-    sayWhatIsMissing(config, logger);
+    logMissingSettings(config, logger);
     const { url } = await app.start();
     logger.info('container-doctor is running', { version, url, auto_fix: config.autoFix });
     return { url, logger, reload: config.policy.path === undefined ? undefined : app.reload, stop };
@@ -69,12 +73,14 @@ export async function startAgent(
   }
 }
 
-function sayWhatIsMissing(config: Config, logger: Logger): void {
+function logMissingSettings(config: Config, logger: Logger): void {
   if (config.diagnoseWith !== 'rules-only' && config.anthropic.apiKey === undefined) {
-    logger.warn('ANTHROPIC_API_KEY is not set: the built-in rules diagnose alone');
+    logger.warn('ANTHROPIC_API_KEY is not set: only the built-in rules diagnose');
   }
   if (config.receivers.every(({ name }) => name === 'console')) {
     logger.warn('no receiver is configured (SLACK_WEBHOOK_URL is not set): alerts are written to this log');
   }
-  if (!config.autoFix) logger.info('AUTO_FIX is off: nothing is restarted, alerts say what would have been');
+  if (!config.autoFix) {
+    logger.info('AUTO_FIX is false: nothing is restarted; alerts say what would have been restarted');
+  }
 }

@@ -3,158 +3,195 @@ import path from 'node:path';
 import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
+import { PODMAN_LIMITS } from '../docker/podman.ts';
+import { SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
-import type { ConfiguredReceiver } from '../notifiers/registry.ts';
+import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
-import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';
-import { type ContainerPolicy, policyNotes, policyTable } from './policy-table.ts';
+import { loadSettings } from './agent.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS } from './exit-codes.ts';
+import type { Output } from './output.ts';
+import { type ContainerPolicy, policyTable, policyWarnings } from './policy-table.ts';
 
-interface Finding {
-  readonly what: string;
+interface CheckResult {
+  readonly subject: string;
   readonly ok: boolean;
-  readonly said: string;
+  readonly message: string;
 }
 
-/** No container has such an id: the engine answers 404 where we may restart, a proxy 403 where we may not. */
-const NO_CONTAINER = 'container-doctor-permission-check';
+const ok = (subject: string, message: string): CheckResult => ({ subject, ok: true, message });
+const problem = (subject: string, message: string): CheckResult => ({ subject, ok: false, message });
+
+const PROBE_TIMEOUT_MS = 10_000;
 
 /**
- * Says whether the settings are right, what would be watched under which policy, and what can be reached.
- * Costs nothing, posts nothing and restarts nothing. Resolves to the exit code: 0 where the agent would work
- * as it is set. `--verbose` prints every value of every policy.
+ * Prints whether the settings are valid, what would be watched under which policy, and what is reachable. Spends
+ * nothing, posts nothing and restarts nothing. Resolves to the exit code: 0 if the agent would work with these
+ * settings. `--verbose` prints every value of every policy.
  */
-export async function runCheck(
-  env: NodeJS.ProcessEnv,
-  say: (text: string) => void,
-  complain: (text: string) => void,
-  args: readonly string[] = [],
-): Promise<number> {
-  const settings = readSettings(env, complain);
+export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
+  const { print } = output;
+  const settings = loadSettings(env, output);
   if (!settings) return EXIT_WRONG_SETTINGS;
   const { config, warnings } = settings;
-  for (const warning of warnings) say(`warning   ${warning}\n`);
+  for (const warning of warnings) print(`warning   ${warning}\n`);
 
-  const { findings: ofEngine, policies } = await checkEngine(config);
-  const findings: Finding[] = [
-    { what: 'settings', ok: true, said: 'valid' },
-    ...ofEngine,
-    await checkClaudeSettings(config),
-    ...(await Promise.all(config.receivers.map(checkReceiver))),
+  const engine = await checkEngine(config);
+  const results = [
+    ok('settings', 'valid'),
+    ...engine.results,
+    await checkClaudeModels(config),
+    ...(await checkReceivers(config)),
     config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
   ];
-  for (const { what, ok, said } of findings) say(`${ok ? 'ok     ' : 'PROBLEM'}   ${what.padEnd(10)} ${said}\n`);
-  sayPolicies(policies, config, { verbose: args.includes('--verbose') }, say);
-  return findings.every((finding) => finding.ok) ? 0 : 1;
+  for (const result of results) {
+    print(`${result.ok ? 'ok     ' : 'PROBLEM'}   ${result.subject.padEnd(10)} ${result.message}\n`);
+  }
+  printPolicies(engine.policies, config, { verbose: args.includes('--verbose') }, print);
+  return results.every((result) => result.ok) ? EXIT_OK : EXIT_FAILED;
 }
 
-function sayPolicies(
+function printPolicies(
   policies: readonly ContainerPolicy[],
   { autoFix, policy: { path, rules } }: Config,
   options: { readonly verbose: boolean },
-  say: (text: string) => void,
+  print: Output['print'],
 ): void {
   const file =
     path === undefined ? 'no policy file' : `${rules.length} rule${rules.length === 1 ? '' : 's'} in ${path}`;
-  say(`\npolicy (AUTO_FIX=${autoFix}; ${file})\n${policyTable(policies, options)}`);
-  for (const note of policyNotes(policies, rules)) say(`warning   ${note}\n`);
+  print(`\npolicy (AUTO_FIX=${autoFix}; ${file})\n${policyTable(policies, options)}`);
+  for (const warning of policyWarnings(policies, rules)) print(`warning   ${warning}\n`);
 }
 
 interface EngineCheck {
-  readonly findings: readonly Finding[];
+  readonly results: readonly CheckResult[];
   readonly policies: readonly ContainerPolicy[];
 }
 
 async function checkEngine(config: Config): Promise<EngineCheck> {
-  let engine: DockerEngine;
   try {
-    engine = createDockerEngine(config.docker);
-    const { engineVersion, apiVersion } = await engine.ping();
-    const reached = { what: 'engine', ok: true, said: `Docker ${engineVersion}, API ${apiVersion}` };
-    const { findings, policies } = await checkTargets(engine, config);
-    return { findings: [reached, ...findings, await checkRestart(engine, config)], policies };
+    const engine = createDockerEngine(config.docker);
+    const { engineVersion, apiVersion, kind } = await engine.ping();
+    const name = kind === 'podman' ? 'Podman' : 'Docker';
+    const reached = ok('engine', `${name} ${engineVersion}, API ${apiVersion}, at ${engine.address}`);
+    const limits = kind === 'podman' ? PODMAN_LIMITS.map((limit) => ok(name, limit)) : [];
+    // If the containers cannot be listed, the result for `list` says why.
+    const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ results: [], policies: [] }));
+    const sources = await checkSources(engine, config, targets.containerId);
+    return { results: [reached, ...limits, ...sources, ...targets.results], policies: targets.policies };
   } catch (error) {
-    return { findings: [{ what: 'engine', ok: false, said: messageOf(error) }], policies: [] };
+    return { results: [problem('engine', messageOf(error))], policies: [] };
   }
 }
 
-async function checkTargets(engine: DockerEngine, config: Config): Promise<EngineCheck> {
+interface TargetCheck extends EngineCheck {
+  /** A watched container, running if possible. */
+  readonly containerId?: string;
+}
+
+async function checkTargets(engine: DockerEngine, config: Config): Promise<TargetCheck> {
   const targets = parseTargets(config.targets);
-  const isWatched = createWatchFilter(targets, await findOwnContainerId());
+  const isTarget = createWatchFilter(targets, await findOwnContainerId());
   const listed = await engine.list();
   const missing = targets.missing(listed.map(({ ref }) => ref.name));
-  const targeted = listed.filter(({ ref }) => isWatched(ref));
+  const targeted = listed.filter(({ ref }) => isTarget(ref));
   const policies = await Promise.all(targeted.map(({ ref }) => policyFor(ref, engine, config)));
   const enabled = new Set(policies.flatMap(({ container, policy }) => (policy.values.enable ? [container.id] : [])));
   const watched = targeted.filter(({ ref }) => enabled.has(ref.id));
   const names = watched.map(({ ref, status }) => (status === 'running' ? ref.name : `${ref.name} (${status})`)).sort();
-  const watches = { what: 'watches', ok: true, said: names.length > 0 ? names.join(', ') : 'no container yet' };
-  if (missing.length === 0) return { findings: [watches], policies };
-  const said = `TARGET_CONTAINERS names what does not exist: ${missing.join(', ')}`;
-  return { findings: [watches, { what: 'targets', ok: false, said }], policies };
+  const watches = ok('watches', names.length > 0 ? names.join(', ') : 'no container yet');
+  const containerId = (watched.find(({ status }) => status === 'running') ?? watched[0])?.ref.id;
+  if (missing.length === 0) return { results: [watches], policies, containerId };
+  const message = `TARGET_CONTAINERS has names that match no container: ${missing.join(', ')}`;
+  return { results: [watches, problem('targets', message)], policies, containerId };
 }
 
 async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {
-  // Once a tag has moved on, only the container itself knows what it was created from.
+  // A listing shows an image id once the tag has moved. Inspect still has the name that the container was created with.
   const facts = isImageId(listed.image) ? await engine.inspect(listed.id).catch(() => undefined) : undefined;
   const container = { ...listed, image: facts?.image || listed.image };
   return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
 }
 
-async function checkRestart(engine: DockerEngine, config: Config): Promise<Finding> {
-  const what = 'restarts';
-  if (!config.autoFix) return { what, ok: true, said: 'off (AUTO_FIX=false): nothing is restarted' };
+/** Tries each kind of request that the agent makes; a restart is tried with a container that does not exist. */
+async function checkSources(
+  engine: DockerEngine,
+  config: Config,
+  containerId: string | undefined,
+): Promise<readonly CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const source of ENGINE_SOURCES) {
+    const subject = source === 'restart' ? 'restarts' : source;
+    const isOff = source === 'restart' && !config.autoFix;
+    results.push(isOff ? ok(subject, 'off (AUTO_FIX=false)') : await checkSource(subject, engine, source, containerId));
+  }
+  return results;
+}
+
+async function checkSource(
+  subject: string,
+  engine: DockerEngine,
+  source: EngineSource,
+  containerId: string | undefined,
+): Promise<CheckResult> {
+  const { request, without } = SOURCE_INFO[source];
   try {
-    await engine.restart(NO_CONTAINER, AbortSignal.timeout(10_000));
-    return { what, ok: true, said: 'allowed' };
+    await engine.probe(source, containerId, AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    return ok(subject, `allowed (${request})`);
   } catch (error) {
-    if (error instanceof EngineError && error.reason === 'not_found') return { what, ok: true, said: 'allowed' };
-    if (error instanceof EngineError && error.reason === 'forbidden') {
-      return { what, ok: false, said: 'AUTO_FIX is on, but the engine or a proxy before it forbids restarts' };
+    if (!(error instanceof EngineError) || error.reason !== 'forbidden') {
+      return problem(subject, `${request}: ${messageOf(error)}`);
     }
-    return { what, ok: false, said: messageOf(error) };
+    const on = source === 'restart' ? 'AUTO_FIX is on, but ' : '';
+    const status = error.status === undefined ? '' : ` (HTTP ${error.status})`;
+    return problem(subject, `${on}the engine or a proxy in front of it refuses ${request}${status}: ${without}`);
   }
 }
 
-async function checkClaudeSettings(config: Config): Promise<Finding> {
-  const what = 'Claude';
-  if (config.diagnoseWith === 'rules-only') return { what, ok: true, said: 'never asked (DIAGNOSE_WITH=rules-only)' };
+async function checkClaudeModels(config: Config): Promise<CheckResult> {
+  const subject = 'Claude';
+  if (config.diagnoseWith === 'rules-only') return ok(subject, 'never asked (DIAGNOSE_WITH=rules-only)');
   const { apiKey, baseURL, model, strongModel } = config.anthropic;
-  if (apiKey === undefined) return { what, ok: true, said: 'no ANTHROPIC_API_KEY: the built-in rules diagnose alone' };
+  if (apiKey === undefined) return ok(subject, 'ANTHROPIC_API_KEY is not set: only the built-in rules diagnose');
   for (const name of new Set([model, strongModel])) {
     const result = await checkClaude({ apiKey, baseURL, model: name });
-    if (!result.ok) return { what, ok: false, said: `${name}: ${result.why}` };
+    if (!result.ok) return problem(subject, `${name}: ${result.why}`);
   }
-  return { what, ok: true, said: `${model}, then ${strongModel}` };
+  return ok(subject, `${model}, then ${strongModel}`);
 }
 
-async function checkReceiver(receiver: ConfiguredReceiver): Promise<Finding> {
-  const result = await receiver.check();
-  return { what: receiver.title, ok: result.ok, said: result.ok ? result.detail : result.why };
+async function checkReceivers({ receivers }: Config): Promise<readonly CheckResult[]> {
+  return Promise.all(
+    receivers.map(async ({ title, check }) => {
+      const result = await check();
+      return result.ok ? ok(title, result.detail) : problem(title, result.why);
+    }),
+  );
 }
 
-async function checkSharedDatabase(database: NonNullable<Config['database']>): Promise<Finding> {
-  const what = 'database';
+async function checkSharedDatabase(database: NonNullable<Config['database']>): Promise<CheckResult> {
+  const subject = 'database';
   const result = await checkDatabase(database);
   return result.ok
-    ? { what, ok: true, said: `PostgreSQL answers; this agent is ${database.agent} in it` }
-    : { what, ok: false, said: `DATABASE_URL cannot be used: ${result.why}` };
+    ? ok(subject, `PostgreSQL answers; the name of this agent is ${database.agent}`)
+    : problem(subject, `DATABASE_URL cannot be used: ${result.why}`);
 }
 
-async function checkDataDir(dataDir: string): Promise<Finding> {
-  const what = 'DATA_DIR';
+async function checkDataDir(dataDir: string): Promise<CheckResult> {
+  const subject = 'DATA_DIR';
   const probe = path.join(dataDir, `.check-${process.pid}`);
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await writeFile(probe, '');
     await rm(probe);
-    return { what, ok: true, said: `${dataDir} can be written` };
+    return ok(subject, `${dataDir} can be written`);
   } catch (error) {
-    return { what, ok: false, said: `${dataDir} cannot be written: ${messageOf(error)}` };
+    return problem(subject, `${dataDir} cannot be written: ${messageOf(error)}`);
   }
 }
 

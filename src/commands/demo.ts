@@ -5,18 +5,20 @@ import { type Act, createScenario } from '../demo/scenario.ts';
 import { createSimulatedEngine } from '../demo/simulated-engine.ts';
 import type { HistoryEntry } from '../http/history.ts';
 import { systemClock } from '../lib/time.ts';
-import { type RunningAgent, readSettings, startAgent } from './agent.ts';
+import { loadSettings, type RunningAgent, startAgent } from './agent.ts';
+import type { Output } from './output.ts';
 
-const ACT_DEADLINE_MS = 60_000;
-const BETWEEN_ACTS_MS = 1_500;
-/** Long enough to see that nothing comes of it. */
-const NOTHING_HAPPENS_MS = 4_000;
+const STEP_TIMEOUT_MS = 60_000;
+const BETWEEN_STEPS_MS = 1_500;
+/** How long a step without a problem is given to show that nothing is reported. */
+const NO_PROBLEM_MS = 4_000;
+const POLL_MS = 200;
 
 /**
- * Runs the real agent against the bundled simulated engine, plays the incidents and says what to open. Goes
- * on serving until it is stopped. What the user set (a key, a webhook, a port) holds.
+ * Runs the real agent with the simulated engine, plays the incidents of the scenario, and prints what the agent did
+ * and which pages to open. Runs until it is stopped. The user's settings (key, webhook, port, …) apply.
  */
-export async function runDemo(env: NodeJS.ProcessEnv, say: (text: string) => void): Promise<RunningAgent> {
+export async function runDemo(env: NodeJS.ProcessEnv, { print }: Output): Promise<RunningAgent> {
   const scratch = await mkdtemp(path.join(tmpdir(), 'container-doctor-demo-'));
   const engine = createSimulatedEngine({ socketPath: path.join(scratch, 'engine.sock') });
   const scenario = createScenario(engine, systemClock);
@@ -35,18 +37,24 @@ export async function runDemo(env: NodeJS.ProcessEnv, say: (text: string) => voi
       DOCKER_HOST: await engine.listen(),
       DOCKER_TLS_VERIFY: '',
     };
-    const problems: string[] = [];
-    const settings = readSettings(demoEnv, (text) => problems.push(text));
-    if (!settings) throw new Error(problems.join('').trim());
-    say('Demo: a simulated engine stands in for Docker; the agent is the real one.\n');
+    let problems = '';
+    const settings = loadSettings(demoEnv, {
+      print,
+      printError: (text) => {
+        problems += text;
+      },
+    });
+    if (!settings) throw new Error(problems.trim());
+    print('Demo: the agent is real, the Docker engine is simulated.\n');
     const agent = await startAgent(settings, demoEnv, { pretty: true });
     const stop = async (): Promise<void> => {
       await agent.stop();
       await cleanUp();
     };
-    void play(scenario.acts, agent.url, settings.config.http.token, say).catch((error: unknown) =>
-      say(`demo: ${error}\n`),
-    );
+    const readHistory = () => fetchHistory(agent.url, settings.config.http.token);
+    void play(scenario.acts, readHistory, print)
+      .then(async () => print(summary(await readHistory(), agent.url)))
+      .catch((error: unknown) => print(`demo: ${error}\n`));
     return { ...agent, stop };
   } catch (error) {
     await cleanUp();
@@ -54,51 +62,46 @@ export async function runDemo(env: NodeJS.ProcessEnv, say: (text: string) => voi
   }
 }
 
-async function play(
-  acts: readonly Act[],
-  url: string,
-  token: string | undefined,
-  say: (text: string) => void,
-): Promise<void> {
-  const history = () => fetchHistory(url, token);
-  for (const [i, act] of acts.entries()) {
-    await systemClock.sleep(BETWEEN_ACTS_MS);
-    say(`\n── ${i + 1}/${acts.length}  ${act.title}\n   expected: ${act.expect}\n`);
-    act.play();
-    if (act.container === undefined) await systemClock.sleep(NOTHING_HAPPENS_MS);
-    else await untilHandled(act.container, history);
+type ReadHistory = () => Promise<readonly HistoryEntry[]>;
+
+async function play(steps: readonly Act[], readHistory: ReadHistory, print: Output['print']): Promise<void> {
+  for (const [i, step] of steps.entries()) {
+    await systemClock.sleep(BETWEEN_STEPS_MS);
+    print(`\n── ${i + 1}/${steps.length}  ${step.title}\n   expected: ${step.expect}\n`);
+    step.play();
+    if (step.container === undefined) await systemClock.sleep(NO_PROBLEM_MS);
+    else await untilHandled(step.container, readHistory);
   }
-  await systemClock.sleep(BETWEEN_ACTS_MS);
-  say(summary(await history(), url));
+  await systemClock.sleep(BETWEEN_STEPS_MS);
 }
 
-async function untilHandled(container: string, history: () => Promise<readonly HistoryEntry[]>): Promise<void> {
-  const deadline = systemClock.now() + ACT_DEADLINE_MS;
+async function untilHandled(container: string, readHistory: ReadHistory): Promise<void> {
+  const deadline = systemClock.now() + STEP_TIMEOUT_MS;
   while (systemClock.now() < deadline) {
-    const entry = (await history()).find((candidate) => candidate.container === container);
-    const waitsForOutcome = entry?.decision === 'restart' && entry.outcome === null;
-    if (entry?.decision && !waitsForOutcome) return;
-    await systemClock.sleep(200);
+    const entry = (await readHistory()).find((candidate) => candidate.container === container);
+    const isVerifying = entry?.decision === 'restart' && entry.outcome === null;
+    if (entry?.decision && !isVerifying) return;
+    await systemClock.sleep(POLL_MS);
   }
 }
 
 async function fetchHistory(url: string, token: string | undefined): Promise<readonly HistoryEntry[]> {
   const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
-  const answer = await fetch(`${url}/history`, { headers, signal: AbortSignal.timeout(5_000) });
-  return answer.ok ? ((await answer.json()) as HistoryEntry[]) : [];
+  const response = await fetch(`${url}/history`, { headers, signal: AbortSignal.timeout(5_000) });
+  return response.ok ? ((await response.json()) as HistoryEntry[]) : [];
 }
 
 function summary(history: readonly HistoryEntry[], url: string): string {
   const rows = history.map((entry) => {
-    const done = entry.outcome === null ? `${entry.decision}: ${entry.reason}` : `restarted: ${entry.outcome}`;
-    return `  ${entry.container.padEnd(9)} ${(entry.diagnosis?.severity ?? '').padEnd(7)} seen ${String(entry.occurrences).padStart(2)}x  ${done}\n            ${entry.diagnosis?.root_cause ?? ''}`;
+    const result = entry.outcome === null ? `${entry.decision}: ${entry.reason}` : `restarted: ${entry.outcome}`;
+    return `  ${entry.container.padEnd(9)} ${(entry.diagnosis?.severity ?? '').padEnd(7)} seen ${String(entry.occurrences).padStart(2)}x  ${result}\n            ${entry.diagnosis?.root_cause ?? ''}`;
   });
   return `
-── What the doctor did (web is not in the list: nothing was wrong with it)
+── What the agent did (web is not listed: it had no problem)
 ${rows.join('\n')}
 
-Still running; open
-  ${url}/health    is everything well
+The agent is still running. Open
+  ${url}/health    whether everything works, and what does not
   ${url}/history   every diagnosis, what was done and why
   ${url}/metrics   for Prometheus
 Next: ANTHROPIC_API_KEY=… and SLACK_WEBHOOK_URL=… with "npm start" on a machine with Docker. Ctrl-C ends the demo.

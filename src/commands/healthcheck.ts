@@ -1,17 +1,21 @@
 import { isLoopback } from '../lib/loopback.ts';
+import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 
-/** Asks the agent's bare health page (503 when it is blind or stands still), for images without curl. Resolves to the exit code. */
+/**
+ * Asks the running agent's `/health`, for images without curl. Fails if it answers 503 (it cannot see the engine, or
+ * its loop has stalled) or not at all. Resolves to the exit code.
+ */
 export async function runHealthcheck(env: NodeJS.ProcessEnv): Promise<number> {
   const host = env.HOST?.trim() || '127.0.0.1';
-  // Bound to every address, it answers on loopback too; bound to one, only there.
+  // An agent that listens on all addresses also listens on loopback.
   const target = host === '0.0.0.0' || host === '::' || isLoopback(host) ? '127.0.0.1' : host;
   const authority = target.includes(':') && !target.startsWith('[') ? `[${target}]` : target;
   try {
-    const answer = await fetch(`http://${authority}:${env.PORT?.trim() || '8080'}/health`, {
+    const response = await fetch(`http://${authority}:${env.PORT?.trim() || '8080'}/health`, {
       signal: AbortSignal.timeout(3_000),
     });
-    return answer.ok ? 0 : 1;
+    return response.ok ? EXIT_OK : EXIT_FAILED;
   } catch {
-    return 1;
+    return EXIT_FAILED;
   }
 }

@@ -3,6 +3,7 @@ import { matches } from '../pipeline/policy/match.ts';
 import { describeSource, type ResolvedPolicy, type Rule } from '../pipeline/policy/resolve.ts';
 import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey } from '../pipeline/policy/settings.ts';
 import { statefulImage } from '../pipeline/policy/stateful-images.ts';
+import { alignedRows } from './aligned-rows.ts';
 
 export interface ContainerPolicy {
   readonly container: ContainerRef;
@@ -10,15 +11,15 @@ export interface ContainerPolicy {
 }
 
 /**
- * The policy of every container, and where each value came from: what differs from the default, or with
- * `verbose` everything. Containers of which nobody said anything share one line.
+ * The policy of each container and the source of each value. Without `verbose` only values that are not the default;
+ * containers that have only defaults share one line.
  */
 export function policyTable(containers: readonly ContainerPolicy[], { verbose }: { verbose: boolean }): string {
   const rows: string[][] = [];
-  const plain: string[] = [];
+  const allDefault: string[] = [];
   for (const { container, policy } of containers) {
     const keys = POLICY_KEYS.filter((key) => verbose || policy.sources[key].kind !== 'default');
-    if (keys.length === 0) plain.push(container.name);
+    if (keys.length === 0) allDefault.push(container.name);
     keys.forEach((key, i) => {
       rows.push([
         i === 0 ? container.name : '',
@@ -28,23 +29,24 @@ export function policyTable(containers: readonly ContainerPolicy[], { verbose }:
       ]);
     });
   }
-  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd());
-  if (plain.length > 0) lines.push(`  all as default: ${plain.join(', ')}`);
-  return lines.map((line) => `${line}\n`).join('');
+  const lines = alignedRows(rows);
+  if (allDefault.length > 0) lines.push(`all default: ${allDefault.join(', ')}`);
+  return lines.map((line) => `  ${line}\n`).join('');
 }
 
-/** What is allowed and yet deserves a second look. */
-export function policyNotes(containers: readonly ContainerPolicy[], rules: readonly Rule[]): readonly string[] {
-  const lifted = containers.flatMap(({ container, policy }) => {
+/** Valid, but possibly a mistake. */
+export function policyWarnings(containers: readonly ContainerPolicy[], rules: readonly Rule[]): readonly string[] {
+  const restartable = containers.flatMap(({ container, policy }) => {
     const stateful = statefulImage(container.image);
     if (stateful === undefined || policy.values.restart !== 'auto') return [];
-    return [`${container.name} is a ${stateful}, and may be restarted (${describeSource(policy.sources.restart)})`];
+    return [
+      `${container.name} runs the stateful image ${stateful} and may be restarted (${describeSource(policy.sources.restart)})`,
+    ];
   });
-  const idle = rules.flatMap((rule, i) =>
+  const unused = rules.flatMap((rule, i) =>
     containers.some(({ container }) => matches(rule.match, container)) ? [] : [`rule ${i + 1} matches no container`],
   );
-  return [...containers.flatMap(({ policy }) => policy.warnings), ...lifted, ...idle];
+  return [...containers.flatMap(({ policy }) => policy.warnings), ...restartable, ...unused];
 }
 
 function show<K extends PolicyKey>(key: K, values: Policy): string {

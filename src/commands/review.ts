@@ -3,63 +3,66 @@ import { VERDICTS, type Verdict } from '../domain.ts';
 import { StoreError } from '../errors.ts';
 import { cutEnd } from '../lib/text.ts';
 import { systemClock } from '../lib/time.ts';
-import { CASE_RESULTS, type CaseResult, type Scorecard, scorecard } from '../pipeline/incident/scorecard.ts';
+import {
+  CASE_RESULTS,
+  type CaseResult,
+  type Scorecard,
+  scorecard,
+  type Tally,
+} from '../pipeline/incident/scorecard.ts';
 import { redactText } from '../redact/redactor.ts';
-import { openReviews } from '../store/reviews.ts';
+import { openReviews } from '../store/open-reviews.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { EXIT_WRONG_SETTINGS, readSettings } from './agent.ts';
+import { loadSettings } from './agent.ts';
+import { alignedRows } from './aligned-rows.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS, EXIT_WRONG_USAGE } from './exit-codes.ts';
+import type { Output } from './output.ts';
 
-/** EX_USAGE of sysexits.h. */
-const EXIT_WRONG_USAGE = 64;
-const CASES = 1_000;
+const MAX_CASES = 1_000;
 const CASES_SHOWN = 20;
-const LONGEST_NOTE = 1_000;
+const MAX_NOTE_LENGTH = 1_000;
 
-const CASE_RESULT_TEXT: Readonly<Record<CaseResult, string>> = {
+const RESULT_TEXT: Readonly<Record<CaseResult, string>> = {
   came_back: 'came back by itself',
   restarted_by_person: 'a person restarted it',
   still_broken: 'still broken',
   recovered: 'restarted, recovered',
   failed: 'restarted, did not help',
-  unknown: 'not known',
+  unknown: 'unknown',
 };
 
 /**
- * Prints what the agent did or would have done and what came of it, or records what a person thinks of one
- * decision: `review INCIDENT right|wrong [note]`. The agent may run meanwhile. Resolves to the exit code.
+ * Without arguments prints what the agent restarted or would have restarted, and the results. With
+ * `INCIDENT right|wrong [NOTE]` records a verdict. The agent may be running. Resolves to the exit code.
  */
-export async function runReview(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  say: (text: string) => void,
-  complain: (text: string) => void,
-): Promise<number> {
+export async function runReview(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
+  const { print, printError } = output;
   const [incidentId, verdict, ...note] = args;
   if (incidentId !== undefined && !isVerdict(verdict)) {
-    complain(`container-doctor: usage: review [INCIDENT ${VERDICTS.join('|')} [NOTE]]\n`);
+    printError(`Usage: container-doctor review [INCIDENT ${VERDICTS.join('|')} [NOTE]]\n`);
     return EXIT_WRONG_USAGE;
   }
-  const settings = readSettings(env, complain);
+  const settings = loadSettings(env, output);
   if (!settings) return EXIT_WRONG_SETTINGS;
   try {
     return await withReviews(settings.config, async (reviews) => {
       if (incidentId === undefined || !isVerdict(verdict)) {
-        say(toText(scorecard(await reviews.reviewedCases(CASES))));
-        return 0;
+        print(scorecardText(scorecard(await reviews.reviewedCases(MAX_CASES))));
+        return EXIT_OK;
       }
-      const text = cutEnd(redactText(note.join(' ').trim(), []), LONGEST_NOTE);
-      const given = { verdict, at: systemClock.now(), ...(text === '' ? {} : { note: text }) };
-      if (await reviews.saveVerdict(incidentId, given)) {
-        say(`recorded: ${incidentId} was ${verdict}\n`);
-        return 0;
+      const text = cutEnd(redactText(note.join(' ').trim(), []), MAX_NOTE_LENGTH);
+      const review = { verdict, at: systemClock.now(), ...(text !== '' && { note: text }) };
+      if (await reviews.saveVerdict(incidentId, review)) {
+        print(`recorded: ${incidentId} was ${verdict}\n`);
+        return EXIT_OK;
       }
-      complain(`container-doctor: there is no decided incident ${JSON.stringify(incidentId.slice(0, 80))}\n`);
-      return 1;
+      printError(`container-doctor: no incident ${JSON.stringify(incidentId.slice(0, 80))} with a decision\n`);
+      return EXIT_FAILED;
     });
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    complain(`container-doctor: ${error.message}\n`);
-    return 1;
+    printError(`container-doctor: ${error.message}\n`);
+    return EXIT_FAILED;
   }
 }
 
@@ -76,52 +79,44 @@ async function withReviews<T>(
   }
 }
 
-function isVerdict(word: string | undefined): word is Verdict {
-  return VERDICTS.some((verdict) => verdict === word);
+function isVerdict(text: string | undefined): text is Verdict {
+  return VERDICTS.some((verdict) => verdict === text);
 }
 
-function toText({ overall, containers, cases }: Scorecard): string {
-  if (cases.length === 0) return 'Nothing was restarted, and nothing would have been.\n';
+function scorecardText({ overall, containers, cases }: Scorecard): string {
+  if (cases.length === 0) return 'Nothing was restarted, and nothing would have been restarted.\n';
+  const lines = tallyTable([...containers, { container: 'all', ...overall }]);
+  return `${lines.map((line) => `${line}\n`).join('')}
+The last ${Math.min(cases.length, CASES_SHOWN)} cases, newest last. To judge one: container-doctor review INCIDENT right|wrong [NOTE]
+${cases.slice(-CASES_SHOWN).map(caseText).join('')}`;
+}
+
+function tallyTable(tallies: readonly (Tally & { readonly container: string })[]): string[] {
   const header = [
     'container',
     'would have restarted',
     'restarted',
-    ...CASE_RESULTS.map((result) => CASE_RESULT_TEXT[result]),
+    ...CASE_RESULTS.map((result) => RESULT_TEXT[result]),
     'right',
     'wrong',
   ];
-  const rows = [...containers, { container: 'all', ...overall }].map((one) => [
-    one.container,
-    ...[
-      one.wouldHaveRestarted,
-      one.restarted,
-      ...CASE_RESULTS.map((result) => one.results[result]),
-      one.right,
-      one.wrong,
-    ].map(String),
+  const rows = tallies.map((tally) => [
+    tally.container,
+    String(tally.wouldHaveRestarted),
+    String(tally.restarted),
+    ...CASE_RESULTS.map((result) => String(tally.results[result])),
+    String(tally.right),
+    String(tally.wrong),
   ]);
-  // Columns in which there is nothing say nothing.
-  const told = header.map((_, column) => column === 0 || rows.some((row) => row[column] !== '0'));
-  const lines = cases.slice(-CASES_SHOWN).map((one) => {
-    const when = new Date(one.decidedAt).toISOString().slice(0, 16).replace('T', ' ');
-    const judged =
-      one.verdict === undefined ? '' : `  [${one.verdict}${one.note === undefined ? '' : `: ${one.note}`}]`;
-    return `  ${one.incidentId}  ${when}  ${one.containerName}: ${cutEnd(one.summary, 80)}\n      ${one.decision.reason}; ${CASE_RESULT_TEXT[one.result]}${judged}\n`;
-  });
-  return `${aligned([header, ...rows].map((row) => row.filter((_, column) => told[column])))}
-Newest last; to judge one: container-doctor review INCIDENT right|wrong [NOTE]
-${lines.join('')}`;
+  const isShown = header.map((_, column) => column === 0 || rows.some((row) => row[column] !== '0'));
+  return alignedRows([header, ...rows].map((row) => row.filter((_, column) => isShown[column])));
 }
 
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+function caseText(one: Scorecard['cases'][number]): string {
+  const when = new Date(one.decidedAt).toISOString().slice(0, 16).replace('T', ' ');
+  const note = one.note === undefined ? '' : `: ${one.note}`;
+  const verdict = one.verdict === undefined ? '' : `  [${one.verdict}${note}]`;
+  return `  ${one.incidentId}  ${when}  ${one.containerName}: ${cutEnd(one.summary, 80)}
+      ${one.decision.reason}; ${RESULT_TEXT[one.result]}${verdict}
+`;
 }

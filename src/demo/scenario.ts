@@ -1,19 +1,20 @@
 import type { Clock } from '../lib/time.ts';
-import type { SimulatedContainer, SimulatedEngine } from './simulated-engine.ts';
+import type { SimulatedContainer } from './engine/container.ts';
+import type { SimulatedEngine } from './simulated-engine.ts';
 
 const MIB = 1024 * 1024;
 
 export interface Act {
-  /** What the user is told before it happens. */
+  /** Shown to the user before it happens. */
   readonly title: string;
-  /** What a good doctor does about it. */
+  /** What the agent should do about it. */
   readonly expect: string;
-  /** Absent where nothing should be diagnosed. */
+  /** Absent if nothing should be diagnosed. */
   readonly container?: string;
   play(): void;
 }
 
-/** The article's four incidents and a container in which nothing is wrong, on a simulated engine. */
+/** Four common incidents and one healthy container, on a simulated engine. */
 export function createScenario(engine: SimulatedEngine, clock: Clock): { readonly acts: readonly Act[]; stop(): void } {
   const stopped = new AbortController();
 
@@ -21,7 +22,7 @@ export function createScenario(engine: SimulatedEngine, clock: Clock): { readonl
     name: 'web',
     image: 'nginx:1.27',
     health: 'healthy',
-    onStart: (c) => void chatter(c, webLines(clock), clock, stopped.signal),
+    onStart: (c) => void logRegularly(c, accessLog(clock), clock, stopped.signal),
   });
   const worker = engine.addContainer({
     name: 'worker',
@@ -48,32 +49,32 @@ export function createScenario(engine: SimulatedEngine, clock: Clock): { readonl
 
   const acts: readonly Act[] = [
     {
-      title: 'web talks a lot, and some of it sounds bad',
+      title: 'web logs a lot, and some lines contain words like "error"',
       expect: 'nothing: no request, no alert',
       play: () => web.log('INFO  0 errors, 0 failed checks, error_rate=0.00, retry after timeout succeeded'),
     },
     {
-      title: 'worker is killed for memory, without a word in its log',
-      expect: 'diagnosed from the engine’s event, restarted, recovered',
+      title: 'worker is killed for using too much memory, without a line in its log',
+      expect: 'diagnosed from the engine event, restarted, recovered',
       container: 'worker',
       play: () => worker.oom(),
     },
     {
-      title: 'api runs out of database connections and says so 40 times',
+      title: 'api runs out of database connections and logs 40 errors',
       expect: 'one diagnosis, restarted, recovered',
       container: 'api',
       play: () => exhaustPool(api),
     },
     {
-      title: 'gateway has one time-out',
-      expect: 'low severity: recorded, nobody is told',
+      title: 'gateway has one timeout',
+      expect: 'low severity: recorded, no alert',
       container: 'gateway',
       play: () =>
         gateway.log('ERROR upstream request to pricing timed out after 3000 ms, retrying', { stream: 'stderr' }),
     },
     {
-      title: 'db finds its disk full',
-      expect: 'high severity, told, and never restarted',
+      title: 'db has a full disk',
+      expect: 'high severity: alert, never restarted',
       container: 'db',
       play: () =>
         db.log('PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device', { stream: 'stderr' }),
@@ -90,19 +91,19 @@ function exhaustPool(api: SimulatedContainer): void {
   }
 }
 
-async function chatter(
+async function logRegularly(
   container: SimulatedContainer,
-  lines: () => string,
+  nextLine: () => string,
   clock: Clock,
   stopped: AbortSignal,
 ): Promise<void> {
   while (container.running && !stopped.aborted) {
-    container.log(lines());
+    container.log(nextLine());
     await clock.sleep(500, stopped);
   }
 }
 
-function webLines(clock: Clock): () => string {
+function accessLog(clock: Clock): () => string {
   let served = 0;
   return () => {
     served += 1;

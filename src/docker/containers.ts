@@ -1,8 +1,12 @@
-/** What the engine says of containers, in the words of the domain. */
+/** Converts the engine's descriptions of containers to domain types. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+import { secretsOfVariable } from '../redact/environment.ts';
+import { presentableName } from '../redact/presentable-name.ts';
+import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
 import { presentableLabels } from './labels.ts';
-import { isSecretName } from './secret-names.ts';
+import { parseSignal } from './signals.ts';
+import { toTopology } from './topology.ts';
 
 const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'created',
@@ -13,31 +17,39 @@ const STATUSES: ReadonlySet<string> = new Set<ContainerFacts['status']>([
   'exited',
   'dead',
 ]);
-/** The engine's, where a container sets none. Seconds. */
+/** The engine's default, in seconds. */
 const DEFAULT_STOP_TIMEOUT = 10;
-/** Shorter values would hide innocent words. */
+/** TERM. */
+const DEFAULT_STOP_SIGNAL = 15;
+/** Shorter values would hide common words. */
 const MIN_SECRET_LENGTH = 6;
 
+/**
+ * Names are shown, stored and sent as they stand here: a secret in one has its placeholder from here on. What calls
+ * the engine goes by the id.
+ */
 export function toContainerRef(container: {
   id: string;
   name: string;
   image: string;
   labels: Readonly<Record<string, string>>;
 }): ContainerRef {
-  const { id, image, labels } = container;
-  const name = container.name.replace(/^\//, '') || id.slice(0, 12);
-  const project = labels['com.docker.compose.project'];
-  const service = labels['com.docker.compose.service'] || withoutReplicaNumber(name);
-  return { id, name, image, service, ...(project ? { project } : {}), labels: presentableLabels(labels) };
-}
-
-/** `web-1`, `web_2` → `web`. */
-function withoutReplicaNumber(name: string): string {
-  return name.replace(/(?<=.)[-_]\d{1,4}$/, '');
+  const { id, labels } = container;
+  const image = presentableName(container.image);
+  const name = presentableName(container.name.replace(/^\//, '')) || id.slice(0, 12);
+  const { service, project } = serviceOf(name, labels);
+  return {
+    id,
+    name,
+    image,
+    service: presentableName(service),
+    ...(project === undefined ? {} : { project: presentableName(project) }),
+    labels: presentableLabels(labels),
+  };
 }
 
 export function toListedContainer(info: ContainerInfo): ListedContainer {
-  // Links add names with a second slash.
+  // Container links add names with a second slash.
   const name = info.Names?.find((candidate) => candidate.lastIndexOf('/') <= 0) ?? info.Names?.[0] ?? '';
   return {
     ref: toContainerRef({ id: info.Id, name, image: info.Image, labels: info.Labels ?? {} }),
@@ -47,7 +59,7 @@ export function toListedContainer(info: ContainerInfo): ListedContainer {
   };
 }
 
-/** A listing tells health in words only: `Up 2 minutes (health: starting)`. */
+/** A listing has the health only within its status text: `Up 2 minutes (health: starting)`. */
 function healthInStatus(status: string): ContainerFacts['health'] {
   const word = /\((?:health: )?(starting|healthy|unhealthy)\)/.exec(status)?.[1];
   return (word as ContainerFacts['health'] | undefined) ?? 'none';
@@ -62,6 +74,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
   const { State: state, Config: config, HostConfig: host } = info;
   const environment = (config.Env ?? []).map(splitVariable);
   const health = state.Health?.Status;
+  const orchestrator = orchestratorOf(config.Labels ?? {});
   return {
     status: toStatus(state.Status),
     exitCode: state.ExitCode,
@@ -78,17 +91,27 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     })),
     memoryLimit: host.Memory ?? 0,
     restartPolicy: host.RestartPolicy?.Name || 'no',
+    maximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
+    stopSignal: parseSignal((config as { StopSignal?: string }).StopSignal ?? '') ?? DEFAULT_STOP_SIGNAL,
     stopTimeout: (config as { StopTimeout?: number }).StopTimeout ?? DEFAULT_STOP_TIMEOUT,
     tty: config.Tty ?? false,
+    ...(orchestrator === undefined ? {} : { orchestrator }),
+    autoRemove: host.AutoRemove ?? false,
+    commandKey: commandKey([...toList(config.Entrypoint), ...toList(config.Cmd)]),
     ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
-    image: config.Image,
-    environmentNames: environment.map(({ name }) => name),
+    topology: toTopology(info, environment),
+    image: presentableName(config.Image),
+    environmentNames: environment.map(({ name }) => presentableName(name)),
     secretValues: secretValuesOf(environment),
   };
 }
 
-/** The engine writes the year 1 for never. */
+function toList(command: string | readonly string[] | null | undefined): readonly string[] {
+  return typeof command === 'string' ? [command] : (command ?? []);
+}
+
+/** Returns 0 for the year 1, which the engine uses for "never". */
 function toEpochMs(timestamp: string | undefined): number {
   const ms = Date.parse(timestamp ?? '');
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);
@@ -104,28 +127,8 @@ function splitVariable(variable: string): Variable {
   return at === -1 ? { name: variable, value: '' } : { name: variable.slice(0, at), value: variable.slice(at + 1) };
 }
 
-/**
- * Values of variables whose names look secret, and of URLs with a password in them (the whole, and the
- * password by itself), longest first.
- */
+/** Values of variables that are secret by their name, and the secret parts of the others; longest first. */
 export function secretValuesOf(environment: readonly Variable[]): readonly string[] {
-  const values = new Set<string>();
-  for (const { name, value } of environment) {
-    if (isSecretName(name)) values.add(value);
-    const password = /^[a-z][a-z0-9+.-]*:\/\/[^/?#:]*:([^/?#]+)@/i.exec(value)?.[1];
-    if (password !== undefined) {
-      values.add(value);
-      values.add(password);
-      values.add(decodeLeniently(password));
-    }
-  }
+  const values = new Set(environment.flatMap(({ name, value }) => secretsOfVariable(name, value)));
   return [...values].filter((value) => value.length >= MIN_SECRET_LENGTH).sort((a, b) => b.length - a.length);
-}
-
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

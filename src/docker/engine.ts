@@ -1,129 +1,104 @@
-/** The Docker engine, through dockerode, as the pipeline's ContainerSource and ContainerControl. */
-import type { IncomingMessage } from 'node:http';
-import { finished } from 'node:stream/promises';
+/** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine, through dockerode. */
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
+import type { LogLine } from '../domain.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
+import type { EngineSource } from '../pipeline/observer.ts';
 import type { ContainerControl, ContainerSource } from '../pipeline/ports.ts';
-import { type ConnectionOptions, connect } from './connection.ts';
+import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
-import { toEngineError } from './failure.ts';
-import { createLogDecoder } from './log-decoder.ts';
+import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
+import { addPodmanState, type EngineKind, engineKind } from './podman.ts';
+import { createRequests, type EngineOperation } from './requests.ts';
+import { createSourceTracker, type SourceStates } from './sources.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
+import { adviseOnMissingSocket } from './usual-sockets.ts';
 
-export type EngineOperation = 'ping' | 'info' | 'list' | 'inspect' | 'tail_logs' | 'restart' | 'events' | 'follow_logs';
-
-export interface DockerEngineOptions extends ConnectionOptions {
-  /** How long the engine may take to answer a call, or to accept a stream; default 10 s. Restarts have longer. */
+interface DockerEngineOptions extends ConnectionOptions {
+  /** How long the engine may take to answer a call or to accept a stream; default 10 s. Restarts may take longer. */
   readonly callTimeoutMs?: number;
-  /** Epoch ms; default the machine's clock. */
+  /** Epoch ms; default: the system clock. */
   now?(): number;
-  /** Told of every request; of a stream, how long it took to be accepted. */
+  /** Milliseconds; default: the process's monotonic clock. */
+  monotonic?(): number;
+  /** Called after every request. For a stream, `durationMs` is the time until it was accepted. */
   onRequest?(operation: EngineOperation, durationMs: number, errorType?: EngineReason): void;
 }
 
 export interface DockerEngine extends ContainerSource, ContainerControl {
-  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string }>;
-  /** The name of the engine's host; undefined if the engine does not say. */
+  /**
+   * Makes a request of this kind without an effect: it restarts nothing, and reads no log line. Rejects as the request
+   * does; that its container does not exist is a success.
+   */
+  probe(source: EngineSource, containerId?: string, signal?: AbortSignal): Promise<void>;
+  /** Whether the engine grants each kind of request. */
+  sources(): SourceStates;
+  /** The address of the engine, for people. */
+  readonly address: string;
+  ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
+  /** The name of the engine's host; undefined if the engine does not say it. */
   hostName(signal?: AbortSignal): Promise<string | undefined>;
 }
 
-/** The types leave out that these calls take options too. */
+/** dockerode's types omit the options of these calls. */
 interface WithOptions {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
   info(options: { abortSignal: AbortSignal }): Promise<{ readonly Name?: unknown }>;
 }
 
+/** No container has this id: the engine answers 404, a proxy that forbids the request 403. */
+const NO_CONTAINER = 'container-doctor-permission-check';
+
 const CALL_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 30_000;
-/**
- * A restart takes as long as the container's stop timeout and its start; this only ends one whose answer
- * will never come.
- */
+/** A restart takes the container's stop timeout plus its start. This timeout only ends requests that will never end. */
 const RESTART_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * Every method rejects with an EngineError on a fault, and with the signal's reason where the caller
- * aborted. Throws an EngineError where the settings cannot be used.
+ * Throws an EngineError if the settings cannot be used. Every method rejects with an EngineError on a fault, and with the
+ * signal's reason if the caller aborted.
  */
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
-  const docker = connect(options);
+  const { endpoint, tls, description } = chooseEngine(options);
+  const docker = connect(endpoint, tls);
   const callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   const now = options.now ?? Date.now;
+  const sources = createSourceTracker({ now, monotonic: options.monotonic ?? (() => performance.now()) });
+  const { request, stream } = createRequests({
+    sources,
+    onRequest: (operation, durationMs, error) => options.onRequest?.(operation, durationMs, error?.reason),
+    adviseOnMissingSocket:
+      endpoint.kind === 'socket' ? () => adviseOnMissingSocket(endpoint.socketPath, options) : undefined,
+  });
 
-  /** `run` gets a signal that ends with the caller's or when the time is over. */
-  async function request<T>(
-    operation: EngineOperation,
-    doing: string,
-    signal: AbortSignal | undefined,
-    timeoutMs: number,
-    run: (abortSignal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    const started = performance.now();
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), timeoutMs);
-    try {
-      const result = await run(signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]));
-      options.onRequest?.(operation, performance.now() - started);
-      return result;
-    } catch (cause) {
-      if (signal?.aborted) throw signal.reason;
-      const error = deadline.signal.aborted
-        ? new EngineError(`Docker engine: ${doing}: no answer within ${timeoutMs} ms`, 'timeout', cause)
-        : toEngineError(cause, doing);
-      options.onRequest?.(operation, performance.now() - started, error.reason);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
+  const version = (signal?: AbortSignal) =>
+    request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
+      (docker as unknown as WithOptions).version({ abortSignal }),
+    );
 
-  /** Resolves when the engine ends the stream or `signal` aborts; says which. */
-  async function stream(
-    operation: EngineOperation,
-    doing: string,
-    signal: AbortSignal,
-    open: (abortSignal: AbortSignal) => Promise<NodeJS.ReadableStream>,
-    handlers: { onOpen?(): void; onChunk(chunk: Buffer): void },
-  ): Promise<'ended' | 'aborted'> {
-    if (signal.aborted) return 'aborted';
-    try {
-      const response = (await request(operation, doing, signal, callTimeoutMs, open)) as IncomingMessage;
-      // From here on only the caller's signal counts: `request` let go of its deadline.
-      const done = finished(response, { writable: false });
-      // Finds a peer that vanished without closing, on TCP.
-      response.socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      response.on('data', (chunk: Buffer) => {
-        try {
-          handlers.onChunk(chunk);
-        } catch (error) {
-          response.destroy(error as Error);
-        }
-      });
-      handlers.onOpen?.();
-      await done;
-      return 'ended';
-    } catch (error) {
-      if (signal.aborted) return 'aborted';
-      throw toEngineError(error, doing);
-    }
-  }
+  let podman: boolean | undefined;
+  /** Asked once. False if the engine does not answer. */
+  const isPodman = async () => {
+    podman ??= await version().then(
+      (answer) => engineKind(answer) === 'podman',
+      () => undefined,
+    );
+    return podman ?? false;
+  };
 
-  const name = (id: string) => id.slice(0, 12);
+  const shortId = (id: string) => id.slice(0, 12);
 
-  return {
+  const engine: DockerEngine = {
+    address: description,
+
     async ping(signal) {
-      const version = await request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
-        (docker as unknown as WithOptions).version({ abortSignal }),
-      );
-      if (typeof version?.ApiVersion !== 'string')
-        throw new EngineError('what answers is no Docker engine', 'protocol');
-      return { apiVersion: version.ApiVersion, engineVersion: version.Version };
+      const answer = await version(signal);
+      if (typeof answer?.ApiVersion !== 'string')
+        throw new EngineError('the server that answers is not a Docker engine', 'protocol');
+      return { apiVersion: answer.ApiVersion, engineVersion: answer.Version, kind: engineKind(answer) };
     },
 
     async hostName(signal) {
-      const info = await request('info', 'asking for its host name', signal, callTimeoutMs, (abortSignal) =>
+      const info = await request('info', 'asking for the host name', signal, callTimeoutMs, (abortSignal) =>
         (docker as unknown as WithOptions).info({ abortSignal }),
       );
       const name = typeof info?.Name === 'string' ? info.Name.trim() : '';
@@ -135,17 +110,23 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         docker.listContainers({ all: true, abortSignal }),
       );
       if (!Array.isArray(infos))
-        throw new EngineError('what answers is no Docker engine: its listing is none', 'protocol');
+        throw new EngineError(
+          'the server that answers is not a Docker engine: its container list is no list',
+          'protocol',
+        );
       return infos.map(toListedContainer);
     },
 
     async inspect(id, signal) {
-      const doing = `inspecting ${name(id)}`;
+      const doing = `inspecting ${shortId(id)}`;
       try {
         const info: ContainerInspectInfo = await request('inspect', doing, signal, callTimeoutMs, (abortSignal) =>
           docker.getContainer(id).inspect({ abortSignal }),
         );
-        return toContainerFacts(info);
+        const facts = toContainerFacts(info);
+        if (facts.status !== 'exited' || !(await isPodman())) return facts;
+        const timeout = AbortSignal.timeout(callTimeoutMs);
+        return await addPodmanState(docker, id, facts, now(), signal ? AbortSignal.any([signal, timeout]) : timeout);
       } catch (error) {
         if (error instanceof EngineError && error.reason === 'not_found') return undefined;
         throw error;
@@ -153,7 +134,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
 
     async tailLogs(id, count, signal) {
-      const doing = `reading the last logs of ${name(id)}`;
+      const doing = `reading the last logs of ${shortId(id)}`;
       const decoder = createLogDecoder({ from: 0, now });
       try {
         const bytes = await request('tail_logs', doing, signal, callTimeoutMs, (abortSignal) =>
@@ -170,7 +151,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
 
     async restart(id, signal) {
-      await request('restart', `restarting ${name(id)}`, signal, RESTART_TIMEOUT_MS, (abortSignal) =>
+      await request('restart', `restarting ${shortId(id)}`, signal, RESTART_TIMEOUT_MS, (abortSignal) =>
         docker.getContainer(id).restart({ abortSignal }),
       );
     },
@@ -185,6 +166,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         'events',
         'following events',
         signal,
+        callTimeoutMs,
         (abortSignal) => docker.getEvents({ ...query, abortSignal } as object),
         {
           onOpen: onConnected,
@@ -195,8 +177,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
     },
 
-    async followLogs(id, { from, setBackMs, signal, onLines }) {
-      const decoder = createLogDecoder({ from, setBackMs, now });
+    async followLogs(id, { from, clockStepBackMs, maxBacklogLines, signal, onLines, onSkipped }) {
+      const decoder = createLogDecoder({ from, clockStepBackMs, now });
       const open = (abortSignal: AbortSignal) =>
         docker.getContainer(id).logs({
           follow: true,
@@ -204,11 +186,15 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
           stderr: true,
           timestamps: true,
           since: decoder.since as unknown as number,
+          ...(maxBacklogLines === undefined ? {} : { tail: maxBacklogLines }),
           abortSignal,
         });
-      const end = await stream('follow_logs', `following the logs of ${name(id)}`, signal, open, {
+      const checkBacklog =
+        maxBacklogLines === undefined ? undefined : createBacklogCheck(decoder, maxBacklogLines, now(), onSkipped);
+      const end = await stream('follow_logs', `following the logs of ${shortId(id)}`, signal, callTimeoutMs, open, {
         onChunk(chunk) {
           const lines = decoder.write(chunk);
+          checkBacklog?.(lines);
           if (lines.length > 0) onLines(lines, decoder.cursor());
         },
       });
@@ -216,5 +202,68 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       const lines = decoder.end();
       if (lines.length > 0) onLines(lines, decoder.cursor());
     },
+
+    async probe(source, containerId = NO_CONTAINER, signal) {
+      switch (source) {
+        case 'list':
+          return void (await engine.list(signal));
+        case 'events':
+          return probeEvents(signal);
+        case 'logs':
+          return void (await engine.tailLogs(containerId, 0, signal));
+        case 'inspect':
+          return void (await engine.inspect(containerId, signal));
+        case 'restart':
+          return probeRestart(signal);
+        default:
+          return source satisfies never;
+      }
+    },
+
+    sources: sources.states,
+  };
+
+  async function probeEvents(signal: AbortSignal | undefined): Promise<void> {
+    const opened = new AbortController();
+    await engine.events({
+      since: now(),
+      signal: signal === undefined ? opened.signal : AbortSignal.any([signal, opened.signal]),
+      onConnected: () => opened.abort(),
+      onEvent() {},
+    });
+  }
+
+  async function probeRestart(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await request('probe_restart', 'checking whether restarts are allowed', signal, callTimeoutMs, (abortSignal) =>
+        docker.getContainer(NO_CONTAINER).restart({ abortSignal }),
+      );
+    } catch (error) {
+      if (!(error instanceof EngineError && error.reason === 'not_found')) throw error;
+    }
+  }
+
+  return engine;
+}
+
+/**
+ * Finds out whether a stream that was requested with `tail` omitted unread lines: the part of it that was printed before
+ * `openedAt` (epoch ms) has as many messages as requested, and begins with an unread one. Call the result with the lines
+ * of every chunk.
+ */
+function createBacklogCheck(
+  decoder: LogDecoder,
+  tail: number,
+  openedAt: number,
+  onSkipped: ((before: number) => void) | undefined,
+): (lines: readonly LogLine[]) => void {
+  let done = false;
+  let firstLineAt: number | undefined;
+  return (lines) => {
+    if (done) return;
+    firstLineAt ??= lines[0]?.time;
+    const isFull = decoder.messages() >= tail;
+    if (isFull && decoder.startsUnread()) onSkipped?.(firstLineAt ?? openedAt);
+    done = isFull || (lines.at(-1)?.time ?? 0) > openedAt;
   };
 }

@@ -1,10 +1,16 @@
-/** The engine's event stream: JSON objects, one a line, cut at any byte. */
+/**
+ * Decodes the engine's event stream: JSON objects, one per line, in chunks of any size. Podman's Docker API uses other
+ * names for some events, and leaves out details of others.
+ */
 import { StringDecoder } from 'node:string_decoder';
 import type { EngineEvent } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { toContainerRef } from './containers.ts';
 
-/** Asked of the engine by name: health checks alone make three `exec_*` events every few seconds. */
+/**
+ * Only these are requested: every health check alone makes three `exec_*` events. `died` and `remove` are Podman's names,
+ * unknown to Docker.
+ */
 export const WATCHED_ACTIONS = [
   'create',
   'start',
@@ -18,9 +24,11 @@ export const WATCHED_ACTIONS = [
   'rename',
   'destroy',
   'health_status',
+  'died',
+  'remove',
 ] as const;
 
-/** An event with every label of its container is some kilobytes. */
+/** An event with all labels of its container is a few KB. */
 const MAX_EVENT_CHARS = 4 * 1024 * 1024;
 
 export function createEventDecoder(): (chunk: Buffer) => EngineEvent[] {
@@ -29,7 +37,7 @@ export function createEventDecoder(): (chunk: Buffer) => EngineEvent[] {
   return (chunk) => {
     const lines = (rest + decoder.write(chunk)).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_EVENT_CHARS) throw new EngineError('an event without an end', 'protocol');
+    if (rest.length > MAX_EVENT_CHARS) throw new EngineError('an event is longer than 4 MB', 'protocol');
     return lines.flatMap((line) => (line.trim() === '' ? [] : (parseEvent(line) ?? [])));
   };
 }
@@ -38,6 +46,8 @@ interface RawEvent {
   readonly Type?: string;
   readonly Action?: string;
   readonly Actor?: { readonly ID?: string; readonly Attributes?: Record<string, string> };
+  /** Podman only. */
+  readonly HealthStatus?: string;
   readonly time?: number;
   readonly timeNano?: number;
 }
@@ -47,36 +57,55 @@ function parseEvent(line: string): EngineEvent | undefined {
   try {
     raw = JSON.parse(line);
   } catch (cause) {
-    throw new EngineError('an event that is not JSON', 'protocol', cause);
+    throw new EngineError('an event is not JSON', 'protocol', cause);
   }
   return toEngineEvent(raw);
 }
 
-/** Undefined for what the pipeline does not care about. */
+/** Returns undefined for events that the pipeline does not use. */
 export function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
   const containerId = raw.Actor?.ID;
   if (raw.Type !== 'container' || containerId === undefined) return undefined;
-  // The engine mixes its own attributes with the container's labels.
+  // The engine's own attributes and the container's labels are in one object.
   const {
     name = '',
     image = '',
     exitCode,
+    containerExitCode,
     signal,
-    oldName: _,
-    execDuration: __,
+    podId,
+    network: _network,
+    error: _error,
+    oldName: _oldName,
+    execDuration: _execDuration,
     ...labels
   } = raw.Actor?.Attributes ?? {};
-  const action = toAction(raw.Action ?? '', exitCode, signal);
+  const action = toAction(raw.Action ?? '', {
+    exitCode: Number(exitCode ?? containerExitCode ?? 0),
+    signal: signal === undefined ? undefined : Number(signal),
+    health: raw.HealthStatus,
+  });
   if (action === undefined) return undefined;
   return {
     time: raw.timeNano === undefined ? (raw.time ?? 0) * 1000 : Math.floor(raw.timeNano / 1e6),
     containerId,
     container: toContainerRef({ id: containerId, name, image, labels }),
+    // Every event of Podman about a container has a pod, if only an empty one.
+    ...(podId === undefined ? {} : { engine: 'podman' }),
     action,
   };
 }
 
-function toAction(action: string, exitCode: string | undefined, signal: string | undefined) {
+interface Details {
+  readonly exitCode: number;
+  readonly signal: number | undefined;
+  readonly health: string | undefined;
+}
+
+const HEALTH_STATUSES = ['healthy', 'unhealthy', 'starting'] as const;
+
+function toAction(action: string, details: Details): EngineEvent['action'] | undefined {
+  const { exitCode, signal, health } = details;
   switch (action) {
     case 'create':
     case 'start':
@@ -87,18 +116,19 @@ function toAction(action: string, exitCode: string | undefined, signal: string |
     case 'unpause':
     case 'rename':
     case 'destroy':
-      return { kind: action } as const;
+      return { kind: action };
+    case 'remove':
+      return { kind: 'destroy' };
     case 'die':
-      return { kind: 'die', exitCode: Number(exitCode ?? 0) } as const;
+    case 'died':
+      return { kind: 'die', exitCode };
     case 'kill':
-      return { kind: 'kill', signal: Number(signal ?? 0) } as const;
-    case 'health_status: healthy':
-    case 'health_status: unhealthy':
-    case 'health_status: starting':
-      return { kind: 'health', status: action.slice('health_status: '.length) as HealthStatus } as const;
-    default:
-      return undefined;
+      return { kind: 'kill', ...(signal === undefined ? {} : { signal }) };
+    default: {
+      // Docker: `health_status: healthy`. Podman: `health_status`, and the status in a field of its own.
+      const text = action === 'health_status' ? health : /^health_status: (\w+)$/.exec(action)?.[1];
+      const status = HEALTH_STATUSES.find((known) => known === text);
+      return status === undefined ? undefined : { kind: 'health', status };
+    }
   }
 }
-
-type HealthStatus = 'healthy' | 'unhealthy' | 'starting';

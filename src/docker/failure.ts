@@ -1,29 +1,42 @@
 import { EngineError, type EngineReason } from '../errors.ts';
+import { cutMiddle } from '../lib/text.ts';
 
-/** Longer answers of an engine (or of a proxy's error page) tell no more. */
-const MAX_DETAIL = 300;
+/** Truncates error pages of proxies. The cause is often at the end. */
+const MAX_DETAIL_CHARS = 600;
+const LONG_ID = /\b[0-9a-f]{64}\b/g;
 
-/** Whatever dockerode or Node threw, as an EngineError that says what was being done. */
-export function toEngineError(error: unknown, doing: string): EngineError {
+/** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
+export function toEngineError(error: unknown, doing: string, adviseOnMissingSocket?: () => string): EngineError {
   if (error instanceof EngineError) return error;
-  const { reason, detail } = classify(error);
-  return new EngineError(`Docker engine: ${doing}: ${detail.slice(0, MAX_DETAIL)}`, reason, error);
+  if (adviseOnMissingSocket !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+    return new EngineError(`Docker engine: ${doing}: ${adviseOnMissingSocket()}`, 'unreachable', error);
+  }
+  const { reason, detail, status } = classify(error);
+  return new EngineError(`Docker engine: ${doing}: ${shorten(detail)}`, reason, error, status);
 }
 
-function classify(error: unknown): { reason: EngineReason; detail: string } {
+function shorten(detail: string): string {
+  return cutMiddle(
+    detail.replace(LONG_ID, (id) => id.slice(0, 12)),
+    MAX_DETAIL_CHARS,
+  );
+}
+
+function classify(error: unknown): { reason: EngineReason; detail: string; status?: number } {
   if (!(error instanceof Error)) return { reason: 'protocol', detail: String(error) };
   const { statusCode, code, json } = error as Error & { statusCode?: number; code?: unknown; json?: unknown };
   if (typeof statusCode === 'number') {
-    return { reason: reasonOfStatus(statusCode), detail: `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}` };
+    const detail = `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}`;
+    return { reason: reasonOfStatus(statusCode), detail, status: statusCode };
   }
-  if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no answer in time' };
+  if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no response in time' };
   if (typeof code !== 'string') return { reason: 'protocol', detail: error.message };
   return { reason: reasonOfCode(code), detail: `${error.message} (${code})` };
 }
 
 function reasonOfStatus(status: number): EngineReason {
   if (status === 404) return 'not_found';
-  // A socket proxy answers what it does not allow with 403 or 405.
+  // Socket proxies answer forbidden requests with 403 or 405.
   if (status === 401 || status === 403 || status === 405) return 'forbidden';
   if (status === 409) return 'conflict';
   return status >= 500 ? 'server_error' : 'protocol';

@@ -1,27 +1,30 @@
-import { isSecretName } from './secret-names.ts';
+import { presentableName } from '../redact/presentable-name.ts';
+import { isSecretName, mentionsSecret } from './secret-names.ts';
 
-/** Our own settings, and what compose says of the container. */
-const OURS = /^(?:container-doctor\.|com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$)/;
+/** Our own settings: they are needed as they are. */
+const OURS = /^container-doctor\./;
+/** What compose says of the container: names. */
+const NAMES = /^com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$/;
 
-/** What stands for a value that is not kept. The name is: a policy rule may ask for it. */
+/** Replaces a value that is not kept. The label's name is kept: a policy rule may match it. */
 export const HIDDEN_VALUE = '‹hidden›';
 
-const LONGEST_VALUE = 64;
-/** Words, versions, paths and globs: no sign that only addresses, hashes, credentials and code have. */
+const MAX_VALUE_LENGTH = 64;
+/** Words, versions, paths and globs, without the characters of e-mail addresses, hashes, credentials and code. */
 const PLAIN_VALUE = /^[\p{L}\p{M}\d_ .,/:*-]*$/u;
-/** Longer words with digits in them are ids or keys; so is a run this long of letters alone. */
+/** Long words with digits are ids or keys, and so are very long words of letters alone. */
 const RANDOM_WORD = /(?=[A-Za-z_-]*\d)[\w-]{16,}|[A-Za-z]{24,}/;
 
 /**
- * The labels as the agent may know, store and show them. Container labels hold passwords of proxies, tokens
- * and e-mail addresses; of those that are not ours only what cannot be a secret by its form is kept, since
- * rules of the policy file may ask for any label (`team=payments`).
+ * Returns the labels as they may be stored and shown. Container labels can hold proxy passwords, tokens and e-mail
+ * addresses. Policy rules may match any label (`team=payments`), so values of unknown labels are kept only if their form
+ * rules out a secret.
  */
 export function presentableLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(labels).map(([name, value]) => [
       name,
-      OURS.test(name) || isPlain(name, value) ? value : HIDDEN_VALUE,
+      NAMES.test(name) ? presentableName(value) : OURS.test(name) || isPlain(name, value) ? value : HIDDEN_VALUE,
     ]),
   );
 }
@@ -29,9 +32,9 @@ export function presentableLabels(labels: Readonly<Record<string, string>>): Rea
 function isPlain(name: string, value: string): boolean {
   return (
     !isSecretName(name) &&
-    !isSecretName(value) &&
-    value.length <= LONGEST_VALUE &&
+    value.length <= MAX_VALUE_LENGTH &&
     PLAIN_VALUE.test(value) &&
-    !RANDOM_WORD.test(value)
+    !RANDOM_WORD.test(value) &&
+    !mentionsSecret(value)
   );
 }

@@ -1,26 +1,25 @@
 /**
- * The engine's log stream, as bytes in chunks of any size, made into lines.
+ * Decodes the engine's log stream, which arrives in chunks of any size, into lines.
  *
- * Without a terminal the stream is a sequence of frames: one byte for the stream (1 stdout, 2 stderr,
- * 3 the engine's own error), three zeros, four for the length, then a timestamp and a line, or, of a line
- * longer than 16 KB, a fragment that has no `\n` and is followed by more with the same timestamp. With a
- * terminal the same comes without frames, lines ending with `\r\n`, and a fragment's timestamp stands in
- * the middle of its line. As we always ask for timestamps, the first byte tells which it is: a digit, or
- * a number below four.
+ * Without a terminal, the stream is a sequence of frames: one byte for the stream (1 stdout, 2 stderr, 3 an error of the
+ * engine), three zeros, four bytes for the length, then a timestamp and a line. A line longer than 16 KB is split into
+ * fragments without `\n`, each in a frame of its own with the same timestamp. With a terminal, there are no frames, lines
+ * end with `\r\n`, and the timestamps of later fragments are in the middle of the line. Timestamps are always requested,
+ * so the first byte shows the format: a digit, or a number below four.
  */
 import type { LogLine, StreamName } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import type { LogCursor } from '../pipeline/ports.ts';
-import { createLogPosition } from './log-position.ts';
+import { createPositionTracker } from './position-tracker.ts';
 import { compareInstants, createTimestampReader, FIXED_LENGTH, type Instant } from './timestamp.ts';
 
-/** Longer lines are cut: what a person or a model can use ends long before, and memory stays bounded. */
+/** Longer lines are truncated to bound memory. People and models use far less. */
 const MAX_LINE_BYTES = 1024 * 1024;
-/** The engine cuts lines into fragments of this size. */
+/** The engine splits lines into fragments of this size. */
 const FRAGMENT_BYTES = 16 * 1024;
-/** No engine sends larger ones; such a length means that these are no frames. */
+/** Engines send smaller ones. A larger length means that the bytes are not frames. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
-/** How far the engine's clock may be ahead of ours. */
+/** How far the engine's clock may be ahead of the agent's. */
 const CLOCK_SKEW_MS = 60_000;
 const INNER_TIMESTAMP = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z /g;
 const HEADER_BYTES = 8;
@@ -28,25 +27,26 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 export interface LogDecoder {
-  /** What the engine is to be asked for. */
+  /** The API parameter `since` to request the stream with. */
   readonly since: string;
-  /**
-   * The lines that end in this chunk, without those read before. Throws an EngineError where the bytes are
-   * no log stream.
-   */
+  /** Returns the lines that end in this chunk and were not read before. Throws an EngineError on invalid bytes. */
   write(chunk: Buffer): LogLine[];
   /**
-   * To be called when the engine itself has ended the stream: what the process printed last without a
-   * line end. After a lost connection it is left where it is, to be read again.
+   * Call when the engine has ended the stream: returns the last lines, which have no line terminator. Do not call it
+   * after a lost connection: the next stream delivers these lines again.
    */
   end(): LogLine[];
-  /** Behind the last line given out. */
+  /** How many log messages were decoded so far; a line longer than 16 KB has several. Those read before count as well. */
+  messages(): number;
+  /** Whether the first line was not read before. */
+  startsUnread(): boolean;
+  /** The position behind the last line that was returned. */
   cursor(): LogCursor;
 }
 
 interface StreamState {
   readonly name: StreamName;
-  /** Fragments of a line that is still to end. */
+  /** Fragments of an incomplete line. */
   fragments: Buffer[];
   bytes: number;
   lastFragmentBytes: number;
@@ -54,10 +54,10 @@ interface StreamState {
   nanos: number;
 }
 
-export interface LogDecoderOptions {
+interface LogDecoderOptions {
   readonly from: LogCursor | number;
-  /** By how much the clock was set back since `from` was reached; default 0. */
-  readonly setBackMs?: number;
+  /** How far the clock has stepped back since `from` was reached; default 0. */
+  readonly clockStepBackMs?: number;
   /** Default 1 MB. */
   readonly maxLineBytes?: number;
   /** Epoch ms. */
@@ -67,23 +67,34 @@ export interface LogDecoderOptions {
 export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
   const { now } = options;
   const maxLineBytes = options.maxLineBytes ?? MAX_LINE_BYTES;
-  const position = createLogPosition(options.from, options.setBackMs ?? 0, now);
+  const position = createPositionTracker(options.from, options.clockStepBackMs ?? 0, now);
   const timestamps = createTimestampReader();
   const stdout = newState('stdout');
   const stderr = newState('stderr');
 
   let mode: 'unknown' | 'frames' | 'raw' = 'unknown';
   let lines: LogLine[] = [];
-  /** Bytes of a frame that is not complete. */
+  /** Bytes of an incomplete frame. */
   let pieces: Buffer[] = [];
   let piecesBytes = 0;
   let neededBytes = HEADER_BYTES;
-  /** Without frames: the time of the last line. */
+  /** With a terminal: the time of the last line. */
   let lastRaw: Instant = { seconds: 0, nanos: 0 };
   let endCursor: LogCursor | undefined;
+  let messages = 0;
+  let startsUnread: boolean | undefined;
 
-  function take(stream: StreamName, seconds: number, nanos: number, buffer: Buffer, start: number, end: number): void {
-    if (!position.take(stream, seconds, nanos)) return;
+  function addLine(
+    stream: StreamName,
+    seconds: number,
+    nanos: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const unread = position.advance(stream, seconds, nanos);
+    startsUnread ??= unread;
+    if (!unread) return;
     const last = end > start && buffer[end - 1] === RETURN ? end - 1 : end;
     const cut = Math.min(last, start + maxLineBytes);
     lines.push({
@@ -97,17 +108,18 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
     const line = state.fragments.length === 1 ? (state.fragments[0] as Buffer) : Buffer.concat(state.fragments);
     state.fragments = [];
     state.bytes = 0;
-    take(state.name, state.seconds, state.nanos, line, 0, line.length);
+    addLine(state.name, state.seconds, state.nanos, line, 0, line.length);
   }
 
-  /** Beyond the limit bytes are counted, not kept. */
+  /** Bytes beyond the limit are counted, not kept. */
   function addFragment(state: StreamState, buffer: Buffer, start: number, end: number): void {
     const room = maxLineBytes - state.bytes;
     if (room > 0) state.fragments.push(Buffer.from(buffer.subarray(start, Math.min(end, start + room))));
     state.bytes += end - start;
   }
 
-  function takeMessage(state: StreamState, buffer: Buffer, start: number, end: number): void {
+  function readMessage(state: StreamState, buffer: Buffer, start: number, end: number): void {
+    messages += 1;
     const length = timestamps.read(buffer, start, end);
     let from = start + length;
     if (length > 0) {
@@ -115,7 +127,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       if (state.fragments.length > 0) {
         const continued =
           (seconds === state.seconds && nanos === state.nanos) || state.lastFragmentBytes >= FRAGMENT_BYTES;
-        // A process that ended without a line end; what comes now is another's.
+        // The last process ended without a line terminator. This message belongs to the next process.
         if (!continued) completeFragments(state);
       }
       if (state.fragments.length === 0) {
@@ -128,22 +140,22 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       const terminated = newline !== -1 && newline < end;
       const to = terminated ? newline : end;
       if (!terminated || state.fragments.length > 0) addFragment(state, buffer, from, to);
-      else take(state.name, state.seconds, state.nanos, buffer, from, to);
+      else addLine(state.name, state.seconds, state.nanos, buffer, from, to);
       if (terminated && state.fragments.length > 0) completeFragments(state);
       state.lastFragmentBytes = to - from;
       from = to + 1;
     }
   }
 
-  /** Takes the frames of which `buffer` holds all bytes; returns where the first incomplete one begins. */
-  function takeFrames(buffer: Buffer): number {
+  /** Reads all complete frames. Returns the offset of the first incomplete one. */
+  function readFrames(buffer: Buffer): number {
     let at = 0;
     while (buffer.length - at >= HEADER_BYTES) {
       const kind = buffer[at] as number;
       const size = buffer.readUInt32BE(at + 4);
       const zeros = buffer[at + 1] === 0 && buffer[at + 2] === 0 && buffer[at + 3] === 0;
       if (kind > 3 || !zeros || size > MAX_FRAME_BYTES) {
-        throw new EngineError(`not a log frame: ${buffer.toString('hex', at, at + HEADER_BYTES)}`, 'protocol');
+        throw new EngineError(`invalid log frame: ${buffer.toString('hex', at, at + HEADER_BYTES)}`, 'protocol');
       }
       const start = at + HEADER_BYTES;
       const end = start + size;
@@ -153,7 +165,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       }
       if (kind === 3)
         throw new EngineError(`log stream: ${buffer.toString('utf8', start, end).trim()}`, 'server_error');
-      takeMessage(kind === 2 ? stderr : stdout, buffer, start, end);
+      readMessage(kind === 2 ? stderr : stdout, buffer, start, end);
       at = end;
     }
     neededBytes = HEADER_BYTES;
@@ -163,31 +175,32 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
   function writeFrames(chunk: Buffer): void {
     let buffer = chunk;
     if (piecesBytes > 0) {
-      // Joined once when all of the frame is there, however small the chunks.
+      // Joined only once the frame is complete, so that small chunks do not cost quadratic time.
       pieces.push(chunk);
       piecesBytes += chunk.length;
       if (piecesBytes < neededBytes) return;
       buffer = Buffer.concat(pieces, piecesBytes);
     }
-    const rest = buffer.subarray(takeFrames(buffer));
-    // A copy, so that a few bytes do not keep a whole chunk.
+    const rest = buffer.subarray(readFrames(buffer));
+    // A copy, so that a few bytes do not keep the whole chunk in memory.
     pieces = rest.length > 0 ? [Buffer.from(rest)] : [];
     piecesBytes = rest.length;
   }
 
-  /** `[start, end)` is what stands between two line ends. */
-  function takeRawLine(buffer: Buffer, start: number, end: number): void {
+  /** `[start, end)` is the text between two line terminators. */
+  function readRawLine(buffer: Buffer, start: number, end: number): void {
     let from = start;
     while (from < end || from === start) {
       const length = timestamps.read(buffer, from, end);
       const at = length > 0 ? { seconds: timestamps.seconds, nanos: timestamps.nanos } : { ...lastRaw };
       lastRaw = at;
+      messages += Math.max(1, Math.ceil((end - from) / FRAGMENT_BYTES));
       const next = end - from > length + FIXED_LENGTH ? findNextProcess(buffer, from + length, end, at) : end;
       if (next - from - length <= FRAGMENT_BYTES) {
-        take('stdout', at.seconds, at.nanos, buffer, from + length, next);
+        addLine('stdout', at.seconds, at.nanos, buffer, from + length, next);
       } else {
         const line = withoutInnerTimestamps(buffer.subarray(from + length, next));
-        take('stdout', at.seconds, at.nanos, line, 0, line.length);
+        addLine('stdout', at.seconds, at.nanos, line, 0, line.length);
       }
       if (next >= end) return;
       from = next;
@@ -195,9 +208,8 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
   }
 
   /**
-   * A process that ended without a line end leaves its last line open, and the next process's first one
-   * follows in the same line, behind its own timestamp: a later one, which has not come yet where it is
-   * the program's own text that tells of a time to come.
+   * After a process that ended without a line terminator, the next process's first line follows in the same line, after
+   * its own timestamp. That timestamp is later than `at` and not in the future; anything else is the program's own text.
    */
   function findNextProcess(buffer: Buffer, start: number, end: number, at: Instant): number {
     const body = buffer.toString('latin1', start, end);
@@ -205,13 +217,13 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       const found = start + match.index;
       timestamps.read(buffer, found, end);
       const later = compareInstants(timestamps, at) > 0 && timestamps.seconds * 1000 <= now() + CLOCK_SKEW_MS;
-      // At the end of a full fragment the line goes on.
+      // A timestamp after a full fragment belongs to the same line.
       if (later && (match.index + FIXED_LENGTH) % (FRAGMENT_BYTES + FIXED_LENGTH) !== 0) return found;
     }
     return end;
   }
 
-  /** `body`: a line longer than a fragment, behind its first timestamp. */
+  /** `body`: a line longer than a fragment, after its first timestamp. */
   function withoutInnerTimestamps(body: Buffer): Buffer {
     const parts: Buffer[] = [];
     let at = 0;
@@ -232,20 +244,20 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
         return;
       }
       if (stdout.bytes === 0) {
-        takeRawLine(chunk, from, newline);
+        readRawLine(chunk, from, newline);
       } else {
         addFragment(stdout, chunk, from, newline);
-        takeOpenRawLine();
+        readOpenRawLine();
       }
       from = newline + 1;
     }
   }
 
-  function takeOpenRawLine(): void {
+  function readOpenRawLine(): void {
     const line = Buffer.concat(stdout.fragments);
     stdout.fragments = [];
     stdout.bytes = 0;
-    takeRawLine(line, 0, line.length);
+    readRawLine(line, 0, line.length);
   }
 
   function flush(): LogLine[] {
@@ -267,9 +279,9 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
 
     end() {
       if (mode === 'raw' && stdout.bytes > 0) {
-        takeOpenRawLine();
-        // What the container prints after its next start will stand on the same line as this, which has
-        // no end: the line must not be asked for again.
+        readOpenRawLine();
+        // The next process's first line will follow on this line, which has no terminator. The line must not be
+        // requested again.
         endCursor = position.cursorAtEnd(lastRaw);
       }
       if (mode === 'frames') {
@@ -277,6 +289,9 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       }
       return flush();
     },
+
+    messages: () => messages,
+    startsUnread: () => startsUnread ?? false,
 
     cursor() {
       if (endCursor !== undefined) return endCursor;
@@ -294,7 +309,7 @@ function newState(name: StreamName): StreamState {
   return { name, fragments: [], bytes: 0, lastFragmentBytes: 0, seconds: 0, nanos: 0 };
 }
 
-/** A terminal has one stream. */
+/** With a terminal there is only one stream. */
 function withoutStreams({ streams: _, ...cursor }: LogCursor): LogCursor {
   return cursor;
 }

@@ -1,9 +1,9 @@
-/** Which container this process runs in, so that the doctor never watches or restarts itself. */
+/** Finds the container that this process runs in, so that the agent never watches or restarts itself. */
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** What a process can see of its own container. */
-export interface OwnTraces {
+/** Where a process can see its own container's id. */
+interface OwnContainerHints {
   /** `/proc/self/mountinfo` */
   readonly mountinfo: string;
   /** `/proc/self/cgroup` */
@@ -11,21 +11,21 @@ export interface OwnTraces {
   readonly hostname: string;
 }
 
-/** The full id, or its first 12 digits; undefined outside of a container. */
+/** Resolves to the full id or its first 12 digits; undefined outside a container. */
 export async function findOwnContainerId(): Promise<string | undefined> {
   const read = (file: string) => readFile(file, 'utf8').catch(() => '');
   const [mountinfo, cgroup] = await Promise.all([read('/proc/self/mountinfo'), read('/proc/self/cgroup')]);
   return ownContainerId({ mountinfo, cgroup, hostname: hostname() });
 }
 
-/** Engines mount these files of theirs, each from a folder named for the container. */
+/** Engines mount these files into every container, each from a folder whose name is the container's id. */
 const MOUNTED_FILES = new Set(['/etc/hostname', '/etc/hosts', '/etc/resolv.conf', '/run/.containerenv']);
 const ID_IN_FOLDER = /\/(?:containers|overlay-containers|sandboxes)\/([0-9a-f]{64})\//;
 const ID_IN_CGROUP = /[/:-]([0-9a-f]{64})(?:\.scope)?(?:\/|$)/;
 
-export function ownContainerId({ mountinfo, cgroup, hostname }: OwnTraces): string | undefined {
-  // First, as it tells the same under cgroup v1, v2 and a private cgroup namespace. Other mounts do not
-  // count: on the host itself those of every container show.
+export function ownContainerId({ mountinfo, cgroup, hostname }: OwnContainerHints): string | undefined {
+  // Mounts come first, as they are the same under cgroup v1, v2 and in a private cgroup namespace. Other mounts are
+  // ignored: on the host itself, those of every container are visible.
   for (const line of mountinfo.split('\n')) {
     const [, , , root = '', mountPoint = ''] = line.split(' ');
     if (!MOUNTED_FILES.has(mountPoint)) continue;
@@ -33,7 +33,7 @@ export function ownContainerId({ mountinfo, cgroup, hostname }: OwnTraces): stri
     if (id !== undefined) return id;
   }
   for (const line of cgroup.split('\n')) {
-    // An engine within a container: the innermost is ours.
+    // With an engine inside a container, the last id is the innermost container's.
     const path = line.split(':').slice(2).join(':');
     const id = path
       .split('/')
@@ -41,6 +41,6 @@ export function ownContainerId({ mountinfo, cgroup, hostname }: OwnTraces): stri
       .findLast((found) => found !== undefined);
     if (id !== undefined) return id;
   }
-  // Engines name a container's host after it, unless told otherwise.
+  // The default host name of a container is its short id.
   return /^[0-9a-f]{12}$/.test(hostname) ? hostname : undefined;
 }

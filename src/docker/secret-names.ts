@@ -1,11 +1,11 @@
-const SECRET_NAME = /passw(or)?d|passphrase|secret|token|credential|dsn|(api|access|private|signing|encryption)_?key/i;
-/** Words that mean a secret only when they stand alone: MONKEY and AUTHOR are none. */
-const SECRET_WORD = /(^|_)(pass|pwd|keys?|auth|pat|salt|webhook)(_|$)/i;
-/** They hold directories, or where a secret lies. */
-const NO_SECRET_NAME = /^(old)?pwd$|_(file|path|dir)$/i;
+/** The one classifier of names, and a coarse check of values, for what the engine says of containers. */
+import { findSecrets } from '../redact/find.ts';
 
-/** Whether what bears this name is likely to be secret. Other signs (in labels) separate words as `_` does. */
-export function isSecretName(name: string): boolean {
-  const words = name.replace(/\W/g, '_');
-  return !NO_SECRET_NAME.test(words) && (SECRET_NAME.test(words) || SECRET_WORD.test(words));
+export { isSecretName } from '../redact/names.ts';
+
+const WORDS = /passw|passphrase|secret|token|credential|api.?key|private.?key|dsn/i;
+
+/** Whether a label's value holds a secret or speaks of one: then it is not shown. */
+export function mentionsSecret(value: string): boolean {
+  return WORDS.test(value) || findSecrets(value, { personal: false }).length > 0;
 }

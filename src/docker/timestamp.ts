@@ -1,12 +1,12 @@
 /**
- * Reading the engine's timestamps at the head of every log line without a Date for each: the form is
- * fixed (`2006-01-02T15:04:05.000000000Z `), and neighbouring lines share their second.
+ * Parses the engine's timestamps at the start of every log line without a Date for each: the format is fixed
+ * (`2006-01-02T15:04:05.000000000Z `), and consecutive lines mostly share their second.
  */
 
-/** Of the fixed form, the space behind it included. */
+/** Length of the fixed format, including the space after it. */
 export const FIXED_LENGTH = 31;
 const SECOND_LENGTH = '2006-01-02T15:04:05'.length;
-/** No engine prints a longer one, its offset and space included. */
+/** Longer than any timestamp with its offset and the space after it. */
 const MAX_LENGTH = 40;
 
 export interface Instant {
@@ -16,10 +16,10 @@ export interface Instant {
   readonly nanos: number;
 }
 
-export interface TimestampReader {
+interface TimestampReader {
   /**
-   * Reads the timestamp at `buffer[start]`. Returns its length with the space behind it, and leaves the
-   * value in `seconds` and `nanos`; 0 where there is none.
+   * Parses the timestamp at `buffer[start]` into `seconds` and `nanos`. Returns its length including the space after it,
+   * or 0 if there is none.
    */
   read(buffer: Buffer, start: number, end: number): number;
   seconds: number;
@@ -35,14 +35,14 @@ export function createTimestampReader(): TimestampReader {
     nanos: 0,
     read(buffer, start, end) {
       const fixed = end - start >= FIXED_LENGTH && buffer[start + 30] === 0x20 && buffer[start + 29] === 0x5a;
-      if (!fixed || buffer[start + SECOND_LENGTH] !== 0x2e) return readAnyForm(buffer, start, end);
+      if (!fixed || buffer[start + SECOND_LENGTH] !== 0x2e) return readAnyFormat(buffer, start, end);
       let nanos = 0;
       for (let index = start + 20; index < start + 29; index++) {
         const digit = (buffer[index] as number) - 0x30;
-        if (digit < 0 || digit > 9) return readAnyForm(buffer, start, end);
+        if (digit < 0 || digit > 9) return readAnyFormat(buffer, start, end);
         nanos = nanos * 10 + digit;
       }
-      // From the back: the last digits differ first.
+      // Compared from the end, because the last digits change first.
       let index = SECOND_LENGTH - 1;
       while (index >= 0 && buffer[start + index] === cachedSecond[index]) index--;
       if (index >= 0) {
@@ -57,10 +57,10 @@ export function createTimestampReader(): TimestampReader {
     },
   };
 
-  /** Other log drivers and engines print local offsets, or as many digits as there are. */
-  function readAnyForm(buffer: Buffer, start: number, end: number): number {
+  /** For log drivers and engines that print a UTC offset, or fewer fraction digits. */
+  function readAnyFormat(buffer: Buffer, start: number, end: number): number {
     const head = buffer.toString('latin1', start, Math.min(end, start + MAX_LENGTH));
-    const match = ANY_FORM.exec(head);
+    const match = ANY_FORMAT.exec(head);
     if (match === null) return 0;
     const [all, second = '', fraction = '', offset = ''] = match;
     const ms = Date.parse(second + offset);
@@ -72,18 +72,18 @@ export function createTimestampReader(): TimestampReader {
   return reader;
 }
 
-const ANY_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) /;
+const ANY_FORMAT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) /;
 
-/** As the engine prints it, in UTC. */
+/** In the engine's fixed format, in UTC. */
 export function formatInstant({ seconds, nanos }: Instant): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, SECOND_LENGTH)}.${String(nanos).padStart(9, '0')}Z`;
 }
 
-/** Throws a RangeError where the text is no timestamp of ours. */
+/** Parses a timestamp of a LogCursor. Throws a RangeError on any other text. */
 export function parseInstant(text: string): Instant {
-  const match = ANY_FORM.exec(`${text} `);
+  const match = ANY_FORMAT.exec(`${text} `);
   const ms = match === null ? Number.NaN : Date.parse(`${match[1]}${match[3]}`);
-  if (match === null || Number.isNaN(ms)) throw new RangeError(`not a log cursor's timestamp: "${text}"`);
+  if (match === null || Number.isNaN(ms)) throw new RangeError(`not a timestamp of a log position: "${text}"`);
   return { seconds: ms / 1000, nanos: Number((match[2] ?? '').padEnd(9, '0')) };
 }
 
@@ -96,12 +96,12 @@ export function compareInstants(a: Instant, b: Instant): number {
   return a.seconds - b.seconds || a.nanos - b.nanos;
 }
 
-/** As the API's `since` takes it. */
+/** In the format of the API parameter `since`. */
 export function toSince({ seconds, nanos }: Instant): string {
   return `${seconds}.${String(nanos).padStart(9, '0')}`;
 }
 
-/** `ms` may be negative; the result is none before the epoch. */
+/** `ms` may be negative. The result is never before the epoch. */
 export function addMs(instant: Instant, ms: number): Instant {
   const nanos = instant.nanos + (ms % 1000) * 1_000_000;
   const carry = Math.floor(nanos / 1_000_000_000);

@@ -1,10 +1,10 @@
-/** Who may ask: the bearer token, and the names under which a loopback server answers. */
+/** Access checks: the bearer token, and the Host header of requests to a loopback server. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** Whether an Authorization header bears `token`; takes as long for a wrong one as for a right one. */
-export function bearsToken(authorization: string | undefined, token: string): boolean {
+/** Whether an Authorization header contains `token`. Takes the same time for a wrong token as for the right one. */
+export function hasToken(authorization: string | undefined, token: string): boolean {
   const [, given = ''] = /^Bearer +(.+)$/i.exec(authorization ?? '') ?? [];
-  // Hashes are equally long, whatever was given: neither content nor length shows in the time.
+  // Hashes have equal length, so the time depends on neither the content nor the length of the given token.
   return timingSafeEqual(sha256(given), sha256(token));
 }
 
@@ -13,10 +13,10 @@ function sha256(text: string): Buffer {
 }
 
 /**
- * Whether the Host header names this machine. A web page whose name is made to resolve to 127.0.0.1 (DNS
- * rebinding) can ask a loopback server through the user's browser; its own name gives it away.
+ * Whether the Host header names this machine. With DNS rebinding, a web page can make its own host name resolve to
+ * 127.0.0.1 and send requests to a loopback server through the user's browser. Such requests have the page's name here.
  */
-export function namesUs(hostHeader: string | undefined, host: string): boolean {
+export function namesThisMachine(hostHeader: string | undefined, host: string): boolean {
   const name = (hostHeader ?? '').toLowerCase().replace(/:\d+$/, '');
   return ['localhost', '127.0.0.1', '[::1]', host.toLowerCase(), `[${host.toLowerCase()}]`].includes(name);
 }

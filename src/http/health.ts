@@ -1,27 +1,36 @@
-/** Is everything well, and if not, why: the page that a person and a load balancer read. */
+/** The page `/health`: the state of the agent and every problem, for people and for load balancers. */
 import { formatUsd } from '../lib/money.ts';
 
-/** As answered, in JSON. Times are ISO 8601. */
+/** The JSON response. Times are ISO 8601. */
 export interface HealthView {
   readonly status: 'healthy' | 'degraded';
-  /** Every reason for `degraded`, in words. */
+  /** One sentence for each reason for `degraded`. */
   readonly problems: readonly string[];
   readonly docker_connected: boolean;
-  /** Names of the containers that are watched. */
+  /** Names of the watched containers. */
   readonly monitoring: readonly string[];
   readonly total_diagnoses: number;
-  /** Restarts by us, by container name. */
+  /** Restarts by the agent, by container name. */
   readonly fixes_applied: Readonly<Record<string, number>>;
   readonly rate_limit_remaining: number;
   readonly rate_limit_limit: number;
-  /** When this was answered. */
+  /** When this response was made. */
   readonly uptime_check: string;
   readonly version: string;
   readonly mode: 'auto_fix' | 'observe';
   readonly started_at: string;
   readonly uptime_seconds: number;
-  /** Names and globs of TARGET_CONTAINERS that match no container. */
+  /** Entries of TARGET_CONTAINERS that match no container. */
   readonly missing_targets: readonly string[];
+  /** Whether the engine grants each kind of request that the agent needs. `status`: the HTTP status of a refusal. */
+  readonly sources: Readonly<
+    Record<
+      string,
+      { readonly state: 'ok' | 'refused' | 'failing'; readonly status: number | null; readonly since: string | null }
+    >
+  >;
+  /** Logs with too many unread lines at the start: the lines before `before` were skipped. For an hour. */
+  readonly skipped_logs: readonly { readonly container: string; readonly before: string }[];
   readonly last_event_at: string | null;
   readonly last_reconcile_at: string | null;
   readonly loop_stalled: boolean;
@@ -35,10 +44,10 @@ export interface HealthView {
     readonly configured: boolean;
     readonly model: string;
     readonly last_error: string | null;
-    /** `open`: it failed so often that it is left alone until `retry_at`; `half_open`: it is being tried again. */
+    /** `open`: requests are paused until `retry_at` after repeated failures. `half_open`: one request tests it. */
     readonly circuit: 'closed' | 'open' | 'half_open';
     readonly retry_at: string | null;
-    /** Services that used up their fair share in the last hour. */
+    /** Services that used up their share of the diagnoses in the last hour. */
     readonly over_share: readonly string[];
   };
   /** As in `receivers`, if Slack is one of them. */
@@ -68,24 +77,34 @@ export interface HealthInputs {
   readonly missingTargets: readonly string[];
   readonly totalDiagnoses: number;
   readonly restartsByContainer: ReadonlyMap<string, number>;
-  /** Diagnoses in the rolling hour. */
+  /** Diagnoses by Claude in the rolling hour. */
   readonly rateLimit: { readonly remaining: number; readonly limit: number };
   /** US dollars in the rolling day. */
   readonly spend: { readonly today: number; readonly limit: number };
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
-  /** Logs that are read long after they were written, the latest first. */
+  /** Containers whose log lines are read long after they were written, with the largest delay first. */
   readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
+  readonly sources: readonly {
+    readonly source: string;
+    readonly kind: 'ok' | 'refused' | 'failing';
+    readonly status?: number;
+    readonly since?: number;
+  }[];
+  /** What is wrong with them, for people. */
+  readonly sourceProblems: readonly string[];
+  /** Logs of which the lines before a time were skipped, because there were too many after an absence. */
+  readonly skippedLogs: readonly { readonly container: string; readonly before: number }[];
   readonly openIncidents: number;
   readonly storeHealthy: boolean;
-  /** Why it is not, in words. */
+  /** The error, if the store is not healthy. */
   readonly storeProblem?: string;
-  /** `lastError`: why the latest request failed; absent once one succeeded. */
+  /** `lastError`: of the latest request; absent if it succeeded. */
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
     readonly lastError?: string;
-    /** `closed` where absent. */
+    /** Default: `closed`. */
     readonly circuit?: HealthView['claude']['circuit'];
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
@@ -93,7 +112,7 @@ export interface HealthInputs {
   readonly receivers: readonly ReceiverHealth[];
 }
 
-export interface ReceiverHealth {
+interface ReceiverHealth {
   readonly name: string;
   /** For people. */
   readonly title: string;
@@ -102,7 +121,7 @@ export interface ReceiverHealth {
   readonly failure?: { readonly since: number; readonly why: string };
 }
 
-/** 503 where the doctor is blind or stands still; all else that is wrong is told, but is no reason to restart it. */
+/** The status is 503 only if the agent watches nothing. A restart of the agent helps with no other problem. */
 export function buildHealth(inputs: HealthInputs): {
   readonly status: HealthView['status'];
   readonly httpStatus: 200 | 503;
@@ -125,6 +144,13 @@ export function buildHealth(inputs: HealthInputs): {
     started_at: iso(inputs.startedAt),
     uptime_seconds: Math.floor((inputs.now - inputs.startedAt) / 1e3),
     missing_targets: inputs.missingTargets,
+    sources: Object.fromEntries(
+      inputs.sources.map(({ source, kind, status, since }) => [
+        source,
+        { state: kind, status: status ?? null, since: since === undefined ? null : iso(since) },
+      ]),
+    ),
+    skipped_logs: inputs.skippedLogs.map(({ container, before }) => ({ container, before: iso(before) })),
     last_event_at: inputs.lastEventAt === undefined ? null : iso(inputs.lastEventAt),
     last_reconcile_at: inputs.lastReconcileAt === undefined ? null : iso(inputs.lastReconcileAt),
     loop_stalled: inputs.loopStalled,
@@ -151,50 +177,62 @@ export function healthHttpStatus(view: Pick<HealthView, 'docker_connected' | 'lo
   return view.docker_connected && !view.loop_stalled ? 200 : 503;
 }
 
+const ONLY_RULES = 'only the built-in rules diagnose';
+
 function problemsOf(inputs: HealthInputs): readonly string[] {
   const { rateLimit, spend, claude } = inputs;
   const problems: string[] = [];
-  if (!inputs.dockerConnected) problems.push('the Docker engine does not answer: nothing is seen');
-  if (inputs.loopStalled) problems.push('the loop stands still: nothing is checked');
+  if (!inputs.dockerConnected) problems.push(disconnected(inputs));
+  problems.push(...inputs.sourceProblems);
+  if (inputs.loopStalled) problems.push('the agent has stalled: no container is checked');
   if (!inputs.storeHealthy) {
-    const why = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
-    problems.push(`the store cannot be relied on${why}: nothing is restarted, history may not be kept`);
+    const error = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
+    problems.push(`the store fails${error}: nothing is restarted, and history may be lost`);
   }
   if (inputs.missingTargets.length > 0) {
-    problems.push(`TARGET_CONTAINERS names what does not exist: ${inputs.missingTargets.join(', ')}`);
+    problems.push(`no container matches these entries of TARGET_CONTAINERS: ${inputs.missingTargets.join(', ')}`);
+  }
+  if (inputs.skippedLogs.length > 0) {
+    const logs = inputs.skippedLogs.map(({ container, before }) => `${container} (before ${iso(before)})`);
+    problems.push(
+      `too many log lines were printed while the agent was not running, the older ones were skipped: ${logs.join(', ')}`,
+    );
   }
   if (inputs.lateLogs.length > 0) {
     const logs = inputs.lateLogs.map(({ container, ms }) => `${container} (${Math.round(ms / 1000)} s)`);
-    problems.push(`logs are read late: ${logs.join(', ')}`);
+    problems.push(`log lines are read late: ${logs.join(', ')}`);
   }
   if (claude.configured && spend.today >= spend.limit) {
-    problems.push(
-      `the day's budget is spent (${formatUsd(spend.today)} of ${formatUsd(spend.limit)}): the rules answer alone`,
-    );
+    problems.push(`the daily budget is spent (${formatUsd(spend.today)} of ${formatUsd(spend.limit)}): ${ONLY_RULES}`);
   }
   if (claude.configured && rateLimit.remaining <= 0) {
-    problems.push(`the hour's ${rateLimit.limit} diagnoses are used up: the rules answer alone`);
+    problems.push(`the hourly limit of ${rateLimit.limit} diagnoses is reached: ${ONLY_RULES}`);
   }
   if (claude.circuit !== undefined && claude.circuit !== 'closed') {
-    problems.push(`Claude failed several times in a row (${whenAsked(claude.retryAt, inputs.now)})`);
+    problems.push(`Claude failed several times in a row: ${nextRequest(claude.retryAt, inputs.now)}`);
   }
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
-    problems.push(`the rules answer for those that used up their share of Claude: ${claude.overShare.join(', ')}`);
+    problems.push(`these services used up their share of the diagnoses: ${claude.overShare.join(', ')}`);
   }
   for (const { title, pending, failure } of inputs.receivers) {
     if (failure === undefined) continue;
     const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
     problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);
   }
-  if (claude.lastError !== undefined) problems.push(`Claude could not be asked: ${claude.lastError}`);
+  if (claude.lastError !== undefined) problems.push(`the last request to Claude failed: ${claude.lastError}`);
   return problems;
 }
 
-/** After an outage nobody knows that it is over before the next question. */
-function whenAsked(retryAt: number | undefined, now: number): string {
-  if (retryAt === undefined) return 'it is being tried again: the rules answer the others';
-  if (retryAt <= now) return 'it is asked again with the next problem';
-  return `left alone until ${iso(retryAt)}: the rules answer alone`;
+function disconnected({ sources }: HealthInputs): string {
+  const refused = sources.some(({ source, kind }) => (source === 'list' || source === 'events') && kind === 'refused');
+  return `the Docker engine ${refused ? 'refuses requests that the agent needs' : 'does not answer'}: no container is watched`;
+}
+
+/** Once `retryAt` has passed, only the next problem shows whether Claude works again. */
+function nextRequest(retryAt: number | undefined, now: number): string {
+  if (retryAt === undefined) return `one request tests whether it works again; until then ${ONLY_RULES}`;
+  if (retryAt <= now) return 'it is asked again about the next problem';
+  return `requests are paused until ${iso(retryAt)}, and ${ONLY_RULES}`;
 }
 
 function slackView(receivers: readonly ReceiverHealth[]): HealthView['slack'] {

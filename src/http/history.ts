@@ -1,9 +1,11 @@
-/** What was diagnosed, as `/history` shows it. */
+/** The page `/history`: incidents with diagnosis, decision and outcome. */
 import type {
   DecisionKind,
   DecisionReason,
   Detector,
   Diagnosis,
+  IncidentCause,
+  IncidentMember,
   IncidentState,
   Outcome,
   Severity,
@@ -11,10 +13,10 @@ import type {
 } from '../domain.ts';
 import type { IncidentCase } from '../pipeline/ports.ts';
 
-/** As answered, in JSON. Times are ISO 8601. */
+/** One entry of the JSON response. Times are ISO 8601. */
 export interface HistoryEntry {
   readonly container: string;
-  /** When it was diagnosed; when it began, where it is not yet. */
+  /** When the incident was diagnosed; before that, when it was opened. */
   readonly timestamp: string;
   readonly diagnosis: {
     readonly root_cause: string;
@@ -26,24 +28,28 @@ export interface HistoryEntry {
     readonly estimated_impact: string;
     readonly tier: Tier;
     readonly model: string | null;
-    /** Why the rules answered alone; absent where Claude or memory did. */
+    /** Why only the built-in rules diagnosed; absent otherwise. */
     readonly fallback?: NonNullable<Diagnosis['fallback']>;
   } | null;
-  /** What gave the trouble away. */
+  /** What the incident was detected by. */
   readonly patterns: readonly string[];
-  /** The incident's. */
+  /** Id of the incident. */
   readonly id: string;
-  /** Null where tracing was off or the trace not sampled. */
+  /** Null if tracing was off or the trace was not sampled. */
   readonly trace_id: string | null;
   readonly decision: DecisionKind | null;
   readonly reason: DecisionReason | null;
-  /** How the restart ended; null where none was made or it is under way. */
+  /** Outcome of the restart; null if there was none or it is still being verified. */
   readonly outcome: Outcome | null;
   readonly occurrences: number;
   readonly cost_usd: number;
   readonly detector: Detector;
   readonly image: string;
   readonly state: IncidentState;
+  /** Why the container is not the cause itself; null if it is, as far as is known. */
+  readonly cause: IncidentCause | null;
+  /** Other containers that suffer from this problem, the most affected first. */
+  readonly members: readonly IncidentMember[];
 }
 
 export function toHistoryEntry({ incident, diagnosis, decision, attempt, outcome }: IncidentCase): HistoryEntry {
@@ -62,6 +68,8 @@ export function toHistoryEntry({ incident, diagnosis, decision, attempt, outcome
     detector: incident.detector,
     image: incident.container.image,
     state: incident.state,
+    cause: incident.cause ?? null,
+    members: incident.members ?? [],
   };
 }
 
@@ -88,23 +96,23 @@ export interface HistoryQuery {
 const MAX_LIMIT = 1_000;
 const DEFAULT_LIMIT = 50;
 
-/** What Docker allows as a name. */
+/** The container names that Docker allows. */
 const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
 
-/** Unknown parameters are nobody's business; bad values of known ones come back as `error`. */
+/** Ignores unknown parameters. Returns an `error` for an invalid value of a known one. */
 export function parseHistoryQuery(
   query: Readonly<Record<string, unknown>>,
 ): { readonly query: HistoryQuery } | { readonly error: string } {
   const { limit = String(DEFAULT_LIMIT), container } = query;
   if (typeof limit !== 'string' || !/^[1-9]\d{0,3}$/.test(limit) || Number(limit) > MAX_LIMIT) {
-    return bad('limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
+    return invalid('limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
   }
   if (container !== undefined && (typeof container !== 'string' || !CONTAINER_NAME.test(container))) {
-    return bad('container', container, "a container's name");
+    return invalid('container', container, "a container's name");
   }
   return { query: { limit: Number(limit), ...(container === undefined ? {} : { container }) } };
 }
 
-function bad(name: string, value: unknown, allowed: string): { readonly error: string } {
+function invalid(name: string, value: unknown, allowed: string): { readonly error: string } {
   return { error: `${name} is ${JSON.stringify(value).slice(0, 100)}; allowed is ${allowed}` };
 }

@@ -1,8 +1,8 @@
-/** What the agent did or would have done, and what came of it, as `/api/scorecard` shows it. */
+/** The page `/api/scorecard`: restarts that were made or would have been made, and how they turned out. */
 import type { DecisionKind, DecisionReason, Detector, Verdict } from '../domain.ts';
 import type { CaseResult, Scorecard, Tally } from '../pipeline/incident/scorecard.ts';
 
-export interface TallyView {
+interface TallyView {
   readonly would_have_restarted: number;
   readonly restarted: number;
   readonly came_back: number;
@@ -14,7 +14,7 @@ export interface TallyView {
   readonly verdicts: { readonly right: number; readonly wrong: number };
 }
 
-/** As answered, in JSON. Times are ISO 8601. */
+/** The JSON response. Times are ISO 8601. */
 export interface ScorecardView {
   readonly overall: TallyView;
   readonly containers: Readonly<Record<string, TallyView>>;

@@ -1,4 +1,4 @@
-/** The pages: health, history and metrics, read only. */
+/** The HTTP server for health, history, scorecard and metrics. All pages are read-only. */
 import { createServer, METHODS, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
@@ -6,55 +6,55 @@ import { gzip } from 'node:zlib';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { Logger } from '../lib/log.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { bearsToken, namesUs } from './access.ts';
+import { hasToken, namesThisMachine } from './access.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import type { ScorecardView } from './scorecard.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
-  /** 0 for any free one. */
+  /** 0: any free port. */
   readonly port: number;
-  /** With it, everything but the bare liveness answer wants `Authorization: Bearer`. */
+  /** If set, all pages except `/livez` and a `/health` without details require `Authorization: Bearer`. */
   readonly token?: string;
   health(): Promise<HealthView>;
   /** Newest last. */
   history(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
   scorecard(): Promise<ScorecardView>;
-  /** Prometheus text; rejects where the collection failed. Absent where metrics are off. */
+  /** Prometheus text. Rejects if the collection failed. Absent if metrics are off. */
   readonly metrics?: () => Promise<string>;
   readonly version: string;
   readonly logger: Logger;
-  /** After each answer. `method` and `route` are from closed lists; `route` is absent where none matched. */
+  /** Called after each response. `method` and `route` are from closed lists; `route` is undefined if none matched. */
   readonly onRequest?: (method: string, route: string | undefined, status: number, durationMs: number) => void;
 }
 
 export interface HttpServer {
   readonly url: string;
   readonly port: number;
-  /** Lets answers under way end for a second, then cuts them off. */
+  /** Waits a second for running requests, then closes their connections. */
   close(): Promise<void>;
 }
 
 const ROUTES = {
-  '/health': 'is everything well, and if not, why (JSON; 503 where the doctor is blind)',
-  '/livez': 'is the process up (JSON, never needs a token)',
-  '/history': 'what was diagnosed and done, newest last (JSON; ?limit=1..1000, ?container=name)',
-  '/api/scorecard': 'what was or would have been restarted, and what came of it (JSON)',
+  '/health': 'state and problems of the agent (JSON; 503 if it watches nothing)',
+  '/livez': 'whether the process answers (JSON; needs no token)',
+  '/history': 'incidents, newest last (JSON; ?limit=1..1000, ?container=name)',
+  '/api/scorecard': 'actual and possible restarts and how they turned out (JSON)',
   '/metrics': 'Prometheus metrics',
 } as const;
 
 const gzipped = promisify(gzip);
 
-/** On the metrics page it packs within a tenth of what the default of 6 does, in a third of its time. */
+/** Within 10 % of the size that the default of 6 reaches on the metrics page, in a third of the time. */
 const GZIP_LEVEL = 3;
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** A page whose source does not answer says so, before whoever asked gives up. */
-const ANSWER_DEADLINE_MS = 9_000;
+/** Less than the 10 s after which Prometheus gives up: the client gets an error instead of no response. */
+const RESPONSE_DEADLINE_MS = 9_000;
 
-/** Resolves when it listens; rejects where it cannot, with the system's error (EADDRINUSE, EACCES, …). */
+/** Resolves when the server listens. Rejects with the system's error (EADDRINUSE, EACCES, …) if it cannot. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const server = createServer(createApp(options));
   server.requestTimeout = 10_000;
@@ -69,13 +69,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 function createApp(options: HttpServerOptions): express.Express {
   const { token, logger } = options;
   const guardHost = token === undefined && isLoopback(options.host);
-  const authorized = (request: Request) => token === undefined || bearsToken(request.headers.authorization, token);
+  const authorized = (request: Request) => token === undefined || hasToken(request.headers.authorization, token);
 
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('json spaces', 2);
-  // A wrong capital or slash is another page, so that routes stay a closed list.
+  // Without other spellings of a path, the routes in metrics are a closed list.
   app.enable('case sensitive routing');
   app.enable('strict routing');
   if (options.onRequest) app.use(observed(options.onRequest));
@@ -87,8 +87,8 @@ function createApp(options: HttpServerOptions): express.Express {
       'Referrer-Policy': 'no-referrer',
       'Cache-Control': 'no-store',
     });
-    if (guardHost && !namesUs(request.headers.host, options.host)) {
-      response.status(403).json({ error: 'this server answers to localhost only; set HTTP_TOKEN to reach it by name' });
+    if (guardHost && !namesThisMachine(request.headers.host, options.host)) {
+      response.status(403).json({ error: 'without HTTP_TOKEN this server only answers requests to localhost' });
       return;
     }
     next();
@@ -99,7 +99,7 @@ function createApp(options: HttpServerOptions): express.Express {
   });
 
   app.get('/health', async (request, response) => {
-    const view = await within(ANSWER_DEADLINE_MS, options.health()).catch((error: unknown) => {
+    const view = await within(RESPONSE_DEADLINE_MS, options.health()).catch((error: unknown) => {
       logger.error('health could not be determined', { error });
       return undefined;
     });
@@ -115,7 +115,7 @@ function createApp(options: HttpServerOptions): express.Express {
     response
       .status(401)
       .set('WWW-Authenticate', 'Bearer realm="container-doctor"')
-      .json({ error: 'this page wants the header "Authorization: Bearer" with the token of HTTP_TOKEN' });
+      .json({ error: 'this page requires the header "Authorization: Bearer" with the value of HTTP_TOKEN' });
   });
 
   app.get('/history', async (request, response) => {
@@ -124,11 +124,11 @@ function createApp(options: HttpServerOptions): express.Express {
       response.status(400).json(parsed);
       return;
     }
-    response.json(await within(ANSWER_DEADLINE_MS, options.history(parsed.query)));
+    response.json(await within(RESPONSE_DEADLINE_MS, options.history(parsed.query)));
   });
 
   app.get('/api/scorecard', async (_request, response) => {
-    response.json(await within(ANSWER_DEADLINE_MS, options.scorecard()));
+    response.json(await within(RESPONSE_DEADLINE_MS, options.scorecard()));
   });
 
   app.get('/metrics', async (request, response) => {
@@ -136,7 +136,7 @@ function createApp(options: HttpServerOptions): express.Express {
       response.status(404).type('text/plain').send('metrics are off (OTEL_METRICS_EXPORTER or OTEL_SDK_DISABLED)\n');
       return;
     }
-    const text = await within(ANSWER_DEADLINE_MS, options.metrics()).catch((error: unknown) => {
+    const text = await within(RESPONSE_DEADLINE_MS, options.metrics()).catch((error: unknown) => {
       logger.error('metrics could not be collected', { error });
       return undefined;
     });
@@ -145,10 +145,12 @@ function createApp(options: HttpServerOptions): express.Express {
       return;
     }
     response.set({ 'Content-Type': METRICS_TYPE, Vary: 'Accept-Encoding' });
-    // With 200 containers it is a quarter of a megabyte, of which gzip leaves a tenth and less.
-    if (request.acceptsEncodings('gzip') === 'gzip')
+    // With 200 containers the page has 276 KB, compressed 15 KB.
+    if (request.acceptsEncodings('gzip') === 'gzip') {
       response.set('Content-Encoding', 'gzip').end(await gzipped(text, { level: GZIP_LEVEL }));
-    else response.end(text);
+    } else {
+      response.end(text);
+    }
   });
 
   app.get('/', (_request, response) => {
@@ -160,23 +162,23 @@ function createApp(options: HttpServerOptions): express.Express {
     response
       .status(405)
       .set('Allow', 'GET, HEAD')
-      .json({ error: `${request.method} is not allowed; GET is` });
+      .json({ error: `${request.method} is not allowed; use GET` });
   });
 
   app.use((_request, response) => {
-    response.status(404).json({ error: `no such page; there are ${Object.keys(ROUTES).join(', ')}` });
+    response.status(404).json({ error: `page not found; available are ${Object.keys(ROUTES).join(', ')}` });
   });
 
   app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) return next(error);
-    // Express's own, such as a path that cannot be decoded.
+    // An error of Express, for example a path that cannot be decoded.
     const status = (error as { status?: unknown } | null)?.status;
     if (typeof status === 'number' && status >= 400 && status < 500) {
-      response.status(status).json({ error: 'the request cannot be understood' });
+      response.status(status).json({ error: 'invalid request' });
       return;
     }
-    logger.error('a page could not be answered', { path: request.path, error });
-    response.status(503).json({ error: 'this page cannot be answered now; the log says why' });
+    logger.error('a request failed', { path: request.path, error });
+    response.status(503).json({ error: 'the request failed; see the log of the agent' });
   });
   return app;
 }
@@ -193,11 +195,11 @@ function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
 
 async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not answered within ${deadlineMs} ms`)), deadlineMs);
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, deadline]);
   } finally {
     clearTimeout(timer);
   }
@@ -216,9 +218,9 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 function close(server: Server): Promise<void> {
   if (!server.listening) return Promise.resolve();
   return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), 1_000);
+    const timer = setTimeout(() => server.closeAllConnections(), 1_000);
     server.close(() => {
-      clearTimeout(cut);
+      clearTimeout(timer);
       resolve();
     });
   });

@@ -1,5 +1,5 @@
 export interface Permit {
-  /** False where a permit was free at once. After a wait, what the caller knew before may be out of date. */
+  /** False if a permit was free at once. After a wait, what the caller knew before may be out of date. */
   readonly waited: boolean;
   /** Idempotent. */
   release(): void;

@@ -1,4 +1,4 @@
-/** Returns a runner that runs one task after the other, in the order of the calls. A failed task does not stop the next. */
+/** Returns a runner that runs one task after the other, in the order of the calls. The next task runs even if one fails. */
 export function createMutex(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

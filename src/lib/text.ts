@@ -1,20 +1,20 @@
-/** Plain functions on text that came from outside. Imports nothing. */
+/** Functions on text from outside the agent. Imports nothing. */
 
 const ESC = String.fromCharCode(27);
 /** ECMA-48 control sequences (colours, cursor moves) and operating system commands (titles, links). */
 const ANSI = new RegExp(`${ESC}\\[[0-?]*[ -/]*[@-~]|${ESC}\\][^${ESC}\\n\\u0007]{0,4096}(?:\\u0007|${ESC}\\\\)`, 'g');
 
 /**
- * Control, format (bidirectional, zero-width, tags), private-use and unassigned-surrogate characters, and
- * the blank letters and selectors that can hide text: all that a person cannot see but a machine reads.
+ * Characters that a person cannot see but a machine reads: control, format (bidirectional, zero-width, tags),
+ * private-use and surrogate characters, blank letters and variation selectors.
  */
 const INVISIBLE =
   /\p{Cc}|\p{Cf}|\p{Co}|\p{Cs}|[\u115F\u1160\u2800\u3164\uFFA0]|\u034F|\u17B4|\u17B5|[\u{E0100}-\u{E01EF}]/gu;
 const LINE_SEPARATORS = /\r\n?|[\u0085\u2028\u2029]/g;
-/** More than a few combining marks on one letter is no language but a way to paint over other lines. */
+/** No language puts more than four combining marks on a letter. More of them can cover neighbouring lines. */
 const STACKED_MARKS = /(\p{M}{4})\p{M}+/gu;
 
-/** Only what a person can see: tabs, line feeds and printable characters. */
+/** Removes everything but printable characters, tabs and line feeds. */
 export function plainText(text: string): string {
   return text
     .toWellFormed()
@@ -24,14 +24,14 @@ export function plainText(text: string): string {
     .replace(STACKED_MARKS, '$1');
 }
 
-/** At most `max` code points; where it was longer, the last of them is `…`. */
+/** Cuts a text to at most `max` code points; the last one is then `…`. */
 export function cutEnd(text: string, max: number): string {
   if (text.length <= max) return text;
   const points = [...text];
   return points.length <= max ? text : `${points.slice(0, max - 1).join('')}…`;
 }
 
-/** At most about `max` characters: head and tail kept, and said how much is missing between them. */
+/** Cuts a text to about `max` characters: its head, a note of how many characters were cut, and its tail. */
 export function cutMiddle(text: string, max: number): string {
   if (text.length <= max) return text;
   const mark = ` …[${text.length - max} characters cut]… `;

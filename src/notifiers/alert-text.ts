@@ -3,6 +3,7 @@ import {
   type Alert,
   type ClaudeFailure,
   DECISION_REASONS,
+  isOldNews,
   type Outcome,
   type Severity,
   type SkipReason,
@@ -14,7 +15,11 @@ import type { Notice } from '../pipeline/ports.ts';
 const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
 
 /** The kind of the alert and its container, in one line. */
-export function headline({ kind, incident, diagnosis }: Alert): string {
+export function headline(alert: Alert): string {
+  return isOldNews(alert.incident) ? `${subject(alert)} (old news)` : subject(alert);
+}
+
+function subject({ kind, incident, diagnosis }: Alert): string {
   const dot = SEVERITY_DOTS[diagnosis.severity];
   const { name } = incident.container;
   switch (kind) {
@@ -22,6 +27,8 @@ export function headline({ kind, incident, diagnosis }: Alert): string {
       return `🚨 ${dot} Repeated failure: ${name}`;
     case 'crash_loop':
       return `🚨 ${dot} Crash loop: ${name}`;
+    case 'engine_gave_up':
+      return `🚨 ${dot} Down for good: ${name}`;
     case 'diagnosed':
       return `${dot} ${name}: ${DETECTOR_INFO[incident.detector].title}`;
     default:
@@ -36,6 +43,8 @@ export function urgentNote({ kind, restartsLastHour }: Alert): string | undefine
       return `🚨 Repeated failure: restarted ${times(restartsLastHour)} in the last hour. The restart limit is reached: it will not be restarted automatically for now.`;
     case 'crash_loop':
       return '🚨 Crash loop: the process ends again soon after each start. A restart will not help; the cause must be fixed.';
+    case 'engine_gave_up':
+      return '🚨 Down for good: the engine was restarting it and has given up.';
     case 'diagnosed':
       return undefined;
     default:
@@ -120,10 +129,13 @@ export function rulesNote({ diagnosis }: Alert): string | undefined {
 
 /** How often the problem was seen, and when. */
 export function occurrences({ incident }: Alert): string {
-  const first = utc(incident.openedAt);
-  return incident.occurrences > 1
-    ? `${times(incident.occurrences)}, ${first} to ${utc(incident.lastSeenAt)}`
-    : `once, ${first}`;
+  const { occurrences: count, openedAt, lastSeenAt } = incident;
+  if (isOldNews(incident)) {
+    const delay = duration(Math.floor((openedAt - lastSeenAt) / 60_000));
+    return `${times(count)}, last at ${utc(lastSeenAt)}. Old news: the agent could not read it until ${delay} later`;
+  }
+  const first = utc(openedAt);
+  return count > 1 ? `${times(count)}, ${first} to ${utc(lastSeenAt)}` : `once, ${first}`;
 }
 
 /** A reader expects an alert to be about the last minutes. */
@@ -133,8 +145,11 @@ const LATE_AFTER_MS = 2 * 60_000;
 export function lateness(alert: Alert, now: number): string | undefined {
   const late = now - alert.at;
   if (late < LATE_AFTER_MS) return undefined;
-  const minutes = Math.floor(late / 60_000);
-  return minutes < 60 ? `Late by ${minutes} min` : `Late by ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `Late by ${duration(Math.floor(late / 60_000))}`;
+}
+
+function duration(minutes: number): string {
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** A notice in one line. */

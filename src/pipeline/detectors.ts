@@ -1,19 +1,19 @@
-/** What each detector means. Code that depends on the detector of a signal or incident reads this table. */
+/** What each detector means. Code that depends on the detector of a signal or incident uses this table. */
 import type { Detector } from '../domain.ts';
 
-export interface DetectorInfo {
+interface DetectorInfo {
   /** For people. */
   readonly title: string;
   /** For the model. */
   readonly prompt: string;
   /** The main process of the container ended. */
   readonly processEnded: boolean;
-  /** The signal accompanies the end of a process. All signals of one death belong to one incident. */
+  /** The signal is part of the death of a process. All signals of one death belong to one incident. */
   readonly partOfDeath: boolean;
   readonly joins: JoinRule;
-  /** While it is being opened, an incident takes all signals of its container, unless either detector stands alone. */
-  readonly standsAlone: boolean;
-  /** What a grace period after a start does with the signal. */
+  /** Other signals of a container join an incident that is settling. These signals neither join nor are joined. */
+  readonly separate: boolean;
+  /** What happens to the signal during the grace period after a start. */
   readonly inGrace: 'drop' | 'hold' | 'pass';
   /** The incident is over after this long without a signal, ms. */
   readonly quietMs: number;
@@ -22,13 +22,13 @@ export interface DetectorInfo {
 }
 
 /**
- * When a signal joins an incident of its container that has another fingerprint. In doubt it does not: one incident
- * too many costs a question, one too few hides a problem.
+ * When a signal joins an incident of its container that has another fingerprint. If in doubt, it does not: one incident
+ * too many costs one diagnosis, one too few hides a problem.
  */
-export interface JoinRule {
+interface JoinRule {
   /** Joins an incident of the same death, or of any death of the container. */
   readonly death: 'same' | 'any' | 'last_output' | 'no';
-  /** Joins an incident whose last error came at most this long before; that error is taken for its cause. ms. */
+  /** Joins an incident whose last signal came at most this many ms before it and is taken for its cause; 0: never. */
   readonly causeWithinMs: number;
 }
 
@@ -47,10 +47,10 @@ const FROM_LOG = {
   overOnlyIfRunning: false,
 } as const;
 
-const FROM_STATE = { standsAlone: false, quietMs: STATE_QUIET_MS, overOnlyIfRunning: true } as const;
+const FROM_STATE = { separate: false, quietMs: STATE_QUIET_MS, overOnlyIfRunning: true } as const;
 
 export const DETECTOR_INFO: Readonly<Record<Detector, DetectorInfo>> = {
-  log: { ...FROM_LOG, title: 'error in the log', prompt: 'an error in its log', standsAlone: false },
+  log: { ...FROM_LOG, title: 'error in the log', prompt: 'an error in its log', separate: false },
   crash: {
     ...FROM_STATE,
     title: 'crash',
@@ -88,11 +88,21 @@ export const DETECTOR_INFO: Readonly<Record<Detector, DetectorInfo>> = {
     joins: { death: 'any', causeWithinMs: 0 },
     inGrace: 'pass',
   },
-  // A storm is a fact of its own: more went wrong than can be told apart.
+  // A storm hides the single problems in it.
   storm: {
     ...FROM_LOG,
     title: 'log storm',
-    prompt: 'more new kinds of errors at once than can be told apart',
-    standsAlone: true,
+    prompt: 'more new kinds of errors at once than can be distinguished',
+    separate: true,
   },
 };
+
+/** Whether a signal of these detectors says that the main process of the container ended. */
+export function processEnded(detectors: readonly Detector[]): boolean {
+  return detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
+}
+
+/** Whether a signal of these detectors is part of the death of a process, the main process or another one. */
+export function isPartOfDeath(detectors: readonly Detector[]): boolean {
+  return detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath);
+}

@@ -1,12 +1,13 @@
 /**
- * What the walk tells whoever counts. Each hook is called where the thing happens, once, and returns at
- * once; none may throw. Durations are milliseconds, times epoch milliseconds.
+ * What the pipeline and the adapters report for metrics. Each method is called once, where the event occurs. It must
+ * return at once and never throw. Durations are in ms, times are epoch ms.
  */
 import type {
   ClaudeOutcome,
   DecisionKind,
   DecisionReason,
   Detector,
+  EdgeEvidence,
   Outcome,
   Severity,
   SkipReason,
@@ -15,60 +16,74 @@ import type {
 } from '../domain.ts';
 import type { TokenUsage } from './ports.ts';
 
-/** How one question of "what went wrong" ended: answered by the tier it belongs to, or not. */
+/** Whether a tier diagnosed the incident. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
-export type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
+type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
 
 /** How one try to send a message ended. `failed`: it will be tried again. */
 export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'dropped'] as const;
-export type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
+type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
 
-/** Why a log stream was opened again though its container had not stopped. */
+/** Why a log stream was reopened although its container had not stopped. */
 export const RECONNECT_CAUSES = ['ended', 'error', 'stalled'] as const;
 export type ReconnectCause = (typeof RECONNECT_CAUSES)[number];
 
-/** What the API's rate-limit headers count. */
-export const HEADROOM_RESOURCES = ['requests', 'input_tokens', 'output_tokens'] as const;
-export type HeadroomResource = (typeof HEADROOM_RESOURCES)[number];
+/** The kinds of requests to the engine that the agent needs. */
+export const ENGINE_SOURCES = ['list', 'events', 'logs', 'inspect', 'restart'] as const;
+export type EngineSource = (typeof ENGINE_SOURCES)[number];
 
-/** One resource of the API's rate limit, as far as its latest answer stated it. */
-export interface Headroom {
-  readonly resource: HeadroomResource;
+/** What the rate limits of the Claude API apply to. */
+export const RATE_LIMIT_RESOURCES = ['requests', 'input_tokens', 'output_tokens'] as const;
+export type RateLimitResource = (typeof RATE_LIMIT_RESOURCES)[number];
+
+/** The rate limit for one resource, from the headers of a response. */
+export interface AnthropicRateLimit {
+  readonly resource: RateLimitResource;
   readonly limit?: number;
   readonly remaining?: number;
-  /** When the limit is full again. */
+  /** When the limit will be fully replenished. */
   readonly resetAt?: number;
-  /** When the answer came. */
+  /** When the response arrived. */
   readonly observedAt: number;
 }
 
+/** `engine`: by the state of a container; `log`: by what it logged. */
+export const CAUSE_OUTCOMES = ['engine', 'log', 'external', 'unknown'] as const;
+export type CauseOutcome = (typeof CAUSE_OUTCOMES)[number];
+
 export interface Observer {
-  /** Every signal, repeats too, before grouping. */
+  /** Every signal, including repeats. */
   signal(detector: Detector, containerName: string): void;
-  /** A signal that opened nothing. */
+  /** A signal that opened no incident. */
   suppressed(reason: Suppression): void;
-  /** `latencyMs`: from the line's or event's own time to the incident. */
+  /** `latencyMs`: from the timestamp of the line or event to the incident. */
   incidentOpened(opened: { readonly detector: Detector; readonly latencyMs: number }): void;
-  /** Once an incident has its diagnosis, whoever gave it. */
+  /** An incident has a diagnosis, from whatever tier. */
   incidentDiagnosed(diagnosed: { readonly containerName: string; readonly severity: Severity }): void;
-  /** One tier was tried: `failed` where it was asked and could not answer. */
-  diagnosis(tried: { readonly tier: Tier; readonly outcome: DiagnosisOutcome; readonly durationMs: number }): void;
+  /** A tier was asked. */
+  diagnosis(asked: { readonly tier: Tier; readonly outcome: DiagnosisOutcome; readonly durationMs: number }): void;
   /** Claude was not asked. */
   diagnosisSkipped(reason: SkipReason): void;
-  /** A request that left for the API, one call a try. */
+  /** A request was sent to the Claude API; retries are requests of their own. */
   claudeRequest(request: {
     readonly model: string;
     readonly outcome: ClaudeOutcome;
     readonly tokens: TokenUsage;
     readonly costUsd: number;
-    /** From leaving to the end of the answer, where it was measured. */
+    /** From sending it to the end of the response, if measured. */
     readonly durationMs?: number;
   }): void;
-  headroom(headroom: Headroom): void;
+  /** A signal that belongs to another container's incident. */
+  correlated(evidence: EdgeEvidence): void;
+  /** The containers that an incident affects, 1 for most. */
+  incidentMembers(containers: number): void;
+  /** How the cause of an incident with several members was found. */
+  causeFound(outcome: CauseOutcome): void;
+  anthropicRateLimit(rateLimit: AnthropicRateLimit): void;
   decision(decision: { readonly kind: DecisionKind; readonly reason: DecisionReason }): void;
-  /** A restart by us, once its outcome is known. */
+  /** The outcome of a restart by the agent. */
   restart(restart: { readonly containerName: string; readonly outcome: Outcome }): void;
-  /** `durationMs`: from the end of the restart call to the verdict. */
+  /** `durationMs`: from the end of the restart call to the outcome. */
   verification(verified: { readonly outcome: Outcome; readonly durationMs: number }): void;
   /** One try to send one message to a receiver, or a message dropped without a try: then without a duration. */
   notification(sent: {
@@ -76,20 +91,20 @@ export interface Observer {
     readonly outcome: NotificationOutcome;
     readonly durationMs?: number;
   }): void;
-  /** Read from containers' logs; called once a batch. */
+  /** Lines and bytes were read from a container's log; called once per batch. */
   linesRead(lines: number, bytes: number): void;
-  reconnect(cause: ReconnectCause): void;
+  logReconnect(cause: ReconnectCause): void;
   /** `errorType`: an EngineReason, absent on success. */
   dockerRequest(operation: string, durationMs: number, errorType?: string): void;
-  /** The engine said something (an event of any kind): we are not blind. */
-  eventSeen(at: number): void;
-  /** The loop went round. */
+  /** The engine sent an event. */
+  engineEvent(at: number): void;
+  /** The watched containers were compared with the engine's list. */
   heartbeat(at: number): void;
 }
 
 const nothing = () => {};
 
-/** For those who do not count. */
+/** Reports nothing. */
 export const noopObserver: Observer = {
   signal: nothing,
   suppressed: nothing,
@@ -98,14 +113,17 @@ export const noopObserver: Observer = {
   diagnosis: nothing,
   diagnosisSkipped: nothing,
   claudeRequest: nothing,
-  headroom: nothing,
+  correlated: nothing,
+  incidentMembers: nothing,
+  causeFound: nothing,
+  anthropicRateLimit: nothing,
   decision: nothing,
   restart: nothing,
   verification: nothing,
   notification: nothing,
   linesRead: nothing,
-  reconnect: nothing,
+  logReconnect: nothing,
   dockerRequest: nothing,
-  eventSeen: nothing,
+  engineEvent: nothing,
   heartbeat: nothing,
 };

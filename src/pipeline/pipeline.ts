@@ -1,95 +1,170 @@
-import type { Aftermath, ContainerRef, EngineEvent, ListedContainer, LogLine, Signal, Suppression } from '../domain.ts';
+import type {
+  Aftermath,
+  ContainerFacts,
+  ContainerRef,
+  EngineEvent,
+  ListedContainer,
+  LogLine,
+  Signal,
+  Suppression,
+} from '../domain.ts';
+import { createCorrelation } from './correlate/correlation.ts';
+import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
-import type { Trouble } from './detect/trouble.ts';
+import type { LogError } from './detect/log-error.ts';
+import { DETECTOR_INFO } from './detectors.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
-import { createIncidents, type LiveIncident } from './incident/open-incidents.ts';
-import { createWalk, type WalkDeps } from './incident/workflow.ts';
-import { createDeployments } from './lifecycle/deployments.ts';
-import { createEventDetector } from './lifecycle/engine-events.ts';
-import { createGracePeriods } from './lifecycle/grace.ts';
-import { createRestartWindows } from './lifecycle/restart-windows.ts';
-import type { ReviewStore } from './ports.ts';
+import { createLeftToEngine } from './incident/left-to-engine.ts';
+import { createOpenIncidents, type LiveIncident } from './incident/open-incidents.ts';
+import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
+import { createWriteOrder } from './incident/write-order.ts';
+import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
+import { withJobIdentity } from './lifecycle/one-off.ts';
+import type { DependencyStore, ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
   extends Omit<
-    WalkDeps,
-    'incidents' | 'expectRestart' | 'stopRequestedAt' | 'deployedAt' | 'onDecided' | 'handover' | 'giveUp'
+    WorkflowDeps,
+    'incidents' | 'lifecycle' | 'correlator' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
   > {
-  readonly store: WalkDeps['store'] & ReviewStore;
-  newId(): string;
+  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore;
+  /** Resolves when the log positions known now have been saved. */
+  positionsSaved(): Promise<void>;
+  /** What is known of a container from inspect; undefined if it has not been inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
 }
 
-/** The loop: what watch delivers goes in, incidents walk. */
+/** Lines and engine events in, handled incidents out. */
 export interface Pipeline {
   onLines(container: ContainerRef, lines: readonly LogLine[]): void;
   onEvent(event: EngineEvent): void;
-  /** An earlier run was told of it. */
+  /** An event that an earlier run of the agent has already handled. */
   onPastEvent(event: EngineEvent): void;
-  /** After every reconciliation, with all watched containers. */
-  onListed(containers: readonly ListedContainer[]): void;
+  /** After every reconciliation, with all watched containers, and with all that exist. */
+  onListed(containers: readonly ListedContainer[], existing: readonly ListedContainer[]): void;
   onGone(container: ContainerRef): void;
-  /** Takes up what an earlier run left open. Call it before the first line comes in. */
+  /** After every inspect. */
+  onInspected(containerId: string, facts: ContainerFacts): void;
+  /** All listed containers have been inspected. */
+  onInspectedAll(): void;
+  /** The known dependencies between containers. */
+  dependencies(): readonly Edge[];
+  /** Resumes the incidents of an earlier run. To be called before the first line. */
   resume(): Promise<void>;
+  /** See WriteOrder. */
+  incidentsSaved(): Promise<void>;
   openIncidents(): number;
-  /** Ends intake, lets answers under way come in, hands the rest over to the next start. Idempotent. */
+  /** Ends the intake, waits a few seconds for running work, and leaves the rest to the next run. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** For answers that are already paid for, and restarts that the engine is already making. */
+/** A crash is to be noticed within a second. */
+const INSPECT_PATIENCE_MS = 500;
+/** For paid answers and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
-  const { clock, observer, logger, store } = deps;
-  const handover = new AbortController();
-  const giveUp = new AbortController();
-  const events = createEventDetector();
+  const { clock, observer, logger } = deps;
+  const order = createWriteOrder(deps.store, deps);
+  const { store } = order;
+  const stopping = new AbortController();
+  const stopNow = new AbortController();
+  const lifecycle = createLifecycle({
+    clock,
+    graceMs: (container) => deps.policyOf(container).values.grace * 1000,
+    factsOf: deps.factsOf,
+    inspect: (id) => deps.control.inspect(id, AbortSignal.timeout(INSPECT_PATIENCE_MS)).catch(() => undefined),
+    onLateSignals(signals) {
+      if (!stopping.signal.aborted) for (const signal of signals) take(signal);
+    },
+  });
   const grouper = createGrouper();
-  const incidents = createIncidents({ newId: deps.newId, now: clock.now });
-  const restarts = createRestartWindows(clock);
-  const deployments = createDeployments();
-  const grace = createGracePeriods((signal) => deps.policyOf(signal.container).values.grace * 1000);
-  const walk = createWalk({
+  const incidents = createOpenIncidents({ newId: deps.newId, now: clock.now });
+  const correlation = createCorrelation({
     ...deps,
+    store,
     incidents,
-    expectRestart: restarts.expect,
-    stopRequestedAt: events.stopRequestedAt,
-    deployedAt: deployments.deployedAt,
-    onDecided: (incident, decision, facts) => aftermaths.decided(incident, decision, facts),
-    handover: handover.signal,
-    giveUp: giveUp.signal,
+    lifecycle,
+    control: deps.untracedControl,
+    stopping: stopping.signal,
+    open: (signal, isReleased) => open(signal, { isReleased }),
+    start: (work) => start(work),
+  });
+  const workflow = createWorkflow({
+    ...deps,
+    store,
+    incidents,
+    lifecycle,
+    correlator: correlation.correlator,
+    onRecovered: correlation.recovered,
+    onDecided(incident, decision, facts) {
+      aftermaths.decided(incident, decision, facts);
+      leftToEngine.decided(incident, decision);
+    },
+    stopping: stopping.signal,
+    stopNow: stopNow.signal,
   });
 
-  const aftermaths = createAftermaths((incidentId, aftermath) => start(saveAftermath(incidentId, aftermath)));
+  const aftermaths = createAftermaths(lifecycle, (incidentId, aftermath) =>
+    start(saveAftermath(incidentId, aftermath)),
+  );
 
-  const walking = new Set<Promise<void>>();
+  const leftToEngine = createLeftToEngine(deps.control);
+  /** The engine was left to restart the container of this incident: has it given up? */
+  const followUp = async (live: LiveIncident): Promise<void> => {
+    if (!(await leftToEngine.gaveUp(live.incident)) || live.phase !== 'settled') return;
+    await workflow.decideAgain(live, 'engine_gave_up');
+  };
+
+  const running = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
-    walking.add(work);
-    void work.finally(() => walking.delete(work));
+    running.add(work);
+    void work.finally(() => running.delete(work));
   };
 
   /** `repeatAs`: how it is counted where it opens nothing. */
-  const take = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
+  const take = (seen: Signal, repeatAs: Suppression = 'repeat'): void => {
+    const container = identify(seen.container);
+    const signal = container === seen.container ? seen : { ...seen, container };
     observer.signal(signal.detector, signal.container.name);
-    if (grace.covers(signal)) observer.suppressed('grace');
-    else open(signal, repeatAs);
+    const suppression = lifecycle.suppresses(signal);
+    if (suppression === undefined) open(signal, { repeatAs });
+    else observer.suppressed(suppression);
   };
 
-  const open = (signal: Signal, repeatAs: Suppression = 'repeat'): void => {
+  const open = (
+    signal: Signal,
+    { repeatAs = 'repeat', isReleased }: { readonly repeatAs?: Suppression; readonly isReleased?: boolean } = {},
+  ): LiveIncident => {
     const folded = incidents.fold(signal);
+    const { live } = folded;
     if (folded.kind === 'opened') {
+      live.isReleased = isReleased;
       observer.incidentOpened({ detector: signal.detector, latencyMs: Math.max(0, clock.now() - signal.at) });
-      start(walk.handle(folded.live));
-      return;
+      order.opened(live.incident.id);
+      start(workflow.handle(live));
+      return live;
+    }
+    counts.wake();
+    if (live.cause !== undefined) {
+      correlation.repeated(live);
+      return live;
     }
     observer.suppressed(repeatAs);
-    if (folded.newlyLooping && folded.live.phase === 'settled') start(walk.tellLoop(folded.live));
-    counts.wake();
+    if (live.phase === 'settled') {
+      if (folded.newlyLooping) start(workflow.decideAgain(live, 'crash_loop'));
+      else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(live));
+    }
+    return live;
   };
 
-  const takeTrouble = (container: ContainerRef, trouble: Trouble): void => {
-    const grouped = grouper.assign(container, trouble, clock.monotonic());
+  const identify = (container: ContainerRef): ContainerRef => withJobIdentity(container, deps.factsOf(container.id));
+
+  const takeLogError = (seen: ContainerRef, error: LogError): void => {
+    const container = identify(seen);
+    const grouped = grouper.assign(container, error, clock.monotonic());
     const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
@@ -99,29 +174,33 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const signal: Signal = {
       container,
       detector: storm ? 'storm' : 'log',
-      at: trouble.record.time,
+      at: error.record.time,
       fingerprint: grouped.fingerprint,
       summary: storm
-        ? `log storm: new kinds of errors faster than they can be told apart, e.g. ${trouble.summary}`
-        : trouble.summary,
-      patterns: storm ? [...trouble.patterns, 'log storm'] : trouble.patterns,
-      record: trouble.record,
+        ? `log storm: more new kinds of errors than can be distinguished, such as ${error.summary}`
+        : error.summary,
+      patterns: storm ? [...error.patterns, 'log storm'] : error.patterns,
+      record: error.record,
     };
     take(signal, storm ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({
-    emit: takeTrouble,
+    emit: takeLogError,
+    recorded: (container) => {
+      observer.signal('log', container.name);
+      observer.suppressed('grace');
+    },
     clock,
     logger,
-    stopped: handover.signal,
+    stopped: stopping.signal,
     patternsOf: (container) => deps.policyOf(container).values,
   });
   const counts = createCountWriter(store, incidents.takeDirty, clock, logger);
 
   return {
     onLines(container, lines) {
-      if (handover.signal.aborted) return;
+      if (stopping.signal.aborted) return;
       observer.linesRead(
         lines.length,
         lines.reduce((bytes, line) => bytes + Buffer.byteLength(line.text), 0),
@@ -130,76 +209,84 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     onEvent(event) {
-      observer.eventSeen(event.time);
-      if (handover.signal.aborted) return;
-      // The last words of a container come before the news of its death.
+      observer.engineEvent(event.time);
+      if (stopping.signal.aborted) return;
+      // The container's last output precedes its death.
       if (event.action.kind === 'die') detectors.complete(event.containerId);
-      if (event.action.kind === 'start') grace.started(event.containerId, event.time);
-      deployments.observe(event);
-      const signals = events.observe(event, restarts.ours(event.containerId));
-      const asked = event.action.kind === 'kill' && events.stopRequestedAt(event.containerId) === event.time;
-      aftermaths.observe(event, asked);
+      if (event.action.kind === 'start') detectors.started(event.containerId, event.time);
+      const signals = lifecycle.observe(event);
+      aftermaths.observe(event);
+      correlation.observe(event);
       for (const signal of signals) take(signal);
     },
 
-    onPastEvent(event) {
-      events.recall(event);
-      deployments.observe(event);
-    },
+    onPastEvent: lifecycle.recall,
 
-    onListed(containers) {
+    onListed(containers, existing) {
       observer.heartbeat(clock.now());
-      if (handover.signal.aborted) return;
-      for (const signal of events.observeListed(containers, clock.now())) take(signal);
-      for (const signal of grace.due(containers, clock.now())) open(signal);
+      if (stopping.signal.aborted) return;
+      for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
+      for (const signal of lifecycle.due(containers, clock.now())) open(signal);
+      for (const live of incidents.open()) {
+        if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
+      }
+      correlation.listed(existing);
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
     onGone(container) {
       detectors.forget(container.id);
-      events.forget(container.id);
-      grace.forget(container.id);
+      lifecycle.forget(container.id);
     },
 
     async resume() {
+      await correlation.load();
       const cases = await store.openCases().catch((error: unknown) => {
-        logger.error('open incidents could not be read, they are not taken up', { error: String(error) });
+        logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
       });
-      for (const left of cases) {
-        const live = incidents.adopt(
-          left.incident,
-          left.settledAt === undefined ? 'handling' : 'settled',
-          left.diagnosis?.severity,
-        );
-        if (left.settledAt === undefined) start(walk.resume(live, left));
+      const adopted = cases.map((left) => {
+        const phase = left.settledAt === undefined ? 'handling' : 'settled';
+        return { left, live: incidents.adopt(left.incident, phase, left.diagnosis?.severity) };
+      });
+      correlation.restore(adopted.map(({ live }) => live));
+      for (const { left, live } of adopted) {
+        if (left.settledAt === undefined) start(workflow.resume(live, left));
         else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
     },
 
+    onInspected: (containerId, facts) => correlation.inspected(containerId, facts.topology),
+    onInspectedAll: correlation.inspectedAll,
+    dependencies: correlation.edges,
+
     openIncidents: () => incidents.open().length,
+    incidentsSaved: order.incidentsSaved,
 
     async stop() {
-      if (handover.signal.aborted) return;
+      if (stopping.signal.aborted) return;
       detectors.completeAll();
-      handover.abort();
-      await Promise.race([Promise.allSettled([...walking]), clock.sleep(STOP_PATIENCE_MS)]);
-      giveUp.abort();
-      await Promise.race([Promise.allSettled([...walking]), clock.sleep(500)]);
+      lifecycle.settle();
+      stopping.abort();
+      await Promise.race([Promise.allSettled([...running]), clock.sleep(STOP_PATIENCE_MS)]);
+      stopNow.abort();
+      await Promise.race([Promise.allSettled([...running]), clock.sleep(500)]);
       await counts.flush();
     },
   };
 
   async function saveAftermath(incidentId: string, aftermath: Aftermath): Promise<void> {
     await store.saveAftermath(incidentId, aftermath, clock.now()).catch((error: unknown) => {
-      logger.error('what became of an incident could not be written down', { error: String(error) });
+      logger.error('the aftermath of an incident could not be stored', { error: String(error) });
     });
   }
 
   async function end(live: LiveIncident): Promise<void> {
     aftermaths.ended(live.incident);
+    leftToEngine.ended(live.incident);
+    correlation.ended(live);
     await store.resolveIncident(live.incident.id, clock.now()).catch((error: unknown) => {
-      logger.error('the end of an incident could not be written down', { error: String(error) });
+      logger.error('the end of an incident could not be stored', { error: String(error) });
     });
   }
 }

@@ -16,6 +16,7 @@ import type {
   ListedContainer,
   LogLine,
   Outcome,
+  ServiceRef,
   StreamName,
   TraceLink,
   Verdict,
@@ -24,8 +25,8 @@ import type {
 // ── the engine ──────────────────────────────────────────────────────────────
 
 /**
- * A position in a container's log: the engine's timestamp of the last line read (RFC 3339 with nanoseconds, as the
- * engine printed it), and how many lines with exactly that timestamp were read.
+ * A position in a container's log: the engine's timestamp of the last line read (RFC 3339 with nanoseconds, exactly as
+ * received), and the number of lines read with this timestamp.
  */
 export interface LogCursor {
   readonly at: string;
@@ -55,27 +56,30 @@ export interface ContainerSource {
   }): Promise<void>;
   /**
    * Delivers lines after `from` (a cursor: none twice; a number: epoch ms, inclusive), in batches, each with
-   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `setBackMs`: by
-   * how much the clock was set back since `from` was reached.
+   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `clockStepBackMs`: how
+   * far the clock has stepped back since `from` was reached. `maxBacklogLines`: of the lines that the log holds already,
+   * only this many are delivered, the newest; if that omits some, `onSkipped` is called before the first line, with its time.
    */
   followLogs(
     containerId: string,
     options: {
       readonly from: LogCursor | number;
-      readonly setBackMs?: number;
+      readonly clockStepBackMs?: number;
+      readonly maxBacklogLines?: number;
       readonly signal: AbortSignal;
+      onSkipped?(before: number): void;
       onLines(lines: readonly LogLine[], cursor: LogCursor): void;
     },
   ): Promise<void>;
 }
 
-/** Used by collect, act and verify. Every method rejects with an EngineError on a fault. */
+/** Used by collect, decide, restart and verify. Every method rejects with an EngineError on a fault. */
 export interface ContainerControl {
-  /** Undefined where the container does not exist. */
+  /** Undefined if the container does not exist. */
   inspect(containerId: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
-  /** The last `count` lines of both streams in order, the newest last; [] where the container is gone. */
+  /** The last `count` lines of both streams in order, the newest last; [] if the container does not exist. */
   tailLogs(containerId: string, count: number, signal?: AbortSignal): Promise<readonly LogLine[]>;
-  /** Resolves when the engine says it is done: up to the stop timeout and more. Aborting does not stop the restart. */
+  /** Resolves when the engine confirms it, which may take longer than the stop timeout. Aborting does not stop the restart. */
   restart(containerId: string, signal?: AbortSignal): Promise<void>;
   list(signal?: AbortSignal): Promise<readonly ListedContainer[]>;
 }
@@ -84,13 +88,16 @@ export interface CursorStore {
   loadCursors(): Promise<ReadonlyMap<string, LogCursor>>;
   saveCursors(cursors: ReadonlyMap<string, LogCursor>): Promise<void>;
   forgetCursors(containerIds: readonly string[]): Promise<void>;
+  /** Epoch ms up to which an earlier run read the logs of all its containers; undefined if there was none. */
+  loadLastRun(): Promise<number | undefined>;
+  saveLastRun(at: number): Promise<void>;
 }
 
-/** Takes text, gives it back without secrets. */
+/** Removes secrets from text. */
 export interface Redactor {
   /**
-   * `secrets`: literal values to hide besides what the patterns find. Equal secrets within one call get
-   * equal placeholders.
+   * `secrets`: literal values to hide, in addition to what the patterns find. Within one call, equal secrets get equal
+   * placeholders.
    */
   redact(
     texts: readonly string[],
@@ -105,10 +112,12 @@ export interface DiagnosisContext {
   readonly incident: Incident;
   /** Absent if the container no longer exists or the engine did not answer. */
   readonly facts?: ContainerFacts;
-  /** The records of its signals, the most informative first. */
+  /** The records of its signals, oldest first. */
   readonly evidence: readonly string[];
   /** Of the last crash, if any. */
   readonly exitCode?: number;
+  /** The kernel killed the main process because the container reached its memory limit. */
+  readonly killedForMemory?: boolean;
   /** The end of the container's log, newest last. */
   readonly logLines: readonly string[];
   readonly redactions: number;
@@ -146,9 +155,9 @@ export interface ClaudeRequest {
   readonly durationMs?: number;
 }
 
-/** One question to Claude, its tries included. */
+/** The answer to one question to Claude. A question takes several requests if it is retried. */
 export type ClaudeAnswer = {
-  /** Every request that left, failed tries included; the last one is the one that counted. */
+  /** All requests for it, oldest first. The last one determined the answer. */
   readonly requests: readonly Omit<ClaudeRequest, 'incidentId' | 'containerName'>[];
 } & (
   | {
@@ -161,34 +170,37 @@ export type ClaudeAnswer = {
 );
 
 export interface ClaudePort {
-  /** Never rejects but when `signal` aborts. `strength` chooses the model. */
+  /** Call it when a question is likely: loads what is loaded on demand. */
+  prepare?(): void;
+  /** Rejects only if `signal` aborts. `strength` selects the model. */
   ask(context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<ClaudeAnswer>;
 }
 
-/** Rolling windows and the ledger behind them. */
+/** The questions and requests to Claude, and sums over rolling windows. */
 export interface Ledger {
-  /** Writes down that Claude is about to be asked; counts toward the hourly cap from then on. */
+  /** Stores that Claude is about to be asked. It counts toward the hourly cap from then on. */
   recordAsk(ask: { readonly at: number; readonly incidentId: string }): Promise<void>;
   recordRequests(requests: readonly ClaudeRequest[]): Promise<void>;
   asksSince(time: number): Promise<number>;
+  /** US dollars. */
   spendSince(time: number): Promise<number>;
 }
 
-/** An incident with all that is known of its handling. */
+/** An incident and the results of its handling. */
 export interface IncidentCase {
   readonly incident: Incident;
   readonly diagnosis?: Diagnosis;
   readonly decision?: Decision;
   readonly attempt?: Attempt;
   readonly outcome?: Outcome;
-  /** When its alert was put into the outbox, or it was decided that none is due. */
+  /** When its handling ended: its alert is in the outbox, or it needs none. */
   readonly settledAt?: number;
 }
 
 export interface IncidentStore {
   /** Inserts or updates by id. */
   saveIncident(incident: Incident): Promise<void>;
-  /** Counts of many at once: repeats are written in batches. */
+  /** Stores the counts of several incidents. */
   saveOccurrences(
     counts: readonly { readonly id: string; readonly occurrences: number; readonly lastSeenAt: number }[],
   ): Promise<void>;
@@ -197,12 +209,8 @@ export interface IncidentStore {
   saveSettled(incidentId: string, at: number): Promise<void>;
   resolveIncident(incidentId: string, at: number): Promise<void>;
   openCases(): Promise<readonly IncidentCase[]>;
-  /** The newest case of this problem with a diagnosis, open or not, and how a restart for it ended. */
-  lastCase(key: {
-    readonly project?: string;
-    readonly service: string;
-    readonly fingerprint: string;
-  }): Promise<IncidentCase | undefined>;
+  /** The newest incident of this problem that has a diagnosis, open or resolved. */
+  lastCase(key: ServiceRef & { readonly fingerprint: string }): Promise<IncidentCase | undefined>;
 }
 
 export interface AttemptStore {
@@ -211,18 +219,17 @@ export interface AttemptStore {
     id: string,
     end: { readonly outcome: Outcome; readonly detail: string; readonly finishedAt: number },
   ): Promise<void>;
-  /** Of a service, newest last, those under way included. */
-  attemptsSince(
-    key: { readonly project?: string; readonly service: string },
-    time: number,
-  ): Promise<readonly Attempt[]>;
+  /** Of all services. */
+  countAttemptsSince(time: number): Promise<number>;
+  /** Of a service, newest last, including attempts in progress. */
+  attemptsSince(service: ServiceRef, time: number): Promise<readonly Attempt[]>;
 }
 
 /** Alerts on their way out: one row per alert and receiver, written before anything is sent. */
 export interface Outbox {
-  /** False where this alert was written before, for whatever receivers: it is not this caller's to send. All rows are written in one transaction. */
+  /** Writes all rows in one transaction. False if the alert was enqueued before, for any receivers: do not send it again. */
   enqueue(alert: Alert, receivers: readonly string[], trace?: TraceLink): Promise<boolean>;
-  /** Of one receiver, due at `now`, oldest first. */
+  /** The alerts that are due at `now` for one receiver, oldest first. */
   due(
     receiver: string,
     now: number,
@@ -239,7 +246,7 @@ export interface Outbox {
     at: number,
     why: string,
   ): Promise<void>;
-  /** How many wait, by receiver; receivers with none may be missing. */
+  /** The number of waiting alerts by receiver. Receivers without any may be missing. */
   pending(): Promise<ReadonlyMap<string, number>>;
 }
 
@@ -270,13 +277,13 @@ export interface Receiver {
   sendNotice(notice: Notice, signal: AbortSignal): Promise<SendResult>;
 }
 
-/** For the HTTP pages: a diagnosed incident, newest last in lists. */
+/** For the HTTP pages. Incidents with a diagnosis, newest last. */
 export interface HistoryStore {
   history(query: { readonly limit: number; readonly container?: string }): Promise<readonly IncidentCase[]>;
   totals(): Promise<{ readonly diagnoses: number; readonly restartsByContainer: ReadonlyMap<string, number> }>;
 }
 
-/** An incident that led to a restart, or would have. */
+/** An incident with a decision to restart, or to hold a restart back. */
 export interface ReviewedCase {
   readonly incidentId: string;
   readonly containerName: string;
@@ -292,15 +299,30 @@ export interface ReviewedCase {
   readonly note?: string;
 }
 
-/** What became of what was decided, and what people think of it. */
+/** Dependencies between services that were read from error records. */
+export interface DependencyStore {
+  loadDependencies(): Promise<readonly ObservedDependency[]>;
+  /** Replaces what was stored. */
+  saveDependencies(dependencies: readonly ObservedDependency[]): Promise<void>;
+}
+
+export interface ObservedDependency {
+  /** A service key. */
+  readonly from: string;
+  /** A service key. */
+  readonly to: string;
+  readonly lastSeenAt: number;
+}
+
+/** What happened after a decision, and people's verdicts on it. */
 export interface ReviewStore {
-  /** The first one stands. */
+  /** Keeps the first one. */
   saveAftermath(incidentId: string, aftermath: Aftermath, at: number): Promise<void>;
-  /** The last one stands. False where there is no such incident. */
+  /** Replaces an earlier one. False if there is no such incident. */
   saveVerdict(
     incidentId: string,
     given: { readonly verdict: Verdict; readonly note?: string; readonly at: number },
   ): Promise<boolean>;
-  /** Incidents that were restarted or would have been, oldest first; the newest `limit` of them. */
+  /** The newest `limit` cases, oldest first. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
 }

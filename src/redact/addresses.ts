@@ -1,47 +1,55 @@
+/** Credentials in addresses and connection strings. */
 import { isMask } from './masks.ts';
+import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
-
-const EMAIL = /(?<![\w.%+-])[\w.%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,6}([A-Za-z]{2,24})(?![A-Za-z0-9-])/g;
-/** What looks like a top-level domain behind an `@` but is a file or a unit. */
-const NO_DOMAINS = new Set(
-  'png jpg jpeg gif svg webp ico js mjs cjs ts css map json html txt log md service socket timer target mount scope slice'.split(
-    ' ',
-  ),
-);
 
 /** `user:password@tcp(host)`, as the Go MySQL driver writes it: what ends it, and what stands before that. */
 const DSN_HOST = /@(?:tcp6?|unix)\(/g;
-const DSN_USERINFO = /(?<![\w.-])[\w.-]{1,64}:([^\s@"']{1,256})$/;
-/** `user/password@`, as Oracle's thin driver writes it. */
-const ORACLE_THIN = /(\bjdbc:oracle:(?:thin|oci):[\w.-]{1,64}\/)([^\s@"']{1,256})(?=@)/gi;
+const DSN_USERINFO = /(?<![\w.-])[\w.-]{1,64}:([^\s"']{1,256})$/;
+/** `user/password@`, as Oracle's thin driver and tools write it. */
+const ORACLE =
+  /((?:\bjdbc:oracle:(?:thin|oci8?):|\b(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|sql)(?:64)?[ \t]{1,4}(?:-[SLs][ \t]{1,4}){0,2}["']?)[\w.-]{1,64}\/)([^\s@"']{1,256})(?=@)/gi;
+/** A line of .pgpass: host:port:database:user:password; from the port on. */
+const PGPASS = /:(?:\d{3,5}|\*):[\w*-]{1,64}:[A-Za-z*][\w.-]{0,63}:([^\s:"']{6,256})(?=[\s"']|$)/g;
+const PGPASS_HOST = /(?:^|[^\w.:/-])[A-Za-z*][\w.-]{0,100}$/;
+/** `user%password` of Samba, `user:password` that is piped to chpasswd. */
+const CHPASSWD =
+  /(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?["']?[\w.-]{1,64}:)([^\s"'|]{3,256})(?=["']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd)/g;
+/** A password that is piped to a program. */
+const PIPED =
+  /(\b(?:echo|printf)[ \t]{1,4}(?:-n[ \t]{1,4})?["']?)([^\s"'|$]{3,256})(?=["']?[ \t]{0,4}\|[^\n|]{0,80}(?:sudo -S|--stdin|-stdin\b|cryptsetup|\bsu[ \t]|passwd\b))/g;
+/** ADO.NET, ODBC, JDBC: what stands between `=` and `;`. */
+const CONNECTION_PART =
+  /(\b(?:password|pwd|user password|accountkey|sharedaccesskey|sharedsecret|access ?key|trustStorePassword|keyStorePassword)[ \t]{0,4}=[ \t]{0,4})('(?:[^'\n]|''){1,256}'|"(?:[^"\n]|""){1,256}"|\{(?:[^}\n]|\}\}){1,256}\}|[^;"'\s{][^;\n]{0,255}?)(?=[ \t]{0,4}(?:;|$|["'\n]))/gim;
 
 /** The secret part of what stands before the `@` of an address: the password, or a token alone. */
 export function findUserinfo(text: string): Span[] {
   const spans = inUrls(text);
-  for (const match of text.matchAll(ORACLE_THIN)) {
-    const [, before = '', secret = ''] = match;
-    const start = match.index + before.length;
-    spans.push({ start, end: start + secret.length });
+  for (const pattern of [ORACLE, CHPASSWD, PIPED])
+    for (const match of text.matchAll(pattern)) {
+      const [, before = '', secret = ''] = match;
+      const start = match.index + before.length;
+      if (!isMask(secret)) spans.push({ start, end: start + secret.length });
+    }
+  for (const match of text.matchAll(PGPASS)) {
+    const secret = match[1] as string;
+    const end = match.index + match[0].length;
+    const host = PGPASS_HOST.test(text.slice(Math.max(0, match.index - 102), match.index));
+    if (host && !/^[\d.a-f]+$/.test(secret) && !isMask(secret)) spans.push({ start: end - secret.length, end });
   }
+  if (text.includes(';'))
+    for (const match of text.matchAll(CONNECTION_PART)) {
+      const [, before = '', secret = ''] = match;
+      // Only where other parts stand around it.
+      const start = match.index + before.length;
+      const end = start + secret.length;
+      if (isMask(secret) || (text[start - before.length - 1] ?? '\n') === '"') continue;
+      if (/;/.test(text[end] ?? '') || /;[^\n]{0,100}$/.test(text.slice(Math.max(0, match.index - 101), match.index)))
+        spans.push({ start, end });
+    }
   for (const { index } of text.matchAll(DSN_HOST)) {
     const secret = DSN_USERINFO.exec(text.slice(Math.max(0, index - 330), index))?.[1];
     if (secret !== undefined) spans.push({ start: index - secret.length, end: index });
-  }
-  return spans;
-}
-
-/** E-mail addresses; `userinfo` tells which `@` are not theirs. */
-export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
-  const spans: Span[] = [];
-  const hosts = new Set(userinfo.map((span) => span.end));
-  for (const match of text.matchAll(EMAIL)) {
-    const [address, domain = ''] = match;
-    const user = address.slice(0, address.indexOf('@'));
-    // `https://user@host`: a user name alone is no address.
-    const inUrl = text.startsWith('://', match.index - 3);
-    const isAddress =
-      !inUrl && !hosts.has(match.index + user.length) && user !== 'git' && !NO_DOMAINS.has(domain.toLowerCase());
-    if (isAddress) spans.push({ start: match.index, end: match.index + address.length });
   }
   return spans;
 }
@@ -71,7 +79,7 @@ function inUrls(text: string): Span[] {
     const secret = separator === -1 ? userinfo : userinfo.slice(separator + 1);
     const from = start + (separator === -1 ? 0 : separator + 1);
     // A user name alone is shown; a long one is a token (as in error trackers' addresses).
-    if (secret === '' || isMask(secret) || (separator === -1 && secret.length < 16)) continue;
+    if (secret === '' || isMask(secret) || (separator === -1 && !looksLikeKey(secret, 16))) continue;
     spans.push({ start: from, end: from + secret.length });
   }
   return spans;

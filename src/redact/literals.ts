@@ -1,13 +1,10 @@
 import type { Span } from './spans.ts';
 
-/**
- * Values this short are words and numbers of every day ("5432", "dev"): hiding them would take the log apart
- * and protect nothing that guessing would not find.
- */
+/** Shorter values are common words and numbers (`5432`, `dev`): hiding them would make the log unreadable. */
 const SHORTEST = 4;
 /** Shorter values are hidden only where they stand alone: `root` not within `rootCause`. */
 const STANDS_ALONE_BELOW = 8;
-const EVERYDAY = new Set(['true', 'false', 'null', 'none', 'undefined', 'enabled', 'disabled', 'default']);
+const COMMON = new Set(['true', 'false', 'null', 'none', 'undefined', 'enabled', 'disabled', 'default']);
 
 /** Where the given values occur, as they are or as JSON, a query string or base64 writes them. */
 export function findLiterals(text: string, secrets: readonly string[]): Span[] {
@@ -27,7 +24,7 @@ function forms(secrets: readonly string[]): Set<string> {
   const all = new Set<string>();
   for (const secret of secrets) {
     const value = secret.trim();
-    if (value.length < SHORTEST || EVERYDAY.has(value.toLowerCase())) continue;
+    if (value.length < SHORTEST || COMMON.has(value.toLowerCase())) continue;
     all.add(value);
     all.add(JSON.stringify(value).slice(1, -1));
     all.add(encodeURIComponent(value.toWellFormed()));

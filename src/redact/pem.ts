@@ -1,5 +1,7 @@
 import type { Span } from './spans.ts';
 
+/** Blocks of keys: PEM, OpenPGP and PuTTY. */
+
 /** A 16,384 bit RSA key is some 13,000 characters; escaped line ends and log prefixes come on top. */
 const LONGEST_BLOCK = 64 * 1024;
 const BEGIN_OR_END = /-----(BEGIN|END) [A-Z0-9 ]{1,60}-----/g;
@@ -9,14 +11,16 @@ const BEGIN_OR_END = /-----(BEGIN|END) [A-Z0-9 ]{1,60}-----/g;
  * line. Without an end (the log was cut) the lines below that look like its body; without a beginning, those
  * above.
  */
-export function findPemBlocks(text: string): Span[] {
-  if (!text.includes('-----')) return [];
-  const spans: Span[] = [];
+export function findKeyBlocks(text: string): KeyBlocks {
+  const hidden = findPuttyBlocks(text);
+  const shown: Span[] = [];
+  if (!text.includes('-----')) return { hidden, shown };
   const marks = [...text.matchAll(BEGIN_OR_END)];
   for (let i = 0; i < marks.length; i++) {
     const mark = marks[i] as RegExpExecArray;
     const start = mark.index;
     const end = start + mark[0].length;
+    const spans = PUBLIC.test(mark[0]) ? shown : hidden;
     if (mark[1] === 'END') {
       spans.push({ start: bodyAbove(text, (marks[i - 1]?.index ?? -1) + 1, start), end });
       continue;
@@ -29,7 +33,32 @@ export function findPemBlocks(text: string): Span[] {
       spans.push({ start, end: bodyBelow(text, end, next?.index ?? text.length) });
     }
   }
-  return spans;
+  return { hidden, shown };
+}
+
+/** Everybody may read them, and they say what a certificate was refused for. */
+const PUBLIC = /CERTIFICATE|PUBLIC KEY|SIGNATURE|X509 CRL|DH PARAMETERS|PGP MESSAGE/;
+
+export interface KeyBlocks {
+  readonly hidden: Span[];
+  /** Public keys and certificates: their bodies look random. */
+  readonly shown: Span[];
+}
+
+/** A key of 16,384 bits has fewer. */
+const MOST_PUTTY_LINES = 160;
+
+/** The private lines of a PuTTY key file. */
+function findPuttyBlocks(text: string): Span[] {
+  if (!text.includes('Private-Lines:')) return [];
+  return [...text.matchAll(/^[^\n]{0,200}Private-Lines: (\d{1,4})[^\n]{0,10}\n/gm)].map((match) => {
+    const start = match.index + match[0].length;
+    let end = start;
+    for (let i = Math.min(Number(match[1]), MOST_PUTTY_LINES); i > 0 && end < text.length; i--)
+      end = lineEnd(text, end + 1, text.length);
+    const mac = /^\n[^\n]{0,200}Private-MAC:[^\n]{1,200}/.exec(text.slice(end, end + 420));
+    return { start, end: end + (mac?.[0].length ?? 0) };
+  });
 }
 
 /** A line of a body: base64 at its end, whatever prefix a logger put before it; or a header of the block. */

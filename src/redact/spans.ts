@@ -7,6 +7,19 @@ export interface Span {
 /** Placeholders as `hide` writes them. The digits are few: a log could print one of its own. */
 const PLACEHOLDER = /‹secret:(\d{1,6})›/g;
 
+/** The number of each secret, so that equal secrets get equal numbers over several calls. */
+export interface Numbers {
+  readonly of: Map<string, number>;
+  last: number;
+}
+
+export function createNumbers(): Numbers {
+  return { of: new Map(), last: 0 };
+}
+
+/** Beyond it the numbers start anew: a map of secrets must not grow for ever. */
+const MAX_NUMBERS = 100_000;
+
 /**
  * Replaces the spans of `document` by numbered placeholders. Parts of spans that lie in the gaps between
  * `pieces` vanish; a span over several pieces leaves its placeholder in each.
@@ -18,11 +31,11 @@ export function hide(
   document: string,
   pieces: readonly Span[],
   spans: readonly Span[],
+  numbers: Numbers = createNumbers(),
 ): { readonly texts: string[]; readonly redactions: number } {
   const merged = mergeSpans(document, spans);
-  const numbers = new Map<string, number>();
-  let last = 0;
-  for (const match of document.matchAll(PLACEHOLDER)) last = Math.max(last, Number(match[1]));
+  if (numbers.of.size > MAX_NUMBERS) numbers.of.clear();
+  for (const match of document.matchAll(PLACEHOLDER)) numbers.last = Math.max(numbers.last, Number(match[1]));
 
   const texts: string[] = [];
   let first = 0;
@@ -34,11 +47,11 @@ export function hide(
       const span = merged[i] as Span;
       if (span.start >= piece.end) break;
       const secret = document.slice(span.start, span.end);
-      let number = numbers.get(secret);
+      let number = numbers.of.get(secret);
       if (number === undefined) {
-        last += 1;
-        number = last;
-        numbers.set(secret, number);
+        numbers.last += 1;
+        number = numbers.last;
+        numbers.of.set(secret, number);
       }
       shown += `${document.slice(from, Math.max(from, span.start))}‹secret:${number}›`;
       from = Math.min(span.end, piece.end);
@@ -49,7 +62,7 @@ export function hide(
 }
 
 /** Sorted and without overlaps. What is a placeholder already is left as it is. */
-function mergeSpans(document: string, spans: readonly Span[]): Span[] {
+export function mergeSpans(document: string, spans: readonly Span[]): Span[] {
   const merged: { start: number; end: number }[] = [];
   for (const span of [...spans].sort((a, b) => a.start - b.start || b.end - a.end)) {
     if (span.end <= span.start) continue;

@@ -1,8 +1,11 @@
 /** Bytes to lines: any chunking gives the same lines. */
 
+import { isAscii } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
+/** Most logs are ASCII, which needs no decoder: decided for so many bytes at a time. */
+const BLOCK = 8_192;
 /** A longer line keeps its beginning and its end. */
 const MAX_LINE = 1 << 20;
 
@@ -16,6 +19,8 @@ export interface LineSplitter {
 export function createLineSplitter(onLine: (text: string) => void): LineSplitter {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: false });
   let rest = '';
+  /** The decoder holds no part of a character, and has seen whether the text begins with a byte order mark. */
+  let complete = false;
   let cut = '';
 
   function take(text: string): void {
@@ -40,7 +45,14 @@ export function createLineSplitter(onLine: (text: string) => void): LineSplitter
 
   return {
     push(chunk) {
-      take(decoder.decode(chunk, { stream: true }));
+      for (let from = 0; from < chunk.length; from += BLOCK) {
+        const block = chunk.subarray(from, from + BLOCK);
+        if (complete && isAscii(block)) take(asBuffer(block).toString('latin1'));
+        else {
+          take(decoder.decode(block, { stream: true }));
+          complete = ((block[block.length - 1] as number) & 0x80) === 0;
+        }
+      }
     },
     end() {
       take(decoder.decode());
@@ -73,6 +85,7 @@ async function* rejoin(head: Buffer, rest: AsyncIterator<Buffer | string>): Asyn
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield asBuffer(next.value);
 }
 
-function asBuffer(chunk: Buffer | string): Buffer {
-  return typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+function asBuffer(chunk: Uint8Array | string): Buffer {
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }

@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { compileRules } from '../pipeline/detect/log-detector.ts';
+import { type ExplainedRecord, printExplanation } from './explain.ts';
 import { chunksOf, createLineSplitter } from './lines.ts';
 import { printIncidents, printJson } from './print.ts';
 import { createScan, type Scan } from './session.ts';
@@ -28,14 +29,20 @@ Plain text, gzip, and the JSON lines that Docker writes (/var/lib/docker/contain
   --json              the incidents as one JSON document
   --records           every record as one JSON line: first, last (line numbers from 1), time, level,
                       trouble, tier, fingerprint
+  --explain LINE      why this line of the (one) file is read as it is: the rule that read the level, the lines
+                      of its record, the tier and what the fingerprint is made of
   --match PATTERN     always trouble (RE2 syntax; may be repeated)
   --ignore PATTERN    never trouble (RE2 syntax; may be repeated)
   --service NAME      the service that the lines are of; default: the file's name
+  --redacted          print the text without its secrets, as it would leave the machine
+  --prompt            print the question that Claude would get about the first incident
   --help
 `;
 
 /** Exit codes: 0 done, whatever was found; 1 a file could not be read; 64 wrong usage. */
 export async function runScan(argv: string[], io: ScanIo): Promise<number> {
+  if (argv.includes('--redacted') || argv.includes('--prompt'))
+    return (await import('./redacted.ts')).runRedacted(argv, io);
   let options: ReturnType<typeof readOptions>;
   try {
     options = readOptions(argv);
@@ -51,9 +58,17 @@ export async function runScan(argv: string[], io: ScanIo): Promise<number> {
   setFlagsFromString('--max-semi-space-size=4');
   setFlagsFromString('--semi-space-growth-factor=1');
   const out = createWriter(io.stdout);
+  const explained: ExplainedRecord[] = [];
+  const { explain } = options;
   const scan = createScan({
     rules: options.rules,
     service: options.service,
+    onExplained:
+      explain === undefined
+        ? undefined
+        : (found) => {
+            if (found.first <= explain && explain <= found.last) explained.push(found);
+          },
     onRecord: options.records ? (record) => out.line(JSON.stringify(record)) : undefined,
   });
   let failed = false;
@@ -66,7 +81,13 @@ export async function runScan(argv: string[], io: ScanIo): Promise<number> {
       io.stderr.write(`container-doctor scan: ${file}: ${messageOf(error)}\n`);
     }
   }
-  if (options.json) out.line(printJson(scan.result()));
+  if (explain !== undefined) {
+    if (explained.length === 0 && !failed) {
+      failed = true;
+      io.stderr.write(`container-doctor scan: --explain ${explain}: there is no such line\n`);
+    }
+    for (const found of explained) out.line(printExplanation(explain, found));
+  } else if (options.json) out.line(printJson(scan.result()));
   else if (!options.records) out.line(printIncidents(scan.result()));
   await out.drained();
   return failed ? 1 : 0;
@@ -82,12 +103,21 @@ function readOptions(argv: string[]) {
       match: { type: 'string', multiple: true, default: [] },
       ignore: { type: 'string', multiple: true, default: [] },
       service: { type: 'string' },
+      explain: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.json && values.records)
     throw new Error('--json and --records exclude each other: --records is JSON already');
+  if (values.explain !== undefined) {
+    if (!/^[1-9]\d{0,14}$/.test(values.explain)) {
+      throw new Error(`--explain: ${JSON.stringify(values.explain)} is no line number (allowed: 1 and above)`);
+    }
+    if (values.json || values.records) throw new Error('--explain prints text: it excludes --json and --records');
+    if (positionals.length > 1) throw new Error(`--explain needs one file, not ${positionals.length}`);
+  }
   return {
+    explain: values.explain === undefined ? undefined : Number(values.explain),
     json: values.json,
     records: values.records,
     help: values.help,

@@ -1,9 +1,11 @@
 /** One run of `scan`: lines in, incidents out, through the very detector and grouper of the agent. */
 import type { ContainerRef, Level, LogRecord, StreamName } from '../domain.ts';
+import type { Finding } from '../pipeline/detect/classify.ts';
 import { type CompiledRules, createLogDetector, type LogDetector } from '../pipeline/detect/log-detector.ts';
-import type { Trouble } from '../pipeline/detect/trouble.ts';
+import type { LogError } from '../pipeline/detect/log-error.ts';
 import { createGrouper } from '../pipeline/group/grouper.ts';
 import { statedTime, unwrap } from './envelope.ts';
+import type { ExplainedRecord } from './explain.ts';
 
 export interface ScannedIncident {
   readonly fingerprint: string;
@@ -59,6 +61,8 @@ interface Options {
   /** Default: the container's name without its replica number, or the file's. */
   readonly service: string | undefined;
   readonly onRecord: ((record: ScannedRecord) => void) | undefined;
+  /** Every record with what is known of it; costs as much as `onRecord`. */
+  readonly onExplained?: ((found: ExplainedRecord) => void) | undefined;
 }
 
 /** As many incidents are kept; a log that has more is told by its storms. */
@@ -74,7 +78,7 @@ export function createScan(options: Options): Scan {
   let lines = 0;
   let troubles = 0;
 
-  function group(container: ContainerRef, trouble: Trouble, line: number): string {
+  function group(container: ContainerRef, trouble: LogError, line: number): string {
     troubles++;
     const time = trouble.record.time > 0 ? trouble.record.time : undefined;
     const grouped = grouper.assign(container, trouble, time ?? line * PRETENDED_MS);
@@ -152,7 +156,7 @@ function createPlaces(): Places {
 function openFile(
   fileName: string,
   options: Options,
-  group: (container: ContainerRef, trouble: Trouble, line: number) => string,
+  group: (container: ContainerRef, trouble: LogError, line: number) => string,
   countLine: () => void,
 ): FileScan {
   const watched = new Map<string, Watched>();
@@ -166,13 +170,21 @@ function openFile(
     const service = options.service ?? name.replace(/[-_]\d+$/, '');
     const container: ContainerRef = { id: name, name, image: '', service, labels: {} };
     const places = wrapped ? createPlaces() : undefined;
-    const { onRecord } = options;
-    const tell = (record: LogRecord, first: number, last: number, trouble: Trouble | undefined): void => {
+    const { onRecord, onExplained } = options;
+    const report = (
+      record: LogRecord,
+      first: number,
+      last: number,
+      trouble: LogError | undefined,
+      held?: Finding,
+    ): void => {
       const line = places?.firstOf(first) ?? first;
       const print = trouble === undefined ? null : group(container, trouble, line);
+      const end = places?.lastOf(last) ?? last;
+      onExplained?.({ record, first: line, last: end, error: trouble, held, fingerprint: print });
       onRecord?.({
         first: line,
-        last: places?.lastOf(last) ?? last,
+        last: end,
         time: record.time > 0 ? new Date(record.time).toISOString() : null,
         level: record.level ?? null,
         trouble: trouble !== undefined,
@@ -185,9 +197,9 @@ function openFile(
       rules: options.rules,
       // A file has no arrival times: what is a record depends on its lines alone.
       now: () => 0,
-      ...(onRecord === undefined
-        ? { emit: (trouble, first, last) => tell(trouble.record, first, last, trouble) }
-        : { emit() {}, onRecord: (record, trouble) => tell(record, record.first, record.last, trouble) }),
+      ...(onRecord === undefined && onExplained === undefined
+        ? { emit: (error, first, last) => report(error.record, first, last, error) }
+        : { emit() {}, onRecord: (record, error, held) => report(record, record.first, record.last, error, held) }),
     });
     const made: Watched = { detector, places, begun: new Map() };
     watched.set(name, made);

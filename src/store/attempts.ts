@@ -1,15 +1,15 @@
 import { StoreError } from '../errors.ts';
 import type { AttemptStore } from '../pipeline/ports.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
-import { attemptOf, NO_PROJECT, plainText } from './rows.ts';
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
+import { attemptOf, NO_PROJECT, storableText } from './rows.ts';
 
-export function createAttemptStore(place: Place, guard: Guard): AttemptStore {
-  const { agent } = place;
+export function createAttemptStore(current: CurrentDatabase, queries: QueryRunner): AttemptStore {
+  const { agent } = current;
   return {
     async beginAttempt(attempt) {
-      await guard.write('write down a restart', () =>
-        place.db
+      await queries.write('save a restart attempt', () =>
+        current.db
           .insertInto('attempts')
           .values({
             id: attempt.id,
@@ -21,7 +21,7 @@ export function createAttemptStore(place: Place, guard: Guard): AttemptStore {
             service: attempt.service,
             started_at: attempt.startedAt,
             outcome: attempt.outcome ?? null,
-            detail: attempt.detail === undefined ? null : plainText(attempt.detail),
+            detail: attempt.detail === undefined ? null : storableText(attempt.detail),
             finished_at: attempt.finishedAt ?? null,
           })
           .onConflict((conflict) => conflict.column('id').doNothing())
@@ -30,19 +30,31 @@ export function createAttemptStore(place: Place, guard: Guard): AttemptStore {
     },
 
     async finishAttempt(id, { outcome, detail, finishedAt }) {
-      await guard.write('write down how a restart ended', async () => {
-        const { numUpdatedRows } = await place.db
+      await queries.write('save the result of a restart', async () => {
+        const { numUpdatedRows } = await current.db
           .updateTable('attempts')
-          .set({ outcome, detail: plainText(detail), finished_at: finishedAt })
+          .set({ outcome, detail: storableText(detail), finished_at: finishedAt })
           .where('id', '=', id)
           .executeTakeFirst();
         if (numUpdatedRows === 0n) throw new StoreError(`attempt ${id} is not in the store`, 'missing');
       });
     },
 
+    countAttemptsSince(time) {
+      return queries.read('count the restart attempts', async () => {
+        const { count } = await current.db
+          .selectFrom('attempts')
+          .select((eb) => eb.fn.countAll().as('count'))
+          .where('agent', '=', agent)
+          .where('started_at', '>=', time)
+          .executeTakeFirstOrThrow();
+        return Number(count);
+      });
+    },
+
     attemptsSince({ project, service }, time) {
-      return guard.read('read the restarts of a service', async () => {
-        const rows = await place.db
+      return queries.read('read the restart attempts of a service', async () => {
+        const rows = await current.db
           .selectFrom('attempts')
           .selectAll()
           .where('agent', '=', agent)

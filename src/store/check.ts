@@ -1,14 +1,12 @@
-import { Kysely, PostgresDialect, sql } from 'kysely';
-import { createConnection } from './connection.ts';
+import { sql } from 'kysely';
+import { connectPostgres } from './engines/postgres.ts';
 
-/** Whether the database can be reached, for `container-doctor check`; writes nothing. */
+/** For `container-doctor check`: whether the database can be reached. Writes nothing. */
 export async function checkDatabase(database: {
   readonly url: string;
   readonly agent: string;
 }): Promise<{ readonly ok: true } | { readonly ok: false; readonly why: string }> {
-  const db = new Kysely({
-    dialect: new PostgresDialect({ pool: createConnection({ ...database, exclusive: false }) }),
-  });
+  const db = connectPostgres({ ...database, exclusive: false });
   try {
     await sql`SELECT 1`.execute(db);
     return { ok: true };

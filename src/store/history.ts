@@ -1,17 +1,17 @@
 import type { HistoryStore } from '../pipeline/ports.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
 import { caseOf, selectCases } from './rows.ts';
 
-/** A restart that the engine refused did not happen; one under way is not yet counted. */
+/** Outcomes of restarts that took place. A refused one did not, and a running one is not counted yet. */
 export const RESTARTED = ['recovered', 'failed', 'unknown'] as const;
 
-export function createHistoryStore(place: Place, guard: Guard): HistoryStore {
-  const { agent } = place;
+export function createHistoryStore(current: CurrentDatabase, queries: QueryRunner): HistoryStore {
+  const { agent } = current;
   return {
     history({ limit, container }) {
-      return guard.read('read the history', async () => {
-        let newest = selectCases(place.db)
+      return queries.read('read the history', async () => {
+        let newest = selectCases(current.db)
           .where('incidents.agent', '=', agent)
           .where('incidents.diagnosed_at', 'is not', null)
           .orderBy('incidents.diagnosed_at', 'desc')
@@ -24,9 +24,9 @@ export function createHistoryStore(place: Place, guard: Guard): HistoryStore {
     },
 
     totals() {
-      return guard.read('read the totals', async () => {
-        // One transaction: retention moves rows from the one place to the other.
-        const { kept, pruned, restarts, prunedRestarts } = await place.db.transaction().execute(async (trx) => ({
+      return queries.read('read the totals', async () => {
+        // In one transaction: retention moves counts from one table to the other.
+        const { kept, pruned, restarts, prunedRestarts } = await current.db.transaction().execute(async (trx) => ({
           kept: await trx
             .selectFrom('incidents')
             .select((eb) => eb.fn.countAll().as('diagnoses'))

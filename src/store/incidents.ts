@@ -1,24 +1,24 @@
 import type { Incident } from '../domain.ts';
 import { StoreError } from '../errors.ts';
 import type { IncidentStore } from '../pipeline/ports.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
-import { caseOf, NO_PROJECT, plainText, selectCases, traceColumns } from './rows.ts';
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
+import { caseOf, NO_PROJECT, selectCases, storableText, traceColumns } from './rows.ts';
 
-export function createIncidentStore(place: Place, guard: Guard, now: () => number): IncidentStore {
-  const { agent } = place;
+export function createIncidentStore(current: CurrentDatabase, queries: QueryRunner, now: () => number): IncidentStore {
+  const { agent } = current;
   return {
     async saveIncident(incident) {
       const row = { agent, ...incidentColumns(incident) };
       const resolvedAt = incident.state === 'resolved' ? now() : null;
-      await guard.write('save an incident', () =>
-        place.db
+      await queries.write('save an incident', () =>
+        current.db
           .insertInto('incidents')
           .values({ ...row, resolved_at: resolvedAt })
           .onConflict((conflict) =>
             conflict.column('id').doUpdateSet((eb) => ({
               ...row,
-              // Batches of counts are written meanwhile: neither may fall back.
+              // saveOccurrences may have written higher values meanwhile: neither may decrease.
               occurrences: eb
                 .case()
                 .when('excluded.occurrences', '>', eb.ref('incidents.occurrences'))
@@ -40,9 +40,9 @@ export function createIncidentStore(place: Place, guard: Guard, now: () => numbe
 
     async saveOccurrences(counts) {
       if (counts.length === 0) return;
-      await guard.write('save occurrences', () =>
-        place.db.transaction().execute(async (trx) => {
-          // In one order for everybody: two batches that overlap must not wait for each other.
+      await queries.write('save occurrences', () =>
+        current.db.transaction().execute(async (trx) => {
+          // Sorted, so that overlapping transactions cannot deadlock.
           for (const { id, occurrences, lastSeenAt } of counts.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
             await trx
               .updateTable('incidents')
@@ -56,8 +56,8 @@ export function createIncidentStore(place: Place, guard: Guard, now: () => numbe
     },
 
     async saveDiagnosis(incidentId, diagnosis) {
-      await guard.write('save a diagnosis', async () => {
-        const { numUpdatedRows } = await place.db
+      await queries.write('save a diagnosis', async () => {
+        const { numUpdatedRows } = await current.db
           .updateTable('incidents')
           .set({ diagnosis: JSON.stringify(diagnosis), diagnosed_at: diagnosis.at })
           .where('id', '=', incidentId)
@@ -67,8 +67,8 @@ export function createIncidentStore(place: Place, guard: Guard, now: () => numbe
     },
 
     async saveDecision(incidentId, decision) {
-      await guard.write('save a decision', async () => {
-        const { numUpdatedRows } = await place.db
+      await queries.write('save a decision', async () => {
+        const { numUpdatedRows } = await current.db
           .updateTable('incidents')
           .set({ decision_kind: decision.kind, decision_reason: decision.reason, decided_at: now() })
           .where('id', '=', incidentId)
@@ -78,14 +78,14 @@ export function createIncidentStore(place: Place, guard: Guard, now: () => numbe
     },
 
     async saveSettled(incidentId, at) {
-      await guard.write('settle an incident', () =>
-        place.db.updateTable('incidents').set({ settled_at: at }).where('id', '=', incidentId).execute(),
+      await queries.write('mark an incident as settled', () =>
+        current.db.updateTable('incidents').set({ settled_at: at }).where('id', '=', incidentId).execute(),
       );
     },
 
     async resolveIncident(incidentId, at) {
-      await guard.write('resolve an incident', () =>
-        place.db
+      await queries.write('resolve an incident', () =>
+        current.db
           .updateTable('incidents')
           .set({ state: 'resolved', resolved_at: at })
           .where('id', '=', incidentId)
@@ -95,8 +95,8 @@ export function createIncidentStore(place: Place, guard: Guard, now: () => numbe
     },
 
     openCases() {
-      return guard.read('read the open incidents', async () => {
-        const rows = await selectCases(place.db)
+      return queries.read('read the open incidents', async () => {
+        const rows = await selectCases(current.db)
           .where('incidents.agent', '=', agent)
           .where('incidents.state', '=', 'open')
           .orderBy('incidents.opened_at')
@@ -107,8 +107,8 @@ export function createIncidentStore(place: Place, guard: Guard, now: () => numbe
     },
 
     lastCase({ project, service, fingerprint }) {
-      return guard.read('read the last case of a problem', async () => {
-        const row = await selectCases(place.db)
+      return queries.read('read the latest case of a problem', async () => {
+        const row = await selectCases(current.db)
           .where('incidents.agent', '=', agent)
           .where('incidents.project', '=', project ?? NO_PROJECT)
           .where('incidents.service', '=', service)
@@ -137,8 +137,11 @@ function incidentColumns(incident: Incident) {
     labels: JSON.stringify(container.labels),
     fingerprint: incident.fingerprint,
     detector: incident.detector,
-    summary: plainText(incident.summary),
+    detectors: JSON.stringify(incident.detectors),
+    summary: storableText(incident.summary),
     patterns: JSON.stringify(incident.patterns),
+    cause: incident.cause === undefined ? null : storableText(JSON.stringify(incident.cause)),
+    members: incident.members === undefined ? null : storableText(JSON.stringify(incident.members)),
     opened_at: incident.openedAt,
     last_seen_at: incident.lastSeenAt,
     occurrences: incident.occurrences,
@@ -147,7 +150,7 @@ function incidentColumns(incident: Incident) {
   };
 }
 
-/** It was opened while the store could not be written: what hangs on it is not durable, so nothing may follow. */
+/** The incident was opened while the store could not be written. Nothing may depend on a row that is not durable. */
 function unknownIncident(what: string, incidentId: string): StoreError {
   return new StoreError(`could not save a ${what}: incident ${incidentId} is not in the store`, 'missing');
 }

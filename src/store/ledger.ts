@@ -1,18 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import type { Ledger } from '../pipeline/ports.ts';
-import { batches } from './batches.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
-import type { AskRow, RequestRow, Usage } from './usage.ts';
+import { chunks } from './chunks.ts';
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
+import type { AskRow, RecentUsage, RequestRow } from './recent-usage.ts';
 
-/** Windows are rolling: a row counts where its time is at or after the asked one. */
-export function createLedger(place: Place, guard: Guard, usage: Pick<Usage, 'asked' | 'requested'>): Ledger {
-  const { agent } = place;
+/** Windows are rolling: a row counts if its time is at or after the given one. */
+export function createLedger(
+  current: CurrentDatabase,
+  queries: QueryRunner,
+  usage: Pick<RecentUsage, 'addAsk' | 'addRequests'>,
+): Ledger {
+  const { agent } = current;
   return {
     async recordAsk({ at, incidentId }) {
       const row: AskRow = { id: randomUUID(), agent, asked_at: at, incident_id: incidentId };
-      await guard.write('write down that Claude is asked', () => place.db.insertInto('asks').values(row).execute());
-      usage.asked(row);
+      await queries.write('save a question to Claude', () => current.db.insertInto('asks').values(row).execute());
+      usage.addAsk(row);
     },
 
     async recordRequests(requests) {
@@ -33,17 +37,17 @@ export function createLedger(place: Place, guard: Guard, usage: Pick<Usage, 'ask
           cost_usd: request.costUsd,
         }),
       );
-      usage.requested(rows);
-      await guard.write('write down requests to Claude', () =>
-        place.db.transaction().execute(async (trx) => {
-          for (const batch of batches(rows)) await trx.insertInto('claude_requests').values(batch).execute();
+      usage.addRequests(rows);
+      await queries.write('save requests to Claude', () =>
+        current.db.transaction().execute(async (trx) => {
+          for (const chunk of chunks(rows)) await trx.insertInto('claude_requests').values(chunk).execute();
         }),
       );
     },
 
     asksSince(time) {
-      return guard.read('count how often Claude was asked', async () => {
-        const { asks } = await place.db
+      return queries.read('count the questions to Claude', async () => {
+        const { asks } = await current.db
           .selectFrom('asks')
           .select((eb) => eb.fn.countAll().as('asks'))
           .where('agent', '=', agent)
@@ -54,8 +58,8 @@ export function createLedger(place: Place, guard: Guard, usage: Pick<Usage, 'ask
     },
 
     spendSince(time) {
-      return guard.read('sum up what Claude cost', async () => {
-        const { spend } = await place.db
+      return queries.read('read the spend on Claude', async () => {
+        const { spend } = await current.db
           .selectFrom('claude_requests')
           .select((eb) => eb.fn.sum('cost_usd').as('spend'))
           .where('agent', '=', agent)

@@ -1,69 +1,46 @@
-import { sql } from 'kysely';
 import type { Alert } from '../domain.ts';
 import type { Outbox } from '../pipeline/ports.ts';
-import type { Guard } from './guard.ts';
-import type { Place } from './place.ts';
-import { plainText, traceColumns, traceOf } from './rows.ts';
-
-/** Between the alert's id and the receiver's name in `alert_id`: the table has no column for the receiver yet. */
-const SEPARATOR = '\u001f';
-
-interface Delivery {
-  readonly alertId: string;
-  readonly receiver: string;
-}
+import type { CurrentDatabase } from './current-database.ts';
+import type { QueryRunner } from './query-runner.ts';
+import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 
 /**
- * For each receiver an alert is `pending` until it is `sent` or `dropped`, both final. A second `enqueue` of the same
- * alert id changes nothing, whatever became of the first: that is what keeps an alert from going out twice after a
- * crash.
+ * For each receiver, an alert is `pending` until it is `sent` or `dropped`; both are final. A second `enqueue` of the
+ * same alert changes nothing, whatever the state of the first: this prevents duplicates after a crash.
  */
-export function createOutbox(place: Place, guard: Guard, now: () => number): Outbox {
-  const { agent } = place;
-  const keyOf = ({ alertId, receiver }: Delivery) => `${alertId}${SEPARATOR}${receiver}`;
+export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
+  const { agent } = current;
 
-  const updatePending = (delivery: Delivery) =>
-    place.db
+  const updatePending = (delivery: { readonly alertId: string; readonly receiver: string }) =>
+    current.db
       .updateTable('outbox')
       .set((eb) => ({ tries: eb('tries', '+', 1) }))
-      .where('alert_id', '=', keyOf(delivery))
+      .where('alert_id', '=', delivery.alertId)
+      .where('receiver', '=', delivery.receiver)
       .where('state', '=', 'pending');
-
-  async function finish(delivery: Delivery, state: 'sent' | 'dropped', at: number, why: string | null): Promise<void> {
-    await guard.write(`mark an alert as ${state}`, () =>
-      updatePending(delivery)
-        .set({ state, finished_at: at, last_error: why && plainText(why) })
-        .execute(),
-    );
-  }
 
   return {
     enqueue(alert, receivers, trace) {
-      return guard.write('put an alert into the outbox', () =>
-        place.db.transaction().execute(async (trx) => {
-          const prefix = keyOf({ alertId: alert.id, receiver: '' });
+      return queries.write('add an alert to the outbox', () =>
+        current.db.transaction().execute(async (trx) => {
           const known = await trx
             .selectFrom('outbox')
             .select('alert_id')
-            .where((eb) =>
-              eb.or([
-                eb('alert_id', '=', alert.id),
-                eb(sql`substr(alert_id, 1, ${sql.lit([...prefix].length)})`, '=', prefix),
-              ]),
-            )
+            .where('alert_id', '=', alert.id)
             .limit(1)
             .execute();
           if (known.length > 0) return false;
           if (receivers.length === 0) return true;
+          // A sequence and not the time: two alerts of one millisecond keep their order.
           const { seq } = await trx
             .selectFrom('outbox')
             .select((eb) => eb.fn.coalesce(eb.fn.max('seq'), eb.lit(0)).as('seq'))
             .where('agent', '=', agent)
             .executeTakeFirstOrThrow();
           const row = {
+            alert_id: alert.id,
             agent,
-            // Two alerts of one millisecond leave in the order they came.
-            seq: Number(seq) + 1,
+            seq: seq + 1,
             alert: JSON.stringify(alert),
             ...traceColumns(trace),
             state: 'pending' as const,
@@ -72,7 +49,7 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
           };
           await trx
             .insertInto('outbox')
-            .values(receivers.map((receiver) => ({ ...row, alert_id: keyOf({ alertId: alert.id, receiver }) })))
+            .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
             .execute();
           return true;
         }),
@@ -80,48 +57,62 @@ export function createOutbox(place: Place, guard: Guard, now: () => number): Out
     },
 
     due(receiver, time, limit) {
-      return guard.read('read the alerts that are due', async () => {
-        const rows = await place.db
+      return queries.read('read the due alerts', async () => {
+        const rows = await current.db
           .selectFrom('outbox')
           .select(['alert', 'tries', 'trace_id', 'span_id'])
           .where('agent', '=', agent)
-          .where('alert_id', 'like', `%${SEPARATOR}${receiver}`)
+          .where('receiver', '=', receiver)
           .where('state', '=', 'pending')
           .where('next_at', '<=', time)
           .orderBy('seq')
           .limit(limit)
           .execute();
-        return rows.map((row) => ({ alert: JSON.parse(row.alert) as Alert, tries: row.tries, ...traceOf(row) }));
+        return rows.map((row) => ({ alert: parseAlert(row.alert), tries: row.tries, ...traceOf(row) }));
       });
     },
 
-    markSent: (delivery, at) => finish(delivery, 'sent', at, null),
-
-    markDropped: (delivery, at, why) => finish(delivery, 'dropped', at, why),
+    async markSent(delivery, at) {
+      await queries.write('mark an alert as sent', () =>
+        updatePending(delivery).set({ state: 'sent', finished_at: at, last_error: null }).execute(),
+      );
+    },
 
     async markRetry(delivery, nextAt, why) {
-      await guard.write('put an alert off', () =>
+      await queries.write('postpone an alert', () =>
         updatePending(delivery)
-          .set({ next_at: nextAt, last_error: plainText(why) })
+          .set({ next_at: nextAt, last_error: storableText(why) })
+          .execute(),
+      );
+    },
+
+    async markDropped(delivery, at, why) {
+      await queries.write('mark an alert as dropped', () =>
+        updatePending(delivery)
+          .set({ state: 'dropped', finished_at: at, last_error: storableText(why) })
           .execute(),
       );
     },
 
     pending() {
-      return guard.read('count the pending alerts', async () => {
-        const rows = await place.db
+      return queries.read('count the pending alerts', async () => {
+        const rows = await current.db
           .selectFrom('outbox')
-          .select('alert_id')
+          .select((eb) => ['receiver', eb.fn.countAll().as('pending')])
           .where('agent', '=', agent)
           .where('state', '=', 'pending')
+          .groupBy('receiver')
           .execute();
-        const pending = new Map<string, number>();
-        for (const { alert_id: key } of rows) {
-          const receiver = key.slice(key.indexOf(SEPARATOR) + 1);
-          pending.set(receiver, (pending.get(receiver) ?? 0) + 1);
-        }
-        return pending;
+        return new Map(rows.map(({ receiver, pending }) => [receiver, Number(pending)]));
       });
     },
+  };
+}
+
+function parseAlert(json: string): Alert {
+  const alert = JSON.parse(json) as Alert;
+  return {
+    ...alert,
+    incident: { ...alert.incident, detectors: alert.incident.detectors ?? detectorsOf(alert.incident) },
   };
 }

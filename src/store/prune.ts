@@ -1,31 +1,35 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Guard } from './guard.ts';
+import type { Logger } from '../lib/log.ts';
+import type { CurrentDatabase } from './current-database.ts';
 import { RESTARTED } from './history.ts';
-import type { Place } from './place.ts';
-import type { Database } from './schema.ts';
+import type { QueryRunner } from './query-runner.ts';
+import type { Database } from './schema/tables.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** How long what is done with is kept. Open incidents and pending alerts are never pruned. */
+/** How long finished rows are kept. Open incidents and pending alerts are never deleted. */
 export interface Retention {
   readonly resolvedIncidentsMs: number;
   readonly maxResolvedIncidents: number;
-  /** Of asks, requests and restarts. At least as long as the longest window that a limit looks back over. */
+  /** For asks, requests and restart attempts. At least as long as the longest window of a limit. */
   readonly ledgerMs: number;
-  /** Of alerts sent or dropped. An alert enqueued again later than this would be sent again. */
-  readonly sentAlertsMs: number;
+  /** For alerts that were sent or dropped. The same alert, enqueued later than this, would be sent again. */
+  readonly finishedAlertsMs: number;
 }
 
 export const DEFAULT_RETENTION: Retention = {
-  // A quarter: "did we have this before?" is asked about the last release or two.
+  // A quarter: "did this happen before?" concerns the last release or two.
   resolvedIncidentsMs: 90 * DAY_MS,
-  // About 3 KB each with diagnosis and labels: some 30 MB.
+  // About 3 KB each with diagnosis and labels: 30 MB.
   maxResolvedIncidents: 10_000,
   ledgerMs: 90 * DAY_MS,
-  sentAlertsMs: 7 * DAY_MS,
+  finishedAlertsMs: 7 * DAY_MS,
 };
 
-/** Rows deleted. */
+/** As long as an alert waits for a receiver that is configured but fails (notify.ts). */
+const UNDELIVERABLE_AFTER_MS = DAY_MS;
+
+/** Numbers of deleted rows. */
 export interface Pruned {
   readonly incidents: number;
   readonly attempts: number;
@@ -33,33 +37,42 @@ export interface Pruned {
   readonly alerts: number;
 }
 
-/** Each batch is one transaction: some milliseconds, and then others have their turn. */
+/** Rows per transaction, which takes a few milliseconds. Other queries run between two transactions. */
 const BATCH_ROWS = 200;
 
 /**
- * Deletes what is older than `retention` allows, oldest first. Diagnoses and restarts that go are added to the
- * totals. Aborting `signal` stops it between two batches.
+ * Deletes rows older than `retention` allows, oldest first. Deleted diagnoses and restarts are added to the totals.
+ * Alerts that have been due for a day to a receiver that is not configured are dropped. Aborting `signal` stops it
+ * between two transactions.
  */
 export async function prune(
-  place: Place,
-  guard: Guard,
-  options: { now: number; retention: Retention; signal?: AbortSignal },
+  current: CurrentDatabase,
+  queries: QueryRunner,
+  options: {
+    readonly now: number;
+    readonly retention: Retention;
+    /** The configured ones. */
+    readonly receivers: readonly string[];
+    readonly logger: Logger;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Pruned> {
-  const { agent } = place;
-  const { now, retention, signal } = options;
+  const { agent } = current;
+  const { now, retention, receivers, logger, signal } = options;
 
-  async function inBatches(what: string, deleteBatch: (trx: Database) => Promise<number>): Promise<number> {
+  /** Repeats `change`, which returns a number of rows, while there are more. */
+  async function inBatches(what: string, change: (trx: Database) => Promise<number>): Promise<number> {
     let total = 0;
     while (!signal?.aborted) {
-      const deleted = await guard.write(`prune ${what}`, () => place.db.transaction().execute(deleteBatch));
-      total += deleted;
-      if (deleted < BATCH_ROWS) break;
+      const changed = await queries.write(what, () => current.db.transaction().execute(change));
+      total += changed;
+      if (changed < BATCH_ROWS) break;
       await nextTurn();
     }
     return total;
   }
 
-  const oldIncidents = await inBatches('old incidents', async (trx) => {
+  const oldIncidents = await inBatches('delete old incidents', async (trx) => {
     const rows = await trx
       .selectFrom('incidents')
       .select(['id', 'diagnosed_at'])
@@ -71,15 +84,15 @@ export async function prune(
       .execute();
     return deleteIncidents(trx, agent, rows);
   });
-  const surplusIncidents = await inBatches('surplus incidents', async (trx) => {
+  const excessIncidents = await inBatches('delete incidents beyond the maximum', async (trx) => {
     const { resolved } = await trx
       .selectFrom('incidents')
       .select((eb) => eb.fn.countAll().as('resolved'))
       .where('agent', '=', agent)
       .where('state', '=', 'resolved')
       .executeTakeFirstOrThrow();
-    const surplus = Number(resolved) - retention.maxResolvedIncidents;
-    if (surplus <= 0) return 0;
+    const excess = Number(resolved) - retention.maxResolvedIncidents;
+    if (excess <= 0) return 0;
     const rows = await trx
       .selectFrom('incidents')
       .select(['id', 'diagnosed_at'])
@@ -87,14 +100,16 @@ export async function prune(
       .where('state', '=', 'resolved')
       .orderBy('resolved_at')
       .orderBy('id')
-      .limit(Math.min(surplus, BATCH_ROWS))
+      .limit(Math.min(excess, BATCH_ROWS))
       .execute();
     return deleteIncidents(trx, agent, rows);
   });
 
-  const attempts = await inBatches('old restarts', (trx) => deleteAttempts(trx, agent, now - retention.ledgerMs));
+  const attempts = await inBatches('delete old restart attempts', (trx) =>
+    deleteAttempts(trx, agent, now - retention.ledgerMs),
+  );
 
-  const asks = await inBatches('old asks', async (trx) => {
+  const asks = await inBatches('delete old asks', async (trx) => {
     const old = trx
       .selectFrom('asks')
       .select('id')
@@ -104,7 +119,7 @@ export async function prune(
     const { numDeletedRows } = await trx.deleteFrom('asks').where('id', 'in', old).executeTakeFirst();
     return Number(numDeletedRows);
   });
-  const requests = await inBatches('old requests', async (trx) => {
+  const requests = await inBatches('delete old requests', async (trx) => {
     const old = trx
       .selectFrom('claude_requests')
       .select('id')
@@ -115,19 +130,56 @@ export async function prune(
     return Number(numDeletedRows);
   });
 
-  const alerts = await inBatches('alerts that are out', async (trx) => {
+  const dropped = new Map<string, number>();
+  await inBatches('drop undeliverable alerts', async (trx) => {
+    const names = await dropUndeliverable(trx, { agent, receivers, now });
+    for (const name of names) dropped.set(name, (dropped.get(name) ?? 0) + 1);
+    return names.length;
+  });
+  for (const [receiver, count] of dropped) {
+    logger.error('alerts were dropped: their receiver is no longer configured', { receiver, alerts: count });
+  }
+  const alerts = await inBatches('delete old finished alerts', async (trx) => {
     const old = trx
       .selectFrom('outbox')
-      .select('alert_id')
+      .select(['alert_id', 'receiver'])
       .where('agent', '=', agent)
       .where('state', '<>', 'pending')
-      .where('finished_at', '<', now - retention.sentAlertsMs)
+      .where('finished_at', '<', now - retention.finishedAlertsMs)
       .limit(BATCH_ROWS);
-    const { numDeletedRows } = await trx.deleteFrom('outbox').where('alert_id', 'in', old).executeTakeFirst();
+    const { numDeletedRows } = await trx
+      .deleteFrom('outbox')
+      .where((eb) => eb(eb.refTuple('alert_id', 'receiver'), 'in', old.$asTuple('alert_id', 'receiver')))
+      .executeTakeFirst();
     return Number(numDeletedRows);
   });
 
-  return { incidents: oldIncidents + surplusIncidents, attempts, ledger: asks + requests, alerts };
+  return { incidents: oldIncidents + excessIncidents, attempts, ledger: asks + requests, alerts };
+}
+
+/** Returns the receiver of each dropped alert. */
+async function dropUndeliverable(
+  trx: Database,
+  { agent, receivers, now }: { agent: string; receivers: readonly string[]; now: number },
+): Promise<string[]> {
+  let overdue = trx
+    .selectFrom('outbox')
+    .select(['alert_id', 'receiver'])
+    .where('agent', '=', agent)
+    .where('state', '=', 'pending')
+    .where('next_at', '<', now - UNDELIVERABLE_AFTER_MS)
+    .limit(BATCH_ROWS);
+  if (receivers.length > 0) overdue = overdue.where('receiver', 'not in', receivers);
+  const rows = await overdue.execute();
+  for (const { alert_id, receiver } of rows) {
+    await trx
+      .updateTable('outbox')
+      .set({ state: 'dropped', finished_at: now, last_error: 'its receiver is no longer configured' })
+      .where('alert_id', '=', alert_id)
+      .where('receiver', '=', receiver)
+      .execute();
+  }
+  return rows.map(({ receiver }) => receiver);
 }
 
 async function deleteIncidents(

@@ -1,4 +1,4 @@
-/** Rows to domain types and back: the shapes that more than one module reads. */
+/** Conversions between rows and domain types that several modules share. */
 import type { Selectable } from 'kysely';
 import type {
   Attempt,
@@ -9,18 +9,22 @@ import type {
   Detector,
   Diagnosis,
   Incident,
+  IncidentCause,
+  IncidentMember,
   IncidentState,
   Outcome,
   TraceLink,
 } from '../domain.ts';
 import type { IncidentCase } from '../pipeline/ports.ts';
-import type { AttemptTable, Database, IncidentTable } from './schema.ts';
+import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 
-/** What stands in a key for "no compose project". */
+/** "No compose project", as part of a key. */
 export const NO_PROJECT = '';
 
-/** Text that PostgreSQL takes too: no NUL, no half of a surrogate pair. JSON escapes both, so this is for bare text. */
-export function plainText(text: string): string {
+/**
+ * Text that PostgreSQL accepts: without NUL characters and unpaired surrogates. Not needed for JSON, which escapes both.
+ */
+export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
@@ -60,20 +64,38 @@ function incidentOf(row: Selectable<IncidentTable>): Incident {
     ...projectOf(row),
     labels: JSON.parse(row.labels) as Record<string, string>,
   };
+  const detector = row.detector as Detector;
+  const patterns = JSON.parse(row.patterns) as string[];
   return {
     id: row.id,
     container,
     fingerprint: row.fingerprint,
-    detector: row.detector as Detector,
-    detectors: [row.detector as Detector],
+    detector,
+    detectors: row.detectors === null ? detectorsOf({ detector, patterns }) : (JSON.parse(row.detectors) as Detector[]),
     summary: row.summary,
-    patterns: JSON.parse(row.patterns) as string[],
+    patterns,
     openedAt: row.opened_at,
     lastSeenAt: row.last_seen_at,
     occurrences: row.occurrences,
     state: row.state as IncidentState,
+    ...(row.cause !== null && { cause: JSON.parse(row.cause) as IncidentCause }),
+    ...(row.members !== null && { members: JSON.parse(row.members) as IncidentMember[] }),
     ...traceOf(row),
   };
+}
+
+/** The patterns by which detectors marked their signals before schema 4. */
+const PATTERN_OF_DETECTOR: Readonly<Record<string, Detector>> = {
+  crash: 'crash',
+  'crash loop': 'crash_loop',
+  oom: 'oom',
+  unhealthy: 'health',
+  'log storm': 'storm',
+};
+
+/** The detectors of an incident that was stored before schema 4. */
+export function detectorsOf({ detector, patterns }: Pick<Incident, 'detector' | 'patterns'>): readonly Detector[] {
+  return [...new Set([detector, ...patterns.flatMap((pattern) => PATTERN_OF_DETECTOR[pattern] ?? [])])];
 }
 
 function decisionOf(row: Selectable<IncidentTable>): { decision?: Decision } {
@@ -81,7 +103,7 @@ function decisionOf(row: Selectable<IncidentTable>): { decision?: Decision } {
   return { decision: { kind: row.decision_kind as DecisionKind, reason: row.decision_reason as DecisionReason } };
 }
 
-/** Incidents, each with the newest restart made for it. */
+/** Incidents, each with its newest restart attempt. */
 export function selectCases(db: Database) {
   return db
     .selectFrom('incidents')

@@ -2,6 +2,7 @@ import { StoreError } from '../errors.ts';
 import type {
   AttemptStore,
   CursorStore,
+  DependencyStore,
   HistoryStore,
   IncidentStore,
   Ledger,
@@ -9,70 +10,72 @@ import type {
   ReviewStore,
 } from '../pipeline/ports.ts';
 import { createAttemptStore } from './attempts.ts';
-import { agentOf, type Backend, type BackendOptions, openBackend, openPlace } from './backend.ts';
-import { carryOver } from './carry-over.ts';
 import { createCursorStore } from './cursors.ts';
-import { createGuard } from './guard.ts';
+import { createDependencyStore } from './dependencies.ts';
+import { copyRows } from './engines/copy-rows.ts';
+import { openMemory } from './engines/memory.ts';
+import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
+import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
-import { openMemory } from './memory.ts';
-import { createNotes } from './notes.ts';
+import { createMetadata } from './metadata.ts';
 import { createOutbox } from './outbox.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
+import { createQueryRunner } from './query-runner.ts';
+import { createRecentUsage } from './recent-usage.ts';
 import { createReviewStore } from './reviews.ts';
-import { createUsage } from './usage.ts';
 
 export type Store = CursorStore &
+  DependencyStore &
   Ledger &
   IncidentStore &
   AttemptStore &
   Outbox &
   HistoryStore &
   ReviewStore & {
-    /** Whether what is saved now is durable and what is read is all there was: limits may be relied on. */
+    /** Writes are durable and reads are complete, so that limits can be relied on. */
     healthy(): boolean;
-    /** Why not, in words for a person; undefined while healthy. */
+    /** Why not, for people; undefined while healthy. */
     problem(): string | undefined;
-    /** Tries a write, so that a store that failed is found well again (or ill) without waiting for an incident. */
+    /** Tries a write, so that a failure or a recovery is noticed without waiting for an incident. Returns `healthy()`. */
     probe(): Promise<boolean>;
-    /** Deletes what is older than `retention` allows, in small batches, and gives the space back. */
+    /** Deletes rows older than `retention` allows, in small transactions, and returns their space to the disk. */
     prune(options?: { readonly retention?: Partial<Retention>; readonly signal?: AbortSignal }): Promise<Pruned>;
-    /** Waits for what is under way. Later calls reject; a second close does nothing. */
+    /** Waits for running queries. Later calls reject; a second close does nothing. */
     close(): Promise<void>;
   };
 
-export type StoreOptions = BackendOptions;
+type StoreOptions = StorageEngineOptions;
 
-/** A database that is started again fails one probe; what fails the next is gone for longer. */
-const FAILED_PROBES = 2;
+/** A database that restarts fails one probe; a longer outage fails the next one too. */
+const FAILED_PROBES_BEFORE_MEMORY = 2;
 
 /**
  * Opens the store. Every write is on the disk when its promise resolves.
  *
- * Where its place cannot be used, the store lives in memory and says so: `healthy()` is false until a `probe()` finds
- * the place usable; what was written meanwhile is then brought there. A place that fails for two probes is left for
- * memory in the same way. A damaged file is set aside and a new one begun,
- * unhealthy for an hour since restart limits are not known. While the store runs, a read or write that the place
- * refuses rejects with a StoreError `unavailable` and makes it unhealthy until a write succeeds; `missing` where a
- * diagnosis, a decision or the end of an attempt has no row to belong to.
+ * - The database cannot be used, at start or for two probes: the store moves to memory, and `healthy()` is false. Each
+ *   `probe()` tries the database again; once it works, the data in memory is copied to it.
+ * - The file is damaged: it is renamed and replaced. `healthy()` is false for an hour, as restart limits are unknown.
+ * - A query fails: it rejects with a StoreError `unavailable`, and `healthy()` is false until a write succeeds.
+ * - A diagnosis, a decision or the result of an attempt has no row to belong to: a StoreError `missing`.
  *
- * Throws a StoreError `locked` where another agent uses the directory or the name, and `newer_schema` where a newer
- * program has written there: in both cases going on would do harm.
+ * Throws a StoreError `locked` if another agent uses the directory or the name, and `newer_schema` if a newer program
+ * has written there: to continue would do harm in both cases.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { now, logger } = options;
-  let backend = await openBackend(options);
-  const place = { db: backend.db, agent: agentOf(options.where) };
-  const guard = createGuard({
+  const { receivers, now, logger } = options;
+  let engine = await openConfiguredOrMemory(options);
+  const current = { db: engine.db, agent: agentOf(options.where) };
+  const queries = createQueryRunner({
     logger,
-    isOutage: (error) => backend.isOutage(error),
-    isDamage: (error) => backend.isDamage(error),
+    isOutage: (error) => engine.isOutage(error),
+    isDamage: (error) => engine.isDamage(error),
   });
-  const notes = createNotes(place);
-  const usage = createUsage({ agent: place.agent, now });
-  await guard
-    .read('read what Claude was asked lately', () => usage.learn(place.db))
+  const metadata = createMetadata(current);
+  const usage = createRecentUsage({ agent: current.agent, now });
+  await queries
+    .read('read the recent usage of Claude', () => usage.loadFrom(current.db))
     .catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
     });
@@ -80,79 +83,85 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   let failedProbes = 0;
 
   function problem(): string | undefined {
-    return guard.trouble() ?? backend.problem(now());
+    return queries.problem() ?? engine.problem(now());
   }
 
-  function moveTo(next: Backend): void {
-    backend = next;
-    place.db = next.db;
+  function switchTo(next: StorageEngine): void {
+    engine = next;
+    current.db = next.db;
   }
 
-  /** From memory to the place, where that can be used again. */
-  async function moveBack(): Promise<void> {
-    const next = await openPlace(options);
+  /** From memory to the configured database. Throws if that still cannot be used. */
+  async function leaveMemory(): Promise<void> {
+    const next = await openConfigured(options);
     try {
-      await guard.alone(async () => {
-        await carryOver(place.db, next.db, place.agent);
-        await usage.learn(next.db);
-        const memory = backend;
-        moveTo(next);
+      await queries.exclusively(async () => {
+        await copyRows(current.db, next.db, current.agent);
+        await usage.loadFrom(next.db);
+        const memory = engine;
+        switchTo(next);
         await memory.close();
       });
     } catch (error) {
-      if (backend !== next) await next.close();
+      if (engine !== next) await next.close();
       throw error;
     }
-    logger.info('the store is back in its place, with what was kept in memory meanwhile');
+    logger.info('the store is available again; the data kept in memory was saved to it');
   }
 
-  /** Opens the place anew, where a damaged file is found damaged and set aside; else the store goes to memory. */
+  /** Reopens the database, which replaces a damaged file. If that fails, the store moves to memory. */
   async function reopen(): Promise<void> {
-    await guard.alone(async () => {
-      await backend.close();
-      // Taken by another meanwhile, or written by a newer program: no reason to stop what is under way.
-      moveTo(await openBackend(options).catch((error: unknown) => openMemory({ problem: String(error), now })));
-      await usage
-        .teach(place.db)
-        .catch((error: unknown) => logger.error('what Claude has cost lately may not count', { error: String(error) }));
+    await queries.exclusively(async () => {
+      await engine.close();
+      // In use by another agent or written by a newer program: no reason to stop an agent that runs.
+      switchTo(await openConfiguredOrMemory(options).catch((error) => openMemory({ problem: String(error), now })));
+      await usage.saveTo(current.db).catch((error: unknown) =>
+        logger.error(
+          'recent usage of Claude could not be saved: it may not count toward the hourly cap and the budget',
+          {
+            error: String(error),
+          },
+        ),
+      );
     });
   }
 
   return {
-    ...createCursorStore(place, guard),
-    ...createLedger(place, guard, usage),
-    ...createIncidentStore(place, guard, now),
-    ...createAttemptStore(place, guard),
-    ...createOutbox(place, guard, now),
-    ...createHistoryStore(place, guard),
-    ...createReviewStore(place, guard),
+    ...createCursorStore(current, queries),
+    ...createLedger(current, queries, usage),
+    ...createIncidentStore(current, queries, now),
+    ...createAttemptStore(current, queries),
+    ...createOutbox(current, queries, now),
+    ...createHistoryStore(current, queries),
+    ...createDependencyStore(current, queries),
+    ...createReviewStore(current, queries),
 
     healthy: () => problem() === undefined,
     problem,
 
     async probe() {
       try {
-        if (backend.inMemory) await moveBack();
-        await guard.write('write to the store', () => notes.set('probed_at', String(now())));
+        if (engine.inMemory) await leaveMemory();
+        await queries.write('write to the store', () => metadata.set('probed_at', String(now())));
         failedProbes = 0;
       } catch (error) {
-        logger.debug('the store is not well', { error: String(error) });
+        logger.debug('the probe of the store failed', { error: String(error) });
         failedProbes += 1;
       }
-      const lost = guard.trouble() !== undefined && failedProbes >= FAILED_PROBES;
-      if (guard.damaged() || (lost && !backend.inMemory)) await reopen();
+      const isLost = queries.problem() !== undefined && failedProbes >= FAILED_PROBES_BEFORE_MEMORY;
+      if (queries.isDamaged() || (isLost && !engine.inMemory)) await reopen();
       return problem() === undefined;
     },
 
     async prune({ retention, signal } = {}) {
       const limits = { ...DEFAULT_RETENTION, ...retention };
-      const pruned = await prune(place, guard, { now: now(), retention: limits, signal });
-      await guard.write('give space back', () => backend.tidy(signal));
+      const pruned = await prune(current, queries, { now: now(), retention: limits, receivers, logger, signal });
+      await queries.write('return space to the disk', () => engine.reclaimSpace(signal));
       return pruned;
     },
 
     close() {
-      closing ??= guard.drain().then(() => backend.close());
+      closing ??= queries.drain().then(() => engine.close());
       return closing;
     },
   };

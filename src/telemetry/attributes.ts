@@ -1,11 +1,13 @@
-/** Span attributes of the pipeline's nouns. None holds log text, prompts or answers. */
+/** Domain objects as span attributes. None holds log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ContainerRef, Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
-import type { DiagnosisContext, SendResult } from '../pipeline/ports.ts';
+import { splitImageName } from '../lib/image-name.ts';
+import type { DiagnosisContext } from '../pipeline/ports.ts';
+import type { SpanDetails } from '../pipeline/tracing.ts';
 import { ATTRIBUTES } from './names.ts';
 
 export function describeContainer({ id, name, image, service, project }: ContainerRef): Attributes {
-  const { repository, tag } = parseImage(image);
+  const { repository, tag } = splitImageName(image);
   return {
     [ATTRIBUTES.containerId]: id,
     [ATTRIBUTES.containerName]: name,
@@ -22,6 +24,7 @@ export function describeIncident(incident: Incident): Attributes {
     [ATTRIBUTES.fingerprint]: incident.fingerprint,
     [ATTRIBUTES.detector]: incident.detector,
     [ATTRIBUTES.occurrences]: incident.occurrences,
+    ...(incident.members === undefined ? {} : { [ATTRIBUTES.members]: incident.members.length }),
   };
 }
 
@@ -46,13 +49,15 @@ export function describeDiagnosis(diagnosis: Diagnosis): Attributes {
   };
 }
 
-export function describeDecision({ kind, reason }: Decision): Attributes {
-  return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
+function describeCorrelation({ kind, evidence }: NonNullable<SpanDetails['correlation']>): Attributes {
+  return {
+    [ATTRIBUTES.cause]: kind,
+    ...(evidence === undefined ? {} : { [ATTRIBUTES.correlationEvidence]: evidence }),
+  };
 }
 
-/** A restart that the engine refused; whether one that it made has helped is for verification to say. */
-export function describeActed({ kind }: { readonly kind: 'restarted' | 'refused' }): Attributes {
-  return kind === 'refused' ? describeOutcome('error') : {};
+export function describeDecision({ kind, reason }: Decision): Attributes {
+  return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
 /** A restart that did not help is a failure of the container, not of the span; one that could not be made is. */
@@ -60,23 +65,37 @@ export function describeOutcome(outcome: Outcome): Attributes {
   return { [ATTRIBUTES.outcome]: outcome, ...(outcome === 'error' ? { [ATTRIBUTES.errorType]: 'restart_error' } : {}) };
 }
 
-export function describeSend(result: SendResult): Attributes {
+export function describeSend({ receiver, tries, result }: NonNullable<SpanDetails['send']>): Attributes {
   return {
+    [ATTRIBUTES.integration]: receiver,
+    [ATTRIBUTES.tries]: tries,
     [ATTRIBUTES.outcome]: result.kind,
     ...(result.status === undefined ? {} : { [ATTRIBUTES.httpStatus]: result.status }),
     ...(result.kind === 'sent' ? {} : { [ATTRIBUTES.errorType]: String(result.status ?? result.kind) }),
   };
 }
 
+export function describe({
+  context,
+  correlation,
+  diagnosis,
+  decision,
+  outcome,
+  verifyStrategy,
+  send,
+}: SpanDetails): Attributes {
+  return {
+    ...(context && describeContext(context)),
+    ...(diagnosis && describeDiagnosis(diagnosis)),
+    ...(correlation && describeCorrelation(correlation)),
+    ...(decision && describeDecision(decision)),
+    ...(outcome && describeOutcome(outcome)),
+    ...(verifyStrategy && { [ATTRIBUTES.verifyStrategy]: verifyStrategy }),
+    ...(send && describeSend(send)),
+  };
+}
+
 /** For log records and pages: where the trace is. */
 export function describeTrace(link: TraceLink | undefined): Record<string, string> {
   return link === undefined ? {} : { trace_id: link.traceId, span_id: link.spanId };
-}
-
-/** `registry:5000/team/app:1.2@sha256:…` → `registry:5000/team/app` and `1.2`. */
-function parseImage(image: string): { readonly repository: string; readonly tag?: string } {
-  const [named = ''] = image.split('@');
-  const colon = named.lastIndexOf(':');
-  if (colon < 0 || named.indexOf('/', colon) >= 0) return { repository: named };
-  return { repository: named.slice(0, colon), tag: named.slice(colon + 1) };
 }

@@ -1,4 +1,4 @@
-/** What sends telemetry over OTLP, as the OTEL_EXPORTER_OTLP_* variables choose it, and whether it arrives. */
+/** The OTLP exporters, chosen by the OTEL_EXPORTER_OTLP_* variables, and a record of whether exports succeed. */
 import { diag } from '@opentelemetry/api';
 import { OTLPLogExporter as LogsGrpc } from '@opentelemetry/exporter-logs-otlp-grpc';
 import { OTLPLogExporter as LogsJson } from '@opentelemetry/exporter-logs-otlp-http';
@@ -10,11 +10,14 @@ import { OTLPTraceExporter as TracesGrpc } from '@opentelemetry/exporter-trace-o
 import { OTLPTraceExporter as TracesJson } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as TracesProtobuf } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { Logger } from '../lib/log.ts';
-import type { OtlpSignal } from './names.ts';
+import type { OtlpSignal } from './counters.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Endpoints, headers, time-outs, compression and certificates these read from OTEL_EXPORTER_OTLP_* themselves. */
+/**
+ * By protocol; the first of a signal is its default. The exporters themselves read endpoint, headers, timeout,
+ * compression and certificates from OTEL_EXPORTER_OTLP_*.
+ */
 const EXPORTERS = {
   traces: {
     'http/json': () => new TracesJson(),
@@ -33,25 +36,24 @@ const EXPORTERS = {
   },
 };
 
-/** A signal's first protocol is its default. */
 export function createOtlpExporter<S extends OtlpSignal>(
   signal: S,
   env: Environment,
-  watch: ExportWatch,
+  results: ExportResults,
 ): ReturnType<(typeof EXPORTERS)[S]['http/json']> {
   const variables = [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, 'OTEL_EXPORTER_OTLP_PROTOCOL'];
   const variable = variables.find((name) => settingOf(env, name) !== undefined);
   const choices: Readonly<Record<string, () => Exporter>> = EXPORTERS[signal];
   const allowed = Object.keys(choices);
-  const wanted = variable === undefined ? undefined : settingOf(env, variable);
-  if (wanted !== undefined && !allowed.includes(wanted)) {
-    diag.warn(`${variable} is "${wanted}"; allowed are ${allowed.join(', ')}. ${allowed[0]} is used.`);
+  const protocol = variable === undefined ? undefined : settingOf(env, variable);
+  if (protocol !== undefined && !allowed.includes(protocol)) {
+    diag.warn(`${variable} is "${protocol}"; allowed are ${allowed.join(', ')}. ${allowed[0]} is used.`);
   }
-  const create = choices[wanted ?? ''] ?? choices[allowed[0] as string];
-  return watched(create?.() as Exporter, signal, watch) as ReturnType<(typeof EXPORTERS)[S]['http/json']>;
+  const create = choices[protocol ?? ''] ?? choices[allowed[0] as string];
+  return reporting(create?.() as Exporter, signal, results) as ReturnType<(typeof EXPORTERS)[S]['http/json']>;
 }
 
-/** Unset and blank are the same, as OpenTelemetry has it. */
+/** A blank variable counts as unset, as OpenTelemetry specifies. */
 export function settingOf(env: Environment, name: string): string | undefined {
   return env[name]?.trim() || undefined;
 }
@@ -63,54 +65,63 @@ export function listOf(env: Environment, name: string): readonly string[] {
     .filter((item) => item !== '');
 }
 
-/** Tells the log when exports begin to fail and when they succeed again, and nothing in between. */
-export interface ExportWatch {
-  /** `error` undefined: it arrived. */
-  result(signal: OtlpSignal, error: Error | undefined): void;
-  /** Whether the last export of some signal failed. */
+export function positiveOf(env: Environment, name: string): number | undefined {
+  const text = settingOf(env, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (value > 0) return value;
+  diag.warn(`${name} is "${text}"; allowed are numbers above 0. The default is used.`);
+  return undefined;
+}
+
+/** Logs when exports begin to fail and when they succeed again, and nothing in between. */
+export interface ExportResults {
+  /** `error`: undefined on success. */
+  report(signal: OtlpSignal, error: Error | undefined): void;
+  /** Whether the last export of any signal failed. */
   failing(): boolean;
 }
 
-/** `count` hears of each export, `arrived` or not. */
-export function createExportWatch(
+/** `count` is called once per export. */
+export function createExportResults(
   logger: Logger,
-  count: (signal: OtlpSignal, arrived: boolean) => void = () => {},
-): ExportWatch {
+  count: (signal: OtlpSignal, succeeded: boolean) => void,
+): ExportResults {
   const failing = new Set<OtlpSignal>();
   return {
-    result(signal, error) {
+    report(signal, error) {
       count(signal, error === undefined);
       const before = failing.size;
       if (error === undefined) failing.delete(signal);
       else failing.add(signal);
       if (before === 0 && failing.size > 0) {
-        logger.warn('telemetry cannot be exported: the collector does not take it', { signal, why: why(error) });
+        logger.warn('telemetry export fails', { signal, error: messageOf(error) });
       }
-      if (before > 0 && failing.size === 0) logger.info('telemetry is exported again', { signal });
+      if (before > 0 && failing.size === 0) logger.info('telemetry export works again', { signal });
     },
     failing: () => failing.size > 0,
   };
 }
 
 interface Exporter {
-  // biome-ignore lint/suspicious/noExplicitAny: spans, metrics or log records, passed on as they are
+  // biome-ignore lint/suspicious/noExplicitAny: spans, metrics or log records, passed through unchanged
   export(batch: any, done: (result: { code: number; error?: Error }) => void): void;
 }
 
-/** The same exporter; each export's result also goes to `watch`. */
-function watched<T extends Exporter>(exporter: T, signal: OtlpSignal, watch: ExportWatch): T {
+/** The same exporter; it also reports the result of each export to `results`. */
+function reporting<T extends Exporter>(exporter: T, signal: OtlpSignal, results: ExportResults): T {
   const send = exporter.export.bind(exporter);
   exporter.export = (batch, done) =>
     send(batch, (result) => {
       const failed = result.code !== 0;
-      watch.result(signal, failed ? (result.error ?? new Error('no reason was given')) : undefined);
+      results.report(signal, failed ? (result.error ?? new Error('no reason given')) : undefined);
       done(result);
     });
   return exporter;
 }
 
-/** A refused connection to both ::1 and 127.0.0.1 is an AggregateError without a message. */
-function why(error: Error | undefined): string {
+/** A connection refused by both ::1 and 127.0.0.1 is an AggregateError without a message. */
+function messageOf(error: Error | undefined): string {
   const code = error !== undefined && 'code' in error ? String(error.code) : '';
   return [error?.message, code].filter((part) => part).join(' ') || 'unknown';
 }

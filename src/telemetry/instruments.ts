@@ -1,14 +1,16 @@
-/** The contract's metrics as OpenTelemetry instruments. */
+/** Creates the OpenTelemetry instruments of all metrics. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
-import { COUNTERS, GAUGES, HISTOGRAMS, OBSERVED_GAUGES, PROCESS_METRICS, TOTALS } from './names.ts';
+import type { EngineSource } from '../pipeline/observer.ts';
+import { COUNTERS, TOTALS } from './counters.ts';
+import { GAUGES, OBSERVED_GAUGES, PROCESS_METRICS } from './gauges.ts';
+import { HISTOGRAMS } from './histograms.ts';
 import { closedSeries } from './zeros.ts';
 
 type MaybeAsync<T> = T | Promise<T>;
 
 /**
- * What is read at each collection, from the store or from whoever knows. One that throws, rejects or takes
- * over two seconds leaves its series out of that collection, and the others in: a broken store must not
- * hide the metric that says so.
+ * Values read at each collection. If one throws, rejects or takes longer than GAUGE_DEADLINE_MS, only its own series
+ * is missing from that collection: a broken store must not hide the metric that reports it.
  */
 export interface Gauges {
   incidentsOpen(): MaybeAsync<number>;
@@ -20,6 +22,7 @@ export interface Gauges {
   outboxPending(): MaybeAsync<Readonly<Record<string, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
+  sourcesUp(): MaybeAsync<Readonly<Record<EngineSource, boolean>>>;
   storeHealthy(): MaybeAsync<boolean>;
   claudeCircuitOpen(): MaybeAsync<boolean>;
   configReloaded(): MaybeAsync<boolean>;
@@ -29,14 +32,14 @@ export interface Instruments {
   readonly counters: Readonly<Record<keyof typeof COUNTERS, Counter>>;
   readonly histograms: Readonly<Record<keyof typeof HISTOGRAMS, Histogram>>;
   readonly gauges: Readonly<Record<keyof typeof GAUGES, Gauge>>;
-  /** What was counted since the start. */
+  /** Counts since the start, to be incremented in place. */
   readonly totals: Record<keyof typeof TOTALS, number>;
 }
 
-/** A scrape waits ten seconds by default, and a gauge must not cost it the rest of the page. */
+/** Prometheus gives up a scrape after 10 s by default. A slow gauge must not cost it the rest of the page. */
 const GAUGE_DEADLINE_MS = 2_000;
 
-/** `models`: those that will be asked, so that their series exist at zero. Call once a meter. */
+/** Call it once per meter. `models`: those in use; their series are created at zero. */
 export function createInstruments(
   meter: Meter,
   gauges: Gauges,
@@ -45,15 +48,15 @@ export function createInstruments(
   observeGauges(meter, gauges, build.version);
   observeProcess(meter);
   const instruments: Instruments = {
-    counters: mapValues(COUNTERS, ({ name, unit, about }) => meter.createCounter(name, { unit, description: about })),
-    histograms: mapValues(HISTOGRAMS, ({ name, unit, about, boundaries }) =>
+    counters: mapValues(COUNTERS, ({ name, unit, description }) => meter.createCounter(name, { unit, description })),
+    histograms: mapValues(HISTOGRAMS, ({ name, unit, description, boundaries }) =>
       meter.createHistogram(name, {
         unit,
-        description: about,
+        description,
         advice: { explicitBucketBoundaries: [...boundaries] },
       }),
     ),
-    gauges: mapValues(GAUGES, ({ name, unit, about }) => meter.createGauge(name, { unit, description: about })),
+    gauges: mapValues(GAUGES, ({ name, unit, description }) => meter.createGauge(name, { unit, description })),
     totals: observeTotals(meter),
   };
   const known = { model: build.models ?? [] };
@@ -80,6 +83,9 @@ function observeGauges(meter: Meter, gauges: Gauges, version: string): void {
   one('claudeCircuitOpen', {}, () => gauges.claudeCircuitOpen());
   one('configReloaded', {}, () => gauges.configReloaded());
   one('buildInfo', { version, node: process.versions.node }, () => 1);
+  observe(meter, 'sourceUp', async (result) => {
+    for (const [source, up] of Object.entries(await gauges.sourcesUp())) result.observe(Number(up), { source });
+  });
   observe(meter, 'outboxPending', async (result) => {
     for (const [integration, pending] of Object.entries(await gauges.outboxPending())) {
       result.observe(pending, { integration });
@@ -92,16 +98,16 @@ function observe(
   key: keyof typeof OBSERVED_GAUGES,
   read: (result: ObservableResult) => Promise<void>,
 ): void {
-  const { name, unit, about } = OBSERVED_GAUGES[key];
-  meter.createObservableGauge(name, { unit, description: about }).addCallback(async (result) => {
+  const { name, unit, description } = OBSERVED_GAUGES[key];
+  meter.createObservableGauge(name, { unit, description }).addCallback(async (result) => {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not answered in ${GAUGE_DEADLINE_MS} ms`)), GAUGE_DEADLINE_MS);
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${GAUGE_DEADLINE_MS} ms`)), GAUGE_DEADLINE_MS);
     });
     try {
-      await Promise.race([read(result), late]);
+      await Promise.race([read(result), deadline]);
     } catch (error) {
-      diag.warn(`${name} could not be read: ${error instanceof Error ? error.message : String(error)}`);
+      diag.warn(`cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       clearTimeout(timer);
     }
@@ -110,8 +116,8 @@ function observe(
 
 function observeTotals(meter: Meter): Instruments['totals'] {
   const totals = mapValues(TOTALS, () => 0);
-  for (const [key, { name, unit, about }] of Object.entries(TOTALS)) {
-    meter.createObservableCounter(name, { unit, description: about }).addCallback((result) => {
+  for (const [key, { name, unit, description }] of Object.entries(TOTALS)) {
+    meter.createObservableCounter(name, { unit, description }).addCallback((result) => {
       result.observe(totals[key as keyof typeof TOTALS]);
     });
   }
@@ -120,14 +126,14 @@ function observeTotals(meter: Meter): Instruments['totals'] {
 
 function observeProcess(meter: Meter): void {
   const { cpu, memory, start } = PROCESS_METRICS;
-  meter.createObservableCounter(cpu.name, { unit: cpu.unit, description: cpu.about }).addCallback((result) => {
+  meter.createObservableCounter(cpu.name, cpu).addCallback((result) => {
     const { user, system } = process.cpuUsage();
     result.observe((user + system) / 1e6);
   });
-  meter.createObservableGauge(memory.name, { unit: memory.unit, description: memory.about }).addCallback((result) => {
+  meter.createObservableGauge(memory.name, memory).addCallback((result) => {
     result.observe(process.memoryUsage.rss());
   });
-  meter.createObservableGauge(start.name, { unit: start.unit, description: start.about }).addCallback((result) => {
+  meter.createObservableGauge(start.name, start).addCallback((result) => {
     result.observe(performance.timeOrigin / 1e3);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Our own log: one JSON object a line, or readable on a terminal; every record bears the active trace. Where a
- * log exporter is registered the same records go to it too.
+ * Our own log: one JSON object per line, or readable text on a terminal. Every record carries the ids of the active
+ * trace. Records also go to the registered OpenTelemetry log exporter, if any.
  */
 import { type AnyValue, logs, SeverityNumber } from '@opentelemetry/api';
 import { destination, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
@@ -9,7 +9,7 @@ import { DoctorError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { describeTrace } from './attributes.ts';
 import { SCOPE } from './names.ts';
-import { currentTraceLink } from './traced.ts';
+import { currentTraceLink } from './tracing.ts';
 
 export type LogLevel = keyof Logger;
 
@@ -20,21 +20,21 @@ const SEVERITY_NUMBERS = {
   error: SeverityNumber.ERROR,
 } as const satisfies Record<LogLevel, SeverityNumber>;
 
-/** Names that the record itself uses; a field of that name gets a trailing underscore. */
+/** Names that every record uses itself. A field with such a name gets a trailing underscore. */
 const RESERVED = new Set(['level', 'time', 'msg', 'trace_id', 'span_id']);
 
-/** Fields are small data of ours; what lies deeper is a mistake, or a circle, and is not followed. */
+/** Fields are small. Anything deeper is a mistake or a cycle, and is cut off. */
 const MAX_DEPTH = 6;
 
 /**
- * `redact` sees every string on its way out, messages and stack traces included. Written at once (no worker,
- * no buffer): the last words before an exit are the ones that matter.
+ * `redact` is applied to every string, including messages and stack traces. Records are written synchronously, because
+ * the last ones before an exit matter most.
  */
 export function createLogger(options: {
   readonly level: LogLevel;
-  /** Standard output where absent. */
+  /** Default: standard output. */
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
-  /** For reading on a terminal; by default where `stream` is one. */
+  /** Readable text. Default: if `stream` is a terminal. */
   readonly pretty?: boolean;
   redact(text: string): string;
 }): Logger {
@@ -99,7 +99,7 @@ function errorFields(error: Error): Record<string, unknown> {
   };
 }
 
-/** Without control characters but line end and tab: a container must not paint on our user's terminal. */
+/** Removes control characters except newline and tab: text of a container must not control the user's terminal. */
 function clean(text: string, redact: (text: string) => string): string {
   return redact(text.replace(/[^\P{Cc}\n\t]/gu, ''));
 }

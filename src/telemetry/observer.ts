@@ -1,14 +1,10 @@
-/** The pipeline's hooks, counted. */
-
+/** Counts what the pipeline and the HTTP server report. */
 import type { Observer } from '../pipeline/observer.ts';
 import type { TokenUsage } from '../pipeline/ports.ts';
+import type { ContainerCounters } from './container-counters.ts';
 import type { Instruments } from './instruments.ts';
-import { OTHER } from './names.ts';
 
-/** Distinct container names in metrics; containers that come later are counted together as `_OTHER`. */
-const MAX_CONTAINER_NAMES = 200;
-
-/** Label values of tokens by where the usage states them. */
+/** Values of the label `kind`, by field of TokenUsage. */
 const TOKEN_KINDS = {
   input: 'input',
   output: 'output',
@@ -16,21 +12,23 @@ const TOKEN_KINDS = {
   cacheWrite: 'cache_write',
 } as const satisfies Record<keyof TokenUsage, string>;
 
-export function createMetricsObserver({ counters, histograms, gauges, totals }: Instruments): Observer {
-  const nameOf = limitNames(MAX_CONTAINER_NAMES);
+export function createMetricsObserver(
+  { counters, histograms, gauges, totals }: Instruments,
+  containers: ContainerCounters,
+): Observer {
   return {
     signal(detector, containerName) {
-      counters.errorsDetected.add(1, { 'container.name': nameOf(containerName), detector });
+      containers.increment('errorsDetected', containerName, { detector });
     },
     suppressed(reason) {
       counters.errorsSuppressed.add(1, { reason });
     },
     incidentOpened({ detector, latencyMs }) {
-      // A container's clock may run ahead of ours; a histogram takes no negative values.
+      // The clock behind the event's time may be ahead of ours. A histogram takes no negative values.
       histograms.detectionLatency.record(Math.max(0, latencyMs) / 1e3, { detector });
     },
     incidentDiagnosed({ containerName, severity }) {
-      counters.incidents.add(1, { 'container.name': nameOf(containerName), severity });
+      containers.increment('incidents', containerName, { severity });
     },
     diagnosis({ tier, outcome, durationMs }) {
       histograms.diagnosisDuration.record(durationMs / 1e3, { tier, outcome });
@@ -52,7 +50,16 @@ export function createMetricsObserver({ counters, histograms, gauges, totals }: 
         ...(outcome === 'ok' ? {} : { 'error.type': outcome }),
       });
     },
-    headroom({ resource, limit, remaining, resetAt, observedAt }) {
+    correlated(evidence) {
+      counters.correlatedSignals.add(1, { evidence });
+    },
+    incidentMembers(containers) {
+      histograms.incidentMembers.record(containers);
+    },
+    causeFound(outcome) {
+      counters.causes.add(1, { outcome });
+    },
+    anthropicRateLimit({ resource, limit, remaining, resetAt, observedAt }) {
       if (limit !== undefined) gauges.anthropicLimit.record(limit, { resource });
       if (remaining !== undefined) gauges.anthropicRemaining.record(remaining, { resource });
       if (resetAt !== undefined) gauges.anthropicReset.record(resetAt / 1e3, { resource });
@@ -62,7 +69,7 @@ export function createMetricsObserver({ counters, histograms, gauges, totals }: 
       counters.decisions.add(1, { decision: kind, reason });
     },
     restart({ containerName, outcome }) {
-      counters.restarts.add(1, { 'container.name': nameOf(containerName), outcome });
+      containers.increment('restarts', containerName, { outcome });
     },
     verification({ outcome, durationMs }) {
       histograms.verificationDuration.record(durationMs / 1e3, { outcome });
@@ -76,7 +83,7 @@ export function createMetricsObserver({ counters, histograms, gauges, totals }: 
       totals.logLines += lines;
       totals.logBytes += bytes;
     },
-    reconnect(cause) {
+    logReconnect(cause) {
       counters.logReconnects.add(1, { cause });
     },
     dockerRequest(operation, durationMs, errorType) {
@@ -85,7 +92,7 @@ export function createMetricsObserver({ counters, histograms, gauges, totals }: 
         ...(errorType === undefined ? {} : { 'error.type': errorType }),
       });
     },
-    eventSeen(at) {
+    engineEvent(at) {
       gauges.lastEvent.record(at / 1e3);
     },
     heartbeat(at) {
@@ -94,7 +101,7 @@ export function createMetricsObserver({ counters, histograms, gauges, totals }: 
   };
 }
 
-/** Counts requests to our own pages; `route` is absent where none matched. */
+/** Measures HTTP requests. `route`: undefined if none matched. */
 export function createHttpObserver({ histograms }: Instruments) {
   return (method: string, route: string | undefined, status: number, durationMs: number): void => {
     histograms.httpServerDuration.record(durationMs / 1e3, {
@@ -104,19 +111,5 @@ export function createHttpObserver({ histograms }: Instruments) {
       ...(route === undefined ? {} : { 'http.route': route }),
       ...(status < 500 ? {} : { 'error.type': String(status) }),
     });
-  };
-}
-
-/**
- * Gives the first `limit` distinct names back as they are and `_OTHER` for the rest. No container can bear
- * that name: Docker wants a letter or digit first.
- */
-function limitNames(limit: number): (name: string) => string {
-  const names = new Set<string>();
-  return (name) => {
-    if (names.has(name)) return name;
-    if (names.size >= limit) return OTHER;
-    names.add(name);
-    return name;
   };
 }

@@ -1,22 +1,22 @@
 /**
- * Prometheus' text format, 0.0.4. It prints what OpenTelemetry's own PrometheusSerializer prints, to the letter (a
- * test holds the two together), in a fifth of the time: a series' labels never change, so they are spelled once.
+ * The Prometheus text format, version 0.0.4. The output equals that of OpenTelemetry's PrometheusSerializer (a test
+ * compares the two) in a fifth of the time, because the labels of a series are formatted only once.
  * See docs/decisions/0015-metrics-page.md.
  */
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import { DataPointType, type Histogram, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 
-/** One for each page: it remembers the labels of the series that it met. Units are not printed: names bear them. */
+/** Create one per page: it caches the formatted labels of each series. Units are not printed, they are in the names. */
 export function createPrometheusText(): (collected: ResourceMetrics) => string {
-  const spelled = new WeakMap<Attributes, string>();
+  const formatted = new WeakMap<Attributes, string>();
 
   const labelsOf = (attributes: Attributes): string => {
-    let labels = spelled.get(attributes);
+    let labels = formatted.get(attributes);
     if (labels === undefined) {
       labels = Object.entries(attributes)
         .map(([name, value]) => `${sanitized(name)}="${escapedValue(value)}"`)
         .join(',');
-      spelled.set(attributes, labels);
+      formatted.set(attributes, labels);
     }
     return labels;
   };
@@ -26,20 +26,21 @@ export function createPrometheusText(): (collected: ResourceMetrics) => string {
     if (metric.dataPointType === DataPointType.HISTOGRAM) {
       for (const { attributes, value } of metric.dataPoints) text += histogram(name, labelsOf(attributes), value);
     } else if (metric.dataPointType !== DataPointType.EXPONENTIAL_HISTOGRAM) {
-      for (const { attributes, value } of metric.dataPoints) text += line(name, labelsOf(attributes), value);
+      for (const { attributes, value } of metric.dataPoints) text += sample(name, labelsOf(attributes), value);
     }
     return text;
   };
 
   return ({ resource, scopeMetrics }) => {
-    let text = head('target_info', 'Target metadata', 'gauge') + line('target_info', labelsOf(resource.attributes), 1);
+    let text =
+      head('target_info', 'Target metadata', 'gauge') + sample('target_info', labelsOf(resource.attributes), 1);
     const families = Map.groupBy(
       scopeMetrics.flatMap(({ metrics }) => metrics),
       familyName,
     );
     for (const [name, metrics] of families) {
-      const about = metrics.find(({ descriptor }) => descriptor.description)?.descriptor.description;
-      text += head(name, about ?? 'description missing', typeOf(metrics[0] as MetricData));
+      const help = metrics.find(({ descriptor }) => descriptor.description)?.descriptor.description;
+      text += head(name, help ?? 'description missing', typeOf(metrics[0] as MetricData));
       for (const metric of metrics) text += seriesOf(name, metric);
     }
     return text;
@@ -47,28 +48,28 @@ export function createPrometheusText(): (collected: ResourceMetrics) => string {
 }
 
 function histogram(name: string, labels: string, { count, sum, buckets }: Histogram): string {
-  let text = line(`${name}_count`, labels, count);
-  if (sum !== undefined) text += line(`${name}_sum`, labels, sum);
-  const before = labels === '' ? '' : `${labels},`;
+  let text = sample(`${name}_count`, labels, count);
+  if (sum !== undefined) text += sample(`${name}_sum`, labels, sum);
+  const otherLabels = labels === '' ? '' : `${labels},`;
   let cumulative = 0;
   buckets.counts.forEach((inBucket, i) => {
     cumulative += inBucket;
-    text += line(`${name}_bucket`, `${before}le="${buckets.boundaries[i] ?? '+Inf'}"`, cumulative);
+    text += sample(`${name}_bucket`, `${otherLabels}le="${buckets.boundaries[i] ?? '+Inf'}"`, cumulative);
   });
   return text;
 }
 
-function line(name: string, labels: string, value: number): string {
-  return `${labels === '' ? name : `${name}{${labels}}`} ${numeral(value)}\n`;
+function sample(name: string, labels: string, value: number): string {
+  return `${labels === '' ? name : `${name}{${labels}}`} ${formatNumber(value)}\n`;
 }
 
-function numeral(value: number): string {
+function formatNumber(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
 }
 
-function head(name: string, about: string, type: string): string {
-  return `# HELP ${name} ${escaped(about)}\n# TYPE ${name} ${type}\n`;
+function head(name: string, help: string, type: string): string {
+  return `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n`;
 }
 
 function familyName(metric: MetricData): string {

@@ -1,41 +1,72 @@
 /**
- * The collected metrics as Prometheus text. OpenTelemetry's own page appends `_total` but no units and
- * labels everything with its scope; Prometheus users expect `_seconds`, and a collector that receives the
- * same metrics over OTLP makes such names. So the collected data is renamed before it is printed.
+ * The metrics page. OpenTelemetry's own Prometheus page appends `_total` but no units, and adds scope labels to every
+ * series. Prometheus users expect `_seconds`, which is also what a collector derives from the same metrics over OTLP.
+ * The collected data is therefore renamed before it is printed.
  */
-import type { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { DataPointType, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  DataPointType,
+  InstrumentType,
+  type MetricData,
+  type MetricProducer,
+  type MetricReader,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
+import { coalesce } from '../lib/coalesce.ts';
 import { SCOPE } from './names.ts';
 import { createPrometheusText } from './prometheus-text.ts';
 import { withEmptyHistograms } from './zeros.ts';
 
-/** Below the ten seconds that Prometheus waits by default. */
+export interface PrometheusPage {
+  /** To be registered with a MeterProvider. */
+  readonly reader: MetricReader;
+  /** The page as text. Rejects if a part of the collection failed: missing series would look like a change. */
+  render(): Promise<string>;
+}
+
+/** Less than the 10 s after which Prometheus gives up a scrape by default. */
 const COLLECT_TIMEOUT_MS = 8_000;
 
-/** Suffixes as the OpenTelemetry specification "Prometheus and OpenMetrics compatibility" maps units. */
+/** From the OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility". */
 const UNIT_SUFFIXES: Readonly<Record<string, string>> = { s: 'seconds', ms: 'milliseconds', By: 'bytes', usd: 'usd' };
 
-/** The returned function rejects where a part of the collection failed: half a page is no page. */
-export function createPrometheusRenderer(exporter: PrometheusExporter): () => Promise<string> {
+/** `metricProducers`: sources of metrics besides the MeterProvider. */
+export function createPrometheusPage(metricProducers: MetricProducer[]): PrometheusPage {
+  const exporter = omitUnobservedGauges(new PrometheusExporter({ preventServerStart: true, metricProducers }));
   const print = createPrometheusText();
-  return async () => {
+  const render = async () => {
     const { resourceMetrics, errors } = await exporter.collect({ timeoutMillis: COLLECT_TIMEOUT_MS });
     if (errors.length > 0) throw new AggregateError(errors, 'metrics could not be collected');
     return print(withConventionalNames(resourceMetrics));
   };
+  // One at a time: of two concurrent collections, only one would get the observed gauges.
+  return { reader: exporter, render: coalesce(render) };
+}
+
+/**
+ * With cumulative temporality, the SDK repeats the last value of an observable gauge that could not be read this time.
+ * With delta temporality it omits the gauge. For a gauge there is no other difference.
+ */
+export function omitUnobservedGauges<Reader extends MetricReader>(reader: Reader): Reader {
+  const select = reader.selectAggregationTemporality.bind(reader);
+  reader.selectAggregationTemporality = (instrumentType) =>
+    instrumentType === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : select(instrumentType);
+  return reader;
 }
 
 function withConventionalNames({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics {
+  const ours = scopeMetrics.filter(({ scope }) => scope.name === SCOPE).flatMap(({ metrics }) => metrics);
+  const others = scopeMetrics.filter(({ scope }) => scope.name !== SCOPE);
   return {
-    // The command line may hold secrets; it is there only where the user asked for the process detector.
     resource: resourceFromAttributes(
+      // The command line may contain secrets. It is only present if the user enabled the process detector.
       Object.fromEntries(Object.entries(resource.attributes).filter(([key]) => !key.startsWith('process.command'))),
     ),
-    scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({
-      scope,
-      metrics: (scope.name === SCOPE ? withEmptyHistograms(metrics) : metrics).map(renamed),
-    })),
+    scopeMetrics: [{ scope: { name: SCOPE }, metrics: [...withEmptyHistograms(ours)] }, ...others].map(
+      ({ scope, metrics }) => ({ scope, metrics: metrics.map(renamed) }),
+    ),
   };
 }
 
@@ -46,6 +77,6 @@ function renamed(metric: MetricData): MetricData {
 
 function prometheusName(metric: MetricData, name: string, unit: string): string {
   const suffix = unit === '1' && metric.dataPointType === DataPointType.GAUGE ? 'ratio' : UNIT_SUFFIXES[unit];
-  const words = name.split(/[._]/);
-  return suffix === undefined || words.includes(suffix) ? name : `${name}.${suffix}`;
+  const parts = name.split(/[._]/);
+  return suffix === undefined || parts.includes(suffix) ? name : `${name}.${suffix}`;
 }

@@ -1,51 +1,56 @@
 /**
- * Starts OpenTelemetry, before anything that is to be seen. The user's OTEL_* variables rule; here are only the
- * defaults of a program that many run without any collector.
+ * Starts OpenTelemetry. It must run before the code that is to be instrumented. The user's OTEL_* variables apply;
+ * this file only changes defaults, because many users run no collector.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import {
-  type Counter,
-  type DiagLogger,
-  type DiagLoggerOptions,
-  DiagLogLevel,
-  diag,
-  type Meter,
-  metrics,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { type Counter, type Meter, metrics, type Tracer, trace } from '@opentelemetry/api';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
 import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchLogRecordProcessor, type LogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { ConsoleMetricExporter, type IMetricReader, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  ConsoleMetricExporter,
+  type IMetricReader,
+  InstrumentType,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { NodeSDK, type NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import type { Logger } from '../lib/log.ts';
-import { createExportWatch, createOtlpExporter, type ExportWatch, listOf, settingOf } from './exporters.ts';
-import { COUNTERS, SCOPE } from './names.ts';
-import { createPrometheusRenderer } from './prometheus.ts';
+import { type ContainerCounters, createContainerCounters } from './container-counters.ts';
+import { COUNTERS } from './counters.ts';
+import { createDiagnostics } from './diagnostics.ts';
+import {
+  createExportResults,
+  createOtlpExporter,
+  type ExportResults,
+  listOf,
+  positiveOf,
+  settingOf,
+} from './exporters.ts';
+import { SCOPE } from './names.ts';
+import { createPrometheusPage, omitUnobservedGauges } from './prometheus.ts';
 
 export interface Telemetry {
   readonly tracer: Tracer;
   readonly meter: Meter;
-  /** Whether spans go anywhere. */
+  readonly containerCounters: ContainerCounters;
+  /** Whether spans are exported. */
   readonly tracing: boolean;
-  /** Prometheus text; rejects where the collection failed. Undefined where metrics are off. */
+  /** The metrics page in Prometheus text. Rejects if the collection failed. Undefined if metrics are off. */
   readonly renderMetrics?: () => Promise<string>;
-  /** Flushes what is pending, for at most `timeoutMs`. Never rejects. */
+  /** Exports what is pending, for at most `timeoutMs`. Never rejects. */
   shutdown(timeoutMs?: number): Promise<void>;
 }
 
 /**
- * How often the event loop's delay is sampled; the samples include it. The instrumentation's default of 10 ms
- * costs 0.7 % of a core in an idle process, this one 0.06 % (measured), and a blocked loop still shows.
+ * How often the event loop's delay is sampled. The measured delays include this interval. The instrumentation's
+ * default of 10 ms costs 0.7 % of a core in an idle process, this one 0.06 % (measured).
  */
 const LOOP_DELAY_INTERVAL_MS = 100;
 
 /**
- * Registers the global providers; once a process. `env` must be `process.env` but in tests: OpenTelemetry reads
- * most of its variables there itself.
+ * Registers the global providers. Call it once per process. Outside tests `env` must be `process.env`, because
+ * OpenTelemetry reads most of its variables from there itself.
  */
 export function startTelemetry(options: {
   readonly serviceName?: string;
@@ -54,24 +59,25 @@ export function startTelemetry(options: {
   readonly logger: Logger;
 }): Telemetry {
   const { serviceName = SCOPE, version, env, logger } = options;
+  const containerCounters = createContainerCounters({ name: SCOPE, version });
   if (settingOf(env, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true') {
     logger.info('traces and metrics are off: OTEL_SDK_DISABLED is true');
-    return { ...scoped(version), tracing: false, shutdown: async () => {} };
+    return { ...scoped(version), containerCounters, tracing: false, shutdown: async () => {} };
   }
-  // Made at the first export: by then the provider is registered.
+  // Created at the first export, when the meter provider is registered.
   let exports: Counter | undefined;
-  const watch = createExportWatch(logger, (signal, arrived) => {
+  const results = createExportResults(logger, (signal, succeeded) => {
     exports ??= createExportCounter(scoped(version).meter);
-    exports.add(1, { signal, outcome: arrived ? 'ok' : 'failed' });
+    exports.add(1, { signal, outcome: succeeded ? 'ok' : 'failed' });
   });
-  const diagnostics = createDiagnostics(env, logger, watch);
-  diag.setLogger(diagnostics.logger, diagnostics.options);
+  const diagnostics = createDiagnostics(env, logger, results);
+  diagnostics.install();
   const traces = planTraces(env);
-  const prometheus = listOf(env, 'OTEL_METRICS_EXPORTER').includes('none')
+  const page = listOf(env, 'OTEL_METRICS_EXPORTER').includes('none')
     ? undefined
-    : new PrometheusExporter({ preventServerStart: true });
+    : createPrometheusPage([containerCounters.producer()]);
   const sdk = new NodeSDK({
-    // Below what the user set: the variables are merged over it.
+    // Defaults: the SDK merges the user's variables over them.
     resource: defaultResource().merge(
       resourceFromAttributes({
         'service.name': serviceName,
@@ -80,37 +86,38 @@ export function startTelemetry(options: {
         'host.name': hostname(),
       }),
     ),
-    // Not the process detector, which shows the command line, unless the user asks for it.
+    // The process detector adds the command line, which may contain secrets. The user can enable it.
     ...(settingOf(env, 'OTEL_NODE_RESOURCE_DETECTORS') ? {} : { resourceDetectors: [envDetector] }),
-    ...traceSettings(traces.exporters, env, watch),
-    metricReaders: prometheus === undefined ? [] : [prometheus, ...pushReaders(env, watch)],
-    logRecordProcessors: logProcessors(env, watch),
+    ...traceSettings(traces.exporters, env, results),
+    metricReaders: page === undefined ? [] : [page.reader, ...pushReaders(env, results, containerCounters)],
+    logRecordProcessors: logProcessors(env, results),
     instrumentations:
-      prometheus === undefined ? [] : [new RuntimeNodeInstrumentation({ monitoringPrecision: LOOP_DELAY_INTERVAL_MS })],
+      page === undefined ? [] : [new RuntimeNodeInstrumentation({ monitoringPrecision: LOOP_DELAY_INTERVAL_MS })],
   });
-  // Again: where OTEL_LOG_LEVEL is set, the SDK's constructor has put a console logger in its place.
-  diag.setLogger(diagnostics.logger, diagnostics.options);
+  // Again, because the SDK's constructor installs a console logger if OTEL_LOG_LEVEL is set.
+  diagnostics.install();
   sdk.start();
   if (traces.offBecause !== undefined) logger.info(`traces are off: ${traces.offBecause}`);
   return {
     ...scoped(version),
+    containerCounters,
     tracing: traces.exporters.length > 0,
-    ...(prometheus === undefined ? {} : { renderMetrics: createPrometheusRenderer(prometheus) }),
+    ...(page === undefined ? {} : { renderMetrics: page.render }),
     shutdown: (timeoutMs = 3_000) => shutDown(sdk, timeoutMs, logger),
   };
 }
 
-/** The same as the one that `createInstruments` shows at zero. */
+/** The same instrument as the one that `createInstruments` creates at zero. */
 function createExportCounter(meter: Meter): Counter {
-  const { name, unit, about } = COUNTERS.telemetryExports;
-  return meter.createCounter(name, { unit, description: about });
+  const { name, unit, description } = COUNTERS.telemetryExports;
+  return meter.createCounter(name, { unit, description });
 }
 
 function scoped(version: string): { readonly tracer: Tracer; readonly meter: Meter } {
   return { tracer: trace.getTracer(SCOPE, version), meter: metrics.getMeter(SCOPE, version) };
 }
 
-/** Nobody asked for traces where neither an exporter nor an endpoint is named: no retries into the void. */
+/** Traces are off if neither an exporter nor an endpoint is set: nobody would receive them. */
 function planTraces(env: NodeJS.ProcessEnv): { readonly exporters: readonly string[]; readonly offBecause?: string } {
   const named = listOf(env, 'OTEL_TRACES_EXPORTER');
   if (named.includes('none')) return { exporters: [], offBecause: 'OTEL_TRACES_EXPORTER is none' };
@@ -129,32 +136,40 @@ function planTraces(env: NodeJS.ProcessEnv): { readonly exporters: readonly stri
 function traceSettings(
   exporters: readonly string[],
   env: NodeJS.ProcessEnv,
-  watch: ExportWatch,
+  results: ExportResults,
 ): Partial<NodeSDKConfiguration> {
   if (exporters.length === 0) return { spanProcessors: [] };
-  // Several, or another than OTLP: the SDK makes them from the environment.
+  // The SDK creates all other combinations of exporters from the environment.
   if (exporters.some((name) => name !== 'otlp')) return {};
-  return { traceExporter: createOtlpExporter('traces', env, watch) };
+  return { traceExporter: createOtlpExporter('traces', env, results) };
 }
 
-function pushReaders(env: NodeJS.ProcessEnv, watch: ExportWatch): IMetricReader[] {
+function pushReaders(
+  env: NodeJS.ProcessEnv,
+  results: ExportResults,
+  containerCounters: ContainerCounters,
+): IMetricReader[] {
   const named = new Set(listOf(env, 'OTEL_METRICS_EXPORTER'));
-  const every = positiveOf(env, 'OTEL_METRIC_EXPORT_INTERVAL') ?? 60_000;
+  const intervalMs = positiveOf(env, 'OTEL_METRIC_EXPORT_INTERVAL') ?? 60_000;
   const timing = {
-    exportIntervalMillis: every,
-    exportTimeoutMillis: Math.min(positiveOf(env, 'OTEL_METRIC_EXPORT_TIMEOUT') ?? 30_000, every),
+    exportIntervalMillis: intervalMs,
+    exportTimeoutMillis: Math.min(positiveOf(env, 'OTEL_METRIC_EXPORT_TIMEOUT') ?? 30_000, intervalMs),
   };
   return [
-    ...(named.has('otlp') ? [createOtlpExporter('metrics', env, watch)] : []),
+    ...(named.has('otlp') ? [createOtlpExporter('metrics', env, results)] : []),
     ...(named.has('console') ? [new ConsoleMetricExporter()] : []),
-  ].map((exporter) => new PeriodicExportingMetricReader({ exporter, ...timing }));
+  ].map((exporter) => {
+    const temporality = exporter.selectAggregationTemporality?.(InstrumentType.COUNTER);
+    const metricProducers = [containerCounters.producer(temporality)];
+    return omitUnobservedGauges(new PeriodicExportingMetricReader({ exporter, metricProducers, ...timing }));
+  });
 }
 
-function logProcessors(env: NodeJS.ProcessEnv, watch: ExportWatch): LogRecordProcessor[] {
+function logProcessors(env: NodeJS.ProcessEnv, results: ExportResults): LogRecordProcessor[] {
   if (!listOf(env, 'OTEL_LOGS_EXPORTER').includes('otlp')) return [];
   return [
     new BatchLogRecordProcessor({
-      exporter: createOtlpExporter('logs', env, watch),
+      exporter: createOtlpExporter('logs', env, results),
       maxQueueSize: positiveOf(env, 'OTEL_BLRP_MAX_QUEUE_SIZE'),
       scheduledDelayMillis: positiveOf(env, 'OTEL_BLRP_SCHEDULE_DELAY'),
       exportTimeoutMillis: positiveOf(env, 'OTEL_BLRP_EXPORT_TIMEOUT'),
@@ -163,66 +178,17 @@ function logProcessors(env: NodeJS.ProcessEnv, watch: ExportWatch): LogRecordPro
   ];
 }
 
-function positiveOf(env: NodeJS.ProcessEnv, name: string): number | undefined {
-  const text = settingOf(env, name);
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (value > 0) return value;
-  diag.warn(`${name} is "${text}"; allowed are numbers above 0. The default is used.`);
-  return undefined;
-}
-
-/**
- * What OpenTelemetry says of itself goes to our log: each message once, for it repeats them at every export;
- * and none of a failing export but the watch's own two.
- */
-function createDiagnostics(
-  env: NodeJS.ProcessEnv,
-  logger: Logger,
-  watch: ExportWatch,
-): { readonly logger: DiagLogger; readonly options: DiagLoggerOptions } {
-  const told = new Set<string>();
-  const tell =
-    (level: 'warn' | 'info' | 'debug') =>
-    (message: string, ...details: unknown[]) => {
-      const why = details.filter((detail) => detail instanceof Error || typeof detail === 'string').map(String);
-      const text = ['opentelemetry:', message, ...why].join(' ').slice(0, 1_000);
-      if (watch.failing() || told.has(text)) {
-        logger.debug(text);
-        return;
-      }
-      // Bounded: messages with varying numbers in them must not fill the memory.
-      if (told.size >= 100) told.clear();
-      told.add(text);
-      logger[level](text);
-    };
-  const wanted = settingOf(env, 'OTEL_LOG_LEVEL')?.toUpperCase() ?? 'WARN';
-  return {
-    logger: {
-      error: tell('warn'),
-      warn: tell('warn'),
-      info: tell('info'),
-      debug: tell('debug'),
-      verbose: tell('debug'),
-    },
-    options: {
-      logLevel: DiagLogLevel[wanted as keyof typeof DiagLogLevel] ?? DiagLogLevel.WARN,
-      suppressOverrideMessage: true,
-    },
-  };
-}
-
-/** With a collector that is down the SDK's own shutdown takes eight seconds and rejects. */
+/** If the collector is down, the SDK's own shutdown takes 8 s and rejects. */
 async function shutDown(sdk: NodeSDK, timeoutMs: number, logger: Logger): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), timeoutMs);
+  const timeout = new Promise<'timeout'>((resolve) => {
+    timer = setTimeout(() => resolve('timeout'), timeoutMs);
   });
   const flushed = sdk.shutdown().then(
     () => 'flushed' as const,
     () => 'failed' as const,
   );
-  const end = await Promise.race([flushed, late]);
+  const result = await Promise.race([flushed, timeout]);
   clearTimeout(timer);
-  if (end !== 'flushed') logger.warn('telemetry could not all be exported before the end', { end });
+  if (result !== 'flushed') logger.warn('some telemetry was not exported before shutdown', { result });
 }

@@ -1,7 +1,8 @@
 /**
- * Series before anything happened. One that begins with its first value has no growth for `increase()` and `rate()`
- * to see in it: those whose labels are all closed lists are there at zero from the start.
+ * Series at zero. `increase()` and `rate()` do not see a series' first value, so every series whose labels are all
+ * closed lists exists at zero from the start.
  */
+import { ValueType } from '@opentelemetry/api';
 import {
   AggregationTemporality,
   type DataPoint,
@@ -10,11 +11,12 @@ import {
   type HistogramMetricData,
   type MetricData,
 } from '@opentelemetry/sdk-metrics';
-import { HISTOGRAMS, type Metric } from './names.ts';
+import { HISTOGRAMS } from './histograms.ts';
+import type { Metric } from './metric.ts';
 
 /**
- * Every combination of a metric's labels that can be known before anything happened; `known` gives values
- * to open labels. Empty where an open label has none.
+ * All combinations of a metric's labels that are known in advance. `known`: values of open labels. Empty if an open
+ * label has none.
  */
 export function closedSeries(
   metric: Metric,
@@ -30,29 +32,29 @@ export function closedSeries(
 
 const EMPTY_HISTOGRAMS = Object.values(HISTOGRAMS).map(emptyHistogram);
 
-/** A counter can be created at zero, an OpenTelemetry histogram cannot: the collected ones with those still empty. */
+/** Adds the missing empty histogram series. Unlike a counter, an OpenTelemetry histogram cannot be created at zero. */
 export function withEmptyHistograms(metrics: readonly MetricData[]): readonly MetricData[] {
   const names = new Set(metrics.map(({ descriptor }) => descriptor.name));
-  const unmet = EMPTY_HISTOGRAMS.filter(
+  const missing = EMPTY_HISTOGRAMS.filter(
     ({ descriptor, dataPoints }) => dataPoints.length > 0 && !names.has(descriptor.name),
   );
-  return [...metrics.map(withEmptySeries), ...unmet];
+  return [...metrics.map(withEmptySeries), ...missing];
 }
 
 function withEmptySeries(metric: MetricData): MetricData {
   if (metric.dataPointType !== DataPointType.HISTOGRAM) return metric;
   const empty = EMPTY_HISTOGRAMS.find(({ descriptor }) => descriptor.name === metric.descriptor.name);
   if (empty === undefined) return metric;
-  const met = new Set(metric.dataPoints.map(seriesKey));
+  const present = new Set(metric.dataPoints.map(seriesKey));
   return {
     ...metric,
-    dataPoints: [...metric.dataPoints, ...empty.dataPoints.filter((one) => !met.has(seriesKey(one)))],
+    dataPoints: [...metric.dataPoints, ...empty.dataPoints.filter((point) => !present.has(seriesKey(point)))],
   };
 }
 
-function emptyHistogram(contract: (typeof HISTOGRAMS)[keyof typeof HISTOGRAMS]): HistogramMetricData {
-  const boundaries = [...contract.boundaries];
-  const dataPoints = closedSeries(contract).map(
+function emptyHistogram(metric: (typeof HISTOGRAMS)[keyof typeof HISTOGRAMS]): HistogramMetricData {
+  const boundaries = [...metric.boundaries];
+  const dataPoints = closedSeries(metric).map(
     (attributes): DataPoint<Histogram> => ({
       attributes,
       startTime: [0, 0],
@@ -60,8 +62,9 @@ function emptyHistogram(contract: (typeof HISTOGRAMS)[keyof typeof HISTOGRAMS]):
       value: { count: 0, sum: 0, buckets: { boundaries, counts: Array(boundaries.length + 1).fill(0) } },
     }),
   );
+  const { name, description, unit } = metric;
   return {
-    descriptor: { name: contract.name, description: contract.about, unit: contract.unit, valueType: 1 },
+    descriptor: { name, description, unit, valueType: ValueType.DOUBLE },
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
     dataPointType: DataPointType.HISTOGRAM,
     dataPoints,

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { createTidy } from '../../src/app/housekeeping.ts';
+import { createPruner } from '../../src/app/housekeeping.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** Runs it for `forMs` of a clock whose time passes at once; gives when it pruned. */
+/** Runs it for `forMs` of a clock whose sleeps end at once. Returns the times at which it pruned. */
 async function prunedAt(forMs: number, options: { busyUntil?: number; fails?: boolean } = {}) {
   let time = 0;
   const stopping = new AbortController();
   const pruned: number[] = [];
-  const tidy = createTidy({
+  const prune = createPruner({
     store: {
       async prune() {
         pruned.push(time);
@@ -29,12 +29,12 @@ async function prunedAt(forMs: number, options: { busyUntil?: number; fails?: bo
     },
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   });
-  await tidy(stopping.signal);
+  await prune(stopping.signal);
   return pruned;
 }
 
-describe('tidying up', () => {
-  it('waits for a minute in which nothing happened, and comes again six hours later', async () => {
+describe('pruning', () => {
+  it('waits for a minute without activity, and repeats after six hours', async () => {
     expect(await prunedAt(13 * HOUR)).toEqual([MINUTE, 6 * HOUR + 2 * MINUTE, 12 * HOUR + 3 * MINUTE]);
   });
 
@@ -42,11 +42,11 @@ describe('tidying up', () => {
     expect(await prunedAt(HOUR, { busyUntil: 10 * MINUTE })).toEqual([11 * MINUTE]);
   });
 
-  it('waits for an hour at most', async () => {
+  it('waits for at most an hour', async () => {
     expect(await prunedAt(5 * HOUR, { busyUntil: 5 * HOUR })).toEqual([HOUR]);
   });
 
-  it('tries again where it failed', async () => {
+  it('is retried after a failure', async () => {
     expect(await prunedAt(7 * HOUR, { fails: true })).toHaveLength(2);
   });
 });

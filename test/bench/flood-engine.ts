@@ -1,8 +1,8 @@
 /**
- * A flood on a real engine, whose log files wait for nobody: how fast does the engine hand out what a container
- * writes, how far does the agent fall behind, and is a line lost, with the log in one file and with one that rotates?
+ * A flood on a real engine, whose log files do not wait for readers. How fast does the engine deliver what a container
+ * writes, how far does the agent fall behind, and are lines lost, with one log file and with rotating files?
  *
- * BENCH_FLOOD_SECONDS: for about how long the container writes; default 20.
+ * BENCH_FLOOD_SECONDS: about how long the container writes; default 20.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,14 +16,14 @@ import { number, withContainers } from './support.ts';
 import { buildAgent, cpuSeconds } from './support-agent.ts';
 
 const SECONDS = Number(process.env.BENCH_FLOOD_SECONDS ?? 20);
-/** With the pause between them and the time that printing takes: some 50,000 lines a second. */
+/** With the pauses and the time for printing, some 50,000 lines per second. */
 const LINES_AT_ONCE = 5_000;
 const ROUNDS = SECONDS * 10;
 const LINES = ROUNDS * LINES_AT_ONCE;
 const LAST = 'INFO this was the last line';
 const SAMPLE_EVERY_MS = 250;
 const PATIENCE_MS = 600_000;
-/** Nothing more comes. */
+/** After this long without a line, no more are expected. */
 const QUIET_MS = 10_000;
 
 const FLOOD = `i=0
@@ -44,7 +44,7 @@ async function hasWritten(container: TestContainer): Promise<boolean> {
   return String(tail).includes(LAST);
 }
 
-/** Until all was read, or nothing more comes. */
+/** Until all lines are read, or no more arrive. */
 async function follow(container: TestContainer, doctor: Doctor) {
   const read = () => doctor.metric('container_doctor_log_lines_total');
   await eventually(async () => ((await read()) > 0 ? true : undefined), { deadlineMs: PATIENCE_MS });
@@ -83,13 +83,13 @@ export async function run(): Promise<void> {
           const container = await start({ name, cmd: FLOOD, logs });
           const { lines, wroteFor, readFor, cpu } = await follow(container, doctor);
           const seconds = (ms: number) => (ms / 1_000).toFixed(0);
-          const rate = (count: number, ms: number) => `${number(Math.round((count * 1_000) / ms))} a second`;
+          const rate = (count: number, ms: number) => `${number(Math.round((count * 1_000) / ms))} per second`;
           console.log(`\n${number(LINES)} lines, ${about}`);
           console.log(`written in ${seconds(wroteFor)} s, ${rate(LINES, wroteFor)}`);
           console.log(`read in ${seconds(readFor)} s, ${rate(lines, readFor)}; CPU of the agent ${cpu.toFixed(1)} s`);
-          // Docker 20.10 hands out some lines again when it rotates in a flood, to `docker logs --follow` too.
+          // Docker 20.10 delivers some lines twice when it rotates during a flood, also to `docker logs --follow`.
           const lost = LINES + 1 - lines;
-          console.log(lost < 0 ? `handed out twice: at least ${number(-lost)}` : `lost: ${number(lost)}`);
+          console.log(lost < 0 ? `delivered twice: at least ${number(-lost)}` : `lost: ${number(lost)}`);
           await container.remove();
         } finally {
           await doctor.stop();

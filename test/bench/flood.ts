@@ -1,9 +1,9 @@
 /**
- * One container writes 50,000 lines a second for five minutes, while twenty others print a line a second and one of
- * them fails now and then. Does the agent keep up, is a line lost, what does it cost, and are the others served? And
- * what if the agent stands still for a while: does it catch up?
+ * One container writes 50,000 lines per second for five minutes. Twenty others print a line per second, and one of them
+ * fails repeatedly. Does the agent keep up, are lines lost, what does it cost, and are the other containers handled in
+ * time? Does it catch up after it was stopped for a while?
  *
- * The agent runs as it ships: compiled, with the flags of the image. BENCH_FLOOD_SECONDS: how long it is flooded.
+ * The agent runs as shipped: compiled, with the flags of the image. BENCH_FLOOD_SECONDS: the length of the flood.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -17,8 +17,8 @@ import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
 import { number, spread } from './support.ts';
-import { type Agent, blocksOf, buildAgent, cpuSeconds, rssMib, tellingLoopDelay } from './support-agent.ts';
-import { FLOOD, type Flood, LINES_PER_MS, type Told } from './support-flood-engine.ts';
+import { type Agent, blocksOf, buildAgent, cpuSeconds, rssMib, withLoopDelay } from './support-agent.ts';
+import { FLOOD, type Flood, type FloodMessage, LINES_PER_MS } from './support-flood-engine.ts';
 
 const SECONDS = Number(process.env.BENCH_FLOOD_SECONDS ?? 300);
 /** How long the agent is stopped in the middle of the last run. */
@@ -45,11 +45,11 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-type Of<K extends Told['kind']> = Extract<Told, { kind: K }>;
+type MessageOf<K extends FloodMessage['kind']> = Extract<FloodMessage, { kind: K }>;
 
 interface Engine {
   readonly host: string;
-  readonly told: readonly Told[];
+  readonly messages: readonly FloodMessage[];
   begin(): void;
   stop(): Promise<void>;
 }
@@ -67,18 +67,18 @@ async function startFloodEngine(folder: string, flood: Flood): Promise<Engine> {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = new Promise((resolve) => child.on('exit', resolve));
-  const told: Told[] = [];
+  const messages: FloodMessage[] = [];
   const host = await new Promise<string>((resolve, reject) => {
     child.once('exit', () => reject(new Error('the engine stand-in did not start')));
     const lines = createInterface({ input: child.stdout });
     lines.once('line', (first) => {
-      lines.on('line', (line) => told.push(JSON.parse(line)));
+      lines.on('line', (line) => messages.push(JSON.parse(line)));
       resolve(first);
     });
   });
   return {
     host,
-    told,
+    messages,
     begin: () => void child.stdin.write('begin\n'),
     async stop() {
       child.stdin.end();
@@ -87,8 +87,8 @@ async function startFloodEngine(folder: string, flood: Flood): Promise<Engine> {
   };
 }
 
-const allTold = <K extends Told['kind']>(engine: Engine, kind: K): readonly Of<K>[] =>
-  engine.told.filter((told): told is Of<K> => told.kind === kind);
+const messagesOf = <K extends FloodMessage['kind']>(engine: Engine, kind: K): readonly MessageOf<K>[] =>
+  engine.messages.filter((message): message is MessageOf<K> => message.kind === kind);
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
@@ -102,14 +102,14 @@ async function freeze(doctor: Doctor): Promise<void> {
   doctor.signal('SIGCONT');
 }
 
-/** Until nothing is printed any more and the agent has read it all. */
+/** Until the flood is over and the agent has read everything. */
 async function watchFlood(engine: Engine, doctor: Doctor, frozen: boolean) {
   const samples: Sample[] = [];
   const cpuBefore = cpuSeconds(doctor.pid);
   const begun = performance.now();
   const elapsed = () => (performance.now() - begun) / 1_000;
   let toFreeze = frozen;
-  let [over] = allTold(engine, 'over');
+  let [over] = messagesOf(engine, 'over');
   while (over === undefined) {
     await sleep(SAMPLE_EVERY_MS);
     if (toFreeze && elapsed() > SECONDS / 2 - FREEZE_MS / 1_000) {
@@ -118,7 +118,7 @@ async function watchFlood(engine: Engine, doctor: Doctor, frozen: boolean) {
     }
     const [healthMs, metricsMs] = [await timed(doctor.health), await timed(doctor.metrics)];
     samples.push({ at: elapsed(), rss: rssMib(doctor.pid), healthMs, metricsMs });
-    [over] = allTold(engine, 'over');
+    [over] = messagesOf(engine, 'over');
   }
   const floodedFor = elapsed();
   const cpuPercent = (100 * (cpuSeconds(doctor.pid) - cpuBefore)) / floodedFor;
@@ -129,7 +129,7 @@ async function watchFlood(engine: Engine, doctor: Doctor, frozen: boolean) {
     everyMs: 50,
   }).catch(() => undefined);
   const caughtUpAfter = elapsed() - floodedFor;
-  // What is read twice would come now, and counts be written down.
+  // Time for duplicate lines to arrive, and for counts to be stored.
   await sleep(3_000);
   return { over, samples, cpuPercent, caughtUpAfter, read: await read() };
 }
@@ -143,9 +143,9 @@ async function report(flooded: Watched, engine: Engine, doctor: Doctor, claude: 
   const incidents = (await doctor.history()).filter(({ container }) => container === FLOOD);
   const recorded = incidents.reduce((sum, { occurrences }) => sum + occurrences, 0);
   print('lines printed, read', `${number(printed)}, ${number(read)}: ${number(printed - read)} lost`);
-  // What joins an incident in its first moments is the same occurrence, not one more.
+  // Signals that join an incident while it settles do not count as occurrences.
   print('errors in them, counted', `${number(over.floodErrors)}, ${number(counted)}; occurrences ${number(recorded)}`);
-  const behind = allTold(engine, 'progress').map(({ written, taken }) => (written - taken) / LINES_PER_MS);
+  const behind = messagesOf(engine, 'progress').map(({ written, taken }) => (written - taken) / LINES_PER_MS);
   print('the agent is behind by', `${spread(behind)}; all read ${flooded.caughtUpAfter.toFixed(1)} s after the last`);
 
   const rss = samples.map((sample) => sample.rss);
@@ -153,14 +153,14 @@ async function report(flooded: Watched, engine: Engine, doctor: Doctor, claude: 
   print('CPU', `${flooded.cpuPercent.toFixed(0)} % of a core`);
   print(
     'resident memory',
-    `at most ${Math.max(...rss).toFixed(0)} MiB; in the second half ${slope(secondHalf).toFixed(1)} MiB a minute`,
+    `at most ${Math.max(...rss).toFixed(0)} MiB; in the second half ${slope(secondHalf).toFixed(1)} MiB per minute`,
   );
   print('longest block of each second', spread(blocksOf(doctor).slice(-samples.length)));
   print('/health', spread(samples.map((sample) => sample.healthMs)));
   print('/metrics', spread(samples.map((sample) => sample.metricsMs)));
 
   const asked = (word: string) => claude.requests.find(({ prompt }) => prompt.includes(`cannot open the ${word}`))?.at;
-  const errors = allTold(engine, 'error').map(({ word, at }) => (asked(word) ?? Number.POSITIVE_INFINITY) - at);
+  const errors = messagesOf(engine, 'error').map(({ word, at }) => (asked(word) ?? Number.POSITIVE_INFINITY) - at);
   print("another container's error, to Claude", `${spread(errors)} (n=${errors.length})`);
   const storms = incidents.filter(({ detector }) => detector === 'storm').length;
   print('incidents of the flood', `${incidents.length}${storms > 0 ? ', one of them the log storm' : ''}`);
@@ -183,7 +183,7 @@ async function measure({ about, flood, frozen = false }: Scenario, agent: Agent)
       ANTHROPIC_API_KEY: 'sk-ant-stand-in',
       ANTHROPIC_BASE_URL: claude.url,
       SLACK_WEBHOOK_URL: slack.webhookUrl,
-      // Not to run into them: what is looked at are the bounds before them.
+      // High limits, so that other bounds are measured.
       MAX_DIAGNOSES_PER_HOUR: '1000',
       MAX_SPEND_PER_DAY: '1000',
     },
@@ -191,7 +191,7 @@ async function measure({ about, flood, frozen = false }: Scenario, agent: Agent)
   );
   try {
     await eventually(async () => ((await doctor.health()).monitoring.length === WATCHED ? true : undefined));
-    // The listing comes before the streams.
+    // Log streams open after the listing.
     await sleep(2_000);
     engine.begin();
     await report(await watchFlood(engine, doctor, frozen), engine, doctor, claude, slack);
@@ -207,9 +207,9 @@ async function measure({ about, flood, frozen = false }: Scenario, agent: Agent)
 export async function run(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-flood-'));
   try {
-    const agent = tellingLoopDelay(await buildAgent(folder));
+    const agent = withLoopDelay(await buildAgent(folder));
     console.log(
-      `${number(LINES_PER_MS * 1_000)} lines a second from one container for ${SECONDS} s, twenty others beside it`,
+      `${number(LINES_PER_MS * 1_000)} lines per second from one container for ${SECONDS} s, and twenty other containers`,
     );
     for (const scenario of SCENARIOS) await measure(scenario, agent);
   } finally {
@@ -221,7 +221,7 @@ function print(what: string, got: string): void {
   console.log(`${what.padEnd(36)} ${got}`);
 }
 
-/** MiB a minute, by least squares. */
+/** MiB per minute, by least squares. */
 function slope(samples: readonly Sample[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [at, rss] = [mean(samples.map((s) => s.at)), mean(samples.map((s) => s.rss))];

@@ -1,8 +1,8 @@
 /**
- * What the agent costs where nothing happens: its CPU time and memory while it follows 200 containers that are well,
- * and print nothing or a line every ten seconds each. The agent runs as it ships: compiled, with the flags of the image.
+ * The cost of an idle agent: its CPU time and memory while it watches 200 healthy containers that print nothing, or a
+ * line every ten seconds each. The agent runs as shipped: compiled, with the flags of the image.
  *
- * On a simulated engine, and on the real one where one is reachable. BENCH_IDLE_SECONDS: how long is measured.
+ * On a simulated engine, and on the real one if it is reachable. BENCH_IDLE_SECONDS: the length of the measurement.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -19,11 +19,11 @@ import { AT_ONCE, batches, withContainers } from './support.ts';
 import { type Agent, buildAgent, cpuSeconds, rssMib } from './support-agent.ts';
 
 const CONTAINERS = 200;
-/** An agent runs for weeks. V8 takes minutes to compile what is called twenty times a second; till then add a fifth. */
+/** V8 takes minutes to compile functions that run twenty times a second. Until then, CPU time is a fifth higher. */
 const WARM_UP_MS = 180_000;
 const MEASURE_MS = Number(process.env.BENCH_IDLE_SECONDS ?? 90) * 1_000;
 const SAMPLE_EVERY_MS = 5_000;
-/** As the Prometheus of compose.yaml does. */
+/** Like Prometheus in compose.yaml. */
 const SCRAPE_EVERY_MS = 15_000;
 const GOAL_CPU_PERCENT = 1;
 const GOAL_RSS_MIB = 120;

@@ -1,6 +1,6 @@
 /**
- * From the log line to the question: how long after a container prints an error is Claude asked? On a real engine;
- * a line's time is the engine's own timestamp of it, a question's its arrival at the stand-in for the API.
+ * The time from a container's error line to the question to Claude, on a real engine. The time of the line is the engine's
+ * timestamp; the time of the question is its arrival at the stand-in for the API.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { percentile, withContainers } from './support.ts';
 const TOGETHER = 11;
 const ROUNDS = 6;
 const ALONE = 12;
-/** For the engine to start a round's containers before they fail. */
+/** Time for the engine to start the containers of a round before they fail. */
 const ROUND_LEAD_S = 8;
 const ALONE_LEAD_S = 4;
 const GOAL_MS = 1_000;
@@ -25,12 +25,12 @@ interface Scene {
   start(options: RunOptions): Promise<TestContainer>;
 }
 
-/** Seconds since the machine started: containers read the same clock, and finely, without another process. */
+/** Seconds since the machine booted. Containers can read this clock exactly without another process. */
 function uptime(): number {
   return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
 }
 
-/** Prints one error when the machine has been up for `at` seconds, and then runs on. */
+/** A script that prints one error when the uptime is `at` seconds, and keeps running. */
 function failAt(at: number): string {
   const target = Math.round(at * 100);
   return `trap "exit 0" TERM; echo "INFO ready"
@@ -58,7 +58,7 @@ async function latencies(containers: readonly TestContainer[], scene: Scene): Pr
   return Promise.all(containers.map(async (one) => (asked(one.name) as number) - (await lineTime(one))));
 }
 
-/** A letter at the end, no number: numbered replicas are one service, and its problems one problem. */
+/** Ends with letters, because numbered replicas are one service with one problem. */
 const nameOf = (scene: Scene, kind: string, i: number) => `cd-bench-${scene.run}-${kind}-${letters(i)}`;
 const letters = (i: number) => `${String.fromCharCode(97 + Math.floor(i / 26))}${String.fromCharCode(97 + (i % 26))}`;
 
@@ -98,7 +98,7 @@ function report(what: string, sample: readonly number[]): void {
   );
 }
 
-/** Until an incident was opened; the rest is the settle window, collecting, redacting and the request itself. */
+/** Until the incident opened. The rest is settling, collecting, redaction and the request. */
 async function meanDetectionMs(doctor: Doctor): Promise<number> {
   const name = 'container_doctor_detection_latency_seconds';
   return (1_000 * (await doctor.metric(`${name}_sum`))) / (await doctor.metric(`${name}_count`));
@@ -125,7 +125,7 @@ export async function run(): Promise<void> {
   try {
     await withContainers(async (start) => {
       const scene: Scene = { run: name, claude, start };
-      console.log('from the log line to the request to Claude (goal: p95 ≤ 1 s; the script: 5 to 77 s)');
+      console.log('from the log line to the request to Claude (goal: p95 ≤ 1 s)');
       const alone = await failAlone(scene);
       report('one container fails alone', alone);
       const together = await failTogether(scene);

@@ -1,6 +1,6 @@
 /**
- * Three hundred containers crash at once: how long until each is decided about and those that may be are up again,
- * what it costs, and does the agent answer meanwhile? The agent runs as it ships: compiled, with the image's flags.
+ * 300 containers crash at once. How long until all decisions are made and the allowed restarts are done, what does it
+ * cost, and does the agent respond in the meantime? The agent runs as shipped: compiled, with the flags of the image.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { startSlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
 import { number, spread } from './support.ts';
-import { blocksOf, buildAgent, cpuSeconds, rssMib, tellingLoopDelay } from './support-agent.ts';
+import { blocksOf, buildAgent, cpuSeconds, rssMib, withLoopDelay } from './support-agent.ts';
 
 const CONTAINERS = 300;
 const VERIFY_SECONDS = 5;
@@ -28,7 +28,7 @@ const CRASHING_ENGINE = fileURLToPath(new URL('support-crashing-engine.ts', impo
 const isOver = ({ decision, outcome }: HistoryEntry): boolean =>
   decision !== null && (decision !== 'restart' || outcome !== null);
 
-/** Until every incident has come to its end. */
+/** Until all incidents are settled. */
 async function watchCrash(doctor: Doctor, crashedAt: number) {
   const cpuBefore = cpuSeconds(doctor.pid);
   const blocksBefore = blocksOf(doctor).length;
@@ -61,7 +61,7 @@ async function watchCrash(doctor: Doctor, crashedAt: number) {
 
 export async function run(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-crash-'));
-  const agent = tellingLoopDelay(await buildAgent(folder));
+  const agent = withLoopDelay(await buildAgent(folder));
   const engine = spawn(process.execPath, [CRASHING_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -87,7 +87,7 @@ export async function run(): Promise<void> {
     await eventually(async () => ((await doctor.health()).monitoring.length === CONTAINERS ? true : undefined), {
       deadlineMs: 30_000,
     });
-    // The listing comes before the streams.
+    // Log streams open after the listing.
     await sleep(5_000);
     const rssBefore = rssMib(doctor.pid);
     engine.stdin.write('crash\n');
@@ -101,9 +101,9 @@ export async function run(): Promise<void> {
     );
     const restarts = history.filter(({ decision }) => decision === 'restart').length;
     print('incidents', `${history.length}, of ${new Set(history.map((e) => e.container)).size} containers`);
-    print('requests to Claude', `${claude.requests.length}; the rules answered for the rest`);
+    print('requests to Claude', `${claude.requests.length}; the rules diagnosed the rest`);
     print('all decided, restarts begun', `${(crashed.decidedAfter / 1_000).toFixed(1)} s after the crash`);
-    print('all over', `${(crashed.overAfter / 1_000).toFixed(1)} s after it; ${restarts} restarts, each verified`);
+    print('all settled', `${(crashed.overAfter / 1_000).toFixed(1)} s after it; ${restarts} restarts, each verified`);
     print('CPU in that time', `${crashed.cpuSeconds.toFixed(1)} s`);
     print('resident memory', `${rssBefore.toFixed(0)} MiB before, at most ${crashed.rss.toFixed(0)} MiB`);
     print('longest block of each second', spread(crashed.blocks));
@@ -115,7 +115,7 @@ export async function run(): Promise<void> {
         .join(', '),
     );
     const { outbox_pending, status, problems } = await doctor.health();
-    print('alerts', `${slack.posts.length} posted by then, ${outbox_pending} wait`);
+    print('alerts', `${slack.posts.length} posted by then, ${outbox_pending} waiting`);
     print('afterwards', [status, ...problems].join('; '));
   } finally {
     await doctor.stop();

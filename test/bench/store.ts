@@ -1,11 +1,9 @@
-/**
- * What a durable write costs. Each line is one awaited port call after another, on a real file.
- */
+/** The cost of durable writes to a real file. Each line measures one awaited call of a port at a time. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../src/lib/log.ts';
-import type { Where } from '../../src/store/backend.ts';
+import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, diagnosis, incident, NOON, request } from '../store/support-values.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
@@ -79,8 +77,8 @@ async function fill(store: Store): Promise<void> {
   await Promise.all(saves);
 }
 
-async function withStore(where: Where, use: (store: Store) => Promise<void>): Promise<void> {
-  const store = await openStore({ where, now: () => NOON, logger: silent });
+async function withStore(where: StoreLocation, use: (store: Store) => Promise<void>): Promise<void> {
+  const store = await openStore({ where, receivers: ['slack'], now: () => NOON, logger: silent });
   try {
     await use(store);
   } finally {
@@ -92,12 +90,12 @@ async function measureWrites(store: Store): Promise<void> {
   for (const one of MEASURES) await measure(store, one);
 }
 
-/** On this machine and without its disk (fsync is off in tests): what the connection and the statements cost. */
+/** The cost of connection and statements only: fsync is off in tests. */
 async function runOnPostgres(): Promise<void> {
   if (whyNoPostgres() !== undefined) return;
   const server = await startPostgres();
   try {
-    console.log('store: the same on PostgreSQL, over a socket, without waiting for its disk');
+    console.log('store: the same on PostgreSQL, over a socket, without fsync');
     await withStore({ databaseUrl: server.createDatabase(), agent: 'bench' }, measureWrites);
   } finally {
     await server.close();
@@ -107,7 +105,7 @@ async function runOnPostgres(): Promise<void> {
 export async function run(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'doctor-bench-store-'));
   try {
-    console.log('store: durable writes to a file, one after another');
+    console.log('store: durable writes to a file, one at a time');
     await withStore({ dataDir: join(directory, 'writes') }, measureWrites);
     await runOnPostgres();
     const full = { dataDir: join(directory, 'full') };

@@ -1,4 +1,4 @@
-/** The agent as it ships, and what its process uses. */
+/** The agent as shipped, and the resources of its process. */
 import { execFile } from 'node:child_process';
 import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -18,21 +18,21 @@ export interface Agent {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Name of what support-loop-delay.ts says: `{"msg": LOOP_DELAY, "ms": 12.3}`. */
+/** The log message of support-loop-delay.ts: `{"msg": LOOP_DELAY, "ms": 12.3}`. */
 export const LOOP_DELAY = 'event loop delay';
 const LOOP_DELAY_MODULE = new URL('support-loop-delay.ts', import.meta.url).href;
 
-/** The longest block of each second that was told so far, ms. */
+/** The longest block of the event loop in each second so far, ms. */
 export function blocksOf({ log }: Pick<Doctor, 'log'>): readonly number[] {
   return log.filter(({ msg }) => msg === LOOP_DELAY).map(({ ms }) => Number(ms));
 }
 
-/** As `agent`, and says how late its event loop is. */
-export function tellingLoopDelay({ program, env }: Agent): Agent {
+/** `agent`, which also logs the delay of its event loop. */
+export function withLoopDelay({ program, env }: Agent): Agent {
   return { program: ['--import', LOOP_DELAY_MODULE, ...program], env };
 }
 
-/** Builds into `folder`, and says how to start it: as the image does. */
+/** Builds the agent into `folder`. Returns how the image starts it. */
 export async function buildAgent(folder: string): Promise<Agent> {
   const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
   await exec(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', path.join(folder, 'dist')], {
@@ -49,9 +49,9 @@ export async function buildAgent(folder: string): Promise<Agent> {
   };
 }
 
-/** Seconds of CPU that the process and its threads have used. */
+/** CPU time of the process with its threads, seconds. */
 export function cpuSeconds(pid: number): number {
-  // After the name, which may hold spaces and ends with the last parenthesis: fields 14 and 15 of proc(5).
+  // Fields 14 and 15 of proc(5). The name before them may contain spaces and ends with the last parenthesis.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');

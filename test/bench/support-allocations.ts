@@ -1,6 +1,6 @@
 /**
- * A process of its own, so that nothing is collected while it measures: the bytes that the pipeline allocates for
- * quiet lines, with metrics counted and without. Prints JSON, an entry for each size of batch.
+ * Measures the bytes that the pipeline allocates for lines without errors, with and without metrics. Runs in its own
+ * process, so that there is no garbage collection during the measurement. Prints JSON, an entry per batch size.
  *
  *     node --expose-gc --min-semi-space-size=512 --max-semi-space-size=512 test/bench/support-allocations.ts
  */
@@ -11,10 +11,10 @@ import { createInstruments } from '../../src/telemetry/instruments.ts';
 import { createMetricsObserver } from '../../src/telemetry/observer.ts';
 import { startTelemetry } from '../../src/telemetry/register.ts';
 import { aContainer, aPolicy } from '../support/domain.ts';
-import { gauges } from '../telemetry/life.ts';
+import { gauges } from '../telemetry/all-hooks.ts';
 import { percentile } from './support.ts';
 
-/** Bytes for each batch of so many lines. */
+/** Bytes per batch of this many lines. */
 export interface Allocations {
   readonly lines: number;
   readonly off: number;
@@ -29,7 +29,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const container = aContainer();
 const policy = aPolicy();
 
-/** With what a quiet line may reach; anything else fails. */
+/** Has only what lines without errors need; anything else fails. */
 function pipelineWith(observer: Observer): Pipeline {
   return createPipeline({
     observer,
@@ -47,7 +47,7 @@ function batchOf(lines: number): readonly LogLine[] {
   }));
 }
 
-function bytesABatch(pipeline: Pipeline, lines: readonly LogLine[]): number {
+function bytesPerBatch(pipeline: Pipeline, lines: readonly LogLine[]): number {
   gc?.();
   const before = process.memoryUsage().heapUsed;
   for (let i = 0; i < BATCHES; i++) pipeline.onLines(container, lines);
@@ -57,13 +57,13 @@ function bytesABatch(pipeline: Pipeline, lines: readonly LogLine[]): number {
 const telemetry = startTelemetry({ version: '0.0.0', env: process.env, logger: silent });
 const instruments = createInstruments(telemetry.meter, gauges, { version: '0.0.0' });
 const off = pipelineWith(noopObserver);
-const on = pipelineWith(createMetricsObserver(instruments));
+const on = pipelineWith(createMetricsObserver(instruments, telemetry.containerCounters));
 const results: Allocations[] = SIZES.map((size) => {
   const lines = batchOf(size);
   const samples = { off: [] as number[], on: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     for (const which of round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const)) {
-      samples[which].push(bytesABatch(which === 'on' ? on : off, lines));
+      samples[which].push(bytesPerBatch(which === 'on' ? on : off, lines));
     }
   }
   return { lines: size, off: percentile(samples.off, 0.5), on: percentile(samples.on, 0.5) };

@@ -1,7 +1,7 @@
 /**
- * A process of its own: the simulated engine with one container, which for each number on standard input prints so
- * many lines as fast as they are taken, and then an error of that number's own. Prints its DOCKER_HOST when it
- * listens; ends with its standard input.
+ * Runs as a process: the simulated engine with one container. For each number on standard input, the container prints as
+ * many lines as fast as they are read, then an error that is unique to the number. Prints its DOCKER_HOST when it listens;
+ * exits when standard input ends.
  *
  *     node test/bench/support-chatty-engine.ts SOCKET
  */
@@ -9,9 +9,9 @@ import { createInterface } from 'node:readline';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
-/** Lines between two turns of the event loop, so that the sockets get theirs. */
+/** Lines per turn of the event loop, so that the sockets are served in between. */
 const AT_ONCE = 200;
-/** One word each, without digits: what is masked would be the same problem again. */
+/** Words without digits, because masked words would make the errors equal. */
 const WORDS = ['anchor', 'bottle', 'candle', 'dragon', 'engine', 'falcon', 'garden', 'harbor', 'island', 'jacket'];
 
 const [socketPath = ''] = process.argv.slice(2);

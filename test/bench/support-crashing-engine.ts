@@ -1,15 +1,16 @@
 /**
- * A process of its own: the simulated engine with so many containers, which all crash at once for each line on
- * standard input: a third is out of memory, a third dies of the same error, a third each of its own. Prints its
- * DOCKER_HOST when it listens, and after each crash when it was, epoch ms; after `count` it prints what it was asked
- * for, as JSON. Ends with its standard input.
+ * Runs as a process: the simulated engine with COUNT containers. For each line on standard input, all crash at once: a
+ * third out of memory, a third with the same error, a third with an error of their own. Prints its DOCKER_HOST when it
+ * listens, and the time of each crash, epoch ms. On the line `count`, it prints the number of requests by operation, as
+ * JSON. Exits when standard input ends.
  *
  *     node test/bench/support-crashing-engine.ts SOCKET COUNT
  */
 import { createInterface } from 'node:readline';
-import { createSimulatedEngine, type EngineOperation } from '../../src/demo/simulated-engine.ts';
+import type { EngineOperation } from '../../src/demo/engine/requests.ts';
+import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
-/** As a small service's on a real engine. */
+/** Like a small service on a real engine. */
 const START_TAKES_MS = 300;
 
 const [socketPath = '', count = '0'] = process.argv.slice(2);
@@ -37,7 +38,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 process.exit(0);
 
-/** Without digits: numbered containers are one service. */
+/** Without digits, because numbered containers are one service. */
 function letters(n: number): string {
   return [n / 676, n / 26, n].map((digit) => String.fromCharCode(97 + (Math.floor(digit) % 26))).join('');
 }

@@ -1,29 +1,29 @@
 /**
- * A process of its own: the simulated engine with one container that floods its log, and twenty others that print a
- * line a second, one of which fails now and then, each time in another way.
+ * Runs as a process: the simulated engine with one container that floods its log, and twenty others that print a line per
+ * second. One of them fails repeatedly, each time with another error.
  *
- * As on a real engine with log files, the flood waits for nobody: which lines there are is a matter of time, and who
- * reads slowly falls behind. No line is kept; each follows from its number.
+ * As on a real engine with log files, the flood does not wait for readers: the number of lines depends on the time, and
+ * slow readers fall behind. Lines are not stored; each is computed from its number.
  *
  *     node test/bench/support-flood-engine.ts SOCKET SECONDS KIND
  *
- * Prints its DOCKER_HOST when it listens, floods from the first line of standard input on, and tells what happens as
- * JSON, a `Told` a line. Ends with its standard input.
+ * Prints its DOCKER_HOST when it listens, starts the flood at the first line of standard input, and prints a `FloodMessage`
+ * per line. Exits when standard input ends.
  */
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { LogBook } from '../../src/demo/engine/log-book.ts';
+import type { ContainerLog } from '../../src/demo/engine/container-log.ts';
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
-/** `repeated`: one line in a hundred is one and the same error. `storm`: one in a hundred is an error never seen before. */
+/** `repeated`: one line in a hundred is the same error. `storm`: one line in a hundred is a new error. */
 export type Flood = 'repeated' | 'storm';
 
-export type Told =
-  /** Lines of the flood that were written by now, and those that the agent took. */
+export type FloodMessage =
+  /** Lines of the flood that have been written so far, and those that the agent has read. */
   | { readonly kind: 'progress'; readonly written: number; readonly taken: number }
-  /** Another container printed an error that has `word` in it. */
+  /** Another container printed an error with `word` in it. */
   | { readonly kind: 'error'; readonly word: string; readonly at: number }
-  /** Nothing is printed any more. */
+  /** The flood is over. */
   | { readonly kind: 'over'; readonly flood: number; readonly floodErrors: number; readonly others: number };
 
 export const FLOOD = 'flooding';
@@ -34,9 +34,9 @@ const ONE_ERROR_IN = 100;
 const WORDS =
   'anchor bottle candle dragon engine falcon garden harbor island jacket kettle ladder magnet needle orchid'.split(' ');
 const PUMP_EVERY_MS = 5;
-const MOST_BYTES_A_WRITE = 64 * 1024;
+const MAX_BYTES_PER_WRITE = 64 * 1024;
 
-/** Of `seconds` from `begun()` on; undefined is not yet. */
+/** A flood of `seconds` that starts at `begun()`; undefined: it has not started. */
 function createFlood(kind: Flood, seconds: number, begun: () => number | undefined) {
   const most = seconds * 1_000 * LINES_PER_MS;
   const written = () => {
@@ -56,7 +56,7 @@ function createFlood(kind: Flood, seconds: number, begun: () => number | undefin
 
   let prefix = '';
   let prefixOf = Number.NaN;
-  /** One frame of the engine's log stream, written at `at`; returns its end. */
+  /** Writes a frame of the engine's log stream at offset `at`. Returns its end. */
   const encode = (n: number, start: number, into: Buffer, at: number): number => {
     const ms = start + Math.floor(n / LINES_PER_MS);
     if (ms !== prefixOf) {
@@ -82,16 +82,16 @@ function createFlood(kind: Flood, seconds: number, begun: () => number | undefin
     for (const pump of followers) pump();
   }, PUMP_EVERY_MS);
 
-  const book: LogBook = {
+  const log: ContainerLog = {
     append() {},
     read({ since, tail, follow }, out: Writable) {
       let next = tail === undefined ? numberAt(since) : Math.max(0, written() - tail);
       const pump = () => {
         const [start, until] = [begun(), written()];
         while (start !== undefined && next < until && !out.destroyed && !out.writableNeedDrain) {
-          const bytes = Buffer.allocUnsafe(MOST_BYTES_A_WRITE);
+          const bytes = Buffer.allocUnsafe(MAX_BYTES_PER_WRITE);
           let end = 0;
-          for (; next < until && end < MOST_BYTES_A_WRITE - 512; next++) end = encode(next, start, bytes, end);
+          for (; next < until && end < MAX_BYTES_PER_WRITE - 512; next++) end = encode(next, start, bytes, end);
           out.write(bytes.subarray(0, end));
           if (follow) taken = Math.max(taken, next);
         }
@@ -105,10 +105,10 @@ function createFlood(kind: Flood, seconds: number, begun: () => number | undefin
     endFollowers() {},
     muteFollowers: () => followers.clear(),
   };
-  return { book, written, taken: () => taken, isOver: () => written() === most };
+  return { log, written, taken: () => taken, isOver: () => written() === most };
 }
 
-/** No two have the same words. */
+/** Each error has different words. */
 function newError(n: number): string {
   let state = n;
   const word = () => {
@@ -122,31 +122,31 @@ async function main([socketPath = '', seconds = '0', kind = 'repeated']: readonl
   let begun: number | undefined;
   const flood = createFlood(kind as Flood, Number(seconds), () => begun);
   const engine = createSimulatedEngine({ socketPath });
-  engine.addContainer({ name: FLOOD, logBook: flood.book });
+  engine.addContainer({ name: FLOOD, output: flood.log });
   const others = Array.from({ length: OTHERS }, (_, i) => engine.addContainer({ name: `calm-${WORDS[i % 15]}${i}x` }));
-  const tell = (told: Told) => console.log(JSON.stringify(told));
+  const send = (message: FloodMessage) => console.log(JSON.stringify(message));
   console.log(await engine.listen());
 
   await once(process.stdin, 'data');
   begun = Date.now();
   let ticks = 0;
-  let told = 0;
+  let failures = 0;
   let printed = 0;
   const errorEveryMs = (Number(seconds) * 1_000) / ERRORS;
   const ticking = setInterval(() => {
     const elapsed = Date.now() - (begun as number);
     for (const other of others) other.log(`INFO served ${++ticks} requests, 0 errors`);
     printed += others.length;
-    if (told < ERRORS && elapsed >= (told + 0.5) * errorEveryMs) {
-      const word = WORDS[told++] as string;
+    if (failures < ERRORS && elapsed >= (failures + 0.5) * errorEveryMs) {
+      const word = WORDS[failures++] as string;
       others[0]?.log(`ERROR cannot open the ${word}`, { stream: 'stderr' });
       printed += 1;
-      tell({ kind: 'error', word, at: Date.now() });
+      send({ kind: 'error', word, at: Date.now() });
     }
-    tell({ kind: 'progress', written: flood.written(), taken: flood.taken() });
+    send({ kind: 'progress', written: flood.written(), taken: flood.taken() });
     if (!flood.isOver()) return;
     clearInterval(ticking);
-    tell({ kind: 'over', flood: flood.written(), floodErrors: flood.written() / ONE_ERROR_IN, others: printed });
+    send({ kind: 'over', flood: flood.written(), floodErrors: flood.written() / ONE_ERROR_IN, others: printed });
   }, 1_000);
   process.stdin.on('end', () => process.exit(0)).resume();
 }

@@ -1,18 +1,18 @@
-/** Preloaded into the agent (`node --import`): says every second, as a line of its log, how late its event loop was at most. */
+/** Preloaded into the agent (`node --import`): logs every second the longest delay of its event loop. */
 import { LOOP_DELAY } from './support-agent.ts';
 
 const EVERY_MS = 10;
-const TELL_EVERY_MS = 1_000;
+const LOG_EVERY_MS = 1_000;
 
 let last = performance.now();
-let toldAt = last;
+let loggedAt = last;
 let latest = 0;
 setInterval(() => {
   const now = performance.now();
   latest = Math.max(latest, now - last - EVERY_MS);
   last = now;
-  if (now - toldAt < TELL_EVERY_MS) return;
+  if (now - loggedAt < LOG_EVERY_MS) return;
   console.log(JSON.stringify({ msg: LOOP_DELAY, ms: latest }));
-  toldAt = now;
+  loggedAt = now;
   latest = 0;
 }, EVERY_MS).unref();

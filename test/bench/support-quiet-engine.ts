@@ -1,6 +1,6 @@
 /**
- * A process of its own: the simulated engine with so many containers that are well and print a line every so many
- * milliseconds (0: none). Prints its DOCKER_HOST when it listens; ends with its standard input.
+ * Runs as a process: the simulated engine with COUNT healthy containers that print a line every EVERY_MS (0: none). Prints
+ * its DOCKER_HOST when it listens; exits when standard input ends.
  *
  *     node test/bench/support-quiet-engine.ts SOCKET COUNT EVERY_MS
  */
@@ -13,7 +13,7 @@ for (let i = 0; i < Number(count); i++) {
   const container = engine.addContainer({ name: `quiet-${i}-app`, health: 'healthy' });
   if (everyMs === 0) continue;
   let served = 0;
-  // Spread over the time: containers do not print in step.
+  // Containers do not print at the same moment.
   setTimeout(
     () => setInterval(() => container.log(`INFO served ${++served} requests, 0 errors`), everyMs),
     Math.random() * everyMs,

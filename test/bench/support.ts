@@ -1,14 +1,14 @@
-/** What the benches share. */
+/** Shared by the benches. */
 import type { RunOptions, TestContainer } from '../support/engine.ts';
 import { runContainer } from '../support/engine.ts';
 
-/** Of an unsorted sample; `share` 0.95 is the 95th percentile (nearest rank). */
+/** A percentile of an unsorted sample, by nearest rank. `share`: 0.95 is the 95th percentile. */
 export function percentile(sample: readonly number[], share: number): number {
   const sorted = sample.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-/** Runs `use` with a function that starts containers; all of them are removed however it ends, Ctrl-C included. */
+/** Runs `use` with a function that starts containers. They are removed at the end in any case, also after Ctrl-C. */
 export async function withContainers(
   use: (start: (options: RunOptions) => Promise<TestContainer>) => Promise<void>,
 ): Promise<void> {
@@ -39,7 +39,7 @@ export async function withContainers(
   }
 }
 
-/** What an engine on two cores starts or removes side by side without its calls timing out. */
+/** An engine on two cores can start or remove this many containers at a time before its calls time out. */
 export const AT_ONCE = 8;
 
 export function batches<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
@@ -48,7 +48,7 @@ export function batches<T>(items: readonly T[], size: number): readonly (readonl
 
 export const number = (value: number): string => value.toLocaleString('en-US');
 
-/** Of milliseconds; Infinity is one that never came. */
+/** Summarises durations in ms. Infinity: it did not end. */
 export function spread(sample: readonly number[]): string {
   const ms = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
   return `p50 ${ms(percentile(sample, 0.5))}, p95 ${ms(percentile(sample, 0.95))}, at most ${ms(Math.max(...sample))}`;

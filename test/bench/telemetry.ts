@@ -1,7 +1,6 @@
 /**
- * What telemetry costs: CPU time of the agent for each log line with metrics, traces and logs on (pushed over OTLP
- * and scraped) and with all of it off, turn about in one run; what it allocates for a quiet line; and the metrics page
- * at its largest.
+ * The cost of telemetry: CPU time of the agent per log line, with metrics, traces and logs on (pushed over OTLP and scraped)
+ * and off, alternating in one run; allocations per line without an error; and the metrics page at its largest.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,7 +20,7 @@ import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-
 import { startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttpStandIn } from '../support/http-stand-in.ts';
-import { gauges } from '../telemetry/life.ts';
+import { gauges } from '../telemetry/all-hooks.ts';
 import { percentile } from './support.ts';
 import { cpuSeconds } from './support-agent.ts';
 import type { Allocations } from './support-allocations.ts';
@@ -30,13 +29,13 @@ const LINES = Number(process.env.BENCH_TELEMETRY_LINES ?? 300_000);
 const ROUNDS = 4;
 const WARM_UP_LINES = 50_000;
 const GOAL_OVERHEAD_PERCENT = 3;
-/** Less than that a batch is the noise of one round's other work, shared out. */
+/** Smaller differences per batch are noise from other work. */
 const SMALLEST_OBJECT_BYTES = 16;
 const CONTAINERS = 200;
-/** The first ones are compiled while they run. */
+/** The first scrapes run before V8 has compiled the code. */
 const WARM_UP_SCRAPES = 50;
 const SCRAPES = 300;
-/** Prometheus waits for seconds; the garbage of one scrape is not to be collected in the next one's time alone. */
+/** Prometheus waits for seconds. Without a pause, the garbage of each scrape would be collected during the next one. */
 const BETWEEN_SCRAPES_MS = 10;
 const GOAL_PAGE_MS = 20;
 const GOAL_PAGE_KB = 200;
@@ -67,9 +66,9 @@ async function measureLogPath(): Promise<void> {
   const costs = { on: [] as number[], off: [] as number[] };
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      // The other way round each time: a machine that warms up or is throttled treats both alike.
+      // Alternate the order, so that warm-up and throttling affect both alike.
       const order = round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const);
-      for (const which of order) costs[which].push(await microsecondsALine(which === 'on' ? on : off, claude));
+      for (const which of order) costs[which].push(await microsecondsPerLine(which === 'on' ? on : off, claude));
     }
   } finally {
     await collector.close();
@@ -85,8 +84,8 @@ async function measureLogPath(): Promise<void> {
   );
 }
 
-/** A new agent each time, warmed up; its CPU time from the first line to the question about the error after the last. */
-async function microsecondsALine(env: Record<string, string>, claude: ClaudeServer): Promise<number> {
+/** CPU time of a new, warmed-up agent from the first line to the question about the error after the last line. */
+async function microsecondsPerLine(env: Record<string, string>, claude: ClaudeServer): Promise<number> {
   const folder = mkdtempSync(path.join(tmpdir(), 'bench-telemetry-'));
   const engine = spawn(process.execPath, [CHATTY_ENGINE, path.join(folder, 'engine.sock')], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -127,7 +126,7 @@ async function microsecondsALine(env: Record<string, string>, claude: ClaudeServ
 }
 
 async function measureAllocations(): Promise<void> {
-  console.log('\nbytes allocated from a batch of quiet lines to its end (goal: none more with telemetry)');
+  console.log('\nbytes allocated per batch of lines without errors (goal: no more with telemetry)');
   const roomy = ['--expose-gc', '--min-semi-space-size=512', '--max-semi-space-size=512'];
   const { stdout } = await promisify(execFile)(process.execPath, [...roomy, ALLOCATIONS]);
   const found = JSON.parse(stdout) as readonly Allocations[];
@@ -137,17 +136,18 @@ async function measureAllocations(): Promise<void> {
   console.log(found.every(({ off, on }) => on - off < SMALLEST_OBJECT_BYTES) ? 'goal reached' : 'GOAL MISSED');
 }
 
-/** Over HTTP, one scrape after the other, as Prometheus fetches it. */
+/** Over HTTP, one scrape at a time, like Prometheus. */
 async function measurePage(): Promise<void> {
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const telemetry = startTelemetry({ version: '0.0.0', env: process.env, logger: silent });
   const { renderMetrics } = telemetry;
   if (renderMetrics === undefined) {
-    console.log('the metrics page is skipped: metrics are off in this environment');
+    console.log('metrics page: skipped, metrics are off in this environment');
     return;
   }
   const observer = createMetricsObserver(
     createInstruments(telemetry.meter, gauges, { version: '0.0.0', models: ['m'] }),
+    telemetry.containerCounters,
   );
   for (let i = 0; i < CONTAINERS; i++) {
     const containerName = `shop-service-${i}`;
@@ -190,7 +190,7 @@ async function measurePage(): Promise<void> {
   console.log(p99 < GOAL_PAGE_MS && sent < GOAL_PAGE_KB * 1_000 ? 'goal reached' : 'GOAL MISSED');
 }
 
-/** Bytes of the body. */
+/** Returns the length of the body in bytes. */
 function scrape(url: string, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
     get(url, { agent, headers: { 'accept-encoding': 'gzip' } }, (response) => {

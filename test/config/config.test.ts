@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatProblem, loadConfig, SETTINGS } from '../../src/config/config.ts';
+import { formatProblem, loadConfig } from '../../src/config/load.ts';
+import { SETTING_GROUPS, SETTINGS } from '../../src/config/settings.ts';
 
 const noFiles = (path: string): string => {
   throw Object.assign(new Error(path), { code: 'ENOENT' });
@@ -28,12 +29,13 @@ describe('settings', () => {
       receivers: [{ name: 'console', minSeverity: 'medium' }],
       http: { host: '127.0.0.1', port: 8080 },
       dataDir: './data',
+      redactPersonal: false,
       logLevel: 'info',
       verify: { stableForMs: 30_000, deadlineMs: 120_000 },
     });
   });
 
-  it("take the article's .env unchanged", () => {
+  it("accept the article's .env unchanged", () => {
     const config = configOf({
       ANTHROPIC_API_KEY: 'sk-ant-api03-test',
       TARGET_CONTAINERS: 'web,api,db',
@@ -46,11 +48,11 @@ describe('settings', () => {
     expect(config).toMatchObject({ targets: 'web,api,db', autoFix: true });
   });
 
-  it.each(['true', 'TRUE', '1', 'yes', 'on'])('take %s for yes', (value) => {
+  it.each(['true', 'TRUE', '1', 'yes', 'on'])('accept %s as true', (value) => {
     expect(configOf({ AUTO_FIX: value }).autoFix).toBe(true);
   });
 
-  it('take an empty value for unset, as compose passes it on', () => {
+  it('treat an empty value as unset, as Compose passes on unset variables', () => {
     expect(configOf({ ANTHROPIC_API_KEY: '', PORT: ' ', SLACK_WEBHOOK_URL: '' })).toMatchObject({
       anthropic: { apiKey: undefined },
       http: { port: 8080 },
@@ -58,7 +60,7 @@ describe('settings', () => {
     });
   });
 
-  it('are reported all at once when wrong, each with name, value and what is allowed', () => {
+  it('that are invalid are reported all at once, each with its name, its value and what is allowed', () => {
     const problems = problemsOf({
       CHECK_INTERVAL: '0',
       LOG_LINES: 'many',
@@ -81,43 +83,43 @@ describe('settings', () => {
         'LOG_LEVEL',
       ].sort(),
     );
-    for (const problem of problems) expect(formatProblem(problem)).toMatch(/^[A-Z_]+=.+: allowed is .+/);
+    for (const problem of problems) expect(formatProblem(problem)).toMatch(/^[A-Z_]+=.+: must be .+/);
   });
 
-  it('never echo a secret', () => {
-    const said = problemsOf({
+  it('that are secret never appear in a problem', () => {
+    const problems = problemsOf({
       SLACK_WEBHOOK_URL: 'not a url s3cr3t',
       HTTP_TOKEN: 'two words s3cr3t',
       ANTHROPIC_API_KEY: 's3cr3t key',
     });
-    expect(said).toHaveLength(3);
-    expect(JSON.stringify(said)).not.toContain('s3cr3t');
+    expect(problems).toHaveLength(3);
+    expect(JSON.stringify(problems)).not.toContain('s3cr3t');
   });
 
-  it('read a secret from the file that NAME_FILE names, without its line end', () => {
+  it('read a secret from the file that NAME_FILE names, without the trailing newline', () => {
     const config = configOf({ ANTHROPIC_API_KEY_FILE: '/run/secrets/key' }, (path) =>
       path === '/run/secrets/key' ? 'sk-ant-from-file\n' : noFiles(path),
     );
     expect(config.anthropic.apiKey).toBe('sk-ant-from-file');
   });
 
-  it('name a secret file that cannot be read', () => {
+  it('report a secret file that cannot be read', () => {
     expect(problemsOf({ HTTP_TOKEN_FILE: '/missing' })).toEqual([
-      { name: 'HTTP_TOKEN_FILE', value: '/missing', allowed: 'a readable file (ENOENT)' },
+      { name: 'HTTP_TOKEN_FILE', value: '/missing', message: 'must be a readable file (ENOENT)' },
     ]);
   });
 
-  it('refuse a secret given twice', () => {
+  it('reject a secret that is set in both ways', () => {
     expect(problemsOf({ HTTP_TOKEN: 'a', HTTP_TOKEN_FILE: '/b' })[0]?.name).toBe('HTTP_TOKEN_FILE');
   });
 
-  it('refuse a deadline shorter than the time to be stable', () => {
+  it('reject a verification deadline before the time that a container must be stable', () => {
     expect(problemsOf({ VERIFY_STABLE_SECONDS: '60', VERIFY_DEADLINE_SECONDS: '30' })[0]?.name).toBe(
       'VERIFY_DEADLINE_SECONDS',
     );
   });
 
-  it('warn of pages that others can read', () => {
+  it('warn if other machines can read the pages', () => {
     const warnings = (env: Record<string, string>) => {
       const loaded = loadConfig(env, noFiles);
       return loaded.ok ? loaded.warnings : [];
@@ -127,11 +129,32 @@ describe('settings', () => {
     expect(warnings({})).toEqual([]);
   });
 
-  it('are frozen once read', () => {
+  it('warn about a published port only if it is not published on loopback', () => {
+    const warnings = (publishedOn: string) => {
+      const loaded = loadConfig({ HOST: '0.0.0.0', HTTP_PUBLISHED_ON: publishedOn }, noFiles);
+      return loaded.ok ? loaded.warnings : [];
+    };
+    expect(warnings('127.0.0.1')).toEqual([]);
+    expect(warnings('::1')).toEqual([]);
+    expect(warnings('0.0.0.0')).toEqual([expect.stringContaining('HTTP_PUBLISHED_ON=0.0.0.0')]);
+    expect(warnings('')).toEqual([expect.stringContaining('HOST=0.0.0.0')]);
+  });
+
+  it('that are secret are listed, so that the log can mask them', () => {
+    const { secrets } = configOf({ HTTP_TOKEN: 'open-sesame', ANTHROPIC_API_KEY: 'sk-ant-x', HOST: 'localhost' });
+    expect([...secrets].sort()).toEqual(['open-sesame', 'sk-ant-x']);
+  });
+
+  it('each belong to one group', () => {
+    const grouped = SETTING_GROUPS.flatMap(({ settings }) => Object.keys(settings));
+    expect(grouped).toEqual(Object.keys(SETTINGS));
+  });
+
+  it('are frozen', () => {
     expect(Object.isFrozen(configOf({}).limits)).toBe(true);
   });
 
-  it('have defaults that are themselves allowed', () => {
+  it('have valid defaults', () => {
     for (const [name, setting] of Object.entries(SETTINGS)) {
       if ('default' in setting) expect(setting.schema.safeParse(setting.default).success, name).toBe(true);
     }
@@ -151,7 +174,7 @@ describe('a shared database', () => {
     });
   });
 
-  it('is read from a file too, and a wrong address is not echoed', () => {
+  it('can be set by a file, and an invalid address is not printed', () => {
     expect(loadConfig({ DATABASE_URL_FILE: '/run/secrets/db', AGENT_NAME: 'a' }, () => `${url}\n`)).toMatchObject({
       config: { database: { url } },
     });

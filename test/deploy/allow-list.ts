@@ -1,24 +1,24 @@
-/** The socket proxy's allow-list, read from compose.yaml and applied as wollomatic/socket-proxy applies it. */
+/** The socket proxy's allow list: read from compose.yaml, applied in the same way as wollomatic/socket-proxy. */
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { interpolate, readComposeFile } from './compose-file.ts';
 
-export interface AllowList {
+interface AllowList {
   allows(method: string, url: string): boolean;
 }
 
-/** `values`: variables that a user's .env sets. */
+/** `values`: variables set in the user's .env. */
 export function readAllowList(values: Readonly<Record<string, string>> = {}): AllowList {
   const patterns: { method: string; pattern: RegExp }[] = [];
   for (const argument of readComposeFile().services['socket-proxy']?.command ?? []) {
     const [, method, source] =
       /^-allow(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|TRACE|OPTIONS)=(.*)$/.exec(argument) ?? [];
-    // The proxy puts ^ and $ around the pattern, without parentheses of its own.
+    // The proxy puts ^ and $ around the pattern without adding parentheses.
     if (method && source) patterns.push({ method, pattern: new RegExp(`^${interpolate(source, values)}$`) });
   }
   return {
     allows(method, url) {
-      // It looks at the decoded path alone and does not resolve dots.
+      // The proxy matches only the decoded path, and does not resolve dots.
       const path = decodeURIComponent(url.split('?')[0] ?? '');
       return patterns.some((entry) => entry.method === method && entry.pattern.test(path));
     },
@@ -27,40 +27,40 @@ export function readAllowList(values: Readonly<Record<string, string>> = {}): Al
 
 export interface FilteringProxy {
   readonly port: number;
-  /** `METHOD path`, in order, without query. */
-  readonly passed: readonly string[];
-  readonly refused: readonly string[];
+  /** Forwarded requests as `METHOD path` without query, in order. */
+  readonly forwarded: readonly string[];
+  readonly rejected: readonly string[];
   close(): Promise<void>;
 }
 
-/** Stands between a client and the engine at `socketPath` and lets through what `list` allows. */
+/** A proxy to the engine at `socketPath` that forwards only what `list` allows. */
 export async function startFilteringProxy(list: AllowList, socketPath: string): Promise<FilteringProxy> {
-  const passed: string[] = [];
-  const refused: string[] = [];
+  const forwarded: string[] = [];
+  const rejected: string[] = [];
   const server = createServer((incoming, outgoing) => {
     const { method = '', url: path = '', headers } = incoming;
-    const told = `${method} ${path.split('?')[0]}`;
+    const entry = `${method} ${path.split('?')[0]}`;
     if (!list.allows(method, path)) {
-      refused.push(told);
+      rejected.push(entry);
       outgoing.writeHead(403).end('Forbidden\n');
       return;
     }
-    passed.push(told);
-    const forwarded = request({ socketPath, method, path, headers }, (answer) => {
+    forwarded.push(entry);
+    const upstream = request({ socketPath, method, path, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       outgoing.flushHeaders();
       answer.on('error', () => outgoing.destroy());
       answer.pipe(outgoing);
     });
-    forwarded.on('error', () => outgoing.destroy());
-    outgoing.on('close', () => forwarded.destroy());
-    incoming.pipe(forwarded);
+    upstream.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => upstream.destroy());
+    incoming.pipe(upstream);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
-    passed,
-    refused,
+    forwarded,
+    rejected,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -35,12 +35,12 @@ export function readRepositoryFile(path: string): string {
   return readFileSync(new URL(path, new URL('../../', import.meta.url)), 'utf8');
 }
 
-/** As it is written: `${VARIABLES}` are not filled in. */
+/** As written: `${VARIABLES}` are not replaced. */
 export function readComposeFile(): ComposeFile {
   return parse(readRepositoryFile('compose.yaml'), { merge: true }) as ComposeFile;
 }
 
-/** As Compose fills in `${NAME:-default}` where nothing is set but `values`. */
+/** Replaces `${NAME:-default}` as Compose does if only `values` are set. */
 export function interpolate(text: string, values: Readonly<Record<string, string>> = {}): string {
   return text.replace(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, byDefault: string) => values[name] ?? byDefault);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
 import { readAllowList } from './allow-list.ts';
 import { type ComposeFile, interpolate, REPOSITORY, readComposeFile, readRepositoryFile } from './compose-file.ts';
 import { exec, findCompose } from './docker-cli.ts';
@@ -24,7 +25,7 @@ describe.skipIf(!composeProgram && process.env.CI !== 'true')('docker compose co
       { env: { PATH: process.env.PATH, HOME: process.env.HOME } },
     ).then(({ stdout }) => JSON.parse(stdout) as { services: Record<string, unknown> });
 
-  it('accepts the file, and without a profile it is the doctor and its proxy alone', async () => {
+  it('accepts the file; without a profile it starts only the agent and its proxy', async () => {
     expect(Object.keys((await config()).services).sort()).toEqual(['doctor', 'socket-proxy']);
   });
 
@@ -41,41 +42,53 @@ describe.skipIf(!composeProgram && process.env.CI !== 'true')('docker compose co
   });
 });
 
-describe('the doctor in compose', () => {
-  it('has a read-only root, a small /tmp without programs, and a volume for what it remembers', () => {
+describe('the agent in compose', () => {
+  it('has a read-only root, a small /tmp without executables, and a volume for its data', () => {
     expect(doctor.read_only).toBe(true);
     expect(doctor.tmpfs?.join()).toMatch(/^\/tmp:.*size=\d+m.*noexec/);
     expect(doctor.volumes).toEqual(['doctor-data:/data']);
     expect(compose.volumes).toHaveProperty('doctor-data');
   });
 
-  it('can be given the policy file as the documents say: the volume is there to be uncommented', () => {
+  it('gets a policy file as documented if the volume is uncommented', () => {
     const asWritten = readRepositoryFile('compose.yaml');
     const uncommented = parse(asWritten.replace('# - ./policy:', '- ./policy:')) as ComposeFile;
     const mount = './policy:/etc/container-doctor:ro';
     expect(uncommented.services.doctor?.volumes).toEqual(['doctor-data:/data', mount]);
     const setting = 'CONFIG_FILE=/etc/container-doctor/policy.yaml';
     expect(asWritten).toContain(setting);
-    const told = readRepositoryFile('docs/deployment.md');
-    expect(told).toContain(setting);
-    expect(told).toContain(mount);
-    // Nothing in compose.yaml overrides it.
+    const documentation = readRepositoryFile('docs/deployment.md');
+    expect(documentation).toContain(setting);
+    expect(documentation).toContain(mount);
+    // compose.yaml must not override it.
     expect(doctor.environment).not.toHaveProperty('CONFIG_FILE');
   });
 
-  it('reaches the engine through the proxy alone: no socket is mounted', () => {
+  it('reaches the engine only through the proxy: no socket is mounted', () => {
     expect(doctor.environment?.DOCKER_HOST).toBe('tcp://socket-proxy:2375');
     expect(JSON.stringify(doctor)).not.toContain('docker.sock');
   });
 
-  it('cannot be led astray by an engine address or certificates in .env', () => {
+  it('ignores an engine address and certificates from .env', () => {
     expect(doctor.environment).toMatchObject({ DOCKER_TLS_VERIFY: '', DOCKER_CERT_PATH: '', HOST: '0.0.0.0' });
   });
 
-  it('shares the internal network with the proxy and nobody else', () => {
+  it.each([
+    ['127.0.0.1, so it does not warn', {}, '127.0.0.1', 0],
+    ['the address that .env names, and warns if that is not loopback', { HTTP_PUBLISHED_ON: '0.0.0.0' }, '0.0.0.0', 1],
+  ])('publishes its port on %s', (_, values, address, warnings) => {
+    const environment = Object.fromEntries(
+      Object.entries(doctor.environment ?? {}).map(([name, value]) => [name, interpolate(value, values)]),
+    );
+    expect(interpolate(doctor.ports?.join() ?? '', values)).toBe(`${address}:8080:8080`);
+    const loaded = loadConfig(environment);
+    expect(loaded.ok && loaded.warnings.length).toBe(warnings);
+  });
+
+  it('shares the internal network with the proxy only', () => {
     expect(compose.networks.engine?.internal).toBe(true);
-    const onIt = services.filter(([, service]) => service.networks?.includes('engine')).map(([name]) => name);
-    expect(onIt).toEqual(['doctor', 'socket-proxy']);
+    const members = services.filter(([, service]) => service.networks?.includes('engine')).map(([name]) => name);
+    expect(members).toEqual(['doctor', 'socket-proxy']);
     expect(proxy.networks).toEqual(['engine']);
     expect(proxy.command).toContain('-allowfrom=doctor');
   });
@@ -97,7 +110,7 @@ describe('every service in compose', () => {
     expect(service).not.toHaveProperty('cap_add');
   });
 
-  it.each(services)('%s publishes its ports, if any, on loopback alone', (_, service) => {
+  it.each(services)('%s publishes its ports, if any, on loopback only', (_, service) => {
     for (const port of service.ports ?? []) expect(interpolate(port)).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   });
 
@@ -113,12 +126,12 @@ describe('every service in compose', () => {
     },
   );
 
-  it.each(outsideDemo.filter(([name]) => name !== 'doctor'))('%s is not watched by the doctor', (_, service) => {
+  it.each(outsideDemo.filter(([name]) => name !== 'doctor'))('%s is not watched by the agent', (_, service) => {
     expect(service.labels?.['container-doctor.enable']).toBe('false');
   });
 });
 
-describe('the socket proxy lets through', () => {
+describe('the socket proxy allows', () => {
   const byDefault = readAllowList();
   const withRestarts = readAllowList({ SOCKET_PROXY_ALLOW_POST: 'restart' });
   const id = 'f'.repeat(64);
@@ -139,7 +152,7 @@ describe('the socket proxy lets through', () => {
     expect(byDefault.allows('GET', `/v1.41${path}`)).toBe(true);
   });
 
-  it('a restart only where .env says SOCKET_PROXY_ALLOW_POST=restart', () => {
+  it('a restart only if .env has SOCKET_PROXY_ALLOW_POST=restart', () => {
     expect(byDefault.allows('POST', `/containers/${id}/restart?t=10`)).toBe(false);
     expect(withRestarts.allows('POST', `/containers/${id}/restart?t=10`)).toBe(true);
     expect(withRestarts.allows('POST', `/v1.41/containers/${id}/restart`)).toBe(true);
@@ -187,7 +200,7 @@ describe('the socket proxy lets through', () => {
     ['PUT', `/containers/${id}/archive`],
     ['DELETE', `/containers/${id}`],
     ['DELETE', '/images/x'],
-  ])('neither %s %s, restarts allowed or not', (method, path) => {
+  ])('not %s %s, whether or not restarts are allowed', (method, path) => {
     expect(byDefault.allows(method, path)).toBe(false);
     expect(withRestarts.allows(method, path)).toBe(false);
   });
@@ -197,7 +210,7 @@ describe('the observability profile', () => {
   const prometheus = parse(readRepositoryFile('grafana/prometheus/prometheus.yml'));
   const collector = parse(readRepositoryFile('otel-collector.yaml'));
 
-  it('scrapes the doctor and the collector at names that compose gives', () => {
+  it('scrapes the services under their names in compose', () => {
     const targets = prometheus.scrape_configs.flatMap((job: { static_configs: { targets: string[] }[] }) =>
       job.static_configs.flatMap((group) => group.targets),
     );
@@ -205,7 +218,12 @@ describe('the observability profile', () => {
     expect(prometheus.alerting.alertmanagers[0].static_configs[0].targets).toEqual(['alertmanager:9093']);
   });
 
-  it('has a collector whose pipelines begin with the memory limit, end with batching, and name what exists', () => {
+  it('passes Prometheus the variable that its configuration refers to', () => {
+    expect(prometheus.global.external_labels.runbook_base_url).toBe(`\${RUNBOOK_BASE_URL}`);
+    expect(compose.services.prometheus?.environment).toHaveProperty('RUNBOOK_BASE_URL');
+  });
+
+  it('has collector pipelines that begin with the memory limit, end with batching, and use defined components', () => {
     for (const pipeline of Object.values<Record<string, string[]>>(collector.service.pipelines)) {
       expect(pipeline.processors).toEqual(['memory_limiter', 'batch']);
       for (const kind of ['receivers', 'processors', 'exporters']) {
@@ -215,7 +233,7 @@ describe('the observability profile', () => {
     expect(collector.exporters['otlp_grpc/jaeger'].endpoint).toBe('jaeger:4317');
   });
 
-  it("keeps Jaeger's traces on the volume and listens where the others ask", () => {
+  it("keeps Jaeger's traces on the volume and listens on the expected port", () => {
     const jaeger = parse(compose.configs.jaeger?.content ?? '');
     const { directories } = jaeger.extensions.jaeger_storage.backends.disk.badger;
     const volume = compose.services.jaeger?.volumes?.[0]?.split(':')[1];
@@ -223,7 +241,7 @@ describe('the observability profile', () => {
     expect(jaeger.receivers.otlp.protocols.grpc.endpoint).toBe('0.0.0.0:4317');
   });
 
-  it('provisions Grafana with data sources of fixed uid, and dashboards that use no other', () => {
+  it('gives Grafana data sources with fixed uids, and dashboards that use no others', () => {
     const { datasources } = parse(readRepositoryFile('grafana/provisioning/datasources/datasources.yaml'));
     expect(datasources.map((source: { uid: string }) => source.uid)).toEqual(['prometheus', 'jaeger']);
     for (const board of ['overview.json', 'detail.json']) {

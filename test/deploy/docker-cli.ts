@@ -5,12 +5,12 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export interface Finished {
+interface Finished {
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a program to its end. Rejects with its output where it fails or outlasts the deadline. */
+/** Runs a program to its end. Rejects with its output if it fails or exceeds the deadline. */
 export async function exec(
   program: string,
   args: readonly string[],
@@ -31,13 +31,13 @@ export async function exec(
   }
 }
 
-/** `docker ...`; DOCKER_BUILDKIT=0 because its plugin is not everywhere, and our Dockerfile does without. */
+/** `docker ...` without BuildKit: its plugin is not installed everywhere, and our Dockerfile does not need it. */
 export function docker(args: readonly string[], deadlineMs?: number): Promise<Finished> {
   return exec('docker', args, { deadlineMs, env: { ...process.env, DOCKER_BUILDKIT: '0' } });
 }
 
-/** Feeds `input` to `docker ...` and resolves when that has ended well. */
-export async function dockerFed(args: readonly string[], input: Readable, deadlineMs: number): Promise<void> {
+/** `docker ...` with `input` as its standard input. */
+export async function dockerWithInput(args: readonly string[], input: Readable, deadlineMs: number): Promise<void> {
   const child = spawn('docker', args, {
     stdio: ['pipe', 'ignore', 'pipe'],
     signal: AbortSignal.timeout(deadlineMs),
@@ -62,12 +62,10 @@ async function answers(program: string, args: readonly string[]): Promise<boolea
   }
 }
 
-export const engineAnswers = (): Promise<boolean> => answers('docker', ['version', '--format', '{{.Server.Version}}']);
-
-/** How Compose v2 is called here: as a plugin of the docker client, or by itself; undefined where there is none. */
+/** The command of Compose v2: a plugin of the docker client, or a separate program. Undefined if there is none. */
 export async function findCompose(): Promise<readonly string[] | undefined> {
   if (await answers('docker', ['compose', 'version'])) return ['docker', 'compose'];
-  // The first version was another program: it said "docker-compose version 1.x".
+  // Version 1 was a different program. It is not accepted.
   const { stdout } = await exec('docker-compose', ['version', '--short']).catch(() => ({ stdout: '' }));
   return /^v?(?!1\.)\d/.test(stdout.trim()) ? ['docker-compose'] : undefined;
 }

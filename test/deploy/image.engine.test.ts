@@ -1,7 +1,7 @@
 /**
- * The Dockerfile, built and run on the test engine. The build's `npm ci` reaches the registry over the host's
- * network (`--network host`), the base image is a stand-in where it cannot be pulled (stand-in-node-image.ts), and
- * the agent talks to the engine through a proxy that applies compose.yaml's allow-list.
+ * Builds the Dockerfile on the test engine and runs the image. The build's `npm ci` uses the host's network (`--network
+ * host`). If the base image cannot be pulled it is replaced (stand-in-node-image.ts). The agent reaches the engine through
+ * a proxy that applies the allow list of compose.yaml.
  */
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -33,7 +33,7 @@ describeEngine('the image', (dockerHost) => {
     removeBaseImage = await provideNodeImage(base as string);
     context = await buildContext();
     const build = ['build', '--network', 'host', '--force-rm', '--quiet'];
-    // The build stage by itself and first, so that it has a name to be removed by.
+    // The build stage is built first and tagged, so that it can be removed.
     await docker([...build, '--target', 'build', '--tag', buildStage, context], 4 * MINUTE);
     await docker([...build, '--tag', image, context], MINUTE);
   }, 6 * MINUTE);
@@ -46,7 +46,7 @@ describeEngine('the image', (dockerHost) => {
     if (context) await rm(context, { recursive: true, force: true });
   }, MINUTE);
 
-  /** As compose runs it, but on the host's network, where the test's proxy and this process can be reached. */
+  /** As in compose, but on the host's network, so that it can reach the test's proxy and the test can reach it. */
   async function start(name: string, settings: Readonly<Record<string, string>>): Promise<number> {
     proxy ??= await startFilteringProxy(readAllowList(), new URL(dockerHost).pathname);
     const port = await freePort();
@@ -73,17 +73,19 @@ describeEngine('the image', (dockerHost) => {
     const { stdout, stderr } = await docker(['logs', name]);
     return `${stdout}${stderr}`;
   };
-  /** A probe's failure is told with what the container printed. */
+  /** Adds the container's output to the error. */
   async function eventuallyIn<T>(name: string, probe: () => Promise<T>, deadlineMs: number): Promise<T> {
     try {
       return await eventually(probe, { deadlineMs, everyMs: 250 });
     } catch (error) {
-      throw new Error(`${String(error)}\n--- ${name} printed:\n${(await output(name)).slice(-4000)}`, { cause: error });
+      throw new Error(`${String(error)}\n--- output of ${name}:\n${(await output(name)).slice(-4000)}`, {
+        cause: error,
+      });
     }
   }
 
   it(
-    'runs hardened as compose runs it: healthy, not as root, asking the engine only what is allowed',
+    'runs with the restrictions of compose: healthy, not as root, with only allowed requests to the engine',
     async () => {
       const watched = `${prefix}-watched`;
       containers.push(watched);
@@ -118,19 +120,19 @@ describeEngine('the image', (dockerHost) => {
       await eventuallyIn(
         name,
         async () => {
-          expect(proxy?.passed.join('\n')).toMatch(/^GET .*\/containers\/[0-9a-f]+\/logs$/m);
-          expect(proxy?.passed.join('\n')).toMatch(/^GET .*\/containers\/[0-9a-f]+\/json$/m);
+          expect(proxy?.forwarded.join('\n')).toMatch(/^GET .*\/containers\/[0-9a-f]+\/logs$/m);
+          expect(proxy?.forwarded.join('\n')).toMatch(/^GET .*\/containers\/[0-9a-f]+\/json$/m);
           return true;
         },
         30_000,
       );
-      expect(proxy?.refused).toEqual([]);
+      expect(proxy?.rejected).toEqual([]);
     },
     2 * MINUTE,
   );
 
   it(
-    'ends with code 0 within 10 s of docker stop',
+    'exits with code 0 within 10 s of docker stop',
     async () => {
       const name = `${prefix}-doctor`;
       const startedAt = Date.now();
@@ -142,12 +144,12 @@ describeEngine('the image', (dockerHost) => {
   );
 
   it(
-    'becomes unhealthy where the agent does not answer',
+    'becomes unhealthy if the agent does not answer',
     async () => {
       const name = `${prefix}-mute`;
       containers.push(name);
       const mute = ['--health-interval', '1s', '--health-retries', '1', '--entrypoint', 'node', image];
-      // A start period forgives failures for 10 s: the health log tells at once.
+      // Failures do not count during the start period of 10 s, but the health log has them at once.
       await docker(['run', '--detach', '--name', name, ...mute, '-e', 'setInterval(() => {}, 1000)']);
       await eventually(
         async () => {
@@ -161,7 +163,7 @@ describeEngine('the image', (dockerHost) => {
   );
 
   it(
-    'tells its version and refuses wrong settings with exit code 78',
+    'prints its version, and exits with 78 for invalid settings',
     async () => {
       const { version } = JSON.parse(readRepositoryFile('package.json')) as { version: string };
       expect((await docker(['run', '--rm', image, '--version'])).stdout).toContain(version);
@@ -175,7 +177,7 @@ describeEngine('the image', (dockerHost) => {
   );
 
   it(
-    'holds no secret: not in its history, its settings, or its files',
+    'contains no secrets in its history, its configuration or its files',
     async () => {
       const history = (await docker(['history', '--no-trunc', '--format', '{{.CreatedBy}}', image])).stdout;
       const settings = await inspect(image, '{{json .Config}}');
@@ -191,7 +193,7 @@ describeEngine('the image', (dockerHost) => {
   );
 
   it(
-    'carries what runs and nothing else: no sources, no tests, no development tools',
+    'contains no sources, tests or development tools',
     async () => {
       const list = ['run', '--rm', '--entrypoint', 'sh', image, '-c'];
       expect((await docker([...list, 'ls -A /app'])).stdout.trim().split('\n')).toEqual([
@@ -209,7 +211,7 @@ describeEngine('the image', (dockerHost) => {
   );
 
   it(
-    'cannot change its own program, only its data',
+    'cannot change its program, only its data',
     async () => {
       const write = ['run', '--rm', '--entrypoint', 'sh', image, '-c'];
       await expect(docker([...write, 'touch /app/dist/main.js'])).rejects.toThrow(/denied/i);
@@ -219,7 +221,7 @@ describeEngine('the image', (dockerHost) => {
   );
 });
 
-/** What git would check out of it now, and besides it what a careless user has lying around. */
+/** The files of the repository, and untracked files that must not get into the image. */
 async function buildContext(): Promise<string> {
   const context = await mkdtemp(join(tmpdir(), 'doctor-context-'));
   const ignored = (path: string) => /\/(node_modules|\.git|dist|data|coverage)$/.test(path) || path.endsWith('/.env');

@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
-import { SETTINGS } from '../../src/config/config.ts';
 import { REPOSITORY, readRepositoryFile } from './compose-file.ts';
 import { exec } from './docker-cli.ts';
 
@@ -12,7 +11,7 @@ const trackedFiles = async () =>
     .split('\0')
     .filter((path) => path !== '');
 
-it('package-lock.json names no download address', () => {
+it('package-lock.json contains no download address', () => {
   expect(Object.entries(lock.packages).filter(([, entry]) => entry.resolved?.startsWith('http'))).toEqual([]);
 });
 
@@ -25,16 +24,16 @@ it('package-lock.json has the binaries of every platform, so that npm ci works o
   expect(missing).toEqual([]);
 });
 
-it('there is one copy of @opentelemetry/api: with a second one, spans would silently be no-ops', () => {
+it('package-lock.json has one copy of @opentelemetry/api: spans created through a second one would be silently lost', () => {
   const copies = Object.keys(lock.packages).filter((path) => path.endsWith('node_modules/@opentelemetry/api'));
   expect(copies).toEqual(['node_modules/@opentelemetry/api']);
 });
 
-it('no file of the repository names the place where it is checked out', async () => {
+it('no file of the repository contains the path of this checkout', async () => {
   const checkout = REPOSITORY.replace(/\/$/, '');
   expect(await filesContaining(checkout)).toEqual([]);
   const parent = dirname(checkout);
-  // A parent like /tmp is in many files for other reasons.
+  // A parent such as /tmp is in many files for other reasons.
   const everywhere = [
     '/',
     '/app',
@@ -52,7 +51,7 @@ it('no file of the repository names the place where it is checked out', async ()
   if (!everywhere.includes(parent)) expect(await filesContaining(`${parent}/`)).toEqual([]);
 });
 
-it('no file of the repository names a package registry: machines have their own', async () => {
+it('no file of the repository names a package registry: each machine has its own', async () => {
   const registries = [
     'registry.npm' + 'js',
     'deb.deb' + 'ian',
@@ -72,27 +71,3 @@ async function filesContaining(text: string): Promise<string[]> {
     }
   });
 }
-
-// ── settings ────────────────────────────────────────────────────────────────
-
-/** `# NAME=value` and `NAME=value` lines. */
-const example = new Map(
-  [...readRepositoryFile('.env.example').matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map((match) => [
-    match[1],
-    match[2],
-  ]),
-);
-
-it.each(Object.entries(SETTINGS))('.env.example has %s with its default', (name, setting) => {
-  expect(example.has(name)).toBe(true);
-  if ('default' in setting) expect(example.get(name)).toBe(setting.default);
-});
-
-it('.env.example holds no value of a secret', () => {
-  for (const [name, setting] of Object.entries(SETTINGS)) if ('secret' in setting) expect(example.get(name)).toBe('');
-});
-
-it('every setting of .env.example is documented', () => {
-  const documents = readRepositoryFile('README.md') + readRepositoryFile('docs/deployment.md');
-  expect([...example.keys()].filter((name) => !documents.includes(`\`${name}\``))).toEqual([]);
-});

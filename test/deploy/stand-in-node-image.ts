@@ -1,20 +1,20 @@
 /**
- * A base image that stands in for `node:24...-slim` on an engine that cannot pull it: this very Node, the C library
- * it needs, npm, and busybox for a shell; user `node` (1000), as in the image it stands in for. It is given the
- * same name, so that the Dockerfile under test is the one that ships, unchanged.
+ * Replaces the base image `node:24...-slim` on an engine that cannot pull it. The replacement contains the Node that runs
+ * the tests, the C library that it needs, npm, busybox as a shell, and the user `node` (1000). It gets the same name, so
+ * that the Dockerfile is tested unchanged.
  *
- * What is particular to the machine (a certificate authority, the registry that npm is set to) goes into the
- * stand-in too, never into the Dockerfile. Registry credentials do not.
+ * Settings of this machine (a certificate authority, npm's registry) also go into the replacement, never into the
+ * Dockerfile. Registry credentials do not.
  */
 import { spawn } from 'node:child_process';
 import { chmod, copyFile, cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { docker, dockerFed, exec } from './docker-cli.ts';
+import { docker, dockerWithInput, exec } from './docker-cli.ts';
 
 const LABEL = 'container-doctor.stand-in';
 
-/** Makes sure that `name` exists on the engine; resolves with how to undo that. */
+/** Ensures that the image `name` exists on the engine. Resolves with a function that undoes that. */
 export async function provideNodeImage(name: string): Promise<() => Promise<void>> {
   const there = await docker(['image', 'inspect', '--format', `{{index .Config.Labels "${LABEL}"}}`, name]).catch(
     () => undefined,
@@ -24,10 +24,10 @@ export async function provideNodeImage(name: string): Promise<() => Promise<void
 
   const root = await mkdtemp(join(tmpdir(), 'doctor-node-image-'));
   try {
-    await layOut(root);
+    await createRoot(root);
     const tar = spawn('tar', ['-C', root, '--numeric-owner', '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const change = (line: string) => ['--change', line];
-    await dockerFed(
+    await dockerWithInput(
       [
         'import',
         ...change('ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'),
@@ -47,7 +47,7 @@ export async function provideNodeImage(name: string): Promise<() => Promise<void
   };
 }
 
-async function layOut(root: string): Promise<void> {
+async function createRoot(root: string): Promise<void> {
   const at = (path: string) => join(root, path);
   for (const directory of ['bin', 'usr/bin', 'usr/local/bin', 'usr/local/lib/node_modules', 'usr/local/etc', 'etc']) {
     await mkdir(at(directory), { recursive: true });
@@ -79,7 +79,7 @@ async function layOut(root: string): Promise<void> {
     await copyFile(library, at(library));
   }
 
-  // npm, where this process was started by it; else the one on the PATH.
+  // The npm that started this process, else the one on the PATH.
   const cli = process.env.npm_execpath ?? (await realpath((await exec('which', ['npm'])).stdout.trim()));
   await cp(dirname(dirname(await realpath(cli))), at('usr/local/lib/node_modules/npm'), { recursive: true });
   await symlink('../lib/node_modules/npm/bin/npm-cli.js', at('usr/local/bin/npm'));
@@ -91,13 +91,13 @@ async function layOut(root: string): Promise<void> {
   await writeFile(at('usr/local/etc/npmrc'), await npmSettings(at('etc/ssl/certs')));
 }
 
-/** Absolute paths, as `ldd` resolves them. */
+/** Absolute paths of the shared libraries, from `ldd`. */
 async function librariesOf(program: string): Promise<string[]> {
   const { stdout } = await exec('ldd', [program]);
   return [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] as string);
 }
 
-/** Registry and certificate authorities, the latter copied to `certificates`. */
+/** npm's registry and certificate authorities. The latter are copied to `certificates`. */
 async function npmSettings(certificates: string): Promise<string> {
   const get = async (key: string) => {
     const value = (await exec('npm', ['config', 'get', key], { cwd: tmpdir() })).stdout.trim();

@@ -8,7 +8,7 @@ const secrets = (...env: string[]) =>
     env.map((line) => ({ name: line.slice(0, line.indexOf('=')), value: line.slice(line.indexOf('=') + 1) })),
   );
 
-describe('a service', () => {
+describe('the service of a container', () => {
   it.each([
     ['shop-web-1', {}, 'shop-web'],
     ['web_2', {}, 'web'],
@@ -17,10 +17,27 @@ describe('a service', () => {
     ['postgres16', {}, 'postgres16'],
     ['-1', {}, '-1'],
     ['shop-web-1', { 'com.docker.compose.service': 'web', 'com.docker.compose.project': 'shop' }, 'web'],
-  ])('of %s with labels %j is %s', (name, labels, service) => {
+  ])('named %s with labels %j is %s', (name, labels, service) => {
     const ref = toContainerRef({ id: ID, name: `/${name}`, image: 'web', labels });
     expect(ref.service).toBe(service);
     expect(ref.name).toBe(name);
+  });
+});
+
+describe('a name with a secret in it', () => {
+  const key = ['gh', 'p_', 'a9Zk3Lq8'.repeat(4), 'Xy7T'].join('');
+
+  it('has a placeholder wherever it is shown, stored or sent', () => {
+    const ref = toContainerRef({
+      id: ID,
+      name: `/ci-${key}`,
+      image: `registry.example/${key}:1`,
+      labels: { 'com.docker.compose.project': key, 'com.docker.compose.service': `web-${key}` },
+    });
+    expect(JSON.stringify(ref)).not.toContain(key);
+    expect(ref.name).toMatch(/^ci-‹secret-[\da-f]{4}›$/);
+    expect(ref.image).toMatch(/^registry\.example\/‹secret-[\da-f]{4}›:1$/);
+    expect(ref.service).toMatch(/^web-‹secret-[\da-f]{4}›$/);
   });
 });
 
@@ -49,7 +66,7 @@ describe('secret values of an environment', () => {
     'AWS_SECRET_ACCESS_KEY=hunter22',
     'MYSQL_PWD=hunter22',
     'basic_auth=hunter22',
-  ])('hold that of %s', (variable) => {
+  ])('include the value of %s', (variable) => {
     expect(secrets(variable)).toEqual(['hunter22']);
   });
 
@@ -60,20 +77,45 @@ describe('secret values of an environment', () => {
     'DB_PASSWORD_FILE=/run/secrets/db',
     'API_KEY=short',
     'URL=http://web:8080/',
-  ])('do not hold that of %s', (variable) => {
+  ])('do not include the value of %s', (variable) => {
     expect(secrets(variable)).toEqual([]);
   });
 
-  it('are looked for in as much as a variable can hold', () => {
+  it('are found in linear time in the longest possible variable', () => {
     expect(secrets(`PROXY=a://${':'.repeat(131_000)}`)).toEqual([]);
   });
 
-  it('hold a URL with a password, and the password by itself as written and as meant, longest first', () => {
+  it('include a URL with a password, and the password alone, encoded and decoded, longest first', () => {
     expect(secrets('DATABASE_URL=postgres://app:p%40ssw0rd@db/shop')).toEqual([
       'postgres://app:p%40ssw0rd@db/shop',
       'p%40ssw0rd',
       'p@ssw0rd',
     ]);
+  });
+});
+
+describe('secret parts of variables', () => {
+  it.each([
+    ['SENTRY=https://4fe938591599b5e1131d0b08b1e1f3f0@o12.ingest.example/55', '4fe938591599b5e1131d0b08b1e1f3f0'],
+    ['SPRING_DATASOURCE_URL=jdbc:postgresql://db/shop?user=app&password=hunter22x', 'hunter22x'],
+    ['ConnectionStrings__Shop=Server=db;User Id=sa;Password=hunter22x;Encrypt=True', 'hunter22x'],
+    ['JAVA_OPTS=-Xmx1g -Djavax.net.ssl.keyStorePassword=hunter22x', 'hunter22x'],
+    ['BROKER=amqp://svc:hunt%40er22@mq:5672', 'hunt@er22'],
+    ['CONFIG={"db":{"password":"hunter22x"}}', 'hunter22x'],
+    ['CMD_ARGS=redis-server --requirepass hunter22x', 'hunter22x'],
+  ])('are looked for by themselves: %s', (variable, part) => {
+    expect(secrets(variable)).toContain(part);
+  });
+
+  it.each([
+    'SESSION_DRIVER=database',
+    'AUTH_METHOD=password',
+    'TOKEN_URL=https://login.example/token',
+    'NODE_ENV=production',
+    'PATH=/usr/local/bin:/usr/bin',
+    'JAVA_HOME=/opt/java/openjdk',
+  ])('are none in %s', (variable) => {
+    expect(secrets(variable)).toEqual([]);
   });
 });
 
@@ -93,23 +135,41 @@ describe('engine events', () => {
     [event('health_status: unhealthy'), { kind: 'health', status: 'unhealthy' }],
     [event('oom'), { kind: 'oom' }],
     [event('rename', { oldName: '/old' }), { kind: 'rename' }],
-  ])('are read: %s', (json, action) => {
+  ])('are parsed: %s', (json, action) => {
     const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
     expect(read).toMatchObject({ time: 1_795_450_732_107, containerId: ID, action });
     expect(read?.container).toEqual({ id: ID, name: 'web', image: 'web:1', service: 'web', labels: { team: 'shop' } });
   });
 
-  it('that are none of ours are left out', () => {
+  const podman = (Action: string, attributes: Record<string, string> = {}, over: object = {}) =>
+    JSON.stringify({ ...JSON.parse(event(Action, { podId: '', ...attributes })), status: Action, ...over });
+
+  it.each([
+    [podman('die', { containerExitCode: '3', exitCode: '3' }), { kind: 'die', exitCode: 3 }],
+    [podman('died', { containerExitCode: '3' }), { kind: 'die', exitCode: 3 }],
+    [podman('remove'), { kind: 'destroy' }],
+    [podman('health_status', {}, { HealthStatus: 'unhealthy' }), { kind: 'health', status: 'unhealthy' }],
+    [podman('kill'), { kind: 'kill' }],
+    [podman('stop'), { kind: 'stop' }],
+  ])('of Podman are read: %s', (json, action) => {
+    const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
+    expect(read).toMatchObject({ engine: 'podman' });
+    expect(read?.action).toEqual(action);
+    expect(read?.container.labels).toEqual({ team: 'shop' });
+  });
+
+  it('that the pipeline does not use are omitted', () => {
     const others = [
       event('exec_die'),
       event('exec_create: sh -c x'),
       event('health_status: none'),
+      event('health_status'),
       '{"Type":"network","Action":"connect"}',
     ];
     expect(createEventDecoder()(Buffer.from(`${others.join('\n')}\n`))).toEqual([]);
   });
 
-  it('come whole however the stream is cut', () => {
+  it('are parsed from chunks of any size', () => {
     const bytes = Buffer.from(`${event('start', { team: 'größe' })}\n${event('oom')}\n`);
     for (let size = 1; size < 40; size++) {
       const decode = createEventDecoder();

@@ -40,13 +40,13 @@ describe('DOCKER_HOST', () => {
   });
 
   it.each(['ssh://host', 'npipe:////./pipe/docker', 'unix://relative', 'engine:2375', '/var/run/docker.sock'])(
-    '%s is refused with what is allowed',
+    '%s is refused, and the error lists the allowed forms',
     (host) => {
       expect(() => createDockerEngine({ host, tlsVerify: false })).toThrow(/DOCKER_HOST.*allowed are unix:/);
     },
   );
 
-  it('with certificates that cannot be read is refused by their setting', () => {
+  it('with unreadable certificates is refused, and the error names their setting', () => {
     const options = { host: 'tcp://engine:2376', tlsVerify: true, certPath: '/nowhere' };
     expect(() => createDockerEngine(options)).toThrow('DOCKER_CERT_PATH "/nowhere": ca.pem cannot be read');
   });
@@ -78,19 +78,19 @@ describe('the engine', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('says which it is', async () => {
-    expect(await engine.ping()).toEqual({ apiVersion: '1.41', engineVersion: '20.10.24-simulated' });
+  it('reports its version', async () => {
+    expect(await engine.ping()).toEqual({ apiVersion: '1.41', engineVersion: '20.10.24-simulated', kind: 'docker' });
     expect(requests).toEqual([['ping', undefined]]);
   });
 
-  it('is the one that the settings name, whatever the environment says', async () => {
+  it('is the one in the settings, not the one in the environment', async () => {
     vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:1');
     vi.stubEnv('DOCKER_CLIENT_TIMEOUT', '1');
     const own = createDockerEngine({ host: dockerHost, tlsVerify: false });
     expect(await own.list()).toEqual([]);
   });
 
-  it('is reached over TCP too', async () => {
+  it('can be reached over TCP', async () => {
     const proxy = await createCuttingProxy(dockerHost);
     simulated.addContainer({ name: 'web' });
     const [listed] = await createDockerEngine({ host: proxy.dockerHost, tlsVerify: false }).list();
@@ -98,7 +98,7 @@ describe('the engine', () => {
     await proxy.close();
   });
 
-  it('tells the facts of a container', async () => {
+  it('returns the facts of a container', async () => {
     const web = simulated.addContainer({
       name: 'web',
       memoryLimit: 64_000_000,
@@ -125,7 +125,7 @@ describe('the engine', () => {
   });
 
   it.each([false, true])(
-    'tells the last lines of a container, also where they look like JSON (tty: %s)',
+    'returns the last lines of a container, also if they look like JSON (tty: %s)',
     async (tty) => {
       const web = simulated.addContainer({ name: 'web', tty });
       web.log('one\ntwo');
@@ -135,7 +135,7 @@ describe('the engine', () => {
     },
   );
 
-  it('knows nothing of a container that is gone', async () => {
+  it('returns nothing for a container that does not exist', async () => {
     expect(await engine.inspect('f00')).toBeUndefined();
     expect(await engine.tailLogs('f00', 5)).toEqual([]);
     await expect(engine.restart('f00')).rejects.toMatchObject({ reason: 'not_found' });
@@ -147,7 +147,7 @@ describe('the engine', () => {
     [500, 'server_error', true],
     [503, 'server_error', true],
     [400, 'protocol', false],
-  ])('answering %d fails as %s', async (status, reason, retryable) => {
+  ])('status %d rejects with the reason %s', async (status, reason, retryable) => {
     const web = simulated.addContainer({ name: 'web' });
     simulated.faults.respond('restart', status, 'because');
     await expect(engine.restart(web.id)).rejects.toMatchObject({
@@ -159,7 +159,7 @@ describe('the engine', () => {
     expect(requests).toEqual([['restart', reason]]);
   });
 
-  it('that hangs fails in time, calls and streams alike', async () => {
+  it('that hangs makes calls and streams time out', async () => {
     for (const operation of ['list', 'events', 'logs'] as const) simulated.faults.hang(operation);
     const { signal } = new AbortController();
     await expect(engine.list()).rejects.toMatchObject({ reason: 'timeout' });
@@ -170,7 +170,7 @@ describe('the engine', () => {
     });
   });
 
-  it('leaves quiet streams open for longer than a call may take', async () => {
+  it('keeps quiet streams open for longer than the timeout of a call', async () => {
     const web = simulated.addContainer({ name: 'web' });
     const stop = new AbortController();
     const texts: string[] = [];
@@ -185,7 +185,7 @@ describe('the engine', () => {
     await following;
   });
 
-  it('that cannot be reached, or is no engine, says so', async () => {
+  it('that cannot be reached, or is not a Docker engine, is reported as such', async () => {
     await simulated.close();
     await expect(engine.list()).rejects.toMatchObject({ reason: 'unreachable' });
     const page = createServer((_request, response) => response.end('<html>hello</html>'));
@@ -197,7 +197,7 @@ describe('the engine', () => {
     page.close();
   });
 
-  it('is left waiting by a caller who gives up, with the reason of that', async () => {
+  it('rejects an aborted call with the reason of the abort', async () => {
     simulated.faults.hang('inspect');
     const reason = new Error('shutting down');
     const giveUp = new AbortController();

@@ -14,7 +14,7 @@ describe('labels', () => {
     ['tier', 'data-base'],
     ['org.opencontainers.image.version', '1.2.3-rc.4'],
     ['traefik.enable', 'true'],
-  ])('that the product uses, or that cannot be secret, are kept: %s=%s', (name, value) => {
+  ])('that this project uses, or that cannot be secret, are kept: %s=%s', (name, value) => {
     expect(shown(name, value)).toBe(value);
   });
 
@@ -26,7 +26,7 @@ describe('labels', () => {
     ['maintainer', 'jane@example.com'],
     ['org.opencontainers.image.revision', '0123456789abcdef0123456789abcdef01234567'],
     ['note', 'x'.repeat(65)],
-  ])('that may be secret keep their name alone: %s', (name, value) => {
+  ])('that may be secret keep only their name: %s', (name, value) => {
     expect(shown(name, value)).toBe(HIDDEN_VALUE);
   });
 

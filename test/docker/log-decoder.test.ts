@@ -24,7 +24,7 @@ function frame(stream: StreamName, payload: Buffer): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** As the engine writes a line: fragments of 16 KB, each with the line's timestamp. */
+/** Encodes a line like the engine: in fragments of 16 KB, each with the line's timestamp. */
 function fragments({ at, text, unterminated }: Printed, lineEnd: string): Buffer[] {
   const bytes = Buffer.from(text + (unterminated ? '' : lineEnd));
   const parts: Buffer[] = [];
@@ -60,7 +60,7 @@ const texts = (lines: readonly LogLine[]) => lines.map(({ text }) => text);
 const brief = (lines: readonly LogLine[]) => lines.map(({ stream, text }) => `${stream} ${text}`);
 
 describe('a framed log stream', () => {
-  it('becomes lines with their stream and time', () => {
+  it('is decoded to lines with their stream and time', () => {
     const bytes = framed([
       { at: T(123_456_789), stream: 'stdout', text: 'listening' },
       { at: T(5, 1), stream: 'stderr', text: '' },
@@ -71,7 +71,7 @@ describe('a framed log stream', () => {
     ]);
   });
 
-  it('has lines longer than 16 KB in one piece, also where the other stream prints in between', () => {
+  it('joins lines longer than 16 KB, also if the other stream prints in between', () => {
     const long = 'x'.repeat(40_000);
     const [first, second, third] = fragments({ at: T(1), stream: 'stdout', text: long }, '\n') as [
       Buffer,
@@ -83,7 +83,7 @@ describe('a framed log stream', () => {
     expect(brief(decode(bytes).lines)).toEqual(['stderr between', `stdout ${long}`]);
   });
 
-  it('ends the last line of a process that printed no line end where the next process begins', () => {
+  it('ends an unterminated last line of a process where the next process begins', () => {
     const bytes = framed([
       { at: T(1), stream: 'stdout', text: 'panic: no', unterminated: true },
       { at: T(2), stream: 'stdout', text: 'started' },
@@ -101,7 +101,7 @@ describe('a framed log stream', () => {
     expect(texts(decode(framed(printed)).lines)).toEqual(printed.map(({ text }) => text));
   });
 
-  it('cuts a line at the limit and keeps no more of it in memory', () => {
+  it('truncates a line at the limit', () => {
     const bytes = framed([
       { at: T(1), stream: 'stdout', text: 'y'.repeat(100_000) },
       { at: T(2), stream: 'stdout', text: 'next' },
@@ -110,18 +110,18 @@ describe('a framed log stream', () => {
     expect(texts(decoder.write(bytes))).toEqual(['y'.repeat(20_000), 'next']);
   });
 
-  it("tells the engine's own error", () => {
+  it("throws the engine's own error", () => {
     const error = Buffer.from('Error grabbing logs: unexpected EOF\n');
     const bytes = frame('stdout', error);
     bytes[0] = 3;
     expect(() => decode(bytes)).toThrow('Error grabbing logs: unexpected EOF');
   });
 
-  it('that is none is refused', () => {
-    expect(() => decode(Buffer.from([1, 9, 9, 9, 0, 0, 0, 1, 65]))).toThrow('not a log frame');
+  it('with invalid bytes is rejected', () => {
+    expect(() => decode(Buffer.from([1, 9, 9, 9, 0, 0, 0, 1, 65]))).toThrow('invalid log frame');
   });
 
-  it('reads timestamps with offsets and fewer digits as other log drivers write them', () => {
+  it('may have timestamps with offsets or fewer digits, as other log drivers write them', () => {
     const payloads = ['2026-11-23T18:16:00.5+02:00 local\n', '2026-11-23T16:16:01Z whole\n'];
     const { lines } = decode(Buffer.concat(payloads.map((text) => frame('stdout', Buffer.from(text)))));
     expect(lines).toEqual([
@@ -132,7 +132,7 @@ describe('a framed log stream', () => {
 });
 
 describe("a terminal's log stream", () => {
-  it('loses its carriage returns, and the timestamps within long lines', () => {
+  it('is decoded without carriage returns and without the timestamps within long lines', () => {
     const long = 'é'.repeat(20_000);
     const bytes = raw([
       { at: T(1), stream: 'stdout', text: 'short' },
@@ -142,7 +142,7 @@ describe("a terminal's log stream", () => {
     expect(texts(decode(bytes, { sizes: [7_001] }).lines)).toEqual(['short', long, 'after']);
   });
 
-  it('that ended without a line end goes on behind it after the next start', () => {
+  it('that ended without a line terminator continues after it with the next start', () => {
     const before: Printed[] = [
       { at: T(1), stream: 'stdout', text: 'one' },
       { at: T(2), stream: 'stdout', text: 'last words', unterminated: true },
@@ -155,7 +155,7 @@ describe("a terminal's log stream", () => {
   });
 });
 
-it("tells a terminal's last words before a restart from the first ones after it, but not a time that a program tells", () => {
+it("separates a terminal's unterminated line before a restart from the first line after it, but not at a timestamp that a program prints", () => {
   const bytes = raw([
     { at: T(1), stream: 'stdout', text: 'bye', unterminated: true },
     { at: T(2, 5), stream: 'stdout', text: 'x'.repeat(FRAGMENT), unterminated: true },
@@ -198,8 +198,8 @@ function stamp(lines: readonly { stream: StreamName; step: number; text: string 
   });
 }
 
-describe('whatever was printed and however it is cut', () => {
-  it('gives the same lines, framed', () => {
+describe('for any output and any chunks', () => {
+  it('a framed stream decodes to the same lines', () => {
     fc.assert(
       fc.property(printedLines, sizes, (lines, cuts) => {
         const printed = stamp(lines);
@@ -210,7 +210,7 @@ describe('whatever was printed and however it is cut', () => {
     );
   });
 
-  it('gives the same lines, raw', () => {
+  it('a raw stream decodes to the same lines', () => {
     fc.assert(
       fc.property(printedLines, sizes, (lines, cuts) => {
         const printed = stamp(lines);
@@ -219,7 +219,7 @@ describe('whatever was printed and however it is cut', () => {
     );
   });
 
-  it('gives each line once when the connection is lost at any byte, any number of times', () => {
+  it('each line is returned once although the connection is lost at any byte, any number of times', () => {
     fc.assert(
       fc.property(
         printedLines,
@@ -255,7 +255,7 @@ describe('whatever was printed and however it is cut', () => {
     );
   });
 
-  it('gives each line once also where the clock is set back now and then', () => {
+  it('each line is returned once although the clock steps back now and then', () => {
     // Of what the engine was asked for it sends only what bears that time or a later one, however it stands in the log.
     const steps = fc.array(fc.option(fc.integer({ min: 1, max: 5_000 }), { nil: undefined, freq: 4 }), {
       maxLength: 30,
@@ -284,11 +284,11 @@ describe('whatever was printed and however it is cut', () => {
           const encode = tty ? raw : framed;
           const got: LogLine[] = [];
           let from: LogCursor | number = 0;
-          /** As it was when the stream was opened that came to `from`. */
+          /** The clock when the stream that reached `from` was opened. */
           let fromBackMs = 0;
           for (const loss of [...losses, undefined]) {
             // Also a cursor that went through the store.
-            const options = { from: JSON.parse(JSON.stringify(from)), setBackMs: backMs - fromBackMs, now };
+            const options = { from: JSON.parse(JSON.stringify(from)), clockStepBackMs: backMs - fromBackMs, now };
             const decoder = createLogDecoder(options);
             const [seconds = '0', fraction = ''] = decoder.since.split('.');
             const sinceText = `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
@@ -311,10 +311,10 @@ describe('whatever was printed and however it is cut', () => {
     );
   });
 
-  it('gives what comes after a minute where the last line read is no longer in the log since the clock was set back', () => {
+  it('lines are returned after a minute if the last line read is no longer in the log after a step back', () => {
     let clock = TIME;
     const from = { at: T(0, 30), seen: 1 };
-    const decoder = createLogDecoder({ from, setBackMs: 30_000, now: () => clock });
+    const decoder = createLogDecoder({ from, clockStepBackMs: 30_000, now: () => clock });
     const print = (text: string, second: number) =>
       texts(decoder.write(framed([{ at: T(0, second), stream: 'stdout', text }])));
     expect(print('read or not', 10)).toEqual([]);
@@ -323,7 +323,7 @@ describe('whatever was printed and however it is cut', () => {
     expect(print('newer', 12)).toEqual(['newer']);
   });
 
-  it('never fails but with an EngineError, on any bytes', () => {
+  it('invalid bytes throw nothing but an EngineError', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), sizes, (bytes, cuts) => {
         try {

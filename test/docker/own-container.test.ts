@@ -5,7 +5,7 @@ const ID = '3f0c'.repeat(16);
 const OTHER = 'beef'.repeat(16);
 const mount = (root: string, mountPoint: string) => `1 2 8:1 ${root} ${mountPoint} rw,relatime - ext4 /dev/sda1 rw`;
 
-describe('our own container', () => {
+describe('the agent’s own container', () => {
   it.each([
     {
       where: 'Docker, cgroup v2 with a private namespace',

@@ -39,26 +39,26 @@ const entry = (
 const posts = (count: number) => soon(() => (slack.posts.length >= count ? slack.posts : undefined));
 
 describe('the agent', () => {
-  it('refuses wrong settings with exit code 78, all at once, and echoes no secret', async () => {
+  it('reports all invalid settings with exit code 78 and without secrets', async () => {
     const { code, stderr } = await runCommand([], {
       PORT: 'http',
       AUTO_FIX: 'perhaps',
       SLACK_WEBHOOK_URL: 'hooks-s3cr3t',
     });
     expect(code).toBe(78);
-    expect(stderr).toMatch(/PORT=http: allowed is/);
-    expect(stderr).toMatch(/AUTO_FIX=perhaps: allowed is true or false/);
+    expect(stderr).toMatch(/PORT=http: must be/);
+    expect(stderr).toMatch(/AUTO_FIX=perhaps: must be true or false/);
     expect(stderr).toMatch(/SLACK_WEBHOOK_URL=\(hidden\)/);
     expect(stderr).not.toContain('s3cr3t');
   });
 
-  it('answers --help and --version, and names a command that it does not know', async () => {
+  it('supports --help and --version, and rejects an unknown command', async () => {
     expect((await runCommand(['--help'])).stdout).toMatch(/MAX_DIAGNOSES_PER_HOUR/);
     expect((await runCommand(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(await runCommand(['frobnicate'])).toMatchObject({ code: 64, stderr: expect.stringContaining('frobnicate') });
   });
 
-  it('answers on every page once it runs', async () => {
+  it('serves all pages once it runs', async () => {
     engine.addContainer({ name: 'web' });
     const doctor = await start({ TARGET_CONTAINERS: 'web,ghost' });
     expect(await doctor.health()).toMatchObject({
@@ -76,15 +76,15 @@ describe('the agent', () => {
     await soon(async () => ((await doctor.health()).missing_targets.length === 0 ? true : undefined));
   });
 
-  it('stops on SIGTERM with exit code 0 while an answer is awaited, and takes the incident up at the next start', async () => {
+  it('stops on SIGTERM with exit code 0 while Claude is asked, and resumes the incident at the next start', async () => {
     const web = engine.addContainer({ name: 'web' });
     claude.reply(() => hang());
     const first = await start();
     web.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
     await soon(() => (claude.requests.length > 0 ? true : undefined));
-    const begun = Date.now();
+    const stoppedAt = Date.now();
     expect(await first.stop()).toBe(0);
-    expect(Date.now() - begun).toBeLessThan(10_000);
+    expect(Date.now() - stoppedAt).toBeLessThan(10_000);
     expect(slack.posts).toHaveLength(0);
 
     claude.reply(() => answer(SAFE));
@@ -105,7 +105,7 @@ describe('the agent', () => {
     expect(await doctor.exited).toBe(1);
   });
 
-  it('killed while it verifies a restart, verifies it at the next start and does not repeat it', async () => {
+  it('verifies a restart at the next start after it was killed during verification, and does not repeat it', async () => {
     const web = engine.addContainer({ name: 'web' });
     const first = await start({ VERIFY_STABLE_SECONDS: '4' });
     web.log('ERROR cannot serve', { stream: 'stderr' });
@@ -120,11 +120,11 @@ describe('the agent', () => {
     expect(slack.posts).toHaveLength(1);
   });
 
-  it('goes on where it stopped reading: nothing said meanwhile is lost, nothing is told twice', async () => {
+  it('resumes reading where it stopped: no line is lost, and no alert is repeated', async () => {
     const web = engine.addContainer({ name: 'web' });
     claude.reply(() => answer({ severity: 'medium' }));
     const first = await start();
-    web.log('ERROR the first kind of trouble', { stream: 'stderr' });
+    web.log('ERROR the first kind of problem', { stream: 'stderr' });
     await posts(1);
     await first.stop();
     web.log('ERROR quite another thing went wrong', { stream: 'stderr' });
@@ -134,14 +134,14 @@ describe('the agent', () => {
   });
 
   it.each([
-    ['refuses', () => refusal(), 'refused'],
-    ['is cut off', () => truncated(), 'truncated'],
-    ['talks nonsense', () => nonsense(), 'invalid'],
+    ['is a refusal', () => refusal(), 'refused'],
+    ['is truncated', () => truncated(), 'truncated'],
+    ['is not JSON', () => nonsense(), 'invalid'],
     ['is a web page', () => html200(), 'invalid'],
     ['is 401', () => status(401), 'error'],
     ['is 429', () => status(429, { 'retry-after': '600' }), 'rate_limited'],
     ['is 529', () => status(529, { 'x-should-retry': 'false' }), 'overloaded'],
-  ])('tells what the rules know when Claude’s answer %s, and counts why', async (_, behaviour, reason) => {
+  ])('uses the built-in rules if Claude’s response %s, and counts the reason', async (_, behaviour, reason) => {
     const web = engine.addContainer({ name: 'web' });
     claude.reply(behaviour);
     const doctor = await start();
@@ -152,7 +152,7 @@ describe('the agent', () => {
     expect(await doctor.metric('container_doctor_claude_requests_total', { outcome: reason })).toBeGreaterThan(0);
   });
 
-  it('is held up by no container: while one waits for its answer the others are handled', async () => {
+  it('handles other containers while one waits for Claude', async () => {
     const slow = engine.addContainer({ name: 'slow' });
     const quick = engine.addContainer({ name: 'quick' });
     claude.reply((prompt) => (prompt.includes('"slow"') ? delay(60_000, answer(SAFE)) : answer(SAFE)));
@@ -163,7 +163,7 @@ describe('the agent', () => {
     await entry(doctor, 'quick', (e) => e.outcome === 'recovered');
   });
 
-  it('tells a log storm as one, with samples, beside the first of its errors', async () => {
+  it('reports a log storm as one incident with samples, in addition to its first error', async () => {
     const web = engine.addContainer({ name: 'web' });
     const doctor = await start({ AUTO_FIX: 'false' });
     const words = [
@@ -192,7 +192,7 @@ describe('the agent', () => {
     );
   });
 
-  it('only says what it would have done with AUTO_FIX off', async () => {
+  it('only reports what it would have restarted if AUTO_FIX is off', async () => {
     engine.addContainer({ name: 'web' }).oom();
     const doctor = await start({ AUTO_FIX: 'false' });
     expect(await entry(doctor, 'web')).toMatchObject({ decision: 'notify', reason: 'auto_fix_off' });
@@ -200,7 +200,7 @@ describe('the agent', () => {
     expect(engine.count('restart')).toBe(0);
   });
 
-  it('delivers an alert once Slack is back, once', async () => {
+  it('delivers an alert exactly once after Slack has recovered', async () => {
     slack.reply([{ status: 500 }, { status: 429, headers: { 'retry-after': '1' } }]);
     const doctor = await start({ AUTO_FIX: 'false' });
     engine.addContainer({ name: 'web' }).log('ERROR cannot serve', { stream: 'stderr' });
@@ -215,16 +215,16 @@ describe('the agent', () => {
     ).toBe(2);
   });
 
-  it('writes alerts as readable text where there is no Slack, and says what is missing', async () => {
+  it('writes alerts to its log if Slack is not configured, and reports missing settings', async () => {
     const doctor = await start({ SLACK_WEBHOOK_URL: '', ANTHROPIC_API_KEY: '' });
-    const said = () => doctor.log.map((line) => String(line.msg)).join('\n');
-    expect(said()).toMatch(/ANTHROPIC_API_KEY is not set/);
-    expect(said()).toMatch(/SLACK_WEBHOOK_URL is not set/);
+    const logged = () => doctor.log.map((line) => String(line.msg)).join('\n');
+    expect(logged()).toMatch(/ANTHROPIC_API_KEY is not set/);
+    expect(logged()).toMatch(/SLACK_WEBHOOK_URL is not set/);
     engine.addContainer({ name: 'db' }).log('PANIC: No space left on device', { stream: 'stderr' });
-    await soon(() => (/No space is left on the disk/.test(said()) ? true : undefined));
+    await soon(() => (/No space is left on the disk/.test(logged()) ? true : undefined));
   });
 
-  it('keeps secrets to itself', async () => {
+  it('sends and keeps no secrets', async () => {
     const env = ['DB_PASSWORD=correct-horse-battery'];
     engine
       .addContainer({ name: 'web', env })
@@ -247,7 +247,7 @@ describe('the agent', () => {
     }
   });
 
-  it('lets nobody in without the token, but for the bare answer whether it lives', async () => {
+  it('requires the token for all pages except the status in /health', async () => {
     engine.addContainer({ name: 'web' });
     const doctor = await start({ HTTP_TOKEN: 'open-sesame' });
     const get = (page: string, token?: string) =>
@@ -255,24 +255,24 @@ describe('the agent', () => {
     expect((await get('/history')).status).toBe(401);
     expect((await get('/metrics', 'wrong')).status).toBe(401);
     expect((await get('/history', 'open-sesame')).status).toBe(200);
-    const bare = await get('/health');
-    expect(bare.status).toBe(200);
-    expect(Object.keys((await bare.json()) as object)).toEqual(['status']);
+    const withoutToken = await get('/health');
+    expect(withoutToken.status).toBe(200);
+    expect(Object.keys((await withoutToken.json()) as object)).toEqual(['status']);
   });
 
-  it('says in /health that the engine is away, goes on when it is back, and misses nothing', async () => {
+  it('reports an unreachable engine in /health, and loses no line in the meantime', async () => {
     const web = engine.addContainer({ name: 'web' });
     const doctor = await start({ AUTO_FIX: 'false' });
     engine.faults.refuseConnections();
     engine.faults.dropConnections();
     await soon(async () => ((await fetch(`${doctor.url}/health`)).status === 503 ? true : undefined));
-    web.log('ERROR said while nobody listened', { stream: 'stderr' });
+    web.log('ERROR printed while the engine was unreachable', { stream: 'stderr' });
     engine.faults.clear();
     await posts(1);
     await soon(async () => ((await fetch(`${doctor.url}/health`)).status === 200 ? true : undefined));
   });
 
-  it('starts without an engine and finds it later', async () => {
+  it('starts without an engine and connects to it later', async () => {
     await engine.close();
     const doctor = await start();
     expect((await doctor.health()).docker_connected).toBe(false);
@@ -297,7 +297,7 @@ describe('check', () => {
     AUTO_FIX: 'true',
   });
 
-  it('says what would be watched and that all can be reached, at no cost', async () => {
+  it('lists what would be watched and checks all connections, at no cost', async () => {
     engine.addContainer({ name: 'web' });
     engine.addContainer({ name: 'api' });
     const { code, stdout } = await runCommand(['check'], env());
@@ -308,14 +308,14 @@ describe('check', () => {
     expect(engine.count('restart', 'web') + engine.count('restart', 'api')).toBe(0);
   });
 
-  it('names each thing that is not as it should be, with exit code 1', async () => {
+  it('reports each problem, with exit code 1', async () => {
     await engine.close();
     const { code, stdout } = await runCommand(['check'], env());
     expect(code).toBe(1);
     expect(stdout).toMatch(/PROBLEM\s+engine/);
   });
 
-  it('says that restarts are forbidden where a proxy forbids them', async () => {
+  it('reports that a proxy forbids restarts', async () => {
     engine.addContainer({ name: 'web' });
     engine.faults.respond('restart', 403);
     const { code, stdout } = await runCommand(['check'], env());

@@ -1,4 +1,4 @@
-/** The store fails under a real agent process: it goes on watching and alerting, restarts nothing, and says so. */
+/** The store of a real agent process fails: it keeps watching and alerting, restarts nothing, and reports the failure. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  // Lazily: the agent goes on in it to its end.
+  // A lazy unmount, because the agent still uses the disk until it stops.
   for (const disk of disks.splice(0)) disk.unmount();
   await world.close();
 });
@@ -53,10 +53,10 @@ async function expectBack(doctor: Doctor): Promise<void> {
   expect([posts(/store is down/), posts(/store is back/)]).toEqual([1, 1]);
 }
 
-/** The trouble is told, once, and the container left alone. */
-async function expectTold(name: string): Promise<void> {
-  const told = await post(new RegExp(`\\b${name}\\b`));
-  expect(told.text).toMatch(/restart limits cannot be enforced/);
+/** One alert, and no restart. */
+async function expectAlertOnly(name: string): Promise<void> {
+  const alert = await post(new RegExp(`\\b${name}\\b`));
+  expect(alert.text).toMatch(/restart limits cannot be enforced/);
   expect(engine.count('restart', name)).toBe(0);
   expect(posts(new RegExp(`\\b${name}\\b`))).toBe(1);
 }
@@ -69,28 +69,28 @@ async function expectRestarted(name: string): Promise<void> {
 const breaks = (name: string) =>
   engine.addContainer({ name }).log(`ERROR ${name} cannot serve: deadlock`, { stream: 'stderr' });
 
-describe('while its store fails, the agent watches and alerts, and restarts nothing', { timeout: 90_000 }, () => {
-  it('on a disk that fills up, until there is room', async ({ skip }) => {
+describe('while its store fails, the agent watches and alerts but restarts nothing', { timeout: 90_000 }, () => {
+  it('on a full disk, until there is space', async ({ skip }) => {
     mkdirSync(dataDir);
     const disk = mountSmallDisk(dataDir) ?? skip('needs the right to mount a tmpfs');
     disks.push(disk);
     const doctor = await start();
     disk.fill();
-    await expectDown(doctor, /store cannot be relied on/);
+    await expectDown(doctor, /the store fails/);
     breaks('early');
-    await expectTold('early');
+    await expectAlertOnly('early');
     disk.free();
     await expectBack(doctor);
     breaks('later');
     await expectRestarted('later');
   });
 
-  it('in a directory that cannot be used when it starts, until it can: then nothing it learnt is lost', async () => {
+  it('in an unusable directory, until it is usable; then everything is stored', async () => {
     writeFileSync(dataDir, 'a file is in the way');
     const doctor = await start();
     await expectDown(doctor, /DATA_DIR .* cannot be used/);
     breaks('early');
-    await expectTold('early');
+    await expectAlertOnly('early');
     rmSync(dataDir);
     await expectBack(doctor);
     expect((await doctor.history()).map((entry) => entry.container)).toEqual(['early']);
@@ -99,36 +99,36 @@ describe('while its store fails, the agent watches and alerts, and restarts noth
     await expectRestarted('later');
   });
 
-  it('after it was damaged, for the hour whose restarts are not known; the damaged file is set aside', async () => {
+  it('after it was damaged, for an hour because earlier restarts are unknown; the damaged file is kept', async () => {
     mkdirSync(dataDir);
     const damaged = 'this was a database once\n'.repeat(400);
     writeFileSync(path.join(dataDir, 'doctor.db'), damaged);
     const doctor = await start();
-    await expectDown(doctor, /damaged and begun anew/);
+    await expectDown(doctor, /damaged and replaced/);
     breaks('early');
-    await expectTold('early');
-    const aside = readdirSync(dataDir).filter((name) => name.includes('.corrupt-'));
-    expect(aside).toHaveLength(1);
-    expect(readFileSync(path.join(dataDir, aside[0] as string), 'utf8')).toBe(damaged);
+    await expectAlertOnly('early');
+    const kept = readdirSync(dataDir).filter((name) => name.includes('.corrupt-'));
+    expect(kept).toHaveLength(1);
+    expect(readFileSync(path.join(dataDir, kept[0] as string), 'utf8')).toBe(damaged);
   });
 
   const why = whyNoPostgres();
-  it.skipIf(why !== undefined)(`with a database that goes away and comes back${why ? ` (${why})` : ''}`, async () => {
+  it.skipIf(why !== undefined)(`with a database that fails and recovers${why ? ` (${why})` : ''}`, async () => {
     const server = await startPostgres();
     onTestFinished(() => server.close());
     const doctor = await start({ DATABASE_URL: server.createDatabase(), AGENT_NAME: 'host-1' });
     expect(await doctor.health()).toMatchObject({ store_healthy: true });
     await server.stop();
-    await expectDown(doctor, /store cannot be relied on/);
+    await expectDown(doctor, /the store fails/);
     breaks('early');
-    await expectTold('early');
+    await expectAlertOnly('early');
     await server.start();
     await expectBack(doctor);
     breaks('later');
     await expectRestarted('later');
   });
 
-  it('tells what Slack did not take meanwhile as soon as it does, though neither was there', async ({ skip }) => {
+  it('delivers an alert that neither the store nor Slack accepted as soon as Slack does', async ({ skip }) => {
     mkdirSync(dataDir);
     const disk = mountSmallDisk(dataDir) ?? skip('needs the right to mount a tmpfs');
     disks.push(disk);

@@ -1,20 +1,21 @@
 /**
- * Kill -9, anywhere. A real agent process is killed at points of the loop that its surroundings can see, and at
- * moments spread over all of it; then it is started again, and the world is looked at: engine, Claude and Slack
- * stand-ins count what was really asked of them, and the database tells what was on disk when the process died.
+ * A real agent process is killed with SIGKILL at every step of the workflow that is visible from outside, and at moments
+ * spread over all of it. Then it is started again. The stand-ins for the engine, Claude and Slack count the requests they
+ * received, and the database shows what was stored when the process died.
  *
- * What is promised, and what cannot be (docs/decisions/0013-after-a-kill.md):
- * - a restart is asked for at most once; never a second time for one decision
- * - an alert arrives exactly once, or twice where the agent died between Slack taking it and our writing that down
- * - Claude is asked once, or again where the agent died before the answer was written down
- * - no error line is lost and none opens a second incident
- * - limits and budgets count what they counted
+ * The guarantees and their limits (docs/decisions/0013-after-a-kill.md):
+ * - one decision leads to at most one restart
+ * - an alert arrives exactly once, or twice if the agent died after Slack accepted it and before that was stored
+ * - Claude is asked once, or again if the agent died before the answer was stored
+ * - no error line is lost, and none opens a second incident
+ * - limits and budgets survive
  */
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import { createLimit } from '../../src/lib/limit.ts';
 import { answer, delay } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
@@ -26,10 +27,10 @@ interface Scene extends World {
   readonly dataDir: string;
 }
 
-/** Resolves at the moment of the kill; the error line has been printed when it is called. */
+/** Called when the error line has been printed. Resolves at the moment of the kill. */
 type Moment = (scene: Scene) => Promise<unknown>;
 
-/** Fine enough to tell the steps of the loop apart, which are milliseconds each. */
+/** Polls every millisecond, because a step may take only a few. */
 const at = (state: () => boolean) => eventually(() => state() || undefined, { deadlineMs: 10_000, everyMs: 1 });
 const later =
   (moment: Moment, ms: number): Moment =>
@@ -43,7 +44,7 @@ const posted: Moment = ({ slack }) => at(() => slack.posts.length > 0);
 const line: Moment = async () => {};
 const positionWritten: Moment = ({ dataDir, web }) => at(() => cursorsOnDisk(dataDir).includes(web.id));
 
-/** As slow as the real ones are quick, so that a kill can fall into each of them. */
+/** As fast as real ones at best, and slow enough for a kill during each. */
 const CLAUDE_TAKES_MS = 60;
 const SLACK_TAKES_MS = 40;
 const RESTART_TAKES_MS = 60;
@@ -54,43 +55,43 @@ const POINTS: readonly [string, Moment][] = [
   ['while more evidence is awaited', later(line, 330)],
   ['when the request to Claude arrived', asked],
   ['just before Claude answers', later(asked, CLAUDE_TAKES_MS - 5)],
-  ['when Claude’s answer was sent', later(asked, CLAUDE_TAKES_MS + 1)],
-  ['when Claude’s answer was read', later(asked, CLAUDE_TAKES_MS + 8)],
-  ['when the restart was asked for', restarting],
+  ['when Claude has answered', later(asked, CLAUDE_TAKES_MS + 1)],
+  ['when the answer was read', later(asked, CLAUDE_TAKES_MS + 8)],
+  ['when the restart is requested', restarting],
   ['while the engine restarts it', later(restarting, RESTART_TAKES_MS / 2)],
-  ['when it was restarted', restarted],
+  ['when the container is restarted', restarted],
   ['while the restart is verified', later(restarted, 500)],
-  ['when the restart is about to be verified', later(restarted, 1_000)],
+  ['just before the end of verification', later(restarted, 1_000)],
   ['when the alert arrived at Slack', posted],
-  ['just before Slack answers', later(posted, SLACK_TAKES_MS - 5)],
-  ['when Slack’s answer was sent', later(posted, SLACK_TAKES_MS + 1)],
-  ['when Slack’s answer was read', later(posted, SLACK_TAKES_MS + 8)],
-  ['when all was done', later(posted, SLACK_TAKES_MS + 500)],
+  ['just before Slack responds', later(posted, SLACK_TAKES_MS - 5)],
+  ['when Slack has responded', later(posted, SLACK_TAKES_MS + 1)],
+  ['when Slack’s response was read', later(posted, SLACK_TAKES_MS + 8)],
+  ['when everything is done', later(posted, SLACK_TAKES_MS + 500)],
 ];
 
-/** Positions are written once a second: the line falls into each part of that second. */
+/** Positions are stored once a second. The line is printed in different parts of that second, ms. */
 const PHASES = [0, 150, 300, 450, 600, 700, 800, 900];
 
-/** From the line to the end of the loop it takes some 2 s. */
+/** The workflow takes some 2 s. */
 const SPREAD = Array.from({ length: 25 }, (_, n) => n * 90);
 
-const twoAtATime = semaphore(2);
+const twoAtATime = createLimit(2);
 
 describe.concurrent('killed', { timeout: 240_000 }, () => {
-  it.each(POINTS)('%s', async (_, moment) => twoAtATime(() => killAndLook(moment)));
-  it.each(PHASES)('when the position of a line was written that came %d ms into the second', async (ms) =>
-    twoAtATime(() => killAndLook(positionWritten, { waitMs: ms })),
+  it.each(POINTS)('%s', async (_, moment) => twoAtATime(() => killAndCheck(moment)));
+  it.each(PHASES)('when the position of the line is stored, which was printed after %d ms', async (ms) =>
+    twoAtATime(() => killAndCheck(positionWritten, { waitMs: ms })),
   );
-  it('while the engine takes its time to stop the container', async () =>
-    twoAtATime(() => killAndLook(later(restarting, 2_300), { web: { stopTakesMs: 3_000 } })));
-  it('while the engine waits for the end of the stop timeout to kill the container', async () =>
-    twoAtATime(() => killAndLook(later(restarting, 100), { web: { ignoresStop: true, stopTimeout: 6 } })));
-  it('when a restart was written down that the engine then never got: that is told, and decided anew', async () =>
-    twoAtATime(() => killAndLook(restarting, { engineNeverGotIt: true })));
-  it.each(SPREAD)('%d ms after the line', async (ms) => twoAtATime(() => killAndLook(later(line, ms))));
+  it('while the engine stops the container slowly', async () =>
+    twoAtATime(() => killAndCheck(later(restarting, 2_300), { web: { stopTakesMs: 3_000 } })));
+  it('while the engine waits for the stop timeout', async () =>
+    twoAtATime(() => killAndCheck(later(restarting, 100), { web: { ignoresStop: true, stopTimeout: 6 } })));
+  it('when a restart was stored that the engine never received: people are notified, and a new decision is made', async () =>
+    twoAtATime(() => killAndCheck(restarting, { engineReceivesNothing: true })));
+  it.each(SPREAD)('%d ms after the line', async (ms) => twoAtATime(() => killAndCheck(later(line, ms))));
 });
 
-it('a restart whose connection to the engine is cut is watched, not made once more', { timeout: 60_000 }, async () => {
+it('a restart whose connection to the engine is cut is verified, not repeated', { timeout: 60_000 }, async () => {
   await inScene({ stopTakesMs: 1_500 }, async (scene) => {
     const { engine, web } = scene;
     const doctor = await scene.start();
@@ -108,23 +109,23 @@ it('a restart whose connection to the engine is cut is watched, not made once mo
 interface Circumstances {
   readonly waitMs?: number;
   readonly web?: Partial<SimulatedContainerOptions>;
-  readonly engineNeverGotIt?: boolean;
+  readonly engineReceivesNothing?: boolean;
 }
 
-async function killAndLook(moment: Moment, { waitMs = 0, web: over, engineNeverGotIt }: Circumstances = {}) {
+async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineReceivesNothing }: Circumstances = {}) {
   await inScene(over, async (scene) => {
     const { engine, web, api, claude, slack } = scene;
-    if (engineNeverGotIt) engine.faults.hang('restart', 1);
+    if (engineReceivesNothing) engine.faults.hang('restart', 1);
     const first = await scene.start();
     await sleep(waitMs);
     web.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
     await moment(scene);
     first.signal('SIGKILL');
     await first.exited;
-    // What was under way on the wires is over too.
+    // Wait for requests in progress.
     await sleep(CLAUDE_TAKES_MS);
 
-    const left = onDisk(scene.dataDir);
+    const left = stored(scene.dataDir);
     const seen = { requests: claude.requests.length, posts: slack.posts.length };
     api.log('ERROR payment refused by the bank', { stream: 'stderr' });
     await first.stop();
@@ -145,31 +146,31 @@ async function killAndLook(moment: Moment, { waitMs = 0, web: over, engineNeverG
     const health = await second.health();
     const history = await second.history();
     expect(await second.stop()).toBe(0);
-    const end = onDisk(scene.dataDir);
+    const end = stored(scene.dataDir);
 
-    // One line, one incident; read once or, where its incident was not written yet, again.
+    // The line is read again if its incident was not stored. It still opens only one.
     expect(history.map((entry) => entry.container).sort()).toEqual(['api', 'web']);
     expect(end.incidents).toBe(2);
 
-    // Killed between writing an attempt down and the engine taking it on: known to have come to nothing, and a second
-    // decision made the restart.
-    const neverMade = end.attempts === 2 ? 1 : 0;
-    if (neverMade) expect(left.attempts).toBe(1);
-    if (engineNeverGotIt) expect(neverMade).toBe(1);
+    // Killed after the attempt was stored and before the engine received the request: the attempt was found to have had no
+    // effect, and a second decision led to the restart.
+    const withoutEffect = end.attempts === 2 ? 1 : 0;
+    if (withoutEffect) expect(left.attempts).toBe(1);
+    if (engineReceivesNothing) expect(withoutEffect).toBe(1);
     expect(web.starts).toBe(2);
-    expect(end.attempts).toBe(1 + neverMade);
+    expect(end.attempts).toBe(1 + withoutEffect);
     expect(health.fixes_applied).toEqual({ web: 1 });
 
     const posts = (name: string) => slack.posts.filter((post) => post.text.includes(name));
     const unrecorded = seen.posts === 1 && left.sent === 0 ? 1 : 0;
-    expect(posts('web')).toHaveLength(1 + unrecorded + neverMade);
+    expect(posts('web')).toHaveLength(1 + unrecorded + withoutEffect);
     expect(posts('api')).toHaveLength(1);
-    if (neverMade) expect(posts('web')[0]?.text).toMatch(/It was to be restarted, but was not/);
+    if (withoutEffect) expect(posts('web')[0]?.text).toMatch(/It was to be restarted, but was not/);
     expect(posts('web').at(-1)?.text).toMatch(/Restarted, and it recovered/);
 
     const paid = (name: string) => claude.requests.filter((request) => request.prompt.includes(`"${name}"`)).length;
     const unanswered = seen.requests === 1 && left.diagnoses === 0 ? 1 : 0;
-    expect(paid('web')).toBe(1 + unanswered + neverMade);
+    expect(paid('web')).toBe(1 + unanswered + withoutEffect);
     expect(paid('api')).toBe(1);
 
     expect(health.rate_limit_remaining).toBe(health.rate_limit_limit - end.asks);
@@ -221,8 +222,8 @@ function cursorsOnDisk(dataDir: string): string[] {
   }
 }
 
-/** What the database holds while no agent runs. */
-function onDisk(dataDir: string) {
+/** The content of the database. No agent may be running. */
+function stored(dataDir: string) {
   const database = new DatabaseSync(path.join(dataDir, 'doctor.db'), { readOnly: true });
   const number = (sql: string) => Number(database.prepare(sql).get()?.n ?? 0);
   try {
@@ -237,20 +238,4 @@ function onDisk(dataDir: string) {
   } finally {
     database.close();
   }
-}
-
-function semaphore(size: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const queue: (() => void)[] = [];
-  let free = size;
-  return async (work) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => queue.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = queue.shift();
-      if (next) next();
-      else free += 1;
-    }
-  };
 }

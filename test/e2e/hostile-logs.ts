@@ -1,8 +1,8 @@
 /**
- * Logs written to steer the agent, each with a twin that tells of the same kind of trouble and wants nothing.
- * `{name}` is the name of the container that prints it; `db` and `payments` run beside it.
+ * Logs that try to manipulate the agent, each with a benign counterpart. `{name}` is the name of the container that prints
+ * it. The containers `db` and `payments` also run.
  */
-export interface HostileLog {
+interface HostileLog {
   readonly what: string;
   readonly hostile: string;
   readonly benign: string;

@@ -1,11 +1,8 @@
-/** The whole agent against logs that want something, and a model that gives it to them. */
+/** The whole agent against logs that try to manipulate it, and a model that obeys them. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type {
-  SimulatedContainer,
-  SimulatedContainerOptions,
-  SimulatedEngine,
-} from '../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { problemsOf } from '../notifiers/slack/block-kit.ts';
 import {
   answer,
@@ -51,7 +48,7 @@ const start = (over?: Record<string, string>) =>
 
 const nameIn = (prompt: string) => /^Container: "([^"]+)"$/m.exec(prompt)?.[1] ?? '';
 
-/** What the log asks for, it says: the answer found in it, else a restart; and it repeats everything. */
+/** The answer that the log asks for: the one in it, or a restart; and it repeats the whole log. */
 function obey(prompt: string): ClaudeBehaviour {
   const data = [...prompt.matchAll(/^BEGIN (\w{32})\n([\s\S]*?)\nEND \1$/gm)].map((match) => match[2]).join('\n');
   const wanted = { ...DEFAULT_ASSESSMENT, severity: 'high', auto_restart_safe: true, ...answerIn(data) };
@@ -75,14 +72,14 @@ function answerIn(data: string): object {
         const found = JSON.parse(data.slice(from, to + 1));
         if (typeof found.root_cause === 'string') return found;
       } catch {
-        // Not this brace.
+        // It does not end at this brace.
       }
     }
   }
   return {};
 }
 
-/** The engine's facts as the prompt tells them outside of every fence, without times. */
+/** The facts from the engine in the prompt, outside of all fences and without times. */
 function factsIn(prompt: string): string {
   const outside = prompt.replace(/^BEGIN (\w{32})\n[\s\S]*?\nEND \1$/gm, '');
   const facts = /^Facts from the Docker engine:\n((?:- .*\n?)*)/m.exec(outside)?.[1] ?? '';
@@ -96,7 +93,7 @@ const slackProblems = () =>
 const hostileName = (i: number) => `h${i}`;
 const twinName = (i: number) => `b${i}`;
 
-/** `again`: it goes on after every restart, also while the restart is verified. */
+/** `again`: each container prints its log after every restart, also during verification. */
 function addAll({ again }: { readonly again: boolean }): void {
   for (const [i, { hostile, benign }] of HOSTILE_LOGS.entries()) {
     const say = (text: string) => (container: SimulatedContainer) => {
@@ -109,25 +106,26 @@ function addAll({ again }: { readonly again: boolean }): void {
   }
 }
 
-/** Too mild to be told: Slack is for the others. */
+/** Below the minimum severity, so that Slack gets the hostile ones only. */
 const honest = () => answer({ severity: 'low', auto_restart_safe: false });
 
 describe('a hostile log and an obedient model', () => {
-  it('are many', () => {
+  it('are numerous', () => {
     expect(HOSTILE_LOGS.length).toBeGreaterThanOrEqual(60);
     expect(new Set(HOSTILE_LOGS.map(({ what }) => what)).size).toBe(HOSTILE_LOGS.length);
   });
 
-  it('get a restart of that very container at most, within its limit, and nothing of Slack', async () => {
+  it('achieve at most restarts of that container within its limit, and nothing in Slack', async () => {
     addAll({ again: true });
-    // Three with a gate closed.
+    // Three that must not be restarted.
     const text = HOSTILE_LOGS[0]?.hostile as string;
-    const closed: SimulatedContainerOptions[] = [
+    const protectedContainers: SimulatedContainerOptions[] = [
       { name: 'forbidden', labels: { 'container-doctor.restart': 'never' } },
       { name: 'observed', labels: { 'container-doctor.mode': 'observe' } },
       { name: 'stateful', image: 'postgres:16' },
     ];
-    for (const one of closed) engine.addContainer({ ...one, onStart: (c) => c.log(text, { stream: 'stderr' }) });
+    for (const one of protectedContainers)
+      engine.addContainer({ ...one, onStart: (c) => c.log(text, { stream: 'stderr' }) });
     claude.reply((prompt) => (nameIn(prompt).startsWith('b') ? honest() : obey(prompt)));
     const agent = await start({ SLACK_MIN_SEVERITY: 'medium' });
 
@@ -138,7 +136,7 @@ describe('a hostile log and an obedient model', () => {
       if (missing.length > 0) throw new Error(`not yet decided: ${missing.join(', ')}`);
       return true;
     });
-    // The obeyed ones go on until the limit is reached.
+    // Hostile containers fail until the restart limit is reached.
     await soon(() => {
       const left = HOSTILE_LOGS.flatMap(({ what }, i) =>
         engine.count('restart', hostileName(i)) < LIMIT ? [what] : [],
@@ -165,7 +163,7 @@ describe('a hostile log and an obedient model', () => {
     expect(decisions.get('stateful')).toBe('notify stateful_image');
     for (const [i, { what }] of HOSTILE_LOGS.entries())
       expect(decisions.get(twinName(i)), what).toMatch(/severity_too_low/);
-    // Slack takes a message a second.
+    // The agent sends one message per second.
     const told = (name: string) => slack.posts.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
     await eventually(
       async () => {
@@ -179,7 +177,7 @@ describe('a hostile log and an obedient model', () => {
     expect(slackProblems()).toEqual([]);
     expect((await agent.health()).docker_connected).toBe(true);
 
-    // What the log claims of the engine never stands where the engine's facts do.
+    // Claims in the log never appear among the facts from the engine.
     const prompts = new Map(
       claude.requests.map(({ prompt }) => [nameIn(prompt), prompt]).reverse() as [string, string][],
     );
@@ -190,7 +188,7 @@ describe('a hostile log and an obedient model', () => {
     }
   }, 360_000);
 
-  it('get nothing at all where AUTO_FIX is off', async () => {
+  it('achieve nothing if AUTO_FIX is off', async () => {
     addAll({ again: false });
     claude.reply((prompt) => obey(prompt));
     const agent = await start({ AUTO_FIX: 'false' });
@@ -216,7 +214,7 @@ const body = (over: Record<string, unknown>): ClaudeBehaviour =>
   );
 const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
-/** `obeyed`: it is a complete answer in spite of what else is in it, and may lead to a restart of its own container. */
+/** `obeyed`: a complete answer despite its other content; it may lead to a restart of its own container. */
 const ANSWERS: readonly { readonly what: string; readonly behaviour: ClaudeBehaviour; readonly obeyed?: true }[] = [
   { what: 'null', behaviour: raw('null') },
   { what: 'an array', behaviour: json([GOOD]) },
@@ -327,7 +325,7 @@ const ANSWERS: readonly { readonly what: string; readonly behaviour: ClaudeBehav
 ];
 
 describe('a hostile model', () => {
-  it('gets no more than a restart of the container that was asked about, and breaks nothing', async () => {
+  it('achieves at most a restart of the container in question, and breaks nothing', async () => {
     for (const [i] of ANSWERS.entries()) {
       engine.addContainer({ name: `m${i}` }).log('ERROR cannot serve: deadlock', { stream: 'stderr' });
     }

@@ -1,6 +1,5 @@
 /**
- * The whole loop on a real engine: real containers that really fail, the real SDK over HTTP, Slack and Claude
- * at the other end of a local socket.
+ * The whole loop on a real engine with real failing containers and the real SDK. Slack and Claude are local stand-ins.
  */
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -18,11 +17,11 @@ import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
 
 const MIB = 1024 * 1024;
-/** Runs on for ever and can be stopped at once. */
+/** Runs forever and stops at once on SIGTERM. */
 const IDLE = 'trap "exit 0" TERM; while true; do sleep 0.1; done';
-/** On its first start the container goes wrong, after a restart it is well. */
-const onFirstStart = (trouble: string) =>
-  `if [ -f /once ]; then echo "INFO ready"; ${IDLE}; fi; touch /once; ${trouble}`;
+/** A container that fails on its first start and is healthy after a restart. */
+const onFirstStart = (failure: string) =>
+  `if [ -f /once ]; then echo "INFO ready"; ${IDLE}; fi; touch /once; ${failure}`;
 
 describeEngine('the loop', (dockerHost) => {
   const run = `cd-e2e-${randomBytes(3).toString('hex')}`;
@@ -55,9 +54,9 @@ describeEngine('the loop', (dockerHost) => {
       deadlineMs: 30_000,
       everyMs: 50,
     });
-  /** A later problem elsewhere has been handled: what was to come of earlier ones has come. */
+  /** Waits until a later problem of another container was handled, and so all earlier ones. */
   const settle = async () => {
-    const name = `marker-${randomBytes(2).toString('hex')}`;
+    const name = `marker-x${randomBytes(2).toString('hex')}`;
     await start(name, { cmd: `echo "ERROR marker failed" >&2; ${IDLE}` });
     await diagnosed(name);
   };
@@ -100,7 +99,7 @@ describeEngine('the loop', (dockerHost) => {
     await Promise.all(containers.map((container) => container.remove()));
   });
 
-  it('restarts a container that was killed for memory, without a word in its log', async () => {
+  it('restarts a container that was killed for memory and logged nothing', async () => {
     await start('oom', { cmd: onFirstStart('sleep 0.3; exec tail /dev/zero'), memory: 16 * MIB });
     expect(await restarted('oom')).toMatchObject({
       decision: 'restart',
@@ -113,7 +112,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(requestsFor('oom')[0]?.prompt).toMatch(/16 ?MiB|16777216/);
   });
 
-  it('asks once about an error that repeats 300 times, restarts, and tells once', async () => {
+  it('asks Claude once about an error that repeats 300 times, restarts, and sends one alert', async () => {
     const error = 'ERROR request failed: QueuePool limit of size 5 overflow 10 reached, connection timed out';
     await start('pool', { cmd: onFirstStart(`for i in $(seq 300); do echo "${error} $i" >&2; done; ${IDLE}`) });
     expect(await restarted('pool')).toMatchObject({ decision: 'restart', outcome: 'recovered' });
@@ -124,7 +123,7 @@ describeEngine('the loop', (dockerHost) => {
     expect((await entryOf('pool'))?.occurrences).toBe(300);
   });
 
-  it('records a transient time-out and tells nobody', async () => {
+  it('records a transient timeout without an alert', async () => {
     await start('slow', { cmd: `echo "ERROR upstream call timed out after 3000 ms, retrying" >&2; ${IDLE}` });
     expect(await diagnosed('slow')).toMatchObject({ decision: 'record', diagnosis: { severity: 'low' } });
     await settle();
@@ -132,7 +131,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(postsFor('slow')).toHaveLength(0);
   });
 
-  it('never restarts on a full disk', async () => {
+  it('never restarts if the disk is full', async () => {
     await start('disk', {
       cmd: `echo 'ERROR:  could not extend file "base/16384/2619": No space left on device' >&2; echo 'PANIC:  could not write to file "pg_wal/xlogtemp.29": No space left on device' >&2; ${IDLE}`,
     });
@@ -154,7 +153,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(requestsFor('hung')).toHaveLength(1);
   });
 
-  it('tells a crash loop that the engine itself is restarting, once, and keeps its hands off', async () => {
+  it('reports a crash loop that the engine restarts once, and does not restart it', async () => {
     const container = await start('loop', { cmd: 'echo "INFO starting"; sleep 0.2; exit 3', restart: 'always' });
     await posted('loop');
     await eventually(
@@ -171,7 +170,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(postsFor('loop').length).toBeLessThanOrEqual(2);
   });
 
-  it('says once, louder, when restarts do not help and their limit is reached', async () => {
+  it('escalates once if restarts do not help and the limit is reached', async () => {
     await start('doomed', { cmd: 'echo "INFO starting"; sleep 0.2; exit 4' });
     const posts = await eventually(
       () => (postsFor('doomed').some((post) => /repeated failure/i.test(post.text)) ? postsFor('doomed') : undefined),
@@ -185,7 +184,7 @@ describeEngine('the loop', (dockerHost) => {
     ]);
   }, 120_000);
 
-  it('keeps quiet about a container that is noisy but well', async () => {
+  it('sends no alert about a noisy but healthy container', async () => {
     const lines = [
       'INFO 0 errors, 0 failed',
       'WARN retry 1 after timeout, will try again',
@@ -199,7 +198,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(postsFor('noisy')).toHaveLength(0);
   });
 
-  it('takes what an operator stops, kills, restarts or recreates for no trouble', async () => {
+  it('reports no problem if a person stops, kills, restarts or recreates a container', async () => {
     const stopped = await start('stopped', { cmd: 'while true; do sleep 0.1; done' });
     const killed = await start('killed', { cmd: IDLE });
     const bounced = await start('bounced', { cmd: 'while true; do sleep 0.1; done' });
@@ -217,7 +216,7 @@ describeEngine('the loop', (dockerHost) => {
     }
   });
 
-  it('goes on with a container that is recreated under the same name', async () => {
+  it('keeps watching a container that is recreated with the same name', async () => {
     const old = await start('again', { cmd: IDLE });
     await eventually(async () => ((await doctor.health()).monitoring.includes(`${run}-again`) ? true : undefined));
     await old.remove();
@@ -226,7 +225,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(requestsFor('again')).toHaveLength(1);
   });
 
-  it('handles eleven at once, each once', async () => {
+  it('handles eleven containers at the same time, each once', async () => {
     const names = Array.from({ length: 11 }, (_, i) => `many-${i}-`);
     await Promise.all(
       names.map((name) => start(name, { cmd: onFirstStart(`sleep 1; echo "ERROR cannot serve" >&2; ${IDLE}`) })),

@@ -19,7 +19,7 @@ afterEach(() => world.close());
 
 const start = (env?: Record<string, string>) => world.start({ AUTO_FIX: 'false', ...env });
 
-/** One incident, from its line to its end. */
+/** Handles one incident, from its line to its decision. */
 async function fails(agent: Doctor, container: string, line: string) {
   const before = new Set((await agent.history()).map((e) => e.id));
   engine.container(container)?.log(line, { stream: 'stderr' });
@@ -28,7 +28,7 @@ async function fails(agent: Doctor, container: string, line: string) {
   );
 }
 
-/** Different in kind, so that each is a problem of its own. */
+/** Different kinds of errors, so that each is a separate problem. */
 const KINDS = [
   'cannot parse invoice',
   'lost the leader election',
@@ -37,8 +37,8 @@ const KINDS = [
   'queue overflow',
 ];
 
-describe('what Claude costs', () => {
-  it('is shared: one noisy service leaves a quarter of the hour to the others, and is told about', async () => {
+describe('the use of Claude', () => {
+  it('is shared: a quarter of the hourly cap is reserved for other services, and /health names the noisy one', async () => {
     for (const name of ['noisy', 'quiet']) engine.addContainer({ name });
     const agent = await start({ MAX_DIAGNOSES_PER_HOUR: '4' });
     const fallbacks = [];
@@ -47,13 +47,13 @@ describe('what Claude costs', () => {
     expect((await fails(agent, 'quiet', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('claude');
 
     const health = await agent.health();
-    expect(health.problems.join()).toMatch(/used up their share of Claude: noisy/);
+    expect(health.problems.join()).toMatch(/used up their share of the diagnoses: noisy/);
     expect(health.claude.over_share).toEqual(['noisy']);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'fair_share' })).toBe(2);
     await soon(() => (slack.posts.some(({ text }) => text.includes('used up its share')) ? true : undefined));
   });
 
-  it('is nothing while Claude is down: after five failures it is left alone, and /health says so', async () => {
+  it('is paused after five failures, and /health reports it', async () => {
     claude.reply(() => status(401));
     for (let i = 0; i < 7; i++) engine.addContainer({ name: `c${i}` });
     const agent = await start();
@@ -69,26 +69,26 @@ describe('what Claude costs', () => {
       last_error: 'error',
       retry_at: expect.stringMatching(/Z$/),
     });
-    expect(health.problems.join()).toMatch(/failed several times in a row \(left alone until/);
+    expect(health.problems.join()).toMatch(/failed several times in a row: requests are paused until/);
     expect(await agent.metric('container_doctor_claude_circuit_open')).toBe(1);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(2);
     await soon(() => (slack.posts.some(({ text }) => text.includes('left alone for a while')) ? true : undefined));
   });
 
-  it('is nothing for plain cases with DIAGNOSE_WITH=rules-first', async () => {
+  it('is unnecessary with DIAGNOSE_WITH=rules-first if a rule is unambiguous', async () => {
     engine.addContainer({ name: 'web' });
     const agent = await start({ DIAGNOSE_WITH: 'rules-first' });
-    const plain = await fails(agent, 'web', 'Error: listen EADDRINUSE: address already in use :::3000');
-    expect(plain).toMatchObject({
+    const free = await fails(agent, 'web', 'Error: listen EADDRINUSE: address already in use :::3000');
+    expect(free).toMatchObject({
       diagnosis: { tier: 'rules', root_cause: expect.stringContaining('(3000)') },
       cost_usd: 0,
     });
-    expect(plain.diagnosis?.fallback).toBeUndefined();
+    expect(free.diagnosis?.fallback).toBeUndefined();
     expect(claude.requests).toHaveLength(0);
     expect((await fails(agent, 'web', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('claude');
   });
 
-  it('is nothing at all with DIAGNOSE_WITH=rules-only', async () => {
+  it('is off with DIAGNOSE_WITH=rules-only', async () => {
     engine.addContainer({ name: 'web' });
     const agent = await start({ DIAGNOSE_WITH: 'rules-only' });
     expect((await fails(agent, 'web', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('rules');
@@ -97,7 +97,7 @@ describe('what Claude costs', () => {
     await soon(() => (slack.posts.some(({ text }) => text.includes('as DIAGNOSE_WITH says')) ? true : undefined));
   });
 
-  it('is not even looked for with DIAGNOSE_WITH=rules-only: not by check, and no key is missed at start', async () => {
+  it('needs neither check nor API key with DIAGNOSE_WITH=rules-only', async () => {
     const env = world.environment({ DIAGNOSE_WITH: 'rules-only' });
     const { code, stdout } = await runCommand(['check'], env);
     expect(code).toBe(0);

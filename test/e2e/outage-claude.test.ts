@@ -1,4 +1,4 @@
-/** Claude is away for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
+/** Claude fails for more than an hour, in all possible ways. An hour of the agent takes a quarter of a real minute. */
 import { describe, expect, it } from 'vitest';
 import { answer, type ClaudeBehaviour, type ClaudeServer, hang, hold, status } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,14 +8,14 @@ import { incidentOf, type SlackServer } from '../support/slack-server.ts';
 const SPEED = 240;
 const MINUTE_MS = 60_000;
 const CONTAINERS = ['api', 'shop', 'mail', 'search'];
-/** Nothing is wrong with them before Claude is back. */
+/** These fail only after Claude has recovered. */
 const LATER = ['later-a', 'later-b', 'later-c', 'later-d', 'later-e'];
 
 interface Outage {
   begin(claude: ClaudeServer): void | Promise<void>;
   end(claude: ClaudeServer): void | Promise<void>;
   readonly claudeMs?: number;
-  /** Why the rules answered, as `/history` has it. */
+  /** Why the rules diagnosed, in `/history`. */
   readonly reason: string;
 }
 
@@ -26,20 +26,22 @@ const answers = (behaviour: ClaudeBehaviour, reason: string): Outage => ({
 });
 
 const OUTAGES: readonly [what: string, outage: Outage][] = [
-  // The SDK's pause before it tries again is real time.
+  // The SDK's pauses between retries are in real time.
   ['is overloaded', answers(status(529, { 'retry-after-ms': '1' }), 'overloaded')],
   ['answers 429 with Retry-After', answers(status(429, { 'retry-after': '30' }), 'rate_limited')],
-  // So is the time-out: long enough for a healthy answer on a busy machine.
+  // So is the timeout; it must be long enough for a response on a busy machine.
   ['takes questions and never answers', { ...answers(hang(), 'timeout'), claudeMs: 2_500 }],
   ['refuses connections', { begin: (claude) => claude.refuse(), end: (claude) => claude.accept(), reason: 'error' }],
 ];
 
-/** Five that fail in a row open the circuit; then one after 0.5, 1, 2, 4 and 8 minutes, and one each quarter of an hour. */
-const mostQuestions = (elapsedMs: number) => 5 + 5 + Math.ceil(elapsedMs / (15 * MINUTE_MS));
+/** Five failures open the circuit. Then one question after 0.5, 1, 2, 4 and 8 minutes, and one every 15 minutes. */
+const maxQuestions = (elapsedMs: number) => 5 + 5 + Math.ceil(elapsedMs / (15 * MINUTE_MS));
 
 describe.concurrent('an hour in which Claude', () => {
   for (const [what, outage] of OUTAGES) {
-    it(`${what}: the rules answer at once, and one question finds it back`, { timeout: 150_000 }, async (context) => {
+    it(`${what}: the rules diagnose at once, and one question finds that it has recovered`, {
+      timeout: 150_000,
+    }, async (context) => {
       const world = await startFastWorld({
         speed: SPEED,
         containers: [...CONTAINERS, ...LATER, 'worker'],
@@ -57,14 +59,14 @@ describe.concurrent('an hour in which Claude', () => {
       for (let i = 0; i < 2 * PROBLEMS.length; i++) {
         if (i === 6) engine.container('worker')?.oom();
         else fail(world, CONTAINERS[i % CONTAINERS.length] as string, PROBLEMS[i >> 1] as string);
-        // However slow this machine is, the agent's next problem comes after this one's alert.
+        // Even on a slow machine, the next problem must come after the alert of this one.
         await soon(() => (alerts(slack).length === i + 2 ? true : undefined));
-        if (i === 18) await expectTruthDuring(world, outage);
+        if (i === 18) await expectStateDuring(world, outage);
         await clock.sleep(2 * MINUTE_MS);
       }
       await clock.sleep(begun + 60 * MINUTE_MS - clock.now());
 
-      // Nothing was lost or doubled, the rules answered, and what could be mended was.
+      // No problem was lost or duplicated, the rules diagnosed, and allowed restarts were made.
       const history = await world.history();
       const inOutage = history.filter(({ diagnosis }) => diagnosis?.tier === 'rules');
       expect(inOutage).toHaveLength(2 * PROBLEMS.length);
@@ -77,8 +79,8 @@ describe.concurrent('an hour in which Claude', () => {
       expect(alerts(slack).map(incidentOf).sort()).toEqual(history.map(({ id }) => id).sort());
       expect(alerts(slack).filter(({ text }) => text.includes('Without Claude'))).toHaveLength(inOutage.length);
 
-      // So little was asked of it, and so it was counted.
-      expect(failed).toBeLessThanOrEqual(mostQuestions(clock.now() - begun));
+      // Few questions were asked, and all were counted.
+      expect(failed).toBeLessThanOrEqual(maxQuestions(clock.now() - begun));
       const requests = await world.metric('container_doctor_claude_requests_total', { outcome: outage.reason });
       expect(requests).toBeLessThanOrEqual(3 * failed);
       expect(requests).toBeGreaterThanOrEqual(failed);
@@ -89,7 +91,7 @@ describe.concurrent('an hour in which Claude', () => {
         leftAlone,
       );
 
-      // It is back. Nobody knows until somebody asks: what was left to the rules is not asked afterwards.
+      // It has recovered, which only a question can show. Earlier problems are not diagnosed again.
       await outage.end(claude);
       let letItAnswer = () => {};
       const told = new Promise<void>((resolve) => {
@@ -99,8 +101,8 @@ describe.concurrent('an hour in which Claude', () => {
       const retryAt = Date.parse((await world.health()).claude.retry_at ?? '');
       await clock.sleep(retryAt + MINUTE_MS - clock.now());
       const askedBefore = claude.requests.length;
-      await expectTruthBeforeAnyoneAsks(world);
-      for (const name of LATER) fail(world, name, 'all at once');
+      await expectStateBeforeAQuestion(world);
+      for (const name of LATER) fail(world, name, 'at the same time');
       const fallbacks = async () =>
         (await world.history())
           .filter(({ container, decision }) => LATER.includes(container) && decision !== null)
@@ -110,14 +112,14 @@ describe.concurrent('an hour in which Claude', () => {
       expect((await world.health()).claude.circuit).toBe('half_open');
       expect(claude.requests.length - askedBefore).toBe(1);
       letItAnswer();
-      await expectTruthAfter(world);
+      await expectStateAfter(world);
       fail(world, 'api', 'wait and see');
       await soon(() => (claude.requests.length - askedBefore === 2 ? true : undefined));
     });
   }
 });
 
-/** What is about a container: a busy machine may make the agent say a word about itself, too. */
+/** Posts about containers. On a busy machine the agent may also send notices about itself. */
 const alerts = (slack: SlackServer) => slack.posts.filter((post) => incidentOf(post) !== undefined);
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) => eventually(probe, { deadlineMs: 60_000 });
 
@@ -125,25 +127,23 @@ function fail({ engine }: FastWorld, container: string, problem: string): void {
   engine.container(container)?.log(`ERROR ${problem}`, { stream: 'stderr' });
 }
 
-async function expectTruthDuring(world: FastWorld, outage: Outage): Promise<void> {
+async function expectStateDuring(world: FastWorld, outage: Outage): Promise<void> {
   const health = await world.health();
   expect(health).toMatchObject({ status: 'degraded', docker_connected: true });
   expect(health.monitoring).toHaveLength(10);
   expect(health.claude).toMatchObject({ circuit: 'open', last_error: outage.reason });
-  expect(health.problems).toContainEqual(expect.stringMatching(/^Claude failed several times in a row \(/));
-  expect(health.problems).toContain(`Claude could not be asked: ${outage.reason}`);
+  expect(health.problems).toContainEqual(expect.stringMatching(/^Claude failed several times in a row: /));
+  expect(health.problems).toContain(`the last request to Claude failed: ${outage.reason}`);
   expect(await world.metric('container_doctor_claude_circuit_open')).toBe(1);
 }
 
-async function expectTruthBeforeAnyoneAsks(world: FastWorld): Promise<void> {
+async function expectStateBeforeAQuestion(world: FastWorld): Promise<void> {
   const health = await world.health();
   expect(health.claude.circuit).toBe('open');
-  expect(health.problems[0]).toMatch(
-    /^Claude failed several times in a row \(it is asked again with the next problem\)/,
-  );
+  expect(health.problems[0]).toMatch(/^Claude failed several times in a row: it is asked again about the next problem/);
 }
 
-async function expectTruthAfter(world: FastWorld): Promise<void> {
+async function expectStateAfter(world: FastWorld): Promise<void> {
   await soon(async () => {
     expect(await world.health()).toMatchObject({
       status: 'healthy',

@@ -1,6 +1,6 @@
-/** The real agent while the clock of its host is set forward and back: its own time of day and the engine's stamps. */
+/** The real agent while the clock of its host, which the engine shares, steps forward and back. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../src/demo/simulated-engine.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';
@@ -29,7 +29,7 @@ const restarts = (outcome?: string) =>
   world.metric('container_doctor_restarts_total', outcome === undefined ? {} : { outcome });
 const awaitRestarts = (count: number, outcome?: string) =>
   soon(async () => ((await restarts(outcome)) === count ? true : undefined));
-/** The restart is over for everybody: also its late events. */
+/** Waits until the restart and its late events are over. */
 const awaitSettled = async () => {
   await soon(async () => ((await world.metric('container_doctor_incidents_open')) === 0 ? true : undefined));
   clock.pass(10_000);
@@ -40,7 +40,7 @@ describe.each([
   ['back an hour', -HOUR],
   ['back two seconds', -2_000],
 ])('when the clock is set %s', (_, step) => {
-  it('every line is counted once, a problem asked about once, and /health stays true', async () => {
+  it('every line is counted once, a problem is asked about once, and /health is right', async () => {
     const web = await start({ AUTO_FIX: 'false' });
     const other = world.engine.container('other') as SimulatedContainer;
     let printed = 0;
@@ -65,7 +65,7 @@ describe.each([
     }
     expect(unwell).toEqual([]);
     expect(world.claude.requests).toHaveLength(1);
-    // The heartbeat is of this hour, whichever that is.
+    // The heartbeat follows the clock.
     await soon(async () => {
       const beat = await world.metric('container_doctor_heartbeat_timestamp_seconds');
       return Math.abs(clock.now() / 1000 - beat) < 60 ? true : undefined;
@@ -77,7 +77,7 @@ describe.each([
     web.exit(1);
     await soon(() => (world.engine.count('restart') === 1 && web.running ? true : undefined));
     clock.jump(step);
-    // It was looked at after the step, and is still under verification.
+    // It was inspected after the step, and its verification goes on.
     const looks = world.engine.count('inspect');
     await soon(() => (world.engine.count('inspect') > looks + 1 ? true : undefined));
     expect(await restarts()).toBe(0);
@@ -85,7 +85,7 @@ describe.each([
     await awaitRestarts(1, 'recovered');
   });
 
-  it('an alert that is tried again goes out when its back-off is over', async () => {
+  it('an alert is retried after its back-off', async () => {
     const web = await start({ AUTO_FIX: 'false' });
     world.slack.reply([{ status: 500 }]);
     web.exit(1);
@@ -97,14 +97,14 @@ describe.each([
 });
 
 describe('the restart limit', () => {
-  /** A crash of its own kind each time, so that each is an incident. */
+  /** Each crash has its own exit code, so that each is an incident. */
   const crash = async (web: SimulatedContainer, code: number) => {
     const before = await world.metric('container_doctor_decisions_total');
     web.exit(code);
     await soon(async () => ((await world.metric('container_doctor_decisions_total')) > before ? true : undefined));
   };
 
-  it('holds where the clock is set back', async () => {
+  it('holds when the clock steps back', async () => {
     const web = await start({ MAX_RESTARTS_PER_HOUR: '1' });
     await crash(web, 1);
     await awaitRestarts(1, 'recovered');
@@ -115,7 +115,7 @@ describe('the restart limit', () => {
     expect(world.engine.count('restart')).toBe(1);
   });
 
-  it('opens by one hour where the clock is set forward by one', async () => {
+  it('is lifted by one hour when the clock steps forward by one hour', async () => {
     const web = await start({ MAX_RESTARTS_PER_HOUR: '1' });
     await crash(web, 1);
     await awaitRestarts(1, 'recovered');

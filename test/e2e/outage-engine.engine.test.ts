@@ -1,4 +1,4 @@
-/** A real Docker engine that is restarted or hangs, and a proxy before it that cuts every connection. */
+/** A real Docker engine that is restarted or hangs, and a proxy in front of it that cuts every connection. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ import { createWatching } from '../support/watching.ts';
 import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
 const LONG = 90_000;
-/** Numbered lines on both streams, and last words. */
+/** Prints numbered lines on both streams, and one line on SIGTERM. */
 const TALK = `trap 'echo "going down"; exit 0' TERM
 i=0; while true; do i=$((i+1)); echo "line $i"; [ $((i % 3)) = 0 ] && echo "note $i" >&2; sleep 0.01; done`;
 const QUIET = `trap 'exit 0' TERM; while true; do sleep 0.2; done`;
@@ -32,7 +32,7 @@ afterEach(async () => {
 
 const statusOf = async (doctor: Doctor) => (await fetch(`${doctor.url}/health`)).status;
 
-/** `/health` and the metric say both the same. */
+/** Waits until `/health` and the metric both say so. */
 async function awaitConnected(doctor: Doctor, connected: boolean): Promise<void> {
   await soon(async () => {
     expect(await statusOf(doctor)).toBe(connected ? 200 : 503);
@@ -44,14 +44,14 @@ async function awaitConnected(doctor: Doctor, connected: boolean): Promise<void>
 
 const linesRead = (doctor: Doctor) => doctor.metric('container_doctor_log_lines_total');
 
-async function expectNothingTold(doctor: Doctor): Promise<void> {
+async function expectNoReaction(doctor: Doctor): Promise<void> {
   expect(world.claude.requests).toEqual([]);
   expect(world.slack.posts.map(({ text }) => text)).toEqual([]);
   expect(await doctor.metric('container_doctor_errors_detected_total')).toBe(0);
   expect(await doctor.metric('container_doctor_restarts_total')).toBe(0);
 }
 
-describeOwnEngine('a Docker engine of its own', () => {
+describeOwnEngine('a Docker engine', () => {
   async function ownEngine(flags: readonly string[] = []): Promise<OwnEngine> {
     const engine = await startOwnEngine(flags);
     cleanups.push(engine.close);
@@ -62,7 +62,7 @@ describeOwnEngine('a Docker engine of its own', () => {
     ['stops its containers and starts them again', []],
     ['leaves its containers running (live-restore)', ['--live-restore']],
   ])(
-    'that is restarted and %s loses and doubles no line and alarms nobody',
+    'that is restarted and %s: each line is read once, and there is no alert',
     async (_, flags) => {
       const engine = await ownEngine(flags);
       const talkers: TestContainer[] = [];
@@ -94,17 +94,17 @@ describeOwnEngine('a Docker engine of its own', () => {
         for (const [n, { name }] of talkers.entries()) expect(w.texts(name)).toEqual(printed[n]);
         return true;
       });
-      await expectNothingTold(doctor);
+      await expectNoReaction(doctor);
       expect((await doctor.health()).problems).toEqual([]);
 
-      // A minute later: who was not brought back is told of, and nobody else.
+      // A minute later, exactly the containers that did not come back are reported.
       const listings = w.listings.length;
       await eventually(() => (w.listings.length > listings + 1 ? true : undefined));
       clock.pass(60_000);
       const expected = flags.length === 0 ? [left.name] : [];
       await eventually(() => {
         expect(w.listings.length).toBeGreaterThan(listings + 5);
-        expect(w.notBack.map(({ name }) => name)).toEqual(expected);
+        expect(w.missing.map(({ name }) => name)).toEqual(expected);
         return true;
       });
     },
@@ -112,7 +112,7 @@ describeOwnEngine('a Docker engine of its own', () => {
   );
 
   it(
-    'that hangs is told of as away and found when it goes on, and keeps nobody from stopping',
+    'that hangs is reported as away and connected to when it continues, and does not delay the stop of the agent',
     async () => {
       const engine = await ownEngine();
       const talker = await engine.run({ name: 'talk', cmd: TALK });
@@ -121,7 +121,7 @@ describeOwnEngine('a Docker engine of its own', () => {
 
       engine.hang();
       await awaitConnected(doctor, false);
-      expect((await doctor.health()).problems).toContain('the Docker engine does not answer: nothing is seen');
+      expect((await doctor.health()).problems).toContain('the Docker engine does not answer: no container is watched');
       engine.resume();
       await awaitConnected(doctor, true);
       await engine.docker.getContainer(talker.id).stop();
@@ -130,7 +130,7 @@ describeOwnEngine('a Docker engine of its own', () => {
         expect(await linesRead(doctor)).toBe(printed.length);
         return true;
       });
-      await expectNothingTold(doctor);
+      await expectNoReaction(doctor);
 
       engine.hang();
       await awaitConnected(doctor, false);
@@ -145,9 +145,9 @@ describeEngine('a proxy that cuts every connection after a moment', (dockerHost)
   const prefix = `cd-cut-${randomBytes(3).toString('hex')}`;
 
   it(
-    'loses and doubles no line, asks once for each problem, and is no reason to call the engine away',
+    'each line is read once, each problem asked about once, and the engine never counts as away',
     async () => {
-      // Mild, so that the crash is a problem of its own.
+      // Not severe, so that the crash becomes an incident of its own.
       world.claude.reply(() => answer({ severity: 'medium' }));
       const proxy = await createCuttingProxy(dockerHost);
       cleanups.push(proxy.close);
@@ -159,7 +159,7 @@ describeEngine('a proxy that cuts every connection after a moment', (dockerHost)
       });
       await awaitConnected(doctor, true);
 
-      // An error with its trace now and then among two thousand lines, and a crash at the end.
+      // Two thousand lines, twenty of them with an error and its stack trace, and a crash at the end.
       const cmd = `i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "line $i"
         if [ $((i % 100)) = 0 ]; then printf 'TypeError: x is not a function\\n    at pay (/app/pay.js:10:5)\\n    at run (/app/run.js:3:1)\\n' >&2; fi
         [ $((i % 10)) = 0 ] && sleep 0.03; done; exit 7`;

@@ -1,4 +1,4 @@
-/** What people are told while the engine is away or hangs, by the real agent in this process. */
+/** The notices and alerts of the real agent, run in this process, while the engine is away or hangs. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
@@ -12,13 +12,13 @@ let clock: JumpingClock;
 
 afterEach(() => world.close());
 
-async function start(): Promise<void> {
+async function start({ engineMs = 300 } = {}): Promise<void> {
   clock = createJumpingClock();
   world = await startFastWorld({
     clock,
     containers: ['web', 'other'],
     claude: () => answer(SAFE),
-    requestTimeouts: { engineMs: 300 },
+    requestTimeouts: { engineMs },
     env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5' },
   });
   await awaitConnected(true);
@@ -26,28 +26,28 @@ async function start(): Promise<void> {
 
 const awaitConnected = (connected: boolean) =>
   soon(async () => ((await world.health()).docker_connected === connected ? true : undefined));
-const toldTitles = () => world.slack.posts.map(({ text }) => text.split('\n', 1)[0]);
+const titles = () => world.slack.posts.map(({ text }) => text.split('\n', 1)[0]);
 
 describe('an engine that is away', () => {
-  it('for a minute is told of in Slack, once, and once more when it is back', async () => {
+  it('for a minute causes one notice, and one more when it is back', async () => {
     await start();
     world.engine.faults.refuseConnections();
     await awaitConnected(false);
-    expect(toldTitles()).toEqual([]);
+    expect(titles()).toEqual([]);
     clock.pass(MINUTE);
     await soon(() => (world.slack.posts.length === 1 ? true : undefined));
     clock.pass(60 * MINUTE);
     world.engine.faults.clear();
     await awaitConnected(true);
     await soon(() => (world.slack.posts.length === 2 ? true : undefined));
-    expect(toldTitles()).toEqual([
+    expect(titles()).toEqual([
       expect.stringContaining('Container Doctor cannot reach the Docker engine'),
       expect.stringContaining('Container Doctor is connected to the Docker engine again'),
     ]);
     expect(world.claude.requests).toEqual([]);
   });
 
-  it('holds no crash back: what it remembers of that time is told when it is back, once', async () => {
+  it('delays no crash: the events of that time cause one alert when it is back', async () => {
     await start();
     world.engine.faults.refuseConnections();
     await awaitConnected(false);
@@ -63,7 +63,18 @@ describe('an engine that is away', () => {
   });
 });
 
-it('an engine that hangs right after a container crashed keeps no alert back, and nothing is restarted in the dark', async () => {
+it('an engine that hangs does not delay the moment at which an incident is saved', async () => {
+  await start({ engineMs: 60_000 });
+  // The agent inspects each container once to learn its secrets.
+  await soon(() => (world.engine.count('inspect', 'web') > 0 ? true : undefined));
+  for (const operation of ['list', 'inspect', 'logs'] as const) world.engine.faults.hang(operation);
+  const before = Date.now();
+  world.engine.container('web')?.log('ERROR: the pool is exhausted');
+  await soon(() => world.logger.records.find(({ message }) => message === 'incident opened'));
+  expect(Date.now() - before).toBeLessThan(3_000);
+});
+
+it('an engine that hangs right after a container crashed delays no alert, and nothing is restarted', async () => {
   await start();
   for (const operation of ['list', 'inspect', 'logs'] as const) world.engine.faults.hang(operation);
   world.engine.container('web')?.exit(1);

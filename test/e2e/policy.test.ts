@@ -1,4 +1,4 @@
-/** Policy as a person meets it: labels, a file, `check`, and what the agent then does and does not do. */
+/** Policy from the user's view: labels, the file, `check`, and the effect on the agent. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -45,16 +45,11 @@ describe('policy', () => {
   it.each<[string, Record<string, string>, string | undefined, object]>([
     ['a label that says never', { restart: 'never' }, undefined, { decision: 'notify', reason: 'policy_never' }],
     ['a label that says ask', { restart: 'ask' }, undefined, { decision: 'ask', reason: 'policy_ask' }],
-    [
-      'a label that is not understood',
-      { restart: 'nope' },
-      undefined,
-      { decision: 'notify', reason: 'policy_unclear' },
-    ],
+    ['an invalid label', { restart: 'nope' }, undefined, { decision: 'notify', reason: 'policy_unclear' }],
     ['mode observe', { mode: 'observe' }, undefined, { decision: 'notify', reason: 'observe_mode' }],
     ['quiet hours', { 'quiet-hours': '00:00-24:00' }, undefined, { decision: 'notify', reason: 'quiet_hours' }],
     ['an image that holds data', {}, 'bitnami/postgresql:17', { decision: 'notify', reason: 'stateful_image' }],
-  ])('keeps the hands off for %s, and says why', async (_, labels, image, expected) => {
+  ])('does not restart because of %s, with the reason', async (_, labels, image, expected) => {
     const doctor = await start();
     add('web', labels, image);
     fail('web');
@@ -65,22 +60,24 @@ describe('policy', () => {
     expect(await doctor.metric('container_doctor_decisions_total', { decision, reason })).toBe(1);
   });
 
-  it('tells that a person has to decide where it says ask', async () => {
+  it('notifies people that they have to decide if it is ask', async () => {
     await start();
     add('web', { restart: 'ask' });
     fail('web');
     const [post] = await soon(() => (slack.posts.length > 0 ? slack.posts : undefined));
-    expect(post?.text).toMatch(/its policy requires a person to approve the restart; restart: ask \(label container-doctor\.restart\)/);
+    expect(post?.text).toMatch(
+      /its policy requires a person to approve the restart; restart: ask \(label container-doctor\.restart\)/,
+    );
   });
 
-  it('lets a label say that a database may be restarted', async () => {
+  it('allows restarts of a database by a label', async () => {
     const doctor = await start();
     add('db', { restart: 'auto' }, 'postgres:17');
     fail('db');
     expect(await decided(doctor, 'db')).toMatchObject({ decision: 'restart' });
   });
 
-  it('leaves alone what the file says to leave alone', async () => {
+  it('does not watch containers that the file disables', async () => {
     writeFileSync(file, 'rules:\n  - match: { name: quiet }\n    enable: false\n');
     const doctor = await start({ CONFIG_FILE: file });
     add('quiet');
@@ -89,7 +86,7 @@ describe('policy', () => {
     expect((await doctor.health()).monitoring).toEqual(['web']);
   });
 
-  it('opens nothing while a container is in its grace, and counts it', async () => {
+  it('opens no incident during the grace period, and counts the signals', async () => {
     const doctor = await start();
     add('slow', { grace: '600' });
     add('quick');
@@ -102,7 +99,7 @@ describe('policy', () => {
     expect((await doctor.history()).map(({ container }) => container)).toEqual(['quick']);
   });
 
-  it('tells of a crash in the grace where the agent was down when it came', async () => {
+  it('reports a crash during the grace period that came while the agent was not running', async () => {
     const first = await start();
     const slow = add('slow', { grace: '600' });
     await soon(async () => ((await first.health()).monitoring.includes('slow') ? true : undefined));
@@ -111,7 +108,7 @@ describe('policy', () => {
     expect(await decided(await start(), 'slow')).toMatchObject({ detector: 'crash' });
   });
 
-  it('does not restart what was deployed just now', async () => {
+  it('does not restart a container that was just deployed', async () => {
     const doctor = await start();
     const old = add('web');
     await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
@@ -122,7 +119,7 @@ describe('policy', () => {
     expect(engine.count('restart', 'web')).toBe(0);
   });
 
-  it('takes patterns of a person’s own from the file', async () => {
+  it('uses the patterns in the file', async () => {
     writeFileSync(
       file,
       'rules:\n  - match: { name: "*" }\n    detect.match: ledger is out of balance\n    detect.ignore: known nonsense\n',
@@ -135,7 +132,7 @@ describe('policy', () => {
     expect(await doctor.history()).toHaveLength(1);
   });
 
-  it('follows the file when it changes, and keeps the old rules where the new ones are bad', async () => {
+  it('reloads the file when it changes, and keeps the old rules if the new ones are invalid', async () => {
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: never\n');
     const doctor = await start({ CONFIG_FILE: file });
     for (const name of ['web', 'api']) add(name);
@@ -143,7 +140,7 @@ describe('policy', () => {
 
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: sometimes\n');
     await soon(async () => ((await doctor.metric(RELOADED)) === 0 ? true : undefined));
-    expect(doctor.output()).toMatch(/line 3: rule 1, restart: \\"sometimes\\": allowed is auto, ask or never/);
+    expect(doctor.output()).toMatch(/line 3: rule 1, restart: \\"sometimes\\": must be auto, ask or never/);
     fail('web');
     expect(await decided(doctor, 'web')).toMatchObject({ reason: 'policy_never' });
 
@@ -155,13 +152,13 @@ describe('policy', () => {
     expect(engine.count('restart')).toBe(0);
   });
 
-  it('does not start with a bad file: exit code 78, and every problem with its line', async () => {
+  it('does not start with an invalid file: exit code 78, and each problem with its line', async () => {
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: nevr\n    graace: 3\n');
     const { code, stderr } = await runCommand([], environment({ CONFIG_FILE: file, PORT: 'http' }));
     expect(code).toBe(78);
     expect(stderr).toMatch(/PORT=http/);
-    expect(stderr).toMatch(/line 3: rule 1, restart: "nevr": allowed is auto, ask or never/);
-    expect(stderr).toMatch(/line 4: rule 1: there is no setting "graace"/);
+    expect(stderr).toMatch(/line 3: rule 1, restart: "nevr": must be auto, ask or never/);
+    expect(stderr).toMatch(/line 4: rule 1: unknown setting "graace"/);
     const missing = await runCommand([], environment({ CONFIG_FILE: `${file}.not` }));
     expect(missing).toMatchObject({ code: 78, stderr: expect.stringMatching(/cannot be read \(ENOENT\)/) });
   });
@@ -175,7 +172,7 @@ describe('the scorecard', () => {
       (await scorecard(doctor)).cases.find((one) => one.container === container && one.what_happened === what),
     );
 
-  it('says what would have been done, and what happened then', async () => {
+  it('shows what would have been done, and what happened then', async () => {
     const doctor = await start({ AUTO_FIX: 'false' });
     for (const name of ['bounced', 'broken']) add(name);
     fail('bounced');
@@ -217,7 +214,7 @@ describe('the scorecard', () => {
     expect(await runCommand(['review', id, 'perhaps'], beside)).toMatchObject({ code: 64 });
   }
 
-  it('takes a person’s verdict while the agent runs, and shows it', () => takesVerdicts({}));
+  it('stores and shows a person’s verdict while the agent runs', () => takesVerdicts({}));
 
   const noPostgres = whyNoPostgres();
   describe.skipIf(noPostgres !== undefined)(`in a shared database${noPostgres ? ` (${noPostgres})` : ''}`, () => {
@@ -227,14 +224,17 @@ describe('the scorecard', () => {
     });
     afterAll(() => server?.close());
 
-    it('takes a person’s verdict while the agent runs, and shows it, and no other agent’s', async () => {
+    it('stores and shows a person’s verdict while the agent runs, but not for another agent', async () => {
       const DATABASE_URL = server.createDatabase();
       await takesVerdicts({ DATABASE_URL, AGENT_NAME: 'host-1' });
       const ofAnother = await runCommand(['review'], environment({ DATABASE_URL, AGENT_NAME: 'host-2' }));
-      expect(ofAnother).toMatchObject({ code: 0, stdout: 'Nothing was restarted, and nothing would have been.\n' });
+      expect(ofAnother).toMatchObject({
+        code: 0,
+        stdout: 'Nothing was restarted, and nothing would have been restarted.\n',
+      });
     });
 
-    it('says that the agent has not run where it has not, and what cannot be reached where it is not there', async () => {
+    it('reports that the agent has not run yet, or that the database cannot be reached', async () => {
       const env = environment({ DATABASE_URL: server.createDatabase(), AGENT_NAME: 'host-1' });
       const empty = await runCommand(['review'], env);
       expect(empty).toMatchObject({ code: 1, stderr: expect.stringMatching(/start the agent once/) });
@@ -248,7 +248,7 @@ describe('the scorecard', () => {
     });
   });
 
-  it('is empty where nothing ran yet, and says so', async () => {
+  it('is empty before the first run', async () => {
     const { code, stderr } = await runCommand(['review'], environment());
     expect(code).toBe(1);
     expect(stderr).toMatch(/the agent has not run/);
@@ -256,7 +256,7 @@ describe('the scorecard', () => {
 });
 
 describe('check', () => {
-  it('prints the policy of every container and where each value came from', async () => {
+  it('prints the policy of each container with the source of each value', async () => {
     writeFileSync(
       file,
       'rules:\n  - match: { name: "w*" }\n    grace: 30\n  - match: { name: nobody }\n    restart: never\n',
@@ -272,9 +272,11 @@ describe('check', () => {
     expect(stdout).toMatch(/policy \(AUTO_FIX=true; 2 rules in /);
     expect(stdout).toMatch(/web +restart +ask +label container-doctor\.restart\n +grace +30 +file rule 1\n/);
     expect(stdout).toMatch(/db +restart +never +known stateful image postgres\n/);
-    expect(stdout).toMatch(/all as default: .*plain/);
+    expect(stdout).toMatch(/all default: .*plain/);
     expect(stdout).toMatch(/warning +api: label container-doctor\.grace="soon" is not understood/);
-    expect(stdout).toMatch(/warning +cache is a redis, and may be restarted \(label container-doctor\.restart\)/);
+    expect(stdout).toMatch(
+      /warning +cache runs the stateful image redis and may be restarted \(label container-doctor\.restart\)/,
+    );
     expect(stdout).toMatch(/warning +rule 2 matches no container/);
     const verbose = await runCommand(['check', '--verbose'], env);
     expect(verbose.stdout).toMatch(/plain +enable +true +default\n/);

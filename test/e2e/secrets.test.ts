@@ -1,4 +1,4 @@
-/** Nothing secret leaves: the corpus of test/redact through the whole agent, and every way out of it searched. */
+/** No secret leaves the agent: the corpus of test/redact passes through it, and all outputs are searched. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,8 +21,8 @@ let claude: ClaudeServer;
 let slack: SlackServer;
 let collector: Awaited<ReturnType<typeof startCollector>>;
 let doctor: Doctor;
-/** Everything that left the agent or was kept by it, by way out. */
-const leaks = new Map<string, string>();
+/** Everything that the agent sent or stored, by output. */
+const outputs = new Map<string, string>();
 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
   eventually(probe, { deadlineMs: 90_000, everyMs: 250 });
@@ -30,7 +30,7 @@ const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'secrets-'));
   engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  // An obliging model: what it is shown it repeats, so that Slack, the store and the pages get it too.
+  // The model repeats its input, so that Slack, the store and the pages get it too.
   claude = await startClaudeServer((prompt) => {
     const shown = prompt.slice(prompt.lastIndexOf('BEGIN '));
     return answer({ root_cause: shown.slice(0, 1000), suggested_fix: shown, estimated_impact: shown.slice(0, 500) });
@@ -63,7 +63,7 @@ beforeAll(async () => {
       name: `c${i}`,
       image: 'shop/app:1',
       labels: { 'app.note': line, 'app.token': secret, 'com.docker.compose.service': `s${i}` },
-      // The corpus' own secrets are not told to it: they must be found by their form.
+      // The secrets of the corpus are not in the environment: they must be found by patterns.
       env: [`APP_PASSWORD=${LITERAL}`],
       health: 'healthy',
     });
@@ -73,27 +73,27 @@ beforeAll(async () => {
     if (i % 7 === 0) container.log(`ERROR coloured ${ESC}[2m${line}${ESC}[0m`, { stream: 'stderr' });
   }
   await soon(async () => {
-    const told = new Set((await doctor.history()).filter((e) => e.decision !== null).map((e) => e.container));
-    return told.size === SECRETS.length && slack.posts.length >= SECRETS.length ? true : undefined;
+    const decided = new Set((await doctor.history()).filter((e) => e.decision !== null).map((e) => e.container));
+    return decided.size === SECRETS.length && slack.posts.length >= SECRETS.length ? true : undefined;
   });
   await soon(() => (collector.received.some(({ path }) => path === '/v1/metrics') ? true : undefined));
 
-  leaks.set(
+  outputs.set(
     'Claude',
     JSON.stringify(claude.requests.map(({ body, path, headers }) => [body, path, { ...headers, 'x-api-key': '' }])),
   );
-  leaks.set('Slack', JSON.stringify(slack.posts.map(({ body, headers }) => [body, headers])));
-  leaks.set('/history', JSON.stringify(await doctor.history()));
-  leaks.set('/health', JSON.stringify(await doctor.health()));
-  leaks.set('/metrics', await doctor.metrics());
+  outputs.set('Slack', JSON.stringify(slack.posts.map(({ body, headers }) => [body, headers])));
+  outputs.set('/history', JSON.stringify(await doctor.history()));
+  outputs.set('/health', JSON.stringify(await doctor.health()));
+  outputs.set('/metrics', await doctor.metrics());
   await doctor.stop();
-  leaks.set('its own log', doctor.output());
+  outputs.set('its own log', doctor.output());
   for (const signal of ['traces', 'metrics', 'logs']) {
     const sent = collector.received.filter(({ path }) => path === `/v1/${signal}`);
-    leaks.set(`OTLP ${signal}`, sent.map(({ body }) => body.toString('utf8')).join('\n'));
+    outputs.set(`OTLP ${signal}`, sent.map(({ body }) => body.toString('utf8')).join('\n'));
   }
   const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  leaks.set('the store', files.map((file) => readFileSync(path.join(file.parentPath, file.name), 'utf8')).join('\n'));
+  outputs.set('the store', files.map((file) => readFileSync(path.join(file.parentPath, file.name), 'utf8')).join('\n'));
 }, 150_000);
 
 afterAll(async () => {
@@ -102,7 +102,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const WAYS_OUT = [
+const OUTPUTS = [
   'Claude',
   'Slack',
   'the store',
@@ -115,19 +115,20 @@ const WAYS_OUT = [
   'its own log',
 ] as const;
 
-describe('of secrets in logs, labels, health checks and environments', () => {
-  it('there are enough, each was asked about, and what is around them arrived', () => {
+describe('secrets in logs, labels, health checks and environments', () => {
+  it('are numerous, were all part of a question, and their surrounding text arrived', () => {
     expect(SECRETS.length).toBeGreaterThanOrEqual(200);
     expect(NEAR_MISSES.length).toBeGreaterThanOrEqual(200);
-    for (const way of WAYS_OUT) expect(leaks.get(way)?.length, way).toBeGreaterThan(300);
-    for (const way of ['Claude', 'Slack', 'the store', '/history']) expect(leaks.get(way)).toContain('‹secret:1›');
+    for (const output of OUTPUTS) expect(outputs.get(output)?.length, output).toBeGreaterThan(300);
+    for (const output of ['Claude', 'Slack', 'the store', '/history'])
+      expect(outputs.get(output)).toContain('‹secret:1›');
     for (const { keeps } of SECRETS.filter((one) => /^[\w.@/-]{6,}$/.test(one.keeps ?? ''))) {
-      expect(leaks.get('Claude')).toContain(keeps);
+      expect(outputs.get('Claude')).toContain(keeps);
     }
   });
 
-  it.each(WAYS_OUT)('none comes out through: %s', (way) => {
-    const text = leaks.get(way) ?? '';
+  it.each(OUTPUTS)('do not leave through %s', (output) => {
+    const text = outputs.get(output) ?? '';
     const found = [...SECRETS.map(({ secret }) => secret), LITERAL, API_KEY, 'T000/B000'].filter(
       (secret) => text.includes(secret) || text.includes(JSON.stringify(secret).slice(1, -1)),
     );
@@ -136,7 +137,7 @@ describe('of secrets in logs, labels, health checks and environments', () => {
 });
 
 describe('a secret of the environment', () => {
-  it('is known by the time the container is gone, or the engine does not answer', async () => {
+  it('is known even if the container is gone or the engine does not answer', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'secrets-gone-'));
     const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
     const claude = await startClaudeServer();
@@ -172,6 +173,6 @@ describe('a secret of the environment', () => {
       await Promise.all([engine.close(), claude.close()]);
       rmSync(folder, { recursive: true });
     }
-    // Longer than any wait in it: its end is reached, and the agent is stopped, also where it fails.
+    // Longer than all waits in it, so that the agent is stopped even if the test fails.
   }, 240_000);
 });

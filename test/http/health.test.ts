@@ -19,6 +19,12 @@ const well: HealthInputs = {
   lastEventAt: Date.UTC(2026, 10, 23, 3, 59, 0),
   lastReconcileAt: Date.UTC(2026, 10, 23, 3, 59, 55),
   lateLogs: [],
+  skippedLogs: [],
+  sources: [
+    { source: 'list', kind: 'ok' },
+    { source: 'logs', kind: 'refused', status: 403, since: Date.UTC(2026, 10, 23, 3, 30, 0) },
+  ],
+  sourceProblems: [],
   openIncidents: 1,
   storeHealthy: true,
   claude: { configured: true, model: 'claude-haiku-5-5' },
@@ -26,7 +32,7 @@ const well: HealthInputs = {
 };
 
 describe('health', () => {
-  it('has the fields of the first version and those that help', () => {
+  it('has all documented fields', () => {
     expect(buildHealth(well)).toEqual({
       status: 'healthy',
       httpStatus: 200,
@@ -45,6 +51,11 @@ describe('health', () => {
         started_at: '2026-11-23T03:00:00.000Z',
         uptime_seconds: 3600,
         missing_targets: [],
+        sources: {
+          list: { state: 'ok', status: null, since: null },
+          logs: { state: 'refused', status: 403, since: '2026-11-23T03:30:00.000Z' },
+        },
+        skipped_logs: [],
         last_event_at: '2026-11-23T03:59:00.000Z',
         last_reconcile_at: '2026-11-23T03:59:55.000Z',
         loop_stalled: false,
@@ -68,40 +79,54 @@ describe('health', () => {
   });
 
   it.each<[string, Partial<HealthInputs>, 'healthy' | 'degraded', number, RegExp?]>([
-    ['the engine does not answer', { dockerConnected: false }, 'degraded', 503, /Docker engine/],
-    ['the loop stands still', { loopStalled: true }, 'degraded', 503, /loop/],
     [
-      'a target does not exist',
+      'the engine refuses a request',
+      { sourceProblems: ['the engine refuses GET /containers/{id}/logs (HTTP 403): errors in logs are missed'] },
+      'degraded',
+      200,
+      /^the engine refuses GET .containers.{id}.logs \(HTTP 403\)/,
+    ],
+    ['the engine does not answer', { dockerConnected: false }, 'degraded', 503, /Docker engine/],
+    ['the agent has stalled', { loopStalled: true }, 'degraded', 503, /stalled/],
+    [
+      'a target matches no container',
       { missingTargets: ['api', 'job-*'] },
       'degraded',
       200,
       /TARGET_CONTAINERS.*api, job-\*/,
     ],
     [
-      'a log is read late',
+      'log lines were skipped after an absence',
+      { skippedLogs: [{ container: 'web', before: Date.UTC(2026, 10, 23, 2, 30, 0) }] },
+      'degraded',
+      200,
+      /the older ones were skipped: web \(before 2026-11-23T02:30:00.000Z\)/,
+    ],
+    [
+      'log lines are read late',
       { lateLogs: [{ container: 'web', ms: 93_400 }] },
       'degraded',
       200,
       /read late: web \(93 s\)/,
     ],
-    ['the store is broken', { storeHealthy: false }, 'degraded', 200, /store/],
+    ['the store fails', { storeHealthy: false }, 'degraded', 200, /store/],
     ['the budget is spent', { spend: { today: 1.004, limit: 1 } }, 'degraded', 200, /\$1\.00 of \$1\.00/],
     ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.01\)/],
     ['the hour is used up', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
     ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
     [
-      'Claude is left alone',
+      'requests to Claude are paused',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now + 60_000 } },
       'degraded',
       200,
-      /left alone until 2026-11-23T04:01:00.000Z: the rules answer alone/,
+      /paused until 2026-11-23T04:01:00.000Z, and only the built-in rules diagnose/,
     ],
     [
-      'Claude was left alone long enough, and nothing happened since',
+      'the pause is over and Claude was not needed since',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now - 60_000 } },
       'degraded',
       200,
-      /it is asked again with the next problem/,
+      /it is asked again about the next problem/,
     ],
     [
       'there is no key',
@@ -117,8 +142,8 @@ describe('health', () => {
       /^Slack has accepted no messages since 2026-11-23T03:50:00.000Z \(it answered 500\); alerts waiting: 3$/,
     ],
     ['there is no Slack', { receivers: [{ name: 'console', title: 'Console', pending: 0 }] }, 'healthy', 200],
-    ['nothing ever happened', { lastEventAt: undefined, monitoring: [] }, 'healthy', 200],
-  ])('where %s', (_case, change, status, httpStatus, problem) => {
+    ['nothing has happened yet', { lastEventAt: undefined, monitoring: [] }, 'healthy', 200],
+  ])('if %s', (_case, change, status, httpStatus, problem) => {
     const health = buildHealth({ ...well, ...change });
     expect(health).toMatchObject({ status, httpStatus });
     if (problem === undefined) expect(health.body.problems).toEqual([]);

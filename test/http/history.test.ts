@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseHistoryQuery, toHistoryEntry } from '../../src/http/history.ts';
 import { container, diagnosis, incident } from '../telemetry/samples.ts';
 
-describe('an entry of the history', () => {
-  it('tells what was found, decided and done', () => {
+describe('a history entry', () => {
+  it('has the diagnosis, the decision and the outcome', () => {
     const entry = toHistoryEntry({
       incident,
       diagnosis,
@@ -33,12 +33,14 @@ describe('an entry of the history', () => {
       occurrences: 4,
       cost_usd: 0.0012,
       detector: 'oom',
+      cause: null,
+      members: [],
       image: container.image,
       state: 'open',
     });
   });
 
-  it('says why the rules answered, and shows no dead trace', () => {
+  it('says why the built-in rules diagnosed, and has no trace id without a trace', () => {
     const entry = toHistoryEntry({
       incident: { ...incident, trace: undefined },
       diagnosis: { ...diagnosis, tier: 'rules', model: undefined, fallback: 'hourly_cap', costUsd: 0 },
@@ -47,7 +49,7 @@ describe('an entry of the history', () => {
     expect(entry).toMatchObject({ trace_id: null, outcome: null, diagnosis: { fallback: 'hourly_cap', model: null } });
   });
 
-  it('is there for an incident that is not diagnosed yet', () => {
+  it('exists before the incident is diagnosed', () => {
     expect(toHistoryEntry({ incident })).toMatchObject({
       timestamp: '2026-11-23T03:00:00.000Z',
       diagnosis: null,
@@ -58,7 +60,7 @@ describe('an entry of the history', () => {
   });
 });
 
-describe('a question for the history', () => {
+describe('a history query', () => {
   it.each([
     [{}, { limit: 50 }],
     [{ limit: '1' }, { limit: 1 }],
@@ -67,7 +69,7 @@ describe('a question for the history', () => {
       { limit: 1000, container: 'shop_web.1-a' },
     ],
     [{ page: '7' }, { limit: 50 }],
-  ])('%j is %j', (given, query) => {
+  ])('%j is parsed as %j', (given, query) => {
     expect(parseHistoryQuery(given)).toEqual({ query });
   });
 
@@ -82,7 +84,7 @@ describe('a question for the history', () => {
     [{ container: '../etc' }, /^container/],
     [{ container: ['a', 'b'] }, /^container/],
     [{ limit: 'x'.repeat(5_000) }, /^.{0,200}$/],
-  ])('%j is refused', (given, error) => {
+  ])('%j is rejected', (given, error) => {
     expect(parseHistoryQuery(given)).toEqual({ error: expect.stringMatching(error) });
   });
 });

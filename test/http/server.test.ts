@@ -30,6 +30,9 @@ function view(change: { dockerConnected?: boolean; missingTargets?: string[] } =
     rateLimit: { remaining: 20, limit: 20 },
     spend: { today: 0, limit: 1 },
     lateLogs: [],
+    skippedLogs: [],
+    sources: [],
+    sourceProblems: [],
     openIncidents: 0,
     storeHealthy: true,
     claude: { configured: true, model: 'm' },
@@ -60,7 +63,7 @@ async function serve(change: Partial<HttpServerOptions> = {}) {
   return { ...server, get, logger };
 }
 
-/** `fetch` does not let the Host header be set. */
+/** `fetch` cannot set the Host header. */
 function statusFor(port: number, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ port, host: '127.0.0.1', path: '/health', headers: { host }, timeout: 5_000 });
@@ -74,14 +77,14 @@ function statusFor(port: number, host: string): Promise<number | undefined> {
 }
 
 describe('/health', () => {
-  it('is 200 with everything where all is well', async () => {
+  it('is 200 with all fields if there is no problem', async () => {
     const { get } = await serve();
     const { status, json } = await get('/health');
     expect(status).toBe(200);
     expect(json()).toEqual(view());
   });
 
-  it('is 503 where the engine does not answer, 200 where something lesser is wrong', async () => {
+  it('is 503 if the engine does not answer, 200 with other problems', async () => {
     const blind = await serve({ health: async () => view({ dockerConnected: false }) });
     const missing = await serve({ health: async () => view({ missingTargets: ['api'] }) });
     expect(await blind.get('/health')).toMatchObject({ status: 503 });
@@ -90,7 +93,7 @@ describe('/health', () => {
     expect(json()).toMatchObject({ status: 'degraded', missing_targets: ['api'] });
   });
 
-  it('is 503 where it cannot be determined, and the log says why', async () => {
+  it('is 503 if it cannot be determined, and the error is logged', async () => {
     const { get, logger } = await serve({ health: () => Promise.reject(new Error('database is locked')) });
     const { status, text } = await get('/health');
     expect(status).toBe(503);
@@ -100,7 +103,7 @@ describe('/health', () => {
 });
 
 describe('/history', () => {
-  it('answers what was asked', async () => {
+  it('passes the query on and ignores unknown parameters', async () => {
     const asked: unknown[] = [];
     const { get } = await serve({
       history: async (query) => {
@@ -115,7 +118,7 @@ describe('/history', () => {
   });
 
   it.each(['limit=0', 'limit=ten', 'limit=1&limit=2', 'container=', 'container=%00', 'limit[]=5&limit='])(
-    'refuses ?%s with 400 and says what is allowed',
+    'rejects ?%s with 400 and says what is allowed',
     async (query) => {
       const { get } = await serve();
       const { status, json } = await get(`/history?${query}`);
@@ -124,7 +127,7 @@ describe('/history', () => {
     },
   );
 
-  it('is 503 without a word of the fault where the store fails', async () => {
+  it('is 503 without details of the error if the store fails', async () => {
     const { get, logger } = await serve({ history: () => Promise.reject(new Error('SQLITE_CORRUPT at /data/x')) });
     const { status, text } = await get('/history');
     expect(status).toBe(503);
@@ -142,7 +145,7 @@ describe('/metrics', () => {
     expect(text).toBe('# TYPE up gauge\nup 1\n');
   });
 
-  it('is compressed for those who accept that, and for no one else', async () => {
+  it('is compressed if the client accepts gzip', async () => {
     const { get } = await serve();
     const compressed = await get('/metrics', { headers: { 'accept-encoding': 'gzip' } });
     const plain = await get('/metrics', { headers: { 'accept-encoding': 'identity' } });
@@ -150,12 +153,12 @@ describe('/metrics', () => {
     expect(compressed.text).toBe(plain.text);
   });
 
-  it('is 503 where the collection failed, never an empty 200', async () => {
+  it('is 503 if the collection failed, never an empty 200', async () => {
     const { get } = await serve({ metrics: () => Promise.reject(new Error('boom')) });
     expect(await get('/metrics')).toMatchObject({ status: 503, text: 'metrics could not be collected\n' });
   });
 
-  it('is 404 and says why where metrics are off', async () => {
+  it('is 404 with the reason if metrics are off', async () => {
     const { get } = await serve({ metrics: undefined });
     expect(await get('/metrics')).toMatchObject({
       status: 404,
@@ -164,8 +167,8 @@ describe('/metrics', () => {
   });
 });
 
-describe('every answer', () => {
-  it('is guarded by headers, and does not tell what it is made with', async () => {
+describe('every response', () => {
+  it('has security headers and does not name the framework', async () => {
     const { get } = await serve();
     for (const path of ['/', '/health', '/history', '/metrics', '/livez', '/nowhere', '/%E0%A4%A']) {
       const { headers } = await get(path);
@@ -176,7 +179,7 @@ describe('every answer', () => {
     }
   });
 
-  it('is 404 for a page that is not there, 405 for a method that is not allowed', async () => {
+  it('is 404 for an unknown page and 405 for a method other than GET and HEAD', async () => {
     const { get } = await serve();
     expect(await get('/nowhere')).toMatchObject({ status: 404, text: expect.stringContaining('/history') });
     expect(await get('/health/')).toMatchObject({ status: 404 });
@@ -194,7 +197,7 @@ describe('every answer', () => {
     expect(text).not.toMatch(/node_modules|\n\s+at /);
   });
 
-  it('is counted by route', async () => {
+  it('is reported by route', async () => {
     const seen: unknown[] = [];
     const { get } = await serve({ onRequest: (...args) => seen.push(args) });
     await get('/health?x=1');
@@ -208,17 +211,17 @@ describe('every answer', () => {
     ]);
   });
 
-  it('has an index', async () => {
+  it('of / lists the pages', async () => {
     const { get } = await serve();
     expect((await get('/')).text).toContain('/history');
   });
 });
 
-describe('with a token', () => {
+describe('with HTTP_TOKEN', () => {
   const token = 's3cret-token';
   const withToken = { headers: { authorization: `Bearer ${token}` } };
 
-  it.each(['/', '/history', '/api/scorecard', '/metrics', '/nowhere'])('%s wants it', async (path) => {
+  it.each(['/', '/history', '/api/scorecard', '/metrics', '/nowhere'])('%s requires the token', async (path) => {
     const { get } = await serve({ token });
     const refused = await get(path);
     expect(refused.status).toBe(401);
@@ -230,20 +233,20 @@ describe('with a token', () => {
     expect((await get(path, withToken)).status).toBe(path === '/nowhere' ? 404 : 200);
   });
 
-  it('a bare answer to "are you well" needs none, with the right status', async () => {
-    const well = await serve({ token });
+  it('/livez and a /health without details need no token', async () => {
+    const healthy = await serve({ token });
     const blind = await serve({ token, health: async () => view({ dockerConnected: false }) });
-    expect((await well.get('/livez')).json()).toEqual({ status: 'ok' });
-    expect((await well.get('/health')).json()).toEqual({ status: 'healthy' });
-    expect((await well.get('/health', withToken)).json()).toEqual(view());
+    expect((await healthy.get('/livez')).json()).toEqual({ status: 'ok' });
+    expect((await healthy.get('/health')).json()).toEqual({ status: 'healthy' });
+    expect((await healthy.get('/health', withToken)).json()).toEqual(view());
     const refused = await blind.get('/health');
     expect(refused.status).toBe(503);
     expect(refused.json()).toEqual({ status: 'degraded' });
   });
 });
 
-describe('on loopback without a token', () => {
-  it('a web page under another name is refused', async () => {
+describe('on loopback without HTTP_TOKEN', () => {
+  it('requests with another host name are refused', async () => {
     const { port } = await serve();
     expect(await statusFor(port, `localhost:${port}`)).toBe(200);
     expect(await statusFor(port, '127.0.0.1')).toBe(200);
@@ -252,7 +255,7 @@ describe('on loopback without a token', () => {
     expect(await statusFor(port, 'localhost.evil.example')).toBe(403);
   });
 
-  it('but a server with a token, or for the network, answers to any name', async () => {
+  it('a server with a token or on another address accepts any host name', async () => {
     const guarded = await serve({ token: 't' });
     const open = await serve({ host: '0.0.0.0' });
     expect(await statusFor(guarded.port, 'doctor.example')).toBe(200);
@@ -261,7 +264,7 @@ describe('on loopback without a token', () => {
 });
 
 describe('the server', () => {
-  it('closes within two seconds though connections are kept alive and an answer hangs', async () => {
+  it('closes within two seconds despite idle connections and a request that hangs', async () => {
     const { port, close, get } = await serve({ history: () => new Promise(() => {}) });
     await get('/livez');
     const idle = connect(port, '127.0.0.1');
@@ -277,7 +280,7 @@ describe('the server', () => {
     await close();
   });
 
-  it('says which address is taken', async () => {
+  it('rejects with the port if it is in use', async () => {
     const { port } = await serve();
     await expect(serve({ port })).rejects.toMatchObject({ code: 'EADDRINUSE', port });
   });

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { coalesce } from '../../src/lib/coalesce.ts';
 
-/** Reads that end when they are told to. */
-function aSource() {
+/** A coalesced read, and the promises that end each underlying read. */
+function createReads() {
   const reads: PromiseWithResolvers<string>[] = [];
   const read = () => {
     const one = Promise.withResolvers<string>();
@@ -14,8 +14,8 @@ function aSource() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-it('is one read for all who ask while another is under way, begun after they asked', async () => {
-  const { reads, read } = aSource();
+it('shares one read among callers that ask while another read is running, begun after they asked', async () => {
+  const { reads, read } = createReads();
   const first = read();
   const later = [read(), read(), read()];
   expect(reads).toHaveLength(1);
@@ -27,8 +27,8 @@ it('is one read for all who ask while another is under way, begun after they ask
   expect(await Promise.all(later)).toEqual(['new', 'new', 'new']);
 });
 
-it('is a read of its own for who asks when none is under way', async () => {
-  const { reads, read } = aSource();
+it('begins a read at once if none is running', async () => {
+  const { reads, read } = createReads();
   const first = read();
   reads[0]?.resolve('one');
   await first;
@@ -39,8 +39,8 @@ it('is a read of its own for who asks when none is under way', async () => {
   expect(await second).toBe('two');
 });
 
-it('fails those who asked for the read that failed, and nobody else', async () => {
-  const { reads, read } = aSource();
+it('rejects only for callers of the read that failed', async () => {
+  const { reads, read } = createReads();
   const first = read();
   const second = read();
   reads[0]?.reject(new Error('away'));

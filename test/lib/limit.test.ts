@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLimit, createSemaphore } from '../../src/lib/limit.ts';
 
-it('lets in so many at once and the others in their order, and tells who had to wait', async () => {
+it('gives out permits in order up to the limit, and reports which caller waited', async () => {
   const take = createSemaphore(2);
   const [first, second] = [await take(), await take()];
   expect([first.waited, second.waited]).toEqual([false, false]);
@@ -24,13 +24,13 @@ it('lets in so many at once and the others in their order, and tells who had to 
   expect(order).toEqual(['third', 'fourth']);
 });
 
-it('has its permits again when all are released', async () => {
+it('gives a released permit out again', async () => {
   const take = createSemaphore(1);
   (await take()).release();
   expect((await take()).waited).toBe(false);
 });
 
-it('runs so many at once, also after one of them failed', async () => {
+it('runs the next task after one has failed', async () => {
   const run = createLimit(1);
   const failed = run(() => Promise.reject(new Error('no')));
   const next = run(() => Promise.resolve('yes'));

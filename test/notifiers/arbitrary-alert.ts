@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Alert } from '../../src/domain.ts';
 import {
+  ALERT_KINDS,
   DECISION_KINDS,
   DECISION_REASONS,
   DETECTORS,
@@ -46,7 +47,7 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
   .record({
     text: fc.array(hostileText, { minLength: 8, maxLength: 8 }),
     many: fc.array(hostileText, { maxLength: 60 }),
-    kind: fc.constantFrom('diagnosed' as const, 'repeated_failure' as const, 'crash_loop' as const),
+    kind: fc.constantFrom(...ALERT_KINDS),
     severity: fc.constantFrom(...SEVERITIES),
     detector: fc.constantFrom(...DETECTORS),
     tier: fc.constantFrom(...TIERS),

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { formatProblem, loadConfig, policyDefaults } from '../../src/config/config.ts';
+import { policyDefaults } from '../../src/config/config.ts';
+import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { httpUrl, type SettingTable, token } from '../../src/config/setting.ts';
 import { minSeveritySetting, type ReceiverModule, type ReceiverSettings } from '../../src/notifiers/receiver-module.ts';
 import { RECEIVER_NAMES, RECEIVER_SETTINGS } from '../../src/notifiers/registry.ts';
@@ -30,7 +31,7 @@ const pager: ReceiverModule<typeof PAGER_SETTINGS, PagerSettings> = {
   configure({ PAGER_URL: url, PAGER_TOKEN, PAGER_MIN_SEVERITY: minSeverity }, refuse) {
     if (url === undefined) return undefined;
     if (PAGER_TOKEN === undefined) {
-      refuse('PAGER_TOKEN', 'it is required with PAGER_URL');
+      refuse('PAGER_TOKEN', 'is required with PAGER_URL');
       return undefined;
     }
     return { url, token: PAGER_TOKEN, minSeverity };
@@ -118,9 +119,9 @@ describe('a receiver that is added to the registry', () => {
       { name: 'pager', title: 'Pager', minSeverity: 'medium' },
     ]);
     expect(problemsOf({ PAGER_URL: 'nowhere', PAGER_TOKEN: 'two words', PAGER_MIN_SEVERITY: 'urgent' })).toEqual([
-      'PAGER_URL=nowhere: allowed is an http or https URL',
-      'PAGER_TOKEN=(hidden): allowed is printable ASCII',
-      'PAGER_MIN_SEVERITY=urgent: allowed is low, medium or high',
+      'PAGER_URL=nowhere: must be an http or https URL',
+      'PAGER_TOKEN=(hidden): must be printable ASCII',
+      'PAGER_MIN_SEVERITY=urgent: must be low, medium or high',
     ]);
     const loaded = loadConfig({ PAGER_URL: 'http://pager.test', PAGER_TOKEN: 't0ken' }, undefined, [pager]);
     expect(loaded).toMatchObject({ ok: true, config: { secrets: ['t0ken'] } });
@@ -128,7 +129,10 @@ describe('a receiver that is added to the registry', () => {
 
   it('can require one setting with another', () => {
     expect(problemsOf({ PAGER_URL: 'http://pager.test' })).toEqual([
-      'PAGER_TOKEN=(hidden): it is required with PAGER_URL',
+      'PAGER_TOKEN=(hidden): is required with PAGER_URL',
+    ]);
+    expect(problemsOf({ PAGER_URL: 'http://pager.test', PAGER_TOKEN: 'two words' })).toEqual([
+      'PAGER_TOKEN=(hidden): must be printable ASCII',
     ]);
   });
 });

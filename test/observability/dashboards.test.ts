@@ -1,16 +1,16 @@
-/** The dashboards as files: what Grafana is given, and that it is what the sources say. */
+/** The dashboard files: what they must contain, and that they are up to date with their sources. */
 import { describe, expect, it } from 'vitest';
 import { buildDashboards } from '../../grafana/src/build.ts';
 import { readComposeFile, readRepositoryFile } from '../deploy/compose-file.ts';
 import { panelsOf, readDashboard } from './dashboards.ts';
 
-it('grafana/dashboards is what `npm run dashboards` writes', () => {
+it('grafana/dashboards contains what `npm run dashboards` writes', () => {
   for (const [file, text] of Object.entries(buildDashboards())) {
     expect(readRepositoryFile(`grafana/dashboards/${file}`) === text, `${file}: run \`npm run dashboards\``).toBe(true);
   }
 });
 
-it('compose lets whoever looks at Grafana follow a link to a trace: Explore is closed to viewers by default', () => {
+it('compose lets viewers use Explore, which the links to traces need and Grafana forbids by default', () => {
   const environment = readComposeFile().services.grafana?.environment;
   expect(environment).toMatchObject({ GF_AUTH_ANONYMOUS_ORG_ROLE: 'Viewer', GF_USERS_VIEWERS_CAN_EDIT: 'true' });
 });
@@ -19,11 +19,11 @@ describe.each(['overview', 'detail'] as const)('dashboard %s', (name) => {
   const board = readDashboard(name);
   const panels = panelsOf(name, { all: true });
 
-  it('keeps its uid: links and bookmarks hold on to it', () => {
+  it('has a fixed uid, because links and bookmarks refer to it', () => {
     expect(board.uid).toBe(`container-doctor-${name}`);
   });
 
-  it('can be pointed at another data source, doctor and container', () => {
+  it('has variables for data source, agent and container', () => {
     expect(board.templating.list.map((variable) => variable.name)).toEqual(
       expect.arrayContaining(['datasource', 'instance', 'container']),
     );
@@ -38,13 +38,13 @@ describe.each(['overview', 'detail'] as const)('dashboard %s', (name) => {
     }
   });
 
-  it('numbers its panels, each once', () => {
+  it('gives each panel its own id', () => {
     const ids = panels.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.every((id) => id > 0)).toBe(true);
   });
 
-  it('uses no fixed data source, and limits every query to the doctors chosen', () => {
+  it('uses no fixed data source, and limits every query to the selected agents', () => {
     for (const panel of panels) expect([`\${datasource}`, `\${traces}`]).toContain(panel.datasource?.uid);
     for (const { queries, title } of panels) {
       for (const expr of queries) {
@@ -54,7 +54,7 @@ describe.each(['overview', 'detail'] as const)('dashboard %s', (name) => {
     }
   });
 
-  it('measures rates over $__rate_interval, or over a time that its title names', () => {
+  it('uses $__rate_interval as the range of queries, or a range that the title names', () => {
     for (const { queries, title } of panels) {
       for (const [, range] of queries.join(' ').matchAll(/\[([^\]]+)\]/g)) {
         if (range === '24h') expect(title).toContain('24 h');
@@ -63,7 +63,7 @@ describe.each(['overview', 'detail'] as const)('dashboard %s', (name) => {
     }
   });
 
-  it('leads to the trace and to /history with one click, from every panel by container', () => {
+  it('links every panel by container to traces and to /history', () => {
     const byContainer = panels.filter(({ queries }) => /sum by \(container_name/.test(queries.join()));
     expect(byContainer.length).toBeGreaterThan(1);
     for (const { fieldConfig, title } of byContainer) {

@@ -1,4 +1,4 @@
-/** The dashboards as Grafana reads them. */
+/** Reads the dashboard files. */
 import { readRepositoryFile } from '../deploy/compose-file.ts';
 
 interface PanelJson {
@@ -18,7 +18,7 @@ interface PanelJson {
   };
 }
 
-export interface DashboardJson {
+interface DashboardJson {
   readonly uid: string;
   readonly panels: readonly PanelJson[];
   readonly links: readonly { readonly title: string; readonly url: string }[];
@@ -31,13 +31,13 @@ export interface Panel extends PanelJson {
   readonly queries: readonly string[];
 }
 
-export type DashboardName = 'overview' | 'detail';
+type DashboardName = 'overview' | 'detail';
 
 export function readDashboard(name: DashboardName): DashboardJson {
   return JSON.parse(readRepositoryFile(`grafana/dashboards/${name}.json`));
 }
 
-/** Rows aside, those in folded rows too; what asks no Prometheus only with `all`. */
+/** All panels except rows, including those in collapsed rows. Panels without PromQL only with `all`. */
 export function panelsOf(name: DashboardName, options: { readonly all?: boolean } = {}): readonly Panel[] {
   const flat = (panels: readonly PanelJson[]): readonly PanelJson[] =>
     panels.flatMap((panel) => (panel.type === 'row' ? flat(panel.panels ?? []) : [panel]));

@@ -1,6 +1,6 @@
 /**
- * The real OpenTelemetry Collector, built by its own builder (`.ci/run` does, where Go is), between the agent and
- * whoever reads its telemetry.
+ * The real OpenTelemetry Collector receives the agent's telemetry and passes it on. `.ci/run` builds it if Go is
+ * installed.
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,11 +9,11 @@ import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import type { World } from '../support/world.ts';
 import { startCollector } from '../telemetry/collector.ts';
-import { createWorld } from './full-life.ts';
+import { createWorld } from './full-scenario.ts';
 import { type Otelcol, startGrpcGateway, startOtelcol } from './otelcol.ts';
 import { check, findProgram } from './programs.ts';
 
-// Not every machine that runs the tests can build it: skipped by name, also in CI.
+// Skipped also in CI, because not every machine that runs the tests can build it.
 const program = findProgram('otelcol-doctor');
 if (program === undefined)
   console.warn('SKIPPED, needs otelcol-doctor (see .ci/run): the real OpenTelemetry Collector');
@@ -22,12 +22,12 @@ const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
   eventually(probe, { deadlineMs: 20_000, everyMs: 100 });
 
 describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () => {
-  it('finds no fault with otel-collector.yaml', () => {
-    const { said, code } = check(program as string, [
+  it('accepts otel-collector.yaml', () => {
+    const { output, code } = check(program as string, [
       'validate',
       `--config=${path.join(REPOSITORY, 'otel-collector.yaml')}`,
     ]);
-    expect({ said, code }).toMatchObject({ code: 0 });
+    expect({ output, code }).toMatchObject({ code: 0 });
   });
 
   describe.each(['http/protobuf', 'http/json', 'grpc'])('over %s', (protocol) => {
@@ -66,7 +66,7 @@ describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () =>
 
     const traceId = () => /\b[0-9a-f]{32}\b/.exec(world.slack.posts[0]?.text ?? '')?.[0];
 
-    it('hands the whole trace of an incident on to the trace store', async () => {
+    it('passes the whole trace of an incident to the trace store', async () => {
       const names = await soon(() => {
         const trace = jaeger.spans().filter((span) => span.traceId === traceId());
         return trace.some(({ name }) => name === 'incident web') ? trace.map(({ name }) => name) : undefined;
@@ -84,7 +84,7 @@ describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () =>
       );
     });
 
-    it('shows Prometheus what was done, under the names and kinds of the doctor’s own page', async () => {
+    it('offers the metrics to Prometheus with the names and kinds of the agent’s own page', async () => {
       const own = familiesOf(await doctor.metrics());
       const restarted = /^container_doctor_restarts_total\{.*container_name="web".*outcome="recovered".*\} 1$/m;
       const derived = await soon(async () => {
@@ -93,20 +93,20 @@ describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () =>
       });
       const ours = ([name]: readonly [string, string]) => /^(container_doctor|gen_ai|process)_/.test(name);
       const shown = Object.fromEntries([...derived].filter(ours));
-      // Those that nothing has happened to have a zero on our page alone.
+      // Series that are still zero are only on our own page.
       expect(Object.keys(shown).length).toBeGreaterThan(25);
       for (const [name, kind] of Object.entries(shown)) expect({ name, kind: own.get(name) }).toEqual({ name, kind });
     });
 
-    it('receives what the log says of the incident, in its trace', async () => {
-      const records = () => otelcol.said().split('LogRecord #');
+    it('receives the log records of the incident with its trace id', async () => {
+      const records = () => otelcol.output().split('LogRecord #');
       for (const message of ['incident opened', 'decided', 'restarted']) {
         const record = await soon(() => records().find((text) => text.includes(`Body: Str(${message})`)));
         expect(record).toContain(`Trace ID: ${traceId()}`);
       }
     });
 
-    it('took every export', async () => {
+    it('accepts every export', async () => {
       expect(await doctor.metric('container_doctor_telemetry_exports_total', { outcome: 'failed' })).toBe(0);
       for (const signal of ['traces', 'metrics', 'logs']) {
         expect(

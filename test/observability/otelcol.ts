@@ -1,6 +1,6 @@
 /**
- * A real OpenTelemetry Collector with the very file that compose mounts; only its addresses are this machine's, and it
- * prints log records in full.
+ * A real OpenTelemetry Collector with the file that compose mounts. Only the addresses are replaced, and it prints log
+ * records in full.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,14 +14,14 @@ export interface Otelcol {
   readonly otlpHttp: string;
   /** Host and port. */
   readonly otlpGrpc: string;
-  /** Where metrics that came over OTLP can be scraped. */
+  /** URL where metrics received over OTLP can be scraped. */
   readonly metrics: string;
   /** Its log so far. */
-  said(): string;
+  output(): string;
   stop(): Promise<void>;
 }
 
-/** `jaeger`: host and port of what takes the place of the trace store. */
+/** `jaeger`: host and port of the replacement for the trace store. */
 export async function startOtelcol(program: string, jaeger: string): Promise<Otelcol> {
   const [grpc, http, metrics, health, own] = await Promise.all(Array.from({ length: 5 }, freePort));
   const text = replaceEach(readRepositoryFile('otel-collector.yaml'), {
@@ -33,17 +33,17 @@ export async function startOtelcol(program: string, jaeger: string): Promise<Ote
     'jaeger:4317': jaeger,
     'verbosity: basic': 'verbosity: detailed',
   });
-  const { said, stop } = await run(program, text, `http://127.0.0.1:${health}`);
+  const { output, stop } = await run(program, text, `http://127.0.0.1:${health}`);
   return {
     otlpHttp: `http://127.0.0.1:${http}`,
     otlpGrpc: `127.0.0.1:${grpc}`,
     metrics: `http://127.0.0.1:${metrics}/metrics`,
-    said,
+    output,
     stop,
   };
 }
 
-/** Takes OTLP over gRPC, as Jaeger does, and hands it on as JSON to whoever listens at `url`. */
+/** Receives OTLP over gRPC, as Jaeger does, and sends it on as JSON to `url`. */
 export async function startGrpcGateway(
   program: string,
   url: string,
@@ -67,10 +67,10 @@ async function run(program: string, config: string, healthUrl: string) {
   const file = path.join(folder, 'config.yaml');
   writeFileSync(file, config);
   const child = spawn(program, [`--config=${file}`], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
+  let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
-      said += chunk;
+      output += chunk;
     });
   }
   const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
@@ -84,16 +84,16 @@ async function run(program: string, config: string, healthUrl: string) {
   try {
     await Promise.race([
       eventually(async () => ((await fetch(healthUrl)).ok ? true : undefined), { deadlineMs: 20_000 }),
-      exited.then(() => Promise.reject(new Error(`the collector ended:\n${said}`))),
+      exited.then(() => Promise.reject(new Error(`the collector exited:\n${output}`))),
     ]);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { said: () => said, stop };
+  return { output: () => output, stop };
 }
 
-/** Each must be there: a file that has changed its addresses would be tested at the wrong ones. */
+/** Fails if the text lacks one of them: then the test must be adapted to the changed file. */
 function replaceEach(text: string, replacements: Readonly<Record<string, string>>): string {
   return Object.entries(replacements).reduce((changed, [from, to]) => {
     if (!changed.includes(from)) throw new Error(`otel-collector.yaml has no ${from}`);

@@ -1,6 +1,6 @@
 /**
- * Programs that other people's machines run, for tests against real consumers. Where one is missing its tests are
- * skipped by name, or fail where `CI=true` promises it.
+ * Real programs that read our files and our output. If one is missing, its tests are skipped with a message. With
+ * `CI=true` they fail instead.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -15,7 +15,7 @@ export function findProgram(name: string): string | undefined {
     .find(isExecutable);
 }
 
-/** `describe` where every program is there; `define` gets their paths in the same order. */
+/** `describe` if all programs are installed. `define` gets their paths in the same order. */
 export function describeWith(programs: readonly string[], name: string, define: (...paths: string[]) => void): void {
   const found = programs.map(findProgram);
   const missing = programs.filter((_, i) => found[i] === undefined);
@@ -26,7 +26,7 @@ export function describeWith(programs: readonly string[], name: string, define: 
   const needs = `needs ${missing.join(', ')}`;
   describe(name, () => {
     if (process.env.CI === 'true') {
-      it(needs, () => expect.fail(`${missing.join(', ')}: not on the PATH`));
+      it(needs, () => expect.fail(`not on the PATH: ${missing.join(', ')}`));
       return;
     }
     console.warn(`SKIPPED, ${needs}: ${name}`);
@@ -34,15 +34,15 @@ export function describeWith(programs: readonly string[], name: string, define: 
   });
 }
 
-/** Runs a checker to its end; its words and its exit code. */
+/** Runs a program to its end. */
 export function check(
   program: string,
   args: readonly string[],
   options: { readonly input?: string; readonly cwd?: string } = {},
-): { readonly said: string; readonly code: number | null } {
+): { readonly output: string; readonly code: number | null } {
   const { stdout, stderr, status, error } = spawnSync(program, args, { ...options, encoding: 'utf8', timeout: 60_000 });
   if (error) throw error;
-  return { said: stdout + stderr, code: status };
+  return { output: stdout + stderr, code: status };
 }
 
 function isExecutable(file: string): boolean {

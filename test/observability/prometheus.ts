@@ -1,6 +1,6 @@
 /**
- * A real Prometheus with the very files that compose mounts, scraping a doctor on this machine every two seconds:
- * it waits no longer than that for a page, and a machine that is busy with other tests may take its time.
+ * A real Prometheus with the files that compose mounts. It scrapes an agent on this machine every two seconds. The
+ * scrape timeout cannot be longer than that, and a shorter one would fail on a machine that is busy with other tests.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ export const FILES = path.join(REPOSITORY, 'grafana/prometheus');
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  /** Of a range query: every point that is a number. */
+  /** The finite values, of a range query one per point. */
   readonly values: readonly number[];
 }
 
@@ -30,12 +30,12 @@ export interface Target {
 export interface Prometheus {
   readonly url: string;
   query(expr: string): Promise<readonly Sample[]>;
-  /** Over the last `seconds`, a point a second. */
+  /** Over the last `seconds`, one point per second. */
   queryRange(expr: string, seconds: number): Promise<readonly Sample[]>;
   target(job: string): Promise<Target>;
-  /** Names of alerts whose expression is true now, pending ones too. */
+  /** Alerts that are pending or firing. */
   alerts(): Promise<readonly { readonly name: string; readonly labels: Readonly<Record<string, string>> }[]>;
-  /** Health of every rule, as Prometheus itself evaluated it. */
+  /** Result of the last evaluation of every rule. */
   rules(): Promise<readonly { readonly name: string; readonly health: string; readonly lastError: string }[]>;
   stop(): Promise<void>;
 }
@@ -45,11 +45,16 @@ interface ScrapeJob {
   static_configs: { targets: string[] }[];
 }
 
-/** `doctorUrl` takes the place of `doctor:8080`; the jobs of what does not run here are left out. */
+/** `doctorUrl` replaces `doctor:8080`. Jobs for programs that do not run here are left out. */
 export async function startPrometheus(
   program: string,
   doctorUrl: string,
-  options: { readonly token?: string } = {},
+  options: {
+    readonly token?: string;
+    readonly runbookBaseUrl?: string;
+    /** Host and port. Default: alerts are not sent. */
+    readonly alertmanager?: string;
+  } = {},
 ): Promise<Prometheus> {
   const folder = mkdtempSync(path.join(tmpdir(), 'prometheus-test-'));
   cpSync(FILES, folder, { recursive: true });
@@ -60,7 +65,10 @@ export async function startPrometheus(
   const adapted = {
     ...config,
     global: { ...config.global, scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
-    alerting: undefined,
+    alerting:
+      options.alertmanager === undefined
+        ? undefined
+        : { ...config.alerting, alertmanagers: [{ static_configs: [{ targets: [options.alertmanager] }] }] },
     scrape_configs: jobs,
   };
   writeFileSync(path.join(folder, 'prometheus.yml'), stringify(adapted));
@@ -73,12 +81,15 @@ export async function startPrometheus(
       `--storage.tsdb.path=${folder}/data`,
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=warn',
+      // Since version 3 this is always on.
+      '--enable-feature=expand-external-labels',
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    // As in compose, the variable is set even if it is empty.
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, RUNBOOK_BASE_URL: options.runbookBaseUrl ?? '' } },
   );
-  let said = '';
+  let output = '';
   child.stderr.on('data', (chunk) => {
-    said += chunk;
+    output += chunk;
   });
   const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
 
@@ -88,7 +99,7 @@ export async function startPrometheus(
     });
     const body = (await response.json()) as { status: string; error?: string; data: unknown };
     if (body.status !== 'success') throw new Error(`${query.query ?? page}: ${body.error}`);
-    // biome-ignore lint/suspicious/noExplicitAny: Prometheus' own JSON
+    // biome-ignore lint/suspicious/noExplicitAny: JSON from Prometheus
     return body.data as any;
   };
   const stop = async () => {
@@ -101,7 +112,7 @@ export async function startPrometheus(
   try {
     await Promise.race([
       eventually(async () => ((await fetch(`${url}/-/ready`)).ok ? true : undefined), { deadlineMs: 20_000 }),
-      exited.then(() => Promise.reject(new Error(`Prometheus ended:\n${said}`))),
+      exited.then(() => Promise.reject(new Error(`Prometheus exited:\n${output}`))),
     ]);
   } catch (error) {
     await stop();
@@ -149,7 +160,7 @@ function finite(points: readonly (readonly [number, string])[]): number[] {
   return points.map(([, value]) => Number(value)).filter(Number.isFinite);
 }
 
-/** The port may be taken by another before its user listens; on loopback, within milliseconds, it is not. */
+/** Another process could take the port before the caller listens on it. In practice that does not happen. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -1,16 +1,16 @@
-/** One incident as its trace: taken from what the real agent sends over OTLP. */
+/** The trace of an incident, as the real agent exports it over OTLP. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { World } from '../support/world.ts';
 import { type OtlpSpan, startCollector } from '../telemetry/collector.ts';
-import { createWorld } from './full-life.ts';
+import { createWorld } from './full-scenario.ts';
 
 interface Span extends OtlpSpan {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
 }
 
-const LONGEST_UNEXPLAINED_MS = 100;
+const MAX_GAP_MS = 100;
 
 let world: World;
 let collector: Awaited<ReturnType<typeof startCollector>>;
@@ -28,7 +28,7 @@ const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
 
 const tracing = () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '50' });
 
-/** The trace that an alert in Slack names, once its root has arrived; the first, or a later one. */
+/** The trace of the nth alert in Slack, once its root span was exported. */
 async function traceOfAlert(nth = 0): Promise<readonly Span[]> {
   const post = await soon(() => world.slack.posts[nth]);
   const traceId = /\b[0-9a-f]{32}\b/.exec(post.text)?.[0];
@@ -39,17 +39,17 @@ async function traceOfAlert(nth = 0): Promise<readonly Span[]> {
   });
 }
 
-/** `name > name`, from the root down, sorted by when they began. */
+/** One indented line per span, siblings in the order of their start. */
 function tree(spans: readonly Span[]): readonly string[] {
-  const walk = (parent: string | undefined, depth: string): string[] =>
+  const linesBelow = (parent: string | undefined, depth: string): string[] =>
     spans
       .filter(({ parentSpanId }) => (parentSpanId || undefined) === parent)
       .toSorted((a, b) => Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTimeUnixNano)))
-      .flatMap((span) => [`${depth}${span.name}`, ...walk(span.spanId, `${depth}  `)]);
-  return walk(undefined, '');
+      .flatMap((span) => [`${depth}${span.name}`, ...linesBelow(span.spanId, `${depth}  `)]);
+  return linesBelow(undefined, '');
 }
 
-/** Milliseconds of the root span that no other span covers, each stretch by itself. */
+/** Lengths in milliseconds of the parts of the root span that no other span covers. */
 function gapsIn(spans: readonly Span[]): readonly number[] {
   const ms = (nanos: string) => Number(BigInt(nanos) / 1_000n) / 1e3;
   const root = rootOf(spans);
@@ -79,14 +79,17 @@ describe('the trace of an incident that ends in a restart', () => {
   });
   afterAll(close);
 
-  it('is the tree of the contract', () => {
-    // The engine is also asked between the stages: for secrets before anything is written, for facts before deciding.
+  it('has the documented tree of spans', () => {
+    // The engine is also called between the stages, for current facts before a decision.
     const between = /^ {2}docker (inspect|list)$/;
     expect(tree(spans).filter((line) => !between.test(line))).toEqual([
       'incident web',
+      '  settle',
+      '    docker inspect',
       '  collect context',
       '    docker inspect',
       '    docker logs',
+      '  correlate',
       '  diagnose',
       '    anthropic.messages.create',
       '  decide',
@@ -97,7 +100,7 @@ describe('the trace of an incident that ends in a restart', () => {
     ]);
   });
 
-  it('has no orphan, and nothing in it outlives its root', () => {
+  it('has no orphans, and no span is longer than the root', () => {
     const ids = new Set(spans.map(({ spanId }) => spanId));
     expect(spans.filter(({ parentSpanId }) => parentSpanId && !ids.has(parentSpanId)).map(({ name }) => name)).toEqual(
       [],
@@ -106,31 +109,33 @@ describe('the trace of an incident that ends in a restart', () => {
     for (const span of spans) {
       expect(
         BigInt(span.startTimeUnixNano) >= BigInt(root.startTimeUnixNano),
-        `${span.name} began before its root`,
+        `${span.name} starts before the root`,
       ).toBe(true);
-      expect(BigInt(span.endTimeUnixNano) <= BigInt(root.endTimeUnixNano), `${span.name} outlived its root`).toBe(true);
+      expect(BigInt(span.endTimeUnixNano) <= BigInt(root.endTimeUnixNano), `${span.name} ends after the root`).toBe(
+        true,
+      );
     }
   });
 
-  it('has no gap that no span explains, from its beginning to its end', async () => {
+  it('has no gaps between its spans', async () => {
     const longestGap = (trace: readonly Span[]) => Math.max(...gapsIn(trace));
     let longest = longestGap(spans);
-    // A machine may stand still for a moment; a gap that is ours comes again.
+    // A gap can be due to a busy machine. One that is due to the agent occurs in every trace.
     for (const name of ['second', 'third']) {
-      if (longest < LONGEST_UNEXPLAINED_MS) break;
+      if (longest < MAX_GAP_MS) break;
       const posts = world.slack.posts.length;
       world.engine.addContainer({ name }).log('ERROR cannot serve: deadlock detected', { stream: 'stderr' });
       longest = Math.min(longest, longestGap(await traceOfAlert(posts)));
     }
-    expect(longest).toBeLessThan(LONGEST_UNEXPLAINED_MS);
+    expect(longest).toBeLessThan(MAX_GAP_MS);
   });
 
-  it('bears no error where all went well, and kinds as the contract has them', () => {
+  it('has no errors, and the documented span kinds', () => {
     const failed = spans.filter(
       ({ status, attributes }) => status.code === 2 || attributes['error.type'] !== undefined,
     );
     expect(failed.map(({ name }) => name)).toEqual([]);
-    // The Anthropic SDK sets ok by itself; ours leave it unset.
+    // The Anthropic SDK sets the status ok; our spans leave it unset.
     const ours = spans.filter(({ name }) => !name.startsWith('anthropic'));
     expect(ours.filter(({ status }) => status.code !== undefined && status.code !== 0)).toEqual([]);
     const clients = new Set(spans.filter(({ kind }) => kind === 3).map(({ name }) => name));
@@ -141,7 +146,7 @@ describe('the trace of an incident that ends in a restart', () => {
     expect(spans.filter(({ name }) => name.startsWith('docker ')).every(({ kind }) => kind === 3)).toBe(true);
   });
 
-  it('says on its root what, where and how it ended', () => {
+  it('has container, problem, decision and outcome on its root', () => {
     expect(rootOf(spans).attributes).toMatchObject({
       'container.name': 'web',
       'container.image.name': 'shop/web',
@@ -155,11 +160,11 @@ describe('the trace of an incident that ends in a restart', () => {
   });
 });
 
-describe('later work, and no tracing', () => {
+describe('after the trace, and without one', () => {
   beforeEach(open);
   afterEach(close);
 
-  it('a notification that is tried again later is a trace of its own, linked to the incident', async () => {
+  it('the retry of a notification is a separate trace, linked to the incident', async () => {
     world.slack.reply([{ status: 500 }]);
     const web = world.engine.addContainer({ name: 'web' });
     await world.start({ ...tracing(), AUTO_FIX: 'false' });
@@ -183,7 +188,7 @@ describe('later work, and no tracing', () => {
   it.each([
     ['off', {}],
     ['on, but this trace is not sampled', { OTEL_TRACES_SAMPLER: 'always_off' }],
-  ])('with tracing %s the alert and /history name no trace, and no dead link', async (how, env) => {
+  ])('with tracing %s the alert and /history contain no trace id', async (how, env) => {
     const web = world.engine.addContainer({ name: 'web' });
     const doctor = await world.start({ ...(how === 'off' ? {} : tracing()), ...env, AUTO_FIX: 'false' });
     web.log('ERROR cannot serve: deadlock detected', { stream: 'stderr' });
@@ -195,12 +200,12 @@ describe('later work, and no tracing', () => {
     expect(collector.received).toEqual([]);
   });
 
-  it('what is taken up after our own restart is a trace of its own, linked to the incident', async () => {
+  it('an incident resumed after a restart of the agent is a separate trace, linked to the first one', async () => {
     const web = world.engine.addContainer({ name: 'web' });
     const first = await world.start({ ...tracing(), VERIFY_STABLE_SECONDS: '4' });
     web.oom();
     await soon(() => (world.engine.count('restart', 'web') === 1 && web.running ? true : undefined));
-    // Its decision has left with the first batch; the root ends only with the incident, and is lost.
+    // The decision was exported with the first batch. The root span is lost, because it ends with the incident.
     await soon(() => collector.spans().find(({ name }) => name === 'restart web'));
     first.signal('SIGKILL');
     await first.exited;

@@ -140,8 +140,6 @@ export const LOOK_ALIKES: readonly string[] = [
   `data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA${chars(alnum, 40, 50)}`,
   `<img src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP${chars(alnum, 20, 51)}">`,
   `"avatar":"/9j/4AAQSkZJRgABAQ${chars(alnum, 60, 52)}"`,
-  `body=${chars(alnum, 80, 53)}`,
-  `protobuf ${chars(`${alnum}+/`, 60, 54)}==`,
   // Addresses and versions.
   'https://registry.example/v2/app/manifests/1.2.3',
   'https://shop.example/reset?step=2',

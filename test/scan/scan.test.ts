@@ -172,3 +172,26 @@ describe('scan', () => {
     expect(incidents.at(-1).samples).toHaveLength(5);
   });
 });
+
+describe('scan --explain', () => {
+  it('names the rule that read the level, the lines of the record, the tier and the fingerprint', async () => {
+    const { code, out } = await scan(['--explain', '4'], LOG);
+    expect(code).toBe(0);
+    expect(out).toContain('lines 2 to 4');
+    expect(out).toContain('error, by its word');
+    expect(out).toContain('yes: tier level');
+    expect(out).toMatch(/fingerprint +[0-9a-f]{16}, by the types and frames/);
+  });
+
+  it('says why a line is no error', async () => {
+    const refused = '2024/01/05 19:00:00 [error] invalid username or password, client: 203.0.113.4';
+    expect((await scan(['--explain', '1'], refused)).out).toContain("a client's mistake");
+    expect((await scan(['--explain', '1'], LOG)).out).toContain('no: its level is below ERROR');
+  });
+
+  it('refuses what is no line of one file', async () => {
+    expect((await scan(['--explain', 'x'], LOG)).err).toContain('--explain: "x" is no line number');
+    expect((await scan(['--explain', '1', 'a.log', 'b.log'])).code).toBe(64);
+    expect(await scan(['--explain', '99'], LOG)).toMatchObject({ code: 1, out: '' });
+  });
+});

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import type { LogCursor } from '../../src/pipeline/ports.ts';
-import { onEveryBackend, open } from './support.ts';
+import { onEveryEngine, open } from './support.ts';
 
-onEveryBackend(({ place }) => {
+onEveryEngine(({ newLocation }) => {
   const stamp = (second: number) => `2026-11-23T12:00:${String(second).padStart(2, '0')}.123456789Z`;
 
-  test('a cursor comes back with its nanoseconds and streams, the last saved one', async () => {
-    const where = await place();
+  test('the cursor saved last is loaded, with its nanoseconds and streams', async () => {
+    const where = await newLocation();
     const store = await open(where);
     const split: LogCursor = {
       at: stamp(3),
@@ -29,8 +29,8 @@ onEveryBackend(({ place }) => {
     );
   });
 
-  test('cursors of more containers than one statement holds are saved and forgotten', async () => {
-    const store = await open(await place());
+  test('more cursors than fit into one statement are saved and deleted', async () => {
+    const store = await open(await newLocation());
     const ids = Array.from({ length: 1_201 }, (_, n) => `container-${n}`);
     await store.saveCursors(new Map(ids.map((id, n) => [id, { at: stamp(0), seen: n }])));
     expect((await store.loadCursors()).size).toBe(1_201);
@@ -38,5 +38,15 @@ onEveryBackend(({ place }) => {
     expect(await store.loadCursors()).toEqual(new Map([['container-0', { at: stamp(0), seen: 0 }]]));
     await store.saveCursors(new Map());
     await store.forgetCursors([]);
+  });
+
+  test('the end of the last run is kept', async () => {
+    const where = await newLocation();
+    const store = await open(where);
+    expect(await store.loadLastRun()).toBeUndefined();
+    await store.saveLastRun(1_795_450_732_107);
+    await store.saveLastRun(1_795_450_742_107);
+    await store.close();
+    expect(await (await open(where)).loadLastRun()).toBe(1_795_450_742_107);
   });
 });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { attempt, container, DAY, diagnosis, HOUR, incident, NOON, onEveryBackend, open } from './support.ts';
+import { attempt, container, DAY, diagnosis, HOUR, incident, NOON, onEveryEngine, open } from './support.ts';
 
-onEveryBackend(({ place }) => {
-  test('history holds the newest diagnosed incidents, newest last', async () => {
-    const store = await open(await place());
+onEveryEngine(({ newLocation }) => {
+  test('the history holds the newest diagnosed incidents, newest last', async () => {
+    const store = await open(await newLocation());
     for (let n = 0; n < 6; n++) {
       await store.saveIncident(incident({ id: `i-${n}`, openedAt: NOON + n }));
       if (n !== 4) await store.saveDiagnosis(`i-${n}`, diagnosis({ at: NOON + n }));
@@ -14,8 +14,8 @@ onEveryBackend(({ place }) => {
     expect(await ids(50)).toEqual(['i-0', 'i-1', 'i-2', 'i-3', 'i-5']);
   });
 
-  test('history of one container is that of exactly this name', async () => {
-    const store = await open(await place());
+  test('the history of a container is that of exactly this name', async () => {
+    const store = await open(await newLocation());
     for (const name of ['api', 'api-2', 'API', 'a%']) {
       await store.saveIncident(incident({ id: name, container: container({ name }) }));
       await store.saveDiagnosis(name, diagnosis());
@@ -24,8 +24,8 @@ onEveryBackend(({ place }) => {
     expect(await store.history({ limit: 50, container: '%' })).toEqual([]);
   });
 
-  test('totals count every diagnosed incident once and every restart that happened', async () => {
-    const store = await open(await place());
+  test('totals count every diagnosed incident once and every restart that took place', async () => {
+    const store = await open(await newLocation());
     expect(await store.totals()).toEqual({ diagnoses: 0, restartsByContainer: new Map() });
     await store.saveIncident(incident());
     await store.saveIncident(incident({ id: 'undiagnosed' }));
@@ -44,9 +44,9 @@ onEveryBackend(({ place }) => {
     });
   });
 
-  test('totals survive retention, and grow on after it', async () => {
+  test('totals survive retention and keep growing', async () => {
     const clock = { time: NOON };
-    const store = await open(await place(), { clock });
+    const store = await open(await newLocation(), { clock });
     for (const id of ['one', 'two']) {
       await store.saveIncident(incident({ id }));
       await store.saveDiagnosis(id, diagnosis());

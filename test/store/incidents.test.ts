@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { attempt, container, diagnosis, HOUR, incident, NOON, onEveryBackend, open, SECOND } from './support.ts';
+import { attempt, container, diagnosis, HOUR, incident, NOON, onEveryEngine, open, SECOND } from './support.ts';
 
-onEveryBackend(({ place }) => {
+onEveryEngine(({ newLocation }) => {
   describe('incidents', () => {
-    test('an open case carries all that is known of it, across a restart of the agent', async () => {
-      const where = await place();
+    test('an open case is complete after a restart of the agent', async () => {
+      const where = await newLocation();
       const first = await open(where);
       await first.saveIncident(incident());
       await first.saveDiagnosis('incident-1', diagnosis());
@@ -34,8 +34,8 @@ onEveryBackend(({ place }) => {
       ]);
     });
 
-    test('a case of which nothing more is known says nothing more', async () => {
-      const store = await open(await place());
+    test('a case has no keys for what is not known', async () => {
+      const store = await open(await newLocation());
       const bare = incident({ trace: undefined, container: container({ project: undefined, labels: {} }) });
       await store.saveIncident(bare);
       const [found] = await store.openCases();
@@ -44,16 +44,16 @@ onEveryBackend(({ place }) => {
       expect(found?.incident).not.toHaveProperty('trace');
     });
 
-    test('of several restarts for one incident the newest is the case’s', async () => {
-      const store = await open(await place());
+    test('a case has the newest of several restart attempts', async () => {
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.beginAttempt(attempt({ id: 'a-2', startedAt: NOON + SECOND }));
       await store.beginAttempt(attempt({ id: 'a-1', startedAt: NOON }));
       expect((await store.openCases()).map((found) => found.attempt?.id)).toEqual(['a-2']);
     });
 
-    test('saving an incident again updates it and leaves its handling alone', async () => {
-      const store = await open(await place());
+    test('saving an incident again updates it and keeps its diagnosis', async () => {
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveDiagnosis('incident-1', diagnosis());
       await store.saveIncident(incident({ detector: 'crash_loop', occurrences: 7, lastSeenAt: NOON + SECOND }));
@@ -62,8 +62,8 @@ onEveryBackend(({ place }) => {
       ]);
     });
 
-    test('counts are saved in batches and never fall back, in whatever order writes arrive', async () => {
-      const store = await open(await place());
+    test('counts are saved together and never decrease, whatever the order of the writes', async () => {
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveIncident(incident({ id: 'incident-2' }));
       await store.saveOccurrences([
@@ -82,8 +82,8 @@ onEveryBackend(({ place }) => {
       ]);
     });
 
-    test('a resolved incident is no longer open, and resolving twice is resolving once', async () => {
-      const store = await open(await place());
+    test('a resolved incident is no longer open, and resolving it again changes nothing', async () => {
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.resolveIncident('incident-1', NOON + SECOND);
       await store.resolveIncident('incident-1', NOON + HOUR);
@@ -91,8 +91,8 @@ onEveryBackend(({ place }) => {
       expect(await store.openCases()).toEqual([]);
     });
 
-    test('a decision whose incident was never written is refused: nothing durable would stand behind the restart', async () => {
-      const store = await open(await place());
+    test('a decision on an incident that was never saved is rejected: the restart would have no durable record', async () => {
+      const store = await open(await newLocation());
       await expect(store.saveDecision('nobody', { kind: 'restart', reason: 'restart_allowed' })).rejects.toMatchObject({
         name: 'StoreError',
         reason: 'missing',
@@ -105,8 +105,8 @@ onEveryBackend(({ place }) => {
       expect(store.healthy()).toBe(true);
     });
 
-    test('what a log line says cannot change a query', async () => {
-      const store = await open(await place());
+    test('the text of a log line cannot change a query', async () => {
+      const store = await open(await newLocation());
       const hostile = `'); DROP TABLE incidents; -- "\\ 🔥`;
       await store.saveIncident(incident({ id: hostile, summary: hostile, patterns: [hostile] }));
       expect(await store.openCases()).toMatchObject([
@@ -115,8 +115,8 @@ onEveryBackend(({ place }) => {
     });
   });
 
-  test('what no database can hold as text is replaced, not refused', async () => {
-    const store = await open(await place());
+  test('text that a database cannot hold is replaced, not rejected', async () => {
+    const store = await open(await newLocation());
     const broken = 'NUL \u0000, half a pair \ud800';
     await store.saveIncident(incident({ summary: broken, patterns: [broken] }));
     expect(await store.openCases()).toMatchObject([
@@ -124,11 +124,11 @@ onEveryBackend(({ place }) => {
     ]);
   });
 
-  describe('the last case of a problem', () => {
+  describe('the latest case of a problem', () => {
     const problem = { project: 'shop', service: 'api', fingerprint: 'fp-1' };
 
-    test('is the newest diagnosed one, open or resolved, with how its restart ended', async () => {
-      const store = await open(await place());
+    test('is the newest diagnosed one, open or resolved, with the outcome of its restart', async () => {
+      const store = await open(await newLocation());
       await store.saveIncident(incident({ id: 'old' }));
       await store.saveDiagnosis('old', diagnosis({ at: NOON }));
       await store.saveIncident(incident({ id: 'new', openedAt: NOON + HOUR }));
@@ -147,7 +147,7 @@ onEveryBackend(({ place }) => {
     });
 
     test('is never that of another fingerprint, service or compose project', async () => {
-      const store = await open(await place());
+      const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveDiagnosis('incident-1', diagnosis());
       expect(await store.lastCase({ ...problem, fingerprint: 'fp-2' })).toBeUndefined();
@@ -158,9 +158,9 @@ onEveryBackend(({ place }) => {
     });
   });
 
-  describe('restarts of a service', () => {
-    test('since a time come oldest first, those under way included, and not those of its namesake elsewhere', async () => {
-      const store = await open(await place());
+  describe('restart attempts of a service', () => {
+    test('come oldest first, including running ones, without those of the same name in other projects', async () => {
+      const store = await open(await newLocation());
       await store.beginAttempt(attempt({ id: 'before', startedAt: NOON - 1 }));
       await store.beginAttempt(attempt({ id: 'second', startedAt: NOON + 5 }));
       await store.beginAttempt(attempt({ id: 'first', startedAt: NOON }));
@@ -176,8 +176,8 @@ onEveryBackend(({ place }) => {
       expect((await store.attemptsSince({ service: 'api' }, NOON)).map(({ id }) => id)).toEqual(['alone']);
     });
 
-    test('beginning one twice changes nothing', async () => {
-      const store = await open(await place());
+    test('are saved once, even if begun twice', async () => {
+      const store = await open(await newLocation());
       await store.beginAttempt(attempt());
       await store.finishAttempt('attempt-1', { outcome: 'recovered', detail: 'healthy', finishedAt: NOON + 1 });
       await store.beginAttempt(attempt());

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HOUR, NOON, onEveryBackend, open, request } from './support.ts';
+import { HOUR, NOON, onEveryEngine, open, request } from './support.ts';
 
-onEveryBackend(({ place }) => {
+onEveryEngine(({ newLocation }) => {
   test('the ledger of a new store is empty', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     expect(await store.asksSince(0)).toBe(0);
     expect(await store.spendSince(0)).toBe(0);
   });
 
-  test('an ask counts from the moment it is written, twice for an incident asked twice', async () => {
-    const where = await place();
+  test('every question counts once saved, also the second for the same incident', async () => {
+    const where = await newLocation();
     const store = await open(where);
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
@@ -20,8 +20,8 @@ onEveryBackend(({ place }) => {
     expect(await reopened.asksSince(NOON + 1)).toBe(0);
   });
 
-  test('failed requests cost what they cost', async () => {
-    const store = await open(await place());
+  test('failed requests count toward the spend', async () => {
+    const store = await open(await newLocation());
     await store.recordRequests([
       request({ outcome: 'truncated', costUsd: 0.002 }),
       request({ outcome: 'overloaded', costUsd: 0 }),
@@ -31,7 +31,7 @@ onEveryBackend(({ place }) => {
     expect(await store.spendSince(NOON)).toBeCloseTo(0.0025, 12);
   });
 
-  test('windows roll: at any moment exactly the rows of the last hour count', async () => {
+  test('windows are rolling: exactly the rows of the last hour count', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ at: fc.integer({ min: 0, max: 4 * HOUR }), cents: fc.integer({ min: 0, max: 50 }) }), {
@@ -39,7 +39,7 @@ onEveryBackend(({ place }) => {
         }),
         fc.array(fc.integer({ min: 0, max: 5 * HOUR }), { minLength: 1, maxLength: 5 }),
         async (rows, moments) => {
-          // In memory, for speed: below a regular file no directory can be made.
+          // In memory, for speed: no directory can be created below a file.
           const store = await open('/dev/null/store');
           for (const { at } of rows) await store.recordAsk({ at, incidentId: 'incident-1' });
           await store.recordRequests(rows.map(({ at, cents }) => request({ at, costUsd: cents / 100 })));

@@ -1,63 +1,134 @@
-import { expect, test } from 'vitest';
-import { alert, incident, NOON, onEveryBackend, open, SECOND } from './support.ts';
+import { describe, expect, test } from 'vitest';
+import { alert, DAY, incident, NOON, onEveryEngine, open, recordingLogger, SECOND } from './support.ts';
 
-onEveryBackend(({ place }) => {
-  test('an alert waits in the outbox, whole, across a restart of the agent', async () => {
-    const where = await place();
+const toSlack = (alertId: string) => ({ alertId, receiver: 'slack' });
+const toConsole = (alertId: string) => ({ alertId, receiver: 'console' });
+const idsOf = (rows: readonly { readonly alert: { readonly id: string } }[]) => rows.map((row) => row.alert.id);
+
+onEveryEngine(({ newLocation }) => {
+  test('an alert waits in the outbox, complete, across a restart of the agent', async () => {
+    const where = await newLocation();
     const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };
     const store = await open(where);
     expect(await store.enqueue(alert(), ['slack'], trace)).toBe(true);
     await store.close();
 
     const reopened = await open(where);
-    expect((await reopened.pending()).get('slack') ?? 0).toBe(1);
+    expect(await reopened.pending()).toEqual(new Map([['slack', 1]]));
     expect(await reopened.due('slack', NOON, 10)).toStrictEqual([{ alert: alert(), tries: 0, trace }]);
   });
 
   test('enqueuing an alert again changes nothing, whatever became of the first', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     expect(await store.enqueue(alert(), ['slack'])).toBe(true);
     expect(await store.enqueue(alert({ excerpt: ['other'] }), ['slack'])).toBe(false);
     expect(await store.due('slack', NOON, 10)).toStrictEqual([{ alert: alert(), tries: 0 }]);
 
-    await store.markSent({ alertId: 'alert-1', receiver: 'slack' }, NOON);
+    await store.markSent(toSlack('alert-1'), NOON);
     expect(await store.enqueue(alert(), ['slack'])).toBe(false);
-    expect((await store.pending()).get('slack') ?? 0).toBe(0);
+    expect(await store.pending()).toEqual(new Map());
     expect(await store.due('slack', NOON, 10)).toEqual([]);
   });
 
-  test('alerts leave in the order they came, those of one millisecond too', async () => {
-    const store = await open(await place());
+  test('alerts are sent in the order in which they came, also within one millisecond', async () => {
+    const store = await open(await newLocation());
     const ids = ['z', 'b', 'y', 'a'];
-    for (const id of ids) await store.enqueue(alert({ id }), ['slack']);
-    expect((await store.due('slack', NOON, 3)).map((row) => row.alert.id)).toEqual(ids.slice(0, 3));
+    for (const id of ids) await store.enqueue(alert({ id }), ['slack', 'console']);
+    expect(idsOf(await store.due('slack', NOON, 3))).toEqual(ids.slice(0, 3));
+    expect(idsOf(await store.due('console', NOON, 9))).toEqual(ids);
   });
 
-  test('an alert that is put off is due again at its time, and remembers how often it was tried', async () => {
-    const store = await open(await place());
+  test('a postponed alert is due again at its time and keeps the number of tries', async () => {
+    const store = await open(await newLocation());
     await store.enqueue(alert(), ['slack']);
     await store.enqueue(alert({ id: 'alert-2' }), ['slack']);
-    await store.markRetry({ alertId: 'alert-1', receiver: 'slack' }, NOON + 30 * SECOND, 'HTTP 429');
-    await store.markSent({ alertId: 'alert-2', receiver: 'slack' }, NOON);
+    await store.markRetry(toSlack('alert-1'), NOON + 30 * SECOND, 'HTTP 429');
+    await store.markSent(toSlack('alert-2'), NOON);
 
     expect(await store.due('slack', NOON + 29 * SECOND, 10)).toEqual([]);
     expect(await store.due('slack', NOON + 30 * SECOND, 10)).toMatchObject([{ alert: { id: 'alert-1' }, tries: 1 }]);
   });
 
   test('sent and dropped are final', async () => {
-    const store = await open(await place());
+    const store = await open(await newLocation());
     await store.enqueue(alert(), ['slack']);
-    await store.markDropped({ alertId: 'alert-1', receiver: 'slack' }, NOON, 'the webhook is revoked');
-    await store.markRetry({ alertId: 'alert-1', receiver: 'slack' }, NOON, 'late answer of an earlier try');
-    await store.markSent({ alertId: 'alert-1', receiver: 'slack' }, NOON);
-    expect((await store.pending()).get('slack') ?? 0).toBe(0);
+    await store.markDropped(toSlack('alert-1'), NOON, 'the webhook is revoked');
+    await store.markRetry(toSlack('alert-1'), NOON, 'late answer to an earlier try');
+    await store.markSent(toSlack('alert-1'), NOON);
+    expect(await store.pending()).toEqual(new Map());
   });
 
-  test('an incident’s later state does not change an alert that is on its way', async () => {
-    const store = await open(await place());
+  test('an incident’s later state does not change an alert that waits', async () => {
+    const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.enqueue(alert(), ['slack']);
     await store.resolveIncident('incident-1', NOON);
     expect(await store.due('slack', NOON, 1)).toMatchObject([{ alert: { incident: { state: 'open' } } }]);
+  });
+
+  describe('with several receivers', () => {
+    test('each has its own state of an alert', async () => {
+      const where = await newLocation();
+      const store = await open(where);
+      expect(await store.enqueue(alert(), ['slack', 'console', 'slack'])).toBe(true);
+      await store.enqueue(alert({ id: 'alert-2' }), ['console']);
+      expect(await store.pending()).toEqual(
+        new Map([
+          ['slack', 1],
+          ['console', 2],
+        ]),
+      );
+
+      await store.markSent(toSlack('alert-1'), NOON);
+      await store.markRetry(toConsole('alert-1'), NOON + SECOND, 'busy');
+      await store.close();
+      const reopened = await open(where);
+      expect(await reopened.pending()).toEqual(new Map([['console', 2]]));
+      expect(idsOf(await reopened.due('console', NOON, 9))).toEqual(['alert-2']);
+      expect(await reopened.due('console', NOON + SECOND, 9)).toMatchObject([
+        { alert: { id: 'alert-1' }, tries: 1 },
+        { alert: { id: 'alert-2' }, tries: 0 },
+      ]);
+    });
+
+    test('an alert that was enqueued for one is not new for another', async () => {
+      const store = await open(await newLocation());
+      await store.enqueue(alert(), ['slack']);
+      expect(await store.enqueue(alert(), ['console'])).toBe(false);
+      expect(await store.pending()).toEqual(new Map([['slack', 1]]));
+    });
+
+    test('an alert for none is new, and nothing waits', async () => {
+      const store = await open(await newLocation());
+      expect(await store.enqueue(alert(), [])).toBe(true);
+      expect(await store.pending()).toEqual(new Map());
+    });
+
+    test('an alert to one that is no longer configured is dropped after a day, and logged', async () => {
+      const where = await newLocation();
+      const clock = { time: NOON };
+      const store = await open(where, { clock, receivers: ['slack', 'console'] });
+      await store.enqueue(alert(), ['slack', 'console']);
+      await store.enqueue(alert({ id: 'alert-2' }), ['console']);
+      await store.close();
+
+      clock.time = NOON + DAY;
+      const logger = recordingLogger();
+      const reopened = await open(where, { clock, logger, receivers: ['slack'] });
+      await reopened.prune();
+      expect((await reopened.pending()).get('console')).toBe(2);
+
+      clock.time += 1;
+      await reopened.prune();
+      expect(await reopened.pending()).toEqual(new Map([['slack', 1]]));
+      expect(await reopened.enqueue(alert({ id: 'alert-2' }), ['slack'])).toBe(false);
+      expect(logger.lines).toMatchObject([
+        {
+          level: 'error',
+          message: expect.stringContaining('no longer configured'),
+          fields: { receiver: 'console', alerts: 2 },
+        },
+      ]);
+    });
   });
 });

@@ -8,16 +8,16 @@ import {
   diagnosis,
   incident,
   NOON,
-  onEveryBackend,
+  onEveryEngine,
   open,
   request,
   temporaryDirectory,
 } from './support.ts';
 
-onEveryBackend(({ place }) => {
-  test('resolved incidents go after 90 days; open ones stay however old they are', async () => {
+onEveryEngine(({ newLocation }) => {
+  test('resolved incidents are deleted after 90 days, open ones never', async () => {
     const clock = { time: NOON };
-    const store = await open(await place(), { clock });
+    const store = await open(await newLocation(), { clock });
     for (const id of ['open', 'resolved', 'resolved-late']) {
       await store.saveIncident(incident({ id }));
       await store.saveDiagnosis(id, diagnosis());
@@ -31,8 +31,8 @@ onEveryBackend(({ place }) => {
     expect((await store.history({ limit: 9 })).map((found) => found.incident.id)).toEqual(['open', 'resolved-late']);
   });
 
-  test('of more resolved incidents than are kept the oldest go, in batches', async () => {
-    const store = await open(await place());
+  test('the oldest resolved incidents beyond the maximum are deleted, in batches', async () => {
+    const store = await open(await newLocation());
     for (let n = 0; n < 450; n++) {
       await store.saveIncident(incident({ id: `i-${n}` }));
       await store.resolveIncident(`i-${n}`, NOON + n);
@@ -45,8 +45,8 @@ onEveryBackend(({ place }) => {
     expect(await store.totals()).toMatchObject({ diagnoses: 3 });
   });
 
-  test('restarts of the last hour count toward limits though their incidents were pruned', async () => {
-    const store = await open(await place());
+  test('restarts of the last hour count toward limits even if their incidents were deleted', async () => {
+    const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.beginAttempt(attempt({ outcome: 'failed' }));
     await store.resolveIncident('incident-1', NOON);
@@ -54,9 +54,9 @@ onEveryBackend(({ place }) => {
     expect(await store.attemptsSince({ project: 'shop', service: 'api' }, NOON)).toHaveLength(1);
   });
 
-  test('the ledger goes after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
+  test('the ledger is deleted after 90 days, alerts a week after they were sent or dropped, pending ones never', async () => {
     const clock = { time: NOON };
-    const store = await open(await place(), { clock });
+    const store = await open(await newLocation(), { clock });
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
     await store.recordAsk({ at: NOON + 2, incidentId: 'incident-1' });
     await store.recordRequests([request(), request({ at: NOON + 2 })]);
@@ -69,11 +69,11 @@ onEveryBackend(({ place }) => {
     clock.time = NOON + 90 * DAY + 1;
     expect(await store.prune()).toEqual({ incidents: 0, attempts: 0, ledger: 2, alerts: 0 });
     expect(await store.asksSince(0)).toBe(1);
-    expect((await store.pending()).get('slack') ?? 0).toBe(1);
+    expect(await store.pending()).toEqual(new Map([['slack', 1]]));
   });
 
-  test('pruning stops between two batches when told to', async () => {
-    const store = await open(await place());
+  test('pruning stops between two batches when aborted', async () => {
+    const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.resolveIncident('incident-1', NOON - 91 * DAY);
     expect(await store.prune({ signal: AbortSignal.abort() })).toMatchObject({ incidents: 0 });
@@ -81,7 +81,7 @@ onEveryBackend(({ place }) => {
   });
 });
 
-test('what was deleted from a file gives its space back to the disk', async () => {
+test('the space of deleted rows is returned to the disk', async () => {
   const dataDir = await temporaryDirectory();
   const store = await open(dataDir);
   for (let n = 0; n < 300; n++) {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openReviews } from '../../src/store/reviews.ts';
+import { openReviews } from '../../src/store/open-reviews.ts';
 import { anIncident } from '../support/domain.ts';
 import { open, recordingLogger, temporaryDirectory } from './support.ts';
 
@@ -22,12 +22,12 @@ it('keeps the first aftermath and the last verdict, and lists oldest first', asy
   expect((await store.reviewedCases(1)).map(({ incidentId }) => incidentId)).toEqual(['two']);
 });
 
-it('takes no verdict on an incident that there is not', async () => {
+it('takes no verdict on an unknown incident', async () => {
   const store = await open(await temporaryDirectory());
   expect(await store.saveVerdict('nobody', { verdict: 'right', at: 1 })).toBe(false);
 });
 
-it('takes a verdict from another process than the one that has the store', async () => {
+it('takes a verdict while the agent has the store open', async () => {
   const directory = await temporaryDirectory();
   const store = await open(directory);
   await store.saveIncident(anIncident({ id: 'one' }));
@@ -40,7 +40,7 @@ it('takes a verdict from another process than the one that has the store', async
   expect((await store.reviewedCases(10))[0]).toMatchObject({ verdict: 'right', aftermath: 'came_back' });
 });
 
-it('says that there is no store where none is', async () => {
+it('says so if there is no store', async () => {
   await expect(openReviews({ dataDir: await temporaryDirectory() }, recordingLogger())).rejects.toThrow(
     /the agent has not run/,
   );

@@ -1,4 +1,4 @@
-/** What the store's tests write: complete values, each overridable. No vitest here: child processes use it too. */
+/** Complete values with overrides. Imports no vitest, since child processes use it too. */
 import type { Alert, Attempt, ContainerRef, Diagnosis, Incident } from '../../src/domain.ts';
 import type { ClaudeRequest } from '../../src/pipeline/ports.ts';
 

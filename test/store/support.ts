@@ -1,12 +1,13 @@
-/** A directory and a store that go away with the test. */
+/** Directories and stores that are removed at the end of the test. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import type { Logger } from '../../src/lib/log.ts';
-import type { Where } from '../../src/store/backend.ts';
+import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 import { NOON } from './support-values.ts';
 
 export * from './support-values.ts';
@@ -15,6 +16,21 @@ export async function temporaryDirectory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'doctor-store-'));
   onTestFinished(() => rm(path, { recursive: true, force: true }));
   return path;
+}
+
+export interface SmallDisk {
+  readonly path: string;
+  fill(): void;
+  free(): void;
+}
+
+/** A file system of a few megabytes, until the end of the test. Undefined if this user may not mount one. */
+export async function smallDisk(): Promise<SmallDisk | undefined> {
+  const path = await temporaryDirectory();
+  const disk = mountSmallDisk(path);
+  if (disk === undefined) return undefined;
+  onTestFinished(() => disk.unmount());
+  return { path, fill: disk.fill, free: disk.free };
 }
 
 export interface Clock {
@@ -35,13 +51,18 @@ export function recordingLogger(): Logger & { readonly lines: readonly LogLine[]
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Opens a store in a directory, or where `where` says; the test closes it at its end. */
+/** Opens a store, in a directory if `where` is a string. It is closed at the end of the test. */
 export async function open(
-  where: string | Where,
-  { clock = { time: NOON }, logger = recordingLogger() }: { clock?: Clock; logger?: Logger } = {},
+  where: string | StoreLocation,
+  {
+    clock = { time: NOON },
+    logger = recordingLogger(),
+    receivers = ['slack'],
+  }: { clock?: Clock; logger?: Logger; receivers?: readonly string[] } = {},
 ): Promise<Store> {
   const store = await openStore({
     where: typeof where === 'string' ? { dataDir: where } : where,
+    receivers,
     now: () => clock.time,
     logger,
   });
@@ -49,17 +70,14 @@ export async function open(
   return store;
 }
 
-/** Where a store of a test's own may be; asked again, another place. */
-export interface Places {
-  place(): Promise<Where>;
+export interface Locations {
+  /** A different, empty one at each call. */
+  newLocation(): Promise<StoreLocation>;
 }
 
-/**
- * The same tests on every backend. `declare` declares them; PostgreSQL's are skipped by name where the machine has no
- * server to start.
- */
-export function onEveryBackend(declare: (places: Places) => void): void {
-  describe('on SQLite', () => declare({ place: async () => ({ dataDir: await temporaryDirectory() }) }));
+/** Declares the same tests for every engine; those for PostgreSQL are skipped on a machine without its programs. */
+export function onEveryEngine(declare: (locations: Locations) => void): void {
+  describe('on SQLite', () => declare({ newLocation: async () => ({ dataDir: await temporaryDirectory() }) }));
 
   const why = whyNoPostgres();
   describe.skipIf(why !== undefined)(why === undefined ? 'on PostgreSQL' : `on PostgreSQL (${why})`, () => {
@@ -68,6 +86,6 @@ export function onEveryBackend(declare: (places: Places) => void): void {
       server = await startPostgres();
     });
     afterAll(() => server?.close());
-    declare({ place: async () => ({ databaseUrl: server.createDatabase(), agent: 'host-1' }) });
+    declare({ newLocation: async () => ({ databaseUrl: server.createDatabase(), agent: 'host-1' }) });
   });
 }

@@ -1,12 +1,12 @@
 /**
- * A process to be killed: writes cases into the store of its first argument, step after step, and says on its
- * standard output how many steps the store has acknowledged. With a second argument it kills itself after so many.
+ * A process for kill.test.ts. Arguments: a data directory and, optionally, a number of steps after which it kills
+ * itself. It writes cases to the store step by step and prints the number of acknowledged steps.
  */
 import { writeSync } from 'node:fs';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, diagnosis, incident, NOON, request } from './support-values.ts';
 
-/** The steps of one case; each is one durable write. */
+/** The steps of a case, one durable write each. */
 export const STEPS: readonly ((store: Store, id: string) => Promise<unknown>)[] = [
   (store, id) => store.saveIncident(incident({ id, fingerprint: id })),
   (store, id) => store.recordAsk({ at: NOON, incidentId: id }),
@@ -15,7 +15,7 @@ export const STEPS: readonly ((store: Store, id: string) => Promise<unknown>)[] 
   (store, id) => store.saveDecision(id, { kind: 'restart', reason: 'restart_allowed' }),
   (store, id) => store.beginAttempt(attempt({ id, incidentId: id })),
   (store, id) => store.finishAttempt(id, { outcome: 'recovered', detail: 'healthy', finishedAt: NOON }),
-  (store, id) => store.enqueue(alert({ id }), ['slack']),
+  (store, id) => store.enqueue(alert({ id }), ['slack', 'console']),
   (store, id) => store.saveSettled(id, NOON),
   (store, id) => store.saveCursors(new Map([[id, { at: id, seen: 1 }]])),
 ];
@@ -24,7 +24,7 @@ const nothing = () => {};
 
 async function main(dataDir: string, stopAfter: number): Promise<void> {
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const store = await openStore({ where: { dataDir }, now: () => NOON, logger });
+  const store = await openStore({ where: { dataDir }, receivers: ['slack'], now: () => NOON, logger });
   for (let done = 0; done < stopAfter; done++) {
     const step = STEPS[done % STEPS.length];
     await step?.(store, `case-${String(Math.floor(done / STEPS.length)).padStart(5, '0')}`);

@@ -1,9 +1,9 @@
 /**
- * A stand-in for the Claude API at the HTTP level: the real SDK talks to it.
+ * A stand-in for the Claude API over HTTP, for the real SDK.
  *
  * ```ts
  * const claude = await startClaudeServer();                    // answers `answer()` to everything
- * const claude = await startClaudeServer((prompt) =>           // chooses by the text of the prompt
+ * const claude = await startClaudeServer((prompt) =>           // chooses by the prompt
  *   prompt.includes('No space left') ? answer({ severity: 'high', auto_restart_safe: false }) : answer());
  * claude.reply([status(529), answer()]);                       // the next two requests; then the default again
  * claude.reply((prompt) => hang());                            // from now on
@@ -14,8 +14,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type HttpStandIn, readBody, startHttpStandIn } from './http-stand-in.ts';
 
-/** The answer as it stands on the wire. */
-export interface WireAssessment {
+/** The answer as sent. */
+interface WireAssessment {
   readonly root_cause: string;
   readonly severity: string;
   readonly suggested_fix: string;
@@ -26,22 +26,22 @@ export interface WireAssessment {
   readonly confidence?: string;
 }
 
-export interface WireUsage {
+interface WireUsage {
   readonly input_tokens?: number;
   readonly output_tokens?: number;
   readonly cache_read_input_tokens?: number | null;
   readonly cache_creation_input_tokens?: number | null;
 }
 
-export interface MessageOptions {
+interface MessageOptions {
   readonly usage?: WireUsage;
   readonly stopReason?: string;
-  /** Begin with a thinking block, as models that think do. */
+  /** Begin with a thinking block. */
   readonly thinking?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What the server does with one request. Make them with the functions below. */
+/** What the server does with one request. Created by the functions below. */
 export type ClaudeBehaviour =
   | {
       readonly kind: 'respond';
@@ -56,7 +56,7 @@ export type ClaudeBehaviour =
   | { readonly kind: 'hang' }
   | { readonly kind: 'drop' };
 
-export interface ClaudeServerRequest {
+interface ClaudeServerRequest {
   /** The parsed body of POST /v1/messages; `undefined` for the models endpoint. */
   readonly body: Record<string, unknown> | undefined;
   /** System prompt and user messages as one text. */
@@ -70,12 +70,12 @@ export interface ClaudeServerRequest {
 export type ClaudeReply = (prompt: string, request: ClaudeServerRequest) => ClaudeBehaviour;
 
 export interface ClaudeServer extends HttpStandIn {
-  /** Requests for messages, oldest first; those that look up a model are in `modelLookups`. */
+  /** Requests for messages, oldest first. Requests for models are in `modelLookups`. */
   readonly requests: readonly ClaudeServerRequest[];
   readonly modelLookups: readonly ClaudeServerRequest[];
-  /** A queue is used up first, then the default answers again; a function becomes the default. */
+  /** A list is used for the next requests, before the default. A function becomes the default. */
   reply(next: ClaudeReply | readonly ClaudeBehaviour[]): void;
-  /** What GET /v1/models/{id} does from now on; default: every model exists. */
+  /** Responds to GET /v1/models/{id} from now on. Default: every model exists. */
   replyToModelLookup(behaviour: ClaudeBehaviour): void;
 }
 
@@ -101,17 +101,17 @@ export const DEFAULT_ASSESSMENT: WireAssessment = {
   estimated_impact: 'Some requests fail.',
 };
 
-/** A well-formed answer; what `assessment` leaves out is `DEFAULT_ASSESSMENT`'s. */
+/** A well-formed answer; `DEFAULT_ASSESSMENT` fills in missing fields. */
 export function answer(assessment: Partial<WireAssessment> = {}, options: MessageOptions = {}): ClaudeBehaviour {
   return message(JSON.stringify({ ...DEFAULT_ASSESSMENT, ...assessment }), options);
 }
 
-/** A well-formed message whose text is not what was asked for. */
+/** A well-formed message with any text. */
 export function nonsense(text = 'I would say: it depends.', options: MessageOptions = {}): ClaudeBehaviour {
   return message(text, options);
 }
 
-/** The answer stops in the middle of its JSON. */
+/** An answer that ends in the middle of its JSON. */
 export function truncated(options: MessageOptions = {}): ClaudeBehaviour {
   return message('{"root_cause": "The conn', { stopReason: 'max_tokens', ...options });
 }
@@ -126,7 +126,7 @@ export function status(code: number, headers: Readonly<Record<string, string>> =
   return respond(code, JSON.stringify({ type: 'error', error: { type, message: `stand-in ${code}` } }), headers);
 }
 
-/** What a captive portal or a proxy says: 200, but no API. */
+/** A page of a captive portal or a proxy. */
 export function html200(): ClaudeBehaviour {
   return {
     kind: 'respond',
@@ -140,27 +140,27 @@ export function delay(delayMs: number, behaviour: ClaudeBehaviour): ClaudeBehavi
   return behaviour.kind === 'respond' ? { ...behaviour, delayMs } : behaviour;
 }
 
-/** Answers when `until` is there. */
+/** Answers when `until` has resolved. */
 export function hold(until: Promise<unknown>, behaviour: ClaudeBehaviour): ClaudeBehaviour {
   return behaviour.kind === 'respond' ? { ...behaviour, after: until } : behaviour;
 }
 
-/** Takes the request and never answers. */
+/** Receives the request and never responds. */
 export function hang(): ClaudeBehaviour {
   return { kind: 'hang' };
 }
 
-/** Sends the head and the start of the body, then nothing. */
+/** Sends the head and the beginning of the body, then nothing. */
 export function stall(): ClaudeBehaviour {
   return { ...(answer() as Extract<ClaudeBehaviour, { kind: 'respond' }>), stallAfterBytes: 40 };
 }
 
-/** Cuts the connection without an answer. */
+/** Closes the connection without a response. */
 export function drop(): ClaudeBehaviour {
   return { kind: 'drop' };
 }
 
-/** Any status, body and headers; `content-type: application/json` where none is named. */
+/** Any status, body and headers. Default: `content-type: application/json`. */
 export function respond(
   code: number,
   body: string,
@@ -200,7 +200,7 @@ function message(text: string, options: MessageOptions): ClaudeBehaviour {
 
 export async function startClaudeServer(
   defaultReply: ClaudeReply = () => answer(),
-  /** Whose time the requests bear. */
+  /** The time of the requests. */
   now: () => number = Date.now,
 ): Promise<ClaudeServer> {
   const requests: ClaudeServerRequest[] = [];

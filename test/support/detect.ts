@@ -1,4 +1,4 @@
-/** Lines through the detector, and the labelled sets in test/fixtures/detect. */
+/** Runs lines through the detector, and reads the labelled sets in test/fixtures/detect. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { ContainerRef, StreamName } from '../../src/domain.ts';
 import {
@@ -7,7 +7,7 @@ import {
   type DetectRules,
   type PlacedRecord,
 } from '../../src/pipeline/detect/log-detector.ts';
-import type { Trouble } from '../../src/pipeline/detect/trouble.ts';
+import type { LogError } from '../../src/pipeline/detect/log-error.ts';
 
 const FIXTURES = new URL('../fixtures/detect/', import.meta.url);
 /** Beside the checkout where there is one; see its README. */
@@ -15,12 +15,12 @@ const SHARED = new URL('../../../shared/data/', import.meta.url);
 
 export interface Detected {
   readonly record: PlacedRecord;
-  readonly trouble: Trouble | undefined;
+  readonly trouble: LogError | undefined;
 }
 
 export type Line = string | { readonly stream?: StreamName; readonly text: string; readonly time?: number };
 
-/** Every record that the lines make, in the order of their first lines. */
+/** The records of the lines, in the order of their first lines. */
 export function detect(lines: readonly Line[], rules?: Partial<DetectRules>): Detected[] {
   const found: Detected[] = [];
   const detector = createLogDetector({
@@ -50,7 +50,7 @@ export function troubleBounds(lines: readonly Line[]): [number, number][] {
     .map(({ record }) => [record.first, record.last]);
 }
 
-export function troubleOf(...lines: readonly string[]): Trouble {
+export function troubleOf(...lines: readonly string[]): LogError {
   const { trouble } = detectOne(...lines);
   if (trouble === undefined) throw new Error(`no trouble in ${JSON.stringify(lines)}`);
   return trouble;
@@ -81,7 +81,7 @@ export function ownTraces(set: 'tuning' | 'held-out'): Trace[] {
     });
 }
 
-export interface LevelLine {
+interface LevelLine {
   readonly format: string;
   readonly level: string;
   readonly text: string;
@@ -119,7 +119,7 @@ function json<T>(file: string): T {
   return JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as T;
 }
 
-/** Undefined where the data is not on this machine. */
+/** Undefined if the data is not on this machine. */
 export function sharedFile(name: string): Buffer | undefined {
   const file = new URL(name, SHARED);
   return existsSync(file) ? readFileSync(file) : undefined;

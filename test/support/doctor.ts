@@ -1,4 +1,4 @@
-/** The agent as a user runs it: a process of its own, told by its environment, asked over HTTP. */
+/** The agent as users run it: a process that is configured by its environment and queried over HTTP. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,28 +15,28 @@ export interface Doctor {
   readonly url: string;
   readonly pid: number;
   readonly dataDir: string;
-  /** Its own log so far, a parsed JSON object a line. */
+  /** Its log so far; each line is a parsed JSON object. */
   readonly log: readonly Record<string, unknown>[];
-  /** All that it printed, as it stands. */
+  /** Everything that it printed, unparsed. */
   output(): string;
   health(): Promise<HealthView>;
   history(): Promise<readonly HistoryEntry[]>;
   metrics(): Promise<string>;
-  /** Value of a series of `/metrics`, e.g. `container_doctor_restarts_total{outcome="recovered"}`; labels in any order, sums all that match. */
+  /** The sum of the series of `/metrics` with this name and these labels. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
   signal(signal: NodeJS.Signals): void;
   /** Resolves to the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
-  /** SIGTERM, then SIGKILL after 15 s; cleans up. */
+  /** SIGTERM, then SIGKILL after 15 s. Removes its files. */
   stop(): Promise<number | string>;
 }
 
-/** Starts the agent on any free port and waits until it runs. Nothing of the test's own environment reaches it but PATH. */
+/** Starts the agent on a free port and waits until it runs. Of the test's environment, it gets only PATH and HOME. */
 export async function startDoctor(
   env: Record<string, string>,
   options: {
     args?: readonly string[];
-    /** What Node is told to run, flags before it; by default the sources as they stand. */
+    /** Node's flags and the program. Default: the sources. */
     program?: readonly string[];
   } = {},
 ): Promise<Doctor> {
@@ -51,10 +51,10 @@ export async function startDoctor(
     child.on('exit', (code, signal) => resolve(code ?? signal ?? 'gone')),
   );
 
-  const said = () => log.find((line) => line.msg === 'container-doctor is running')?.url as string | undefined;
+  const address = () => log.find((line) => line.msg === 'container-doctor is running')?.url as string | undefined;
   const url = await Promise.race([
-    eventually(said, { deadlineMs: 20_000 }),
-    exited.then((code) => said() ?? Promise.reject(new Error(`the agent exited with ${code}:\n${output()}`))),
+    eventually(address, { deadlineMs: 60_000 }),
+    exited.then((code) => address() ?? Promise.reject(new Error(`the agent exited with ${code}:\n${output()}`))),
   ]);
   const headers: Record<string, string> = env.HTTP_TOKEN ? { authorization: `Bearer ${env.HTTP_TOKEN}` } : {};
   const get = async (page: string) => fetch(`${url}${page}`, { headers, signal: AbortSignal.timeout(5_000) });
@@ -112,14 +112,14 @@ function capture(child: ChildProcess): { log: Record<string, unknown>[]; output(
       try {
         log.push(JSON.parse(line));
       } catch {
-        // Not every line is a record: wrong settings and faults at start are plain text.
+        // Invalid settings and faults at start are reported as plain text.
       }
     });
   }
   return { log, output: () => lines.join('\n') };
 }
 
-/** Of a page of metrics: the sum of the series of that name which have these labels. */
+/** The sum of the series of a page of metrics with this name and these labels. */
 export function sumOf(text: string, name: string, labels: Record<string, string>): number {
   let sum = 0;
   for (const line of text.split('\n')) {

@@ -1,7 +1,7 @@
-/** Plain values of the domain for tests: each says only what it is about. */
+/** Values of the domain for tests, with defaults: a test states only what matters to it. */
 import type { Attempt, ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
 import type { DecideInput } from '../../src/pipeline/decide/decide.ts';
-import { NO_RESTARTS } from '../../src/pipeline/decide/restart-history.ts';
+import type { RestartHistory } from '../../src/pipeline/decide/restart-history.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../../src/pipeline/policy/settings.ts';
 
@@ -22,9 +22,14 @@ export function someFacts(over: Partial<ContainerFacts> = {}): ContainerFacts {
     healthLog: [],
     memoryLimit: 0,
     restartPolicy: 'no',
+    maximumRetryCount: 0,
+    stopSignal: 15,
     stopTimeout: 10,
     tty: false,
+    autoRemove: false,
+    commandKey: '00000000',
     networkMode: 'bridge',
+    topology: { networks: [], links: [], dependsOn: [], environmentHosts: [] },
     environmentNames: [],
     secretValues: [],
     ...over,
@@ -53,7 +58,7 @@ export function anIncident(over: Partial<Incident> = {}): Incident {
     summary: 'ERROR it broke',
     patterns: ['error'],
     openedAt: 1_000,
-    lastSeenAt: 1_000,
+    lastSeenAt: over.openedAt ?? 1_000,
     occurrences: 1,
     state: 'open',
     ...over,
@@ -64,7 +69,7 @@ export function aDiagnosis(over: Partial<Diagnosis> = {}): Diagnosis {
   return {
     rootCause: 'it broke',
     severity: 'high',
-    suggestedFix: 'mend it',
+    suggestedFix: 'fix it',
     autoRestartSafe: true,
     configSuggestions: [],
     likelyRecurring: false,
@@ -104,7 +109,15 @@ export function anAttempt(over: Partial<Attempt> = {}): Attempt {
   };
 }
 
-/** Input that leads to a restart, with changes. */
+export const NO_RESTARTS: RestartHistory = {
+  lastHour: 0,
+  hostLastHour: 0,
+  otherIncidents: 'none',
+  couldNotStartAt: 0,
+  backOffUntil: 0,
+};
+
+/** Input that leads to a restart unless `over` prevents it. */
 export function aRestartWith(over: Partial<DecideInput>): DecideInput {
   return {
     now: 3_000,
@@ -112,6 +125,7 @@ export function aRestartWith(over: Partial<DecideInput>): DecideInput {
     diagnosis: aDiagnosis({ severity: 'high', autoRestartSafe: true }),
     facts: someFacts({ status: 'running', startedAt: 0 }),
     autoFix: true,
+    maxRestartsPerHourHost: 12,
     policy: aPolicy(),
     restarts: NO_RESTARTS,
     restartVetoed: false,

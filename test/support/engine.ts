@@ -1,7 +1,4 @@
-/**
- * The real Docker engine for tests. Where none is reachable, engine tests are skipped by name, or fail
- * where `CI=true` promises one.
- */
+/** The real Docker engine for tests. If none is reachable, engine tests are skipped, or fail with `CI=true`. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -15,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-export const TEST_IMAGE = 'container-doctor-test:busybox';
+const TEST_IMAGE = 'container-doctor-test:busybox';
 
 const APPLETS =
   'sh sleep echo tail dd awk cat true false seq kill date head yes ls rm touch test wget nc httpd printf tr mkdir';
@@ -23,7 +20,7 @@ const APPLETS =
 const host = await findHost();
 const shared = host === undefined ? undefined : clientOf(host);
 
-/** `DOCKER_HOST` of a reachable real engine; undefined where there is none. */
+/** The `DOCKER_HOST` of a reachable engine; undefined if there is none. */
 export function engineHost(): string | undefined {
   return host;
 }
@@ -33,13 +30,13 @@ export function docker(): Docker {
   return shared;
 }
 
-/** `describe` where an engine is reachable. */
+/** Like `describe`, but needs a reachable engine. */
 export function describeEngine(name: string, define: (dockerHost: string) => void): void {
   if (host !== undefined) describe(name, () => define(host));
   else describeMissing(name, 'a Docker engine', 'no Docker engine is reachable: set DOCKER_HOST or start dockerd');
 }
 
-/** In the place of tests that cannot be run here: skipped by name, failed where `CI=true` promises what they need. */
+/** Stands for tests that cannot run here: skipped, or failed with `CI=true`. `what` is what they need. */
 export function describeMissing(name: string, what: string, why: string): void {
   describe(name, () => {
     if (process.env.CI === 'true') {
@@ -75,7 +72,7 @@ export function clientOf(dockerHost: string, timeout = 0): Docker {
 
 const building = new WeakMap<Docker, Promise<void>>();
 
-/** Builds `TEST_IMAGE` from this machine's static busybox, once. */
+/** Builds `TEST_IMAGE` from the static busybox of this machine, once. */
 export function ensureBaseImage(): Promise<void> {
   return ensureBaseImageOn(docker());
 }
@@ -91,7 +88,7 @@ async function buildBaseImage(engine: Docker): Promise<void> {
     .getImage(TEST_IMAGE)
     .inspect()
     .catch(() => undefined);
-  // Its label tells an image with fewer applets from this one.
+  // An older image may have fewer applets; the label shows which it has.
   if (existing?.Config?.Labels?.applets === APPLETS) return;
   const { stdout } = await run('sh', ['-c', 'command -v busybox']).catch(() => {
     throw new Error('the test image is made from busybox: install busybox-static');
@@ -117,32 +114,42 @@ async function buildBaseImage(engine: Docker): Promise<void> {
 }
 
 export interface RunOptions {
-  /** Default: a name of its own that begins with `cd-test-`. */
+  /** Default: a unique name that begins with `cd-test-`. */
   readonly name?: string;
-  /** A shell script, run as the container's first process. */
+  /** A shell script, run as the container's main process. */
   readonly cmd: string;
-  /** Default `TEST_IMAGE`, which is built where it is missing. */
+  /** Default: `TEST_IMAGE`, which is built if it is missing. */
   readonly image?: string;
   /** Bytes. */
   readonly memory?: number;
   readonly healthcheck?: { readonly cmd: string; readonly intervalMs?: number; readonly retries?: number };
   readonly tty?: boolean;
   readonly restart?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  /** Of the restart policy `on-failure`. */
+  readonly maximumRetryCount?: number;
+  /** As `--stop-signal`. */
+  readonly stopSignal?: string;
+  /** As `--rm`. */
+  readonly autoRemove?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
   readonly env?: readonly string[];
   readonly networkMode?: string;
   /** Options of the log driver `json-file`, e.g. `max-size`. */
   readonly logs?: Readonly<Record<string, string>>;
+  /** As `--volume`: `source:target`. The source may be a file or a directory of the host. */
+  readonly binds?: readonly string[];
+  /** Published on 127.0.0.1; the container listens on the same number. */
+  readonly port?: number;
   /** Seconds. */
   readonly stopTimeout?: number;
-  /** False: created only. */
+  /** False: the container is created but not started. */
   readonly start?: boolean;
 }
 
 export interface TestContainer {
   readonly id: string;
   readonly name: string;
-  /** Forced, with its volumes; nothing where it is gone already. */
+  /** Forced, with its volumes. Does nothing if the container is gone. */
   remove(): Promise<void>;
 }
 
@@ -158,6 +165,8 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     Labels: { ...options.labels },
     Env: [...(options.env ?? [])],
     StopTimeout: options.stopTimeout ?? 1,
+    ...(options.port === undefined ? {} : { ExposedPorts: { [`${options.port}/tcp`]: {} } }),
+    ...(options.stopSignal === undefined ? {} : { StopSignal: options.stopSignal }),
     ...(healthcheck === undefined
       ? {}
       : {
@@ -171,14 +180,19 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     HostConfig: {
       Memory: options.memory,
       MemorySwap: options.memory,
-      RestartPolicy: { Name: options.restart ?? 'no' },
+      RestartPolicy: { Name: options.restart ?? 'no', MaximumRetryCount: options.maximumRetryCount ?? 0 },
+      AutoRemove: options.autoRemove ?? false,
       NetworkMode: options.networkMode ?? 'none',
+      Binds: [...(options.binds ?? [])],
+      ...(options.port === undefined
+        ? {}
+        : { PortBindings: { [`${options.port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(options.port) }] } }),
       ...(options.logs === undefined ? {} : { LogConfig: { Type: 'json-file', Config: options.logs } }),
     },
   });
   const remove = async () => {
     await container.remove({ force: true, v: true }).catch((error: { statusCode?: number }) => {
-      // 404: gone; 409: its removal is already under way.
+      // 404: gone; 409: its removal is in progress.
       if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
     });
   };
@@ -189,14 +203,4 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
     throw error;
   }
   return { id: container.id, name, remove };
-}
-
-/** Runs `use` with a container, which is removed however it ends. */
-export async function withContainer<T>(options: RunOptions, use: (container: TestContainer) => Promise<T>): Promise<T> {
-  const container = await runContainer(options);
-  try {
-    return await use(container);
-  } finally {
-    await container.remove();
-  }
 }

@@ -6,8 +6,8 @@ export interface EventuallyOptions {
 }
 
 /**
- * Polls until `probe` neither throws nor returns undefined, and resolves with what it returned. At the
- * deadline it rejects with the last error. A probe that only asserts returns `true` or any other value.
+ * Polls until `probe` neither throws nor returns undefined, and resolves with its result. Rejects with the last error at
+ * the deadline. A probe that only asserts returns `true`.
  */
 export async function eventually<T>(
   probe: () => T | undefined | Promise<T | undefined>,
@@ -15,7 +15,7 @@ export async function eventually<T>(
 ): Promise<T> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
-    let last: unknown = new Error('the awaited state did not come');
+    let last: unknown = new Error('the probe returned undefined');
     try {
       const value = await probe();
       if (value !== undefined) return value;

@@ -1,21 +1,22 @@
 /**
- * The real agent in this process, on a clock that runs fast, with the simulated engine and stand-ins on the same
- * clock: for what takes hours. Its telemetry is its own, so that several may live side by side.
+ * The real agent in this process, with the simulated engine and the stand-ins, all on a fast clock: for tests of hours.
+ * Each has its own telemetry, so several can run at the same time.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ProxyTracerProvider } from '@opentelemetry/api';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type AppDeps, createApp } from '../../src/app/app.ts';
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import type { Clock } from '../../src/lib/time.ts';
 import type { ReceiverModule } from '../../src/notifiers/receiver-module.ts';
-import { createPrometheusRenderer } from '../../src/telemetry/prometheus.ts';
+import { createContainerCounters } from '../../src/telemetry/container-counters.ts';
+import { createPrometheusPage } from '../../src/telemetry/prometheus.ts';
 import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
 import { sumOf } from './doctor.ts';
 import { createFastClock } from './fast-clock.ts';
@@ -30,12 +31,13 @@ export interface FastWorld {
   readonly logger: RecordingLogger;
   health(): Promise<HealthView>;
   history(): Promise<readonly HistoryEntry[]>;
+  metrics(): Promise<string>;
   /** Sum of the series of `/metrics` that have these labels. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Lines of a log, different in kind, so that each is a problem of its own. */
+/** Log messages of different kinds, so that each is a separate problem. */
 export const PROBLEMS = [
   'cannot parse the invoice',
   'lost the leader election',
@@ -53,11 +55,13 @@ export const PROBLEMS = [
 
 export async function startFastWorld(options: {
   readonly speed?: number;
-  /** Instead of one that runs at `speed`. */
+  /** Replaces the clock that `speed` would create. */
   readonly clock?: Clock;
-  readonly containers: readonly string[];
+  readonly containers: readonly (string | SimulatedContainerOptions)[];
+  /** Of an earlier run, to be continued. It is kept when the world is closed. */
+  readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** The webhook's address where it is not the stand-in's own. */
+  /** Default: the address of the stand-in. */
   readonly webhookUrl?: (slack: SlackServer) => string;
   readonly claude?: ClaudeReply;
   readonly requestTimeouts?: AppDeps['requestTimeouts'];
@@ -77,23 +81,25 @@ export async function startFastWorld(options: {
     ANTHROPIC_BASE_URL: claude.url,
     SLACK_WEBHOOK_URL: options.webhookUrl?.(slack) ?? slack.webhookUrl,
     SLACK_MIN_SEVERITY: 'low',
-    DATA_DIR: path.join(folder, 'data'),
+    DATA_DIR: options.dataDir ?? path.join(folder, 'data'),
     PORT: '0',
     ...options.env,
   };
   const loaded = loadConfig(env, undefined, options.moreReceivers);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 
-  const exporter = new PrometheusExporter({ preventServerStart: true });
-  const meters = new MeterProvider({ readers: [exporter] });
+  const containerCounters = createContainerCounters({ name: 'container-doctor' });
+  const page = createPrometheusPage([containerCounters.producer()]);
+  const meters = new MeterProvider({ readers: [page.reader] });
   const logger = createRecordingLogger();
   const app = await createApp(loaded.config, {
     version: '0.0.0-test',
     telemetry: {
       tracer: new ProxyTracerProvider().getTracer('container-doctor'),
       meter: meters.getMeter('container-doctor'),
+      containerCounters,
       tracing: false,
-      renderMetrics: createPrometheusRenderer(exporter),
+      renderMetrics: page.render,
       shutdown: () => meters.shutdown(),
     },
     logger,
@@ -101,9 +107,10 @@ export async function startFastWorld(options: {
     print: () => {},
     requestTimeouts: options.requestTimeouts,
   });
-  for (const name of options.containers) engine.addContainer({ name });
+  for (const one of options.containers) engine.addContainer(typeof one === 'string' ? { name: one } : one);
   const { url } = await app.start();
   const get = async (page: string) => fetch(`${url}${page}`);
+  const metrics = async () => (await get('/metrics')).text();
 
   return {
     clock,
@@ -113,7 +120,8 @@ export async function startFastWorld(options: {
     logger,
     health: async () => (await get('/health')).json() as Promise<HealthView>,
     history: async () => (await get('/history?limit=1000')).json() as Promise<HistoryEntry[]>,
-    metric: async (name, labels = {}) => sumOf(await (await get('/metrics')).text(), name, labels),
+    metrics,
+    metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
     async close() {
       await app.stop();
       await Promise.all([engine.close(), claude.close(), slack.close(), meters.shutdown()]);

@@ -1,19 +1,19 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 
-/** A small HTTP server on a free loopback port, for what lies outside the machine. */
+/** An HTTP server on a free loopback port, in place of an external service. */
 export interface HttpStandIn {
-  /** `http://127.0.0.1:port`, without a slash at the end. */
+  /** `http://127.0.0.1:port`, without a trailing slash. */
   readonly url: string;
-  /** Nobody listens at its address until `accept`: connections are refused, those that are open end. */
+  /** Closes all connections and refuses new ones until `accept`. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
-  /** Ends it at once, with every connection: also those that it left hanging on purpose. */
+  /** Closes it at once with all connections, including hanging ones. */
   close(): Promise<void>;
 }
 
 export async function startHttpStandIn(listener: RequestListener): Promise<HttpStandIn> {
   const server = createServer(listener);
-  // A test that forgets to close it must not keep the process.
+  // A test that does not close it must still be able to exit.
   server.unref();
   const port = await listenAnywhere(server);
   return {
@@ -24,7 +24,7 @@ export async function startHttpStandIn(listener: RequestListener): Promise<HttpS
   };
 }
 
-/** Below the ports that the system gives to those who ask for any: while it refuses, nobody else takes its port. */
+/** Below the ephemeral ports of the system, so that no other process gets the port while it refuses connections. */
 const PORTS = { first: 20_000, last: 32_000 };
 
 async function listenAnywhere(server: Server): Promise<number> {

@@ -1,11 +1,11 @@
 import type { Clock } from '../../src/lib/time.ts';
 import { systemClock } from '../../src/lib/time.ts';
 
-/** A clock whose time of day is set forward and back, as NTP, a person or a resumed machine does it. */
+/** A clock whose wall-clock time steps forward and back, like after an NTP correction or a resume from suspend. */
 export interface JumpingClock extends Clock {
-  /** Sets the time of day; negative: back. */
+  /** Steps the wall clock; a negative value steps back. */
   jump(ms: number): void;
-  /** So much time passes at once; who sleeps sleeps on. */
+  /** Lets this much time pass at once, on both clocks. Sleeps under way are not shortened. */
   pass(ms: number): void;
 }
 

@@ -1,8 +1,8 @@
 import dns from 'node:dns';
 
 /**
- * A host name that this process alone can find, at loopback, and only while it is told to: else the system is asked,
- * which finds no name under `.invalid`, as when the name service is down.
+ * Makes this process resolve a host name to loopback, between `resolve` and `lose`. Otherwise the system resolves it; a
+ * name under `.invalid` is not found then, as if DNS were down. `release` undoes the change.
  */
 export function takeName(host: string): { resolve(): void; lose(): void; release(): void } {
   const real = dns.lookup;

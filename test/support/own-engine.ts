@@ -1,4 +1,4 @@
-/** A Docker engine of a test's own, which may be stopped, started and made to hang. Needs dockerd, and root. */
+/** A Docker engine for one test, which can be stopped, started and made to hang. Needs dockerd and root. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,23 +13,23 @@ export interface OwnEngine {
   readonly dockerHost: string;
   readonly docker: Docker;
   run(options: RunOptions): Promise<TestContainer>;
-  /** What the engine's own log of a container holds, a line an element. */
+  /** The lines of a container's log, as the engine itself returns them. */
   logOf(container: TestContainer): Promise<readonly string[]>;
-  /** As `systemctl stop docker`; resolves when it is gone. */
+  /** Like `systemctl stop docker`; resolves when the engine has exited. */
   stop(): Promise<void>;
-  /** Resolves when it answers. */
+  /** Resolves when the engine answers. */
   start(): Promise<void>;
-  /** Connections are taken and stay open, and nothing is answered. */
+  /** Connections are accepted and stay open, and no request is answered. */
   hang(): void;
   resume(): void;
-  /** Removes all of it, its containers included. */
+  /** Removes the engine with its containers and files. */
   close(): Promise<void>;
 }
 
 export function describeOwnEngine(name: string, define: () => void): void {
   const missing = whatIsMissing();
   if (missing === undefined) describe(name, define);
-  else describeMissing(name, 'a Docker engine of its own', missing);
+  else describeMissing(name, 'its own Docker engine', missing);
 }
 
 function whatIsMissing(): string | undefined {
@@ -51,14 +51,14 @@ export async function startOwnEngine(flags: readonly string[] = []): Promise<Own
   let daemon: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const places = ['host', 'data-root', 'exec-root', 'pidfile'].flatMap((name) => [
+    const paths = ['host', 'data-root', 'exec-root', 'pidfile'].flatMap((name) => [
       `--${name}`,
       name === 'host' ? dockerHost : inFolder(name),
     ]);
-    // No network: its containers need none, and it must not get in the way of another engine's.
-    const network = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
-    // In a network of its own: an engine that has no bridge removes docker0, which may be another engine's.
-    const child = spawn('unshare', ['--net', 'dockerd', ...places, ...network, ...flags], {
+    // In a network namespace of its own, so that its bridge cannot conflict with another engine's. Its containers use no
+    // network.
+    const network = ['--iptables=false', '--ip6tables=false'];
+    const child = spawn('unshare', ['--net', 'dockerd', ...paths, ...network, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr]) stream.pipe(log, { end: false });
@@ -108,7 +108,7 @@ export async function startOwnEngine(flags: readonly string[] = []): Promise<Own
       }
       await stop();
       log.end();
-      // With live-restore it leaves this mounted for the containers that it thinks it has.
+      // With live-restore, the engine leaves this mounted.
       spawnSync('umount', [inFolder('data-root')], { stdio: 'ignore' });
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,6 +1,6 @@
 /**
- * A PostgreSQL server of the test's own, from the machine's `postgresql` package: in a temporary directory, on a
- * Unix socket alone, run by a user without rights.
+ * A PostgreSQL server for one test, from the machine's `postgresql` package. It runs in a temporary directory as an
+ * unprivileged user and listens on a Unix socket only.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -11,16 +11,16 @@ import { eventually } from './eventually.ts';
 export interface PostgresServer {
   /** `postgres://…` of a new, empty database. */
   createDatabase(): string;
-  /** Stops it as a crash would; `start` brings it back with what was committed. */
+  /** Stops it like a crash. After `start`, all committed data is there. */
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Ends it and removes all. */
+  /** Stops it and removes its files. */
   close(): Promise<void>;
 }
 
 const PACKAGES = '/usr/lib/postgresql';
 
-/** The newest installed server's programs; undefined where there is none. */
+/** The directory of the newest installed version's programs; undefined if there is none. */
 function findPrograms(): string | undefined {
   if (!existsSync(PACKAGES)) return undefined;
   const [newest] = readdirSync(PACKAGES).sort((a, b) => Number(b) - Number(a));
@@ -28,8 +28,9 @@ function findPrograms(): string | undefined {
   return programs !== undefined && existsSync(path.join(programs, 'initdb')) ? programs : undefined;
 }
 
-/** Undefined: a server can be started. Else why not; with CI=true it throws: CI promises one. */
+/** Why no server can be started; undefined if one can. Throws instead with CI=true, where one must be installed. */
 export function whyNoPostgres(): string | undefined {
+  if (process.env.TEST_LANE === 'fast') return 'not in the fast lane';
   if (findPrograms() !== undefined) return undefined;
   const why = 'needs the programs of the postgresql package';
   if (process.env.CI === 'true') throw new Error(`${why}: install it`);
@@ -38,10 +39,10 @@ export function whyNoPostgres(): string | undefined {
 
 export async function startPostgres(): Promise<PostgresServer> {
   const programs = findPrograms();
-  if (programs === undefined) throw new Error('there is no PostgreSQL server on this machine');
+  if (programs === undefined) throw new Error('PostgreSQL is not installed on this machine');
   const folder = mkdtempSync(path.join(tmpdir(), 'pg-'));
   const data = path.join(folder, 'data');
-  // The server refuses to be root.
+  // The server refuses to run as root.
   const user = process.getuid?.() === 0 ? 'postgres' : undefined;
   chmodSync(folder, 0o755);
   if (user !== undefined) execFileSync('chown', [user, folder]);
@@ -58,7 +59,6 @@ export async function startPostgres(): Promise<PostgresServer> {
   let databases = 0;
 
   const start = async (): Promise<void> => {
-    // --single-user settings: no TCP port, few connections.
     const settings = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${folder}`, '-c', 'max_connections=20'];
     server = spawn(...as('postgres', ['-D', data, '-F', ...settings]), { cwd: folder, env, stdio: 'ignore' });
     await eventually(() => run('pg_isready', ['--host', folder]), { deadlineMs: 20_000, everyMs: 50 });
@@ -68,7 +68,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     server = undefined;
     if (ending === undefined) return;
     const exited = new Promise((resolve) => ending.once('exit', resolve));
-    // SIGQUIT is its "immediate shutdown": no goodbye to anyone, recovery at the next start.
+    // SIGQUIT is an "immediate shutdown", which needs recovery at the next start.
     ending.kill('SIGQUIT');
     await exited;
   };

@@ -1,19 +1,21 @@
-/** A proxy in front of an engine's socket, whose connections can be cut or held up. */
-import { createConnection, createServer, type Socket } from 'node:net';
+/** Proxies in front of an engine's socket. */
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 
+/** A TCP proxy whose connections can be cut or stalled. */
 export interface CuttingProxy {
   readonly dockerHost: string;
-  /** How many connections clients have open. */
+  /** The number of open client connections. */
   readonly open: number;
   /** Destroys every open connection. */
   cut(): void;
-  /** Each log stream from now on is cut when it has delivered so many bytes; 0: none. */
+  /** Cuts each new log stream after this many bytes; 0: never. */
   cutAfter(bytes: number): void;
-  /** Each connection from now on is cut when it has been open for so long, as a proxy's time-out does it; 0: none. */
+  /** Cuts each new connection after this time, like a proxy with a timeout; 0: never. */
   cutEvery(ms: number): void;
-  /** Nothing passes any more, in either direction; connections are still taken, and stay open. */
-  hold(): void;
-  /** What was held up passes on. */
+  /** Stalls: connections are accepted and stay open, but no data passes in either direction. */
+  stall(): void;
+  /** Passes on the stalled data, and all data from then on. */
   release(): void;
   close(): Promise<void>;
 }
@@ -23,7 +25,7 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
   const sockets = new Set<Socket>();
   let limit = 0;
   let lifetimeMs = 0;
-  /** What is held up, oldest first; undefined while nothing is. */
+  /** Stalled writes, oldest first; undefined unless stalled. */
   let held: (() => void)[] | undefined;
   const pass = (write: () => void) => {
     if (held === undefined) write();
@@ -31,7 +33,7 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
   };
   const track = (socket: Socket) => {
     sockets.add(socket);
-    // Cut connections fail on both sides; that is what this is for.
+    // Cut connections fail on both sides.
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   };
@@ -83,7 +85,7 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
     cutEvery(ms) {
       lifetimeMs = ms;
     },
-    hold() {
+    stall() {
       held ??= [];
     },
     release() {
@@ -95,6 +97,67 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
       new Promise((resolve) => {
         server.close(() => resolve());
         cut();
+      }),
+  };
+}
+
+/** An HTTP proxy in front of an engine's socket that refuses requests, like a socket proxy with an allow list. */
+export interface FilteringProxy {
+  readonly dockerHost: string;
+  /**
+   * From now on, requests whose method and path match (`GET /containers/json`) get this status. Replaces the rule before
+   * and closes all connections, like a proxy that is restarted with new rules.
+   */
+  refuse(pattern: RegExp | undefined, status?: number): void;
+  /** Method and path of every refused request. */
+  readonly refused: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function createFilteringProxy(dockerHost: string): Promise<FilteringProxy> {
+  const upstream = dockerHost.startsWith('unix://')
+    ? { socketPath: dockerHost.slice('unix://'.length) }
+    : { host: new URL(dockerHost).hostname, port: Number(new URL(dockerHost).port) };
+  const refused: string[] = [];
+  let rule: { readonly pattern: RegExp; readonly status: number } | undefined;
+  const server = createHttpServer((request, response) => {
+    const target = `${request.method} ${(request.url ?? '').replace(/\?.*$/, '')}`;
+    if (rule?.pattern.test(target)) {
+      refused.push(target);
+      response.writeHead(rule.status, { 'Content-Type': 'text/plain' });
+      response.end('Forbidden');
+      return;
+    }
+    const forwarded = httpRequest({
+      ...upstream,
+      method: request.method,
+      path: request.url,
+      headers: request.headers,
+      agent: false,
+    });
+    forwarded.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      response.flushHeaders();
+      answer.pipe(response);
+      answer.on('error', () => response.destroy());
+    });
+    forwarded.on('error', () => response.destroy());
+    response.on('close', () => forwarded.destroy());
+    request.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    dockerHost: `tcp://127.0.0.1:${port}`,
+    refused,
+    refuse(pattern, status = 403) {
+      rule = pattern === undefined ? undefined : { pattern, status };
+      server.closeAllConnections();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
       }),
   };
 }

@@ -1,4 +1,4 @@
-/** An incident of a shop's web service, with all that belongs to it, for tests of what leaves the machine. */
+/** An incident of a shop's web service with all of its parts, for tests of prompts and alerts. */
 import type { Alert, Attempt, ContainerFacts, Diagnosis, Incident } from '../../src/domain.ts';
 import type { DiagnosisContext } from '../../src/pipeline/ports.ts';
 import { aContainer, aDiagnosis, anIncident, someFacts } from './domain.ts';

@@ -3,9 +3,9 @@
  *
  * ```ts
  * const slack = await startSlackServer();
- * createSlackSender({ webhookUrl: slack.webhookUrl, timeoutMs: 1000 });
+ * createSlackWebhook({ webhookUrl: slack.webhookUrl, timeoutMs: 1000 });
  * slack.reply([{ status: 429, headers: { 'retry-after': '2' }, body: 'rate_limited' }]);  // then ok again
- * slack.posts      // what arrived: body (parsed), text (everything readable in it), headers, at
+ * slack.posts      // what arrived: body (parsed), text (all texts in it), headers, at
  * await slack.close();
  * ```
  */
@@ -21,43 +21,43 @@ export type SlackBehaviour =
       /** Send the head, then cut the connection. */
       readonly cut?: true;
     }
-  /** Takes the post and never answers. */
+  /** Receives the post and never responds. */
   | 'hang'
-  /** Cuts the connection without an answer. */
+  /** Closes the connection without a response. */
   | 'drop';
 
 export interface SlackPost {
-  // biome-ignore lint/suspicious/noExplicitAny: tests reach into Block Kit JSON of their own choosing
+  // biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary parts of the Block Kit JSON
   readonly body: any;
-  /** Every piece of text in the message, in order, one a line. */
+  /** All texts in the message, in order, one per line. */
   readonly text: string;
   readonly headers: IncomingHttpHeaders;
   /** Epoch ms. */
   readonly at: number;
-  /** The status that it was answered with; absent where it was not. 200 means that Slack shows it. */
+  /** The status of the response, if there was one. Slack shows the message if it is 200. */
   readonly answered?: number;
 }
 
 export interface SlackServer extends HttpStandIn {
   readonly webhookUrl: string;
-  /** Everything posted, oldest first, whatever was answered. */
+  /** All posts, oldest first, whatever the response. */
   readonly posts: readonly SlackPost[];
-  /** A queue is used up first, then the default answers again; a single behaviour becomes the default. */
+  /** A list is used for the next posts, before the default. A single behaviour becomes the default. */
   reply(next: SlackBehaviour | readonly SlackBehaviour[]): void;
 }
 
 const OK: SlackBehaviour = { status: 200, body: 'ok', headers: { 'content-type': 'text/html; charset=utf-8' } };
 
-/** The incident that a message is about; undefined for a word about the agent itself. */
+/** The incident that a message is about; undefined if it is about the agent itself. */
 export function incidentOf({ text }: SlackPost): string | undefined {
   return /^incident (\S+)$/m.exec(text)?.[1];
 }
 
 export async function startSlackServer(
   options: {
-    /** How long it takes to answer; at once by default. */
+    /** Default: it responds at once. */
     readonly answersAfterMs?: number;
-    /** Whose time the posts bear. */
+    /** The time of the posts. */
     readonly now?: () => number;
   } = {},
 ): Promise<SlackServer> {

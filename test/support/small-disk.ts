@@ -2,23 +2,23 @@ import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** A file system of 4 MB of its own at `folder`, so that it can be filled. Undefined where this user may not mount. */
+/** Mounts a file system of 4 MB at `folder`, which can be filled. Undefined if this user is not allowed to mount. */
 export function mountSmallDisk(folder: string): { fill(): void; free(): void; unmount(): void } | undefined {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'doctor-test', folder], { stdio: 'ignore' });
   } catch {
     return undefined;
   }
-  const ballast = path.join(folder, 'ballast');
+  const filler = path.join(folder, 'filler');
   return {
     fill() {
       try {
-        writeFileSync(ballast, Buffer.alloc(8 * 1024 * 1024));
+        writeFileSync(filler, Buffer.alloc(8 * 1024 * 1024));
       } catch {
-        // Full is what it was to become.
+        // The disk is full, as intended.
       }
     },
-    free: () => rmSync(ballast),
+    free: () => rmSync(filler),
     unmount: () => execFileSync('umount', ['--lazy', folder]),
   };
 }

@@ -1,12 +1,12 @@
-/** trainticket.jsonl.gz, through detection and grouping, against its own truth. */
+/** Runs trainticket.jsonl.gz through detection and grouping, and compares the result with its labels. */
 import { gunzipSync } from 'node:zlib';
 import type { StreamName } from '../../src/domain.ts';
 import { createLogDetector } from '../../src/pipeline/detect/log-detector.ts';
-import type { Trouble } from '../../src/pipeline/detect/trouble.ts';
+import type { LogError } from '../../src/pipeline/detect/log-error.ts';
 import { createGrouper } from '../../src/pipeline/group/grouper.ts';
 import { aContainer } from './detect.ts';
 
-export interface TrainticketLine {
+interface TrainticketLine {
   readonly time: number;
   readonly container: string;
   readonly stream: StreamName;
@@ -28,12 +28,12 @@ export function readTrainticket(file: Buffer): TrainticketLine[] {
 const HEAD = /^\S+ (\w+)\s+(\S+#\d+)/;
 const EXCEPTION = /[\w.]+(?:Exception|Error)\b/g;
 
-/** `hidden`: the statement's `Class#line` is taken out of the lines before detection sees them. */
+/** `hidden`: `Class#line` of the log statement is removed from the lines before detection. */
 export function groupTrainticket(file: Buffer, hidden: boolean) {
   const grouper = createGrouper();
-  const troubles = new Map<string, { push(line: TrainticketLine): Trouble | undefined }>();
+  const troubles = new Map<string, { push(line: TrainticketLine): LogError | undefined }>();
   const truth = new Map<string, number[]>();
-  const told = new Map<string, number[]>();
+  const found = new Map<string, number[]>();
   let records = 0;
   let falseTroubles = 0;
   let missedRecords = 0;
@@ -54,20 +54,20 @@ export function groupTrainticket(file: Buffer, hidden: boolean) {
     const record = records++;
     const problem = `${line.container} ${statement} ${line.text.match(EXCEPTION)?.at(-1) ?? ''}`;
     add(truth, problem, record);
-    add(told, grouper.assign(aContainer(line.container), trouble, line.time).fingerprint, record);
+    add(found, grouper.assign(aContainer(line.container), trouble, line.time).fingerprint, record);
   }
-  const toldGroups = new Set([...told.values()].map(String));
-  const exact = [...truth.values()].filter((group) => toldGroups.has(String(group))).length;
-  const precision = exact / told.size;
+  const foundGroups = new Set([...found.values()].map(String));
+  const exact = [...truth.values()].filter((group) => foundGroups.has(String(group))).length;
+  const precision = exact / found.size;
   const recall = exact / truth.size;
-  // A problem is missing where each group that holds its records began with another problem.
-  const openers = new Set([...told.values()].map(([first]) => first));
+  // A problem is missing if each group with its records began with another problem.
+  const openers = new Set([...found.values()].map(([first]) => first));
   return {
     records,
     falseTroubles,
     missedRecords,
     problems: truth.size,
-    incidents: told.size,
+    incidents: found.size,
     problemsMissing: [...truth.values()].filter((group) => !group.some((record) => openers.has(record))).length,
     f1: exact === 0 ? 0 : (2 * precision * recall) / (precision + recall),
   };
@@ -80,8 +80,8 @@ function add(groups: Map<string, number[]>, key: string, record: number): void {
 }
 
 /** Each line of this data is a record of its own. */
-function oneByOne(): { push(line: TrainticketLine): Trouble | undefined } {
-  let last: Trouble | undefined;
+function oneByOne(): { push(line: TrainticketLine): LogError | undefined } {
+  let last: LogError | undefined;
   const detector = createLogDetector({
     emit(trouble) {
       last = trouble;

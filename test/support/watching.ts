@@ -1,5 +1,4 @@
-/** A watch over a real connection, with everything that it told. */
-
+/** A watch over a real connection, which records everything that it delivers. */
 import { createDockerEngine } from '../../src/docker/engine.ts';
 import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../src/domain.ts';
 import type { Logger } from '../../src/lib/log.ts';
@@ -19,11 +18,18 @@ export function createRecordingLogger(): RecordingLogger {
   return { records, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-export function createMemoryCursors(): CursorStore & { readonly saved: Map<string, LogCursor>; saves: number } {
+export interface MemoryCursors extends CursorStore {
+  readonly saved: Map<string, LogCursor>;
+  saves: number;
+  lastRun: number | undefined;
+}
+
+export function createMemoryCursors(): MemoryCursors {
   const saved = new Map<string, LogCursor>();
   return {
     saved,
     saves: 0,
+    lastRun: undefined,
     async loadCursors() {
       return new Map(saved);
     },
@@ -33,6 +39,12 @@ export function createMemoryCursors(): CursorStore & { readonly saved: Map<strin
     },
     async forgetCursors(ids) {
       for (const id of ids) saved.delete(id);
+    },
+    async loadLastRun() {
+      return this.lastRun;
+    },
+    async saveLastRun(at) {
+      this.lastRun = at;
     },
   };
 }
@@ -46,10 +58,10 @@ export interface Watching {
   readonly listings: readonly (readonly ListedContainer[])[];
   readonly gone: readonly ContainerRef[];
   readonly reconnects: readonly string[];
-  readonly notBack: readonly ContainerRef[];
-  /** Texts of what a container printed, in order. */
+  readonly missing: readonly ContainerRef[];
+  /** The lines of a container, in order. */
   texts(containerName: string): readonly string[];
-  /** Kinds of a container's events, in order. */
+  /** The kinds of a container's events, in order. */
   kinds(containerName: string): readonly string[];
 }
 
@@ -65,9 +77,9 @@ export function createWatching(
   const listings: (readonly ListedContainer[])[] = [];
   const gone: ContainerRef[] = [];
   const reconnects: string[] = [];
-  const notBack: ContainerRef[] = [];
+  const missing: ContainerRef[] = [];
   const watch = createWatch({
-    engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs }),
+    engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs, now: watchOptions.clock?.now }),
     cursors: createMemoryCursors(),
     targets: '',
     reconcileEveryMs: 1_000,
@@ -81,7 +93,7 @@ export function createWatching(
       onListed: (containers) => void listings.push(containers),
       onGone: (container) => void gone.push(container),
       onReconnect: (cause) => void reconnects.push(cause),
-      onNotBack: (containers) => void notBack.push(...containers),
+      onMissing: (containers) => void missing.push(...containers),
     },
   });
   return {
@@ -93,7 +105,7 @@ export function createWatching(
     listings,
     gone,
     reconnects,
-    notBack,
+    missing,
     texts: (name) => lines.filter(({ container }) => container.name === name).map(({ text }) => text),
     kinds: (name) => events.filter(({ container }) => container.name === name).map(({ action }) => action.kind),
   };

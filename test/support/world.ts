@@ -1,4 +1,4 @@
-/** A small world for the agent as a process: the simulated engine, and stand-ins for Claude and Slack. */
+/** The environment of an agent process: the simulated engine, and stand-ins for Claude and Slack. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,20 +8,20 @@ import { type Doctor, startDoctor } from './doctor.ts';
 import { eventually } from './eventually.ts';
 import { type SlackServer, startSlackServer } from './slack-server.ts';
 
-/** An answer that speaks for a restart. */
+/** An answer that recommends a restart. */
 export const SAFE = { root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true } as const;
 
 export interface World {
-  /** Its own; removed at the end. */
+  /** A temporary directory, removed by `close`. */
   readonly folder: string;
   readonly host: string;
   readonly engine: SimulatedEngine;
   readonly claude: ClaudeServer;
   readonly slack: SlackServer;
-  /** Settings of an agent that lives here: it restarts, and verifies within seconds. */
+  /** Settings of an agent that restarts containers and verifies within seconds. */
   environment(over?: Record<string, string>): Record<string, string>;
   start(over?: Record<string, string>): Promise<Doctor>;
-  /** Stops every agent that was started here, and all else. */
+  /** Stops the agents that it started, the engine and the stand-ins. */
   close(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export async function startWorld(
   };
 }
 
-/** Polls as `eventually` does, with the patience that a process of its own needs. */
+/** `eventually` with a deadline for a separate process. */
 export function soon<T>(probe: () => T | undefined | Promise<T | undefined>): Promise<T> {
   return eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
 }

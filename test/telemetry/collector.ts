@@ -1,4 +1,4 @@
-/** Stands in for an OpenTelemetry collector: takes OTLP over HTTP, and keeps what came. */
+/** A stand-in for an OpenTelemetry collector: receives OTLP over HTTP and keeps the requests. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { context, diag, logs, metrics, propagation, trace } from '@opentelemetry/api';
@@ -6,7 +6,7 @@ import { vi } from 'vitest';
 import type { Logger } from '../../src/lib/log.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/register.ts';
 
-export interface Received {
+interface Received {
   readonly path: string;
   readonly contentType: string;
   readonly headers: NodeJS.Dict<string | string[]>;
@@ -46,7 +46,7 @@ export async function startCollector(
     url: `http://127.0.0.1:${port}`,
     port,
     received,
-    /** Of the requests that came as JSON. */
+    /** From requests in JSON. */
     spans: () =>
       received.filter(({ path }) => path === '/v1/traces').flatMap(({ body }) => spansOf(JSON.parse(String(body)))),
     close: () =>
@@ -57,7 +57,7 @@ export async function startCollector(
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: OTLP as it came over the wire
+// biome-ignore lint/suspicious/noExplicitAny: OTLP as received
 function spansOf(body: any): OtlpSpan[] {
   // biome-ignore lint/suspicious/noExplicitAny: as above
   return body.resourceSpans.flatMap(({ resource, scopeSpans }: any) =>
@@ -107,7 +107,7 @@ export function recordingLogger(): Logger & { readonly lines: Line[]; shown(): L
   };
 }
 
-/** Starts telemetry with nothing in the environment but `env`; `end` also takes the global providers away. */
+/** Starts telemetry with only `env` in the environment. `end` also removes the global providers. */
 export function telemetryWith(env: Record<string, string>, logger: Logger = recordingLogger()) {
   for (const name of Object.keys(process.env)) if (name.startsWith('OTEL_')) vi.stubEnv(name, undefined);
   for (const [name, text] of Object.entries(env)) vi.stubEnv(name, text);
@@ -122,7 +122,7 @@ export function telemetryWith(env: Record<string, string>, logger: Logger = reco
   };
 }
 
-/** Spans leave at once, and failing exports end soon. */
+/** Exports spans and log records at once, and gives up failing exports soon. */
 export const FAST = {
   OTEL_BSP_SCHEDULE_DELAY: '20',
   OTEL_BLRP_SCHEDULE_DELAY: '20',

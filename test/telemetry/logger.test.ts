@@ -2,10 +2,10 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../src/errors.ts';
 import { createLogger, type LogLevel } from '../../src/telemetry/logger.ts';
-import { createTracing } from '../../src/telemetry/traced.ts';
+import { createTracing } from '../../src/telemetry/tracing.ts';
 import { eventually } from '../support/eventually.ts';
 import { FAST, startCollector, telemetryWith } from './collector.ts';
-import { container } from './samples.ts';
+import { incident } from './samples.ts';
 
 function logTo(options: { level?: LogLevel; pretty?: boolean } = {}) {
   const stream = new PassThrough();
@@ -21,7 +21,7 @@ function logTo(options: { level?: LogLevel; pretty?: boolean } = {}) {
 }
 
 describe('our own log', () => {
-  it('is one JSON object a line with time, level as a word, and message', () => {
+  it('is one JSON object per line with time, level name and message', () => {
     const { logger, records } = logTo();
     logger.info('watching', { containers: 3 });
     logger.warn('lost the engine');
@@ -32,7 +32,7 @@ describe('our own log', () => {
     expect(second).not.toHaveProperty('trace_id');
   });
 
-  it('redacts every string: message, fields however deep, errors and their causes', () => {
+  it('redacts every string: message, nested fields, errors and their causes', () => {
     const { logger, text } = logTo();
     const error = new StoreError('cannot open db?password=hunter2', 'unavailable', new Error('hunter2 again'));
     logger.error('failed with hunter2', { error, deep: { list: ['hunter2', { token: 'hunter2' }] } });
@@ -45,7 +45,7 @@ describe('our own log', () => {
     });
   });
 
-  it('takes circles, big integers, dates and fields with names of its own', () => {
+  it('accepts cycles, big integers, dates and fields with reserved names', () => {
     const { logger, records } = logTo();
     const circle: Record<string, unknown> = { big: 12n, at: new Date(0) };
     circle.self = circle;
@@ -58,14 +58,14 @@ describe('our own log', () => {
     });
   });
 
-  it('says nothing below its level', () => {
+  it('omits records below its level', () => {
     const { logger, text } = logTo({ level: 'warn' });
     logger.debug('a');
     logger.info('b');
     expect(text()).toBe('');
   });
 
-  it('is readable on a terminal, where a container cannot paint', async () => {
+  it('is readable text on a terminal, without control characters from containers', async () => {
     const { logger, text } = logTo({ pretty: true });
     logger.warn('from the log: \u001b[2Jgone');
     const shown = await eventually(() => {
@@ -78,7 +78,7 @@ describe('our own log', () => {
     expect(shown).not.toContain('\u001b[2J');
   });
 
-  it('bears the ids of the active trace, on standard output and over OTLP', async () => {
+  it('has the ids of the active trace, on standard output and over OTLP', async () => {
     const collector = await startCollector();
     const telemetry = telemetryWith({
       ...FAST,
@@ -88,7 +88,7 @@ describe('our own log', () => {
     });
     try {
       const { logger, records } = logTo();
-      const link = await createTracing(telemetry.tracer).withIncidentTrace(container, {}, async (given) => {
+      const link = await createTracing(telemetry.tracer).incident(incident, undefined, async (given) => {
         logger.info('diagnosed with hunter2', { tier: 'rules' });
         return given;
       });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-/** Packages may have a node_modules of their own. */
+/** Includes nested node_modules. */
 function copiesUnder(modules: string): string[] {
   if (!existsSync(modules)) return [];
   return readdirSync(modules, { withFileTypes: true })
@@ -18,7 +18,7 @@ function copiesUnder(modules: string): string[] {
     });
 }
 
-it('there is one copy of @opentelemetry/api: spans made through a second one go nowhere, silently', () => {
+it('there is one copy of @opentelemetry/api: spans created through a second one would be silently lost', () => {
   const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
   expect(copiesUnder(modules)).toEqual([join(modules, '@opentelemetry/api')]);
 });

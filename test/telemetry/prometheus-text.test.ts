@@ -1,4 +1,4 @@
-/** Our printing of the metrics page against OpenTelemetry's own: the same letters. */
+/** Our Prometheus text must equal that of OpenTelemetry's own serializer. */
 import { type Attributes, ValueType } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -11,15 +11,16 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { createContainerCounters } from '../../src/telemetry/container-counters.ts';
 import { createInstruments } from '../../src/telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../../src/telemetry/observer.ts';
 import { createPrometheusText } from '../../src/telemetry/prometheus-text.ts';
-import { gauges, liveOnce, MODEL } from './life.ts';
+import { callEveryHook, gauges, MODEL } from './all-hooks.ts';
 
 const theirs = (collected: ResourceMetrics) =>
   new PrometheusSerializer(undefined, false, undefined, false, true).serialize(collected);
 
-/** As prometheus.ts has it: the unit is in the name by then. */
+/** As prometheus.ts passes it on: the units are already in the names. */
 const withoutUnits = ({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics => ({
   resource,
   scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({
@@ -28,18 +29,19 @@ const withoutUnits = ({ resource, scopeMetrics }: ResourceMetrics): ResourceMetr
   })),
 });
 
-it('prints a full life as the library does, and what has grown since', async () => {
-  const reader = new PrometheusExporter({ preventServerStart: true });
+it('prints every metric as the library does, also after its values have grown', async () => {
+  const containers = createContainerCounters({ name: 'test' });
+  const reader = new PrometheusExporter({ preventServerStart: true, metricProducers: [containers.producer()] });
   const provider = new MeterProvider({ readers: [reader] });
   const instruments = createInstruments(provider.getMeter('test'), gauges, { version: '1.2.3', models: [MODEL] });
   const print = createPrometheusText();
   try {
-    for (let life = 0; life < 3; life++) {
-      liveOnce(createMetricsObserver(instruments));
+    for (let round = 1; round <= 3; round++) {
+      callEveryHook(createMetricsObserver(instruments, containers));
       createHttpObserver(instruments)('GET', '/health', 503, 3);
       const collected = withoutUnits((await reader.collect()).resourceMetrics);
       const page = print(collected);
-      expect(page).toContain(`container_doctor_errors_detected_total{container_name="web",detector="oom"} ${life + 1}`);
+      expect(page).toContain(`container_doctor_errors_detected_total{container_name="web",detector="oom"} ${round}`);
       expect(page).toBe(theirs(collected));
     }
   } finally {
@@ -98,14 +100,14 @@ const metric = fc.tuple(name, fc.string(), kind).map(
     }) as unknown as MetricData,
 );
 
-/** Of different names: of two kinds under one name the library prints neither, and no page of ours has such. */
+/** With distinct names. The library prints neither of two kinds under one name; our metrics never have that. */
 const metrics = fc.uniqueArray(metric, {
   minLength: 1,
   maxLength: 6,
   selector: ({ descriptor }) => descriptor.name.replaceAll(/\W|_|total$/g, ''),
 });
 
-it.each([1, 2])('prints whatever may be collected from %d meters as the library does', (meters) => {
+it.each([1, 2])('prints arbitrary metrics of %d meters as the library does', (meters) => {
   const print = createPrometheusText();
   fc.assert(
     fc.property(attributes, metrics, (resource, metrics) => {

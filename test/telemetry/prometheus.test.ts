@@ -1,13 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DECISION_REASONS, DETECTORS } from '../../src/domain.ts';
+import { DETECTORS } from '../../src/domain.ts';
+import type { Observer } from '../../src/pipeline/observer.ts';
 import { createInstruments, type Gauges } from '../../src/telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../../src/telemetry/observer.ts';
+import { readRepositoryFile } from '../deploy/compose-file.ts';
+import { callEveryHook, gauges, MODEL } from './all-hooks.ts';
 import { recordingLogger, telemetryWith } from './collector.ts';
-import { gauges, liveOnce, MODEL } from './life.ts';
 
 const PROMTOOL = '/usr/bin/promtool';
+const BUILD = { version: '1.2.3' };
 
 let telemetry: ReturnType<typeof telemetryWith>;
 let logger: ReturnType<typeof recordingLogger>;
@@ -23,12 +26,17 @@ async function page(): Promise<string> {
   return text;
 }
 
+function createObserver(models?: readonly string[]): Observer {
+  const instruments = createInstruments(telemetry.meter, gauges, { ...BUILD, models });
+  return createMetricsObserver(instruments, telemetry.containerCounters);
+}
+
 interface Family {
   readonly kind: string;
   readonly labels: ReadonlySet<string>;
 }
 
-/** Families of a Prometheus text with the labels that their series bear, `le` aside. */
+/** The metric families of a Prometheus text, with the labels of their series except `le`. */
 function familiesOf(text: string): ReadonlyMap<string, Family> {
   const families = new Map<string, { kind: string; labels: Set<string> }>();
   for (const line of text.split('\n')) {
@@ -45,11 +53,13 @@ function familiesOf(text: string): ReadonlyMap<string, Family> {
   return families;
 }
 
-const documentation = () => readFileSync(new URL('../../docs/telemetry.md', import.meta.url), 'utf8');
-
 /** The table of metrics in docs/telemetry.md. */
 function contract(): ReadonlyMap<string, Family> {
-  const rows = [...documentation().matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| .* \|$/gm)];
+  const rows = [
+    ...readRepositoryFile('docs/telemetry.md').matchAll(
+      /^\| `(\w+)` \| (counter|gauge|histogram) \| (.*?) ?\| .* \|$/gm,
+    ),
+  ];
   return new Map(
     rows.map(([, name, kind, labels]) => [
       name as string,
@@ -61,18 +71,10 @@ function contract(): ReadonlyMap<string, Family> {
   );
 }
 
-it('docs/telemetry.md tells what each reason of a decision means, in the words of the alerts', () => {
-  const told = [...documentation().matchAll(/^\| `(\w+)` \| ([^|]+) \|$/gm)].map(([, reason, means]) => [
-    reason,
-    means,
-  ]);
-  expect(Object.fromEntries(told)).toEqual(DECISION_REASONS);
-});
-
 describe('the metrics page', () => {
-  it('bears exactly the names, kinds and labels of the documented table after a full life', async () => {
-    const instruments = createInstruments(telemetry.meter, gauges, { version: '1.2.3' });
-    liveOnce(createMetricsObserver(instruments));
+  it('has exactly the names, kinds and labels of the documented table', async () => {
+    const instruments = createInstruments(telemetry.meter, gauges, BUILD);
+    callEveryHook(createMetricsObserver(instruments, telemetry.containerCounters));
     createHttpObserver(instruments)('GET', '/health', 200, 3);
     createHttpObserver(instruments)('GET', '/health', 503, 3);
     const exposed = new Map(
@@ -82,8 +84,8 @@ describe('the metrics page', () => {
     expect(Object.fromEntries(exposed)).toEqual(Object.fromEntries(contract()));
   });
 
-  it.skipIf(!existsSync(PROMTOOL))('pleases promtool', async () => {
-    liveOnce(createMetricsObserver(createInstruments(telemetry.meter, gauges, { version: '1.2.3', models: [MODEL] })));
+  it.skipIf(!existsSync(PROMTOOL))('passes promtool check metrics', async () => {
+    callEveryHook(createObserver([MODEL]));
     const { stdout, stderr, status } = spawnSync(PROMTOOL, ['check', 'metrics'], {
       input: await page(),
       encoding: 'utf8',
@@ -93,8 +95,8 @@ describe('the metrics page', () => {
     expect(status).toBe(0);
   });
 
-  it('shows series with closed labels at zero before anything happened', async () => {
-    createInstruments(telemetry.meter, gauges, { version: '1.2.3', models: [MODEL] });
+  it('shows series with closed labels at zero from the start', async () => {
+    createObserver([MODEL]);
     const lines = (await page()).split('\n');
     for (const series of [
       'container_doctor_errors_suppressed_total{reason="overflow"}',
@@ -118,8 +120,8 @@ describe('the metrics page', () => {
     expect(lines.some((line) => line.includes('decision="restart",reason="disk_full"'))).toBe(false);
   });
 
-  it('shows each histogram series once, empty ones beside filled ones', async () => {
-    const observer = createMetricsObserver(createInstruments(telemetry.meter, gauges, { version: '1.2.3' }));
+  it('shows each histogram series once, whether empty or not', async () => {
+    const observer = createObserver();
     observer.incidentOpened({ detector: 'oom', latencyMs: 300 });
     const counts = (await page())
       .split('\n')
@@ -131,8 +133,8 @@ describe('the metrics page', () => {
     );
   });
 
-  it('counts log lines and bytes over all batches, whenever it is fetched', async () => {
-    const observer = createMetricsObserver(createInstruments(telemetry.meter, gauges, { version: '1.2.3' }));
+  it('counts log lines and bytes across batches and scrapes', async () => {
+    const observer = createObserver();
     observer.linesRead(3, 240);
     expect(await page()).toContain('\ncontainer_doctor_log_lines_total 3\n');
     observer.linesRead(1, 60);
@@ -144,15 +146,15 @@ describe('the metrics page', () => {
   it('has no scope labels and no command line', async () => {
     await telemetry.end();
     telemetry = telemetryWith({ OTEL_NODE_RESOURCE_DETECTORS: 'all' });
-    createInstruments(telemetry.meter, gauges, { version: '1.2.3' });
+    createObserver();
     const text = await page();
     expect(text).not.toContain('otel_scope');
     expect(text).not.toContain('process_command');
     expect(text).toMatch(/target_info\{.*process_pid/);
   });
 
-  it('tells 200 containers apart and counts the rest together', async () => {
-    const observer = createMetricsObserver(createInstruments(telemetry.meter, gauges, { version: '1.2.3' }));
+  it('has series for 200 containers and counts all others together', async () => {
+    const observer = createObserver();
     for (let i = 0; i < 1_000; i++) observer.signal('log', `job-${i}`);
     observer.signal('log', 'job-7');
     const lines = (await page())
@@ -163,31 +165,46 @@ describe('the metrics page', () => {
     expect(lines).toContain('container_doctor_errors_detected_total{container_name="_OTHER",detector="log"} 800');
   });
 
-  it('leaves out a gauge that cannot be read, and serves the rest', async () => {
-    const broken: Gauges = {
+  it('omits a gauge that cannot be read, whether or not it could be read before', async () => {
+    let broken = true;
+    const sometimesBroken: Gauges = {
       ...gauges,
       storeHealthy: () => false,
-      incidentsOpen: () => Promise.reject(new Error('disk I/O error')),
+      incidentsOpen: () => (broken ? Promise.reject(new Error('disk I/O error')) : 2),
     };
-    createInstruments(telemetry.meter, broken, { version: '1.2.3' });
-    const text = await page();
-    expect(text).toContain('container_doctor_store_healthy 0');
-    expect(text).not.toContain('container_doctor_incidents_open{');
-    await page();
-    expect(logger.shown().filter(({ message }) => message.includes('incidents.open could not be read'))).toHaveLength(
-      1,
-    );
+    createInstruments(telemetry.meter, sometimesBroken, BUILD);
+    const withoutGauge = async () => {
+      const text = await page();
+      expect(text).toContain('container_doctor_store_healthy 0');
+      expect(text).not.toContain('container_doctor_incidents_open{');
+    };
+    await withoutGauge();
+    broken = false;
+    expect(await page()).toContain('container_doctor_incidents_open{state="open"} 2');
+    broken = true;
+    await withoutGauge();
+    const warnings = logger
+      .shown()
+      .filter(({ message }) => message.includes('cannot read container_doctor.incidents.open'));
+    expect(warnings).toHaveLength(1);
   });
 
-  it('is an error, not half a page, where the collection fails', async () => {
-    telemetry.meter.createObservableGauge('someone.elses').addCallback(() => {
+  it('is complete for each of several scrapes at the same time', async () => {
+    createObserver();
+    for (const text of await Promise.all([page(), page(), page()])) {
+      expect(text).toContain('container_doctor_incidents_open{state="open"} 2');
+    }
+  });
+
+  it('is an error, not an incomplete page, if the collection fails', async () => {
+    telemetry.meter.createObservableGauge('third.party').addCallback(() => {
       throw new Error('boom');
     });
     await expect(page()).rejects.toThrow('metrics could not be collected');
   });
 
-  it('keeps label values of containers inside their quotes', async () => {
-    const observer = createMetricsObserver(createInstruments(telemetry.meter, gauges, { version: '1.2.3' }));
+  it('escapes container names in label values', async () => {
+    const observer = createObserver();
     observer.signal('log', 'a"} 1\nfake_total{x="');
     expect(await page()).toContain('container_name="a\\"} 1\\nfake_total{x=\\""');
   });

@@ -1,10 +1,12 @@
 import { logs } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
-import { COUNTERS } from '../../src/telemetry/names.ts';
-import { createTracing } from '../../src/telemetry/traced.ts';
+
+import { COUNTERS } from '../../src/telemetry/counters.ts';
+import { createTracing } from '../../src/telemetry/tracing.ts';
+
 import { eventually } from '../support/eventually.ts';
 import { FAST, recordingLogger, startCollector, telemetryWith } from './collector.ts';
-import { container } from './samples.ts';
+import { incident } from './samples.ts';
 
 const ended: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -24,7 +26,7 @@ function telemetry(...args: Parameters<typeof telemetryWith>) {
 }
 
 describe('without an endpoint or an exporter named', () => {
-  it('traces are off, which is said once, and metrics are there', async () => {
+  it('traces are off, which is logged once, and metrics are on', async () => {
     const logger = recordingLogger();
     const { tracing, tracer, renderMetrics } = telemetry({}, logger);
     expect(tracing).toBe(false);
@@ -35,13 +37,13 @@ describe('without an endpoint or an exporter named', () => {
     ]);
   });
 
-  it('an incident has no trace link, and its work is done', async () => {
+  it('the work of an incident runs without a trace link', async () => {
     const { tracer } = telemetry({});
-    const link = await createTracing(tracer).withIncidentTrace(container, {}, async (given) => ({ given }));
+    const link = await createTracing(tracer).incident(incident, undefined, async (given) => ({ given }));
     expect(link).toEqual({ given: undefined });
   });
 
-  it('nothing is started of what OTEL_SDK_DISABLED forbids', () => {
+  it('OTEL_SDK_DISABLED turns traces and metrics off', () => {
     const { tracing, renderMetrics } = telemetry({
       OTEL_SDK_DISABLED: 'true',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
@@ -49,13 +51,13 @@ describe('without an endpoint or an exporter named', () => {
     expect({ tracing, renderMetrics }).toEqual({ tracing: false, renderMetrics: undefined });
   });
 
-  it('OTEL_METRICS_EXPORTER=none turns the page off too', () => {
+  it('OTEL_METRICS_EXPORTER=none turns the metrics page off', () => {
     expect(telemetry({ OTEL_METRICS_EXPORTER: 'none' }).renderMetrics).toBeUndefined();
   });
 });
 
 describe('with an endpoint', () => {
-  it('a trace arrives as http/json, with the resource that the user set', async () => {
+  it('traces are exported as http/json, with the resource attributes that the user set', async () => {
     const { url, spans, received } = await collector();
     const { tracer, tracing } = telemetry({
       ...FAST,
@@ -82,7 +84,7 @@ describe('with an endpoint', () => {
     expect(received[0]?.contentType).toBe('application/json');
   });
 
-  it('a trace arrives as http/protobuf where the user wants that', async () => {
+  it('traces are exported as http/protobuf if the user sets that', async () => {
     const { url, received } = await collector();
     const { tracer } = telemetry({
       ...FAST,
@@ -95,34 +97,34 @@ describe('with an endpoint', () => {
     expect(received[0]?.body.includes('hello protobuf')).toBe(true);
   });
 
-  it('a protocol that does not exist is named with what is allowed, and the default is used', async () => {
+  it('an unknown protocol is logged with the allowed ones, and the default is used', async () => {
     const { url, spans } = await collector();
     const logger = recordingLogger();
     const { tracer } = telemetry(
-      { ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'carrier/pigeon' },
+      { ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/xml' },
       logger,
     );
     tracer.startSpan('hello').end();
     await eventually(() => expect(spans()).toHaveLength(1));
     expect(logger.shown().map(({ message }) => message)).toEqual([
-      'opentelemetry: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "carrier/pigeon"; allowed are http/json, http/protobuf, grpc. http/json is used.',
+      'opentelemetry: OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is "http/xml"; allowed are http/json, http/protobuf, grpc. http/json is used.',
     ]);
   });
 
-  it('a sampler that drops everything leaves no trace link and sends nothing', async () => {
+  it('nothing is exported and there is no trace link if the sampler drops everything', async () => {
     const { url, received } = await collector();
     const { tracer, shutdown } = telemetry({
       ...FAST,
       OTEL_EXPORTER_OTLP_ENDPOINT: url,
       OTEL_TRACES_SAMPLER: 'always_off',
     });
-    const link = await createTracing(tracer).withIncidentTrace(container, {}, async (given) => given);
+    const link = await createTracing(tracer).incident(incident, undefined, async (given) => given);
     await shutdown();
     expect(link).toBeUndefined();
     expect(received).toEqual([]);
   });
 
-  it('metrics are pushed and the page is served where OTEL_METRICS_EXPORTER lists otlp', async () => {
+  it('metrics are pushed, and the page still works, if OTEL_METRICS_EXPORTER contains otlp', async () => {
     const { url, received } = await collector();
     const { meter, renderMetrics } = telemetry({
       OTEL_EXPORTER_OTLP_ENDPOINT: url,
@@ -136,16 +138,44 @@ describe('with an endpoint', () => {
     expect(await renderMetrics?.()).toContain('container_doctor_claude_cost_usd_total 2');
   });
 
-  it('metrics are not pushed where nobody asked for that', async () => {
+  it.each([
+    ['cumulative', 2, 2],
+    ['delta', 1, 1],
+  ])('counters of containers are pushed with %s temporality', async (preference, temporality, afterwards) => {
+    const { url, received } = await collector();
+    const { containerCounters, renderMetrics } = telemetry({
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference,
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_METRIC_EXPORT_INTERVAL: '50',
+    });
+    const pushed = () =>
+      received
+        .flatMap(({ body }) => JSON.parse(String(body)).resourceMetrics)
+        // biome-ignore lint/suspicious/noExplicitAny: OTLP as received
+        .flatMap(({ scopeMetrics }: any) => scopeMetrics.flatMap(({ metrics }: any) => metrics))
+        .filter(({ name }) => name === 'container_doctor.errors.detected')
+        .map(({ sum }) => ({ temporality: sum.aggregationTemporality, value: Number(sum.dataPoints[0].asInt) }));
+    containerCounters.increment('errorsDetected', 'web', { detector: 'oom' });
+    await eventually(() => expect(pushed()).toContainEqual({ temporality, value: 1 }));
+    const before = pushed().length;
+    containerCounters.increment('errorsDetected', 'web', { detector: 'oom' });
+    await eventually(() => expect(pushed().slice(before)).toContainEqual({ temporality, value: afterwards }));
+    const series = 'container_doctor_errors_detected_total{container_name="web",detector="oom"}';
+    expect(await renderMetrics?.()).toContain(`${series} 2`);
+  });
+
+  it('metrics and log records are not pushed by default', async () => {
     const { url, received } = await collector();
     const { meter, shutdown } = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_METRIC_EXPORT_INTERVAL: '20' });
     meter.createCounter('x').add(2);
-    logs.getLogger('x').emit({ body: 'not asked for either' });
+    logs.getLogger('x').emit({ body: 'not exported' });
     await shutdown();
     expect(received).toEqual([]);
   });
 
-  it('log records arrive where OTEL_LOGS_EXPORTER lists otlp', async () => {
+  it('log records are exported if OTEL_LOGS_EXPORTER contains otlp', async () => {
     const { url, received } = await collector();
     telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_LOGS_EXPORTER: 'otlp' });
     logs.getLogger('container-doctor').emit({ body: 'something happened' });
@@ -154,11 +184,11 @@ describe('with an endpoint', () => {
   });
 });
 
-it('counts exports that arrived and exports that did not, by signal', async () => {
+it('counts successful and failed exports by signal', async () => {
   const answers = { status: 200 };
   const { url } = await collector(answers);
   const { tracer, meter, renderMetrics } = telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url });
-  // As the agent makes it, with its zeros.
+  // The agent creates it too, with its series at zero.
   meter.createCounter(COUNTERS.telemetryExports.name, { unit: COUNTERS.telemetryExports.unit });
   const counted = async (outcome: string) =>
     eventually(async () => {
@@ -174,8 +204,8 @@ it('counts exports that arrived and exports that did not, by signal', async () =
   await counted('failed');
 });
 
-describe('a collector that is down', () => {
-  it('is one line when it goes and one when it comes back', async () => {
+describe('a collector', () => {
+  it('that is down is logged once, and once more when it is back', async () => {
     const first = await startCollector();
     await first.close();
     const logger = recordingLogger();
@@ -193,10 +223,10 @@ describe('a collector that is down', () => {
     tracer.startSpan('seen').end();
     await eventually(() => expect(second.spans().map(({ name }) => name)).toContain('seen'));
     await eventually(() => expect(logger.shown()).toHaveLength(2));
-    expect(logger.shown()[1]?.message).toBe('telemetry is exported again');
+    expect(logger.shown()[1]?.message).toBe('telemetry export works again');
   });
 
-  it('that refuses with 400 is one line as well', async () => {
+  it('that answers 400 is logged once', async () => {
     const { url, received } = await collector({ status: 400 });
     const logger = recordingLogger();
     const { tracer } = telemetry({ ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url }, logger);
@@ -205,10 +235,10 @@ describe('a collector that is down', () => {
       await eventually(() => expect(received).toHaveLength(sent));
     }
     await eventually(() => expect(logger.shown()).toHaveLength(1));
-    expect(logger.shown()[0]?.fields?.why).toMatch(/400/);
+    expect(logger.shown()[0]?.fields?.error).toMatch(/400/);
   });
 
-  it('that answers 503 for a while is one line when it begins and one when it ends', async () => {
+  it('that answers 503 for a while is logged once, and once more when it accepts exports again', async () => {
     const answers = { status: 503 };
     const { url, spans } = await collector(answers);
     const logger = recordingLogger();
@@ -219,10 +249,10 @@ describe('a collector that is down', () => {
     tracer.startSpan('welcome').end();
     await eventually(() => expect(spans().map(({ name }) => name)).toContain('welcome'));
     await eventually(() => expect(logger.shown()).toHaveLength(2));
-    expect(logger.shown()[1]?.message).toBe('telemetry is exported again');
+    expect(logger.shown()[1]?.message).toBe('telemetry export works again');
   });
 
-  it.each(['hangs', 'refuses connections'])('that %s holds the shutdown up for its time-out at most', async (how) => {
+  it.each(['hangs', 'refuses connections'])('that %s delays the shutdown by at most its timeout', async (how) => {
     const { url, close } = await collector({ hang: true });
     if (how !== 'hangs') await close();
     const { tracer, shutdown } = telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_METRICS_EXPORTER: 'otlp' });

@@ -1,30 +1,30 @@
-/** The shape of the policy file, made from the one table of settings. */
+/** The schema of the policy file, built from the table of policy settings. */
 import { z } from 'zod';
 import type { Rule } from '../../pipeline/policy/resolve.ts';
 import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey } from '../../pipeline/policy/settings.ts';
 
-const globs = (about: string) =>
+const globs = (what: string) =>
   z
     .union([z.string().trim().min(1).max(256), z.array(z.string().trim().min(1).max(256)).min(1).max(256)])
-    .describe(`${about}; one glob (* and ?) or a list of them`);
+    .describe(`${what}; a glob (* and ?) or a list of globs`);
 
 const match = z
   .strictObject({
     name: globs('the name of the container').optional(),
-    image: globs('its image: as written, without its tag, or without registry and tag').optional(),
-    project: globs('its compose project').optional(),
-    service: globs('its compose service').optional(),
+    image: globs('the image: in full, without the tag, or without registry and tag').optional(),
+    project: globs('the Compose project').optional(),
+    service: globs('the Compose service').optional(),
     label: globs('a label, as name or name=value').optional(),
   })
   .refine((fields) => Object.values(fields).some((field) => field !== undefined), {
-    error: 'needs at least one of name, image, project, service and label (name: "*" for every container)',
+    error: 'must have at least one of name, image, project, service and label (name: "*" matches every container)',
   })
-  .describe('Which containers the rule is for: every field given must match.')
+  .describe('The containers that the rule applies to: all fields must match.')
   .meta({ minProperties: 1 });
 
 function schemaOf(key: PolicyKey): z.ZodType {
   const { shape, allowed, about } = POLICY_SETTINGS[key];
-  const error = `allowed is ${allowed}`;
+  const error = `must be ${allowed}`;
   switch (shape.kind) {
     case 'flag':
       return z.boolean({ error }).describe(about);
@@ -41,7 +41,7 @@ function schemaOf(key: PolicyKey): z.ZodType {
     case 'patterns':
       return z
         .union([z.string().min(1), z.array(z.string().min(1)).max(256)], {
-          error: 'allowed is an RE2 pattern or a list',
+          error: 'must be an RE2 pattern or a list of patterns',
         })
         .describe(about);
     default:
@@ -55,30 +55,30 @@ const rule = z
     ...Object.fromEntries(POLICY_KEYS.map((key) => [POLICY_SETTINGS[key].name, schemaOf(key).optional()])),
   })
   .refine((written) => Object.keys(written).length > 1, {
-    error: `sets nothing; give one of ${POLICY_KEYS.map((key) => POLICY_SETTINGS[key].name).join(', ')}`,
+    error: `sets nothing; add at least one of ${POLICY_KEYS.map((key) => POLICY_SETTINGS[key].name).join(', ')}`,
   })
   .meta({ minProperties: 2 });
 
 export const policyFileSchema = z.strictObject({
-  $schema: z.string().optional().describe('for editors'),
+  $schema: z.string().optional().describe('For editors.'),
   rules: z
-    .array(rule, { error: 'allowed is a list of rules' })
+    .array(rule, { error: 'must be a list of rules' })
     .max(1000)
-    .describe('A later rule beats an earlier one.'),
+    .describe('A later rule overrides an earlier one.'),
 });
 
-/** For editors: docs/policy.schema.json is this. */
+/** For editors. docs/policy.schema.json is generated from it (`npm run docs`). */
 export function policyJsonSchema(): object {
   return {
     ...z.toJSONSchema(policyFileSchema, { io: 'input' }),
     title: 'Container Doctor policy',
-    description: 'Which containers may be restarted, and how each is watched. See docs/policy.md.',
+    description: 'Which containers may be restarted and how each is watched. See docs/policy.md.',
   };
 }
 
 type WrittenMatch = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** A rule that the schema has passed, in the words of the pipeline. */
+/** Converts a rule that conforms to the schema. */
 export function toRule(written: z.infer<typeof rule>): Rule {
   const fields = Object.entries(written.match as WrittenMatch).flatMap(([field, globs]) =>
     globs === undefined ? [] : [[field, listOf(globs)]],

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { parseSignal } from '../../docker/signals.ts';
 import type { StreamName } from '../../domain.ts';
-import { createLogBook, type LogBook } from './log-book.ts';
+import { type ContainerLog, createContainerLog } from './container-log.ts';
+import { type Addresses, createEndpoints } from './networks.ts';
 import { formatTimestamp } from './timestamps.ts';
 
-export type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
+type SimulatedHealth = 'starting' | 'healthy' | 'unhealthy';
 
 export interface SimulatedContainerOptions {
   readonly name: string;
@@ -16,30 +18,38 @@ export interface SimulatedContainerOptions {
   readonly env?: readonly string[];
   readonly tty?: boolean;
   readonly restartPolicy?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
+  /** Of `on-failure`; default 0, no limit. */
+  readonly maximumRetryCount?: number;
   /** How long the engine waits before its restart policy starts the container again; default 100 ms. */
   readonly restartDelayMs?: number;
-  /** Present: the container has a health check, and this is what it says after each start. */
+  /** If set, the container has a health check with this status after each start. */
   readonly health?: SimulatedHealth;
   readonly networkMode?: string;
+  /** User-defined networks that it joins. */
+  readonly networks?: readonly string[];
+  /** Names besides its own under which others on its networks reach it. */
+  readonly aliases?: readonly string[];
+  /** As `--stop-signal`; default SIGTERM. */
+  readonly stopSignal?: string;
   /** Seconds; default 10. */
   readonly stopTimeout?: number;
-  /** It ignores the stop signal, and is killed (exit code 137) when the stop timeout is over. */
+  /** It ignores the stop signal and is killed (exit code 137) after the stop timeout. */
   readonly ignoresStop?: boolean;
-  /** How long it takes to end on the stop signal; at once by default. */
+  /** How long it takes to exit after the stop signal; default 0. */
   readonly stopTakesMs?: number;
-  /** With what it answers the stop signal; default 143. */
+  /** Its exit code after the stop signal; default 143. */
   readonly stopExitCode?: number;
-  /** How long a restart takes from its stop to its start; none by default. */
+  /** How long a restart takes between stop and start; default 0. */
   readonly startTakesMs?: number;
-  /** False: created only. Default true. */
+  /** False: the container is created but not started. Default true. */
   readonly start?: boolean;
-  /** What it printed, where that is more than memory should hold; else what `log` prints is kept. */
-  readonly logBook?: LogBook;
-  /** The container's program: called after each start. Timers that it sets should ask `running` first. */
+  /** The container's log, for tests with more output than fits in memory. Default: keeps what `log` prints. */
+  readonly output?: ContainerLog;
+  /** The container's program: called after each start. Its timers should check `running` first. */
   onStart?(container: SimulatedContainer): void;
 }
 
-/** A container of the simulated engine: what its program and its operator can do to it. */
+/** A container of the simulated engine, with what its program and its operator can do. */
 export interface SimulatedContainer {
   readonly id: string;
   readonly name: string;
@@ -47,56 +57,73 @@ export interface SimulatedContainer {
   /** Counts every start, the first included. */
   readonly starts: number;
   /**
-   * Prints `text`, a line for each `\n` in it. `at` (epoch ms) gives every line exactly that timestamp,
-   * else each gets the next one. `terminated: false` leaves the last line without its end.
+   * Prints `text`, which may have several lines. `at` (epoch ms) is the timestamp of every line; by default each line
+   * gets the next one. `terminated: false` prints the last line without a line terminator.
    */
   log(text: string, options?: { stream?: StreamName; at?: number; terminated?: boolean }): void;
-  /** The program ends: `die`, and `start` again where the restart policy says so. */
+  /** The program exits: emits `die`, and `start` if the restart policy says so. */
   exit(code: number, options?: { oomKilled?: boolean }): void;
-  /** Out of memory: `oom` and then `die` with 137; with `childOnly` the container runs on. */
+  /** Out of memory: emits `oom`, then `die` with 137. With `childOnly` the container keeps running. */
   oom(options?: { childOnly?: boolean }): void;
   setHealth(status: SimulatedHealth, output?: string): void;
   start(): void;
-  /** As `docker stop`: kill, die, stop. Resolves when it has stopped. */
+  /** Like `docker stop`: emits kill, die, stop. Resolves when the container has stopped. */
   stop(timeoutSeconds?: number): Promise<void>;
-  /** As `docker restart`: kill, die, stop, start, restart. */
+  /** Like `docker restart`: emits kill, die, stop, start, restart. */
   restart(timeoutSeconds?: number): Promise<void>;
   kill(signal?: number): void;
   pause(): void;
   unpause(): void;
   rename(name: string): void;
-  /** As `docker rm -f`. */
+  /** Like `docker network connect`. */
+  connect(network: string): void;
+  /** Like `docker network disconnect`. */
+  disconnect(network: string): void;
+  /** Its address on a network; empty while it does not run. */
+  address(network: string): string;
+  /** Like `docker rm -f`. */
   remove(): void;
 }
 
-/** A container as the engine itself holds it. */
+/** The real engine sends `stop` so much later than `die`. */
+const STOP_EVENT_LAG_MS = 20;
+
+/** A container as the engine itself sees it. */
 export interface EngineContainer extends SimulatedContainer {
-  readonly logBook: LogBook;
+  readonly output: ContainerLog;
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
   inspectJson(): unknown;
   listJson(): { State: string; Names: string[]; Labels: Record<string, string>; [key: string]: unknown };
   statusText(): string;
-  /** Cancels what was to happen later. */
+  /** Cancels timers and ends log streams. */
   dispose(): void;
 }
 
-export interface ContainerWorld {
+/** What a container needs from its engine. */
+interface EngineContext {
   now(): number;
   timestamp(): string;
   emit(container: EngineContainer, action: string, attributes?: Record<string, string>): void;
-  /** Runs `task` later, unless the engine is closed first. Returns its cancellation. */
+  /** Runs `task` after `ms`, unless the engine is closed first. Returns a function that cancels it. */
   later(ms: number, task: () => void): () => void;
-  forget(container: EngineContainer): void;
+  readonly addresses: Addresses;
+  remove(container: EngineContainer): void;
 }
 
-export function createContainer(options: SimulatedContainerOptions, world: ContainerWorld): EngineContainer {
+export function createContainer(options: SimulatedContainerOptions, engine: EngineContext): EngineContainer {
   const id = randomBytes(32).toString('hex');
   const tty = options.tty ?? false;
-  const logBook = options.logBook ?? createLogBook(tty);
-  const createdAt = world.now();
+  const output = options.output ?? createContainerLog(tty);
+  const createdAt = engine.now();
   const restartPolicy = options.restartPolicy ?? 'no';
   const stopTimeout = options.stopTimeout ?? 10;
+  const stopSignal = parseSignal(options.stopSignal ?? '') ?? 15;
+
+  const endpoints = createEndpoints(engine.addresses, options.networks ?? [], [
+    ...(options.aliases ?? []),
+    id.slice(0, 12),
+  ]);
 
   let name = options.name;
   let status: 'created' | 'running' | 'paused' | 'restarting' | 'exited' = 'created';
@@ -114,10 +141,40 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
   const isRunning = () => status === 'running' || status === 'paused';
   const time = (ms: number) => (ms === 0 ? '0001-01-01T00:00:00Z' : formatTimestamp(ms));
 
+  const restartsAfter = (code: number): boolean => {
+    if (restartPolicy !== 'on-failure') return restartPolicy !== 'no';
+    const { maximumRetryCount = 0 } = options;
+    return code !== 0 && (maximumRetryCount === 0 || restartCount < maximumRetryCount);
+  };
+
+  async function end(timeoutSeconds: number, stopEventLagMs: number): Promise<void> {
+    cancelRestart?.();
+    if (!isRunning()) {
+      if (status !== 'restarting') return;
+      status = 'exited';
+      engine.emit(container, 'stop');
+      return;
+    }
+    stopping = true;
+    engine.emit(container, 'kill', { signal: String(stopSignal) });
+    if (options.ignoresStop) {
+      await new Promise<void>((resolve) => engine.later(timeoutSeconds * 1000, resolve));
+      engine.emit(container, 'kill', { signal: '9' });
+      container.exit(137);
+    } else {
+      if (options.stopTakesMs !== undefined) {
+        await new Promise<void>((resolve) => engine.later(options.stopTakesMs ?? 0, resolve));
+      }
+      container.exit(options.stopExitCode ?? 128 + stopSignal);
+    }
+    if (stopEventLagMs > 0) await new Promise<void>((resolve) => engine.later(stopEventLagMs, resolve));
+    engine.emit(container, 'stop');
+  }
+
   const container: EngineContainer = {
     id,
     tty,
-    logBook,
+    output,
     labels: options.labels ?? {},
     get name() {
       return name;
@@ -132,8 +189,8 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
     log(text, { stream = 'stdout', at, terminated = true } = {}) {
       const lines = text.split('\n');
       for (const [index, line] of lines.entries()) {
-        const timestamp = at === undefined ? world.timestamp() : formatTimestamp(at);
-        logBook.append(timestamp, stream, line, terminated || index < lines.length - 1);
+        const timestamp = at === undefined ? engine.timestamp() : formatTimestamp(at);
+        output.append(timestamp, stream, line, terminated || index < lines.length - 1);
       }
     },
 
@@ -141,14 +198,14 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       if (!isRunning()) return;
       status = 'exited';
       exitCode = code;
-      oomKilled = killedForMemory;
-      finishedAt = world.now();
-      world.emit(container, 'die', { exitCode: String(code) });
-      logBook.endFollowers();
-      const revives = restartPolicy !== 'no' && !(restartPolicy === 'on-failure' && code === 0);
-      if (stopping || !revives) return;
+      oomKilled ||= killedForMemory;
+      finishedAt = engine.now();
+      endpoints.detach();
+      engine.emit(container, 'die', { exitCode: String(code) });
+      output.endFollowers();
+      if (stopping || !restartsAfter(code)) return;
       status = 'restarting';
-      cancelRestart = world.later(options.restartDelayMs ?? 100, () => {
+      cancelRestart = engine.later(options.restartDelayMs ?? 100, () => {
         restartCount += 1;
         container.start();
       });
@@ -156,19 +213,18 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
 
     oom({ childOnly = false } = {}) {
       if (!isRunning()) return;
-      world.emit(container, 'oom');
+      engine.emit(container, 'oom');
+      // As the real engine: the flag stays set until the next start, whichever process was killed.
+      oomKilled = true;
       if (!childOnly) container.exit(137, { oomKilled: true });
     },
 
-    setHealth(next, output = '') {
-      const at = formatTimestamp(world.now());
-      healthLog = [
-        ...healthLog.slice(-4),
-        { Start: at, End: at, ExitCode: next === 'healthy' ? 0 : 1, Output: output },
-      ];
+    setHealth(next, text = '') {
+      const at = formatTimestamp(engine.now());
+      healthLog = [...healthLog.slice(-4), { Start: at, End: at, ExitCode: next === 'healthy' ? 0 : 1, Output: text }];
       if (health === next) return;
       health = next;
-      world.emit(container, `health_status: ${next}`);
+      engine.emit(container, `health_status: ${next}`);
     },
 
     start() {
@@ -179,77 +235,65 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       exitCode = 0;
       oomKilled = false;
       stopping = false;
-      startedAt = world.now();
+      startedAt = engine.now();
+      endpoints.attach();
       if (options.health !== undefined) {
         health = options.health;
         healthLog = [];
       }
-      world.emit(container, 'start');
+      engine.emit(container, 'start');
       options.onStart?.(container);
     },
 
     async stop(timeoutSeconds = stopTimeout) {
-      cancelRestart?.();
-      if (!isRunning()) {
-        if (status === 'restarting') status = 'exited';
-        return;
-      }
-      stopping = true;
-      world.emit(container, 'kill', { signal: '15' });
-      if (options.ignoresStop) {
-        await new Promise<void>((resolve) => world.later(timeoutSeconds * 1000, resolve));
-        world.emit(container, 'kill', { signal: '9' });
-        container.exit(137);
-      } else {
-        if (options.stopTakesMs !== undefined) {
-          await new Promise<void>((resolve) => world.later(options.stopTakesMs ?? 0, resolve));
-        }
-        container.exit(options.stopExitCode ?? 143);
-      }
-      world.emit(container, 'stop');
+      await end(timeoutSeconds, STOP_EVENT_LAG_MS);
     },
 
     async restart(timeoutSeconds = stopTimeout) {
-      await container.stop(timeoutSeconds);
+      await end(timeoutSeconds, 0);
       restartCount = 0;
       if (options.startTakesMs !== undefined) {
-        await new Promise<void>((resolve) => world.later(options.startTakesMs ?? 0, resolve));
+        await new Promise<void>((resolve) => engine.later(options.startTakesMs ?? 0, resolve));
       }
       container.start();
-      world.emit(container, 'restart');
+      engine.emit(container, 'restart');
     },
 
     kill(signal = 9) {
       if (!isRunning()) return;
-      world.emit(container, 'kill', { signal: String(signal) });
-      if (signal !== 9 && (signal !== 15 || options.ignoresStop)) return;
+      engine.emit(container, 'kill', { signal: String(signal) });
+      if (signal !== 9 && (signal !== stopSignal || options.ignoresStop)) return;
       stopping = true;
-      container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 143));
+      container.exit(signal === 9 ? 137 : (options.stopExitCode ?? 128 + stopSignal));
     },
 
     pause() {
       if (status !== 'running') return;
       status = 'paused';
-      world.emit(container, 'pause');
+      engine.emit(container, 'pause');
     },
 
     unpause() {
       if (status !== 'paused') return;
       status = 'running';
-      world.emit(container, 'unpause');
+      engine.emit(container, 'unpause');
     },
 
     rename(next) {
       const oldName = `/${name}`;
       name = next;
-      world.emit(container, 'rename', { oldName });
+      engine.emit(container, 'rename', { oldName });
     },
+
+    connect: (network) => endpoints.connect(network, isRunning()),
+    disconnect: endpoints.disconnect,
+    address: endpoints.address,
 
     remove() {
       container.kill(9);
       cancelRestart?.();
-      world.emit(container, 'destroy');
-      world.forget(container);
+      engine.emit(container, 'destroy');
+      engine.remove(container);
     },
 
     inspectJson: () => ({
@@ -274,23 +318,25 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
       HostConfig: {
         Memory: options.memoryLimit ?? 0,
         NetworkMode: options.networkMode ?? 'default',
-        RestartPolicy: { Name: restartPolicy, MaximumRetryCount: 0 },
+        RestartPolicy: { Name: restartPolicy, MaximumRetryCount: options.maximumRetryCount ?? 0 },
         LogConfig: { Type: 'json-file', Config: {} },
       },
       Config: {
         Hostname: id.slice(0, 12),
-        Image: image(options),
+        Image: imageOf(options),
         Tty: tty,
         Env: options.env ?? [],
         Labels: options.labels ?? {},
+        StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeout,
       },
+      NetworkSettings: { Networks: endpoints.json(name) },
     }),
 
     listJson: () => ({
       Id: id,
       Names: [`/${name}`],
-      Image: image(options),
+      Image: imageOf(options),
       Labels: { ...options.labels },
       Created: Math.floor(createdAt / 1000),
       State: status,
@@ -309,12 +355,12 @@ export function createContainer(options: SimulatedContainerOptions, world: Conta
 
     dispose() {
       cancelRestart?.();
-      logBook.endFollowers();
+      output.endFollowers();
     },
   };
   return container;
 }
 
-export function image(options: SimulatedContainerOptions): string {
+export function imageOf(options: SimulatedContainerOptions): string {
   return options.image ?? `demo/${options.name}:latest`;
 }

@@ -1,9 +1,9 @@
 /**
- * The engine's timestamps: RFC 3339 with nine digits of fraction, always UTC. Milliseconds do not tell
- * two lines apart, so times are kept as text, which compares as the times do.
+ * The engine's timestamps: RFC 3339 in UTC with nine fraction digits. Milliseconds cannot tell two lines apart, so times
+ * are kept as text, which sorts chronologically.
  */
 
-/** A source of engine timestamps that differ, fed by a millisecond clock; they go back only where that is set back. */
+/** Returns a source of distinct, increasing timestamps. They go back only when the clock does. */
 export function createTimestamps(now: () => number): () => string {
   let lastMs = 0;
   let nanos = 0;
@@ -20,7 +20,7 @@ export function formatTimestamp(ms: number, nanos = 0): string {
   return `${new Date(ms).toISOString().slice(0, -1)}${String(nanos).padStart(6, '0')}Z`;
 }
 
-/** `since` and `until` as the API takes them: seconds, with a fraction or without. */
+/** Parses the API parameters `since` and `until`: seconds, with or without a fraction. */
 export function parseUnixSeconds(text: string): string {
   const [seconds = '0', fraction = ''] = text.split('.');
   const nanos = fraction.padEnd(9, '0').slice(0, 9);

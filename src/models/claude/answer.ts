@@ -3,10 +3,7 @@ import type { Assessment } from '../../domain.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import type { TokenUsage } from '../../pipeline/ports.ts';
 
-/**
- * What Claude is asked to return. `confidence` is asked for, but an answer with exactly the seven others is
- * complete.
- */
+/** What Claude is asked to return. An answer without `confidence` is complete. */
 export const ANSWER_SCHEMA = z.object({
   root_cause: z.string().describe('What went wrong and why, in one to three sentences.'),
   severity: z.enum(['low', 'medium', 'high']),
@@ -22,10 +19,10 @@ export const ANSWER_SCHEMA = z.object({
   confidence: z.enum(['low', 'medium', 'high']).optional().describe('How well the evidence supports root_cause.'),
 });
 
-/** Longer answers say no more; and a chat message has its limits. */
+/** In characters; `suggestions` is a count. Longer answers add nothing, and chat messages are limited too. */
 const LIMITS = { rootCause: 1200, suggestedFix: 2000, impact: 600, suggestion: 300, suggestions: 10 } as const;
 
-export type ParsedAnswer =
+type ParsedAnswer =
   | { readonly kind: 'answered'; readonly assessment: Assessment; readonly confidence: 'low' | 'medium' | 'high' }
   | { readonly kind: 'refused' | 'truncated' | 'invalid' };
 
@@ -34,7 +31,7 @@ const MESSAGE = z.object({
   stop_reason: z.string().nullish(),
 });
 
-/** Reads the body of an answered request: any value at all, a proxy may have made it. */
+/** Reads the body of a response. It may be any value: a proxy may have made it. */
 export function parseAnswer(body: unknown): ParsedAnswer {
   const message = MESSAGE.safeParse(body);
   if (!message.success) return { kind: 'invalid' };
@@ -60,7 +57,7 @@ const USAGE = z.object({
   }),
 });
 
-/** All zero where the body states none. */
+/** All zero if the body states no usage. */
 export function usageOf(body: unknown): TokenUsage {
   const parsed = USAGE.safeParse(body);
   if (!parsed.success) return { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
@@ -73,7 +70,7 @@ export function usageOf(body: unknown): TokenUsage {
   };
 }
 
-/** Undefined where it is none. A fence around it is forgiven: gateways that ignore the schema add one. */
+/** Undefined if it is not JSON. A code fence around it is accepted: models behind gateways that drop the schema add one. */
 function parseJson(text: string): unknown {
   const inner = text.trim();
   const fence = /^```(?:json)?\s*\n/.exec(inner)?.[0];

@@ -1,11 +1,11 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { connect, DEFAULT_BASE_URL } from './connection.ts';
 
-export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly why: string };
+type CheckResult = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /**
- * Whether the key is accepted and the model exists, without a request that costs. `why` is a sentence for
- * the person who runs `container-doctor check`. Never rejects.
+ * Checks that the API accepts the key and knows the model. The request is free. `why` is for the person who runs
+ * `container-doctor check`. Never rejects.
  */
 export async function checkClaude(options: {
   readonly apiKey: string;
@@ -17,11 +17,11 @@ export async function checkClaude(options: {
   const { model, baseURL = DEFAULT_BASE_URL, timeoutMs = 10_000 } = options;
   const host = URL.parse(baseURL)?.host ?? baseURL;
   try {
-    const client = connect({ ...options, timeoutMs, tries: [], now: Date.now });
+    const client = connect({ ...options, timeoutMs, requests: [], now: Date.now });
     const signal = AbortSignal.timeout(timeoutMs);
     const info: unknown = await client.models.retrieve(model, null, { maxRetries: 0, signal });
     if (typeof info !== 'object' || info === null || !('id' in info)) {
-      return { ok: false, why: `${host} answers, but not as the Claude API does (is a proxy in between?)` };
+      return { ok: false, why: `${host} does not answer as the Claude API does; is there a proxy in between?` };
     }
     if ('lifecycle' in info && info.lifecycle === 'retired') return { ok: false, why: `the model ${model} is retired` };
     return { ok: true };

@@ -2,19 +2,13 @@ import { randomBytes } from 'node:crypto';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
 import type { ClaudeFailure } from '../../domain.ts';
-import type { Headroom } from '../../pipeline/observer.ts';
-import type { ClaudePort, ClaudeRequest, TokenUsage } from '../../pipeline/ports.ts';
+import type { AnthropicRateLimit } from '../../pipeline/observer.ts';
+import type { ClaudeAnswer, ClaudePort, TokenUsage } from '../../pipeline/ports.ts';
 import { ANSWER_SCHEMA, parseAnswer, usageOf } from './answer.ts';
 import { connect } from './connection.ts';
-import { costUsd, type ModelPrice } from './prices.ts';
+import { outcomeOf, type SentRequest } from './fetch.ts';
+import { costUsd } from './prices.ts';
 import { renderPrompt } from './prompt.ts';
-import { outcomeOf, type Try } from './tries.ts';
-
-export const DEFAULT_MODEL = 'claude-haiku-5-5';
-export const DEFAULT_STRONG_MODEL = 'claude-sonnet-5-5';
-
-/** One try at the API: what the ledger keeps, without whom it was for. */
-export type ClaudeTry = Omit<ClaudeRequest, 'incidentId' | 'containerName'>;
 
 export interface ClaudeOptions {
   readonly apiKey: string;
@@ -22,23 +16,16 @@ export interface ClaudeOptions {
   readonly baseURL?: string;
   /** The first model asked. */
   readonly model: string;
-  /** Asked where the first is unsure or its advice did not help. */
+  /** Asked if the first is unsure or its advice did not help. */
   readonly strongModel: string;
-  /** For a whole question, its retries included; default 90 s. */
+  /** For a question with its retries; default 90 s. */
   readonly timeoutMs?: number;
-  /** Win over the built-in table. */
-  readonly prices?: readonly ModelPrice[];
-  /** Called once for each try, when its outcome is known. */
-  onRequest?(request: ClaudeTry): void;
-  /** Called for each response that states them. */
-  onHeadroom?(headroom: readonly Headroom[]): void;
+  /** Called for each response that states rate limits. */
+  onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
   now(): number;
 }
 
-/**
- * Thinking counts toward it; the answer itself is some 500 tokens. Reached only by an answer that has gone
- * astray.
- */
+/** Thinking counts toward it. An answer takes some 500 tokens, so only a runaway answer reaches it. */
 const MAX_TOKENS = 8192;
 const NO_TOKENS: TokenUsage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
 
@@ -52,13 +39,13 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       const model = strength === 'strong' ? options.strongModel : options.model;
       const prompt = renderPrompt(context, randomBytes(16).toString('hex'));
 
-      const tries: Try[] = [];
-      // The only clock that counts; the SDK's own, for each try, is set to ring later.
+      const sent: SentRequest[] = [];
+      // The SDK's own timeout, which is per request, is set to expire later than this one.
       const deadline = AbortSignal.timeout(timeoutMs);
       let body: unknown;
       let failure: ClaudeFailure | undefined;
       try {
-        const { data } = await connect({ ...options, tries, timeoutMs: timeoutMs * 2 })
+        const { data } = await connect({ ...options, requests: sent, timeoutMs: timeoutMs * 2 })
           .messages.create(
             {
               model,
@@ -76,25 +63,24 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       }
 
       const parsed = failure === undefined ? parseAnswer(body) : { kind: failure };
-      const requests = tries.map((tried, index): ClaudeTry => {
-        const last = index === tries.length - 1;
-        // Only an answer that was read to its end states what it cost.
+      const requests = sent.map((request, index): ClaudeAnswer['requests'][number] => {
+        const last = index === sent.length - 1;
+        // Only a response that was read to its end states its usage.
         const tokens = last && failure === undefined ? usageOf(body) : NO_TOKENS;
         const outcome = parsed.kind === 'answered' ? 'ok' : parsed.kind;
         return {
-          at: tried.at,
-          durationMs: (tried.endedAt ?? options.now()) - tried.at,
+          at: request.at,
+          durationMs: (request.endedAt ?? options.now()) - request.at,
           model,
-          outcome: tried.outcome ?? (last ? outcome : 'error'),
+          outcome: request.outcome ?? (last ? outcome : 'error'),
           tokens,
-          costUsd: costUsd(model, tokens, options.prices),
+          costUsd: costUsd(model, tokens),
         };
       });
-      for (const request of requests) options.onRequest?.(request);
-      // An answer that arrived is paid for: it is given, even if the caller has just stopped waiting.
+      // An answer that has arrived is paid for: it is returned even if the signal has just been aborted.
       if (failure !== undefined) signal.throwIfAborted();
       if (parsed.kind === 'answered') return { ...parsed, model, requests };
-      return { kind: 'failed', reason: tries.at(-1)?.outcome ?? parsed.kind, requests };
+      return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests };
     },
   };
 }
@@ -105,6 +91,6 @@ function failureOf(error: unknown, outOfTime: boolean): ClaudeFailure {
     return outcomeOf(error.status);
   }
   if (outOfTime) return 'timeout';
-  // A body that is no JSON although its header says so, or that never ends.
+  // A body that is not JSON although its header says so, or that is too long.
   return error instanceof SyntaxError ? 'invalid' : 'error';
 }

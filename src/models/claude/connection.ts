@@ -1,13 +1,13 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { createFetch, type FetchOptions } from './tries.ts';
+import { createFetch, type FetchOptions } from './fetch.ts';
 
 export const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 const RETRIES = 2;
 
 /**
- * A client for one question. Everything that the SDK would take from the environment is given here: base
- * address, credentials, log level; its fetch drops the headers that it adds from there. `timeoutMs`: for
- * each try, to the head of its answer.
+ * Creates a client for one question. The SDK takes nothing from the environment: base address, credentials and log level
+ * are set here, and `createFetch` drops the headers that the SDK adds. `timeoutMs`: per request, until the head of its
+ * response.
  */
 export function connect(options: FetchOptions & { readonly baseURL?: string; readonly timeoutMs: number }): Anthropic {
   return new Anthropic({
@@ -19,7 +19,7 @@ export function connect(options: FetchOptions & { readonly baseURL?: string; rea
     timeout: options.timeoutMs,
     // `debug` prints prompts.
     logLevel: 'off',
-    // Our trace context is no business of the API; its spans carry no content.
+    // The API does not get our trace context, and the SDK's spans carry no prompts or answers.
     openTelemetry: { propagation: false, traces: { enabled: true, contentMode: 'metadata_only' } },
     fetch: createFetch(options),
   });

@@ -1,22 +1,22 @@
 import type { Incident } from '../../domain.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
 
-/** Characters; some 6,000 to 8,000 tokens: less than a tenth of a cent, and all that 50 lines with traces need. */
+/** Characters: 6,000 to 8,000 tokens cost less than a tenth of a cent and hold 50 lines with stack traces. */
 const BUDGET = 24_000;
-/** A longer line is one JSON object or a base64 blob: its ends tell. */
+/** Longer lines are JSON objects or base64 data; their two ends are enough. */
 const LONGEST_LINE = 2_000;
-/** The newest lines' share of the budget; the rest is for older lines that told the trouble. */
+/** The share of the budget for the newest lines. The rest is for older lines that are about the problem. */
 const NEWEST_SHARE = 0.6;
-/** Lines kept around a telling line. */
-const AROUND = 2;
+/** Lines of context on each side of a relevant line. */
+const CONTEXT_LINES = 2;
 
-type Telling = Pick<Incident, 'summary' | 'patterns'>;
+type Problem = Pick<Incident, 'summary' | 'patterns'>;
 
 /**
- * The lines worth a question, in order: all of them where they fit, else the newest and those that told the
- * trouble, with a note wherever some are left out.
+ * The lines for the prompt, in order: all of them if they fit, otherwise the newest and those about the problem. A note
+ * replaces each gap.
  */
-export function selectLines(logLines: readonly string[], incident: Telling, budget: number = BUDGET): string[] {
+export function selectLines(logLines: readonly string[], incident: Problem, budget: number = BUDGET): string[] {
   const lines = logLines.flatMap((text) =>
     plainText(text)
       .split('\n')
@@ -36,8 +36,12 @@ export function selectLines(logLines: readonly string[], incident: Telling, budg
   let newest = lines.length - 1;
   while (newest >= 0 && keep(newest, budget * NEWEST_SHARE)) newest--;
   for (let index = newest; index >= 0; index--) {
-    if (!tells(lines[index] as string, incident)) continue;
-    for (let near = Math.min(lines.length - 1, index + AROUND); near >= Math.max(0, index - AROUND); near--) {
+    if (!isRelevant(lines[index] as string, incident)) continue;
+    for (
+      let near = Math.min(lines.length - 1, index + CONTEXT_LINES);
+      near >= Math.max(0, index - CONTEXT_LINES);
+      near--
+    ) {
       keep(near, budget);
     }
   }
@@ -61,13 +65,13 @@ function withGaps(lines: readonly string[], kept: ReadonlySet<number>): string[]
   return shown;
 }
 
-const TELLING =
+const ERROR_WORD =
   /\b(?:error|fatal|panic|critical|emerg|alert|exception|traceback|caused by|killed|segfault|segmentation fault|out of memory|oom|no space left|refused|denied|timed? ?out|exhausted|unhealthy|failed|failure)\b/i;
 
-function tells(line: string, { summary, patterns }: Telling): boolean {
-  if (TELLING.test(line)) return true;
+function isRelevant(line: string, { summary, patterns }: Problem): boolean {
+  if (ERROR_WORD.test(line)) return true;
   const lower = line.toLowerCase();
-  const telling = plainText(summary).split('\n')[0]?.trim().toLowerCase() ?? '';
-  if (telling.length >= 8 && lower.includes(telling)) return true;
+  const firstLine = plainText(summary).split('\n')[0]?.trim().toLowerCase() ?? '';
+  if (firstLine.length >= 8 && lower.includes(firstLine)) return true;
   return patterns.some((pattern) => pattern.length >= 3 && lower.includes(pattern.toLowerCase()));
 }

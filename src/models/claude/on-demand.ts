@@ -1,20 +1,18 @@
 import type { ClaudePort } from '../../pipeline/ports.ts';
 import type { ClaudeOptions } from './claude.ts';
 
-export interface ClaudeOnDemand extends ClaudePort {
-  /** Loads the SDK, unless it is. To be called when a question is likely: loading takes some 150 ms. */
-  prepare(): void;
-}
-
-/** As `createClaude`; but the SDK, some 7 MB of memory, is loaded when it is first needed: while all is well it is not. */
-export function createClaudeOnDemand(options: ClaudeOptions): ClaudeOnDemand {
+/**
+ * Like `createClaude`, but loads the SDK, some 7 MB of memory, only when it is first needed. Loading takes some 150 ms:
+ * call `prepare` as soon as a question is likely.
+ */
+export function createClaudeOnDemand(options: ClaudeOptions): ClaudePort {
   let loaded: Promise<ClaudePort | undefined> | undefined;
 
   const load = (): Promise<ClaudePort | undefined> => {
     loaded ??= import('./claude.ts').then(
       ({ createClaude }) => createClaude(options),
       () => {
-        // An update that replaced our files while we ran: the rules answer, and the next question tries again.
+        // An update replaced the agent's files while it ran. The rules answer, and the next question tries again.
         loaded = undefined;
         return undefined;
       },

@@ -1,7 +1,7 @@
 import type { TokenUsage } from '../../pipeline/ports.ts';
 
 /** US dollars per million tokens. */
-export interface Rates {
+interface Rates {
   readonly input: number;
   readonly output: number;
   /** Written to the five-minute cache. */
@@ -9,17 +9,15 @@ export interface Rates {
   readonly cacheRead: number;
 }
 
-export interface ModelPrice {
-  /** A model id; it stands for its dated ids (`…-20260901`) too. */
+interface ModelPrice {
+  /** A model id. It includes dated ids of the model (`…-20260901`). */
   readonly model: string;
   readonly rates: Rates;
-  /** Where the prompt is longer than `promptTokens`, these rates hold for the whole request. */
+  /** Rates of the whole request if its prompt has more than `promptTokens` tokens. */
   readonly longPrompt?: { readonly promptTokens: number; readonly rates: Rates };
 }
 
-/** The day on which the table was last compared with Anthropic's price page. */
-export const PRICES_AS_OF = '2026-11-23';
-
+/** Compared with Anthropic's price page on 2026-11-23. */
 export const PRICES: readonly ModelPrice[] = [
   {
     model: 'claude-haiku-5-5',
@@ -33,12 +31,14 @@ export const PRICES: readonly ModelPrice[] = [
   { model: 'claude-opus-5-5', rates: { input: 4, output: 20, cacheWrite: 5, cacheRead: 0.2 } },
 ];
 
+const HIGHEST_RATES = highestRates();
+
 /**
- * US dollars for one request. A model that is not in the table costs the dearest rate of each kind: a spend
- * cap must not be passed because a price is unknown. `overrides` win over the table.
+ * US dollars for one request. A model that is not in the table costs the highest rate of each kind, so that an unknown
+ * price cannot break a spend cap.
  */
-export function costUsd(model: string, tokens: TokenUsage, overrides: readonly ModelPrice[] = []): number {
-  const rates = ratesFor(model, tokens, overrides);
+export function costUsd(model: string, tokens: TokenUsage): number {
+  const rates = ratesFor(model, tokens);
   return (
     (tokens.input * rates.input +
       tokens.output * rates.output +
@@ -48,29 +48,24 @@ export function costUsd(model: string, tokens: TokenUsage, overrides: readonly M
   );
 }
 
-function ratesFor(model: string, tokens: TokenUsage, overrides: readonly ModelPrice[]): Rates {
-  const price = find(overrides, model) ?? find(PRICES, model);
-  if (price === undefined) return dearest([...overrides, ...PRICES]);
+function ratesFor(model: string, tokens: TokenUsage): Rates {
+  const price = PRICES.find((entry) => model === entry.model || isDatedId(model, entry.model));
+  if (price === undefined) return HIGHEST_RATES;
   const prompt = tokens.input + tokens.cacheRead + tokens.cacheWrite;
   return price.longPrompt && prompt > price.longPrompt.promptTokens ? price.longPrompt.rates : price.rates;
 }
 
-function find(prices: readonly ModelPrice[], model: string): ModelPrice | undefined {
-  return prices
-    .filter(
-      (price) =>
-        model === price.model || /^[-@:]/.test(model.startsWith(price.model) ? model.slice(price.model.length) : ''),
-    )
-    .sort((a, b) => b.model.length - a.model.length)[0];
+function isDatedId(model: string, of: string): boolean {
+  return model.startsWith(of) && /^[-@:]/.test(model.slice(of.length));
 }
 
-function dearest(prices: readonly ModelPrice[]): Rates {
-  const all = prices.flatMap((price) => (price.longPrompt ? [price.rates, price.longPrompt.rates] : [price.rates]));
-  const most = (kind: keyof Rates) => Math.max(...all.map((rates) => rates[kind]));
+function highestRates(): Rates {
+  const all = PRICES.flatMap(({ rates, longPrompt }) => (longPrompt ? [rates, longPrompt.rates] : [rates]));
+  const highest = (kind: keyof Rates) => Math.max(...all.map((rates) => rates[kind]));
   return {
-    input: most('input'),
-    output: most('output'),
-    cacheWrite: most('cacheWrite'),
-    cacheRead: most('cacheRead'),
+    input: highest('input'),
+    output: highest('output'),
+    cacheWrite: highest('cacheWrite'),
+    cacheRead: highest('cacheRead'),
   };
 }

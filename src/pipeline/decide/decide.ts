@@ -1,5 +1,13 @@
-import type { ContainerFacts, Decision, DecisionReason, Diagnosis, Incident, Severity } from '../../domain.ts';
-import { DETECTOR_INFO } from '../detectors.ts';
+import {
+  type ContainerFacts,
+  type Decision,
+  type DecisionReason,
+  type Diagnosis,
+  type Incident,
+  isOldNews,
+  type Severity,
+} from '../../domain.ts';
+import { processEnded } from '../detectors.ts';
 import { isQuiet } from '../policy/quiet-hours.ts';
 import type { ResolvedPolicy } from '../policy/resolve.ts';
 import type { RestartHistory } from './restart-history.ts';
@@ -8,50 +16,56 @@ export interface DecideInput {
   readonly now: number;
   readonly incident: Incident;
   readonly diagnosis: Diagnosis;
-  /** Read after the diagnosis, not before. Absent where the container is gone. */
+  /** Read after the diagnosis. Absent if the container is gone. */
   readonly facts?: ContainerFacts;
-  /** Whether the engine told these facts, and who else depends on the container; otherwise they are older or missing. */
+  /** The engine reported the facts and the network dependants just now. Otherwise they are older or missing. */
   readonly engineAnswered: boolean;
   /** The global switch: without it nothing is restarted. */
   readonly autoFix: boolean;
+  /** The limit of all services together. */
+  readonly maxRestartsPerHourHost: number;
   readonly policy: Pick<ResolvedPolicy, 'values' | 'sources'>;
   readonly restarts: RestartHistory;
-  /** A built-in rule saw a fact that a restart makes worse. */
+  /** A built-in rule found a fact that makes a restart harmful. */
   readonly restartVetoed: boolean;
   /** When a person or tool last asked the container to stop. */
   readonly stopRequestedAt?: number;
-  /** When it was created in the place of another container of its service. */
+  /** When it was created to replace another container of its service. */
   readonly deployedAt?: number;
-  /** Compose is putting another container in its place. */
+  /** A deployment is replacing it with another container. */
   readonly beingReplaced: boolean;
-  /** Names of running containers that live in its network namespace. */
+  /** Names of running containers that use its network namespace. */
   readonly networkDependants: readonly string[];
   readonly storeHealthy: boolean;
 }
 
-/** Who has just stopped or restarted it is likely still at it. */
-const OPERATOR_AT_IT_MS = 2 * 60_000;
-/** What breaks so soon after a deployment was most likely brought by it; a restart brings the same again. */
+/** A person who stopped or restarted it this recently is probably still working on it. */
+const OPERATOR_ACTIVE_MS = 2 * 60_000;
+/** A problem this soon after a deployment was most likely caused by it. A restart would start the same version again. */
 const JUST_DEPLOYED_MS = 5 * 60_000;
 
 const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
 
 /**
- * What is done about an incident: pure and total. The diagnosis can only lower; every gate must be open for
- * a restart, and the first closed one names the reason. First what the incident is, then what the engine
- * says, then what policy forbids, then limits. `quiet_hours`, `observe_mode`, `auto_fix_off` and
- * `policy_ask` come last, in this order: each means "it would have been restarted but for this".
+ * Decides what to do about an incident. A pure function that has a decision for every input. The container is restarted
+ * only if nothing speaks against it; otherwise the first reason counts, in this order: the diagnosis, the facts from the
+ * engine, the policy, the limits. The reasons that hold back a restart that is otherwise allowed come last. The diagnosis
+ * can prevent a restart but never cause one.
  */
 export function decide(input: DecideInput): Decision {
   const reason =
-    diagnosisAgainst(input) ?? factAgainst(input) ?? policyAgainst(input) ?? limitAgainst(input) ?? heldBack(input);
+    reasonInDiagnosis(input) ??
+    reasonInFacts(input) ??
+    reasonInPolicy(input) ??
+    reasonInLimits(input) ??
+    reasonToHoldBack(input);
   if (!reason) return { kind: 'restart', reason: 'restart_allowed' };
   if (reason === 'policy_ask') return { kind: 'ask', reason };
-  const told = RANK[input.diagnosis.severity] >= RANK[input.policy.values.minSeverity];
-  return { kind: told ? 'notify' : 'record', reason };
+  const alerts = RANK[input.diagnosis.severity] >= RANK[input.policy.values.minSeverity];
+  return { kind: alerts ? 'notify' : 'record', reason };
 }
 
-function diagnosisAgainst(input: DecideInput): DecisionReason | undefined {
+function reasonInDiagnosis(input: DecideInput): DecisionReason | undefined {
   const { facts, engineAnswered, diagnosis, restartVetoed } = input;
   if (!engineAnswered && !facts) return 'engine_unreachable';
   if (!facts || facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
@@ -61,27 +75,34 @@ function diagnosisAgainst(input: DecideInput): DecisionReason | undefined {
   return undefined;
 }
 
-function factAgainst(input: DecideInput): DecisionReason | undefined {
+function reasonInFacts(input: DecideInput): DecisionReason | undefined {
   const { now, facts, incident, restarts, stopRequestedAt, deployedAt, policy } = input;
   if (!input.engineAnswered) return 'engine_unreachable';
   if (!facts) return 'container_gone';
+  if (facts.orchestrator !== undefined) return 'orchestrator_owns';
+  if (isCausedElsewhere(incident)) return 'dependency_down';
   const running = facts.status === 'running';
 
-  if (stopRequestedAt !== undefined && stopRequestedAt >= incident.openedAt - OPERATOR_AT_IT_MS) {
+  if (stopRequestedAt !== undefined && stopRequestedAt >= incident.openedAt - OPERATOR_ACTIVE_MS) {
     return 'operator_action';
   }
   if (input.beingReplaced) return 'recreate_in_progress';
-  if (restarts.meanwhile === 'under_way') return 'restart_in_progress';
-  if (restarts.meanwhile === 'recovered') return 'already_recovered';
+  if (restarts.otherIncidents === 'in_progress') return 'restart_in_progress';
+  if (restarts.otherIncidents === 'recovered') return 'already_recovered';
 
   if (facts.status === 'paused') return 'container_paused';
   if (facts.status === 'restarting') return 'engine_restarting';
   const engineRestarts = facts.restartPolicy !== 'no';
   if (incident.detectors.includes('crash_loop') && running && engineRestarts) return 'engine_restarting';
-  if (processEnded(incident) && running && facts.startedAt > incident.openedAt) {
+  // The process that had the problem is gone, and the new one has not had it.
+  const startedSince = facts.startedAt > incident.lastSeenAt && facts.startedAt < incident.openedAt;
+  if (running && isOldNews(incident) && startedSince) return 'already_recovered';
+  if (processEnded(incident.detectors) && running && facts.startedAt > incident.openedAt) {
     return engineRestarts ? 'engine_restarting' : 'already_recovered';
   }
   if (incident.detector === 'health' && facts.health === 'healthy') return 'already_recovered';
+
+  if (running && onlyChildKilled(incident) && facts.health !== 'unhealthy') return 'restart_not_safe';
 
   if (running && facts.health === 'starting') return 'still_starting';
   if (running && isWithin(policy.values.grace * 1000, facts.startedAt, now)) return 'still_starting';
@@ -90,7 +111,7 @@ function factAgainst(input: DecideInput): DecisionReason | undefined {
   return undefined;
 }
 
-function policyAgainst({ policy: { values, sources } }: DecideInput): DecisionReason | undefined {
+function reasonInPolicy({ policy: { values, sources } }: DecideInput): DecisionReason | undefined {
   if (!values.enable || values.maxRestartsPerHour === 0) return 'policy_never';
   if (values.restart !== 'never') return undefined;
   switch (sources.restart.kind) {
@@ -103,14 +124,19 @@ function policyAgainst({ policy: { values, sources } }: DecideInput): DecisionRe
   }
 }
 
-function limitAgainst({ now, storeHealthy, restarts, policy }: DecideInput): DecisionReason | undefined {
+function reasonInLimits(input: DecideInput): DecisionReason | undefined {
+  const { now, facts, storeHealthy, restarts, policy } = input;
   if (!storeHealthy) return 'store_unavailable';
   if (restarts.lastHour >= policy.values.maxRestartsPerHour) return 'restart_limit';
+  if (restarts.hostLastHour >= input.maxRestartsPerHourHost) return 'host_restart_limit';
   if (now < restarts.backOffUntil) return 'backing_off';
+  // The engine could not start it, and nobody has started it since: the same error would follow.
+  if (facts && facts.status !== 'running' && facts.startedAt < restarts.couldNotStartAt) return 'backing_off';
   return undefined;
 }
 
-function heldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionReason | undefined {
+/** Must match HELD_BACK_REASONS. */
+function reasonToHoldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionReason | undefined {
   if (isQuiet(values.quietHours, now)) return 'quiet_hours';
   if (values.mode === 'observe') return 'observe_mode';
   if (!autoFix) return 'auto_fix_off';
@@ -118,11 +144,17 @@ function heldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionRe
   return undefined;
 }
 
-/** Not of what is to come: then the clock was set back since, nobody knows how long ago. */
+/** A host outside the engine, or a dependency that the errors name, does not answer. */
+function isCausedElsewhere({ cause }: Incident): boolean {
+  return cause !== undefined && (cause.kind !== 'unknown' || cause.named !== undefined);
+}
+
+/** False for a time in the future: the clock was set back since, so the age is unknown. */
 function isWithin(ms: number, since: number, now: number): boolean {
   return since <= now && now - since < ms;
 }
 
-function processEnded({ detectors }: Incident): boolean {
-  return detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
+/** A child process was killed for memory, and the main process still runs: a restart would stop a working process. */
+function onlyChildKilled(incident: Incident): boolean {
+  return incident.detectors.includes('oom') && !processEnded(incident.detectors);
 }

@@ -1,26 +1,28 @@
 import type { Attempt, Incident } from '../../domain.ts';
 
-/** What the restarts by us in the last hour mean for one more. */
+/** What the agent's restarts in the last hour mean for another one. */
 export interface RestartHistory {
   /** Restarts of the service, whatever their outcome. */
   readonly lastHour: number;
-  /** What a restart for another incident of this very container, made since this one opened, came to. */
-  readonly meanwhile: 'none' | 'under_way' | 'recovered';
-  /** Before this nothing is restarted again: restarts for other incidents did not help. 0 for none. */
+  /** Restarts of all services together. */
+  readonly hostLastHour: number;
+  /** The state of restarts of the same container for other incidents, since this incident opened. */
+  readonly otherIncidents: 'none' | 'in_progress' | 'recovered';
+  /** When a restart last failed to start the container. 0: never. */
+  readonly couldNotStartAt: number;
+  /** No restart before this time, because restarts for other incidents did not help. 0: no wait. */
   readonly backOffUntil: number;
 }
 
-export const NO_RESTARTS: RestartHistory = { lastHour: 0, meanwhile: 'none', backOffUntil: 0 };
-
-/** Between a restart that did not help and the next, so that a loop of ours is slower than any limit. */
+/** After each restart that did not help, so that a restart loop is slow even without a limit. */
 const BACKOFF_MS = [5_000, 30_000, 120_000] as const;
 
-/** The wait after so many restarts in a row that did not help; from 1. */
+/** The wait after this many consecutive restarts that did not help, ms. */
 export function backOffMs(failures: number): number {
   return failures < 1 ? 0 : (BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1] ?? 0);
 }
 
-/** Restarts of this container, newest last, that did not end in a verified recovery. */
+/** The number of consecutive restarts of this container, up to the latest, that did not end in a verified recovery. */
 export function failuresInARow(containerId: string, attempts: readonly Attempt[]): number {
   return sinceRecovery(attempts.filter((attempt) => attempt.containerId === containerId)).length;
 }
@@ -30,24 +32,36 @@ function sinceRecovery(attempts: readonly Attempt[]): readonly Attempt[] {
 }
 
 /**
- * @param attempts of the service in the last hour, oldest first. The waits grow with each restart in a row that
- * did not end in a verified recovery; only such a recovery, or the hour, starts them anew. The incident's own
- * walk does its waiting by itself, so only restarts for other incidents hold it back here.
+ * The back-off grows with each consecutive restart that did not end in a verified recovery. A recovery or the end of the
+ * hour resets it. An incident waits between its own restarts by itself, so only restarts for other incidents count here.
  *
- * What was before the clock was set back bears times to come: it counts towards the limit, and else tells nothing.
+ * Attempts with a time in the future are from before the clock was set back. They count toward the limit only.
+ *
+ * @param attempts of the service in the last hour, oldest first
  */
-export function restartHistory(incident: Incident, attempts: readonly Attempt[], now: number): RestartHistory {
+export function restartHistory(
+  incident: Incident,
+  attempts: readonly Attempt[],
+  hostLastHour: number,
+  now: number,
+): RestartHistory {
   const ofContainer = attempts.filter(({ containerId }) => containerId === incident.container.id);
   const others = ofContainer.filter(({ incidentId }) => incidentId !== incident.id);
   const since = others.filter(({ startedAt }) => startedAt >= incident.openedAt && startedAt <= now);
-  const underWay = others.some(({ outcome }) => outcome === undefined);
+  const inProgress = others.some(({ outcome }) => outcome === undefined);
   const inARow = sinceRecovery(ofContainer);
   const last = inARow.at(-1);
   const lastEnd = last?.finishedAt ?? last?.startedAt ?? 0;
   const holdsBack = last !== undefined && last.incidentId !== incident.id && lastEnd <= now;
   return {
     lastHour: attempts.length,
-    meanwhile: underWay ? 'under_way' : since.some(({ outcome }) => outcome === 'recovered') ? 'recovered' : 'none',
+    hostLastHour,
+    otherIncidents: inProgress
+      ? 'in_progress'
+      : since.some(({ outcome }) => outcome === 'recovered')
+        ? 'recovered'
+        : 'none',
+    couldNotStartAt: last?.outcome === 'error' && lastEnd <= now ? lastEnd : 0,
     backOffUntil: holdsBack ? lastEnd + backOffMs(inARow.length) : 0,
   };
 }

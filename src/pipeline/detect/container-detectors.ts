@@ -3,28 +3,33 @@ import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Policy } from '../policy/settings.ts';
 import { type CompiledRules, compileRules, createLogDetector, type LogDetector } from './log-detector.ts';
-import type { Trouble } from './trouble.ts';
+import type { LogError } from './log-error.ts';
+import { createStartupHold, type StartupHold } from './startup-hold.ts';
 
 type DetectPatterns = Pick<Policy, 'detectMatch' | 'detectIgnore'>;
 
-/** How often records that wait for more lines are looked at. */
+/** How often records that wait for more lines are checked. */
 const FLUSH_EVERY_MS = 50;
 
 export interface ContainerDetectors {
+  /** The container has started: weak evidence of the next seconds is recorded, not reported. */
+  started(containerId: string, at: number): void;
   push(container: ContainerRef, lines: readonly LogLine[]): void;
-  /** Ends the waiting for more lines: the container has ended. */
+  /** The container has ended: no record waits for more lines, and nothing is held back. */
   complete(containerId: string): void;
   completeAll(): void;
   forget(containerId: string): void;
 }
 
-/** One log detector a container, and the timer that completes records which wait for more lines. */
+/** One log detector per container, and the timer that completes records which wait for more lines. */
 export function createContainerDetectors(options: {
-  emit(container: ContainerRef, trouble: Trouble): void;
+  emit(container: ContainerRef, error: LogError): void;
+  /** An error that is only recorded: weak evidence while the container was starting. */
+  recorded(container: ContainerRef, error: LogError): void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stopped: AbortSignal;
-  /** A user's own patterns for this container, as they are now. */
+  /** The user's patterns for this container, as they are now. */
   patternsOf(container: ContainerRef): DetectPatterns;
 }): ContainerDetectors {
   const { clock, logger, stopped } = options;
@@ -32,6 +37,7 @@ export function createContainerDetectors(options: {
     string,
     { container: ContainerRef; readonly detector: LogDetector; readonly patterns: DetectPatterns }
   >();
+  const holds = new Map<string, StartupHold>();
   const waiting = new Set<LogDetector>();
   let ticking = false;
 
@@ -45,6 +51,11 @@ export function createContainerDetectors(options: {
       }
     }
     ticking = false;
+  };
+
+  const report = (container: ContainerRef, error: LogError): void => {
+    if (holds.get(container.id)?.holds(error, clock.monotonic())) options.recorded(container, error);
+    else options.emit(container, error);
   };
 
   const complete = (detector: LogDetector): void => detector.flush(Number.POSITIVE_INFINITY);
@@ -63,7 +74,7 @@ export function createContainerDetectors(options: {
         patterns,
         detector: createLogDetector({
           rules,
-          emit: (trouble) => options.emit(created.container, trouble),
+          emit: (error) => report(created.container, error),
           now: clock.monotonic,
         }),
       };
@@ -75,6 +86,14 @@ export function createContainerDetectors(options: {
   };
 
   return {
+    started(containerId, at) {
+      let hold = holds.get(containerId);
+      if (hold === undefined) {
+        hold = createStartupHold();
+        holds.set(containerId, hold);
+      }
+      hold.started(at);
+    },
     push(container, lines) {
       const detector = detectorOf(container);
       for (const line of lines) detector.push(line);
@@ -84,12 +103,15 @@ export function createContainerDetectors(options: {
     },
     complete(containerId) {
       const entry = byContainer.get(containerId);
-      if (entry) complete(entry.detector);
+      if (!entry) return;
+      complete(entry.detector);
+      for (const error of holds.get(containerId)?.ended(clock.monotonic()) ?? []) options.emit(entry.container, error);
     },
     completeAll() {
       for (const { detector } of byContainer.values()) complete(detector);
     },
     forget(containerId) {
+      holds.delete(containerId);
       const entry = byContainer.get(containerId);
       if (!entry) return;
       complete(entry.detector);
@@ -114,7 +136,7 @@ function compile(
   try {
     return compileRules({ match, ignore });
   } catch (error) {
-    logger.error('the detect patterns are refused, the container is watched without them', {
+    logger.error('the detect patterns are invalid; the container is watched without them', {
       container: container.name,
       why: error instanceof Error ? error.message : String(error),
     });

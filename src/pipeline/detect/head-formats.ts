@@ -14,10 +14,25 @@ export interface Head {
   json: boolean;
   /** .NET's console format, whose message follows on indented lines. */
   hanging: boolean;
+  /** PostgreSQL's DETAIL, HINT, STATEMENT …: the line belongs to the message above it. */
+  companion: boolean;
+  /** Only a level word and a colon, without a time: `SEVERE: …`. */
+  bare: boolean;
+  /** What stated the level, for a person; '' where nothing did. */
+  rule: string;
 }
 
 export function emptyHead(): Head {
-  return { level: NO_LEVEL, timed: false, bodyAt: 0, json: false, hanging: false };
+  return {
+    level: NO_LEVEL,
+    timed: false,
+    bodyAt: 0,
+    json: false,
+    hanging: false,
+    companion: false,
+    bare: false,
+    rule: '',
+  };
 }
 
 /** klog and glog; CockroachDB's has the year too and no bracket. */
@@ -29,6 +44,66 @@ const SYSLOG_PRIORITY = /^<(\d{1,3})>(?:1 )?/;
 const LOGRUS = /^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] ?/;
 const ERLANG_REPORT = /^=(ERROR|CRASH|SUPERVISOR|WARNING|INFO|PROGRESS|NOTICE) REPORT====/;
 
+/** supervisord: its CRIT covers notices of every start, so the text decides there. */
+const SUPERVISORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (CRIT|BLAT) (?=\S)/;
+const JVM_WARNING = /^[A-Z][\w()]* [\w.() -]{0,50}?VM warning: /;
+const PHP_LEVEL = /^PHP (Warning|Notice|Deprecated|Strict Standards): +/;
+/** Node's own warnings; an unhandled rejection is more than one. */
+const NODE_WARNING = /^\(node:\d+\) (?:\[\w+\] )?(?!UnhandledPromiseRejection)\w*Warning: /;
+const PACKAGE_MANAGER = /^(?:npm|pnpm|yarn|lerna) (ERR!|error|WARN|warn|notice|info|verb|http|sill) /;
+const PACKAGE_MANAGER_LEVELS: Readonly<Record<string, number>> = {
+  'ERR!': ERROR,
+  error: ERROR,
+  WARN,
+  warn: WARN,
+  notice: INFO,
+  info: INFO,
+  verb: DEBUG,
+  http: DEBUG,
+  sill: TRACE,
+};
+
+/** `npm ERR! …` and the like: consecutive lines are one message. */
+export function isPackageManagerError(text: string): boolean {
+  const match = PACKAGE_MANAGER.exec(text);
+  return match !== null && PACKAGE_MANAGER_LEVELS[match[1] as string] === ERROR;
+}
+
+function stated(level: number, bodyAt: number, into: Head, rule: string): true {
+  into.rule = rule;
+  into.level = level;
+  into.bodyAt = bodyAt;
+  return true;
+}
+
+/** Programs that label their lines with words instead of a head. */
+function readLabel(text: string, code: number, into: Head): boolean {
+  if (code === 0x50) {
+    const match = PHP_LEVEL.exec(text);
+    if (match !== null) return stated(match[1] === 'Warning' ? WARN : INFO, match[0].length, into, 'label of PHP');
+  }
+  if (code === 0x4f || code === 0x4a || code === 0x45) {
+    const match = JVM_WARNING.exec(text);
+    if (match !== null) return stated(WARN, match[0].length, into, 'label of the Java VM');
+  }
+  if (code === 0x28) {
+    const match = NODE_WARNING.exec(text);
+    if (match !== null) return stated(WARN, match[0].length, into, 'label of Node.js');
+  }
+  if (code === 0x6e || code === 0x70 || code === 0x79 || code === 0x6c) {
+    const match = PACKAGE_MANAGER.exec(text);
+    if (match !== null) {
+      return stated(
+        PACKAGE_MANAGER_LEVELS[match[1] as string] as number,
+        match[0].length,
+        into,
+        'label of a package manager',
+      );
+    }
+  }
+  return false;
+}
+
 /** Formats whose level stands in one known place. */
 export function readFixedFormat(text: string, from: number, into: Head): boolean {
   const code = text.charCodeAt(from);
@@ -36,6 +111,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (code === 0x3c) {
     const match = SYSLOG_PRIORITY.exec(text);
     if (match !== null && Number(match[1]) <= 191) {
+      into.rule = 'syslog priority';
       into.level = levelOfSyslog(Number(match[1]) & 7);
       into.bodyAt = match[0].length;
       const end = timestampEnd(text, into.bodyAt);
@@ -49,6 +125,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
     const match = ERLANG_REPORT.exec(text);
     if (match === null) return false;
     const word = match[1] as string;
+    into.rule = 'Erlang report';
     into.level =
       word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
     into.timed = true;
@@ -56,19 +133,27 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
     return true;
   }
   if (isDigit(code) || (code === 0x5b && isDigit(text.charCodeAt(from + 1)))) {
+    const supervisord = text.charCodeAt(23) === 0x20 ? SUPERVISORD.exec(text) : null;
+    if (supervisord !== null) {
+      into.timed = true;
+      return stated(supervisord[1] === 'CRIT' ? NO_LEVEL : TRACE, supervisord[0].length, into, 'supervisord');
+    }
     const match = /^(?:\d+:[A-Z]|\[\d+\]) /.test(text) ? REDIS.exec(text) : null;
     if (match === null) return false;
     // Redis has no level above its warning: what the text says decides there.
     const mark = match[1];
+    into.rule = 'mark of Redis';
     into.level = mark === '*' ? INFO : mark === '-' ? DEBUG : mark === '.' ? TRACE : NO_LEVEL;
     into.timed = true;
     into.bodyAt = match[0].length;
     return true;
   }
+  if (readLabel(text, code, into)) return true;
   const second = text.charCodeAt(from + 1);
   if (isDigit(second) && levelOfLetter(code) !== NO_LEVEL) {
     const match = KLOG.exec(text);
     if (match === null) return false;
+    into.rule = 'letter of klog';
     into.level = levelOfLetter(code);
     into.timed = true;
     into.bodyAt = match[0].length;
@@ -77,6 +162,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (second === 0x2c) {
     const match = RAILS.exec(text);
     if (match === null) return false;
+    into.rule = "Ruby's logger";
     into.level = levelOfWord(match[1] as string);
     if (into.level === NO_LEVEL) into.level = levelOfLetter(code);
     into.timed = true;
@@ -85,6 +171,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   }
   const match = text.charCodeAt(from + 4) === 0x5b ? LOGRUS.exec(text) : null;
   if (match === null) return false;
+  into.rule = 'code of logrus';
   into.level = levelOfLetter(code);
   into.timed = true;
   into.bodyAt = match[0].length;

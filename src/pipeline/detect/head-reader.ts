@@ -14,7 +14,8 @@ export interface HeadReader extends Head {
   read(text: string, from?: number): boolean;
   /**
    * The level of a line whose head has the same shape as the last one (digits where it had digits, the same
-   * characters elsewhere, a level word behind). 0 where it has not: then `read` must look.
+   * characters elsewhere, a level word behind). 0 where it has not: then `read` must look. `bodyAt` is then behind
+   * the blank that follows the level.
    */
   quick(text: string, from?: number): number;
 }
@@ -62,10 +63,13 @@ export function createHeadReader(): HeadReader {
       const at = from + length;
       const first = text.charCodeAt(at);
       // The frequent ones without a copy of the word.
+      reader.bodyAt = at + 5;
       if (first === 0x49 && text.startsWith('INFO', at) && !isLetter(text.charCodeAt(at + 4))) return INFO;
       if (first === 0x44 && text.startsWith('DEBUG', at) && !isLetter(text.charCodeAt(at + 5))) return DEBUG;
       if (!isLetter(first)) return NO_LEVEL;
-      return levelOfWord(text.slice(at, wordEnd(text, at, Math.min(text.length, at + 14))));
+      const end = wordEnd(text, at, Math.min(text.length, at + 14));
+      reader.bodyAt = end + 1;
+      return levelOfWord(text.slice(at, end));
     },
   };
   return reader;

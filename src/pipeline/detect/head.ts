@@ -3,22 +3,23 @@
  */
 import { isDigit, isLetter, isSpace, skipSeparators, wordEnd } from './chars.ts';
 import { type Head, readFixedFormat } from './head-formats.ts';
-import {
-  DEBUG,
-  INFO,
-  isCompanionWord,
-  levelOfCapitals,
-  levelOfLetter,
-  levelOfWord,
-  NO_LEVEL,
-  TRACE,
-  WARN,
-} from './levels.ts';
+import { DEBUG, FATAL, INFO, levelOfCapitals, levelOfLetter, levelOfWord, NO_LEVEL, TRACE, WARN } from './levels.ts';
+import { localisedWordAt } from './localised-levels.ts';
 import { timestampEnd } from './timestamp.ts';
 
 /** Only this far into a line is a head looked for. */
 const HEAD_WINDOW = 320;
 const MAX_TOKENS = 16;
+
+/** Arrows, check marks and pictures that loggers put before a level; not letters of any script. */
+function isSymbol(code: number): boolean {
+  return (
+    code === 0xbb || // »
+    (code >= 0x2000 && code <= 0x2bff) ||
+    (code >= 0xd800 && code <= 0xdfff) || // both halves of an emoji
+    code === 0xfe0f
+  );
+}
 
 function tokenEnd(text: string, at: number, limit: number): number {
   let end = at;
@@ -40,11 +41,17 @@ function closing(text: string, at: number, limit: number): number {
 }
 
 const PIECES = /[A-Za-z]+/g;
+/** Tornado, Jupyter: `[E 2024-01-31 10:00:00.123 ServerApp]`, `[W 240131 10:00:00 web:12]`. */
+const LETTER_AND_TIME = /^([DICWEFT]) (?:\d{4}-\d\d-\d\d |\d{6} )?\d\d:\d\d:\d\d/;
+const FATAL_ERROR = /^fatal[ -]error$/i;
 
 /** A level in brackets: `[ERROR]`, `[info ]`, `[core:error]`, `[10:00:00 ERR]`, `[… ERROR/MainProcess]`. */
 function levelInBrackets(text: string, from: number, to: number): number {
   if (to - from > 90) return NO_LEVEL;
   const inner = text.slice(from, to).trim();
+  const letter = LETTER_AND_TIME.exec(inner);
+  if (letter !== null) return letter[1] === 'C' ? FATAL : levelOfLetter(inner.charCodeAt(0));
+  if (FATAL_ERROR.test(inner)) return FATAL;
   const whole = inner.length === 1 ? levelOfLetter(inner.charCodeAt(0)) : levelOfWord(inner);
   if (whole !== NO_LEVEL) return whole;
   PIECES.lastIndex = 0;
@@ -56,6 +63,8 @@ function levelInBrackets(text: string, from: number, to: number): number {
     if (capitals !== NO_LEVEL && (isSpace(before) || before === 0x3a) && (isSpace(after) || after === 0x2f)) {
       return capitals;
     }
+    // thread/LEVEL of log4j patterns
+    if (capitals !== NO_LEVEL && before === 0x2f && match.index + word.length === inner.length) return capitals;
     // level:time
     if (match.index === 0 && after === 0x3a && timestampEnd(inner, word.length + 1) !== -1) return levelOfWord(word);
     // module:level, module:level,time
@@ -76,13 +85,29 @@ const TAG_LEVEL = /^[\w-]+:(trace|debug|info|warn|warning|error|fatal) +/;
 function isColonLevel(word: string): boolean {
   // `Error: …` opens an exception, not a head.
   return (
-    word !== 'Error' && word !== 'Fail' && word !== 'Panic' && word !== 'panic' && word !== 'System' && word !== 'Note'
+    word !== 'Error' &&
+    word !== 'Fail' &&
+    word !== 'Panic' &&
+    word !== 'panic' &&
+    word !== 'System' &&
+    word !== 'Note' &&
+    word !== 'Trace' // console.trace of Node
   );
 }
 
 /** May stand between time and level: a logger, a host, a pid; not a word of prose. */
 function isName(token: string): boolean {
   return /[\d._@#$/\\:[\]*=-]/.test(token) || /^[A-Z]{2,}$/.test(token) || /^[A-Z]?[a-z]+[A-Z]/.test(token);
+}
+
+/** `name: ` or `name[12]: ` of a program, not `ValueError: `. */
+function isProgramPrefix(before: string): boolean {
+  return /^[\w./-]+(?:\[\d+\])?: +$/.test(before) && !/(?:Error|Exception|Caused by): +$/.test(before);
+}
+
+/** Serilog's and zerolog's codes of three letters: behind a time in brackets they would be inside them too. */
+function isCode(text: string, at: number, stop: number): boolean {
+  return stop - at === 3 && levelOfCapitals(text.slice(at, stop)) !== NO_LEVEL && text.charCodeAt(stop) !== 0x3a;
 }
 
 /** Reads the head at `from`. Returns false where there is none (`into` is reset all the same). */
@@ -92,6 +117,9 @@ export function readHead(text: string, from: number, into: Head): boolean {
   into.bodyAt = from;
   into.json = false;
   into.hanging = false;
+  into.companion = false;
+  into.bare = false;
+  into.rule = '';
   const limit = Math.min(text.length, from + HEAD_WINDOW);
   let at = from;
   while (at < limit && isSpace(text.charCodeAt(at))) at++;
@@ -106,9 +134,12 @@ export function readHead(text: string, from: number, into: Head): boolean {
   let bodyAt = at;
   let timedAt = at;
   let logfmtAt = -1;
+  let bracketedTime = false;
+  let symbol = false;
   for (let count = 0; count < MAX_TOKENS && at < limit; count++) {
     const code = text.charCodeAt(at);
-    if (isSpace(code) || code === 0x7c || code === 0x2d || code === 0x3a || code === 0x2c) {
+    if (isSpace(code) || code === 0x7c || code === 0x2d || code === 0x3a || code === 0x2c || isSymbol(code)) {
+      if (code > 0x7f) symbol = true;
       at++;
       count--;
       continue;
@@ -127,12 +158,15 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (close === -1) break;
       if (code === 0x3c) {
         const level = levelOfWord(text.slice(at + 1, close));
-        if (level !== NO_LEVEL && into.timed) return found(text, close + 1, level, into);
+        if (level !== NO_LEVEL && into.timed) return found(text, close + 1, level, into, 'word in angle brackets');
       } else if (code === 0x5b) {
         const level = levelInBrackets(text, at + 1, close);
-        if (timestampEnd(text, at + 1) !== -1 || /,\d{4}-\d\d-\d\dT/.test(text.slice(at + 1, close))) into.timed = true;
+        if (timestampEnd(text, at + 1) !== -1 || /,\d{4}-\d\d-\d\dT/.test(text.slice(at + 1, close))) {
+          into.timed = true;
+          bracketedTime = true;
+        }
         if (level !== NO_LEVEL && (into.timed || (brackets <= 2 && plainWords === 0))) {
-          return found(text, close + 1, level, into);
+          return found(text, close + 1, level, into, 'word in brackets');
         }
       }
       brackets++;
@@ -153,24 +187,48 @@ export function readHead(text: string, from: number, into: Head): boolean {
       continue;
     }
     const end = tokenEnd(text, at, limit);
+    if (plainWords === 0 && (code > 0x7f || text.charCodeAt(end - 1) === 0x3a || text.charCodeAt(end + 1) === 0x3a)) {
+      const localised = into.timed || count === 0 ? localisedWordAt(text, at, into.timed) : undefined;
+      if (localised !== undefined) {
+        into.companion = localised.companion;
+        into.bare = !into.timed;
+        return found(text, localised.end, localised.rank, into, 'translated word');
+      }
+    }
+    if (text.charCodeAt(at + 1) === 0x2c && levelOfLetter(code) !== NO_LEVEL && text.startsWith(', [', at + 1)) {
+      at += 2; // Ruby's Logger: `E, [2024-01-31T10:00:00 #1] ERROR -- : …`
+      continue;
+    }
     if (isLetter(code)) {
       // Monolog: channel.LEVEL:
       if (into.timed && text.charCodeAt(end - 1) === 0x3a && names === 0 && plainWords === 0) {
         const dot = text.lastIndexOf('.', end);
         const level = dot > at ? levelOfCapitals(text.slice(dot + 1, end - 1)) : NO_LEVEL;
-        if (level !== NO_LEVEL) return found(text, end, level, into);
+        if (level !== NO_LEVEL) return found(text, end, level, into, 'channel and level of Monolog');
       }
       const tagged = into.timed ? null : TAG_LEVEL.exec(text.slice(at, at + 60));
       if (tagged !== null && timestampEnd(text, at + tagged[0].length) !== -1) {
         into.timed = true;
-        return found(text, timestampEnd(text, at + tagged[0].length), levelOfWord(tagged[1] as string), into);
+        return found(
+          text,
+          timestampEnd(text, at + tagged[0].length),
+          levelOfWord(tagged[1] as string),
+          into,
+          'tag before the time',
+        );
       }
       const stop = wordEnd(text, at, limit);
-      const level = levelToken(text, at, stop, limit, into.timed, plainWords, names, count);
-      if (level !== NO_LEVEL && !(indent > 0 && text.charCodeAt(stop) === 0x3d)) {
+      if (bracketedTime && isCode(text, at, stop)) break;
+      const level = levelToken(text, at, stop, limit, into.timed || symbol, plainWords, names, count);
+      if (
+        level !== NO_LEVEL &&
+        (!symbol || into.timed || text.charCodeAt(stop) !== 0x3a) &&
+        !(indent > 0 && text.charCodeAt(stop) === 0x3d)
+      ) {
         into.hanging =
           !into.timed && count === 0 && stop - at === 4 && /^[a-z]{4}: [\w.+`]+\[\d+\]/.test(text.slice(at, at + 200));
-        return found(text, stop, level, into);
+        into.bare = !into.timed && count === 0 && text.charCodeAt(stop) === 0x3a;
+        return found(text, stop, level, into, 'word');
       }
       if (LOGFMT_KEY.test(text.slice(at, end + 1))) {
         if (logfmtAt === -1) logfmtAt = at;
@@ -204,16 +262,21 @@ function readLogfmt(text: string, at: number, into: Head): boolean {
   const level = levelOfWord(value) || levelOfWord(value.toLowerCase());
   if (level === NO_LEVEL) return false;
   into.level = level;
+  into.rule = 'logfmt';
   into.bodyAt = at;
   if (/^(?:time|ts|t)=/.test(text.slice(at, at + 6))) into.timed = true;
   return true;
 }
 
-function found(text: string, after: number, level: number, into: Head): true {
+function found(text: string, after: number, level: number, into: Head, rule: string): true {
+  into.rule = rule;
   into.level = level;
   into.bodyAt = skipSeparators(text, after, text.length);
   return true;
 }
+
+/** In capitals at the start of a line these are nouns as often as levels. */
+const SELDOM_BARE = new Set(['ALERT', 'PANIC', 'EMERG', 'EMERGENCY', 'VERBOSE', 'SILLY', 'FINER', 'FINEST']);
 
 /** The level that the word at [at, stop) states in its place, or 0. */
 function levelToken(
@@ -252,6 +315,9 @@ function levelToken(
   }
   const capitals = levelOfCapitals(word);
   if (capitals !== NO_LEVEL) {
+    // Codes of three letters are names as well: only directly behind the time.
+    if (length === 3 && next !== 0x3a && next !== 0x7c && (plainWords > 0 || !timed)) return NO_LEVEL;
+    if (!timed && next !== 0x3a && SELDOM_BARE.has(word)) return NO_LEVEL;
     if (
       word === 'SUCCESS' ||
       word === 'SYSTEM' ||
@@ -264,8 +330,7 @@ function levelToken(
     }
     return capitals;
   }
-  if (timed && next === 0x3a && isCompanionWord(word)) return INFO;
-  if (timed && word === 'LOG' && text.startsWith(' [', stop)) return INFO; // NestJS
+  if (timed && word === 'LOG' && (next === 0x3a || text.startsWith(' [', stop))) return INFO; // PostgreSQL, NestJS
   const rank = levelOfWord(word);
   if (rank === NO_LEVEL) return NO_LEVEL;
   // `host program[1]: warning: …`
@@ -273,7 +338,8 @@ function levelToken(
   const previous = at > 0 ? text.charCodeAt(at - 1) : 0x20;
   if (next === 0x3a) {
     if (word === 'panic') return NO_LEVEL; // Go's, not a logger's
-    if (!timed && (count > 0 || names > 0)) return NO_LEVEL;
+    if (!timed && (count > 0 || names > 0))
+      return isProgramPrefix(text.slice(0, at)) && isSpace(text.charCodeAt(stop + 1)) ? rank : NO_LEVEL;
     // Deno's uncaught exception; a property of something printed.
     if (!timed && /^: (?:Uncaught |(?:null|none|nil|false|undefined|0|''|""),?$)/.test(text.slice(stop, stop + 16)))
       return NO_LEVEL;

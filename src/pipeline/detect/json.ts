@@ -5,62 +5,13 @@
  * top-level keys that stops at the level.
  */
 import { MESSAGE_KEYS } from './json-parts.ts';
-import {
-  INFO,
-  levelOfLetter,
-  levelOfNumber,
-  levelOfOtelNumber,
-  levelOfPythonNumber,
-  levelOfSyslog,
-  levelOfWord,
-  NO_LEVEL,
-} from './levels.ts';
+import { LEVEL_KEYS, type Scale, scaleOfSmallNumber } from './json-scales.ts';
+import { INFO, levelOfLetter, NO_LEVEL } from './levels.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** How a key's value states a level. */
-type Scale = (value: string, quoted: boolean) => number;
-
-function wordOrNumber(value: string, quoted: boolean): number {
-  if (quoted) {
-    const rank = levelOfWord(value) || levelOfWord(value.toLowerCase().trim());
-    return rank !== NO_LEVEL || value === '' || !/^\d+$/.test(value) ? rank : levelOfNumber(Number(value));
-  }
-  return levelOfNumber(Number(value));
-}
-
-const LEVEL_KEYS: ReadonlyMap<string, Scale> = new Map<string, Scale>([
-  ...[
-    'level',
-    'lvl',
-    'severity',
-    'Level',
-    'LEVEL',
-    'Severity',
-    'SEVERITY',
-    'levelname',
-    'level_name',
-    'levelName',
-    'log.level',
-    'loglevel',
-    'log_level',
-    'logLevel',
-    'LogLevel',
-    'severityText',
-    'severity_text',
-    'SeverityText',
-    '@l',
-    '@level',
-    'levelStr',
-    'syslog.severity',
-  ].map((key): [string, Scale] => [key, wordOrNumber]),
-  ['levelno', (value) => levelOfPythonNumber(Number(value))],
-  ['severityNumber', (value) => levelOfOtelNumber(Number(value))],
-  ['severity_number', (value) => levelOfOtelNumber(Number(value))],
-  ['SeverityNumber', (value) => levelOfOtelNumber(Number(value))],
-  ['PRIORITY', (value) => levelOfSyslog(Number(value))],
-]);
+const wordScale = LEVEL_KEYS.get('level') as Scale;
 
 /** Objects whose own keys may state the level: ECS `log`, loguru `record`, `fields` of tracing and logstash. */
 const NESTS = new Set(['log', 'record', 'fields', '@fields', 'level', 'event', 'metadata', 'meta', 'context']);
@@ -116,7 +67,7 @@ export function createJsonReader(): JsonReader {
   /** `"level":` with its quotes and colon, as the last line had it, and its offset there. */
   let needle = '';
   let offset = 0;
-  let scale: Scale = wordOrNumber;
+  let scale: Scale = wordScale;
   let lastValue = '';
   let lastLevel = NO_LEVEL;
   let messageAt = -1;
@@ -161,13 +112,17 @@ export function createJsonReader(): JsonReader {
       const key = length <= 16 ? text.slice(at + 1, keyEnd - 1) : '';
       const known = nested
         ? (inLevel ? LEVEL_OBJECT_KEYS : NESTED_KEYS).has(key)
-          ? wordOrNumber
+          ? wordScale
           : undefined
         : LEVEL_KEYS.get(key);
       if (known !== undefined && code !== 0x7b) {
         scale = known;
         lastValue = '';
-        const rank = valueLevel(text, valueAt);
+        let rank = valueLevel(text, valueAt);
+        if (rank === NO_LEVEL && !nested && isSmallNumber(text, valueAt)) {
+          scale = scaleOfSmallNumber(text) ?? wordScale;
+          rank = valueLevel(text, valueAt);
+        }
         if (rank !== NO_LEVEL) {
           if (!nested) {
             needle = text.slice(at, valueAt);
@@ -213,6 +168,14 @@ export function createJsonReader(): JsonReader {
       return messageAt;
     },
   };
+}
+
+/** `3`, `"3"`. */
+function isSmallNumber(text: string, at: number): boolean {
+  const start = text.charCodeAt(at) === QUOTE ? at + 1 : at;
+  const code = text.charCodeAt(start);
+  const next = text.charCodeAt(start + 1);
+  return code >= 0x30 && code <= 0x39 && !(next >= 0x30 && next <= 0x39);
 }
 
 function isBlank(code: number): boolean {

@@ -41,7 +41,12 @@ const WORDS: Readonly<Record<string, number>> = {
   note: INFO,
   system: INFO,
   success: INFO,
+  // Loggers that cut their level names to four or five characters.
+  noti: INFO,
+  notic: INFO,
+  verbo: DEBUG,
   warn: WARN,
+  warni: WARN,
   warning: WARN,
   wrn: WARN,
   error: ERROR,
@@ -54,7 +59,9 @@ const WORDS: Readonly<Record<string, number>> = {
   ftl: FATAL,
   fata: FATAL,
   crit: FATAL,
+  criti: FATAL,
   critical: FATAL,
+  emer: FATAL,
   emerg: FATAL,
   emergency: FATAL,
   alert: FATAL,
@@ -62,9 +69,6 @@ const WORDS: Readonly<Record<string, number>> = {
   pani: FATAL,
   dpanic: FATAL,
 };
-
-/** PostgreSQL's words for what accompanies a message; only where its colon follows. */
-const COMPANIONS = ['LOG', 'DETAIL', 'HINT', 'CONTEXT', 'STATEMENT', 'QUERY', 'LOCATION'];
 
 const BY_SPELLING = new Map<string, number>();
 const UPPER = new Map<string, number>();
@@ -74,7 +78,6 @@ for (const [word, rank] of Object.entries(WORDS)) {
   BY_SPELLING.set(upper, rank).set(word, rank);
   BY_SPELLING.set(upper.charAt(0) + word.slice(1), rank);
 }
-const COMPANION_SET = new Set(COMPANIONS);
 
 /** Any usual spelling: `ERROR`, `error`, `Error`. 0 where it is none. */
 export function levelOfWord(word: string): number {
@@ -84,10 +87,6 @@ export function levelOfWord(word: string): number {
 /** Only in capitals. */
 export function levelOfCapitals(word: string): number {
   return UPPER.get(word) ?? NO_LEVEL;
-}
-
-export function isCompanionWord(word: string): boolean {
-  return COMPANION_SET.has(word);
 }
 
 /** The letters of klog, Android, old MongoDB, Rails. */
@@ -120,13 +119,11 @@ export function levelOfSyslog(severity: number): number {
 }
 
 /**
- * A numeric level: up to 7 syslog (GELF, journald), up to 69 pino and bunyan (10 trace … 60 fatal), from 100
- * monolog (100 debug … 600 emergency), Serilog and others not numeric.
+ * A numeric level of 10 and above: up to 69 pino and bunyan (10 trace … 60 fatal), from 100 Monolog (100 debug …
+ * 600 emergency). Smaller numbers mean different things to different programs: see `scaleOf` in json-scales.ts.
  */
 export function levelOfNumber(value: number): number {
-  if (!(value >= 0)) return NO_LEVEL;
-  if (value < 8) return levelOfSyslog(value);
-  if (value < 10) return NO_LEVEL;
+  if (!(value >= 10)) return NO_LEVEL;
   if (value < 70) return Math.min(FATAL, Math.floor(value / 10));
   if (value < 100) return NO_LEVEL;
   if (value < 200) return DEBUG;

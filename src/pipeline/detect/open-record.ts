@@ -22,7 +22,10 @@ export interface OpenRecord {
   bodyAt: number;
   time: number;
   lastTime: number;
+  /** When its latest line arrived, and its first; the longest time between two of them. */
   arrived: number;
+  began: number;
+  gap: number;
   firstLine: number;
   lastLine: number;
   lines: number;
@@ -34,7 +37,21 @@ export interface OpenRecord {
   traced: boolean;
   /** It ended with its trace: nothing joins any more. */
   sealed: boolean;
+  /** Its level is INFO or below, and yet its message may be trouble. */
+  notable: boolean;
+  /** End of the prefix of the first line that further lines may repeat; 0 where it has none. */
+  prefixEnd: number;
+  /** Only lines that continue something whose beginning was not seen. */
+  orphan: boolean;
+  /** An object printed over several lines is open. */
+  object: boolean;
+  /** Headed records of this stream in a row, before this one. */
+  streak: number;
+  /** Unindented lines of its message that stand below the first. */
+  plain: string[];
   held: Held[];
+  /** Some of the fields above may differ from those of a new record. */
+  used: boolean;
 }
 
 /** A line that belongs to the record if a later one proves it. */
@@ -42,6 +59,7 @@ export interface Held {
   readonly text: string;
   readonly time: number;
   readonly ordinal: number;
+  readonly arrived: number;
 }
 
 /** Lines of one record kept; what is more than the text's cap would be cut anyway. */
@@ -59,6 +77,8 @@ export function noRecord(stream: StreamName): OpenRecord {
     time: 0,
     lastTime: 0,
     arrived: 0,
+    began: 0,
+    gap: 0,
     firstLine: 0,
     lastLine: 0,
     lines: 0,
@@ -68,7 +88,14 @@ export function noRecord(stream: StreamName): OpenRecord {
     trace: undefined,
     traced: false,
     sealed: false,
+    notable: false,
+    prefixEnd: 0,
+    orphan: false,
+    object: false,
+    streak: 0,
+    plain: [],
     held: [],
+    used: false,
   };
 }
 
@@ -95,9 +122,20 @@ export function beginRecord(
   stream.text = text;
   stream.size = text.length;
   if (stream.more.length > 0) stream.more = [];
+  if (stream.used) reset(stream);
+}
+
+/** What only records have that are looked at more closely; quiet ones leave it alone. */
+function reset(stream: OpenRecord): void {
+  stream.used = false;
   stream.trace = undefined;
   stream.traced = false;
   stream.sealed = false;
+  stream.notable = false;
+  stream.prefixEnd = 0;
+  stream.orphan = false;
+  stream.object = false;
+  stream.plain = [];
 }
 
 /** `keep`: the text too; without it the line is only counted. */
@@ -112,6 +150,7 @@ export function joinLine(
   stream.lines++;
   stream.lastLine = at;
   stream.lastTime = time;
+  stream.gap = Math.max(stream.gap, arrived - stream.arrived);
   stream.arrived = arrived;
   if (!keep) return;
   stream.more.push(text);

@@ -19,15 +19,13 @@ const FAMILIES = {
   killed: 'kill oom',
   memory: 'memo oom oute outo enom allo',
   segfault: 'segm segf sigs',
-  core: 'core abor buse ille floa trap',
-  heap: 'smas doub mall free corr munm real',
-  space: 'spac enos full quot edqu',
+  core: 'core abor buse ille floa trap smas doub mall free corr munm real',
+  space: 'spac enos full quot edqu pers exha',
   files: 'many emfi enfi',
   terminate: 'term exit stop died clos',
-  assertion: 'asse',
+  assertion: 'asse dead',
   address: 'alre eadd',
   exec: 'exec',
-  deadlock: 'dead',
   signal: 'sign',
   cannot: "can' cann coul unab",
   crashed: 'cras',
@@ -35,7 +33,9 @@ const FAMILIES = {
   corrupted: 'corr',
   exhausted: 'exha many quot',
   lost: 'lost',
-  unexpected: 'unex',
+  unexpected: 'unex unte unre unkn unsu unbo inva ille bad dupl',
+  alarm: 'wate alar desc only insu',
+  access: 'writ read acce exec reac',
   time: 'time',
   phrase:
     'refu rese abor lost perm deni such rout unre only brok dead know reso cert mism exha unav gate econ etim ehos enet eacc eper enoe epip eaia enot erof',
@@ -43,91 +43,93 @@ const FAMILIES = {
 
 export type Family = keyof typeof FAMILIES;
 
+// Two more bits are for statuses.
+if (Object.keys(FAMILIES).length > 29) throw new Error('there are more families than bits');
+
 const BITS = new Map<string, number>(Object.keys(FAMILIES).map((family, at) => [family, 1 << at]));
 /** A status of 5xx stands in the line. */
-const STATUS = 1 << 30;
+const FAILED_STATUS = 1 << 30;
+/** A number that may be a status below 500: opens nothing by itself. */
+export const OTHER_STATUS = 1 << 29;
+export const ANY_STATUS = FAILED_STATUS | OTHER_STATUS;
 
 export function familyBits(families: readonly Family[]): number {
   return families.reduce((bits, family) => bits | (BITS.get(family) as number), 0);
-}
-
-/** By the first letters in lower case: the families that they open. */
-const OPENED = new Map<string, number>();
-for (const [family, stems] of Object.entries(FAMILIES)) {
-  for (const stem of stems.split(' ')) OPENED.set(stem, (OPENED.get(stem) ?? 0) | (BITS.get(family) as number));
 }
 
 const OTHER = 31;
 const APOSTROPHE = 27;
 
 /** Letters as 1–26 whatever their case, the apostrophe as 27, everything else as 31. */
-const LETTER = new Uint8Array(128).fill(OTHER);
+const LETTER = new Uint8Array(256).fill(OTHER);
+/** 1: a small letter, 2: a capital. */
+const LETTER_CASE = new Uint8Array(256);
 for (let i = 0; i < 26; i++) {
   LETTER[0x41 + i] = i + 1;
   LETTER[0x61 + i] = i + 1;
+  LETTER_CASE[0x61 + i] = 1;
+  LETTER_CASE[0x41 + i] = 2;
 }
 LETTER[0x27] = APOSTROPHE;
 
 /** By the first three letters: which fourth ones make a stem, as bits. */
 const FOURTH = new Uint32Array(1 << 15);
-for (const stem of OPENED.keys()) {
-  const [a, b, c, d] = [0, 1, 2, 3].map((at) => LETTER[stem.charCodeAt(at)] ?? OTHER) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const key = (a << 10) | (b << 5) | c;
-  FOURTH[key] = stem.length === 3 ? 0xffffffff : (FOURTH[key] as number) | (1 << d);
+/** By three letters (those of a stem of three) and by four: the families that they open. */
+const OPENED = new Map<number, number>();
+const ANY_FOURTH = 0;
+for (const [family, stems] of Object.entries(FAMILIES)) {
+  for (const stem of stems.split(' ')) {
+    const letters = Array.from(stem, (char) => LETTER[char.charCodeAt(0)] as number);
+    const [a, b, c, d] = letters as [number, number, number, number?];
+    const key = (a << 10) | (b << 5) | c;
+    FOURTH[key] = d === undefined ? 0xffffffff : (FOURTH[key] as number) | (1 << d);
+    const whole = (key << 5) | (d ?? ANY_FOURTH);
+    OPENED.set(whole, (OPENED.get(whole) ?? 0) | (BITS.get(family as Family) as number));
+  }
 }
 
-function letter(text: string, at: number): number {
-  const code = text.charCodeAt(at); // NaN behind the end
-  return code < 128 ? (LETTER[code] as number) : OTHER;
-}
+/** Texts are scanned as bytes: faster than character by character. Longer ones are not looked at to their end. */
+const SCRATCH = Buffer.alloc(4_096);
 
-function opened(text: string, at: number): number {
-  return (
-    (OPENED.get(text.slice(at, at + 4).toLowerCase()) ?? 0) | (OPENED.get(text.slice(at, at + 3).toLowerCase()) ?? 0)
-  );
-}
-
-/** The families that the words of a text open, as bits. */
+/** The families that the words of a text open, as bits, and whether a status may stand in it. */
 export function familiesIn(text: string): number {
-  const length = text.length;
+  // A character above U+00FF becomes some byte: at worst a family too many.
+  const length = SCRATCH.write(text, 0, SCRATCH.length - 4, 'latin1');
+  for (let i = 0; i < 4; i++) SCRATCH[length + i] = 0;
   let bits = 0;
   for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    const kind = code < 128 ? (LETTER[code] as number) : OTHER;
+    const code = SCRATCH[i] as number;
+    const kind = LETTER[code] as number;
     if (kind >= APOSTROPHE) {
-      // A status of 5xx, as in access logs.
-      if (code === 0x35 && isFiveHundred(text, i)) bits |= STATUS;
+      if (code >= 0x31 && code <= 0x35 && isStatus(text, i)) bits |= code === 0x35 ? FAILED_STATUS : OTHER_STATUS;
       continue;
     }
-    const mask = FOURTH[(kind << 10) | (letter(text, i + 1) << 5) | letter(text, i + 2)] as number;
-    if (mask !== 0 && (mask & (1 << letter(text, i + 3))) !== 0) bits |= opened(text, i);
-    // On to the next word, or the next hump of a camelCase name.
-    let lower = code >= 0x61;
-    for (i++; i < length; i++) {
-      const next = text.charCodeAt(i);
-      if (next >= 0x61 && next <= 0x7a) lower = true;
-      else if (next >= 0x41 && next <= 0x5a) {
-        if (lower) {
-          i--;
-          break;
-        }
-      } else {
-        i--;
-        break;
+    const key =
+      (kind << 10) | ((LETTER[SCRATCH[i + 1] as number] as number) << 5) | (LETTER[SCRATCH[i + 2] as number] as number);
+    const mask = FOURTH[key] as number;
+    if (mask !== 0) {
+      const fourth = LETTER[SCRATCH[i + 3] as number] as number;
+      if ((mask & (1 << fourth)) !== 0) {
+        bits |= (OPENED.get((key << 5) | fourth) ?? 0) | (OPENED.get((key << 5) | ANY_FOURTH) ?? 0);
       }
+    }
+    // On to the next word, or the next hump of a camelCase name.
+    let before = LETTER_CASE[code] as number;
+    for (let next = LETTER_CASE[SCRATCH[i + 1] as number] as number; next !== 0; ) {
+      if (next === 2 && before === 1) break;
+      before |= next;
+      if (before === 3) before = 1;
+      i++;
+      next = LETTER_CASE[SCRATCH[i + 1] as number] as number;
     }
   }
   return bits;
 }
 
-function isFiveHundred(text: string, at: number): boolean {
+/** Whether a number of three digits begins at `at`, a digit, behind a blank, a quote or a separator. */
+export function isStatus(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
-  if (before !== 0x20 && before !== 0x22 && before !== 0x3d && before !== 0x3a) return false;
+  if (before !== 0x20 && before !== 0x22 && before !== 0x3d && before !== 0x3a && before !== 0x7c) return false;
   const second = text.charCodeAt(at + 1);
   const third = text.charCodeAt(at + 2);
   const fourth = text.charCodeAt(at + 3);

@@ -39,7 +39,7 @@ const MAX_HELD = 16;
 const LOOK = 1000;
 
 const EXCEPTION =
-  /^ ?(?:(?:Uncaught|Unhandled|Fatal)[: ] ?)?(?:exception: ?)?(?:[\w$]+(?:\.|::|\\))*[A-Z_]?[\w$]*(?:Error|Exception|Failure|Throwable|Panic|Interrupt|Timeout|Warning|Fault|Exit|Invalid|NotFound|Errors)(?:Exception|Error)?(?: \[[A-Z_0-9]+\])?(?:: ?|$| ?\(| ---> )/;
+  /^ ?(?:\[[\w.+-]{1,40}\] |[⨯✖❌×] ?)?(?:(?:Uncaught|Unhandled|Fatal)[: ] ?)?(?:exception: ?)?(?:[\w$]+(?:\.|::|\\))*[A-Z_]?[\w$]*(?:Error|Exception|Failure|Throwable|Panic|Interrupt|Timeout|Warning|Fault|Exit|Invalid|NotFound|Errors)(?:Exception|Error)?(?: \[[A-Z_0-9]+\])?(?:: ?|$| ?\(| ---> )/;
 const FATAL_START =
   /^(?:Exception in thread |Unhandled [Ee]xception\b|panic: |fatal error: |thread '[^']*' (?:\(\d+\) )?panicked at |PHP (?:Fatal|Parse|Recoverable|Catchable) error: |(?:Fatal|Parse|Recoverable fatal|Catchable fatal) error: |Uncaught |terminate called |Unhandled rejection |error: Uncaught |\(node:\d+\) (?:UnhandledPromiseRejection|Uncaught)|\*\* \(|SIG[A-Z]+: |unexpected fault address|runtime: out of memory|=+\d+=+ ?ERROR: )/;
 const PY_START = /^\s*(?:\+ Exception Group )?Traceback \(most recent call last\):\s*$/;
@@ -50,8 +50,9 @@ const AT_FRAME = /^\s+(?:eval )?at \S/;
 /** Sure enough to make a trace of a plain line before it. */
 const SURE_AT_FRAME =
   /^\s+(?:eval )?at (?:(?:async |new )?[\w$.<>[\]/#`+,&~*^|=-]+(?: \[as [^\]]+\])? ?\(.*\)|(?:async )?(?:file:|node:|https?:|webpack:|\/|<anonymous>)\S*:\d+|\S+[.]\S+\(|\S+ \(.*\) \[0x)/;
-const HASH_FRAME = /^\s*#\d+\s/;
-const SURE_HASH_FRAME = /^\s*#\d+\s+(?:\S.*\(.*\)|\{main\}|0x[0-9a-f]+ in )/;
+/** PHP, Dart, sanitizers, and ClickHouse's `0. function @ 0x…`. */
+const HASH_FRAME = /^\s*#\d+\s|^\d+\. .{0,600}@ 0x[0-9a-f]+/;
+const SURE_HASH_FRAME = /^\s*#\d+\s+(?:\S.*\(.*\)|\{main\}|0x[0-9a-f]+ in )|^\d+\. .{0,600}@ 0x[0-9a-f]+/;
 const PY_FRAME = /^\s+File ".*", line \d+/;
 const RUBY_FRAME = /^\s*(?:\d+: )?(?:from )?\S.*:\d+:in(?: [`'"]|$)/;
 const SURE_RUBY_FRAME =
@@ -61,19 +62,24 @@ const ELIXIR_FRAME =
   /^ {4}(?:\([\w.]+ [^)]+\) )?\S+(?:\.ex|\.exs|\.erl|\.eex|\.heex|\.leex):\d+(?:: |$)|^ {4}\([\w]+ \d[^)]*\) /;
 const RUST_BACKTRACE = /^\s*[Ss]tack backtrace:$/;
 const RUST_FRAME = /^\s+\d+: \S/;
+/** MinIO, and others that number their frames down. */
+const NUMBERED_FRAME = /^\s{2,}\d+: \S+\.\w+:\d+:\S+\(/;
+/** zap: a function on one line, its file on the next. */
+const GO_FILE = /^\s+\S+\.(?:go|s):\d+/;
+const GO_NAME = /^[\w.~-]+(?:\/[\w.~-]+)*\.[\w.*()[\]{}-]+$/;
 const PERL_FRAME = /^\s+\S.* called at \S+ line \d+/;
 const LUA_TRACE = /^stack traceback:$/;
 const AT_LINK =
   /^\s*(?:Caused by|Suppressed|Wrapped by)(?::|$)|^\s+\.\.\. |^\s*-+ ?End of |^\s*---> |^\s*\((?:Inner Exception|Coroutine boundary|Nested)|^\s*<---|^\s*\[CIRCULAR REFERENCE/;
 const HASH_LINK =
-  /^\s*(?:Stack trace:|\[stacktrace\]|<asynchronous suspension>|thrown in |Next [\w\\]+|\[previous exception\]|\(elided |"\}|#\d+ |SUMMARY: |\{main\}|0x[0-9a-f]+ is located|(?:READ|WRITE) of size|freed by thread|previously allocated by|allocated by thread)/;
+  /^\s*(?:Stack trace:|\[stacktrace\]|<asynchronous suspension>|thrown\b|Next [\w\\]+|\[previous exception\]|\(elided |"\}|#\d+ |SUMMARY: |\{main\}|0x[0-9a-f]+ is located|(?:READ|WRITE) of size|freed by thread|previously allocated by|allocated by thread)/;
 const PY_LINK = /^\s*(?:During handling of the above exception|The above exception was the direct cause)/;
 const PY_FINAL = /^(?:[A-Za-z_][\w.]*(?:: |:$|$)|\S+:\d+:in )/;
 const PY_MORE = /^(?:\s+\S|\[SQL: |\[parameters: |\(Background on this error)/;
 const PY_GROUP = /^\s*(?:\||\+-|\+ Exception Group)/;
 const GO_FUNCTION = /^[^\s(]\S*\(.*\)$|^[^\s(]\S*\(.*\)\.?.*\)$/;
 const GO_MORE =
-  /^(?:\t|\[signal |created by |goroutine \d+ |runtime stack:|\.\.\.(?:additional|\(?\d+ frames)|\.\.\.$|PC=|\[originating from |exit status \d+$|r\w{1,2} +0x|(?:rip|rflags|cs|fs|gs|eflags|trap|pc|lr|sp|fault) +0x|\[recovered\])/;
+  /^(?:\t| +\S+\.(?:go|s):\d+|\[signal |created by |goroutine \d+ |runtime stack:|\.\.\.(?:additional|\(?\d+ frames)|\.\.\.$|PC=|\[originating from |exit status \d+$|r\w{1,2} +0x|(?:rip|rflags|cs|fs|gs|eflags|trap|pc|lr|sp|fault) +0x|\[recovered\])/;
 const ELIXIR_MORE = /^(?:\s+\S|Last message|State:|Function:|Initial Call:|Ancestors:|Message Queue|Client #|Args:)/;
 
 /** The trace that this unheaded line begins, if it begins one. */
@@ -142,6 +148,7 @@ export function traceOfFrame(line: string, before: string, logged: boolean): Tra
     code === 0x53 ||
     code === 0x73 ||
     code === 0x2f ||
+    (code >= 0x30 && code <= 0x39) ||
     line.includes(':in ');
   if (!mayBe || RUBY_START.test(line)) return undefined;
   if (line.length > LOOK) line = line.slice(0, LOOK);
@@ -152,7 +159,8 @@ export function traceOfFrame(line: string, before: string, logged: boolean): Tra
   else if (SURE_RUBY_FRAME.test(line) && (logged || code === 0x20 || code === 0x09)) mode = 'ruby';
   else if (GOROUTINE.test(line)) mode = /panic|fatal|signal/i.test(before) ? 'go' : undefined;
   else if (ELIXIR_FRAME.test(line)) mode = 'elixir';
-  else if (RUST_BACKTRACE.test(line)) mode = 'rust';
+  else if (RUST_BACKTRACE.test(line) || NUMBERED_FRAME.test(line)) mode = 'rust';
+  else if (GO_FILE.test(line) && GO_NAME.test(before)) mode = 'go';
   else if (LUA_TRACE.test(line) || PERL_FRAME.test(line)) mode = 'lua';
   else if (/^\s*Caused by: \S/.test(line)) mode = 'at';
   if (mode === undefined) return undefined;
@@ -166,6 +174,19 @@ export function traceOfFrame(line: string, before: string, logged: boolean): Tra
     first: line,
     previous: line,
   };
+}
+
+/** Whether nothing that belongs to the trace has to follow; more may (a cause, another goroutine). */
+export function isEnded(trace: Trace): boolean {
+  return trace.phase === 'done' || (trace.mode === 'python' && trace.phase === 'final');
+}
+
+/** A frame or a link of a trace: never the beginning of one. */
+const CONTINUATION =
+  /^\s+(?:eval )?at \S+[.(]|^\s+at (?:async )?(?:file:|node:|\/)|^#\d+\s+\S|^\s*Caused by: |^\s+\.\.\. \d+ (?:more|common)|^\s*---> |^\s+--- End of |^\tat |^\t\S+\.go:\d+|^goroutine \d+ \[|^created by |^\s+from \S+:\d+:in |^\s+File ".*", line \d+|^During handling of the above|^The above exception was/;
+
+export function isContinuation(line: string): boolean {
+  return CONTINUATION.test(line.length > LOOK ? line.slice(0, LOOK) : line);
 }
 
 function indentOf(line: string): number {
@@ -233,7 +254,7 @@ function headerStep(trace: Trace, line: string): Step {
   if (HASH_FRAME.test(line) || /^(?:Stack trace:|\[stacktrace\])/.test(line)) return enter(trace, 'hash', line);
   if (PY_FRAME.test(line)) return enter(trace, 'python', line);
   if (GOROUTINE.test(line)) return enter(trace, 'go', line);
-  if (RUST_BACKTRACE.test(line)) return enter(trace, 'rust', line);
+  if (RUST_BACKTRACE.test(line) || NUMBERED_FRAME.test(line)) return enter(trace, 'rust', line);
   if (LUA_TRACE.test(line)) return enter(trace, 'lua', line);
   if (ELIXIR_FRAME.test(line)) return enter(trace, 'elixir', line);
   if (RUBY_FRAME.test(line)) return enter(trace, 'ruby', line);
@@ -362,7 +383,7 @@ function goStep(trace: Trace, line: string): Step {
     // What the runtime says before it names the error.
     return trace.phase === 'open' && /^(?:runtime|unexpected fault|SIG)/.test(trace.first) ? ACCEPT : END;
   }
-  if (trace.phase === 'frames') return GO_FUNCTION.test(line) ? HOLD : END;
+  if (trace.phase === 'frames') return GO_FUNCTION.test(line) || GO_NAME.test(line) ? HOLD : END;
   return EXCEPTION.test(line) && trace.held > 0 ? END : HOLD;
 }
 

@@ -1,26 +1,24 @@
 /**
- * A circuit breaker around Claude, as plain data: while the API fails, nobody is kept waiting for it.
+ * A circuit breaker for Claude, as plain data: while the API fails, no diagnosis waits for it.
  *
- *   closed     questions are asked; failures in a row are counted
- *   open       nothing is asked before `retryAt`
- *   half_open  one question, the probe, is under way: its end closes the circuit or opens it for longer
- *
- * Times are epoch ms.
+ *   closed     questions are asked; consecutive failures are counted
+ *   open       no question is asked before `retryAt` (epoch ms)
+ *   half_open  one question, the probe, is in progress; its result closes the circuit or opens it for longer
  */
 export type Circuit =
   | { readonly kind: 'closed'; readonly failures: number }
   | { readonly kind: 'open'; readonly retryAt: number; readonly backoffMs: number }
   | { readonly kind: 'half_open'; readonly backoffMs: number };
 
-export type Admission =
+type Admission =
   | { readonly kind: 'refused' }
-  /** `circuit` is the state from now on. Every admitted question must be reported back, once. */
+  /** `circuit` is the new state. The result of every admitted question must be reported once. */
   | { readonly kind: 'admitted'; readonly circuit: Circuit; readonly probe: boolean };
 
-/** Each failure is a whole question, up to three tries: five are no coincidence. */
+/** Each failure is a question of up to three requests, so five in a row are no coincidence. */
 export const FAILURES_TO_OPEN = 5;
 export const FIRST_BACKOFF_MS = 30_000;
-/** An outage of hours costs four probes an hour; its end is seen within a quarter of one. */
+/** During a long outage: four probes an hour, and its end is noticed within a quarter of an hour. */
 export const LONGEST_BACKOFF_MS = 15 * 60_000;
 
 export const CLOSED: Circuit = { kind: 'closed', failures: 0 };
@@ -32,7 +30,7 @@ export function admit(circuit: Circuit, now: number): Admission {
     case 'half_open':
       return { kind: 'refused' };
     case 'open': {
-      // Further away than any back-off: the clock was set back.
+      // A longer wait than the back-off: the clock was set back.
       const due = now >= circuit.retryAt || circuit.retryAt - now > circuit.backoffMs;
       if (!due) return { kind: 'refused' };
       return { kind: 'admitted', circuit: { kind: 'half_open', backoffMs: circuit.backoffMs }, probe: true };
@@ -42,12 +40,12 @@ export function admit(circuit: Circuit, now: number): Admission {
   }
 }
 
-/** The API answered, whatever it said, and whoever asked: it works. */
+/** Any response to any question shows that the API works. */
 export function succeeded(_: Circuit): Circuit {
   return CLOSED;
 }
 
-/** The API failed. Questions asked before the circuit opened and failing after it tell nothing new. */
+/** Failures of questions that were asked before the circuit opened are ignored. */
 export function failed(circuit: Circuit, now: number, probe: boolean): Circuit {
   switch (circuit.kind) {
     case 'closed': {
@@ -63,7 +61,7 @@ export function failed(circuit: Circuit, now: number, probe: boolean): Circuit {
   }
 }
 
-/** The question ended without a word of the API (the agent stops, a cap forbade it): another may be the probe. */
+/** The question was cancelled before the API responded. If it was the probe, another question may be one. */
 export function withdrawn(circuit: Circuit, now: number, probe: boolean): Circuit {
   return probe && circuit.kind === 'half_open' ? { kind: 'open', retryAt: now, backoffMs: circuit.backoffMs } : circuit;
 }

@@ -1,65 +1,75 @@
-import type { Attempt, ContainerFacts, Incident, Signal } from '../../domain.ts';
+import type { Attempt, ContainerFacts, ContainerRef, Incident, Signal } from '../../domain.ts';
+import { createLimit } from '../../lib/limit.ts';
 import type { Clock } from '../../lib/time.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
 import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
 import { applyRules } from './rules.ts';
 
 export interface CollectDeps {
   readonly control: Pick<ContainerControl, 'inspect' | 'tailLogs'>;
   readonly redactor: Redactor;
-  /** Secret values of its environment as they were last known: for when the engine does not tell. */
-  secretsOf(containerId: string): readonly string[];
+  /** The secret values in the container's environment; undefined if they are not known yet. */
+  secretsOf(containerId: string): readonly string[] | undefined;
   readonly attempts: Pick<AttemptStore, 'attemptsSince'>;
   readonly clock: Clock;
-  readonly logLines: number;
+  /** How many lines of its log a diagnosis gets. */
+  logLinesOf(container: ContainerRef): number;
 }
 
-/** Restarts older than this tell a diagnosis nothing. */
+/** When hundreds of containers fail together, more at once would only exceed the time for the engine's answers. */
+const COLLECT_AT_ONCE = 16;
+
+/** Older restarts are not relevant to a diagnosis. */
 const RESTART_HISTORY_MS = 24 * 3_600_000;
-/** Lines that rules read when no record told the trouble (a crash, a failed health check). */
-const LAST_WORDS = 15;
-/** Looking for secrets costs time by the character; a prompt holds a tenth of this. */
+/** Lines that the rules read if no log record is part of the evidence (a crash, a failed health check). */
+const LAST_LINES = 15;
+/** Redaction takes time per character; a prompt holds a tenth of this. */
 const MAX_CHARS = 262_144;
 const MAX_TEXT_CHARS = 65_536;
-/** A diagnosis waits for no hung engine: it goes on with what it has. */
+/** A diagnosis does not wait longer for a hung engine. */
 const ENGINE_PATIENCE_MS = 5_000;
 
-/**
- * Gathers what a diagnosis is made from and takes the secrets out of it. An engine that does not answer
- * leaves facts and log lines out; the diagnosis still happens.
- */
-export async function collect(
-  incident: Incident,
-  signals: readonly Signal[],
-  deps: CollectDeps,
-): Promise<DiagnosisContext> {
-  const { id } = incident.container;
-  const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
-  const [facts, lines, restarts] = await Promise.all([
-    deps.control.inspect(id, patience).catch(() => undefined),
-    deps.control.tailLogs(id, deps.logLines, patience).catch(() => []),
-    deps.attempts.attemptsSince(incident.container, deps.clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
-  ]);
-  return redacted(
-    incident,
-    signals,
-    facts,
-    lines.map((line) => line.text),
-    restarts,
-    { redactor: deps.redactor, secrets: facts?.secretValues ?? deps.secretsOf(id) },
-  );
+export interface Collector {
+  /** The summary of an incident, redacted. Never rejects. */
+  summary(incident: Incident): Promise<string>;
+  /** The input of a diagnosis, redacted. If the engine does not answer, facts and log lines are missing. */
+  context(incident: Incident, signals: readonly Signal[]): Promise<DiagnosisContext>;
 }
 
-/** The summary as it may be stored and shown. */
-export async function redactSummary(
-  incident: Incident,
-  deps: Pick<CollectDeps, 'control' | 'redactor' | 'secretsOf'>,
-): Promise<Incident> {
-  const facts = await deps.control
-    .inspect(incident.container.id, AbortSignal.timeout(ENGINE_PATIENCE_MS))
-    .catch(() => undefined);
-  const secrets = facts?.secretValues ?? deps.secretsOf(incident.container.id);
-  const { texts } = await deps.redactor.redact([incident.summary], secrets);
-  return { ...incident, summary: texts[0] ?? '' };
+export function createCollector(deps: CollectDeps): Collector {
+  const { control, attempts, clock, redactor } = deps;
+  const limited = createLimit(COLLECT_AT_ONCE);
+
+  const collect = async (incident: Incident, signals: readonly Signal[]): Promise<DiagnosisContext> => {
+    const { container } = incident;
+    const patience = AbortSignal.timeout(ENGINE_PATIENCE_MS);
+    const [facts, lines, restarts] = await Promise.all([
+      control.inspect(container.id, patience).catch(() => undefined),
+      control.tailLogs(container.id, deps.logLinesOf(container), patience).catch(() => []),
+      attempts.attemptsSince(container, clock.now() - RESTART_HISTORY_MS).catch((): Attempt[] => []),
+    ]);
+    const secrets = facts?.secretValues ?? deps.secretsOf(container.id) ?? [];
+    const texts = lines.map((line) => line.text);
+    return redacted(incident, signals, facts, texts, restarts, { redactor, secrets });
+  };
+
+  // An environment never changes, so known secrets are complete: the engine, which may hang, is only asked about a
+  // container that was created a moment ago.
+  const redactSummary = async ({ container, summary }: Incident): Promise<string> => {
+    const secrets = deps.secretsOf(container.id) ?? (await inspectSecrets(container.id, control));
+    const { texts } = await redactor.redact([summary], secrets);
+    return texts[0] ?? '';
+  };
+
+  return {
+    summary: (incident) => limited(() => redactSummary(incident)),
+    context: (incident, signals) => limited(() => collect(incident, signals)),
+  };
+}
+
+async function inspectSecrets(containerId: string, control: CollectDeps['control']): Promise<readonly string[]> {
+  const facts = await control.inspect(containerId, AbortSignal.timeout(ENGINE_PATIENCE_MS)).catch(() => undefined);
+  return facts?.secretValues ?? [];
 }
 
 async function redacted(
@@ -70,12 +80,13 @@ async function redacted(
   restarts: readonly Attempt[],
   { redactor, secrets }: { readonly redactor: Redactor; readonly secrets: readonly string[] },
 ): Promise<DiagnosisContext> {
-  // An incident taken up after a restart of the agent has lost its signals; its summary is left.
-  const told = signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
-  const evidence = affordable(told);
-  const tail = affordable(lines.toReversed()).toReversed();
+  // A resumed incident has lost its signals; its summary is left.
+  const records =
+    signals.length > 0 ? signals.map((signal) => signal.record?.text ?? signal.summary) : [incident.summary];
+  const evidence = withinLimit(records);
+  const tail = withinLimit(lines.toReversed()).toReversed();
   const health = facts?.healthLog.map((entry) => entry.output) ?? [];
-  // One call, so that one secret has one placeholder everywhere.
+  // One call, so that equal secrets get equal placeholders.
   const { texts, redactions } = await redactor.redact(
     [incident.summary, facts?.error ?? '', ...evidence, ...health, ...tail],
     secrets,
@@ -92,7 +103,8 @@ async function redacted(
     healthLog: facts.healthLog.map((entry, i) => ({ ...entry, output: cleanHealth[i] ?? '' })),
     secretValues: [],
   };
-  const context = { evidence: cleanEvidence, exitCode, logLines, facts: cleanFacts };
+  const killedForMemory = wasKilledForMemory(incident, signals, facts);
+  const context = { evidence: cleanEvidence, exitCode, killedForMemory, logLines, facts: cleanFacts };
   return {
     ...context,
     incident: { ...incident, summary },
@@ -102,22 +114,33 @@ async function redacted(
   };
 }
 
+/** The exit code of a process that was killed, 128 + SIGKILL. */
+const KILLED = 137;
+
+function wasKilledForMemory(
+  { detectors }: Incident,
+  signals: readonly Signal[],
+  facts: ContainerFacts | undefined,
+): boolean {
+  if (signals.some(({ killedForMemory }) => killedForMemory)) return true;
+  // An incident that is resumed after a restart of the agent has lost its signals.
+  const crashed = detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
+  return signals.length === 0 && crashed && detectors.includes('oom') && facts?.exitCode === KILLED;
+}
+
 function ruleMatchesOf(
   incident: Incident,
-  context: Pick<DiagnosisContext, 'evidence' | 'exitCode' | 'logLines' | 'facts'>,
+  context: Pick<DiagnosisContext, 'evidence' | 'exitCode' | 'killedForMemory' | 'logLines' | 'facts'>,
 ): readonly RuleMatch[] {
   const { detector, detectors } = incident;
   const text = detectors.includes('log')
     ? context.evidence
-    : [...context.evidence, ...context.logLines.slice(-LAST_WORDS)];
+    : [...context.evidence, ...context.logLines.slice(-LAST_LINES)];
   return applyRules({ ...context, detector, detectors, evidence: text.join('\n') });
 }
 
-/**
- * As many texts from the first on as may be searched for secrets in reasonable time. Whole ones only: half a
- * secret would not be found.
- */
-function affordable(texts: readonly string[]): readonly string[] {
+/** The first texts up to MAX_CHARS. Whole texts only: half a secret would not be recognised. */
+function withinLimit(texts: readonly string[]): readonly string[] {
   let left = MAX_CHARS;
   return texts
     .map((text) => (text.length <= MAX_TEXT_CHARS ? text : `[a record of ${text.length} characters]`))

@@ -3,11 +3,11 @@ import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import type { ClaudePort, DiagnosisContext, IncidentStore, Ledger, RuleMatch } from '../ports.ts';
-import { createGate, type Entered, type GateStatus } from './gate.ts';
-import { basisOf, cameBackAfterRestart, reusable, strongAnswerThatStands } from './known.ts';
-import { isPlain } from './rules.ts';
+import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
+import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
+import { isUnambiguous } from './rules.ts';
 
-export interface DiagnoseDeps {
+interface DiagnoseDeps {
   readonly diagnoseWith: DiagnoseWith;
   /** Absent without an API key. */
   readonly claude?: ClaudePort;
@@ -17,21 +17,22 @@ export interface DiagnoseDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly limits: { readonly diagnosesPerHour: number; readonly spendPerDayUsd: number };
-  /** How many services are watched: one alone need not share. */
+  /** The number of watched services, for the fair share of each. */
   services(): number;
 }
 
 export interface Diagnoser {
   /**
-   * `comeback`: a restart in this very incident did not help. `signal` ends the question to Claude; the rules
-   * answer then.
+   * `restartFailed`: a restart for this incident did not help. Rejects when `signal` aborts while Claude is asked.
    */
-  diagnose(context: DiagnosisContext, comeback: boolean, signal: AbortSignal): Promise<Diagnosis>;
-  /** Why Claude may not be asked just now. */
-  status(): GateStatus;
+  diagnose(context: DiagnosisContext, restartFailed: boolean, signal: AbortSignal): Promise<Diagnosis>;
+  /** Call it when a diagnosis is likely: loads what is loaded on demand. */
+  prepare(): void;
+  /** Whether Claude may be asked now. */
+  status(): ClaudeLimitsStatus;
 }
 
-type Asked =
+type Answer =
   | {
       readonly kind: 'answered';
       readonly assessment: Assessment;
@@ -39,31 +40,31 @@ type Asked =
       readonly unsure: boolean;
       readonly costUsd: number;
     }
-  /** `reason` is absent where a setting gives the word to the rules. */
+  /** `reason` is absent if DIAGNOSE_WITH chooses the rules. */
   | { readonly kind: 'not_asked'; readonly reason?: SkipReason; readonly costUsd: 0 }
   | { readonly kind: 'failed'; readonly reason: ClaudeFailure; readonly costUsd: number };
 
-/** Asks in tiers: what is known of the problem, then Claude within its caps, then the rules. */
+/** Diagnoses in tiers: a known diagnosis of the same problem, Claude within its limits, the built-in rules. */
 export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
   const { clock, logger, observer } = deps;
-  const gate = createGate(deps);
+  const limits = createClaudeLimits(deps);
   const claude = deps.diagnoseWith === 'rules-only' ? undefined : deps.claude;
 
-  const enter = (incident: Incident): Promise<Entered> =>
-    gate.enter(incident).catch((error: unknown): Entered => {
-      // Without the ledger no cap can be kept; the rules cost nothing.
-      logger.error('the ledger cannot be used, Claude is not asked', { error: String(error) });
+  const admit = (incident: Incident): Promise<QuestionAdmission> =>
+    limits.admit(incident).catch((error: unknown): QuestionAdmission => {
+      // Without the ledger no cap can be enforced.
+      logger.error('the ledger of requests cannot be used, so Claude is not asked', { error: String(error) });
       return { kind: 'refused', reason: 'store_unavailable' };
     });
 
-  const ask = async (context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<Asked> => {
+  const ask = async (context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<Answer> => {
     if (deps.diagnoseWith === 'rules-only') return { kind: 'not_asked', costUsd: 0 };
     if (!claude) return notAsked('no_key');
-    const entered = await enter(context.incident);
-    if (entered.kind === 'refused') return notAsked(entered.reason);
+    const admission = await admit(context.incident);
+    if (admission.kind === 'refused') return notAsked(admission.reason);
     const startedAt = clock.now();
     const answer = await claude.ask(context, strength, signal).catch((error: unknown) => {
-      entered.end({ kind: 'withdrawn' });
+      admission.end({ kind: 'withdrawn' });
       throw error;
     });
     const requests = answer.requests.map((request) => ({
@@ -73,14 +74,14 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     }));
     for (const request of requests) observer.claudeRequest(request);
     await deps.ledger.recordRequests(requests).catch((error: unknown) => {
-      logger.error('spend could not be written down', { error: String(error) });
+      logger.error('the cost of requests to Claude could not be stored', { error: String(error) });
     });
     const costUsd = requests.reduce((sum, request) => sum + request.costUsd, 0);
-    entered.end({ ...answer, costUsd });
+    admission.end({ ...answer, costUsd });
     const outcome = answer.kind === 'answered' ? 'ok' : 'failed';
     observer.diagnosis({ tier: 'claude', outcome, durationMs: clock.now() - startedAt });
     if (answer.kind === 'failed') {
-      logger.warn('Claude gave no diagnosis, the built-in rules answer', {
+      logger.warn('no diagnosis from Claude; the built-in rules diagnose', {
         reason: answer.reason,
         incident: context.incident.id,
       });
@@ -90,29 +91,30 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     return { kind: 'answered', assessment, model, unsure: confidence === 'low', costUsd };
   };
 
-  const notAsked = (reason: SkipReason): Asked => {
+  const notAsked = (reason: SkipReason): Answer => {
     observer.diagnosisSkipped(reason);
     return { kind: 'not_asked', reason, costUsd: 0 };
   };
 
   return {
-    async diagnose(context, comeback, signal) {
-      const last = await deps.incidents.lastCase(keyOf(context.incident)).catch(() => undefined);
+    async diagnose(context, restartFailed, signal) {
+      const { container, fingerprint } = context.incident;
+      const last = await deps.incidents.lastCase({ ...container, fingerprint }).catch(() => undefined);
       const now = clock.now();
       const basis = basisOf(context);
-      const failedBefore = comeback || cameBackAfterRestart(last, context.incident, now);
+      const failedBefore = restartFailed || recurredAfterRestart(last, context.incident, now);
       const strongest = strongestRule(context);
-      const rulesSuffice = deps.diagnoseWith === 'rules-first' && isPlain(strongest.rule) && !failedBefore;
-      const known = failedBefore ? strongAnswerThatStands(last, now) : reusable(last, context.incident, basis, now);
+      const rulesSuffice = deps.diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore;
+      const known = failedBefore ? recentStrongDiagnosis(last, now) : reusable(last, context.incident, basis, now);
       if (known && claude && !rulesSuffice) {
         observer.diagnosis({ tier: 'known', outcome: 'ok', durationMs: 0 });
         return { ...known, tier: 'known', costUsd: 0, at: now };
       }
 
-      const rules = context.ruleMatches.map((found) => found.rule);
+      const rules = context.ruleMatches.map(({ rule }) => rule);
       const question: DiagnosisContext =
         failedBefore && last?.diagnosis ? { ...context, previous: last.diagnosis } : context;
-      const first: Asked = rulesSuffice
+      const first: Answer = rulesSuffice
         ? { kind: 'not_asked', costUsd: 0 }
         : await ask(question, failedBefore ? 'strong' : 'first', signal);
       let best = first;
@@ -131,17 +133,13 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       return { ...strongest.assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
     },
 
-    status: gate.status,
+    prepare: () => claude?.prepare?.(),
+    status: limits.status,
   };
-}
-
-function keyOf(incident: Incident) {
-  const { project, service } = incident.container;
-  return { project, service, fingerprint: incident.fingerprint };
 }
 
 function strongestRule(context: DiagnosisContext): RuleMatch {
   const strongest = context.ruleMatches[0];
-  if (!strongest) throw new Error('the rules always give a assessment');
+  if (!strongest) throw new Error('no built-in rule matched');
   return strongest;
 }

@@ -1,51 +1,65 @@
 import type { ContainerFacts } from '../../domain.ts';
+import type { KnownFacts } from '../lifecycle/lifecycle.ts';
 import type { ContainerControl } from '../ports.ts';
 
 /**
- * The secret values of containers' environments, remembered: a container that is gone, or an engine that
- * hangs, must not make them unknown just when its last words are to be sent. In memory alone.
+ * Remembers the secret values in containers' environments, in memory only. They must stay known when a container is
+ * removed or the engine hangs, because its last lines are to be sent just then.
  */
-export interface SecretBook {
-  /** As the engine's, and what it tells is remembered. */
+export interface KnownSecrets {
+  /** Like `inspect` of the engine; remembers the secrets in the result. */
   inspect(containerId: string, signal?: AbortSignal): Promise<ContainerFacts | undefined>;
-  /** Asks the engine about those that are not known yet, a few at a time. Never rejects. */
+  /** Inspects the containers whose secrets are not known yet, a few at a time. Never rejects. */
   learn(containerIds: readonly string[]): Promise<void>;
-  secretsOf(containerId: string): readonly string[];
+  /** Inspects a container that was started: its address may have changed. Never rejects. */
+  refresh(containerId: string): Promise<void>;
+  /** Undefined if they are not known. */
+  secretsOf(containerId: string): readonly string[] | undefined;
+  /** From the last inspect; undefined if the container was not inspected yet. */
+  factsOf(containerId: string): KnownFacts | undefined;
 }
 
-/** Beyond it the container first learned of is forgotten; some 100 bytes each. */
-const MAX_REMEMBERED = 5_000;
-/** At start every container is asked about: the engine has other work too. */
-const AT_ONCE = 4;
-const PATIENCE_MS = 5_000;
+/** Beyond this, the oldest are forgotten. About 100 bytes each. */
+const MAX_CONTAINERS = 5_000;
+/** At the start every container is inspected; the engine has other requests to answer, too. */
+const MAX_CONCURRENT = 4;
+const INSPECT_TIMEOUT_MS = 5_000;
 
-export function createSecretBook(control: Pick<ContainerControl, 'inspect'>): SecretBook {
-  const known = new Map<string, readonly string[]>();
+export function createKnownSecrets(
+  control: Pick<ContainerControl, 'inspect'>,
+  onInspected: (containerId: string, facts: ContainerFacts) => void = () => {},
+): KnownSecrets {
+  const known = new Map<string, KnownFacts & Pick<ContainerFacts, 'secretValues'>>();
   const waiting = new Set<string>();
-  let asking = 0;
+  const outdated = new Set<string>();
+  let workers = 0;
 
-  const inspect: SecretBook['inspect'] = async (id, signal) => {
+  const inspect: KnownSecrets['inspect'] = async (id, signal) => {
     const facts = await control.inspect(id, signal);
     if (facts) {
       // A container's environment never changes.
-      known.set(id, facts.secretValues);
+      const { secretValues, stopSignal, restartPolicy, autoRemove, commandKey } = facts;
+      onInspected(id, facts);
+      known.set(id, { secretValues, stopSignal, restartPolicy, autoRemove, commandKey });
       for (const oldest of known.keys()) {
-        if (known.size <= MAX_REMEMBERED) break;
+        if (known.size <= MAX_CONTAINERS) break;
         known.delete(oldest);
       }
     }
     return facts;
   };
 
-  const ask = async (): Promise<void> => {
-    if (asking >= AT_ONCE) return;
-    asking += 1;
+  const inspectWaiting = async (): Promise<void> => {
+    if (workers >= MAX_CONCURRENT) return;
+    workers += 1;
     for (const id of waiting) {
       waiting.delete(id);
-      // Whoever could not be asked is asked again with the next listing.
-      if (!known.has(id)) await inspect(id, AbortSignal.timeout(PATIENCE_MS)).catch(() => undefined);
+      // A container whose inspection fails is inspected again after the next listing.
+      if (outdated.delete(id) || !known.has(id)) {
+        await inspect(id, AbortSignal.timeout(INSPECT_TIMEOUT_MS)).catch(() => undefined);
+      }
     }
-    asking -= 1;
+    workers -= 1;
   };
 
   return {
@@ -53,9 +67,16 @@ export function createSecretBook(control: Pick<ContainerControl, 'inspect'>): Se
 
     async learn(ids) {
       for (const id of ids) if (!known.has(id)) waiting.add(id);
-      await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.size) }, ask));
+      await Promise.all(Array.from({ length: Math.min(MAX_CONCURRENT, waiting.size) }, inspectWaiting));
     },
 
-    secretsOf: (id) => known.get(id) ?? [],
+    async refresh(id) {
+      outdated.add(id);
+      waiting.add(id);
+      await inspectWaiting();
+    },
+
+    secretsOf: (id) => known.get(id)?.secretValues,
+    factsOf: (id) => known.get(id),
   };
 }

@@ -1,61 +1,60 @@
+/** What the built-in rules of a diagnosis have in common. */
 import type { Assessment, ContainerFacts, Detector } from '../../domain.ts';
+import { processEnded } from '../detectors.ts';
 
-/** What the rules look at. */
 export interface RuleInput {
+  /** Of the signal that opened the incident. */
   readonly detector: Detector;
-  /** What was detected in words, with the telling record first; redacted. */
-  readonly evidence: string;
-  /** The last lines before it; redacted. */
-  readonly logLines: readonly string[];
-  readonly facts?: ContainerFacts;
-  /** Joined signals included. */
+  /** Of all its signals. */
   readonly detectors: readonly Detector[];
+  /** The text that the rules read: log records, or the last lines of the log; redacted. */
+  readonly evidence: string;
+  readonly facts?: ContainerFacts;
   readonly exitCode?: number;
+  /** See DiagnosisContext. */
+  readonly killedForMemory?: boolean;
 }
 
-export interface Rule {
+export interface DiagnosisRule {
   readonly name: string;
   readonly matches: (input: RuleInput) => boolean;
   readonly assessment: (input: RuleInput) => Assessment;
   readonly vetoesRestart?: true;
-  /** Cause and fix are certain where it matches: a model would add nothing. */
-  readonly plain?: true;
+  /** If it matches, cause and fix are certain. DIAGNOSE_WITH=rules-first does not ask a model then. */
+  readonly unambiguous?: true;
 }
 
-/** A process that lived so short died of how it was started: a restart would meet the same. */
-const DIED_AT_START_MS = 15_000;
-/** Of a record; beyond it rules look no further. */
+/** A process that ends this soon most likely failed to start and would fail again. */
+const START_MS = 15_000;
+/** Characters; rules ignore the rest of a longer line. */
 const LONGEST_LINE = 4_000;
-/** What a person takes for a file's name; the rest of a hostile one is not repeated. */
+/** Characters of a path, host or variable name. A longer one is likely hostile and is not repeated. */
 const LONGEST_DETAIL = 120;
 
-export const died = ({ detectors }: Pick<RuleInput, 'detectors'>): boolean =>
-  detectors.includes('crash') || detectors.includes('crash_loop');
+export const endedAtStart = ({ detectors, facts }: RuleInput): boolean =>
+  processEnded(detectors) &&
+  facts !== undefined &&
+  facts.finishedAt > 0 &&
+  facts.finishedAt - facts.startedAt < START_MS;
 
-export const diedAtStart = (input: RuleInput): boolean =>
-  died(input) &&
-  input.facts !== undefined &&
-  input.facts.finishedAt > 0 &&
-  input.facts.finishedAt - input.facts.startedAt < DIED_AT_START_MS;
-
-/** The evidence line by line, and the engine's own error: what stands on one line belongs together. */
+/** The lines of the evidence and of the engine's error. */
 function linesOf({ evidence, facts }: RuleInput): string[] {
   return `${evidence}\n${facts?.error ?? ''}`.split('\n').map((line) => line.slice(0, LONGEST_LINE));
 }
 
-/** Matches where one line has `pattern` and not `unless`. */
-export const says =
+/** Matches if a line has `pattern` and not `unless`. */
+export const hasLine =
   (pattern: RegExp, unless?: RegExp) =>
   (input: RuleInput): boolean =>
-    tellingLine(input, pattern, unless) !== undefined;
+    findLine(input, pattern, unless) !== undefined;
 
-export function tellingLine(input: RuleInput, pattern: RegExp, unless?: RegExp): string | undefined {
+function findLine(input: RuleInput, pattern: RegExp, unless?: RegExp): string | undefined {
   return linesOf(input).find((line) => pattern.test(line) && !unless?.test(line));
 }
 
-/** The first group of `detail` in the line that `pattern` finds, ` (in brackets)`; empty where there is none. */
+/** The first group of `detail` in the first line with `pattern`, as ` (…)`; empty if there is none. */
 export function detailIn(input: RuleInput, pattern: RegExp, detail: RegExp): string {
-  const found = detail.exec(tellingLine(input, pattern) ?? '')?.[1];
+  const found = detail.exec(findLine(input, pattern) ?? '')?.[1];
   return found === undefined || found.length > LONGEST_DETAIL ? '' : ` (${found})`;
 }
 
@@ -71,7 +70,7 @@ export function assessment(
     autoRestartSafe: false,
     configSuggestions: [],
     likelyRecurring: false,
-    estimatedImpact: 'Not known without looking further.',
+    estimatedImpact: 'Unknown.',
     ...rest,
   };
 }

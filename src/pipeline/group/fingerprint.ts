@@ -2,10 +2,11 @@
  * The name of a problem: equal for equal problems of one service, in every process and for ever, as it is
  * stored.
  */
-import { type Anatomy, anatomyOf } from '../detect/anatomy.ts';
-import type { Trouble } from '../detect/trouble.ts';
-import { maskTokens } from './mask.ts';
-import { stackOf, typesInMessage } from './stack.ts';
+
+import type { LogError } from '../detect/log-error.ts';
+import { partsOf, type RecordParts } from '../detect/record-parts.ts';
+import { isMask, maskTokens } from './mask.ts';
+import { isGeneralType, stackOf, typesInMessage } from './stack.ts';
 
 export { mask } from './mask.ts';
 
@@ -18,6 +19,8 @@ export interface ProblemKey {
   readonly site: string;
   /** Frames, or the masked message. */
   readonly tokens: readonly string[];
+  /** Of a stack whose exception is of a general type: its masked message; else []. */
+  readonly cause: readonly string[];
 }
 
 /** `Class#line`, `file.go:12`, `Foo.java:321`, `Class@514`: the statement's own place, in the head or first in the message. */
@@ -31,19 +34,21 @@ function siteIn(text: string): RegExpExecArray | null {
   return NUMBERED.test(text) ? SITE.exec(text) : null;
 }
 
-export function problemKey(trouble: Pick<Trouble, 'record'>): ProblemKey {
-  return keyOf(anatomyOf(trouble.record.text));
+export function problemKey(trouble: Pick<LogError, 'record' | 'named'>): ProblemKey {
+  return keyOf(partsOf(trouble.named ?? trouble.record.text));
 }
 
-function keyOf(anatomy: Anatomy): ProblemKey {
-  if (anatomy.trace.length > 1) {
-    const stack = stackOf(anatomy.trace);
+function keyOf(parts: RecordParts): ProblemKey {
+  if (parts.trace.length > 1) {
+    const stack = stackOf(parts.trace);
     if (stack.frames.length > 0) {
-      const types = anatomy.exceptionType !== '' && stack.types.length === 0 ? [anatomy.exceptionType] : stack.types;
-      return { kind: 'stack', types, site: '', tokens: stack.frames };
+      const types = parts.exceptionType !== '' && stack.types.length === 0 ? [parts.exceptionType] : stack.types;
+      const general = isGeneralType(types.at(-1) ?? 'Error');
+      const cause = general ? withoutKinds(maskTokens(stack.message)).slice(0, MAX_CAUSE) : [];
+      return { kind: 'stack', types, site: '', tokens: stack.frames, cause };
     }
   }
-  let message = anatomy.message;
+  let message = parts.message;
   let site = '';
   const early = siteIn(message.length > 120 ? message.slice(0, 120) : message);
   if (early !== null) {
@@ -51,21 +56,42 @@ function keyOf(anatomy: Anatomy): ProblemKey {
     const at = early.index + early[0].length;
     message = `${message.slice(0, early.index)} ${message.slice(at)}`;
   } else {
-    const inHead = siteIn(anatomy.head);
+    const inHead = siteIn(parts.head);
     if (inHead !== null) site = inHead[1] as string;
   }
-  const types = anatomy.exceptionType === '' ? typesInMessage(message) : [anatomy.exceptionType];
-  return { kind: site === '' ? 'message' : 'site', types, site, tokens: maskTokens(message) };
+  const types = parts.exceptionType === '' ? typesInMessage(message) : [parts.exceptionType];
+  return { kind: site === '' ? 'message' : 'site', types, site, tokens: withoutKinds(maskTokens(message)), cause: [] };
 }
 
+/** Words of an exception's message that take part. */
+const MAX_CAUSE = 24;
+
+/** Units behind a number, which change with its size. */
+const UNIT = /^(?:[kKMGT]?i?B|bytes?|ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/;
+
+/** A value is a value, whatever it looks like this time. */
+function withoutKinds(tokens: readonly string[]): string[] {
+  const out: string[] = [];
+  for (const token of tokens) {
+    const before = out[out.length - 1];
+    if (before === VALUE && (isMask(token) || UNIT.test(token))) continue;
+    out.push(isMask(token) ? VALUE : token);
+  }
+  return out;
+}
+
+/** As numbers, the most frequent values, have always been masked: fingerprints are stored. */
+const VALUE = '<num>';
+
 /** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
-export function fingerprint(service: string, trouble: Pick<Trouble, 'record'>): string {
+export function fingerprint(service: string, trouble: Pick<LogError, 'record' | 'named'>): string {
   return fingerprintOf(service, problemKey(trouble));
 }
 
 export function fingerprintOf(service: string, key: ProblemKey): string {
+  const cause = key.cause.length === 0 ? '' : `\u0000${key.cause.join(' ')}`;
   return hash64(
-    `${service}\u0000${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.join(' ')}`,
+    `${service}\u0000${key.kind}\u0000${key.types.join('>')}\u0000${key.site}\u0000${key.tokens.join(' ')}${cause}`,
   );
 }
 

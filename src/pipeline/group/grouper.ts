@@ -5,10 +5,12 @@
  * Memory is bounded per container (the groups least recently seen are forgotten) and for the whole agent.
  */
 import type { ContainerRef } from '../../domain.ts';
-import type { Trouble } from '../detect/trouble.ts';
+import type { LogError } from '../detect/log-error.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
+import { createFollowUps, type FollowUps } from './follow-ups.ts';
 import { countHabit, type Habit, newHabit } from './habit.ts';
 import { similarity } from './similarity.ts';
+import { createTemplates, type Templates } from './templates.ts';
 
 export type Grouped =
   | { readonly kind: 'new'; readonly fingerprint: string }
@@ -23,12 +25,13 @@ export interface Merge {
   readonly service: string;
   readonly from: string;
   readonly into: string;
+  /** 0: not similar, but logged as a consequence within the same moments. */
   readonly similarity: number;
 }
 
 export interface Grouper {
   /** `now`: epoch ms; the line's own time where lines are replayed. */
-  assign(container: ContainerRef, trouble: Trouble, now: number): Grouped;
+  assign(container: ContainerRef, trouble: LogError, now: number): Grouped;
   /** Summaries of troubles that went into the storm of this service, the oldest first; at most five. */
   samples(container: ContainerRef): readonly string[];
   /** Forgets what is known of a container's service. */
@@ -70,6 +73,8 @@ interface Service {
   /** What the storm that is on took in, the least recently seen first; empty: none is on. */
   readonly storm: Set<string>;
   samples: string[];
+  readonly followUps: FollowUps;
+  readonly templates: Templates;
 }
 
 export function createGrouper(options: GrouperOptions = {}): Grouper {
@@ -81,19 +86,56 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     const known = services.get(key);
     if (known !== undefined) return known;
     if (services.size >= MAX_SERVICES) services.delete(services.keys().next().value as string);
-    const service: Service = { groups: new Map(), candidates: [], fresh: [], storm: new Set(), samples: [] };
+    const service: Service = {
+      groups: new Map(),
+      candidates: [],
+      fresh: [],
+      storm: new Set(),
+      samples: [],
+      followUps: createFollowUps(),
+      templates: createTemplates(),
+    };
     services.set(key, service);
     return service;
   }
 
   function remember(service: Service, fingerprint: string, group: Group): void {
-    if (service.groups.size >= maxGroups) service.groups.delete(service.groups.keys().next().value as string);
+    if (service.groups.size >= maxGroups && !service.groups.has(fingerprint))
+      service.groups.delete(service.groups.keys().next().value as string);
     service.groups.set(fingerprint, group);
   }
 
   function count(group: Group, now: number): Grouped {
     const usual = countHabit(group.habit, now);
     return { kind: usual ? 'habit' : 'repeat', fingerprint: group.fingerprint };
+  }
+
+  /** A known problem that the message is another print of. */
+  function findAlike(
+    name: string,
+    service: Service,
+    key: ProblemKey,
+    fingerprint: string,
+  ): { readonly group: Group; readonly share: number } | undefined {
+    const template = service.templates.match(key);
+    const fitting = template === undefined ? undefined : service.groups.get(template);
+    if (fitting !== undefined) return { group: fitting, share: 1 };
+    for (let i = service.candidates.length - 1; i >= 0; i--) {
+      const candidate = service.candidates[i] as Candidate;
+      const share = similarity(key, candidate.key);
+      const group = share > 0 ? service.groups.get(candidate.fingerprint) : undefined;
+      if (group !== undefined) return { group, share };
+    }
+    const merged = service.templates.learn(key, fingerprint);
+    const group = merged === undefined ? undefined : service.groups.get(merged[0] as string);
+    if (merged === undefined || group === undefined) return undefined;
+    for (const other of merged.slice(1)) {
+      const known = service.groups.get(other);
+      if (known === undefined || known === group) continue;
+      options.onMerge?.({ service: name, from: known.fingerprint, into: group.fingerprint, similarity: 1 });
+      remember(service, other, group);
+    }
+    return { group, share: 1 };
   }
 
   const isStorm = ({ fresh }: Service, now: number): boolean =>
@@ -104,7 +146,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     fresh.push(now);
   }
 
-  function takeIntoStorm(service: Service, name: string, kind: string, trouble: Trouble, now: number): Grouped {
+  function takeIntoStorm(service: Service, name: string, kind: string, trouble: LogError, now: number): Grouped {
     const { storm } = service;
     const first = storm.size === 0;
     if (first) service.samples = [];
@@ -128,17 +170,22 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
       if (known !== undefined) {
         service.groups.delete(fingerprint);
         service.groups.set(fingerprint, known);
+        service.followUps.saw(container.id, trouble, known.fingerprint, now);
         return count(known, now);
       }
       if (isStorm(service, now)) return takeIntoStorm(service, name, fingerprint, trouble, now);
       service.storm.clear();
-      for (let i = service.candidates.length - 1; i >= 0; i--) {
-        const candidate = service.candidates[i] as Candidate;
-        const share = similarity(key, candidate.key);
-        const group = share > 0 ? service.groups.get(candidate.fingerprint) : undefined;
-        if (group === undefined) continue;
+      const cause = service.followUps.causeOf(container.id, trouble, now);
+      if (cause !== undefined) {
+        options.onMerge?.({ service: name, from: fingerprint, into: cause, similarity: 0 });
+        return { kind: 'repeat', fingerprint: cause };
+      }
+      const alike = findAlike(name, service, key, fingerprint);
+      if (alike !== undefined) {
+        const { group, share } = alike;
         options.onMerge?.({ service: name, from: fingerprint, into: group.fingerprint, similarity: share });
         remember(service, fingerprint, group);
+        service.followUps.saw(container.id, trouble, group.fingerprint, now);
         return count(group, now);
       }
       noteFresh(service, now);
@@ -147,6 +194,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
       remember(service, fingerprint, group);
       if (service.candidates.length >= COMPARED) service.candidates.shift();
       service.candidates.push({ fingerprint, key });
+      service.followUps.saw(container.id, trouble, fingerprint, now);
       return { kind: 'new', fingerprint };
     },
     samples: (container) => services.get(serviceKey(container))?.samples ?? [],

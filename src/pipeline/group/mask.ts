@@ -10,16 +10,19 @@ const MAX_TOKENS = 120;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const UUID_WITHIN = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 const HEX_PART = /^[0-9a-f]{4,}$/;
-const DOMAIN = /^(?:[\w-]+\.)+(?:com|net|org|edu|gov|local|internal|lan|svc|cluster)\.?$/;
+const DOMAIN =
+  /^(?:[\w-]+\.)+(?:com|net|org|edu|gov|mil|int|info|biz|arpa|local|internal|lan|home|svc|cluster|localdomain)\.?$|^(?!(?:com|org|net|io|java|javax|android)\.)(?:[a-z0-9-]+\.){2,}[a-z]{2}$/;
 const DURATION =
   /^[+-]?\d+(?:[.,]\d+)?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?|d|days?)(?:\d+(?:\.\d+)?(?:ms|s|m|h))*$/;
 const SIZE = /^\d+(?:\.\d+)?(?:[kKMGTP]i?[bB]?|[bB]|bytes)$/;
 const IPV4 = /^\/?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:\/\d+)?$/;
 const IPV6 = /^\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\]?(?::\d+)?(?:%\w+)?$/i;
 const NUMBER = /^[+-]?\d[\d.,_:/-]*%?$/;
+const MONTH = /^(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)$/;
+const WEEKDAY = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?$/;
 const HEX = /^(?:0x[0-9a-f]+|#?[0-9a-f]{6,})$/i;
 const EMAIL = /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/;
-const HOST = /^[\w-]+(?:\.[\w-]+)*:\d{2,5}$/;
+const HOST = /^[\w-]+(?:\.[\w-]+)+:\d{2,5}$|^[a-z]+[\d-][a-z\d-]*:\d{2,5}$/;
 const URL = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /** By character code: blanks and controls, and what separates words. */
@@ -70,6 +73,11 @@ export function maskTokens(message: string): string[] {
     else if (digits || special) token = maskToken(token);
     else if (token.endsWith(':') || token.endsWith('.')) token = token.slice(0, -1);
     if (token === '') continue;
+    // Thu Jun 16 2005: a date
+    if (token === '<num>' && out.length > 0 && MONTH.test(out[out.length - 1] as string)) {
+      out.pop();
+      if (out.length > 0 && WEEKDAY.test(out[out.length - 1] as string)) out.pop();
+    }
     const length = out.length;
     if (length > 0 && out[length - 1] === token) continue;
     // a b a b a b: a list of pairs
@@ -132,7 +140,7 @@ function maskToken(token: string): string {
   }
   if (DURATION.test(core)) return '<duration>';
   if (SIZE.test(core)) return '<size>';
-  if (HEX.test(core) && /\d/.test(core)) return '<id>';
+  if (HEX.test(core) && (/\d/.test(core) || core.length >= 8)) return '<id>';
   if (IPV4.test(core)) return '<ip>';
   if (core.includes(':')) {
     if (IPV6.test(core) && /::|\d/.test(core)) return '<ip>';

@@ -4,6 +4,7 @@
  */
 import type { ProblemKey } from './fingerprint.ts';
 import { isMask } from './mask.ts';
+import { looksLikeName } from './templates.ts';
 
 /** Of the tokens of both messages, in order: without a place in the code, one differing name in some 14 words. */
 const SAME_MESSAGE = 0.93;
@@ -60,7 +61,7 @@ function namesOnly(tokens: readonly string[], common: readonly string[]): boolea
   let at = 0;
   for (const token of tokens) {
     if (at < common.length && token === common[at]) at++;
-    else if (!isMask(token) && !/[-_.\d/:$#]/.test(token)) return false;
+    else if (!isMask(token) && !looksLikeName(token)) return false;
   }
   return true;
 }

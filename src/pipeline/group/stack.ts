@@ -5,7 +5,21 @@ export interface Stack {
   readonly types: readonly string[];
   /** Function and file without line numbers, innermost first; the application's own where there are any. */
   readonly frames: readonly string[];
+  /** The message of the innermost exception, and its error codes; '' where it has none. */
+  readonly message: string;
 }
+
+/** Types that many causes share: the message tells them apart. */
+const GENERAL =
+  /(?:^|[.:\\])(?:Error|Exception|RuntimeError|RuntimeException|StandardError|SystemError|ApplicationException|panic|AggregateError|AggregateException|OSError|IOError|IOException|UncheckedIOException|(?:Operational|Database|Internal|Interface|Programming)Error|SQLException|SqlException|PDOException|DbException|DbalException|QueryException|DatabaseException|PrismaClient\w*Error|ErrorException|(?:Http|HTTP|Axios|Fetch|Request|Response|Client|Api|API|Service|Network|System|Unknown|Fatal|Connect(?:ion)?|Url|URL)\w*(?:Error|Exception)|WebException|RestClientException|ResourceAccessException|FeignException|ServletException|CompletionException|ExecutionException|CommandError|CalledProcessError|DockerException)$/;
+
+export function isGeneralType(type: string): boolean {
+  return GENERAL.test(type);
+}
+
+/** Properties that Node and others print below an exception. */
+const CODE =
+  /^\s*["']?(?:code|errno|status|statusCode|errorCode|sqlState|SQLState|responseCode)["']?\s*[:=]\s*["']?([\w-]{1,40})["']?,?$/;
 
 const TOP_FRAMES = 4;
 const MAX_TYPES = 6;
@@ -62,6 +76,8 @@ export function stackOf(lines: readonly string[]): Stack {
   const types: string[] = [];
   const frames: Frame[] = [];
   let python = false;
+  let message = '';
+  const codes: string[] = [];
   for (let i = 0; i < lines.length; i++) {
     const line = (lines[i] as string).slice(0, 600);
     if (line.includes('Traceback (most recent call last)')) {
@@ -89,15 +105,43 @@ export function stackOf(lines: readonly string[]): Stack {
         (/Error|Exception|Throwable|Failure|Timeout|Interrupt|[.:\\]/.test(type) || LINKED.test(line) || python)
       ) {
         types.push(type);
-      } else if (i === 0) types.push(...typesInMessage(line));
-      if (line.startsWith('panic: ')) types.push('panic');
+        message = messageAfter(line, type) || nextMessage(lines, i + 1);
+      } else if (i === 0) {
+        const named = typesInMessage(line);
+        types.push(...named);
+        message = messageAfter(line, named.at(-1) ?? '');
+      }
+      if (line.startsWith('panic: ')) {
+        types.push('panic');
+        message = line.slice('panic: '.length);
+      }
     }
+    const code = CODE.exec(line)?.[1];
+    if (code !== undefined && codes.length < 3) codes.push(code);
   }
   // Python tells the innermost frame last.
   if (python) frames.reverse();
   const own = frames.filter((frame) => !frame.library);
   const top = (own.length > 0 ? own : frames).slice(0, TOP_FRAMES);
-  return { types, frames: top.map((frame) => frame.name) };
+  return { types, frames: top.map((frame) => frame.name), message: [message, ...codes].join(' ').trim() };
+}
+
+/** What stands behind the last mention of the type. */
+function messageAfter(line: string, type: string): string {
+  const at = type === '' ? -1 : line.lastIndexOf(type);
+  return at === -1
+    ? line.trim()
+    : line
+        .slice(at + type.length)
+        .replace(/^[\s:)('"]+/, '')
+        .trim();
+}
+
+/** An exception whose message begins on the lines below its name. */
+function nextMessage(lines: readonly string[], from: number): string {
+  const found = lines.slice(from, from + 6).filter((line) => line.trim() !== '');
+  const end = found.findIndex((line) => /^\s+at |^\s+File "|^\s*#\d|:\d+:in /.test(line));
+  return (end === -1 ? found.slice(0, 1) : found.slice(0, end)).join(' ').trim();
 }
 
 function frameOf(line: string, next: string | undefined): Frame | undefined {

@@ -6,39 +6,49 @@ import {
   HELD_BACK_REASONS,
   type Incident,
 } from '../../domain.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 
-/** Watches what becomes of incidents for which a restart was held back. */
-export interface Aftermaths {
-  /** `facts`: as they were when it was decided; absent where an earlier run of the agent did. */
+/** Records how problems end for which a restart was held back. */
+interface Aftermaths {
+  /** `facts`: at the time of the decision; absent if an earlier run of the agent decided. */
   decided(incident: Incident, decision: Decision, facts?: ContainerFacts): void;
-  /** `byOperator`: somebody else than us asked the container to stop with this event. */
-  observe(event: EngineEvent, byOperator: boolean): void;
+  /** Must be called after the lifecycle has observed the event. */
+  observe(event: EngineEvent): void;
   ended(incident: Incident): void;
 }
 
 interface Held {
   readonly containerId: string;
-  /** It was down and the engine would not have started it: who starts it is a person. */
+  /** The container was down and has no restart policy, so only a person starts it. */
   readonly down: boolean;
+  /** When a person had last stopped it at the time of the decision. */
+  readonly stoppedByPersonAt?: number;
 }
 
 export function isHeldBack(decision: Decision): boolean {
   return HELD_BACK_REASONS.some((reason) => reason === decision.reason);
 }
 
-export function createAftermaths(save: (incidentId: string, aftermath: Aftermath) => void): Aftermaths {
+export function createAftermaths(
+  lifecycle: Pick<Lifecycle, 'of'>,
+  save: (incidentId: string, aftermath: Aftermath) => void,
+): Aftermaths {
   const held = new Map<string, Held>();
   return {
     decided({ id, container }, decision, facts) {
       if (!isHeldBack(decision)) return;
       const down = facts !== undefined && facts.status === 'exited' && facts.restartPolicy === 'no';
-      held.set(id, { containerId: container.id, down });
+      const { stoppedByPersonAt } = lifecycle.of(container.id);
+      held.set(id, { containerId: container.id, down, stoppedByPersonAt });
     },
 
-    observe({ containerId, action }, byOperator) {
+    observe({ containerId, action }) {
+      if (held.size === 0) return;
+      const { stoppedByPersonAt } = lifecycle.of(containerId);
       for (const [id, incident] of held) {
         if (incident.containerId !== containerId) continue;
-        if (!byOperator && action.kind !== 'destroy' && !(action.kind === 'start' && incident.down)) continue;
+        const stopped = stoppedByPersonAt !== undefined && stoppedByPersonAt !== incident.stoppedByPersonAt;
+        if (!stopped && action.kind !== 'destroy' && !(action.kind === 'start' && incident.down)) continue;
         held.delete(id);
         save(id, 'restarted_by_person');
       }

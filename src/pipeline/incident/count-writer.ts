@@ -2,7 +2,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { IncidentStore } from '../ports.ts';
 
-/** Counts of repeats are written this often at most. */
+/** The shortest time between two writes. */
 const COUNTS_EVERY_MS = 1_000;
 
 /** Writes the counts of repeats in batches. */
@@ -17,7 +17,7 @@ export function createCountWriter(
     const dirty = takeDirty();
     if (dirty.length === 0) return;
     await store.saveOccurrences(dirty).catch((error: unknown) => {
-      logger.error('counts of repeats could not be written down', { error: String(error) });
+      logger.error('the number of occurrences could not be stored', { error: String(error) });
     });
   };
   return {

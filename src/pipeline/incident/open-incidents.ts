@@ -1,29 +1,51 @@
-import { type Incident, type ListedContainer, type Severity, type Signal, serviceKey } from '../../domain.ts';
-import { DETECTOR_INFO } from '../detectors.ts';
+import {
+  type EdgeEvidence,
+  type Incident,
+  type ListedContainer,
+  type Severity,
+  type Signal,
+  serviceKey,
+} from '../../domain.ts';
+import { DETECTOR_INFO, isPartOfDeath, processEnded } from '../detectors.ts';
 
 /**
- * The open incidents, in memory. An incident is found by service and fingerprint; signals that are other
- * evidence of the same trouble (the error a process logged before it died of it) join it.
+ * The open incidents, in memory. An incident is found by service and fingerprint. Other signals of the same problem join
+ * it, such as the crash that follows a logged error.
  *
  * Phases of an open incident:
- *   settling  opened; more evidence is awaited, nobody has been asked yet
+ *   settling  just opened; further evidence is awaited
  *   handling  being diagnosed, decided, restarted, verified
- *   settled   handled; what repeats is only counted
+ *   settled   handled; repeats are only counted
  */
 export interface LiveIncident {
   incident: Incident;
   phase: 'settling' | 'handling' | 'settled';
-  /** The signals that opened and joined it, at most EVIDENCE_KEPT. */
+  /** The signals that opened and joined it, at most MAX_EVIDENCE. */
   readonly evidence: Signal[];
   /** Known once diagnosed. */
   severity?: Severity;
-  /** It was told that the container crashes in a loop. */
+  /** A signal said that the container crashes in a loop. */
   looping: boolean;
-  /** Occurrences not yet written down. */
+  /** It has occurrences that are not stored yet. */
   dirty: boolean;
   readonly keys: Set<string>;
-  /** When it was resolved. What was seen before it ended, read again after a restart of the agent, still belongs to it. */
-  overSince?: number;
+  /** It belongs to the incident of another container. */
+  cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
+  /** Its errors say that a dependency fails, but none is known to have a problem yet. */
+  suffers?: Suffering;
+  /** A dependency had a problem that is over, and this one did not end with it. */
+  isReleased?: boolean;
+  /** Since when the container is well again, while the incidents of others still belong to this one. */
+  recoveredAt?: number;
+  /** When it was resolved. Signals from before, which are read again after a restart of the agent, still belong to it. */
+  resolvedAt?: number;
+}
+
+export interface Suffering {
+  /** Ids of the containers that the errors name. */
+  readonly named: ReadonlySet<string>;
+  /** The kind of cause that the errors state, if they may only relay it. */
+  readonly stated?: string;
 }
 
 export type Folded =
@@ -31,31 +53,33 @@ export type Folded =
   /** `newlyLooping`: this signal turned it into a crash loop. */
   | { readonly kind: 'repeat'; readonly live: LiveIncident; readonly newlyLooping: boolean };
 
-export interface Incidents {
+export interface OpenIncidents {
   fold(signal: Signal): Folded;
-  /** Takes up an incident from the store after a restart of the agent. */
+  /** Adds an incident from the store after a restart of the agent. */
   adopt(incident: Incident, phase: LiveIncident['phase'], severity?: Severity): LiveIncident;
   resolve(live: LiveIncident): void;
-  /** Ends what has been quiet long enough and returns it. `listed` are all watched containers. */
+  /** Removes the incidents that are over and returns them. `listed`: all watched containers. */
   expire(now: number, listed: readonly ListedContainer[]): readonly LiveIncident[];
   /** Incidents whose counts changed since the last call. */
   takeDirty(): readonly Incident[];
   open(): readonly LiveIncident[];
+  /** Those that are open, and those that were resolved less than a minute ago. */
+  recent(): readonly LiveIncident[];
 }
 
-const EVIDENCE_KEPT = 20;
-/** Of the many kinds of errors in a log storm, so many are shown. */
+const MAX_EVIDENCE = 20;
+/** The number of different errors that are shown of a log storm. */
 const STORM_SAMPLES = 5;
 /** The engine reports `oom` and `die` of one kill within moments; the last log lines arrive after both. */
 const SAME_DEATH_MS = 5_000;
 /** Log timestamps may be slightly later than the event of the death. */
 const LAST_OUTPUT_MS = 1_000;
-/** What an earlier run had read without noting it comes again within moments of the first listing. */
-const OVER_KEPT_MS = 60_000;
-/** Memory's bound; beyond it the longest-quiet settled incident is forgotten (the store still has it). */
+/** Lines that an earlier run read without saving its position are read again right after the first listing. */
+const KEPT_AFTER_RECOVERY_MS = 60_000;
+/** Limits memory. Beyond it, the settled incident that has been quiet the longest is forgotten; the store still has it. */
 const MAX_OPEN = 10_000;
 
-export function createIncidents(options: { newId(): string; now(): number }): Incidents {
+export function createOpenIncidents(options: { newId(): string; now(): number }): OpenIncidents {
   const byKey = new Map<string, LiveIncident>();
   const all = new Set<LiveIncident>();
 
@@ -71,23 +95,23 @@ export function createIncidents(options: { newId(): string; now(): number }): In
   };
 
   const count = (live: LiveIncident, signal: Signal): void => {
-    // What joined is another sign of the same occurrence, not one more.
-    const again = signal.fingerprint === live.incident.fingerprint ? 1 : 0;
+    // A signal that joined is further evidence of an occurrence, not another occurrence.
+    const repeats = signal.fingerprint === live.incident.fingerprint ? 1 : 0;
     live.incident = {
       ...live.incident,
       container: signal.container,
-      occurrences: live.incident.occurrences + again,
+      occurrences: live.incident.occurrences + repeats,
       lastSeenAt: Math.max(live.incident.lastSeenAt, signal.at),
     };
     live.dirty = true;
   };
 
   const join = (live: LiveIncident, signal: Signal): void => {
-    if (live.evidence.length < EVIDENCE_KEPT) live.evidence.push(signal);
+    if (live.evidence.length < MAX_EVIDENCE) live.evidence.push(signal);
     live.incident = {
       ...live.incident,
       detectors: [...new Set([...live.incident.detectors, signal.detector])],
-      patterns: [...new Set([...live.incident.patterns, ...signal.patterns])].slice(0, EVIDENCE_KEPT),
+      patterns: [...new Set([...live.incident.patterns, ...signal.patterns])].slice(0, MAX_EVIDENCE),
     };
   };
 
@@ -165,16 +189,16 @@ export function createIncidents(options: { newId(): string; now(): number }): In
     },
 
     resolve(live) {
-      live.overSince = options.now();
+      live.resolvedAt = options.now();
     },
 
     expire(now, listed) {
       const byId = new Map(listed.map((container) => [container.ref.id, container]));
       for (const live of all) {
-        if (live.overSince !== undefined && now - live.overSince > OVER_KEPT_MS) remove(live);
+        if (live.resolvedAt !== undefined && now - live.resolvedAt > KEPT_AFTER_RECOVERY_MS) remove(live);
       }
       const ended = [...all].filter(
-        (live) => live.overSince === undefined && live.phase === 'settled' && isOver(live.incident, byId, now),
+        (live) => live.resolvedAt === undefined && live.phase === 'settled' && isOver(live.incident, byId, now),
       );
       for (const live of ended) remove(live);
       return ended;
@@ -186,7 +210,8 @@ export function createIncidents(options: { newId(): string; now(): number }): In
       return dirty.map((live) => live.incident);
     },
 
-    open: () => [...all].filter((live) => live.overSince === undefined),
+    open: () => [...all].filter((live) => live.resolvedAt === undefined),
+    recent: () => [...all],
   };
 }
 
@@ -202,19 +227,23 @@ function findRelated(all: ReadonlySet<LiveIncident>, signal: Signal): LiveIncide
   return undefined;
 }
 
-/** The incident is over, and this came after all that belonged to it. */
+/** The incident has recovered, and the signal is newer than all of its signals. */
 function isPast(live: LiveIncident, signal: Signal): boolean {
-  return live.overSince !== undefined && signal.at > live.incident.lastSeenAt;
+  return live.resolvedAt !== undefined && signal.at > live.incident.lastSeenAt;
 }
 
 /** Whether a signal with another fingerprint is more evidence of an incident of the same container. */
 function isSameProblem(live: LiveIncident, signal: Signal): boolean {
   const { incident, phase } = live;
-  const { joins, standsAlone } = DETECTOR_INFO[signal.detector];
+  const { joins, separate } = DETECTOR_INFO[signal.detector];
   const since = signal.at - incident.lastSeenAt;
-  if (phase === 'settling') return !standsAlone && !DETECTOR_INFO[incident.detector].standsAlone;
+  if (phase === 'settling') return !separate && !DETECTOR_INFO[incident.detector].separate;
 
-  if (incident.detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath)) {
+  // It was decided while the main process ran; the end of the process needs a decision of its own.
+  const newlyEnded = processEnded([signal.detector]) && !processEnded(incident.detectors);
+  if (phase === 'settled' && newlyEnded && incident.detectors.includes('oom')) return false;
+
+  if (isPartOfDeath(incident.detectors)) {
     switch (joins.death) {
       case 'any':
         return true;
@@ -228,7 +257,7 @@ function isSameProblem(live: LiveIncident, signal: Signal): boolean {
         return joins.death satisfies never;
     }
   }
-  // A minor error that people already know of must not hide that the container is now down.
+  // A minor error that people know of must not hide that the container is now down.
   return since <= joins.causeWithinMs && joins.causeWithinMs > 0 && (phase === 'handling' || live.severity === 'high');
 }
 

@@ -1,308 +1,348 @@
 import type {
+  Assessment,
   Attempt,
   ContainerFacts,
-  ContainerRef,
   Decision,
   Diagnosis,
   Incident,
   ListedContainer,
-  Signal,
-  TraceLink,
 } from '../../domain.ts';
+import { AgentStopping } from '../../errors.ts';
 import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { DecideInput } from '../decide/decide.ts';
+import { absenceAssessment } from '../correlate/absence.ts';
+import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
+import { type DecideInput, decide } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
-import { isBeingReplaced } from '../lifecycle/deployments.ts';
+import type { Collector } from '../diagnose/collect.ts';
+import type { Diagnoser } from '../diagnose/diagnose.ts';
+import { isBeingReplaced } from '../lifecycle/deployment.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
-import { describeSource, type PolicyOf, policyBehind } from '../policy/resolve.ts';
-import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentCase, IncidentStore } from '../ports.ts';
-import type { Acted } from '../restart/restart.ts';
-import type { Unanswered, Verification, VerifyOptions } from '../restart/verify.ts';
+import { describeSource, type PolicyOf, policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
+import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentStore } from '../ports.ts';
+import { createRestarts, type Refusal } from '../restart/attempt.ts';
+import { SPANS, type Tracing } from '../tracing.ts';
 import type { LiveIncident } from './open-incidents.ts';
-
-/** What a round calls; app.ts weaves telemetry around each. */
-export interface RoundStages {
-  /** Waits until `settled` first: the rest of a stack trace, or the death that follows an error, is still on its way. */
-  collect(incident: () => Incident, signals: readonly Signal[], settled: Promise<void>): Promise<DiagnosisContext>;
-  diagnose(context: DiagnosisContext, comeback: boolean, signal: AbortSignal): Promise<Diagnosis>;
-  decide(input: DecideInput): Decision;
-  restart(incident: Incident, facts: ContainerFacts): Promise<Acted>;
-  verify(options: VerifyOptions): Promise<Verification>;
-}
+import type { StoredState } from './stored-state.ts';
 
 export interface RoundDeps {
-  readonly stages: RoundStages;
+  readonly correlator: Pick<Correlator, 'correlate'>;
+  readonly collector: Collector;
+  readonly diagnoser: Pick<Diagnoser, 'diagnose' | 'prepare'>;
+  readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
+  /** Not traced: verification calls it every second. */
+  readonly untracedControl: Pick<ContainerControl, 'inspect'>;
   readonly store: IncidentStore & AttemptStore & { healthy(): boolean };
-  readonly control: Pick<ContainerControl, 'inspect' | 'list'>;
   readonly observer: Observer;
+  readonly tracing: Tracing;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly newId: () => string;
   /** The global switch: without it nothing is restarted. */
   readonly autoFix: boolean;
-  /** The policy in force right now. */
+  /** The most restarts of all containers together, in any hour. */
+  readonly maxRestartsPerHourHost: number;
+  /** The policy in force now. */
   readonly policyOf: PolicyOf;
-  /** How much longer than it must stay up a restarted container may take to recover. */
+  /** How much longer than its stable time a restarted container may take to recover, ms. */
   readonly verifySlackMs: number;
-  /** Tells the intake that stops and starts of this container are ours until the returned function is called. */
-  expectRestart(containerId: string): () => void;
-  stopRequestedAt(containerId: string): number | undefined;
-  /** When it was created in the place of another container of its service. */
-  deployedAt(container: ContainerRef): number | undefined;
-  /** Told of every decision, with the facts it was made from. */
+  readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
+  /** Called with every decision and the facts it is based on. */
   onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
-  /** Aborted when the agent stops: what merely waits is handed over to the next start. */
-  readonly handover: AbortSignal;
-  /** Aborted a little later: answers already paid for may still come in. */
-  readonly giveUp: AbortSignal;
+  /** Aborted when the agent stops: what merely waits is left to the next run. */
+  readonly stopping: AbortSignal;
+  /** Aborted some seconds later: until then, paid answers may still arrive. */
+  readonly stopNow: AbortSignal;
 }
 
-/** Thrown to leave the walk where the next start of the agent takes it up. */
-export class AgentStopping extends Error {}
-
-/** Once through collect → diagnose → decide → act → verify. */
+/** One pass through collect → diagnose → decide → restart → verify. */
 export interface Round {
-  /** From 0: how many restarts were made for the incident before. */
+  /** The number of restarts for the incident before this round. */
   readonly ordinal: number;
   readonly context: DiagnosisContext;
   readonly diagnosis: Diagnosis;
   readonly decision: Decision;
-  /** See Alert; absent also where an earlier run of the agent decided. */
+  /** See Alert. Absent also if an earlier run of the agent decided. */
   readonly because?: string;
   readonly attempt?: Attempt;
+  /** No further round follows, whatever the outcome. */
+  readonly isLast?: true;
 }
 
-type Seen = Pick<Round, 'ordinal' | 'context' | 'diagnosis'>;
+/** The incident turned out to belong to another container's, or its dependency is back. It gets no alert of its own. */
+export type Folded = 'member' | 'passed';
+
+type Diagnosed = Pick<Round, 'ordinal' | 'context' | 'diagnosis'>;
+
+interface Decided {
+  readonly decision: Decision;
+  readonly facts?: ContainerFacts;
+  readonly policy: ResolvedPolicy;
+  readonly because?: string;
+}
 
 export interface Rounds {
-  /** Rejects with AgentStopping when the agent stops meanwhile. */
-  go(live: LiveIncident, ordinal: number, settled: Promise<void>, trace: TraceLink | undefined): Promise<Round>;
-  /** Ends the round that an earlier run of the agent was in; undefined where nobody had been asked yet. */
-  takeUp(live: LiveIncident, left: IncidentCase): Promise<Round | undefined>;
-  /** The wait before the next round; none at the limit, where it only tells a person. */
+  /** Throws AgentStopping when the agent stops in the meantime. */
+  run(live: LiveIncident, ordinal: number): Promise<Round | Folded>;
+  /** Completes the round in which an earlier run of the agent stopped. */
+  resume(live: LiveIncident, stored: StoredState): Promise<Round | Folded>;
+  /** The wait before the next round. None once the restart limit is reached: that round only notifies. */
   backOff(live: LiveIncident): Promise<void>;
-  /** Restarts of its service by us, oldest first. */
+  /** Restarts of its service by the agent, oldest first. */
   restartsLastHour(live: LiveIncident): Promise<readonly Attempt[]>;
-  /** A store that fails must not keep anyone from being told; restarts are vetoed by `healthy()`. */
+  /** Logs a failed write. A failing store must not prevent an alert; it prevents restarts through `healthy()`. */
   keep(what: string, write: Promise<void>): Promise<void>;
 }
 
 const HOUR_MS = 3_600_000;
-/** What a busy host starts side by side; the rest of a hundred that fell together waits for its turn. */
+/** A busy host can start only a few containers at a time. Further restarts wait. */
 const RESTARTS_AT_ONCE = 8;
 
-/**
- * Every step is on disk before it has an effect. Incidents walk side by side; only decide, act and verify of one
- * container take turns.
- */
+/** Incidents are handled concurrently, but decide, restart and verify of one container run one after the other. */
 export function createRounds(deps: RoundDeps): Rounds {
-  const { stages, store, clock, logger } = deps;
-  const inTurn = createKeyedMutex();
+  const { store, clock, logger, observer, tracing, control } = deps;
+  const containers = createKeyedMutex();
+  const oneAtATime = <T>({ incident }: LiveIncident, work: () => Promise<T>) => containers(incident.container.id, work);
   const acquireRestart = createSemaphore(RESTARTS_AT_ONCE);
 
   const keep: Rounds['keep'] = async (what, write) => {
-    await write.catch((error: unknown) => logger.error(`${what} could not be written down`, { error: String(error) }));
+    await write.catch((error: unknown) => logger.error(`${what} could not be stored`, { error: String(error) }));
   };
+  const restarts = createRestarts({ ...deps, keep });
 
   const restartsLastHour: Rounds['restartsLastHour'] = (live) =>
     store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
 
-  const restartsMadeFor = async ({ id, container, openedAt }: Incident): Promise<number> => {
+  const restartsOnHost = (): Promise<number> => store.countAttemptsSince(clock.now() - HOUR_MS).catch(() => 0);
+
+  const restartsFor = async ({ id, container, openedAt }: Incident): Promise<number> => {
     const ofService = await store.attemptsSince(container, openedAt).catch(() => []);
     return ofService.filter(({ incidentId }) => incidentId === id).length;
   };
 
-  const look = async (
-    live: LiveIncident,
-    ordinal: number,
-    settled: Promise<void>,
-    trace: TraceLink | undefined,
-  ): Promise<Seen> => {
-    const context = await stages.collect(() => live.incident, live.evidence, settled);
-    if (deps.handover.aborted) throw new AgentStopping();
+  const collect = (live: LiveIncident): Promise<DiagnosisContext> =>
+    tracing.span(
+      SPANS.collect,
+      () => deps.collector.context(live.incident, live.evidence),
+      (context) => ({ context }),
+    );
+
+  /** Looks for the cause of a new incident in other containers. */
+  const correlate = async (live: LiveIncident, context: DiagnosisContext): Promise<Folded | undefined> => {
+    const correlation = await tracing.span(
+      SPANS.correlate,
+      () => deps.correlator.correlate(live, context),
+      ({ kind }) => ({ correlation: { kind, evidence: live.cause?.evidence } }),
+    );
+    if (deps.stopping.aborted) throw new AgentStopping();
+    switch (correlation.kind) {
+      case 'member':
+      case 'passed':
+        return correlation.kind;
+      case 'external':
+      case 'unknown':
+        live.incident = { ...live.incident, cause: correlation };
+        break;
+      case 'own':
+        break;
+      default:
+        return correlation satisfies never;
+    }
+    return undefined;
+  };
+
+  const diagnose = async (live: LiveIncident, ordinal: number): Promise<Diagnosed | Folded> => {
+    const context = await collect(live);
+    if (deps.stopping.aborted) throw new AgentStopping();
     live.phase = 'handling';
-    live.incident = { ...live.incident, summary: context.incident.summary, trace: live.incident.trace ?? trace };
-    await keep('an incident', store.saveIncident(live.incident));
-    const diagnosis = await stages.diagnose(context, ordinal > 0, deps.giveUp);
+    live.incident = { ...live.incident, summary: context.incident.summary };
+    const folded = ordinal === 0 ? await correlate(live, context) : undefined;
+    await keep('the incident', store.saveIncident(live.incident));
+    if (folded) return folded;
+    const known = absenceAssessment(live.incident);
+    const diagnosis = await tracing.span(
+      SPANS.diagnose,
+      async () =>
+        known === undefined
+          ? deps.diagnoser.diagnose({ ...context, incident: live.incident }, ordinal > 0, deps.stopNow)
+          : knownDiagnosis(known, clock.now()),
+      (diagnosis) => ({ diagnosis }),
+    );
+    if (live.cause !== undefined) return 'member';
     live.severity = diagnosis.severity;
     await keep('a diagnosis', store.saveDiagnosis(live.incident.id, diagnosis));
-    deps.observer.incidentDiagnosed({ containerName: live.incident.container.name, severity: diagnosis.severity });
+    observer.incidentDiagnosed({ containerName: live.incident.container.name, severity: diagnosis.severity });
     return { ordinal, context, diagnosis };
   };
 
-  const decideNow = async (live: LiveIncident, seen: Seen) => {
+  const decideNow = async (live: LiveIncident, { context, diagnosis }: Diagnosed): Promise<Decided> => {
     const { incident } = live;
     const { id } = incident.container;
-    const looked = await Promise.all([deps.control.inspect(id), deps.control.list()]).catch(() => undefined);
-    const [facts, listed] = looked ?? [seen.context.facts, []];
+    const answer = await Promise.all([control.inspect(id), control.list()]).catch(() => undefined);
+    const [facts, listed] = answer ?? [context.facts, []];
     const dependants = networkDependants(listed, id);
-    // The listing's name of the image is lost once its tag moves on; policy goes by the name.
+    // A listing shows the image's id once its tag has moved; policies match by name.
     const container = { ...incident.container, image: facts?.image || incident.container.image };
     const policy = deps.policyOf(container);
-    const decision = stages.decide({
+    const lifecycle = deps.lifecycle.of(id);
+    const input: DecideInput = {
       now: clock.now(),
       incident,
-      diagnosis: seen.diagnosis,
+      diagnosis,
       facts,
-      engineAnswered: looked !== undefined,
+      engineAnswered: answer !== undefined,
       autoFix: deps.autoFix,
+      maxRestartsPerHourHost: deps.maxRestartsPerHourHost,
       policy,
-      restarts: restartHistory(incident, await restartsLastHour(live), clock.now()),
-      restartVetoed: seen.context.ruleMatches.some((found) => found.vetoesRestart),
-      stopRequestedAt: deps.stopRequestedAt(id),
-      deployedAt: deps.deployedAt(container),
+      restarts: restartHistory(incident, await restartsLastHour(live), await restartsOnHost(), clock.now()),
+      restartVetoed: context.ruleMatches.some((match) => match.vetoesRestart),
+      stopRequestedAt: lifecycle.stoppedByPersonAt,
+      deployedAt: lifecycle.deployedAt,
       beingReplaced: isBeingReplaced(container, listed),
       networkDependants: dependants,
       storeHealthy: store.healthy(),
-    });
+    };
+    const decision = tracing.span(
+      SPANS.decide,
+      () => decide(input),
+      (decision) => ({ decision }),
+    );
     const because =
-      decision.reason === 'shared_network' ? dependants.join(', ') : policyBehind(decision.reason, policy);
+      decision.reason === 'shared_network'
+        ? dependants.join(', ')
+        : decision.reason === 'orchestrator_owns'
+          ? facts?.orchestrator
+          : policyBehind(decision.reason, policy);
     return { decision, facts, policy, because };
   };
 
-  const decideAndAct = async (live: LiveIncident, seen: Seen): Promise<Round> => {
-    const { incident } = live;
-    let decided = await decideNow(live, seen);
+  const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
+    let decided = await decideNow(live, diagnosed);
+    if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
+      // A dependency seems to fail: its problem may still show, and then a restart would not help.
+      await clock.sleep(Math.max(0, live.incident.openedAt + AFTER_MS - clock.now()), deps.stopping);
+      if (deps.stopping.aborted) throw new AgentStopping();
+      const folded = live.cause === undefined ? await correlate(live, diagnosed.context) : 'member';
+      if (folded !== undefined) return folded;
+      decided = await decideNow(live, diagnosed);
+    }
+    if (live.cause !== undefined) return 'member';
     const permit = decided.decision.kind === 'restart' ? await acquireRestart() : undefined;
     try {
       if (permit?.waited) {
-        if (deps.handover.aborted) throw new AgentStopping();
-        // Meanwhile it may have recovered, or a person may be at it.
-        decided = await decideNow(live, seen);
+        if (deps.stopping.aborted) throw new AgentStopping();
+        // In the meantime it may have recovered, or a person may have stopped it.
+        decided = await decideNow(live, diagnosed);
       }
-      const { decision, facts, policy, because } = decided;
-      deps.observer.decision(decision);
-      await keep('a decision', store.saveDecision(incident.id, decision));
-      deps.onDecided(incident, decision, facts);
-      logger.info('decided', {
-        incident: incident.id,
-        container: incident.container.name,
-        ...decision,
-        restart_policy: `${policy.values.restart} (${describeSource(policy.sources.restart)})`,
-      });
-      if (decision.kind !== 'restart' || !facts) return { ...seen, decision, because };
-      return await act(live, facts, { ...seen, decision }, permit);
+      await saveDecision(live, decided);
+      const { decision, facts, because } = decided;
+      if (decision.kind !== 'restart' || !facts) return { ...diagnosed, decision, because };
+      return await restart(live, facts, { ...diagnosed, decision }, permit);
     } finally {
       permit?.release();
     }
   };
 
-  const act = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
-    const restartOver = deps.expectRestart(live.incident.container.id);
+  const saveDecision = async ({ incident }: LiveIncident, { decision, facts, policy }: Decided): Promise<void> => {
+    observer.decision(decision);
+    await keep('a decision', store.saveDecision(incident.id, decision));
+    deps.onDecided(incident, decision, facts);
+    logger.info('decided', {
+      incident: incident.id,
+      container: incident.container.name,
+      ...decision,
+      restart_policy: `${policy.values.restart} (${describeSource(policy.sources.restart)})`,
+    });
+  };
+
+  /** The next attempt would fail the same way, so the round is the last one. */
+  const afterRefusal = async (live: LiveIncident, round: Round, refused: Refusal): Promise<Round> => {
+    if (refused === 'gone') {
+      const decision = { kind: 'notify', reason: 'container_gone' } as const;
+      await keep('a decision', store.saveDecision(live.incident.id, decision));
+      return { ...round, decision, isLast: true };
+    }
+    if (refused === 'unchanged') return { ...round, isLast: true };
+    const diagnosis = { ...round.diagnosis, severity: 'high' as const };
+    live.severity = 'high';
+    await keep('a diagnosis', store.saveDiagnosis(live.incident.id, diagnosis));
+    return { ...round, diagnosis, isLast: true };
+  };
+
+  const restart = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
     try {
-      const acted = await stages.restart(live.incident, facts);
-      permit?.release();
-      if (acted.kind === 'refused') return { ...round, attempt: await finish(acted.attempt, 'error', acted.detail) };
-      if (acted.answer === 'done') restartOver();
-      const unanswered =
-        acted.answer === 'done' ? undefined : { asked: acted.answer === 'late', onRestarted: restartOver };
-      return { ...round, attempt: await watch(live, acted.attempt, unanswered) };
+      const { attempt, refused } = await restarts.restartAndVerify(live, facts, () => permit?.release());
+      return refused === undefined ? { ...round, attempt } : await afterRefusal(live, { ...round, attempt }, refused);
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       logger.error('the restart was not made', { incident: live.incident.id, error: String(error) });
       return { ...round, decision: { kind: 'notify', reason: 'store_unavailable' } };
-    } finally {
-      restartOver();
     }
   };
 
-  const watch = async (
-    live: LiveIncident,
-    attempt: Attempt,
-    unanswered?: Omit<Unanswered, 'since'>,
-  ): Promise<Attempt> => {
-    const begun = clock.now();
-    let since = begun;
-    const { verifyFor, grace } = deps.policyOf(live.incident.container).values;
-    // In its grace nothing is noticed of it: that time proves nothing.
-    const stableForMs = (grace + verifyFor) * 1000;
-    const verification = await stages.verify({
-      containerId: attempt.containerId,
-      stableForMs,
-      deadlineMs: stableForMs + deps.verifySlackMs,
-      recurred: () => live.incident.lastSeenAt > since,
-      stoppedByOperator: () => (deps.stopRequestedAt(attempt.containerId) ?? 0) > since,
-      signal: deps.handover,
-      unanswered: unanswered && {
-        ...unanswered,
-        since: attempt.startedAt,
-        onRestarted() {
-          since = clock.now();
-          unanswered.onRestarted();
-        },
-      },
-    });
-    if (deps.handover.aborted && verification.outcome === 'unknown') throw new AgentStopping();
-    deps.observer.verification({ outcome: verification.outcome, durationMs: clock.now() - begun });
-    return finish(attempt, verification.outcome, verification.detail);
-  };
-
-  const finish = async (
-    attempt: Attempt,
-    outcome: NonNullable<Attempt['outcome']>,
-    detail: string,
-  ): Promise<Attempt> => {
-    const finishedAt = clock.now();
-    await keep('an outcome', store.finishAttempt(attempt.id, { outcome, detail, finishedAt }));
-    deps.observer.restart({ containerName: attempt.containerName, outcome });
-    logger.info(outcome === 'error' ? 'not restarted' : 'restarted', {
-      incident: attempt.incidentId,
-      container: attempt.containerName,
-      outcome,
-      detail,
-    });
-    return { ...attempt, outcome, detail, finishedAt };
-  };
-
-  /** Made, still being made, or never asked for: who was killed cannot know. It is looked at, never repeated. */
-  const watchLeft = async (live: LiveIncident, attempt: Attempt): Promise<Attempt> => {
-    const restartOver = deps.expectRestart(attempt.containerId);
-    try {
-      return await watch(live, attempt, { asked: false, onRestarted: restartOver });
-    } finally {
-      restartOver();
-    }
+  const run: Rounds['run'] = async (live, ordinal) => {
+    const diagnosed = await diagnose(live, ordinal);
+    if (typeof diagnosed === 'string') return diagnosed;
+    return oneAtATime(live, () => decideAndRestart(live, diagnosed));
   };
 
   return {
     keep,
     restartsLastHour,
 
-    go: async (live, ordinal, settled, trace) => {
-      const seen = await look(live, ordinal, settled, trace);
-      return inTurn(live.incident.container.id, () => decideAndAct(live, seen));
-    },
+    run,
 
-    async takeUp(live, { diagnosis, decision, attempt }) {
-      if (!diagnosis) return undefined;
-      const context = await stages.collect(() => live.incident, live.evidence, Promise.resolve());
-      const made = await restartsMadeFor(live.incident);
-      const key = live.incident.container.id;
-      if (decision?.kind === 'restart' && attempt) {
-        const round = { ordinal: Math.max(0, made - 1), context, diagnosis, decision };
-        if (attempt.outcome !== undefined) return { ...round, attempt };
-        return { ...round, attempt: await inTurn(key, () => watchLeft(live, attempt)) };
+    async resume(live, stored) {
+      switch (stored.state) {
+        case 'opened':
+          return run(live, 0);
+        case 'diagnosed': {
+          const ordinal = await restartsFor(live.incident);
+          const context = await collect(live);
+          const folded = await correlate(live, context);
+          if (folded !== undefined) return folded;
+          const diagnosed = { ordinal, context, diagnosis: stored.diagnosis };
+          return oneAtATime(live, () => decideAndRestart(live, diagnosed));
+        }
+        case 'decided': {
+          const { diagnosis, decision } = stored;
+          return { ordinal: await restartsFor(live.incident), context: await collect(live), diagnosis, decision };
+        }
+        case 'restarting':
+        case 'restarted': {
+          const { diagnosis, decision, attempt } = stored;
+          const ordinal = Math.max(0, (await restartsFor(live.incident)) - 1);
+          const round = { ordinal, context: await collect(live), diagnosis, decision, attempt };
+          if (stored.state === 'restarted') return round;
+          return { ...round, attempt: await oneAtATime(live, () => restarts.verifyInterrupted(live, attempt)) };
+        }
+        case 'settled':
+        case 'resolved':
+          throw new Error(`a ${stored.state} incident has no round to resume`);
+        default:
+          return stored satisfies never;
       }
-      const seen = { ordinal: made, context, diagnosis };
-      return decision && decision.kind !== 'restart'
-        ? { ...seen, decision }
-        : inTurn(key, () => decideAndAct(live, seen));
     },
 
     async backOff(live) {
       const { container } = live.incident;
-      const restarts = await restartsLastHour(live);
-      if (restarts.length >= deps.policyOf(container).values.maxRestartsPerHour) return;
-      await clock.sleep(backOffMs(failuresInARow(container.id, restarts)), deps.handover);
+      const attempts = await restartsLastHour(live);
+      if (attempts.length >= deps.policyOf(container).values.maxRestartsPerHour) return;
+      await clock.sleep(backOffMs(failuresInARow(container.id, attempts)), deps.stopping);
     },
   };
 }
 
-/** Running containers that live in this one's network namespace and would be left with a dead one. */
+/** Running containers in this one's network namespace, which a restart would leave without a network. */
 function networkDependants(listed: readonly ListedContainer[], containerId: string): string[] {
   return listed
     .filter((other) => other.networkMode === `container:${containerId}` && other.status === 'running')
     .map((other) => other.ref.name);
+}
+
+function knownDiagnosis(known: Assessment, now: number): Diagnosis {
+  return { ...known, tier: 'rules', rules: [], costUsd: 0, at: now, answeredAt: now, afterFailedRestart: false };
 }

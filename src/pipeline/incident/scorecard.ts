@@ -1,7 +1,7 @@
 import type { ReviewedCase } from '../ports.ts';
 import { isHeldBack } from './aftermath.ts';
 
-/** How a case ended. `unknown`: nobody observed it. */
+/** How a case ended. `unknown`: its end was not observed. */
 export const CASE_RESULTS = [
   'came_back',
   'restarted_by_person',

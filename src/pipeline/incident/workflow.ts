@@ -1,168 +1,213 @@
-import type { Alert, AlertKind, Incident, TraceLink } from '../../domain.ts';
-import type { DiagnosisContext, IncidentCase } from '../ports.ts';
-import type { Incidents, LiveIncident } from './open-incidents.ts';
-import { AgentStopping, createRounds, type Round, type RoundDeps, type RoundStages } from './round.ts';
-
-/** The stages as the walk calls them; app.ts weaves telemetry around each. */
-export interface Stages extends RoundStages {
-  redactSummary(incident: Incident): Promise<Incident>;
-  notify(alert: Alert, trace: TraceLink | undefined): Promise<void>;
-}
-
-export interface WalkDeps extends RoundDeps {
-  readonly stages: Stages;
-  readonly incidents: Incidents;
-  /** Runs `work` in the incident's trace, or in a new one linked to `earlier`. */
-  traceIncident<T>(
-    incident: Incident,
-    earlier: TraceLink | undefined,
-    work: (trace: TraceLink | undefined) => Promise<T>,
-  ): Promise<T>;
-}
-
-/** Evidence comes in for this long before anyone is asked (DESIGN: about half a second with the detector's own wait). */
-const SETTLE_MS = 300;
-const EXCERPT_LINES = 8;
-
-export interface Walk {
-  /** Handles a newly opened incident to its end. Never rejects. */
-  handle(live: LiveIncident): Promise<void>;
-  /** Takes up an incident that an earlier run of the agent left unfinished. Never rejects. */
-  resume(live: LiveIncident, left: IncidentCase): Promise<void>;
-  /** An incident that was already told has become a crash loop. Never rejects. */
-  tellLoop(live: LiveIncident): Promise<void>;
-}
-
 /**
- * The walk of one incident: rounds of collect → diagnose → decide → act → verify, again with the stronger model
- * where a restart did not help, until it recovered or a gate closes; it is told after the first round and at the
- * end.
+ * The workflow of an incident: rounds of collect → diagnose → decide → restart → verify, until it has recovered or the
+ * decision is not to restart. People are notified after the first round and about the end.
+ *
+ * Every state is stored before it has an effect. An agent that was stopped or killed resumes from what is stored.
+ *
+ * | state      | in the store                                   | phase in memory | how it resumes                       |
+ * |------------|------------------------------------------------|-----------------|--------------------------------------|
+ * | opened     | no diagnosis                                   | settling        | with a first round                   |
+ * | diagnosed  | a diagnosis; no decision, or one to restart    | handling        | collect again, then decide           |
+ * |            | without a restart attempt                      |                 |                                      |
+ * | decided    | a decision other than to restart               | handling        | with the alert                       |
+ * | restarting | a restart attempt without outcome              | handling        | verify; it is never restarted again  |
+ * | restarted  | a restart attempt with outcome                 | handling        | with the alert, or the next round    |
+ * | settled    | settled_at                                     | settled         | counts repeats until it is resolved  |
+ * | member     | settled_at, a cause in another incident        | settled         | as settled; see members.ts           |
+ * | resolved   | state resolved                                 | forgotten       | never                                |
+ *
+ * A second and later rounds go through `diagnosed` to `restarted` again.
  */
-export function createWalk(deps: WalkDeps): Walk {
-  const { stages, store, clock, logger } = deps;
+import type { AlertKind, Decision, TraceLink } from '../../domain.ts';
+import { AgentStopping } from '../../errors.ts';
+import type { Correlator } from '../correlate/correlate.ts';
+import { rootOf, toMembers } from '../correlate/members.ts';
+import { DETECTOR_INFO } from '../detectors.ts';
+import type { Notifier } from '../notify/notify.ts';
+import type { IncidentCase } from '../ports.ts';
+import { SPANS } from '../tracing.ts';
+import { buildAlert } from './alert.ts';
+import type { LiveIncident, OpenIncidents } from './open-incidents.ts';
+import { createRounds, type Folded, type Round, type RoundDeps } from './round.ts';
+import { storedState } from './stored-state.ts';
+
+export interface WorkflowDeps extends RoundDeps {
+  readonly incidents: OpenIncidents;
+  readonly notify: Notifier['notify'];
+  readonly correlator: Pick<Correlator, 'correlate' | 'membersOf'>;
+  /** A restart has ended the problem. */
+  onRecovered(live: LiveIncident): void;
+}
+
+export interface Workflow {
+  /** Handles a new incident until it is settled. Never rejects. */
+  handle(live: LiveIncident): Promise<void>;
+  /** Continues an incident that an earlier run of the agent did not settle. Never rejects. */
+  resume(live: LiveIncident, stored: IncidentCase): Promise<void>;
+  /**
+   * Decides again about a settled incident, from the present state of its container, and notifies people of the change.
+   * Never rejects.
+   */
+  decideAgain(live: LiveIncident, change: 'crash_loop' | 'engine_gave_up'): Promise<void>;
+}
+
+/** How long further evidence is awaited: the rest of a stack trace, or the death that follows an error. */
+const SETTLE_MS = 300;
+
+export function createWorkflow(deps: WorkflowDeps): Workflow {
+  const { store, clock, logger, tracing } = deps;
   const rounds = createRounds(deps);
   const { keep } = rounds;
 
-  /** `ordinal` tells the alerts of one incident apart. */
-  const tell = async (
+  const handle = async (live: LiveIncident, trace: TraceLink | undefined): Promise<Round | Folded> => {
+    live.incident = { ...live.incident, trace };
+    await tracing.span(SPANS.settle, async () => {
+      deps.diagnoser.prepare();
+      await Promise.all([clock.sleep(SETTLE_MS, deps.stopping), save(live)]);
+    });
+    return untilSettled(live, await rounds.run(live, 0));
+  };
+
+  const save = async (live: LiveIncident): Promise<void> => {
+    const summary = await deps.collector.summary(live.incident);
+    live.incident = { ...live.incident, summary };
+    const { id, container, detector } = live.incident;
+    logger.info('incident opened', { incident: id, container: container.name, detector, summary });
+    await keep('the incident', store.saveIncident(live.incident));
+  };
+
+  const resume = async (live: LiveIncident, stored: IncidentCase): Promise<Round | Folded> => {
+    return untilSettled(live, await rounds.resume(live, storedState(stored)));
+  };
+
+  /** Runs further rounds while restarts fail. Returns the last round. */
+  const untilSettled = async (
+    live: LiveIncident,
+    first: Round | Folded,
+    firstAlert: AlertKind = 'diagnosed',
+  ): Promise<Round | Folded> => {
+    for (let round = first; ; ) {
+      if (typeof round === 'string') return round;
+      if (live.cause !== undefined) return 'member';
+      const { outcome } = round.attempt ?? {};
+      const failed = !round.isLast && (outcome === 'failed' || outcome === 'error');
+      if (round.decision.reason === 'restart_limit') await notify(live, round, 'repeated_failure');
+      else if (round === first && firstAlert !== 'diagnosed') await notify(live, round, firstAlert);
+      else if (round.ordinal === 0 || !failed) await notify(live, round, 'diagnosed', Math.min(round.ordinal, 1));
+      if (!failed) return round;
+      await rounds.backOff(live);
+      if (deps.stopping.aborted) throw new AgentStopping();
+      round = await rounds.run(live, round.ordinal + 1);
+    }
+  };
+
+  const notify = async (
     live: LiveIncident,
     round: Omit<Round, 'ordinal'>,
     kind: AlertKind,
-    ordinal = 0,
+    update = 0,
   ): Promise<void> => {
     if (round.decision.kind === 'record') return;
+    const members = toMembers(live, deps.correlator.membersOf(live));
+    if (members.length > 0) {
+      live.incident = { ...live.incident, members };
+      await keep('the members of an incident', store.saveIncident(live.incident));
+    }
     const restarts = await rounds.restartsLastHour(live);
-    // Ids are derived, so that nothing is enqueued twice: not by a step repeated after a crash of the agent,
-    // and not while a limit stays reached (then there is no newer restart).
-    const subject = kind === 'repeated_failure' ? (restarts.at(-1)?.id ?? live.incident.id) : live.incident.id;
-    const alert: Alert = {
-      id: `${subject}/${kind}/${ordinal}`,
-      kind,
-      at: clock.now(),
-      incident: live.incident,
-      diagnosis: round.diagnosis,
-      decision: round.decision,
-      because: round.because,
-      attempt: round.attempt,
-      restartsLastHour: restarts.length,
-      excerpt: excerptOf(round.context),
-    };
-    await stages.notify(alert, live.incident.trace);
+    await deps.notify(buildAlert(live.incident, round, restarts, kind, update, clock.now()), live.incident.trace);
   };
 
-  const settle = async (live: LiveIncident, last: Round): Promise<void> => {
+  const settle = async (live: LiveIncident, last: Round | Folded): Promise<void> => {
     live.phase = 'settled';
-    await keep('an incident’s end', store.saveSettled(live.incident.id, clock.now()));
+    if (typeof last === 'string') {
+      await settleFolded(live, last);
+      return;
+    }
+    if (last.decision.kind !== 'record') observeCause(live);
+    await keep('the end of an incident', store.saveSettled(live.incident.id, clock.now()));
     if (last.attempt?.outcome === 'recovered') {
-      deps.incidents.resolve(live);
-      await keep('a recovery', store.resolveIncident(live.incident.id, clock.now()));
+      await resolve(live);
+      deps.onRecovered(live);
     }
   };
 
-  /** Rounds until it recovered or a gate closed; gives the last. `first`: a round that an earlier run of the agent had begun. */
-  const walkRounds = async (
-    live: LiveIncident,
-    trace: TraceLink | undefined,
-    settled: Promise<void>,
-    first?: Round,
-  ): Promise<Round> => {
-    let round = first ?? (await rounds.go(live, 0, settled, trace));
-    for (;;) {
-      const failed = round.attempt?.outcome === 'failed' || round.attempt?.outcome === 'error';
-      if (round.decision.reason === 'restart_limit') {
-        await tell(live, round, 'repeated_failure');
-      } else if (round.ordinal === 0 || !failed) {
-        await tell(live, round, 'diagnosed', round.ordinal === 0 ? 0 : 1);
-      }
-      if (!failed) return round;
-      await rounds.backOff(live);
-      if (deps.handover.aborted) throw new AgentStopping();
-      round = await rounds.go(live, round.ordinal + 1, settled, trace);
-    }
+  const settleFolded = async (live: LiveIncident, folded: Folded): Promise<void> => {
+    const { id, container } = live.incident;
+    const decision = { kind: 'record', reason: 'dependency_down' } as const;
+    deps.observer.decision(decision);
+    logger.info(folded === 'member' ? 'belongs to another incident' : 'the dependency is back', {
+      incident: id,
+      container: container.name,
+      ...(live.cause && { cause: rootOf(live).incident.id, evidence: live.cause.evidence }),
+    });
+    await keep('the incident', store.saveIncident(live.incident));
+    await keep('a decision', store.saveDecision(id, decision));
+    await keep('the end of an incident', store.saveSettled(id, clock.now()));
+    if (folded === 'passed') await resolve(live);
+  };
+
+  const resolve = async (live: LiveIncident): Promise<void> => {
+    deps.incidents.resolve(live);
+    await keep('a recovery', store.resolveIncident(live.incident.id, clock.now()));
+  };
+
+  const observeCause = (live: LiveIncident): void => {
+    const { members = [], cause, detectors } = live.incident;
+    deps.observer.incidentMembers(members.length + 1);
+    if (members.length === 0 && cause === undefined) return;
+    const fromLog = detectors.every((detector) => !DETECTOR_INFO[detector].overOnlyIfRunning);
+    deps.observer.causeFound(
+      cause === undefined ? (fromLog ? 'log' : 'engine') : cause.kind === 'incident' ? 'engine' : cause.kind,
+    );
   };
 
   const guarded = async (live: LiveIncident, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
     } catch (error) {
-      if (error instanceof AgentStopping || deps.handover.aborted) return;
+      if (error instanceof AgentStopping || deps.stopping.aborted) return;
       live.phase = 'settled';
-      logger.error('an incident could not be handled to its end', {
+      logger.error('an incident could not be handled', {
         incident: live.incident.id,
-        error: describe(error),
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     }
   };
 
+  // The trace ends with the alert.
+  const handleIncident = (live: LiveIncident): Promise<void> =>
+    guarded(live, async () =>
+      settle(live, await tracing.incident(live.incident, undefined, (trace) => handle(live, trace))),
+    );
+
   return {
-    handle: (live) =>
-      guarded(live, async () => {
-        const last = await deps.traceIncident(live.incident, undefined, async (trace) => {
-          const settled = clock.sleep(SETTLE_MS, deps.handover);
-          const clean = await stages.redactSummary(live.incident);
-          live.incident = { ...live.incident, summary: clean.summary, trace };
-          logger.info('incident opened', {
-            incident: live.incident.id,
-            container: live.incident.container.name,
-            detector: live.incident.detector,
-            summary: live.incident.summary,
-          });
-          await keep('an incident', store.saveIncident(live.incident));
-          return walkRounds(live, trace, settled);
-        });
-        // The trace ends with the alert; what is left is bookkeeping.
-        await settle(live, last);
-      }),
+    handle: handleIncident,
 
-    resume: (live, left) =>
+    resume: (live, stored) =>
+      guarded(live, async () =>
+        settle(live, await tracing.incident(live.incident, stored.incident.trace, () => resume(live, stored))),
+      ),
+
+    decideAgain: (live, change) =>
       guarded(live, async () => {
-        const last = await deps.traceIncident(live.incident, left.incident.trace, async (trace) => {
-          const first = await rounds.takeUp(live, left);
-          return walkRounds(live, trace, Promise.resolve(), first);
+        const { incident } = live;
+        const stored = await store.lastCase({ ...incident.container, fingerprint: incident.fingerprint });
+        if (!stored?.diagnosis) return;
+        live.phase = 'handling';
+        const diagnosed = { state: 'diagnosed', diagnosis: stored.diagnosis } as const;
+        const last = await tracing.incident(incident, incident.trace, async () => {
+          const round = await rounds.resume(live, diagnosed);
+          return typeof round === 'string' || isNoNews(round.decision, change)
+            ? round
+            : untilSettled(live, round, change);
         });
         await settle(live, last);
-      }),
-
-    tellLoop: (live) =>
-      guarded(live, async () => {
-        const last = await store.lastCase({ ...live.incident.container, fingerprint: live.incident.fingerprint });
-        if (!last?.diagnosis || !last.decision) return;
-        const context = await stages.collect(() => live.incident, live.evidence, Promise.resolve());
-        await tell(
-          live,
-          { context, diagnosis: last.diagnosis, decision: last.decision, attempt: last.attempt },
-          'crash_loop',
-        );
       }),
   };
 }
 
-function excerptOf(context: DiagnosisContext): readonly string[] {
-  if (context.incident.detectors.includes('storm')) return context.evidence.map((text) => text.split('\n', 1)[0] ?? '');
-  if (!context.incident.detectors.includes('log')) return context.logLines.slice(-EXCERPT_LINES);
-  return (context.evidence[0] ?? '').split('\n').slice(0, EXCERPT_LINES);
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+/** The change is over, or a person is dealing with it. */
+function isNoNews({ reason }: Decision, change: AlertKind): boolean {
+  if (reason === 'engine_restarting') return change === 'engine_gave_up';
+  return reason === 'operator_action' || reason === 'recreate_in_progress' || reason === 'already_recovered';
 }

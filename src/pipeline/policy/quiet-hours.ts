@@ -1,8 +1,8 @@
 /** Hours of the day in which nothing is restarted. */
 export interface QuietHours {
-  /** As it was written. */
+  /** As configured. */
   readonly text: string;
-  /** Minutes of the local day, `from` inclusive, `to` exclusive; over midnight where `from` is greater. */
+  /** Minutes of the local day, `from` inclusive, `to` exclusive. If `from` is greater, it spans midnight. */
   readonly windows: readonly { readonly from: number; readonly to: number }[];
   /** An IANA time zone. */
   readonly zone: string;
@@ -10,7 +10,7 @@ export interface QuietHours {
 
 export const NO_QUIET_HOURS: QuietHours = { text: 'none', windows: [], zone: 'UTC' };
 
-/** The form of it, for schemas; whether the times and the zone exist is found by parsing. */
+/** The syntax, for schemas. Only `parseQuietHours` checks that the times and the zone exist. */
 export const QUIET_HOURS_FORM =
   /^\s*(none|\d{1,2}:\d{2}\s*-\s*\d{1,2}:\d{2}(\s*,\s*\d{1,2}:\d{2}\s*-\s*\d{1,2}:\d{2})*(\s+[A-Za-z][\w+/-]*)?)\s*$/;
 
@@ -19,21 +19,21 @@ const MINUTES_OF_DAY = 24 * 60;
 /** Reads `22:00-07:00 Europe/Berlin`, `12:00-13:00, 22:00-07:00` (UTC) or `none`; undefined for anything else. */
 export function parseQuietHours(text: string): QuietHours | undefined {
   if (!QUIET_HOURS_FORM.test(text)) return undefined;
-  const written = text.trim();
-  if (written === 'none') return NO_QUIET_HOURS;
-  const zone = /\s([A-Za-z][\w+/-]*)$/.exec(written)?.[1] ?? 'UTC';
+  const trimmed = text.trim();
+  if (trimmed === 'none') return NO_QUIET_HOURS;
+  const zone = /\s([A-Za-z][\w+/-]*)$/.exec(trimmed)?.[1] ?? 'UTC';
   if (!isTimeZone(zone)) return undefined;
   const windows = [];
-  for (const [, fromHour, fromMinute, toHour, toMinute] of written.matchAll(
+  for (const [, fromHour, fromMinute, toHour, toMinute] of trimmed.matchAll(
     /(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})/g,
   )) {
     const from = minuteOfDay(fromHour, fromMinute);
     const to = minuteOfDay(toHour, toMinute);
-    // Equal ends may mean never or always.
+    // Equal ends are ambiguous: never or always.
     if (from === undefined || to === undefined || from === to) return undefined;
     windows.push({ from, to });
   }
-  return { text: written, windows, zone };
+  return { text: trimmed, windows, zone };
 }
 
 export function isQuiet(hours: QuietHours, now: number): boolean {

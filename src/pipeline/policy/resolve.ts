@@ -9,33 +9,33 @@ export interface Rule {
   readonly set: Partial<Policy>;
 }
 
-/** Where a value came from. */
+/** The source of a value. */
 export type Source =
   | { readonly kind: 'default' }
   | { readonly kind: 'stateful_image'; readonly image: string }
   /** Counted from 1. */
   | { readonly kind: 'file'; readonly rule: number }
   | { readonly kind: 'label'; readonly label: string }
-  /** A label that limits what is done and cannot be understood. */
+  /** An invalid label of a setting that can limit restarts. */
   | { readonly kind: 'unclear_label'; readonly label: string };
 
 export interface ResolvedPolicy {
   readonly values: Policy;
   readonly sources: Readonly<Record<PolicyKey, Source>>;
-  /** What is wrong with the labels, a sentence each; values are quoted and cut. */
+  /** Problems of the labels, for people. Values are quoted and truncated. */
   readonly warnings: readonly string[];
 }
 
 export type PolicyOf = (container: ContainerRef) => ResolvedPolicy;
 
-export const LABEL_PREFIX = 'container-doctor.';
+const LABEL_PREFIX = 'container-doctor.';
+/** Characters of a label in a warning. */
 const LONGEST_QUOTE = 80;
 
 /**
- * The policy of one container. A label beats the file, the file beats the default; but where the file says
- * `restart: never`, no label lifts that. Within the file a later rule beats an earlier one. Known stateful
- * images are never restarted by default. A label that would limit what is done and cannot be understood
- * forbids restarts until it is mended: whoever wrote it wanted less, not more.
+ * Resolves the policy of a container. Labels override the file, and the file overrides the defaults; but no label
+ * overrides `restart: never` in the file. Within the file, later rules override earlier ones. Known stateful images are
+ * never restarted by default. An invalid label of a setting that can limit restarts forbids them until it is corrected.
  */
 export function resolvePolicy(container: ContainerRef, rules: readonly Rule[], defaults: Policy): ResolvedPolicy {
   const resolution = new Map<PolicyKey, { value: unknown; source: Source }>();
@@ -72,7 +72,7 @@ export function resolvePolicy(container: ContainerRef, rules: readonly Rule[], d
   };
 }
 
-/** Where a value came from, in words. */
+/** The source of a value, for people. */
 export function describeSource(source: Source): string {
   switch (source.kind) {
     case 'default':
@@ -84,13 +84,13 @@ export function describeSource(source: Source): string {
     case 'label':
       return `label ${source.label}`;
     case 'unclear_label':
-      return `label ${source.label} is not understood`;
+      return `invalid label ${source.label}`;
     default:
       return source satisfies never;
   }
 }
 
-/** The value of the policy that a decision goes back to, and where that came from; undefined where it was none. */
+/** The policy value that a decision is based on, with its source, for people; undefined if it is not based on one. */
 export function policyBehind(
   reason: DecisionReason,
   { values, sources }: Pick<ResolvedPolicy, 'values' | 'sources'>,
@@ -123,7 +123,7 @@ function keyBehind(reason: DecisionReason, { enable, maxRestartsPerHour }: Polic
 
 interface ReadLabels {
   readonly read: ReadonlyMap<PolicyKey, { readonly value: unknown; readonly label: string }>;
-  /** The first that limits what is done and cannot be understood. */
+  /** The first invalid label of a setting that can limit restarts. */
   readonly unclear?: string;
   readonly warnings: readonly string[];
 }
@@ -139,11 +139,11 @@ function readLabels({ name, labels }: ContainerRef): ReadLabels {
     const key = KEY_BY_LABEL.get(label);
     if (key === undefined) {
       warnings.push(
-        `${name}: there is no label ${quote(label)}; allowed are ${LABEL_PREFIX}{${POLICY_KEYS.map((known) => POLICY_SETTINGS[known].name).join(', ')}}`,
+        `${name}: unknown label ${quote(label)}; must be one of ${LABEL_PREFIX}{${POLICY_KEYS.map((known) => POLICY_SETTINGS[known].name).join(', ')}}`,
       );
       continue;
     }
-    // As compose passes on a variable that is not set.
+    // What compose makes of a variable that is not set.
     if (text.trim() === '') continue;
     const { allowed, limits, parse } = POLICY_SETTINGS[key];
     const value = parse(text);
@@ -152,8 +152,8 @@ function readLabels({ name, labels }: ContainerRef): ReadLabels {
       continue;
     }
     if (limits) unclear ??= label;
-    const instead = limits ? 'the container is not restarted until it is mended' : 'it is ignored';
-    warnings.push(`${name}: label ${label}=${quote(text)} is not understood, ${instead}; allowed is ${allowed}`);
+    const effect = limits ? 'the container is not restarted until it is corrected' : 'it is ignored';
+    warnings.push(`${name}: label ${label}=${quote(text)} is invalid: must be ${allowed}; ${effect}`);
   }
   return { read, unclear, warnings };
 }

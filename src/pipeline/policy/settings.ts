@@ -1,4 +1,4 @@
-/** What may be set for each container: by its labels, by the policy file, or by default. */
+/** The settings of each container: by its labels, by the policy file, or by default. */
 import { SEVERITIES, type Severity } from '../../domain.ts';
 import { NO_QUIET_HOURS, parseQuietHours, QUIET_HOURS_FORM, type QuietHours } from './quiet-hours.ts';
 
@@ -7,27 +7,27 @@ export const RESTARTS = ['auto', 'ask', 'never'] as const;
 
 export interface Policy {
   readonly enable: boolean;
-  /** `observe`: the whole loop, no action. */
+  /** `observe`: everything but restarts. */
   readonly mode: (typeof MODES)[number];
   readonly restart: (typeof RESTARTS)[number];
-  /** Less severe incidents are recorded, not told. */
+  /** Less severe incidents are recorded without an alert. */
   readonly minSeverity: Severity;
-  /** Seconds after a start in which signals open nothing. */
+  /** Seconds after a start in which signals open no incident. */
   readonly grace: number;
   readonly maxRestartsPerHour: number;
-  /** Seconds that a restarted container without health check must stay up. */
+  /** Seconds that a restarted container without a health check must run to count as recovered. */
   readonly verifyFor: number;
   readonly quietHours: QuietHours;
-  /** Lines of log context that a diagnosis is given. */
+  /** Log lines that a diagnosis gets as context. */
   readonly logLines: number;
-  /** RE2 patterns: what is always trouble, and what never is. */
+  /** RE2 patterns: records that always are errors, and records that never are. */
   readonly detectMatch: readonly string[];
   readonly detectIgnore: readonly string[];
 }
 export type PolicyKey = keyof Policy;
 
-/** What the policy file's schema is made from. */
-export type Shape =
+/** The policy file's schema is generated from it. */
+type Shape =
   | { readonly kind: 'flag' }
   | { readonly kind: 'choice'; readonly values: readonly string[] }
   | { readonly kind: 'integer'; readonly min: number; readonly max: number }
@@ -35,36 +35,36 @@ export type Shape =
   | { readonly kind: 'patterns' };
 
 export interface PolicySetting<T> {
-  /** As it is written, in the file and behind `container-doctor.` in a label. */
+  /** In the file, and after `container-doctor.` in a label. */
   readonly name: string;
   readonly shape: Shape;
   readonly allowed: string;
   readonly about: string;
-  /** It limits what is done: a value of it that cannot be understood forbids restarts. */
+  /** It can limit restarts: an invalid value forbids them. */
   readonly limits: boolean;
-  /** Reads a label; undefined for what is not allowed. */
+  /** Reads a label; undefined if the value is invalid. */
   parse(text: string): T | undefined;
   show(value: T): string;
 }
 
-interface Told {
+interface SettingInfo {
   readonly name: string;
   readonly about: string;
   readonly limits?: true;
 }
 
-const choice = <const V extends readonly string[]>(values: V, told: Told): PolicySetting<V[number]> => ({
-  ...told,
-  limits: told.limits ?? false,
+const choice = <const V extends readonly string[]>(values: V, info: SettingInfo): PolicySetting<V[number]> => ({
+  ...info,
+  limits: info.limits ?? false,
   shape: { kind: 'choice', values },
   allowed: `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
   parse: (text) => values.find((value) => value === text.trim().toLowerCase()),
   show: String,
 });
 
-const integer = (min: number, max: number, told: Told): PolicySetting<number> => ({
-  ...told,
-  limits: told.limits ?? false,
+const integer = (min: number, max: number, info: SettingInfo): PolicySetting<number> => ({
+  ...info,
+  limits: info.limits ?? false,
   shape: { kind: 'integer', min, max },
   allowed: `a whole number, ${min} to ${max}`,
   parse(text) {
@@ -75,11 +75,11 @@ const integer = (min: number, max: number, told: Told): PolicySetting<number> =>
   show: String,
 });
 
-const patterns = (told: Told): PolicySetting<readonly string[]> => ({
-  ...told,
+const patterns = (info: SettingInfo): PolicySetting<readonly string[]> => ({
+  ...info,
   limits: false,
   shape: { kind: 'patterns' },
-  allowed: 'RE2 patterns, one a line',
+  allowed: 'RE2 patterns, one per line',
   parse: (text) => text.split('\n').filter((line) => line.trim() !== ''),
   show: (lines) => (lines.length === 0 ? 'none' : lines.map((line) => JSON.stringify(line)).join(', ')),
 });
@@ -98,7 +98,7 @@ const FLAGS: Readonly<Record<string, boolean>> = {
 export const POLICY_SETTINGS: { readonly [K in PolicyKey]: PolicySetting<Policy[K]> } = {
   enable: {
     name: 'enable',
-    about: 'false: the container is left alone, not even watched',
+    about: 'false: the container is not watched',
     limits: true,
     shape: { kind: 'flag' },
     allowed: 'true or false',
@@ -107,42 +107,45 @@ export const POLICY_SETTINGS: { readonly [K in PolicyKey]: PolicySetting<Policy[
   },
   mode: choice(MODES, {
     name: 'mode',
-    about: 'observe: everything but the restart, and what would have been done is recorded',
+    about: 'observe: everything but restarts; records what would have been restarted',
     limits: true,
   }),
   restart: choice(RESTARTS, {
     name: 'restart',
-    about: 'auto: where diagnosis and facts allow it; ask: a person is told and decides; never',
+    about: 'auto: if diagnosis and facts allow it; ask: a person is notified and decides; never',
     limits: true,
   }),
-  minSeverity: choice(SEVERITIES, { name: 'min-severity', about: 'less severe incidents are recorded, not told' }),
-  grace: integer(0, 3600, { name: 'grace', about: 'seconds after a start in which trouble opens no incident' }),
+  minSeverity: choice(SEVERITIES, {
+    name: 'min-severity',
+    about: 'less severe incidents are recorded without an alert',
+  }),
+  grace: integer(0, 3600, { name: 'grace', about: 'seconds after a start in which problems open no incident' }),
   maxRestartsPerHour: integer(0, 60, {
     name: 'max-restarts-per-hour',
-    about: 'restarts in any rolling hour; 0 is never',
+    about: 'the most restarts in any 60 minutes; 0: never',
     limits: true,
   }),
   verifyFor: integer(1, 3600, {
     name: 'verify-for',
-    about: 'seconds that a restarted container without health check must stay up to count as recovered',
+    about: 'seconds that a restarted container without a health check must run to count as recovered',
   }),
   quietHours: {
     name: 'quiet-hours',
-    about: 'times of the day in which nothing is restarted; people are told all the same',
+    about: 'times of day without restarts; alerts are still sent',
     limits: true,
     shape: { kind: 'hours', form: QUIET_HOURS_FORM },
-    allowed: 'times with a time zone (UTC where none is named), as in 22:00-07:00 Europe/Berlin, or none',
+    allowed: 'times such as 22:00-07:00 Europe/Berlin (UTC if no time zone is given), or none',
     parse: parseQuietHours,
     show: (hours) => hours.text,
   },
-  logLines: integer(1, 1000, { name: 'log-lines', about: 'lines of log context that a diagnosis is given' }),
-  detectMatch: patterns({ name: 'detect.match', about: 'a record that one of them finds is always trouble' }),
-  detectIgnore: patterns({ name: 'detect.ignore', about: 'a record that one of them finds is never trouble' }),
+  logLines: integer(1, 1000, { name: 'log-lines', about: 'log lines that a diagnosis gets as context' }),
+  detectMatch: patterns({ name: 'detect.match', about: 'a record that matches one of them is always an error' }),
+  detectIgnore: patterns({ name: 'detect.ignore', about: 'a record that matches one of them is never an error' }),
 };
 
 export const POLICY_KEYS = Object.keys(POLICY_SETTINGS) as PolicyKey[];
 
-/** What holds where nobody said anything else; the agent's own settings give the numbers. */
+/** `settings`: the defaults that the agent's own settings determine. */
 export function defaultPolicy(
   settings: Pick<Policy, 'minSeverity' | 'maxRestartsPerHour' | 'verifyFor' | 'logLines'>,
 ): Policy {

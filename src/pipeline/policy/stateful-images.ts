@@ -1,15 +1,15 @@
 import { repositoryOf } from '../../lib/image-name.ts';
 
 /**
- * Images that hold data or a quorum: a restart may cost a recovery of hours, a split cluster or the last
- * writes. By the end of the repository's path; exact, because what stands around a database (exporters,
- * consoles, proxies) bears its name and is harmless.
+ * Images that hold data or take part in a quorum: a restart may cause a long recovery, a split cluster or lost writes.
+ * The end of the repository's path must be equal, because exporters, consoles and proxies often contain the name of a
+ * database and are harmless.
  */
 const STATEFUL: ReadonlySet<string> = new Set([
   // PostgreSQL and what is built on it
   ...['postgres', 'postgresql', 'postgresql-ha', 'postgresql-repmgr', 'postgis', 'pgvector', 'timescaledb'],
   ...['timescaledb-ha', 'spilo', 'citus', 'edb-postgres', 'cockroach', 'cockroachdb', 'yugabyte', 'yugabytedb'],
-  // MySQL and its kin, other SQL
+  // MySQL and derivatives, other SQL
   ...['mysql', 'mysql-server', 'mysql-cluster', 'mariadb', 'mariadb-galera', 'percona', 'percona-server'],
   ...['percona-xtradb-cluster', 'tidb', 'tikv', 'vitess', 'mssql/server', 'mssql-server', 'azure-sql-edge'],
   ...['oracle-xe', 'oracle-free', 'database/express', 'database/free', 'database/enterprise', 'db2', 'firebird'],
@@ -21,7 +21,7 @@ const STATEFUL: ReadonlySet<string> = new Set([
   ...['influxdb', 'questdb', 'victoria-metrics', 'qdrant', 'weaviate', 'milvus', 'chroma'],
   // search
   ...['elasticsearch', 'opensearch', 'solr', 'meilisearch', 'typesense'],
-  // caches that people keep state in
+  // caches that often hold state
   ...['redis', 'redis-cluster', 'redis-sentinel', 'redis-stack', 'redis-stack-server', 'valkey', 'valkey-cluster'],
   ...['keydb', 'dragonfly', 'aerospike', 'aerospike-server', 'hazelcast', 'ignite'],
   // queues and logs
@@ -31,7 +31,7 @@ const STATEFUL: ReadonlySet<string> = new Set([
   ...['etcd', 'zookeeper', 'cp-zookeeper', 'consul', 'vault', 'minio', 'ceph', 'seaweedfs'],
 ]);
 
-/** What makes this image a known stateful one, e.g. `postgresql`; undefined for any other. */
+/** The entry that makes the image a known stateful one, such as `postgresql`; undefined for other images. */
 export function statefulImage(image: string): string | undefined {
   const parts = repositoryOf(image).toLowerCase().split('/');
   return [parts.at(-1), parts.slice(-2).join('/')].find((end) => end !== undefined && STATEFUL.has(end));

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/time.ts';
 import type { AttemptStore, ContainerControl } from '../ports.ts';
 import { START_PATIENCE_MS } from './verify.ts';
 
-export interface ActDeps {
+interface RestartDeps {
   readonly control: Pick<ContainerControl, 'restart'>;
   readonly attempts: Pick<AttemptStore, 'beginAttempt'>;
   readonly clock: Clock;
@@ -12,20 +12,18 @@ export interface ActDeps {
 }
 
 /**
- * `done`: the engine says so. `late`: it was asked and may still be at it. `lost`: the connection was, and whether
- * it was asked is not known. Of the latter two verification tells.
+ * `done`: the engine confirmed the restart. `late`: it received the request and may still be restarting the container.
+ * `lost`: the connection was lost; whether the engine received the request is unknown. For the last two, verification
+ * finds out.
  */
-export type EngineAnswer = 'done' | 'late' | 'lost';
+type EngineAnswer = 'done' | 'late' | 'lost';
 
-export type Acted =
+export type Restarted =
   | { readonly kind: 'restarted'; readonly attempt: Attempt; readonly answer: EngineAnswer }
   | { readonly kind: 'refused'; readonly attempt: Attempt; readonly detail: string };
 
-/**
- * Restarts the container. The attempt is on disk before the engine is called: rejects, with nothing done,
- * where it cannot be written.
- */
-export async function restart(incident: Incident, facts: ContainerFacts, deps: ActDeps): Promise<Acted> {
+/** Restarts the container. The attempt is stored before the engine is called; rejects if it cannot be stored. */
+export async function restart(incident: Incident, facts: ContainerFacts, deps: RestartDeps): Promise<Restarted> {
   const { container } = incident;
   const attempt: Attempt = {
     id: deps.newId(),
@@ -41,7 +39,7 @@ export async function restart(incident: Incident, facts: ContainerFacts, deps: A
     await deps.control.restart(container.id, AbortSignal.timeout(facts.stopTimeout * 1000 + START_PATIENCE_MS));
     return { kind: 'restarted', attempt, answer: 'done' };
   } catch (error) {
-    // The engine goes on with a restart whose caller has gone.
+    // The engine continues a restart after its caller has disconnected.
     if (isTimeout(error)) return { kind: 'restarted', attempt, answer: 'late' };
     if (!(error instanceof EngineError)) throw error;
     if (error.reason === 'unreachable' || error.reason === 'protocol') {

@@ -4,97 +4,97 @@ import type { ContainerControl } from '../ports.ts';
 
 export interface VerifyOptions {
   readonly containerId: string;
-  /** A container without health check has recovered once it ran this long without a new sign of the trouble. */
+  /** A container without a health check has recovered after running this long without a new signal of the incident. */
   readonly stableForMs: number;
   readonly deadlineMs: number;
-  /** The trouble was seen again since the restart. */
+  /** The incident had a new signal since the restart. */
   recurred(): boolean;
-  /** A person or tool asked it to stop since the restart. */
+  /** A person or tool stopped it since the restart. */
   stoppedByOperator(): boolean;
   readonly signal: AbortSignal;
-  /** Set where the engine has not said that the restart is done. */
-  readonly unanswered?: Unanswered;
+  /** Set if the engine has not confirmed the restart. */
+  readonly unconfirmed?: Unconfirmed;
 }
 
-/** A restart whose caller went away: made, still being made, or never asked for. */
-export interface Unanswered {
-  /** When it was written down, right before the engine was to be asked. */
+/** A restart that the engine did not confirm: it may be done, in progress, or never received by the engine. */
+export interface Unconfirmed {
+  /** When the attempt was stored, just before the request. */
   readonly since: number;
-  /** Whether the engine surely was asked. */
-  readonly asked: boolean;
-  /** Called once the engine is seen to have made it; what comes from then on is no part of it. */
+  /** The engine certainly received the request. */
+  readonly received: boolean;
+  /** Called when the container has been started again. Later events are not part of the restart. */
   onRestarted(): void;
 }
 
-export interface Verification {
-  /** `error`: there was no restart to watch. */
+interface Verification {
+  /** `error`: there was no restart. */
   readonly outcome: Outcome;
-  /** Why, in words. */
+  /** The reason, for people. */
   readonly detail: string;
   readonly strategy: 'health' | 'stable';
 }
 
-export interface VerifyDeps {
+interface VerifyDeps {
   readonly control: Pick<ContainerControl, 'inspect'>;
   readonly clock: Clock;
 }
 
-/** Short beside any health interval, and one small request. */
-const LOOK_EVERY_MS = 1_000;
-/** What the engine needs beyond the stop timeout to kill a container. */
+/** Shorter than any usual interval of health checks; each poll is one small request. */
+const POLL_INTERVAL_MS = 1_000;
+/** How long beyond the stop timeout the engine may take to kill a container. */
 const KILL_PATIENCE_MS = 10_000;
-/** What it needs beyond the stop timeout to start it again. */
+/** How long beyond the stop timeout it may take to start it again. */
 export const START_PATIENCE_MS = 60_000;
 
-const AGENT_STOPPED = 'the agent was stopped while it watched';
-const ENGINE_AWAY = 'the engine could not be asked';
+const AGENT_STOPPED = 'the agent was stopped during verification';
+const NO_ANSWER = 'the engine did not answer';
 
 /**
- * Watches a restarted container until it has recovered, has failed, or the deadline is reached. That it
- * cannot be looked at is `unknown`, never `failed`.
+ * Polls a restarted container until it has recovered, has failed, or the deadline is reached. If it cannot be
+ * inspected, the outcome is `unknown`, never `failed`.
  */
 export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<Verification> {
-  const notRestarted = options.unanswered && (await awaitRestart(options, options.unanswered, deps));
+  const notRestarted = options.unconfirmed && (await awaitRestart(options, options.unconfirmed, deps));
   if (notRestarted) return notRestarted;
   const begun = deps.clock.monotonic();
   let startedAt: number | undefined;
   let strategy: Verification['strategy'] = 'stable';
-  let blind = false;
+  let unanswered = false;
   let starting = false;
 
   for (;;) {
-    const facts = await look(options, deps);
+    const facts = await inspect(options, deps);
     const ranFor = deps.clock.monotonic() - begun;
-    blind = facts === 'blind';
+    unanswered = facts === 'no_answer';
     if (facts === undefined) return { outcome: 'unknown', detail: 'the container was removed', strategy };
     if (options.stoppedByOperator()) {
-      return { outcome: 'unknown', detail: 'it was stopped or restarted by somebody else', strategy };
+      return { outcome: 'unknown', detail: 'a person or another tool stopped or restarted it', strategy };
     }
-    if (facts !== 'blind') {
+    if (facts !== 'no_answer') {
       if (facts.health !== 'none') strategy = 'health';
       if (facts.status === 'paused') return { outcome: 'unknown', detail: 'it was paused', strategy };
       if (facts.status !== 'running') {
-        return { outcome: 'failed', detail: `it ended again with exit code ${facts.exitCode}`, strategy };
+        return { outcome: 'failed', detail: `it exited again with code ${facts.exitCode}`, strategy };
       }
       if (startedAt !== undefined && facts.startedAt !== startedAt) {
-        return { outcome: 'failed', detail: 'it ended again and the engine restarted it', strategy };
+        return { outcome: 'failed', detail: 'it exited again and the engine restarted it', strategy };
       }
       startedAt = facts.startedAt;
       starting = facts.health === 'starting';
       if (facts.health === 'unhealthy') return { outcome: 'failed', detail: 'its health check fails again', strategy };
-      if (options.recurred()) return { outcome: 'failed', detail: 'the same trouble came back', strategy };
+      if (options.recurred()) return { outcome: 'failed', detail: 'the same problem came back', strategy };
       if (facts.health === 'healthy') return { outcome: 'recovered', detail: 'its health check passes', strategy };
       if (facts.health === 'none' && ranFor >= options.stableForMs) {
         return {
           outcome: 'recovered',
-          detail: `it has run for ${Math.round(ranFor / 1000)} s without new trouble`,
+          detail: `it has run for ${Math.round(ranFor / 1000)} s without a new problem`,
           strategy,
         };
       }
     }
     if (options.signal.aborted) return { outcome: 'unknown', detail: AGENT_STOPPED, strategy };
     if (ranFor >= options.deadlineMs) {
-      if (blind) return { outcome: 'unknown', detail: ENGINE_AWAY, strategy };
+      if (unanswered) return { outcome: 'unknown', detail: NO_ANSWER, strategy };
       const seconds = Math.round(options.deadlineMs / 1000);
       return {
         outcome: 'failed',
@@ -102,17 +102,17 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
         strategy,
       };
     }
-    await deps.clock.sleep(LOOK_EVERY_MS, options.signal);
+    await deps.clock.sleep(POLL_INTERVAL_MS, options.signal);
   }
 }
 
 /**
- * Waits until the container is in a new life, for as long as the engine may take to bring it there. Gives the
- * verification where it does not get there, undefined where verification can begin.
+ * Waits until the container has been started again, for as long as the engine may take. Returns undefined if it was, so
+ * that verification can begin; otherwise the result.
  */
 async function awaitRestart(
   options: VerifyOptions,
-  { since, asked, onRestarted }: Unanswered,
+  { since, received, onRestarted }: Unconfirmed,
   deps: VerifyDeps,
 ): Promise<Verification | undefined> {
   const { clock } = deps;
@@ -121,11 +121,11 @@ async function awaitRestart(
   const verification = (outcome: Outcome, detail: string): Verification => ({ outcome, detail, strategy: 'stable' });
 
   for (;;) {
-    const facts = await look(options, deps);
+    const facts = await inspect(options, deps);
     const waited = clock.monotonic() - begun;
     if (facts === undefined) return undefined;
-    if (facts === 'blind') {
-      if (waited >= options.deadlineMs) return verification('unknown', ENGINE_AWAY);
+    if (facts === 'no_answer') {
+      if (waited >= options.deadlineMs) return verification('unknown', NO_ANSWER);
     } else {
       if (facts.startedAt >= since) {
         onRestarted();
@@ -135,15 +135,22 @@ async function awaitRestart(
       const patience = down ? START_PATIENCE_MS : KILL_PATIENCE_MS;
       if (age + waited >= facts.stopTimeout * 1000 + patience) {
         if (down && facts.finishedAt >= since) return verification('unknown', 'it was stopped and not started again');
-        if (asked) return verification('unknown', 'the engine has not answered; it has not been restarted so far');
-        return verification('error', 'the engine never took it on');
+        if (received)
+          return verification(
+            'unknown',
+            'the engine has not answered, and the container has not been restarted so far',
+          );
+        return verification('error', 'the engine did not receive the request');
       }
     }
     if (options.signal.aborted) return verification('unknown', AGENT_STOPPED);
-    await clock.sleep(LOOK_EVERY_MS, options.signal);
+    await clock.sleep(POLL_INTERVAL_MS, options.signal);
   }
 }
 
-function look({ containerId }: VerifyOptions, { control }: VerifyDeps): Promise<ContainerFacts | 'blind' | undefined> {
-  return control.inspect(containerId, AbortSignal.timeout(10_000)).catch(() => 'blind' as const);
+function inspect(
+  { containerId }: VerifyOptions,
+  { control }: VerifyDeps,
+): Promise<ContainerFacts | 'no_answer' | undefined> {
+  return control.inspect(containerId, AbortSignal.timeout(10_000)).catch(() => 'no_answer' as const);
 }

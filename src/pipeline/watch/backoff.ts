@@ -1,19 +1,19 @@
-import { ENGINE_REASONS, EngineError, type EngineReason } from '../../errors.ts';
+import { EngineError, type EngineReason } from '../../errors.ts';
+import type { ReconnectCause } from '../observer.ts';
 
-/** Why a stream was opened again; closed, fit for a metric's label. */
-export const RECONNECT_CAUSES = ['ended', 'stalled', ...ENGINE_REASONS] as const;
-export type ReconnectCause = (typeof RECONNECT_CAUSES)[number];
+/** Why a stream ended: the engine ended it, the agent closed it because it had stalled, or it failed. */
+export type StreamEnd = 'ended' | 'stalled' | EngineReason;
 
 const FIRST_MS = 250;
-/** One try at this pace costs next to nothing, and nobody is blind for longer than needed. */
-const MOST_MS = 5_000;
+/** One attempt every 5 s costs next to nothing and keeps the blind time short. */
+const MAX_MS = 5_000;
 
 /**
- * How long to wait after so many failures in a row (1 for the first): doubling, half of it random so that
- * hundreds of streams cut together do not come back together.
+ * The delay before the next attempt after `failures` failures in a row (1 for the first). It doubles each time; half of
+ * it is random, so that hundreds of streams that were cut together do not reconnect together.
  */
 export function backoffMs(failures: number): number {
-  const full = Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10));
+  const full = Math.min(MAX_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10));
   return full * (0.5 + Math.random() / 2);
 }
 
@@ -21,5 +21,10 @@ export function reasonOf(error: unknown): EngineReason {
   return error instanceof EngineError ? error.reason : 'protocol';
 }
 
-/** A stream that lived this long was sound: the next failure is a first one. */
-export const SOUND_AFTER_MS = 1_000;
+/** The metric counts all failures together. */
+export function toReconnectCause(end: StreamEnd): ReconnectCause {
+  return end === 'ended' || end === 'stalled' ? end : 'error';
+}
+
+/** A stream that was open for this long counts as healthy: its end is a first failure. */
+export const HEALTHY_AFTER_MS = 1_000;

@@ -1,19 +1,19 @@
-/** The engine's events, each once and without a gap, over any number of connections. */
+/** Delivers every engine event once, in order, over any number of connections. */
 import type { EngineEvent } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ContainerSource } from '../ports.ts';
-import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
-import { clockOffset, setBackBetween } from './set-back.ts';
+import { backoffMs, HEALTHY_AFTER_MS, reasonOf, type StreamEnd } from './backoff.ts';
+import { clockOffset, stepBackBetween } from './clock-steps.ts';
 
-/** Events are stamped before they queue, microseconds earlier: one older than the last may still come. */
+/** The engine timestamps an event microseconds before queueing it, so events may arrive slightly out of order. */
 const OVERLAP_MS = 100;
-/** Docker replays 256 at most, Podman as many as fall into the overlap. */
-const REMEMBERED = 4_096;
+/** Docker replays at most 256 events, Podman all those within the overlap. */
+const MAX_DELIVERED = 4_096;
 
 export interface EventFeed {
-  /** Until `signal` aborts; never rejects. */
+  /** Runs until `signal` aborts; never rejects. */
   run(signal: AbortSignal): Promise<void>;
-  /** Drops the connection for a new one, which starts where the last event was. */
+  /** Drops the connection and opens a new one that resumes at the last event. */
   reopen(): void;
 }
 
@@ -23,35 +23,35 @@ export function createEventFeed(options: {
   /** Epoch ms, inclusive. */
   since: number;
   onEvent(event: EngineEvent): void;
-  /** The engine told again of an event that it told at that monotonic time. */
-  onRemembered(toldAt: number): void;
+  /** The engine replayed an event that was delivered at this monotonic time. */
+  onReplayed(deliveredAt: number): void;
   onConnected(): void;
-  /** The connection is lost; a new one is tried for at once. */
-  onLost(cause: ReconnectCause): void;
-  /** A try for a connection failed. */
+  /** An open connection was lost; a new one is attempted next. */
+  onLost(end: StreamEnd): void;
+  /** An attempt to connect failed. */
   onUnreachable(error: unknown): void;
 }): EventFeed {
   const { engine, clock } = options;
-  /** Each with the monotonic time at which it was told. */
-  const seen = new Map<string, number>();
+  /** Monotonic delivery time by event. */
+  const delivered = new Map<string, number>();
   let since = options.since;
   let sinceOffset = clockOffset(clock);
   let connection = new AbortController();
 
-  function take(event: EngineEvent): void {
+  function receive(event: EngineEvent): void {
     const key = `${event.time} ${event.containerId} ${JSON.stringify(event.action)}`;
-    const toldAt = seen.get(key);
-    if (toldAt !== undefined) {
-      options.onRemembered(toldAt);
+    const deliveredAt = delivered.get(key);
+    if (deliveredAt !== undefined) {
+      options.onReplayed(deliveredAt);
       return;
     }
-    seen.set(key, clock.monotonic());
-    const [oldest] = seen.keys();
-    if (seen.size > REMEMBERED && oldest !== undefined) seen.delete(oldest);
+    delivered.set(key, clock.monotonic());
+    const [oldest] = delivered.keys();
+    if (delivered.size > MAX_DELIVERED && oldest !== undefined) delivered.delete(oldest);
     const isLater = event.time - OVERLAP_MS > options.since;
     const offset = clockOffset(clock);
-    // Times that come again are asked for, whatever an earlier run of the agent has handled.
-    if (isLater || setBackBetween(sinceOffset, offset) > 0) since = event.time - OVERLAP_MS;
+    // After a step back, `since` may go below its initial value: new events have earlier times.
+    if (isLater || stepBackBetween(sinceOffset, offset) > 0) since = event.time - OVERLAP_MS;
     sinceOffset = offset;
     options.onEvent(event);
   }
@@ -66,29 +66,29 @@ export function createEventFeed(options: {
       while (!signal.aborted) {
         connection = new AbortController();
         let openedAt: number | undefined;
-        let cause: ReconnectCause = 'ended';
+        let end: StreamEnd = 'ended';
         let failure: unknown;
         try {
           await engine.events({
-            since: since - setBackBetween(sinceOffset, clockOffset(clock)),
+            since: since - stepBackBetween(sinceOffset, clockOffset(clock)),
             signal: connection.signal,
             onConnected() {
               openedAt = clock.monotonic();
               options.onConnected();
             },
-            onEvent: take,
+            onEvent: receive,
           });
-          if (connection.signal.aborted) cause = 'stalled';
+          if (connection.signal.aborted) end = 'stalled';
         } catch (error) {
-          cause = reasonOf(error);
+          end = reasonOf(error);
           failure = error;
         }
         if (signal.aborted) break;
-        if (openedAt !== undefined || cause === 'stalled') options.onLost(cause);
+        if (openedAt !== undefined || end === 'stalled') options.onLost(end);
         else options.onUnreachable(failure);
-        if (cause === 'stalled') continue;
-        const sound = openedAt !== undefined && clock.monotonic() - openedAt > SOUND_AFTER_MS;
-        failures = sound ? 1 : failures + 1;
+        if (end === 'stalled') continue;
+        const wasHealthy = openedAt !== undefined && clock.monotonic() - openedAt > HEALTHY_AFTER_MS;
+        failures = wasHealthy ? 1 : failures + 1;
         await clock.sleep(backoffMs(failures), signal);
       }
       signal.removeEventListener('abort', abort);

@@ -1,39 +1,38 @@
 /**
  * Reads one container's log for as long as the container exists.
  *
- * It is idle while the container is stopped and all was read; else it has a stream open. The engine ends
- * a stream when the container stops; what was printed last may have missed it, so that after `die` the
- * rest is read once more from the cursor. Any other end is a fault of the connection: the stream is
- * opened again from the cursor, and nobody needs to know.
+ * While the container runs, a log stream is open; while it is stopped and its log is read, the follower is idle. The
+ * engine ends the stream when the container stops. The last lines may miss the stream, so after `die` the log is read
+ * once more from the last position. Any other end is a connection fault: the stream is reopened at the last position.
  */
 import type { LogLine } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ContainerControl, ContainerSource, LogCursor } from '../ports.ts';
-import { backoffMs, type ReconnectCause, reasonOf, SOUND_AFTER_MS } from './backoff.ts';
-import { clockOffset, setBackBetween } from './set-back.ts';
+import { backoffMs, HEALTHY_AFTER_MS, reasonOf, type StreamEnd } from './backoff.ts';
+import { clockOffset, stepBackBetween } from './clock-steps.ts';
 
-/** A stream may end a moment before the event arrives that says why. */
-const EVENT_PATIENCE_MS = 500;
-/** How long a removed container's stream may go on to deliver what the engine has still to say. */
+/** A stream may end a moment before the event that explains it arrives. */
+const EVENT_WAIT_MS = 500;
+/** How long a removed container's stream may go on delivering its last lines. */
 const FINISH_MS = 5_000;
-/** A stopped container's stream that does not end hangs. */
+/** A stopped container's stream that is still open after this time is stalled. */
 const STOPPED_STREAM_MS = 10_000;
-/** Streams can hang without a word: after so much silence the engine is asked whether there is more. */
+/** A stream can stall without an error. After this much silence, the end of the log is compared with what was read. */
 const SILENCE_MS = 10 * 60_000;
-/** A step of NTP: by so much the clock may have been set back while nobody watched, unnoticed. */
+/** A small NTP step: the clock may have stepped back by this much, unnoticed, while the agent was not running. */
 const SMALL_STEP_MS = 5_000;
-/** How long nobody watched, at most, where the clock was set back by more. */
-const AWAY_MS = 3_600_000;
+/** How long before a larger step back the agent may have stopped. */
+const MAX_ABSENCE_MS = 3_600_000;
 
 export interface LogFollower {
   readonly running: boolean;
-  /** To be called on every start and stop. */
+  /** Call on every start and stop of the container. */
   setRunning(running: boolean): void;
-  /** Ends a wait for the next try: the engine is back. */
+  /** Ends the wait before the next attempt: the engine is back. */
   wake(): void;
-  /** To be called now and then: finds streams that hang. */
+  /** Call regularly: finds stalled streams. */
   check(): void;
-  /** The container is gone: resolves when what is under way has come in. */
+  /** The container was removed: resolves when its last lines were delivered. */
   finish(): Promise<void>;
   close(): Promise<void>;
 }
@@ -42,72 +41,79 @@ export interface LogFollowerOptions {
   readonly containerId: string;
   readonly engine: Pick<ContainerSource, 'followLogs'> & Pick<ContainerControl, 'tailLogs'>;
   readonly clock: Clock;
+  /** A saved position, or a time in epoch ms. */
   readonly from: LogCursor | number;
   readonly running: boolean;
-  /** There may be something to read already. */
+  /** The log may already hold unread lines. */
   readonly unread: boolean;
+  /** See `followLogs`; for the first stream only. */
+  readonly maxBacklogLines?: number;
+  onSkipped(before: number): void;
   onLines(lines: readonly LogLine[], cursor: LogCursor): void;
-  /** Once for each stream that was lost, however many tries it takes. */
-  onReconnect(cause: ReconnectCause, error?: unknown): void;
+  /** Called once for each lost stream, however many attempts it takes to reopen it. */
+  onReconnect(end: StreamEnd, error?: unknown): void;
 }
 
 export function createLogFollower(options: LogFollowerOptions): LogFollower {
   const { containerId, engine, clock } = options;
-  let from = options.from;
+  let { from, maxBacklogLines } = options;
   let running = options.running;
-  /** There may be something to read even if the container is stopped. */
+  /** There may be lines to read although the container is stopped. */
   let unread = options.unread;
   let finishing = false;
   let closed = false;
   let stream: AbortController | undefined;
-  let nap = new AbortController();
+  let pause = new AbortController();
   let lastLineAt = clock.monotonic();
   let stoppedAt = 0;
   let checking = false;
-  /** The clock's as it was when the stream was opened that came to `from`. */
-  let fromOffset = clockOffset(clock) + setBackWhileAway(from, clock.now());
+  /** The clock offset when the stream that reached `from` was opened. */
+  let fromOffset = clockOffset(clock) + stepBackWhileAbsent(from, clock.now());
   let openedFrom = 0;
   let checkedAt = clock.monotonic();
-  // Streams that were opened together are not asked about together.
+  // Random, so that streams that were opened together are not checked together.
   const silenceMs = SILENCE_MS * (1 + Math.random() / 5);
 
   async function sleep(ms: number): Promise<void> {
-    nap = new AbortController();
-    await clock.sleep(ms, nap.signal);
+    pause = new AbortController();
+    await clock.sleep(ms, pause.signal);
   }
 
-  async function idle(): Promise<void> {
-    nap = new AbortController();
-    const { signal } = nap;
+  async function waitUntilWoken(): Promise<void> {
+    pause = new AbortController();
+    const { signal } = pause;
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
 
-  async function readStream(): Promise<{ cause: ReconnectCause; error?: unknown; progressed: boolean }> {
+  async function readStream(): Promise<{ end: StreamEnd; error?: unknown; progressed: boolean }> {
     const current = new AbortController();
     stream = current;
     const openedAt = clock.monotonic();
     const openedOffset = clockOffset(clock);
-    const setBackMs = setBackBetween(fromOffset, openedOffset);
-    openedFrom = timeOf(from) - setBackMs;
+    const clockStepBackMs = stepBackBetween(fromOffset, openedOffset);
+    openedFrom = timeOf(from) - clockStepBackMs;
     let lines = 0;
-    const progressed = () => lines > 0 || clock.monotonic() - openedAt > SOUND_AFTER_MS;
+    const progressed = () => lines > 0 || clock.monotonic() - openedAt > HEALTHY_AFTER_MS;
     try {
       await engine.followLogs(containerId, {
         from,
-        setBackMs,
+        clockStepBackMs,
+        maxBacklogLines,
         signal: current.signal,
+        onSkipped: options.onSkipped,
         onLines(batch, cursor) {
           if (current.signal.aborted) return;
           lines += batch.length;
+          maxBacklogLines = undefined;
           from = cursor;
           fromOffset = openedOffset;
           lastLineAt = clock.monotonic();
           options.onLines(batch, cursor);
         },
       });
-      return { cause: current.signal.aborted ? 'stalled' : 'ended', progressed: progressed() };
+      return { end: current.signal.aborted ? 'stalled' : 'ended', progressed: progressed() };
     } catch (error) {
-      return { cause: reasonOf(error), error, progressed: progressed() };
+      return { end: reasonOf(error), error, progressed: progressed() };
     } finally {
       stream = undefined;
     }
@@ -118,45 +124,45 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
     while (!closed) {
       if (!running && !unread) {
         if (finishing) return;
-        await idle();
+        await waitUntilWoken();
         continue;
       }
       unread = false;
-      const { cause, error, progressed } = await readStream();
+      const { end, error, progressed } = await readStream();
       if (closed) return;
-      if (cause === 'not_found') {
-        // Removed; the event or the next listing says so.
+      if (end === 'not_found') {
+        // Removed: an event or the next listing reports it.
         running = false;
         continue;
       }
-      if (cause === 'ended') {
+      if (end === 'ended') {
         if (!running || unread) continue;
-        await sleep(EVENT_PATIENCE_MS);
+        await sleep(EVENT_WAIT_MS);
         if (closed || !running || unread) continue;
       } else {
         unread = true;
       }
       failures = progressed ? 1 : failures + 1;
-      if (failures === 1) options.onReconnect(cause, error);
-      if (cause === 'stalled') failures = 0;
+      if (failures === 1) options.onReconnect(end, error);
+      if (end === 'stalled') failures = 0;
       else await sleep(backoffMs(failures));
     }
   }
 
-  /** A silent stream is left alone where the log's last line is one that was read. */
+  /** Closes a silent stream if the last line of the log was not read. */
   async function checkSilence(): Promise<void> {
     const current = stream;
     const [last] = await engine.tailLogs(containerId, 1).catch(() => []);
-    // Another one, not a later one: the clock may have been set back.
-    const unread = last !== undefined && (typeof from === 'number' ? last.time >= from : last.time !== timeOf(from));
-    if (unread && clock.monotonic() - lastLineAt > silenceMs) current?.abort();
+    // A different time, not a later one: the clock may have stepped back.
+    const hasUnread = last !== undefined && (typeof from === 'number' ? last.time >= from : last.time !== timeOf(from));
+    if (hasUnread && clock.monotonic() - lastLineAt > silenceMs) current?.abort();
     else lastLineAt = clock.monotonic();
   }
 
-  /** The engine leaves out lines that bear a time before the one it was asked for, also of those yet to come. */
-  function isLeavingOutLines(now: number): boolean {
+  /** Whether the engine omits new lines: it filters an open stream by the time that the stream was requested from. */
+  function isOmittingLines(now: number): boolean {
     const earliestSinceCheck = clock.now() - (now - checkedAt);
-    return earliestSinceCheck < openedFrom && setBackBetween(fromOffset, clockOffset(clock)) > 0;
+    return earliestSinceCheck < openedFrom && stepBackBetween(fromOffset, clockOffset(clock)) > 0;
   }
 
   const done = run();
@@ -164,7 +170,7 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
   const close = async () => {
     closed = true;
     stream?.abort();
-    nap.abort();
+    pause.abort();
     await done;
   };
 
@@ -176,15 +182,15 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       if (!next && running) stoppedAt = clock.monotonic();
       running = next;
       unread = true;
-      nap.abort();
+      pause.abort();
     },
-    wake: () => nap.abort(),
+    wake: () => pause.abort(),
     check() {
       const now = clock.monotonic();
-      const leavesOut = isLeavingOutLines(now);
+      const omitting = isOmittingLines(now);
       checkedAt = now;
       if (stream === undefined) return;
-      if (leavesOut) stream.abort();
+      if (omitting) stream.abort();
       if (!running && now - stoppedAt > STOPPED_STREAM_MS) stream.abort();
       if (running && now - lastLineAt > silenceMs && !checking) {
         checking = true;
@@ -196,10 +202,10 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
     async finish() {
       finishing = true;
       running = false;
-      nap.abort();
-      const patience = new AbortController();
-      await Promise.race([done, clock.sleep(FINISH_MS, patience.signal)]);
-      patience.abort();
+      pause.abort();
+      const timeout = new AbortController();
+      await Promise.race([done, clock.sleep(FINISH_MS, timeout.signal)]);
+      timeout.abort();
       await close();
     },
     close,
@@ -210,8 +216,9 @@ function timeOf(from: LogCursor | number): number {
   return typeof from === 'number' ? from : Date.parse(from.at);
 }
 
-function setBackWhileAway(from: LogCursor | number, now: number): number {
+/** How far the clock may have stepped back since an earlier run saved the position. */
+function stepBackWhileAbsent(from: LogCursor | number, now: number): number {
   if (typeof from === 'number') return 0;
   const ahead = timeOf(from) - now;
-  return ahead > SMALL_STEP_MS ? ahead + AWAY_MS : SMALL_STEP_MS;
+  return ahead > SMALL_STEP_MS ? ahead + MAX_ABSENCE_MS : SMALL_STEP_MS;
 }

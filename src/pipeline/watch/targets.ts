@@ -1,22 +1,22 @@
-/** Which containers are watched. */
+/** Decides which containers are watched. */
 import type { ContainerRef } from '../../domain.ts';
 import { globToRegExp } from '../../lib/glob.ts';
 
-/** A container with this label set to `false` is left alone. */
-export const ENABLE_LABEL = 'container-doctor.enable';
+/** A container with this label set to `false` is not watched. */
+const ENABLE_LABEL = 'container-doctor.enable';
 
 export interface Targets {
-  /** As they were written; empty: every container. */
+  /** As written by the user; empty: every container. */
   readonly patterns: readonly string[];
   matches(containerName: string): boolean;
-  /** The patterns that none of these names matches. */
+  /** The patterns that match none of these names. */
   missing(containerNames: Iterable<string>): readonly string[];
 }
 
-/** Reads `TARGET_CONTAINERS`: names or globs (`*` any characters, `?` one), comma separated. */
+/** Parses `TARGET_CONTAINERS`: names or globs (`*` any characters, `?` one), comma separated. */
 export function parseTargets(text: string): Targets {
-  const written = text.split(',').map((part) => part.trim().replace(/^\//, ''));
-  const patterns = [...new Set(written.filter((part) => part !== ''))];
+  const parts = text.split(',').map((part) => part.trim().replace(/^\//, ''));
+  const patterns = [...new Set(parts.filter((part) => part !== ''))];
   const matchers = patterns.map((pattern) => ({ pattern, matcher: globToRegExp(pattern) }));
   return {
     patterns,
@@ -28,7 +28,7 @@ export function parseTargets(text: string): Targets {
   };
 }
 
-/** `ownId`: our own container's id, or the first 12 digits of it or more. */
+/** `ownId`: the id of the agent's own container, or at least its first 12 digits. */
 export function createWatchFilter(targets: Targets, ownId?: string): (container: ContainerRef) => boolean {
   const own = ownId !== undefined && ownId.length >= 12 ? ownId : undefined;
   return ({ id, name, labels }) =>

@@ -1,118 +1,131 @@
 /**
- * Follows every watched container: its log lines and what the engine reports of it.
+ * Follows every watched container: its log lines and its engine events.
  *
- * Events are subscribed to first, then containers are listed, so that nothing falls in between; the
- * listing is repeated now and then, because a stream can hang and an event can be missed.
+ * The agent subscribes to events first and then lists the containers, so that nothing is missed in between. The listing
+ * is repeated regularly, because a stream can stall and an event can be missed.
  */
 import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ContainerControl, ContainerSource, CursorStore } from '../ports.ts';
-import { createAbsentees } from './absentees.ts';
-import { reasonOf } from './backoff.ts';
-import { createCursorBook } from './cursor-book.ts';
+import { reasonOf, toReconnectCause } from './backoff.ts';
+import { clockOffset, stepBackBetween } from './clock-steps.ts';
+import {
+  type ContainerListHandlers,
+  createContainerList,
+  FIRST_LOOK_BACK_MS,
+  type SkippedLog,
+} from './container-list.ts';
 import { createEventFeed, type EventFeed } from './event-feed.ts';
-import { createRoster, FIRST_LOOK_BACK_MS, type RosterHandlers } from './roster.ts';
-import { clockOffset, setBackBetween } from './set-back.ts';
+import { createLogPositions } from './log-positions.ts';
+import { createMissingContainers } from './missing-containers.ts';
 import { createWatchFilter, parseTargets } from './targets.ts';
 
-export interface WatchHandlers extends RosterHandlers {
-  /** Of watched containers only. */
+interface WatchHandlers extends ContainerListHandlers {
+  /** For watched containers only. */
   onEvent(event: EngineEvent): void;
-  /** Of any container: an earlier run was told of it. It is the past that what comes now may belong to. */
+  /** An event of any container that an earlier run handled. It gives context for new events. */
   onPastEvent(event: EngineEvent): void;
-  /** The watched containers, after every listing. */
-  onListed(containers: readonly ListedContainer[]): void;
-  /** They ran until the engine was lost, and are down since: told a minute after it is back, all at once. */
-  onNotBack(containers: readonly ContainerRef[]): void;
+  /** Called after every listing, with the watched containers and with all that exist. */
+  onListed(watched: readonly ListedContainer[], existing: readonly ListedContainer[]): void;
+  /** They ran until the engine was lost and are still down a minute after it is back; all in one call. */
+  onMissing(containers: readonly ContainerRef[]): void;
 }
 
 export interface WatchOptions {
   readonly engine: ContainerSource & Pick<ContainerControl, 'tailLogs'>;
   readonly cursors: CursorStore;
-  /** As `TARGET_CONTAINERS`. */
+  /** The value of `TARGET_CONTAINERS`. */
   readonly targets: string;
-  /** The container that we run in. */
+  /** The agent's own container. */
   readonly ownId?: string;
-  /** Asked at every listing; what it says no to is left alone. By default every container. */
+  /** Checked at every listing; containers for which it is false are not watched. Default: all are. */
   isEnabled?(container: ContainerRef): boolean;
   readonly reconcileEveryMs: number;
+  /** How many lines of each log are read at most that were printed before the start, the newest. Default 100,000. */
+  readonly maxBacklogLines?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly handlers: WatchHandlers;
-  /** Resolves when what came of the lines and events delivered so far is written down; default: at once. */
-  written?(): Promise<void>;
+  /** Resolves when the incidents of all lines and events delivered so far are saved. Default: at once. */
+  incidentsSaved?(): Promise<void>;
 }
 
-export interface WatchStatus {
-  /** Events are followed or about to be again, and the last listing came. */
+interface WatchStatus {
+  /** The event stream is open (or is being reopened for the first time), and the last listing succeeded. */
   readonly connected: boolean;
   readonly watched: readonly ContainerRef[];
-  /** What `targets` names and no container matches. */
+  /** Targets that match no container. */
   readonly missingTargets: readonly string[];
+  /** Logs of which lines were skipped within the last hour: they had too many after an absence. */
+  readonly skippedLogs: readonly SkippedLog[];
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
-  /** Since the last listing came, or since the start. */
+  /** Since the last successful listing, or since the start. */
   readonly sinceReconcileMs: number;
 }
 
 export interface Watch {
-  /** Resolves after the first listing, or when the first try has failed: then it goes on trying. Never rejects. */
+  /** Resolves after the first listing or the first failed attempt; attempts go on after that. Never rejects. */
   start(): Promise<void>;
   /**
-   * Resolves when it is saved (or cannot be) that all was read which has been delivered by now: up to then it would be
-   * delivered again to the next run.
+   * Resolves when the positions behind all lines delivered so far are saved, or could not be. Lines behind an unsaved
+   * position are delivered again to the next run.
    */
   saved(): Promise<void>;
-  /** Closes all streams and saves where they stood. Idempotent. */
+  /** Closes all streams and saves their positions. Idempotent. */
   stop(): Promise<void>;
-  /** As in `status`. */
+  /** See `WatchStatus.connected`. */
   isConnected(): boolean;
   status(): WatchStatus;
 }
 
-/** Events that wait for a first listing; engines themselves remember no more than some hundred. */
-const MOST_EARLY = 4_096;
-/** As long as a stop may take that somebody asked for, and a deployment counts as one of just now. */
+/** Events held until the first listing. Engines themselves remember a few hundred. */
+const MAX_HELD_EVENTS = 4_096;
+/** How far back past events are requested: as long as a requested stop or a deployment explains later events. */
 const PAST_MS = 10 * 60_000;
-/** How far the engine's clock may be ahead of ours. */
+/** A log is read at about this many lines a second: one log after an absence costs a second. */
+const MAX_BACKLOG_LINES = 100_000;
+/** How far the engine's clock may be ahead of the agent's. */
 const CLOCK_SKEW_MS = 60_000;
 
 export function createWatch(options: WatchOptions): Watch {
   const { engine, clock, logger, handlers, reconcileEveryMs } = options;
   const targets = parseTargets(options.targets);
   const isTarget = createWatchFilter(targets, options.ownId);
-  const book = createCursorBook({
+  const positions = createLogPositions({
     store: options.cursors,
     clock,
     logger,
-    written: options.written ?? (async () => {}),
+    incidentsSaved: options.incidentsSaved ?? (async () => {}),
+    connectedAt: () => lastReconcileAt,
   });
-  const absentees = createAbsentees(clock);
+  const missing = createMissingContainers(clock);
   const startedAt = clock.now();
   const startOffset = clockOffset(clock);
-  const roster = createRoster({
+  const containers = createContainerList({
     engine,
-    book,
+    positions,
     targets,
     isWanted: (container) => isTarget(container) && (options.isEnabled?.(container) ?? true),
-    from: startedAt - FIRST_LOOK_BACK_MS,
+    from: firstLineFrom,
+    maxBacklogLines: options.maxBacklogLines ?? MAX_BACKLOG_LINES,
     clock,
     logger,
     handlers,
     guarded,
   });
   const stopping = new AbortController();
-  const firstTry = Promise.withResolvers<void>();
+  const firstAttempt = Promise.withResolvers<void>();
 
   let feed: EventFeed | undefined;
-  /** Events that came before the first listing. */
-  let early: EngineEvent[] | undefined = [];
-  /** By an earlier run; epoch ms. */
+  /** Events that arrived before the first listing; undefined after it. */
+  let heldEvents: EngineEvent[] | undefined = [];
+  /** Epoch ms up to which an earlier run handled events. */
   let handledUntil = Number.NEGATIVE_INFINITY;
   /** The event stream is open. */
   let following = false;
-  /** It is open, or was and has not been tried for again. */
+  /** The event stream is open, or was lost and no attempt to reopen it has failed yet. */
   let reachable = false;
   let listed = false;
   let connected = false;
@@ -124,12 +137,12 @@ export function createWatch(options: WatchOptions): Watch {
   let loops: Promise<unknown> | undefined;
   let stopped: Promise<void> | undefined;
 
-  /** A fault of ours in handling must not end the watching. */
-  function guarded(doing: string, handle: () => void): void {
+  /** A bug in a handler must not end the watch. */
+  function guarded(name: string, handle: () => void): void {
     try {
       handle();
     } catch (error) {
-      logger.error(`${doing} failed`, { error });
+      logger.error(`${name} failed`, { error });
     }
   }
 
@@ -139,26 +152,26 @@ export function createWatch(options: WatchOptions): Watch {
     connected = next;
     if (next) {
       logger.info('connected to the Docker engine');
-      roster.wake();
+      containers.wake();
     } else {
-      logger.warn('lost the Docker engine; trying again', { error });
-      absentees.engineLost();
+      logger.warn('lost the Docker engine; reconnecting', { error });
+      missing.engineLost();
     }
   }
 
   function handleEvent(event: EngineEvent): void {
     if (stopping.signal.aborted) return;
-    // Where the clock was set back since, times come again.
-    if (event.time <= handledUntil && setBackBetween(startOffset, clockOffset(clock)) === 0) {
+    // After a step back of the clock, new events may have times up to `handledUntil`.
+    if (event.time <= handledUntil && stepBackBetween(startOffset, clockOffset(clock)) === 0) {
       guarded('onPastEvent', () => handlers.onPastEvent(event));
       return;
     }
-    book.setEventsUntil(event.time);
+    positions.setEventsUntil(event.time);
     lastEventAt = clock.now();
-    const told = roster.takeEvent(event);
-    if (told !== undefined) {
-      absentees.observe(told);
-      guarded('onEvent', () => handlers.onEvent(told));
+    const watchedEvent = containers.applyEvent(event);
+    if (watchedEvent !== undefined) {
+      missing.observe(watchedEvent);
+      guarded('onEvent', () => handlers.onEvent(watchedEvent));
     }
   }
 
@@ -168,73 +181,73 @@ export function createWatch(options: WatchOptions): Watch {
       clock,
       since,
       onEvent(event) {
-        if (early === undefined) return handleEvent(event);
-        early.push(event);
-        if (early.length > MOST_EARLY) early.shift();
+        if (heldEvents === undefined) return handleEvent(event);
+        heldEvents.push(event);
+        if (heldEvents.length > MAX_HELD_EVENTS) heldEvents.shift();
       },
       onConnected() {
         following = true;
         reachable = true;
-        roster.untold.clear();
+        containers.unreported.clear();
         updateConnection();
         void reconcile();
       },
-      onRemembered: absentees.remembered,
-      onLost(cause) {
+      onReplayed: missing.eventReplayed,
+      onLost(end) {
         following = false;
-        if (cause !== 'stalled') absentees.streamLost();
-        guarded('onReconnect', () => handlers.onReconnect(cause));
+        if (end !== 'stalled') missing.streamLost();
+        guarded('onReconnect', () => handlers.onReconnect(toReconnectCause(end)));
       },
       onUnreachable(error) {
         reachable = false;
-        firstTry.resolve();
-        if (lastReconcileAt === undefined) logger.warn('the Docker engine cannot be reached; trying again', { error });
+        firstAttempt.resolve();
+        if (lastReconcileAt === undefined) logger.warn('the Docker engine cannot be reached; retrying', { error });
         updateConnection(error);
       },
     });
 
   async function reconcileOnce(): Promise<void> {
-    const eventsBefore = roster.events;
-    const untoldBefore = [...roster.untold];
-    let containers: readonly ListedContainer[];
+    const eventsBefore = containers.events;
+    const unreportedBefore = [...containers.unreported];
+    let listing: readonly ListedContainer[];
     try {
-      containers = await engine.list(stopping.signal);
+      listing = await engine.list(stopping.signal);
     } catch (error) {
       if (stopping.signal.aborted) return;
       listed = false;
       logger.debug('containers cannot be listed', { cause: reasonOf(error), error });
       updateConnection(error);
-      firstTry.resolve();
+      firstAttempt.resolve();
       return;
     }
     if (stopping.signal.aborted) return;
-    roster.takeListing(containers, eventsBefore);
+    containers.applyListing(listing, eventsBefore);
+    // Containers may have been removed while the agent was not running.
     if (lastReconcileAt === undefined) {
-      // A cursor's container may have been removed while nobody watched.
-      book.forget(book.containerIds().filter((id) => !roster.exists(id)));
+      positions.forget(positions.containerIds().filter((id) => !containers.exists(id)));
     }
     lastReconcileAt = clock.now();
     reconciledAt = clock.monotonic();
-    const held = early ?? [];
-    early = undefined;
+    const held = heldEvents ?? [];
+    heldEvents = undefined;
     for (const event of held) handleEvent(event);
-    roster.check();
-    const ours = containers.filter(({ ref }) => roster.isWatched(ref.id));
-    guarded('onListed', () => handlers.onListed(ours));
+    containers.check();
+    const watched = listing.filter(({ ref }) => containers.isWatched(ref.id));
+    guarded('onListed', () => handlers.onListed(watched, listing));
     listed = true;
     updateConnection();
-    firstTry.resolve();
-    // Not before events come again: they may tell of it.
-    const notBack = following ? absentees.listed(ours, (id) => roster.isNewsSince(id, eventsBefore)) : [];
-    if (notBack.length > 0) guarded('onNotBack', () => handlers.onNotBack(notBack));
-    // Events had time since the last listing to tell of it, and did not: their stream hangs.
-    if (untoldBefore.some((id) => roster.untold.has(id))) {
-      roster.untold.clear();
+    firstAttempt.resolve();
+    // Only while events arrive: they may explain why a container is down.
+    const stillDown = following ? missing.listed(watched, (id) => containers.hasEventSince(id, eventsBefore)) : [];
+    if (stillDown.length > 0) guarded('onMissing', () => handlers.onMissing(stillDown));
+    // No event reported these changes since the listing before: the event stream has stalled.
+    if (unreportedBefore.some((id) => containers.unreported.has(id))) {
+      containers.unreported.clear();
       feed?.reopen();
     }
   }
 
-  /** One at a time; asked for meanwhile, it is done once more. */
+  /** Runs one reconciliation at a time. A call during one runs another after it. */
   async function reconcile(): Promise<void> {
     reconcileAgain = true;
     reconciling ??= (async () => {
@@ -250,15 +263,22 @@ export function createWatch(options: WatchOptions): Watch {
   async function reconcileRepeatedly(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(reconcileEveryMs, signal);
-      // Not waited for: stopping must not wait for an engine that hangs.
+      // Not awaited: an engine that hangs must not delay the stop.
       if (!signal.aborted) void reconcile();
     }
   }
 
-  /** Where events are asked for from. */
+  /** Epoch ms from which logs without a saved position are read. */
+  function firstLineFrom(): number {
+    const lastRun = positions.lastRunUntil();
+    // A time in the future means that the clock has stepped back since.
+    return lastRun === undefined || lastRun > startedAt ? startedAt - FIRST_LOOK_BACK_MS : lastRun;
+  }
+
+  /** Epoch ms from which events are requested. */
   function firstEventFrom(): number {
-    const handled = book.eventsUntil();
-    // Not where the clock was set back since.
+    const handled = positions.eventsUntil();
+    // A time in the future means that the clock has stepped back since.
     if (handled === undefined || handled > startedAt + CLOCK_SKEW_MS) return startedAt - FIRST_LOOK_BACK_MS;
     handledUntil = handled;
     return handled - PAST_MS;
@@ -266,21 +286,21 @@ export function createWatch(options: WatchOptions): Watch {
 
   return {
     async start() {
-      if (loops !== undefined) return firstTry.promise;
+      if (loops !== undefined) return firstAttempt.promise;
       const { signal } = stopping;
-      await book.load();
+      await positions.load();
       feed = feedSince(firstEventFrom());
-      loops = Promise.all([feed.run(signal), reconcileRepeatedly(signal), book.run(signal)]);
-      await firstTry.promise;
+      loops = Promise.all([feed.run(signal), reconcileRepeatedly(signal), positions.run(signal)]);
+      await firstAttempt.promise;
     },
 
-    saved: book.saved,
+    saved: positions.saved,
 
     stop() {
       stopped ??= (async () => {
-        firstTry.resolve();
+        firstAttempt.resolve();
         stopping.abort();
-        await roster.close();
+        await containers.close();
         await loops;
       })();
       return stopped;
@@ -290,8 +310,9 @@ export function createWatch(options: WatchOptions): Watch {
 
     status: () => ({
       connected,
-      watched: roster.watched(),
-      missingTargets: roster.missingTargets(),
+      watched: containers.watched(),
+      missingTargets: containers.missingTargets(),
+      skippedLogs: containers.skippedLogs(),
       lastEventAt,
       lastReconcileAt,
       sinceReconcileMs: clock.monotonic() - reconciledAt,

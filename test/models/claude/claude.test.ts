@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ClaudeFailure } from '../../../src/domain.ts';
 import { checkClaude } from '../../../src/models/claude/check.ts';
-import { type ClaudeOptions, type ClaudeTry, createClaude } from '../../../src/models/claude/claude.ts';
-import type { Headroom } from '../../../src/pipeline/observer.ts';
+import { type ClaudeOptions, createClaude } from '../../../src/models/claude/claude.ts';
+import type { AnthropicRateLimit } from '../../../src/pipeline/observer.ts';
 import {
   answer,
   type ClaudeBehaviour,
@@ -23,13 +23,11 @@ import {
 import { sampleContext } from '../../support/samples.ts';
 
 let server: ClaudeServer;
-let noted: ClaudeTry[];
-let headroom: (readonly Headroom[])[];
+let rateLimits: (readonly AnthropicRateLimit[])[];
 
 beforeEach(async () => {
   server = await startClaudeServer();
-  noted = [];
-  headroom = [];
+  rateLimits = [];
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -46,14 +44,13 @@ function claude(options: Partial<ClaudeOptions> = {}) {
     strongModel: 'claude-sonnet-5-5',
     timeoutMs: 5000,
     now: Date.now,
-    onRequest: (request) => noted.push(request),
-    onHeadroom: (of) => headroom.push(of),
+    onRateLimits: (all) => rateLimits.push(all),
     ...options,
   });
 }
 
 describe('an answer', () => {
-  it('of exactly the seven fields is taken, with high confidence', async () => {
+  it('with only the seven required fields is accepted, with high confidence', async () => {
     server.reply([
       answer({
         root_cause: 'The pool is exhausted.',
@@ -82,25 +79,25 @@ describe('an answer', () => {
     });
   });
 
-  it('keeps the confidence it states', async () => {
+  it('keeps its stated confidence', async () => {
     server.reply([answer({ confidence: 'low' })]);
     expect(await claude().ask(sampleContext(), 'first', NEVER)).toMatchObject({ kind: 'answered', confidence: 'low' });
   });
 
-  it('is found behind a thinking block', async () => {
+  it('is found after a thinking block', async () => {
     server.reply([answer({ severity: 'low' }, { thinking: true })]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
     expect(given).toMatchObject({ kind: 'answered', assessment: { severity: 'low' } });
   });
 
-  it('is read within a fence, as gateways put around it', async () => {
+  it('is read from a code fence', async () => {
     const assessment = JSON.stringify({ ...DEFAULT_ASSESSMENT, root_cause: 'it says ```' }, null, 2);
     server.reply([nonsense(`\`\`\`json\n${assessment}\n\`\`\`\n`)]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
     expect(given).toMatchObject({ kind: 'answered', assessment: { rootCause: 'it says ```' } });
   });
 
-  it('is counted with its tokens and what they cost', async () => {
+  it('is reported with its tokens and cost', async () => {
     const usage = {
       input_tokens: 2000,
       output_tokens: 300,
@@ -116,13 +113,12 @@ describe('an answer', () => {
       tokens: { input: 2000, output: 300, cacheRead: 1000, cacheWrite: 400 },
     });
     expect(requests[0]?.costUsd).toBeCloseTo((2000 * 0.1 + 300 * 0.5 + 1000 * 0.01 + 400 * 0.125) / 1e6, 12);
-    expect(noted).toEqual(requests);
   });
 
-  it('tells the headroom that the API states', async () => {
+  it('reports the rate limits that the API states', async () => {
     await claude({ now: () => 7 }).ask(sampleContext(), 'first', NEVER);
     const resetAt = Date.UTC(2026, 10, 23, 12, 1);
-    expect(headroom).toEqual([
+    expect(rateLimits).toEqual([
       [
         { resource: 'requests', limit: 4000, remaining: 3999, resetAt, observedAt: 7 },
         { resource: 'input_tokens', limit: 400_000, remaining: 398_000, resetAt, observedAt: 7 },
@@ -131,7 +127,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('is cut and cleaned: what a hostile log made the model write stays a short plain text', async () => {
+  it('is reduced to short plain text, whatever a hostile log made the model write', async () => {
     server.reply([
       answer({
         root_cause: `\u001b[31mred\u001b[0m \u202Eevil\u202C zero\u200Bwidth ${'x'.repeat(50_000)}`,
@@ -148,13 +144,13 @@ describe('an answer', () => {
 });
 
 describe('a request', () => {
-  it('goes to the model of the strength that was asked for', async () => {
+  it('goes to the model of the requested strength', async () => {
     await claude().ask(sampleContext(), 'first', NEVER);
     await claude().ask(sampleContext(), 'strong', NEVER);
     expect(server.requests.map((request) => request.body?.model)).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
   });
 
-  it('asks for the seven fields and confidence by schema, at low effort, with room to think', async () => {
+  it('asks for the seven fields and the confidence by schema, at low effort, with enough tokens to think', async () => {
     await claude().ask(sampleContext(), 'first', NEVER);
     const body = server.requests[0]?.body as {
       max_tokens: number;
@@ -176,7 +172,7 @@ describe('a request', () => {
     expect(body.output_config.format.schema.required).toEqual(seven);
   });
 
-  it('takes nothing from the environment: no address, no other credential, no header', async () => {
+  it('takes no address, credential or header from the environment', async () => {
     vi.stubEnv('ANTHROPIC_BASE_URL', 'http://127.0.0.1:9');
     vi.stubEnv('ANTHROPIC_API_KEY', 'ambient-key');
     vi.stubEnv('ANTHROPIC_AUTH_TOKEN', 'ambient-token');
@@ -200,8 +196,10 @@ describe('a request', () => {
   });
 });
 
+type Failure = readonly [what: string, replies: ClaudeBehaviour[], reason: ClaudeFailure, outcomes: ClaudeFailure[]];
+
 describe('a failure', () => {
-  const table: readonly [what: string, replies: ClaudeBehaviour[], reason: ClaudeFailure, tries: ClaudeFailure[]][] = [
+  const table: readonly Failure[] = [
     ['a refusal', [refusal()], 'refused', ['refused']],
     ['an answer cut at max_tokens', [truncated()], 'truncated', ['truncated']],
     ['prose instead of JSON', [nonsense()], 'invalid', ['invalid']],
@@ -214,27 +212,22 @@ describe('a failure', () => {
     // biome-ignore lint/suspicious/noExplicitAny: wrong on purpose
     ['wrong types', [answer({ auto_restart_safe: 'yes' as any })], 'invalid', ['invalid']],
     ['an HTML page with status 200', [html200()], 'invalid', ['invalid']],
-    ['an HTML page that says it is JSON', [respond(200, '<html>')], 'invalid', ['invalid']],
-    ['a JSON value that is no message', [respond(200, '[1]')], 'invalid', ['invalid']],
+    ['an HTML page with a JSON content type', [respond(200, '<html>')], 'invalid', ['invalid']],
+    ['a JSON value that is not a message', [respond(200, '[1]')], 'invalid', ['invalid']],
     ['an endless answer', [respond(200, `"${'x'.repeat(3_000_000)}"`)], 'invalid', ['invalid']],
     ['400', [status(400)], 'error', ['error']],
     ['401', [status(401)], 'error', ['error']],
     ['402', [status(402)], 'error', ['error']],
     ['404', [status(404)], 'error', ['error']],
+    ['429 that asks for a pause of a minute', [status(429, { 'retry-after': '60' })], 'rate_limited', ['rate_limited']],
     [
-      '429 that wants a minute: it is not waited for',
-      [status(429, { 'retry-after': '60' })],
-      'rate_limited',
-      ['rate_limited'],
-    ],
-    [
-      '529 that wants longer, told as a date',
+      '529 that asks for a pause until a date',
       [status(529, { 'retry-after': new Date(Date.now() + 60_000).toUTCString() })],
       'overloaded',
       ['overloaded'],
     ],
     [
-      '429 thrice',
+      '429 three times',
       Array(3).fill(status(429, { 'retry-after-ms': '5' })),
       'rate_limited',
       ['rate_limited', 'rate_limited', 'rate_limited'],
@@ -246,16 +239,15 @@ describe('a failure', () => {
       ['error', 'overloaded', 'overloaded'],
     ],
   ];
-  it.each(table)('%s', async (_what, replies, reason, tries) => {
+  it.each(table)('%s', async (_what, replies, reason, outcomes) => {
     server.reply(replies);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
     expect(given).toMatchObject({ kind: 'failed', reason });
-    expect(given.requests.map((request) => request.outcome)).toEqual(tries);
-    expect(noted).toEqual(given.requests);
-    expect(server.requests).toHaveLength(tries.length);
+    expect(given.requests.map((request) => request.outcome)).toEqual(outcomes);
+    expect(server.requests).toHaveLength(outcomes.length);
   });
 
-  it('that was answered is paid for: a refusal and a truncation have tokens and cost', async () => {
+  it('with a response has tokens and a cost: a refusal, a truncation, prose', async () => {
     for (const behaviour of [refusal(), truncated(), nonsense()]) {
       server.reply([behaviour]);
       const { requests } = await claude().ask(sampleContext(), 'first', NEVER);
@@ -264,7 +256,7 @@ describe('a failure', () => {
     }
   });
 
-  it('that was not answered costs nothing', async () => {
+  it('without a response costs nothing', async () => {
     server.reply([status(529, { 'retry-after-ms': '5' }), answer()]);
     const { kind, requests } = await claude().ask(sampleContext(), 'first', NEVER);
     expect(kind).toBe('answered');
@@ -274,14 +266,14 @@ describe('a failure', () => {
     ]);
   });
 
-  it('a cut connection is tried again and told as an error', async () => {
+  it('of the connection is retried, then reported as an error', async () => {
     server.reply(() => drop());
     const given = await claude().ask(sampleContext(), 'first', NEVER);
     expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
     expect(given.requests).toHaveLength(3);
   });
 
-  it('no network at all is an error', async () => {
+  it('to connect is an error', async () => {
     const gone = await startClaudeServer();
     await gone.close();
     const given = await claude({ baseURL: gone.url }).ask(sampleContext(), 'first', NEVER);
@@ -292,7 +284,7 @@ describe('a failure', () => {
     ['a request that is never answered', hang()],
     ['an answer that stops in its middle', stall()],
     ['an answer that comes too late', delay(5000, answer())],
-  ])('%s ends with the whole question, as a time-out', async (_what, behaviour) => {
+  ])('%s ends at the deadline of the question, as a timeout', async (_what, behaviour) => {
     server.reply(() => behaviour);
     const started = performance.now();
     const given = await claude({ timeoutMs: 200 }).ask(sampleContext(), 'first', NEVER);
@@ -301,7 +293,7 @@ describe('a failure', () => {
     expect(given.requests.map((request) => request.outcome)).toEqual(['timeout']);
   });
 
-  it('a pause between tries ends with the whole question, too, and keeps what the last try said', async () => {
+  it('is reported with the outcome of the last request if the deadline passes during a pause between retries', async () => {
     server.reply(() => status(529, { 'retry-after': '5' }));
     const given = await claude({ timeoutMs: 200 }).ask(sampleContext(), 'first', NEVER);
     expect(given).toMatchObject({ kind: 'failed', reason: 'overloaded' });
@@ -309,17 +301,16 @@ describe('a failure', () => {
 });
 
 describe("the caller's signal", () => {
-  it('ends the question: it rejects with the reason given, and the try is counted', async () => {
+  it('ends the question, which rejects with the reason of the signal', async () => {
     server.reply(() => hang());
     const controller = new AbortController();
-    const asked = claude().ask(sampleContext(), 'first', controller.signal);
+    const question = claude().ask(sampleContext(), 'first', controller.signal);
     await vi.waitFor(() => expect(server.requests).toHaveLength(1), { timeout: 5000 });
     controller.abort(new Error('shutting down'));
-    await expect(asked).rejects.toThrow('shutting down');
-    expect(noted).toHaveLength(1);
+    await expect(question).rejects.toThrow('shutting down');
   });
 
-  it('that is aborted already lets nothing leave', async () => {
+  it('prevents the request if it is already aborted', async () => {
     await expect(claude().ask(sampleContext(), 'first', AbortSignal.abort(new Error('no')))).rejects.toThrow('no');
     expect(server.requests).toEqual([]);
   });
@@ -333,7 +324,7 @@ describe('the check', () => {
     timeoutMs: 300,
   });
 
-  it('looks the model up and asks for nothing that costs', async () => {
+  it('looks up the model and asks no question, so it is free', async () => {
     expect(await checkClaude(connection())).toEqual({ ok: true });
     expect(server.modelLookups.map((lookup) => lookup.path)).toEqual(['/v1/models/claude-haiku-5-5']);
     expect(server.requests).toEqual([]);
@@ -343,11 +334,11 @@ describe('the check', () => {
     ['a wrong key', status(401), /does not accept the API key/],
     ['an unknown model', status(404), /does not know the model claude-haiku-5-5/],
     ['a retired model', respond(200, '{"id":"x","lifecycle":"retired"}'), /claude-haiku-5-5 is retired/],
-    ['a proxy', html200(), /not as the Claude API does/],
+    ['a proxy', html200(), /does not answer as the Claude API does/],
     ['an outage', status(503), /answers with status 503/],
     ['silence', hang(), /does not answer in time/],
     ['no connection', drop(), /cannot be reached/],
-  ])('says what is wrong: %s', async (_what, behaviour, why) => {
+  ])('explains the problem: %s', async (_what, behaviour, why) => {
     server.replyToModelLookup(behaviour);
     const checked = await checkClaude(connection());
     expect(checked).toMatchObject({ ok: false, why: expect.stringMatching(why) });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Alert } from '../../../src/domain.ts';
 import { renderSlack as renderAt, type SlackMessage } from '../../../src/notifiers/slack/message.ts';
 import { renderSlackNotice } from '../../../src/notifiers/slack/notice.ts';
-import { sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../../support/samples.ts';
+import { NOON, sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../../support/samples.ts';
 import { arbitraryAlert } from '../arbitrary-alert.ts';
 import { problemsOf } from './block-kit.ts';
 
@@ -88,6 +88,16 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
     expect(message).toMatchObject({ mrkdwn: false, parse: 'none', unfurl_links: false, unfurl_media: false });
   });
 
+  it('about a problem that the agent found an hour late says that it is old news', () => {
+    const text = shown({
+      incident: sampleIncident({ openedAt: NOON, lastSeenAt: NOON - 65 * 60_000, occurrences: 2 }),
+    });
+    expect(text).toMatch(/^🔴 shop-web-1: error in the log \(old news\)$/m);
+    expect(text).toContain(
+      '2 times, last at 2026-11-23 10:55:00 UTC. Old news: the agent could not read it until 1 h 5 min later',
+    );
+  });
+
   it('names the host of the container if it is known', () => {
     const { container } = sampleIncident();
     const incident = sampleIncident({ container: { ...container, host: 'node-7' } });
@@ -120,6 +130,10 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
 
   it('says that a crash loop needs a person', () => {
     expect(shown({ kind: 'crash_loop' })).toMatch(/^🚨 🔴 Crash loop: shop-web-1\n🚨 Crash loop:/);
+  });
+
+  it('says that the engine has given up', () => {
+    expect(shown({ kind: 'engine_gave_up' })).toMatch(/^🚨 🔴 Down for good: shop-web-1\n🚨 Down for good: the engine/);
   });
 
   it.each([

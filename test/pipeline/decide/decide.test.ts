@@ -2,78 +2,115 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DECISION_REASONS, type DecisionReason, SEVERITIES } from '../../../src/domain.ts';
 import { type DecideInput, decide } from '../../../src/pipeline/decide/decide.ts';
-import { NO_RESTARTS } from '../../../src/pipeline/decide/restart-history.ts';
 import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
 import type { Source } from '../../../src/pipeline/policy/resolve.ts';
 import { MODES, RESTARTS } from '../../../src/pipeline/policy/settings.ts';
-import { aDiagnosis, anIncident, aPolicy, aRestartWith, someFacts } from '../../support/domain.ts';
+import { aDiagnosis, anIncident, aPolicy, aRestartWith, NO_RESTARTS, someFacts } from '../../support/domain.ts';
 
 const MINUTE = 60_000;
 const OPENED = 60 * MINUTE;
 const NOW = OPENED + 2_000;
 
-const allOpen = aRestartWith({ now: NOW, incident: anIncident({ openedAt: OPENED }) });
+const allowed = aRestartWith({ now: NOW, incident: anIncident({ openedAt: OPENED }) });
 
 const crashed = anIncident({ detector: 'crash', openedAt: OPENED });
 const looping = anIncident({ detector: 'crash', detectors: ['crash', 'crash_loop'], openedAt: OPENED });
-/** 01:00 UTC, as NOW is. */
+/** Contains NOW, which is 01:00 UTC. */
 const NIGHT = parseQuietHours('22:00-07:00') ?? expect.fail();
 const STATEFUL: Source = { kind: 'stateful_image', image: 'postgres' };
 const UNCLEAR: Source = { kind: 'unclear_label', label: 'container-doctor.restart' };
 
-/** Each closes one gate, in the order in which the reasons are looked for. */
-const gates: [string, Partial<DecideInput>, DecisionReason][] = [
+const childKilled = anIncident({ detector: 'oom', detectors: ['oom', 'log'], openedAt: OPENED });
+
+/** Each of these prevents a restart by itself. */
+const obstacles: [string, Partial<DecideInput>, DecisionReason][] = [
   ['the container is gone', { facts: undefined }, 'container_gone'],
   ['the container is being removed', { facts: someFacts({ status: 'removing' }) }, 'container_gone'],
   ['severity is medium', { diagnosis: aDiagnosis({ severity: 'medium' }) }, 'severity_too_low'],
-  ['a rule saw a full disk', { restartVetoed: true }, 'disk_full'],
-  ['the diagnosis says that it is not safe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
-  ['the engine tells only older facts', { engineAnswered: false }, 'engine_unreachable'],
-  ['a person stopped it since', { stopRequestedAt: OPENED + 500 }, 'operator_action'],
-  ['a person restarted it a minute before', { stopRequestedAt: OPENED - MINUTE }, 'operator_action'],
+  ['a rule found a full disk', { restartVetoed: true }, 'disk_full'],
+  ['the diagnosis calls it unsafe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
+  ['only older facts are known', { engineAnswered: false }, 'engine_unreachable'],
+  ['Docker Swarm owns it', { facts: someFacts({ orchestrator: 'Docker Swarm' }) }, 'orchestrator_owns'],
+  ['a person stopped it after the incident opened', { stopRequestedAt: OPENED + 500 }, 'operator_action'],
+  [
+    'a person restarted it a minute before the incident opened',
+    { stopRequestedAt: OPENED - MINUTE },
+    'operator_action',
+  ],
   ['compose is replacing it', { beingReplaced: true }, 'recreate_in_progress'],
-  ['we are restarting it', { restarts: { ...NO_RESTARTS, meanwhile: 'under_way' } }, 'restart_in_progress'],
-  ['another incident restarted it', { restarts: { ...NO_RESTARTS, meanwhile: 'recovered' } }, 'already_recovered'],
+  [
+    'the agent is restarting it',
+    { restarts: { ...NO_RESTARTS, otherIncidents: 'in_progress' } },
+    'restart_in_progress',
+  ],
+  [
+    'it recovered after a restart for another incident',
+    { restarts: { ...NO_RESTARTS, otherIncidents: 'recovered' } },
+    'already_recovered',
+  ],
+  ['only a child process was killed for memory', { incident: childKilled, facts: someFacts() }, 'restart_not_safe'],
   ['it is paused', { facts: someFacts({ status: 'paused' }) }, 'container_paused'],
   ['the engine is restarting it', { facts: someFacts({ status: 'restarting' }) }, 'engine_restarting'],
   [
-    'the engine restarts it again and again, though it is up for the moment',
+    'the engine keeps restarting it and it is up at the moment',
     { incident: looping, facts: someFacts({ startedAt: OPENED - 1_000, restartPolicy: 'always' }) },
     'engine_restarting',
   ],
   [
-    "the engine's policy has already restarted it",
+    'the engine has already restarted it',
     { incident: crashed, facts: someFacts({ startedAt: OPENED + 200, restartPolicy: 'always' }) },
     'engine_restarting',
   ],
   [
-    'somebody has already started it',
+    'a person has already started it',
     { incident: crashed, facts: someFacts({ startedAt: OPENED + 200 }) },
     'already_recovered',
   ],
   [
-    'its health came back',
+    'the error was printed during an absence of the agent, and the container was started since',
+    {
+      incident: anIncident({ openedAt: OPENED, lastSeenAt: OPENED - 60 * MINUTE }),
+      facts: someFacts({ startedAt: OPENED - 30 * MINUTE }),
+    },
+    'already_recovered',
+  ],
+  [
+    'it is healthy again',
     { incident: anIncident({ detector: 'health', openedAt: OPENED }), facts: someFacts({ health: 'healthy' }) },
     'already_recovered',
   ],
   ['it is still starting', { facts: someFacts({ health: 'starting' }) }, 'still_starting'],
   [
-    'it is in its grace',
+    'it is in its grace period',
     { facts: someFacts({ startedAt: NOW - 20_000 }), policy: aPolicy({ grace: 30 }) },
     'still_starting',
   ],
   ['it was deployed minutes ago', { deployedAt: NOW - 4 * MINUTE }, 'deployed_just_now'],
-  ['others use its network', { networkDependants: ['sidecar'] }, 'shared_network'],
+  ['other containers use its network', { networkDependants: ['sidecar'] }, 'shared_network'],
   ['its policy says never', { policy: aPolicy({ restart: 'never' }) }, 'policy_never'],
-  ['its policy allows no restart an hour', { policy: aPolicy({ maxRestartsPerHour: 0 }) }, 'policy_never'],
-  ['its policy says to leave it alone', { policy: aPolicy({ enable: false }) }, 'policy_never'],
+  ['its policy allows 0 restarts per hour', { policy: aPolicy({ maxRestartsPerHour: 0 }) }, 'policy_never'],
+  ['its policy disables it', { policy: aPolicy({ enable: false }) }, 'policy_never'],
   ['it is a database', { policy: aPolicy({ restart: 'never' }, { restart: STATEFUL }) }, 'stateful_image'],
-  ['a label is unclear', { policy: aPolicy({ restart: 'never' }, { restart: UNCLEAR }) }, 'policy_unclear'],
+  ['a label is invalid', { policy: aPolicy({ restart: 'never' }, { restart: UNCLEAR }) }, 'policy_unclear'],
   ['the store cannot be written', { storeHealthy: false }, 'store_unavailable'],
   ['the limit is reached', { restarts: { ...NO_RESTARTS, lastHour: 60 } }, 'restart_limit'],
   [
-    'restarts before did not help',
-    { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW + 1 } },
+    'the limit of the host is reached',
+    { restarts: { ...NO_RESTARTS, hostLastHour: 12 }, maxRestartsPerHourHost: 12 },
+    'host_restart_limit',
+  ],
+  [
+    'the engine could not start it after a restart',
+    {
+      facts: someFacts({ status: 'exited', startedAt: NOW - 10 }),
+      incident: crashed,
+      restarts: { ...NO_RESTARTS, couldNotStartAt: NOW - 5 },
+    },
+    'backing_off',
+  ],
+  [
+    'earlier restarts did not help',
+    { restarts: { ...NO_RESTARTS, lastHour: 1, backOffUntil: NOW + 1 } },
     'backing_off',
   ],
   ['it is quiet hours', { policy: aPolicy({ quietHours: NIGHT }) }, 'quiet_hours'],
@@ -82,67 +119,79 @@ const gates: [string, Partial<DecideInput>, DecisionReason][] = [
 ];
 
 describe('decide', () => {
-  it('restarts where everything allows it', () => {
-    expect(decide(allOpen)).toEqual({ kind: 'restart', reason: 'restart_allowed' });
+  it('restarts if nothing prevents it', () => {
+    expect(decide(allowed)).toEqual({ kind: 'restart', reason: 'restart_allowed' });
   });
 
-  it.each(gates)('does not restart when %s', (_, closed, reason) => {
-    expect(decide({ ...allOpen, ...closed })).toEqual({ kind: 'notify', reason });
+  it.each(obstacles)('does not restart when %s', (_, obstacle, reason) => {
+    expect(decide({ ...allowed, ...obstacle })).toEqual({ kind: 'notify', reason });
   });
 
-  it('asks a person where the policy says so and all else allows it', () => {
-    expect(decide({ ...allOpen, policy: aPolicy({ restart: 'ask' }) })).toEqual({ kind: 'ask', reason: 'policy_ask' });
+  it('asks a person if the policy requires it and nothing else prevents a restart', () => {
+    expect(decide({ ...allowed, policy: aPolicy({ restart: 'ask' }) })).toEqual({ kind: 'ask', reason: 'policy_ask' });
   });
 
-  it.each(gates)('does not ask either when %s', (_, closed) => {
-    const policy = { ...allOpen.policy, ...closed.policy };
+  it.each(obstacles)('does not ask a person either when %s', (_, obstacle) => {
+    const policy = { ...allowed.policy, ...obstacle.policy };
     const asking =
       policy.values.restart === 'never' ? policy : { ...policy, values: { ...policy.values, restart: 'ask' as const } };
-    expect(decide({ ...allOpen, ...closed, policy: asking }).kind).toBe('notify');
+    expect(decide({ ...allowed, ...obstacle, policy: asking }).kind).toBe('notify');
   });
 
   it('has a case for every reason', () => {
-    const seen = new Set<string>([...gates.map(([, , reason]) => reason), 'restart_allowed', 'policy_ask']);
+    // The workflow itself decides `dependency_down`.
+    const seen = new Set<string>([
+      ...obstacles.map(([, , reason]) => reason),
+      'restart_allowed',
+      'policy_ask',
+      'dependency_down',
+    ]);
     expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
   });
 
-  it('restarts what has crashed and is down', () => {
+  it('restarts a container that has crashed and is down', () => {
     const facts = someFacts({ status: 'exited', exitCode: 1, finishedAt: OPENED - 100 });
-    expect(decide({ ...allOpen, incident: crashed, facts }).kind).toBe('restart');
+    expect(decide({ ...allowed, incident: crashed, facts }).kind).toBe('restart');
   });
 
-  it('restarts what the engine gave up restarting', () => {
+  it('restarts a container that the engine has given up on', () => {
     const facts = someFacts({ status: 'exited', exitCode: 1, restartPolicy: 'on-failure' });
-    expect(decide({ ...allOpen, incident: looping, facts }).kind).toBe('restart');
+    expect(decide({ ...allowed, incident: looping, facts }).kind).toBe('restart');
   });
 
-  it('restarts a container that lives on after a child was killed for memory', () => {
-    const incident = anIncident({ detector: 'oom', openedAt: OPENED });
-    expect(decide({ ...allOpen, incident }).kind).toBe('restart');
+  it('restarts a container whose health check fails after a child process was killed for memory', () => {
+    const facts = someFacts({ health: 'unhealthy' });
+    expect(decide({ ...allowed, incident: childKilled, facts }).kind).toBe('restart');
+  });
+
+  it('restarts a container that was killed for memory and is down', () => {
+    const incident = anIncident({ detector: 'oom', detectors: ['oom', 'crash'], openedAt: OPENED });
+    const facts = someFacts({ status: 'exited', exitCode: 137, finishedAt: OPENED });
+    expect(decide({ ...allowed, incident, facts }).kind).toBe('restart');
   });
 
   it.each<[string, Partial<DecideInput>]>([
     ['a stop from long before the incident', { stopRequestedAt: OPENED - 3 * MINUTE }],
-    ['a deployment that has stood for a while', { deployedAt: NOW - 6 * MINUTE }],
-    ['quiet hours at another time of the day', { policy: aPolicy({ quietHours: parseQuietHours('02:00-07:00') }) }],
-    ['a grace that is over', { policy: aPolicy({ grace: 30 }) }],
+    ['a deployment of a while ago', { deployedAt: NOW - 6 * MINUTE }],
+    ['quiet hours at another time', { policy: aPolicy({ quietHours: parseQuietHours('02:00-07:00') }) }],
+    ['a grace period that is over', { policy: aPolicy({ grace: 30 }) }],
     [
-      'a start and a deployment that lie ahead since the clock was set back',
+      'a start and a deployment in the future, after the clock was set back',
       { facts: someFacts({ startedAt: NOW + MINUTE }), policy: aPolicy({ grace: 30 }), deployedAt: NOW + MINUTE },
     ],
-    ['a wait that is over', { restarts: { lastHour: 1, meanwhile: 'none', backOffUntil: NOW } }],
+    ['a back-off that is over', { restarts: { ...NO_RESTARTS, lastHour: 1, backOffUntil: NOW } }],
   ])('is not held back by %s', (_, past) => {
-    expect(decide({ ...allOpen, ...past }).kind).toBe('restart');
+    expect(decide({ ...allowed, ...past }).kind).toBe('restart');
   });
 
-  it('only records what is less severe than people want to be told', () => {
+  it('records an incident below the minimum severity without an alert', () => {
     const diagnosis = aDiagnosis({ severity: 'low' });
-    expect(decide({ ...allOpen, diagnosis })).toEqual({ kind: 'record', reason: 'severity_too_low' });
+    expect(decide({ ...allowed, diagnosis })).toEqual({ kind: 'record', reason: 'severity_too_low' });
   });
 
-  it('tells a low one where people want to be told of all', () => {
+  it('notifies people of a low severity if the minimum is low', () => {
     const diagnosis = aDiagnosis({ severity: 'low' });
-    expect(decide({ ...allOpen, diagnosis, policy: aPolicy({ minSeverity: 'low' }) }).kind).toBe('notify');
+    expect(decide({ ...allowed, diagnosis, policy: aPolicy({ minSeverity: 'low' }) }).kind).toBe('notify');
   });
 
   const time = fc.integer({ min: OPENED - 10 * MINUTE, max: NOW });
@@ -161,7 +210,7 @@ describe('decide', () => {
   const anyInput: fc.Arbitrary<DecideInput> = fc.record({
     now: fc.constant(NOW),
     incident: fc.constantFrom(
-      allOpen.incident,
+      allowed.incident,
       crashed,
       looping,
       anIncident({ detector: 'health', openedAt: OPENED }),
@@ -180,10 +229,13 @@ describe('decide', () => {
       { nil: undefined },
     ),
     autoFix: fc.boolean(),
+    maxRestartsPerHourHost: fc.nat(15),
     policy,
     restarts: fc.record({
       lastHour: fc.nat(6),
-      meanwhile: fc.constantFrom('none', 'under_way', 'recovered' as const),
+      hostLastHour: fc.nat(15),
+      otherIncidents: fc.constantFrom('none', 'in_progress', 'recovered' as const),
+      couldNotStartAt: fc.constantFrom(0, NOW - 1),
       backOffUntil: fc.option(fc.integer({ min: NOW - 10, max: NOW + 10 }), { nil: 0 }),
     }),
     restartVetoed: fc.boolean(),
@@ -194,11 +246,11 @@ describe('decide', () => {
     networkDependants: fc.constantFrom([], ['sidecar']),
     storeHealthy: fc.boolean(),
   });
-  /** Mostly open, so that what is close to a restart comes up often. */
-  const nearlyOpen = fc
-    .tuple(anyInput, fc.subarray(Object.keys(allOpen) as (keyof DecideInput)[], { maxLength: 3 }))
-    .map(([any, kept]) => ({ ...allOpen, ...Object.fromEntries(kept.map((key) => [key, any[key]])) }));
-  const inputs = fc.oneof(anyInput, nearlyOpen);
+  /** Close to a restart. */
+  const nearlyAllowed = fc
+    .tuple(anyInput, fc.subarray(Object.keys(allowed) as (keyof DecideInput)[], { maxLength: 3 }))
+    .map(([any, kept]) => ({ ...allowed, ...Object.fromEntries(kept.map((key) => [key, any[key]])) }));
+  const inputs = fc.oneof(anyInput, nearlyAllowed);
   const holds = (property: (input: DecideInput) => void): void =>
     fc.assert(fc.property(inputs, property), { numRuns: 2_000 });
 
@@ -212,7 +264,7 @@ describe('decide', () => {
     });
   });
 
-  it('never restarts with any gate closed, and never asks a person to', () => {
+  it('neither restarts nor asks a person if anything prevents it', () => {
     holds((input) => {
       const { kind } = decide(input);
       if (kind !== 'restart' && kind !== 'ask') return;
@@ -223,7 +275,7 @@ describe('decide', () => {
       expect(values).toMatchObject({ enable: true, mode: 'act', restart: kind === 'ask' ? 'ask' : 'auto' });
       expect(values.quietHours.windows).toEqual([]);
       expect(input.restarts.lastHour).toBeLessThan(values.maxRestartsPerHour);
-      expect(input.restarts.meanwhile).toBe('none');
+      expect(input.restarts.otherIncidents).toBe('none');
       expect(input.restarts.backOffUntil).toBeLessThanOrEqual(input.now);
       expect(input.networkDependants).toEqual([]);
       expect(['created', 'running', 'exited']).toContain(input.facts?.status);
@@ -232,13 +284,13 @@ describe('decide', () => {
     });
   });
 
-  it.each(gates)('whatever else is true, does not restart when %s', (_, closed) => {
+  it.each(obstacles)('does not restart when %s, whatever else is true', (_, obstacle) => {
     holds((input) => {
-      expect(['notify', 'record']).toContain(decide({ ...input, ...closed }).kind);
+      expect(['notify', 'record']).toContain(decide({ ...input, ...obstacle }).kind);
     });
   });
 
-  it('lets the diagnosis only lower: a milder or more careful one never leads to more', () => {
+  it('never does more for a milder or more careful diagnosis', () => {
     const weight = { restart: 2, ask: 1, notify: 0, record: 0 } as const;
     fc.assert(
       fc.property(inputs, fc.constantFrom(...SEVERITIES), (input, severity) => {
@@ -253,7 +305,7 @@ describe('decide', () => {
     );
   });
 
-  it('a stricter policy never leads to more', () => {
+  it('never does more under a stricter policy', () => {
     const weight = { restart: 2, ask: 1, notify: 0, record: 0 } as const;
     holds((input) => {
       const before = weight[decide(input).kind];

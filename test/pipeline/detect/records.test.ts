@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLogDetector } from '../../../src/pipeline/detect/log-detector.ts';
-import type { Trouble } from '../../../src/pipeline/detect/trouble.ts';
+import type { LogError } from '../../../src/pipeline/detect/log-error.ts';
 import { detect, detectOne } from '../../support/detect.ts';
 
 const bounds = (lines: readonly string[]) => detect(lines).map(({ record }) => [record.first, record.last]);
@@ -98,7 +98,7 @@ describe('a record', () => {
 describe('the waiting for more lines', () => {
   const setUp = () => {
     let clock = 1_000;
-    const troubles: Trouble[] = [];
+    const troubles: LogError[] = [];
     const detector = createLogDetector({ emit: (trouble) => troubles.push(trouble), now: () => clock });
     const push = (text: string) => detector.push({ time: clock, stream: 'stdout', text });
     const wait = (ms: number) => {
@@ -137,7 +137,7 @@ describe('the waiting for more lines', () => {
   it('does not cut a quiet record short because another stream waits', () => {
     const { detector, troubles, push, wait } = setUp();
     push('10:15:30.123 INFO values:');
-    detector.push({ time: 1_000, stream: 'stderr', text: 'ValueError: x' });
+    detector.push({ time: 1_000, stream: 'stderr', text: 'Killed' });
     wait(300);
     expect(troubles).toHaveLength(1);
     push('  panic: never');

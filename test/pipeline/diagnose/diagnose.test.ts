@@ -25,7 +25,7 @@ beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'diagnose-'));
   now = 1_700_000_000_000;
   claude = await startClaudeServer();
-  store = await openStore({ where: { dataDir: folder }, now: () => now, logger: silent });
+  store = await openStore({ where: { dataDir: folder }, receivers: ['slack'], now: () => now, logger: silent });
 });
 
 afterEach(async () => {
@@ -71,14 +71,22 @@ interface Seen {
   readonly detectors?: readonly Detector[];
   readonly exitCode?: number;
   readonly facts?: ContainerFacts;
+  readonly killedForMemory?: boolean;
 }
 
 function contextOf(incident: Incident, seen: Seen = {}): DiagnosisContext {
   const evidence = [seen.evidence ?? 'ERROR connection pool exhausted'];
-  const { detectors = ['log'], exitCode, facts } = seen;
-  const input = { detector: incident.detector, detectors, evidence: evidence.join('\n'), logLines: [], facts };
+  const { detectors = ['log'], exitCode, facts, killedForMemory } = seen;
+  const input = {
+    detector: incident.detector,
+    detectors,
+    killedForMemory,
+    evidence: evidence.join('\n'),
+    facts,
+  };
   return {
     incident: { ...incident, detectors },
+    killedForMemory,
     evidence,
     exitCode,
     facts,
@@ -95,10 +103,10 @@ const incident = (over: Partial<Incident> = {}) =>
   anIncident({ id: `inc-${++serial}`, openedAt: now, lastSeenAt: now, ...over });
 const models = () => claude.requests.map((request) => request.body?.model);
 
-/** Diagnoses and writes it down, as the walk does. */
-async function diagnosed(by: ReturnType<typeof diagnoser>, of: Incident, comeback = false, seen: Seen = {}) {
+/** Diagnoses an incident and stores both, like the workflow. */
+async function diagnosed(by: ReturnType<typeof diagnoser>, of: Incident, restartFailed = false, seen: Seen = {}) {
   await store.saveIncident(of);
-  const diagnosis = await by.diagnose(contextOf(of, seen), comeback, never);
+  const diagnosis = await by.diagnose(contextOf(of, seen), restartFailed, never);
   await store.saveDiagnosis(of.id, diagnosis);
   return diagnosis;
 }
@@ -111,7 +119,7 @@ async function restarted(of: Incident, outcome: 'recovered' | 'failed') {
 }
 
 describe('a diagnosis', () => {
-  it('comes from Claude, with what it cost', async () => {
+  it('comes from Claude, with its cost', async () => {
     const diagnosis = await diagnosed(diagnoser(), incident());
     expect(diagnosis).toMatchObject({
       tier: 'claude',
@@ -122,7 +130,7 @@ describe('a diagnosis', () => {
     expect(await store.spendSince(0)).toBeCloseTo(diagnosis.costUsd, 9);
   });
 
-  it('comes from the rules without a key, and says so', async () => {
+  it('comes from the rules if there is no API key, with this reason', async () => {
     expect(await diagnosed(diagnoser({ key: false }), incident())).toMatchObject({
       tier: 'rules',
       fallback: 'no_key',
@@ -136,17 +144,17 @@ describe('a diagnosis', () => {
     [401, 'error'],
     [429, 'rate_limited'],
     [529, 'overloaded'],
-  ])('comes from the rules where the API answers %i, with the reason', async (code, reason) => {
+  ])('comes from the rules if the API responds with %i, with the reason', async (code, reason) => {
     claude.reply(() => status(code, { 'retry-after': '3600' }));
     expect(await diagnosed(diagnoser(), incident())).toMatchObject({ tier: 'rules', fallback: reason });
   });
 
-  it('comes from the rules where nobody answers in time', async () => {
+  it('comes from the rules if the API does not respond in time', async () => {
     claude.reply(() => hang());
     expect(await diagnosed(diagnoser(), incident())).toMatchObject({ tier: 'rules', fallback: 'timeout' });
   });
 
-  it('is not paid for twice while it is known', async () => {
+  it('is reused if the problem recurs', async () => {
     const by = diagnoser();
     await diagnosed(by, incident());
     now += HOUR;
@@ -158,32 +166,32 @@ describe('a diagnosis', () => {
     expect(claude.requests).toHaveLength(1);
   });
 
-  it('is asked for again after a day', async () => {
+  it('is not reused after a day', async () => {
     const by = diagnoser();
     await diagnosed(by, incident());
     now += 25 * HOUR;
     expect((await diagnosed(by, incident())).tier).toBe('claude');
   });
 
-  it('is asked for again when the image has changed', async () => {
+  it('is not reused if the image has changed', async () => {
     const by = diagnoser();
     await diagnosed(by, incident());
     const { container } = anIncident();
     expect((await diagnosed(by, incident({ container: { ...container, image: 'shop/web:1.5' } }))).tier).toBe('claude');
   });
 
-  it('of the rules does not stand in the way of Claude later', async () => {
+  it('by the rules is not reused if Claude can be asked', async () => {
     await diagnosed(diagnoser({ key: false }), incident());
     expect((await diagnosed(diagnoser(), incident())).tier).toBe('claude');
   });
 
-  it('is asked of the stronger model where the first is unsure', async () => {
+  it('comes from the strong model if the first is unsure', async () => {
     claude.reply([answer({ confidence: 'low' }), answer({ root_cause: 'A leak.' })]);
     expect(await diagnosed(diagnoser(), incident())).toMatchObject({ rootCause: 'A leak.', tier: 'claude' });
     expect(models()).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
   });
 
-  it('is asked of the stronger model, with the history, where the problem came back after a restart', async () => {
+  it('comes from the strong model, which gets the history, if the problem came back after a restart', async () => {
     const by = diagnoser();
     const first = incident();
     await diagnosed(by, first);
@@ -194,7 +202,7 @@ describe('a diagnosis', () => {
     expect(claude.requests[1]?.prompt).toContain('The connection pool is exhausted.');
   });
 
-  it('of the stronger model is not paid for at every further comeback', async () => {
+  it('by the strong model is reused if the next restart does not help either', async () => {
     const by = diagnoser();
     const only = incident();
     await diagnosed(by, only);
@@ -207,20 +215,20 @@ describe('a diagnosis', () => {
 });
 
 describe('the caps', () => {
-  /** Each of another service: a single one has a share only. */
+  /** Of different services, because each one has only a share. */
   const kinds = (count: number) =>
     Array.from({ length: count }, (_, i) =>
       incident({ fingerprint: `kind-${i}`, container: aContainer({ service: `service-${i}` }) }),
     );
 
-  it('allow so many diagnoses in any rolling hour, also when they come at once', async () => {
+  it('limit the diagnoses in a rolling hour, also of incidents at the same moment', async () => {
     const by = diagnoser({ diagnosesPerHour: 3 });
     const all = await Promise.all(kinds(8).map((one) => diagnosed(by, one)));
     expect(all.filter((diagnosis) => diagnosis.tier === 'claude')).toHaveLength(3);
     expect(all.filter((diagnosis) => diagnosis.fallback === 'hourly_cap')).toHaveLength(5);
   });
 
-  it('roll: a diagnosis is free again an hour after it was made, not at the full hour', async () => {
+  it('count a diagnosis for an hour from when it was made', async () => {
     const by = diagnoser({ diagnosesPerHour: 1 });
     const [a, b, c] = kinds(3) as [Incident, Incident, Incident];
     expect((await diagnosed(by, a)).tier).toBe('claude');
@@ -230,7 +238,7 @@ describe('the caps', () => {
     expect((await diagnosed(by, c)).tier).toBe('claude');
   });
 
-  it('of the day’s spend are kept', async () => {
+  it('limit the spend in a rolling day', async () => {
     const by = diagnoser({ spendPerDayUsd: 0.000_01 });
     const [a, b] = kinds(2) as [Incident, Incident];
     expect((await diagnosed(by, a)).tier).toBe('claude');
@@ -239,7 +247,7 @@ describe('the caps', () => {
     expect((await diagnosed(by, incident({ fingerprint: 'later' }))).tier).toBe('claude');
   });
 
-  it('of nothing mean that Claude is never asked', async () => {
+  it('of 0 prevent all questions to Claude', async () => {
     expect((await diagnosed(diagnoser({ spendPerDayUsd: 0 }), incident())).fallback).toBe('daily_spend');
     expect((await diagnosed(diagnoser({ diagnosesPerHour: 0 }), incident({ fingerprint: 'x' }))).fallback).toBe(
       'hourly_cap',
@@ -251,7 +259,7 @@ describe('the fair share', () => {
   const noisy = (i: number) => incident({ fingerprint: `noise-${i}`, container: aContainer({ service: 'noisy' }) });
   const many = (count: number) => Array.from({ length: count }, (_, i) => noisy(i));
 
-  it('keeps a quarter of what an hour allows for other services', async () => {
+  it('reserves a quarter of the hourly cap for other services', async () => {
     const by = diagnoser({ diagnosesPerHour: 8 });
     const all = await Promise.all(many(20).map((one) => diagnosed(by, one)));
     expect(all.filter(({ tier }) => tier === 'claude')).toHaveLength(6);
@@ -260,10 +268,10 @@ describe('the fair share', () => {
     expect(by.status().overShare).toEqual(['noisy']);
   });
 
-  it('keeps a quarter of what the day allows for other services', async () => {
+  it('reserves a quarter of the daily spend for other services', async () => {
     const usage = { input_tokens: 1_000_000, output_tokens: 0 };
     claude.reply(() => answer({}, { usage }));
-    // A million tokens of a long prompt cost 0.50.
+    // A long prompt of a million tokens costs $0.50.
     const by = diagnoser({ spendPerDayUsd: 2 });
     const tiers: string[] = [];
     for (const one of many(5)) tiers.push((await diagnosed(by, one)).tier);
@@ -271,28 +279,28 @@ describe('the fair share', () => {
     expect((await diagnosed(by, incident({ container: aContainer({ service: 'quiet' }) }))).tier).toBe('claude');
   });
 
-  it('keeps nothing back where no other service is watched', async () => {
+  it('reserves nothing if no other service is watched', async () => {
     const by = diagnoser({ diagnosesPerHour: 8, services: 1 });
     const all = await Promise.all(many(20).map((one) => diagnosed(by, one)));
     expect(all.filter(({ tier }) => tier === 'claude')).toHaveLength(8);
   });
 
-  it('never refuses a first question for it', async () => {
+  it('always allows the first question of a service', async () => {
     const by = diagnoser({ diagnosesPerHour: 1 });
     expect((await diagnosed(by, noisy(0))).tier).toBe('claude');
   });
 
-  it('is no way round it to make the agent start anew: what is kept stays kept', async () => {
+  it('keeps the reserve across a restart of the agent', async () => {
     await Promise.all(many(20).map((one) => diagnosed(diagnoserOnce, one)));
     const again = diagnoser({ diagnosesPerHour: 8 });
     const all = await Promise.all(many(20).map((one, i) => diagnosed(again, { ...one, fingerprint: `later-${i}` })));
     expect(all.filter(({ tier }) => tier === 'claude').length).toBeLessThanOrEqual(1);
   });
 
-  it('is free again as the hour rolls on', async () => {
+  it('counts a question for an hour', async () => {
     const by = diagnoser({ diagnosesPerHour: 4 });
-    const tries = await Promise.all(many(4).map((one) => diagnosed(by, one)));
-    expect(tries.map(({ fallback }) => fallback)).toEqual([undefined, undefined, undefined, 'fair_share']);
+    const diagnoses = await Promise.all(many(4).map((one) => diagnosed(by, one)));
+    expect(diagnoses.map(({ fallback }) => fallback)).toEqual([undefined, undefined, undefined, 'fair_share']);
     now += HOUR + 1;
     expect((await diagnosed(by, noisy(5))).tier).toBe('claude');
     expect(by.status().overShare).toEqual([]);
@@ -307,7 +315,7 @@ describe('the fair share', () => {
 describe('the circuit', () => {
   const other = (i: number) => incident({ fingerprint: `f-${i}`, container: aContainer({ service: `s-${i}` }) });
 
-  it('opens after failures in a row, asks once when its time has come, and closes when that is answered', async () => {
+  it('opens after consecutive failures, lets one question through after the back-off, and closes on its success', async () => {
     const by = diagnoser();
     claude.reply(() => status(400));
     for (let i = 0; i < 5; i++) expect((await diagnosed(by, other(i))).fallback).toBe('error');
@@ -326,13 +334,13 @@ describe('the circuit', () => {
     expect(by.status().circuit).toEqual({ kind: 'closed', failures: 0 });
   });
 
-  it('is not opened by refusals: a hostile log could cause them', async () => {
+  it('is not opened by refusals, which a hostile log could cause', async () => {
     const by = diagnoser();
     claude.reply(() => refusal());
     for (let i = 0; i < 8; i++) expect((await diagnosed(by, other(i))).fallback).toBe('refused');
   });
 
-  it('counts no question of the hour while it is open', async () => {
+  it('leaves the hourly cap unused while it is open', async () => {
     const by = diagnoser();
     claude.reply(() => status(400));
     for (let i = 0; i < 9; i++) await diagnosed(by, other(i));
@@ -343,23 +351,23 @@ describe('the circuit', () => {
 describe('DIAGNOSE_WITH', () => {
   const full: Seen = { evidence: 'PANIC: No space left on device' };
 
-  it('claude-first asks Claude about plain cases too, and tells it what the rules found', async () => {
+  it('claude-first asks Claude also if a rule is unambiguous, and sends the matches of the rules', async () => {
     expect((await diagnosed(diagnoser(), incident(), false, full)).tier).toBe('claude');
     expect(claude.requests[0]?.prompt).toContain('no_space_left');
   });
 
-  it('rules-first answers plain cases at no cost, and asks Claude about the others', async () => {
+  it('rules-first uses an unambiguous rule at no cost, and otherwise asks Claude', async () => {
     const by = diagnoser({ diagnoseWith: 'rules-first' });
-    const plain = await diagnosed(by, incident(), false, full);
-    expect(plain).toMatchObject({ tier: 'rules', costUsd: 0, rules: ['no_space_left', 'fatal_error', 'error_logged'] });
-    expect(plain.fallback).toBeUndefined();
+    const free = await diagnosed(by, incident(), false, full);
+    expect(free).toMatchObject({ tier: 'rules', costUsd: 0, rules: ['no_space_left', 'fatal_error', 'error_logged'] });
+    expect(free.fallback).toBeUndefined();
     expect(claude.requests).toHaveLength(0);
     expect((await diagnosed(by, incident({ fingerprint: 'other' }))).tier).toBe('claude');
   });
 
-  it('rules-first asks Claude about a plain case whose restart did not help', async () => {
+  it('rules-first asks Claude if the restart after an unambiguous rule did not help', async () => {
     const by = diagnoser({ diagnoseWith: 'rules-first' });
-    const oom: Seen = { detectors: ['oom'], facts: someFacts({ oomKilled: true }) };
+    const oom: Seen = { detectors: ['oom', 'crash'], exitCode: 137, killedForMemory: true };
     const first = incident({ detector: 'oom' });
     expect((await diagnosed(by, first, false, oom)).tier).toBe('rules');
     await restarted(first, 'failed');
@@ -367,7 +375,7 @@ describe('DIAGNOSE_WITH', () => {
     expect(models()).toEqual(['claude-sonnet-5-5']);
   });
 
-  it('rules-only never asks', async () => {
+  it('rules-only never asks Claude', async () => {
     const by = diagnoser({ diagnoseWith: 'rules-only' });
     const diagnosis = await diagnosed(by, incident());
     expect(diagnosis.tier).toBe('rules');
@@ -377,7 +385,7 @@ describe('DIAGNOSE_WITH', () => {
   });
 });
 
-describe('a known diagnosis', () => {
+describe('an earlier diagnosis', () => {
   const crash = (over: Partial<Seen> = {}): Seen => ({
     detectors: ['crash'],
     exitCode: 1,
@@ -389,12 +397,17 @@ describe('a known diagnosis', () => {
   it.each<[string, Seen, 'known' | 'claude']>([
     ['nothing changed', crash(), 'known'],
     ['the engine does not answer', crash({ facts: undefined }), 'known'],
-    ['its death was not seen yet', crash({ detectors: ['log'], exitCode: undefined }), 'known'],
-    ['it ended with another exit code', crash({ exitCode: 137 }), 'claude'],
-    ['it was killed for memory this time', crash({ facts: factsOf({ oomKilled: true }) }), 'claude'],
-    ['its memory limit was changed', crash({ facts: factsOf({ memoryLimit: 512 }) }), 'claude'],
-    ['the same tag is another image now', crash({ facts: factsOf({ imageId: 'sha256:b' }) }), 'claude'],
-  ])('where %s', async (_, seen, tier) => {
+    ['its crash was not observed yet', crash({ detectors: ['log'], exitCode: undefined }), 'known'],
+    ['it exited with another code', crash({ exitCode: 137 }), 'claude'],
+    ['it was killed for memory this time', crash({ killedForMemory: true }), 'claude'],
+    [
+      'the engine still has the flag of a killed child process',
+      crash({ facts: factsOf({ oomKilled: true }) }),
+      'known',
+    ],
+    ['its memory limit changed', crash({ facts: factsOf({ memoryLimit: 512 }) }), 'claude'],
+    ['its tag now names another image', crash({ facts: factsOf({ imageId: 'sha256:b' }) }), 'claude'],
+  ])('if %s', async (_, seen, tier) => {
     const by = diagnoser();
     await diagnosed(by, incident({ detector: 'crash' }), false, crash());
     now += HOUR;

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { applyRules, type RuleInput } from '../../../src/pipeline/diagnose/rules.ts';
+import type { RuleInput } from '../../../src/pipeline/diagnose/rule.ts';
+import { applyRules } from '../../../src/pipeline/diagnose/rules.ts';
 import { someFacts } from '../../support/domain.ts';
 
-const logged = (evidence: string): RuleInput => ({ detector: 'log', detectors: ['log'], evidence, logLines: [] });
+const logged = (evidence: string): RuleInput => ({ detector: 'log', detectors: ['log'], evidence });
 const dead = (over: Partial<RuleInput> = {}): RuleInput => ({
   detector: 'crash',
   detectors: ['crash'],
   evidence: 'exited with code 1',
   exitCode: 1,
-  logLines: [],
   facts: someFacts({ status: 'exited', exitCode: 1, startedAt: 1_000, finishedAt: 3_600_000 }),
   ...over,
 });
@@ -17,11 +17,20 @@ const atStart = someFacts({ status: 'exited', exitCode: 1, startedAt: 1_000, fin
 describe('the built-in rules', () => {
   it.each<[string, RuleInput, string]>([
     ['a full disk', logged('ERROR: could not extend file "base/1": No space left on device'), 'no_space_left'],
-    ['an oom event', { ...dead(), detectors: ['oom', 'crash'] }, 'out_of_memory'],
-    ['an oom kill that only the engine knows of', dead({ facts: someFacts({ oomKilled: true }) }), 'out_of_memory'],
-    ['a full heap', logged('java.lang.OutOfMemoryError: Java heap space'), 'heap_exhausted'],
+    ['a kill for memory', dead({ exitCode: 137, detectors: ['oom', 'crash'], killedForMemory: true }), 'out_of_memory'],
+    [
+      'a child process that is killed for memory',
+      { ...logged(''), detector: 'oom', detectors: ['oom'] },
+      'child_out_of_memory',
+    ],
+    [
+      'a crash after a child process was killed for memory',
+      dead({ exitCode: 64, detectors: ['oom', 'crash'] }),
+      'crash',
+    ],
+    ['an exhausted heap', logged('java.lang.OutOfMemoryError: Java heap space'), 'heap_exhausted'],
     ['another architecture', dead({ evidence: 'exec /app: exec format error' }), 'exec_format_error'],
-    ['a taken port', logged('Error: listen EADDRINUSE: address already in use :::3000'), 'port_in_use'],
+    ['a port in use', logged('Error: listen EADDRINUSE: address already in use :::3000'), 'port_in_use'],
     ['an expired certificate', logged('x509: certificate has expired or is not yet valid'), 'certificate_expired'],
     [
       'a bind mount of another user',
@@ -36,38 +45,49 @@ describe('the built-in rules', () => {
     ['too many clients', logged('FATAL: sorry, too many clients already'), 'connection_pool_exhausted'],
     ['an unknown host', logged('getaddrinfo ENOTFOUND db'), 'name_not_resolved'],
     ['a missing variable', dead({ evidence: "KeyError: 'DATABASE_URL'", facts: atStart }), 'missing_file_or_variable'],
-    ['a single time-out', logged('ERROR upstream timed out while reading response'), 'transient_timeout'],
+    ['a single timeout', logged('ERROR upstream timed out while reading response'), 'transient_timeout'],
     ['a refused connection', logged('connect ECONNREFUSED 10.0.0.4:5432'), 'connection_refused'],
     ['a failing health check', { ...logged(''), detector: 'health', detectors: ['health'] }, 'unhealthy'],
     ['a crash at start', dead({ facts: atStart }), 'crash_at_start'],
     ['a crash', dead(), 'crash'],
     ['a fatal error', logged('FATAL something odd'), 'fatal_error'],
     ['anything else', logged('ERROR frobnication failed'), 'error_logged'],
-  ])('know %s', (_, input, rule) => {
+  ])('recognize %s', (_, input, rule) => {
     expect(applyRules(input)[0]?.rule).toBe(rule);
   });
 
-  it('forbid a restart on a full disk, whatever else matches', () => {
+  it('forbid a restart if the disk is full, whatever else matches', () => {
     const matches = applyRules(dead({ evidence: 'PANIC: No space left on device' }));
     expect(matches.some((found) => found.vetoesRestart)).toBe(true);
     expect(matches[0]?.assessment.autoRestartSafe).toBe(false);
   });
 
-  it('do not call exit code 137 out of memory', () => {
-    const matches = applyRules(dead({ exitCode: 137, evidence: 'exited with code 137' }));
-    expect(matches.map((found) => found.rule)).not.toContain('out_of_memory');
+  it.each<[string, Partial<RuleInput>]>([
+    ['exit code 137', { exitCode: 137, evidence: 'exited with code 137' }],
+    [
+      'the flag that the engine keeps after a child process was killed',
+      { exitCode: 64, facts: someFacts({ status: 'exited', exitCode: 64, oomKilled: true }) },
+    ],
+  ])('do not take %s for out of memory', (_, over) => {
+    const rules = applyRules(dead(over)).map((found) => found.rule);
+    expect(rules.filter((rule) => rule.endsWith('out_of_memory'))).toEqual([]);
   });
 
-  it('find a single time-out not worth a message', () => {
+  it('do not advise a restart if only a child process was killed', () => {
+    const [found] = applyRules({ ...logged(''), detector: 'oom', detectors: ['oom'] });
+    expect(found?.assessment).toMatchObject({ severity: 'medium', autoRestartSafe: false });
+  });
+
+  it('rate a single timeout as low severity', () => {
     expect(applyRules(logged('read timeout'))[0]?.assessment.severity).toBe('low');
   });
 
-  it('do not advise to restart what fails at its start', () => {
+  it('do not advise a restart if the container fails at its start', () => {
     expect(applyRules(dead({ facts: atStart }))[0]?.assessment.autoRestartSafe).toBe(false);
   });
 
   it('name the memory limit', () => {
-    const facts = someFacts({ oomKilled: true, memoryLimit: 256 * 1024 * 1024 });
-    expect(applyRules(dead({ facts }))[0]?.assessment.rootCause).toContain('256 MiB');
+    const facts = someFacts({ memoryLimit: 256 * 1024 * 1024 });
+    expect(applyRules(dead({ facts, killedForMemory: true }))[0]?.assessment.rootCause).toContain('256 MiB');
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../../src/domain.ts';
 import { decide } from '../../../src/pipeline/decide/decide.ts';
-import { createIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
+import { createOpenIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import { aContainer, anIncident, aRestartWith, aSignal, someFacts } from '../../support/domain.ts';
 
 function setUp() {
   let next = 0;
-  const incidents = createIncidents({ newId: () => `inc-${++next}`, now: () => 1_000 });
+  const incidents = createOpenIncidents({ newId: () => `inc-${++next}`, now: () => 1_000 });
   const settle = (live: LiveIncident, severity: 'low' | 'high' = 'high') => {
     live.phase = 'settled';
     live.severity = severity;
@@ -21,8 +21,8 @@ const listed = (status: 'running' | 'exited', health: 'none' | 'unhealthy' = 'no
   { ref: aContainer(), status, health, networkMode: 'bridge' },
 ];
 
-describe('incidents', () => {
-  it('open once for a problem, however often it repeats', () => {
+describe('open incidents', () => {
+  it('have one incident for a problem, however often it repeats', () => {
     const { incidents, ids } = setUp();
     const first = incidents.fold(aSignal());
     for (let i = 0; i < 999; i++) expect(incidents.fold(aSignal({ at: 1_000 + i })).kind).toBe('repeat');
@@ -30,27 +30,27 @@ describe('incidents', () => {
     expect(first.live.incident.occurrences).toBe(1_000);
   });
 
-  it('keep two problems of one container apart', () => {
+  it('separate two problems of one container', () => {
     const { incidents, settle } = setUp();
     settle(incidents.fold(aSignal({ fingerprint: 'f1' })).live);
     expect(incidents.fold(aSignal({ fingerprint: 'f2', at: 60_000 })).kind).toBe('opened');
   });
 
-  it('keep the same problem of two services apart', () => {
+  it('separate the same problem of two services', () => {
     const { incidents } = setUp();
     incidents.fold(aSignal());
     const other = aContainer({ id: 'b'.repeat(64), name: 'api', service: 'api' });
     expect(incidents.fold(aSignal({ container: other })).kind).toBe('opened');
   });
 
-  it('keep services of the same name in two compose projects apart', () => {
+  it('separate services of the same name in two compose projects', () => {
     const { incidents } = setUp();
     incidents.fold(aSignal({ container: aContainer({ project: 'blue' }) }));
     const other = aContainer({ id: 'b'.repeat(64), project: 'green' });
     expect(incidents.fold(aSignal({ container: other })).kind).toBe('opened');
   });
 
-  it('survive that the container is recreated under another id', () => {
+  it('recognize a problem after the container was recreated with another id', () => {
     const { incidents, settle } = setUp();
     settle(incidents.fold(aSignal()).live);
     const recreated = aContainer({ id: 'c'.repeat(64) });
@@ -59,7 +59,7 @@ describe('incidents', () => {
     expect(again.live.incident.container.id).toBe(recreated.id);
   });
 
-  it('take what goes wrong in the same breath for one trouble', () => {
+  it('join different errors at the same moment', () => {
     const { incidents, ids } = setUp();
     incidents.fold(aSignal({ fingerprint: 'could not write' }));
     incidents.fold(aSignal({ fingerprint: 'panic', at: 1_100 }));
@@ -67,14 +67,20 @@ describe('incidents', () => {
     expect(incidents.open()[0]?.evidence).toHaveLength(2);
   });
 
-  it('take an OOM kill and the death that it caused for one', () => {
+  it('join an out-of-memory kill and the crash that it caused', () => {
     const { incidents, ids } = setUp();
     incidents.fold(oom({ at: 1_000 })).live.phase = 'handling';
     incidents.fold(crash({ fingerprint: 'crash/137', exitCode: 137, at: 1_400 }));
     expect(ids()).toHaveLength(1);
   });
 
-  it('know that the container died, however many patterns its error records matched', () => {
+  it('separate a crash from the kill of a child process that was handled before', () => {
+    const { incidents, settle } = setUp();
+    settle(incidents.fold(oom()).live);
+    expect(incidents.fold(crash({ at: 2_000 })).kind).toBe('opened');
+  });
+
+  it('know that the container crashed, however many patterns its error records matched', () => {
     const { incidents } = setUp();
     const wordy = (n: number) =>
       aSignal({ fingerprint: `f${n}`, patterns: Array.from({ length: 8 }, (_, i) => `pattern ${n}.${i}`) });
@@ -87,35 +93,35 @@ describe('incidents', () => {
     expect(decide(aRestartWith({ incident: live.incident, facts })).reason).toBe('engine_restarting');
   });
 
-  it('take the error that a process logged and its death right after for one', () => {
+  it('join a logged error and the crash right after it', () => {
     const { incidents, ids } = setUp();
     incidents.fold(aSignal({ at: 1_000 })).live.phase = 'handling';
     incidents.fold(crash({ at: 3_000 }));
     expect(ids()).toHaveLength(1);
   });
 
-  it('do not hide a death behind an error that was told as mild', () => {
+  it('separate a crash from an earlier error of low severity', () => {
     const { incidents, settle, ids } = setUp();
     settle(incidents.fold(aSignal({ at: 1_000 })).live, 'low');
     incidents.fold(crash({ at: 3_000 }));
     expect(ids()).toHaveLength(2);
   });
 
-  it('do not hide a death behind an error of long ago', () => {
+  it('separate a crash from an error long before it', () => {
     const { incidents, settle, ids } = setUp();
     settle(incidents.fold(aSignal({ at: 1_000 })).live);
     incidents.fold(crash({ at: 100_000 }));
     expect(ids()).toHaveLength(2);
   });
 
-  it('take the last words of a process for its death', () => {
+  it('join the last output of a process and its crash', () => {
     const { incidents, ids } = setUp();
     incidents.fold(crash({ at: 2_000 })).live.phase = 'handling';
     incidents.fold(aSignal({ at: 1_950 }));
     expect(ids()).toHaveLength(1);
   });
 
-  it('tell once that crashes have become a loop', () => {
+  it('report a new crash loop once', () => {
     const { incidents, settle } = setUp();
     settle(incidents.fold(crash({ at: 1_000 })).live);
     const loop = aSignal({ detector: 'crash_loop', fingerprint: 'crash_loop', at: 9_000 });
@@ -123,7 +129,7 @@ describe('incidents', () => {
     expect(incidents.fold(loop)).toMatchObject({ kind: 'repeat', newlyLooping: false });
   });
 
-  it('end after half an hour of silence, and not before they were handled', () => {
+  it('expire after half an hour without a signal, but not before they are settled', () => {
     const { incidents, settle } = setUp();
     const { live } = incidents.fold(aSignal({ at: 1_000 }));
     const later = 1_000 + 31 * 60_000;
@@ -134,7 +140,7 @@ describe('incidents', () => {
     expect(incidents.fold(aSignal({ at: later })).kind).toBe('opened');
   });
 
-  it('of a crash stay open while the container is down', () => {
+  it('do not expire while a crashed container is down', () => {
     const { incidents, settle } = setUp();
     settle(incidents.fold(crash()).live);
     const later = 1_000 + 11 * 60_000;
@@ -143,7 +149,7 @@ describe('incidents', () => {
     expect(incidents.expire(later, listed('running'))).toHaveLength(1);
   });
 
-  it('tell a log storm by itself, also when it breaks out in the same breath', () => {
+  it('separate a log storm from other errors at the same moment', () => {
     const { incidents, ids } = setUp();
     incidents.fold(aSignal({ fingerprint: 'the first kind' }));
     incidents.fold(aSignal({ detector: 'storm', fingerprint: 'storm' }));
@@ -151,7 +157,7 @@ describe('incidents', () => {
     expect(ids()).toHaveLength(2);
   });
 
-  it('of a storm keep some samples, and not all', () => {
+  it('keep only a few samples of a log storm', () => {
     const { incidents } = setUp();
     for (let i = 0; i < 50; i++)
       incidents.fold(aSignal({ detector: 'storm', fingerprint: 'storm', summary: `kind ${i}` }));
@@ -160,7 +166,7 @@ describe('incidents', () => {
     expect(storm?.incident.occurrences).toBe(50);
   });
 
-  it('report their counts once after each change', () => {
+  it('report changed counts once', () => {
     const { incidents } = setUp();
     incidents.fold(aSignal());
     expect(incidents.takeDirty()).toEqual([]);
@@ -170,9 +176,9 @@ describe('incidents', () => {
   });
 });
 
-describe('an incident that is over', () => {
-  it('takes what belongs to it and is read again, and nothing that came later', () => {
-    const incidents = createIncidents({ newId: () => 'next', now: () => 5_000 });
+describe('a recovered incident', () => {
+  it('takes signals that are read again, but no newer ones', () => {
+    const incidents = createOpenIncidents({ newId: () => 'next', now: () => 5_000 });
     const live = incidents.adopt(anIncident({ id: 'past', lastSeenAt: 1_000 }), 'settled');
     incidents.resolve(live);
     expect(incidents.open()).toEqual([]);

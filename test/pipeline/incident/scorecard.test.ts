@@ -8,51 +8,65 @@ import { aContainer, anIncident, someFacts } from '../../support/domain.ts';
 const OBSERVED: Decision = { kind: 'notify', reason: 'observe_mode' };
 const DOWN = someFacts({ status: 'exited', restartPolicy: 'no' });
 
-describe('what becomes of trouble for which a restart was held back', () => {
+describe('the aftermath of a decision to hold a restart back', () => {
   const event = (kind: 'start' | 'destroy' | 'stop', container = aContainer()): EngineEvent => ({
     time: 5_000,
     containerId: container.id,
     container,
     action: { kind },
   });
-  const fatesAfter = (
+  let stoppedByPersonAt: number | undefined;
+  const aftermathsAfter = (
     steps: (aftermaths: ReturnType<typeof createAftermaths>) => void,
     decision = OBSERVED,
     facts?: ContainerFacts,
   ) => {
     const saved: string[] = [];
-    const aftermaths = createAftermaths((_, aftermath) => saved.push(aftermath));
+    stoppedByPersonAt = 1_000;
+    const lifecycle = {
+      of: (id: string) => ({
+        restartingByAgent: false,
+        crashes: [],
+        ...(id === aContainer().id ? { stoppedByPersonAt } : {}),
+      }),
+    };
+    const aftermaths = createAftermaths(lifecycle, (_, aftermath) => saved.push(aftermath));
     aftermaths.decided(anIncident(), decision, facts);
     steps(aftermaths);
     return saved;
   };
+  const stoppedByPerson = (aftermaths: ReturnType<typeof createAftermaths>) => {
+    stoppedByPersonAt = 5_000;
+    aftermaths.observe(event('stop'));
+  };
 
-  it('came back by itself where it ended and nobody had a hand in it', () => {
-    expect(fatesAfter((a) => a.ended(anIncident()))).toEqual(['came_back']);
+  it('is came_back if the incident ended without a person', () => {
+    expect(aftermathsAfter((a) => a.ended(anIncident()))).toEqual(['came_back']);
   });
 
-  it('was restarted by a person where one asked it to stop, removed it, or started what was down for good', () => {
-    expect(fatesAfter((a) => a.observe(event('stop'), true))).toEqual(['restarted_by_person']);
-    expect(fatesAfter((a) => a.observe(event('destroy'), false))).toEqual(['restarted_by_person']);
-    expect(fatesAfter((a) => a.observe(event('start'), false), OBSERVED, DOWN)).toEqual(['restarted_by_person']);
+  it('is restarted_by_person if a person stopped or removed the container, or started it when it was down', () => {
+    expect(aftermathsAfter(stoppedByPerson)).toEqual(['restarted_by_person']);
+    expect(aftermathsAfter((a) => a.observe(event('destroy')))).toEqual(['restarted_by_person']);
+    expect(aftermathsAfter((a) => a.observe(event('start')), OBSERVED, DOWN)).toEqual(['restarted_by_person']);
   });
 
-  it('is not told by what the engine does, nor by another container', () => {
-    expect(fatesAfter((a) => a.observe(event('start'), false))).toEqual([]);
-    expect(fatesAfter((a) => a.observe(event('stop', aContainer({ id: 'b'.repeat(64) })), true))).toEqual([]);
+  it('ignores starts by the engine, earlier stops and other containers', () => {
+    expect(aftermathsAfter((a) => a.observe(event('start')))).toEqual([]);
+    expect(aftermathsAfter((a) => a.observe(event('stop')))).toEqual([]);
+    expect(aftermathsAfter((a) => a.observe(event('stop', aContainer({ id: 'b'.repeat(64) }))))).toEqual([]);
   });
 
-  it('is told once', () => {
-    const twice = fatesAfter((a) => {
-      a.observe(event('stop'), true);
+  it('is recorded once', () => {
+    const twice = aftermathsAfter((a) => {
+      stoppedByPerson(a);
       a.ended(anIncident());
     });
     expect(twice).toEqual(['restarted_by_person']);
   });
 
-  it('is nobody’s question where a restart was made, or forbidden for good', () => {
+  it('is not recorded if the container was restarted, or a restart was not allowed', () => {
     for (const reason of ['restart_allowed', 'severity_too_low', 'policy_never'] as const) {
-      expect(fatesAfter((a) => a.ended(anIncident()), { kind: 'notify', reason })).toEqual([]);
+      expect(aftermathsAfter((a) => a.ended(anIncident()), { kind: 'notify', reason })).toEqual([]);
     }
   });
 });
@@ -72,23 +86,23 @@ describe('the scorecard', () => {
 
   it.each<[string, Partial<ReviewedCase>, string]>([
     ['held back and open', {}, 'still_broken'],
-    ['held back and back by itself', { aftermath: 'came_back', state: 'resolved' }, 'came_back'],
+    ['held back, then over without a restart', { aftermath: 'came_back', state: 'resolved' }, 'came_back'],
     ['held back and restarted by a person', { aftermath: 'restarted_by_person' }, 'restarted_by_person'],
-    ['held back and ended while nobody looked', { state: 'resolved' }, 'unknown'],
+    ['held back, with an end that was not observed', { state: 'resolved' }, 'unknown'],
     ['restarted with success', { ...restarted, outcome: 'recovered' }, 'recovered'],
-    ['restarted in vain', { ...restarted, outcome: 'failed' }, 'failed'],
+    ['restarted without success', { ...restarted, outcome: 'failed' }, 'failed'],
     [
-      'restarted in vain until the limit',
+      'restarted without success until the limit',
       { decision: { kind: 'notify', reason: 'restart_limit' }, outcome: 'failed' },
       'failed',
     ],
     ['refused by the engine', { ...restarted, outcome: 'error' }, 'failed'],
-    ['under way', restarted, 'unknown'],
+    ['in progress', restarted, 'unknown'],
   ])('%s', (_, over, result) => {
     expect(scorecard([one(over)]).cases[0]?.result).toBe(result);
   });
 
-  it('adds up, per container and overall', () => {
+  it('counts per container and overall', () => {
     const card = scorecard([
       one({ verdict: 'right' }),
       one({ containerName: 'api', ...restarted, outcome: 'recovered', verdict: 'wrong' }),

@@ -75,7 +75,12 @@ export async function startNotifier(
   const { clock = systemClock } = options;
   const dataDir = await mkdtemp(path.join(tmpdir(), 'doctor-notify-'));
   const logger = createRecordingLogger();
-  const store = await openStore({ where: { dataDir }, now: clock.now, logger });
+  const store = await openStore({
+    where: { dataDir },
+    receivers: services.map(({ receiver }) => receiver.name),
+    now: clock.now,
+    logger,
+  });
   const outbox = failingOutbox(store);
   const outcomes: string[] = [];
   const stopping = new AbortController();

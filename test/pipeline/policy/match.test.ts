@@ -3,13 +3,20 @@ import { type Match, matches } from '../../../src/pipeline/policy/match.ts';
 import { statefulImage } from '../../../src/pipeline/policy/stateful-images.ts';
 import { aContainer } from '../../support/domain.ts';
 
-describe('a rule', () => {
+describe('the match of a rule', () => {
   const container = aContainer({
     name: 'shop-web-1',
     image: 'ghcr.io/acme/web:1.4',
     service: 'web',
     project: 'shop',
     labels: { tier: 'front', 'com.example.team': 'checkout' },
+  });
+
+  it('for a service of compose is also for its jobs, which are known by their command', () => {
+    const job = aContainer({ service: 'web run 0a1b2c3d', labels: { 'com.docker.compose.service': 'web' } });
+    expect(matches({ service: ['web'] }, job)).toBe(true);
+    expect(matches({ service: ['web run *'] }, job)).toBe(true);
+    expect(matches({ service: ['api'] }, job)).toBe(false);
   });
 
   it.each<[string, Match, boolean]>([
@@ -28,16 +35,16 @@ describe('a rule', () => {
     ['a label and its value', { label: ['tier=front'] }, true],
     ['a glob of a label and its value', { label: ['com.example.*=check*'] }, true],
     ['a label with another value', { label: ['tier=back'] }, false],
-    ['everything that is asked for', { project: ['shop'], service: ['web'] }, true],
-    ['only half of what is asked for', { project: ['shop'], service: ['db'] }, false],
-    ['a regular expression, which is taken literally', { name: ['shop-web-[0-9]'] }, false],
+    ['all fields', { project: ['shop'], service: ['web'] }, true],
+    ['only one of two fields', { project: ['shop'], service: ['db'] }, false],
+    ['a regular expression, which is not supported', { name: ['shop-web-[0-9]'] }, false],
     ['nothing', {}, false],
     ['an empty list', { name: [] }, false],
-  ])('that names %s', (_, match, expected) => {
+  ])('with %s', (_, match, expected) => {
     expect(matches(match, container)).toBe(expected);
   });
 
-  it('for a project is not for a container without one', () => {
+  it('for a project does not match a container without one', () => {
     expect(matches({ project: ['*'] }, aContainer())).toBe(false);
   });
 });
@@ -59,7 +66,7 @@ describe('known stateful images', () => {
     'confluentinc/cp-kafka',
     'rabbitmq:4-management',
     'mongo:8',
-  ])('%s is one', (image) => {
+  ])('include %s', (image) => {
     expect(statefulImage(image)).toBeDefined();
   });
 
@@ -76,7 +83,7 @@ describe('known stateful images', () => {
     'my-postgres-app',
     'sha256:0123456789abcdef',
     '',
-  ])('%s is none', (image) => {
+  ])('do not include %s', (image) => {
     expect(statefulImage(image)).toBeUndefined();
   });
 });

@@ -19,41 +19,41 @@ const restartOf = (container = aContainer(), rules: readonly Rule[] = []) => {
 };
 
 describe('the policy of a container', () => {
-  it('is the default where nobody said anything', () => {
+  it('is the default if nothing is set', () => {
     expect(resolve()).toMatchObject({ values: DEFAULT_POLICY, warnings: [] });
     expect(restartOf()).toBe('auto: default');
   });
 
   it.each<[string, Parameters<typeof restartOf>, string]>([
-    ['a label beats the default', [labelled({ restart: 'ask' })], 'ask: label container-doctor.restart'],
-    ['the file beats the default', [aContainer(), [rule({ restart: 'ask' })]], 'ask: file rule 1'],
+    ['a label overrides the default', [labelled({ restart: 'ask' })], 'ask: label container-doctor.restart'],
+    ['the file overrides the default', [aContainer(), [rule({ restart: 'ask' })]], 'ask: file rule 1'],
     [
-      'a label beats the file',
+      'a label overrides the file',
       [labelled({ restart: 'auto' }), [rule({ restart: 'ask' })]],
       'auto: label container-doctor.restart',
     ],
     [
-      'the file beats a label where it says never',
+      'a label does not override never in the file',
       [labelled({ restart: 'auto' }), [rule({ restart: 'never' })]],
       'never: file rule 1',
     ],
     [
-      'a later rule beats an earlier one',
+      'a later rule overrides an earlier one',
       [aContainer(), [rule({ restart: 'never' }), rule({ restart: 'ask' })]],
       'ask: file rule 2',
     ],
     [
-      'a rule that was lifted by a later one lifts no label',
+      'a label overrides the file if a later rule overrides never',
       [labelled({ restart: 'auto' }), [rule({ restart: 'never' }), rule({ restart: 'ask' })]],
       'auto: label container-doctor.restart',
     ],
     [
-      'rules for others do not count',
+      'rules for other containers do not count',
       [aContainer(), [rule({ restart: 'never' }, { name: ['db-*'] })]],
       'auto: default',
     ],
     [
-      'a rule about something else leaves it alone',
+      'a rule with other settings changes nothing',
       [aContainer(), [rule({ restart: 'ask' }), rule({ grace: 5 })]],
       'ask: file rule 1',
     ],
@@ -63,26 +63,26 @@ describe('the policy of a container', () => {
       'never: known stateful image postgres',
     ],
     [
-      'a label may say otherwise of a stateful image',
+      'a label can allow restarts of a stateful image',
       [labelled({ restart: 'auto' }, 'postgres:17')],
       'auto: label container-doctor.restart',
     ],
     [
-      'the file may say otherwise of a stateful image',
+      'the file can allow restarts of a stateful image',
       [aContainer({ image: 'postgres:17' }), [rule({ restart: 'ask' }, { image: ['postgres'] })]],
       'ask: file rule 1',
     ],
     [
-      'upper case and blanks around a value are forgiven',
+      'upper case and surrounding spaces are accepted',
       [labelled({ restart: ' Never ' })],
       'never: label container-doctor.restart',
     ],
-    ['an empty label is no label', [labelled({ restart: '' })], 'auto: default'],
+    ['an empty label is ignored', [labelled({ restart: '' })], 'auto: default'],
   ])('%s', (_, given, expected) => {
     expect(restartOf(...given)).toBe(expected);
   });
 
-  it('reads every label', () => {
+  it('reads all labels', () => {
     const { values, warnings } = resolve(
       labelled({
         enable: 'no',
@@ -114,26 +114,28 @@ describe('the policy of a container', () => {
     });
   });
 
-  it('warns of a label that it does not understand, and says what is allowed', () => {
+  it('warns about an invalid label, with the allowed values', () => {
     const { values, warnings } = resolve(labelled({ grace: '1m' }));
     expect(values.grace).toBe(0);
     expect(warnings).toEqual([
-      'web-1: label container-doctor.grace="1m" is not understood, it is ignored; allowed is a whole number, 0 to 3600',
+      'web-1: label container-doctor.grace="1m" is invalid: must be a whole number, 0 to 3600; it is ignored',
     ]);
   });
 
-  it('warns of a label that there is not, and names those that there are', () => {
+  it('warns about an unknown label, with the known ones', () => {
     const { warnings } = resolve(labelled({ restrat: 'never' }));
-    expect(warnings).toEqual([expect.stringMatching(/no label "container-doctor.restrat".*restart, min-severity/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/unknown label "container-doctor.restrat".*restart, min-severity/),
+    ]);
   });
 
   it.each(['restart', 'mode', 'quiet-hours', 'max-restarts-per-hour', 'enable'])(
-    'forbids restarts while %s, which limits them, is not understood',
+    'forbids restarts while the label %s, which can limit them, is invalid',
     (name) => {
       const container = labelled({ [name]: 'off-hours' });
-      expect(restartOf(container)).toBe(`never: label container-doctor.${name} is not understood`);
+      expect(restartOf(container)).toBe(`never: invalid label container-doctor.${name}`);
       expect(resolve(container).warnings).toEqual([
-        expect.stringMatching(/not restarted until it is mended; allowed is/),
+        expect.stringMatching(/is invalid: must be .*; the container is not restarted until it is corrected/),
       ]);
     },
   );
@@ -148,7 +150,7 @@ describe('the policy of a container', () => {
       'max-restarts-per-hour: 0 (label container-doctor.max-restarts-per-hour)',
     ],
     ['stateful_image', {}, 'postgres:17', 'restart: never (known stateful image postgres)'],
-    ['policy_unclear', { mode: 'nope' }, undefined, 'restart: never (label container-doctor.mode is not understood)'],
+    ['policy_unclear', { mode: 'nope' }, undefined, 'restart: never (invalid label container-doctor.mode)'],
     ['policy_ask', { restart: 'ask' }, undefined, 'restart: ask (label container-doctor.restart)'],
     ['observe_mode', { mode: 'observe' }, undefined, 'mode: observe (label container-doctor.mode)'],
     [
@@ -160,22 +162,22 @@ describe('the policy of a container', () => {
     ['restart_limit', {}, undefined, 'max-restarts-per-hour: 3 (default)'],
     ['severity_too_low', { restart: 'never' }, undefined, undefined],
     ['restart_allowed', {}, undefined, undefined],
-  ])('tells what of it a decision (%s) goes back to: %j', (reason, given, image, told) => {
-    expect(policyBehind(reason, resolve(labelled(given as Record<string, string>, image)))).toBe(told);
+  ])('names the value behind a decision (%s): %j', (reason, given, image, named) => {
+    expect(policyBehind(reason, resolve(labelled(given as Record<string, string>, image)))).toBe(named);
   });
 
-  it('tells of a decision that goes back to the file which rule it was', () => {
-    const written = [rule({ grace: 1 }), rule({ restart: 'never' })];
-    expect(policyBehind('policy_never', resolve(aContainer(), written))).toBe('restart: never (file rule 2)');
+  it('names the rule of the file behind a decision', () => {
+    const rules = [rule({ grace: 1 }), rule({ restart: 'never' })];
+    expect(policyBehind('policy_never', resolve(aContainer(), rules))).toBe('restart: never (file rule 2)');
   });
 
-  it('quotes a hostile label without its control characters, and cut', () => {
+  it('quotes a hostile label truncated and without control characters', () => {
     const { warnings } = resolve(labelled({ restart: `\u001b[31m\n${'x'.repeat(5_000)}` }));
     expect(warnings[0]).not.toMatch(/\p{Cc}/u);
     expect(warnings[0]?.length).toBeLessThan(400);
   });
 
-  it('is unmoved by labels of others', () => {
+  it('ignores labels without the prefix', () => {
     const container = aContainer({ labels: { 'com.example.restart': 'never', restart: 'never' } });
     expect(resolve(container)).toMatchObject({ values: DEFAULT_POLICY, warnings: [] });
   });
@@ -189,7 +191,7 @@ describe('the policy of a container', () => {
   );
   const images = fc.constantFrom('shop/web:1', 'postgres:17');
 
-  it('never lets a label lift what the file forbids', () => {
+  it('never lets a label allow what the file forbids', () => {
     fc.assert(
       fc.property(rules, labels, images, (written, given, image) => {
         const last = written.findLast(({ set }) => set.restart !== undefined)?.set.restart;
@@ -199,7 +201,7 @@ describe('the policy of a container', () => {
     );
   });
 
-  it('restarts a stateful image only where a person said so', () => {
+  it('allows restarts of a stateful image only by the file or a label', () => {
     fc.assert(
       fc.property(rules, labels, (written, given) => {
         const { values, sources } = resolve(labelled(given, 'redis'), written);
@@ -208,7 +210,7 @@ describe('the policy of a container', () => {
     );
   });
 
-  it('has a value and a source for everything, whatever the labels hold', () => {
+  it('has a value and a source for every setting, whatever the labels hold', () => {
     fc.assert(
       fc.property(rules, labels, images, (written, given, image) => {
         const { values, sources } = resolve(labelled(given, image), written);

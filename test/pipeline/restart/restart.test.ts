@@ -6,16 +6,16 @@ import { anIncident, someFacts } from '../../support/domain.ts';
 
 const NOW = 10_000;
 
-async function act({
+async function runRestart({
   engine = async () => {},
-  disk = async () => {},
+  store = async () => {},
 }: {
   engine?(): Promise<void>;
-  disk?(): Promise<void>;
+  store?(): Promise<void>;
 } = {}) {
   const order: string[] = [];
-  const written: Attempt[] = [];
-  const acted = restart(anIncident(), someFacts(), {
+  const stored: Attempt[] = [];
+  const result = restart(anIncident(), someFacts(), {
     control: {
       async restart(id) {
         order.push(`restart ${id.slice(0, 3)}`);
@@ -24,42 +24,44 @@ async function act({
     },
     attempts: {
       async beginAttempt(attempt) {
-        await disk();
-        order.push('written');
-        written.push(attempt);
+        await store();
+        order.push('store');
+        stored.push(attempt);
       },
     },
     clock: { now: () => NOW, monotonic: () => NOW, sleep: async () => {} },
     newId: () => 'att-1',
   });
-  return { acted: await acted.catch((error: unknown) => String(error)), order, written };
+  return { result: await result.catch((error: unknown) => String(error)), order, stored };
 }
 
 describe('a restart', () => {
-  it('is on disk before the engine is called', async () => {
-    const { acted, order, written } = await act();
-    expect(order).toEqual(['written', 'restart aaa']);
-    expect(written).toMatchObject([{ id: 'att-1', incidentId: 'inc-1', startedAt: NOW }]);
-    expect(acted).toMatchObject({ kind: 'restarted', answer: 'done' });
+  it('is stored before the engine is called', async () => {
+    const { result, order, stored } = await runRestart();
+    expect(order).toEqual(['store', 'restart aaa']);
+    expect(stored).toMatchObject([{ id: 'att-1', incidentId: 'inc-1', startedAt: NOW }]);
+    expect(result).toMatchObject({ kind: 'restarted', answer: 'done' });
   });
 
-  it('is not made where it cannot be written down', async () => {
-    const { acted, order } = await act({ disk: () => Promise.reject(new Error('disk full')) });
-    expect(acted).toBe('Error: disk full');
+  it('is not made if it cannot be stored', async () => {
+    const { result, order } = await runRestart({ store: () => Promise.reject(new Error('disk full')) });
+    expect(result).toBe('Error: disk full');
     expect(order).toEqual([]);
   });
 
-  it('that the engine refuses is told with what the engine said', async () => {
-    const { acted } = await act({ engine: () => Promise.reject(new EngineError('no such network', 'server_error')) });
-    expect(acted).toMatchObject({ kind: 'refused', detail: 'the engine did not restart it: no such network' });
+  it('that the engine refuses is reported with its message', async () => {
+    const { result } = await runRestart({
+      engine: () => Promise.reject(new EngineError('no such network', 'server_error')),
+    });
+    expect(result).toMatchObject({ kind: 'refused', detail: 'the engine did not restart it: no such network' });
   });
 
   it.each([
-    ['that the engine does not answer in time', 'timeout', 'late'],
-    ['whose connection is lost, so that the engine may be at it,', 'unreachable', 'lost'],
+    ['that the engine does not confirm in time', 'timeout', 'late'],
+    ['whose connection is lost', 'unreachable', 'lost'],
     ['whose answer is cut off', 'protocol', 'lost'],
-  ] as const)('%s is left for verification to look at', async (_, reason, answer) => {
-    const { acted } = await act({ engine: () => Promise.reject(new EngineError('no answer', reason)) });
-    expect(acted).toMatchObject({ kind: 'restarted', answer });
+  ] as const)('%s is left to verification', async (_, reason, answer) => {
+    const { result } = await runRestart({ engine: () => Promise.reject(new EngineError('no answer', reason)) });
+    expect(result).toMatchObject({ kind: 'restarted', answer });
   });
 });

@@ -2,11 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createSimulatedEngine,
-  type SimulatedContainerOptions,
-  type SimulatedEngine,
-} from '../../../src/demo/simulated-engine.ts';
+import type { SimulatedContainerOptions } from '../../../src/demo/engine/container.ts';
+import { createSimulatedEngine, type SimulatedEngine } from '../../../src/demo/simulated-engine.ts';
 import { createDockerEngine } from '../../../src/docker/engine.ts';
 import type { Clock } from '../../../src/lib/time.ts';
 import { type VerifyOptions, verify } from '../../../src/pipeline/restart/verify.ts';
@@ -18,7 +15,7 @@ const never = new AbortController().signal;
 let folder: string;
 let engine: SimulatedEngine;
 let host: string;
-/** The world's seconds: they pass when somebody sleeps. */
+/** The simulated time. It passes during sleeps. */
 let seconds: number;
 
 const NOON = 1_790_000_000;
@@ -36,7 +33,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A clock whose seconds pass at once; `at` says what happens in the simulated world meanwhile. */
+/** A clock whose sleeps end at once. `at`: what happens after this many seconds. */
 function clockWith(at: Record<number, () => void> = {}): Clock {
   const begun = seconds;
   return {
@@ -74,90 +71,90 @@ async function outcomeOf(
 }
 
 describe('verification', () => {
-  it('finds a container without health check recovered once it was stable for a while', async () => {
+  it('reports a container without a health check as recovered once it was stable', async () => {
     expect(await outcomeOf({})).toMatchObject({ outcome: 'recovered', strategy: 'stable', afterMs: STABLE });
   });
 
-  it('finds a container recovered as soon as its health check passes', async () => {
+  it('reports a container as recovered as soon as its health check passes', async () => {
     const verification = await outcomeOf({ health: 'starting' }, (c) => ({ 7: () => c.setHealth('healthy') }));
     expect(verification).toMatchObject({ outcome: 'recovered', strategy: 'health', afterMs: 7_000 });
   });
 
-  it('finds it failed when the health check fails again', async () => {
+  it('reports a failure if the health check fails again', async () => {
     const verification = await outcomeOf({ health: 'starting' }, (c) => ({ 7: () => c.setHealth('unhealthy') }));
     expect(verification).toMatchObject({ outcome: 'failed', detail: 'its health check fails again' });
   });
 
-  it('finds it failed when it is not healthy at the deadline', async () => {
+  it('reports a failure if the container is not healthy at the deadline', async () => {
     expect(await outcomeOf({ health: 'starting' })).toMatchObject({
       outcome: 'failed',
       detail: 'not healthy within 120 s',
     });
   });
 
-  it('finds it failed when it ends again', async () => {
+  it('reports a failure if the container exits again', async () => {
     const verification = await outcomeOf({}, (c) => ({ 12: () => c.exit(3) }));
     expect(verification).toMatchObject({
       outcome: 'failed',
-      detail: 'it ended again with exit code 3',
+      detail: 'it exited again with code 3',
       afterMs: 12_000,
     });
   });
 
-  it('finds it failed when it ends again and the engine starts it between two looks', async () => {
+  it('reports a failure if the container exits again and the engine restarts it between two polls', async () => {
     const verification = await outcomeOf({}, (c) => ({
       12: () => {
         c.exit(3);
         c.start();
       },
     }));
-    expect(verification).toMatchObject({ outcome: 'failed', detail: 'it ended again and the engine restarted it' });
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'it exited again and the engine restarted it' });
   });
 
-  it('finds it failed when the same trouble comes back', async () => {
+  it('reports a failure if the same problem comes back', async () => {
     const verification = await outcomeOf({}, {}, { recurred: () => seconds === NOON + 5 });
-    expect(verification).toMatchObject({ outcome: 'failed', detail: 'the same trouble came back' });
+    expect(verification).toMatchObject({ outcome: 'failed', detail: 'the same problem came back' });
   });
 
-  it('does not call it failed when a person stops it', async () => {
+  it('reports no failure if a person stops the container', async () => {
     const verification = await outcomeOf({}, (c) => ({ 5: () => c.exit(143) }), { stoppedByOperator: () => true });
     expect(verification.outcome).toBe('unknown');
   });
 
-  it('does not call it failed when it is paused or removed', async () => {
+  it('reports no failure if the container is paused or removed', async () => {
     expect((await outcomeOf({}, (c) => ({ 5: () => c.pause() }))).outcome).toBe('unknown');
     engine.container('web')?.remove();
     expect((await outcomeOf({}, (c) => ({ 5: () => c.remove() }))).outcome).toBe('unknown');
   });
 
-  it('does not call it failed when the engine cannot be asked', async () => {
+  it('reports no failure if the engine does not answer', async () => {
     const verification = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500) });
-    expect(verification).toMatchObject({ outcome: 'unknown', detail: 'the engine could not be asked' });
+    expect(verification).toMatchObject({ outcome: 'unknown', detail: 'the engine did not answer' });
   });
 
-  it('goes on when the engine is away for a moment', async () => {
+  it('continues if the engine fails for a moment', async () => {
     const verification = await outcomeOf({}, { 5: () => engine.faults.respond('inspect', 500, 'busy', 3) });
     expect(verification.outcome).toBe('recovered');
   });
 
-  it('leaves off when the agent is stopped', async () => {
+  it('ends when the agent stops', async () => {
     const stopping = new AbortController();
     const verification = await outcomeOf({}, { 5: () => stopping.abort() }, { signal: stopping.signal });
     expect(verification.outcome).toBe('unknown');
   });
 });
 
-describe('verification of a restart that the engine has not answered', () => {
-  /** Asked for a minute after the container was started; the agent was killed then, and is back after `awayFor` seconds. */
-  async function takenUp(
+describe('verification of a restart that the engine has not confirmed', () => {
+  /** The restart was stored two seconds before verification begins. */
+  async function resumed(
     container: Omit<SimulatedContainerOptions, 'name'>,
     at: (c: ReturnType<SimulatedEngine['addContainer']>) => Record<number, () => void>,
     {
-      asked = false,
+      received = false,
       before,
       over,
     }: {
-      asked?: boolean;
+      received?: boolean;
       before?: (c: ReturnType<SimulatedEngine['addContainer']>) => void;
       over?: Partial<VerifyOptions>;
     } = {},
@@ -174,9 +171,9 @@ describe('verification of a restart that the engine has not answered', () => {
       },
       {
         ...over,
-        unanswered: {
+        unconfirmed: {
           since: (NOON - 2) * 1_000,
-          asked,
+          received,
           onRestarted: () => {
             restartedAfterMs = now() - NOON * 1_000;
           },
@@ -186,22 +183,22 @@ describe('verification of a restart that the engine has not answered', () => {
     return { ...verification, restartedAfterMs };
   }
 
-  it('waits for one that the engine is still making, and watches it from there', async () => {
-    const verification = await takenUp({}, (c) => ({
+  it('waits for a restart in progress, and begins after it', async () => {
+    const verification = await resumed({}, (c) => ({
       4: () => c.exit(143),
       6: () => c.start(),
     }));
     expect(verification).toMatchObject({ outcome: 'recovered', restartedAfterMs: 6_000, afterMs: 6_000 + STABLE });
   });
 
-  it('says that nothing was restarted where the container still runs as before, once it would have been killed', async () => {
-    const verification = await takenUp({}, () => ({}));
+  it('reports that nothing was restarted if the container still runs after the time for a kill', async () => {
+    const verification = await resumed({}, () => ({}));
     expect(verification).toMatchObject({ outcome: 'error', restartedAfterMs: undefined, afterMs: 18_000 });
-    expect(verification.detail).toBe('the engine never took it on');
+    expect(verification.detail).toBe('the engine did not receive the request');
   });
 
-  it('says so of a container that was down before and still is, once it would have been started', async () => {
-    const verification = await takenUp({}, () => ({}), {
+  it('reports that nothing was restarted if the container was down before and still is after the time for a start', async () => {
+    const verification = await resumed({}, () => ({}), {
       before: (c) => {
         seconds -= 5;
         c.exit(1);
@@ -210,28 +207,28 @@ describe('verification of a restart that the engine has not answered', () => {
     expect(verification).toMatchObject({ outcome: 'error', afterMs: 68_000 });
   });
 
-  it('does not call it a failed restart that a container was stopped meanwhile and stays down: a person may want that', async () => {
-    const verification = await takenUp({}, (c) => ({ 1: () => c.exit(143) }));
+  it('reports no failure if the container was stopped and stays down, which a person may want', async () => {
+    const verification = await resumed({}, (c) => ({ 1: () => c.exit(143) }));
     expect(verification).toMatchObject({ outcome: 'unknown', afterMs: 68_000 });
   });
 
-  it('does not say that it was not made where the engine was asked: it may still make it', async () => {
-    const verification = await takenUp({}, () => ({}), { asked: true });
+  it('does not report that nothing was restarted if the engine received the request, because it may still do it', async () => {
+    const verification = await resumed({}, () => ({}), { received: true });
     expect(verification).toMatchObject({ outcome: 'unknown', afterMs: 18_000 });
   });
 
-  it('does not take the trouble of the life before for the trouble coming back', async () => {
-    const verification = await takenUp({}, (c) => ({ 3: () => void c.restart() }), {
+  it('ignores signals from before the restart', async () => {
+    const verification = await resumed({}, (c) => ({ 3: () => void c.restart() }), {
       over: { recurred: () => seconds < NOON + 3 },
     });
     expect(verification).toMatchObject({ outcome: 'recovered', restartedAfterMs: 3_000 });
   });
 
-  it('knows nothing where the engine cannot be asked', async () => {
+  it('reports an unknown outcome if the engine does not answer', async () => {
     engine.faults.respond('inspect', 500);
-    expect(await takenUp({}, () => ({}))).toMatchObject({
+    expect(await resumed({}, () => ({}))).toMatchObject({
       outcome: 'unknown',
-      detail: 'the engine could not be asked',
+      detail: 'the engine did not answer',
     });
   });
 });

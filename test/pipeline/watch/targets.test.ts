@@ -34,27 +34,27 @@ describe('TARGET_CONTAINERS', () => {
     expect(not.filter((name) => parsed.matches(name))).toEqual([]);
   });
 
-  it('says which of its names match nothing', () => {
+  it('reports which of its names match nothing', () => {
     expect(parseTargets('web,shop-*,db').missing(['shop-api-1', 'db'])).toEqual(['web']);
     expect(parseTargets('').missing([])).toEqual([]);
   });
 });
 
-describe('a container is left alone', () => {
+describe('a container is not watched', () => {
   const filter = createWatchFilter(parseTargets(''), `${'b'.repeat(12)}`);
 
-  it('where its label says so', () => {
+  it('if its label disables it', () => {
     expect(filter(ref('web', { 'container-doctor.enable': 'False' }))).toBe(false);
     expect(filter(ref('web', { 'container-doctor.enable': 'true' }))).toBe(true);
   });
 
-  it('where it is the doctor itself, known by its full or short id', () => {
+  it('if it is the agent itself, by its full or short id', () => {
     expect(filter(ref('doctor', {}, 'b'.repeat(64)))).toBe(false);
     expect(createWatchFilter(parseTargets('doctor'), 'c'.repeat(64))(ref('doctor', {}, 'c'.repeat(64)))).toBe(false);
     expect(filter(ref('web'))).toBe(true);
   });
 
-  it('not because of an own id too short to be one', () => {
+  it('but an own id that is too short excludes none', () => {
     expect(createWatchFilter(parseTargets(''), 'a')(ref('web'))).toBe(true);
   });
 });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, expect, it } from 'vitest';
 import { describeEngine, docker, type RunOptions, runContainer, type TestContainer } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
+import { createJumpingClock } from '../../support/jumping-clock.ts';
 import { type CuttingProxy, createCuttingProxy } from '../../support/proxy.ts';
 import { createMemoryCursors, createWatching, type Watching } from '../../support/watching.ts';
 
@@ -12,7 +13,7 @@ describeEngine('watching a real engine', (dockerHost) => {
   const cleanups: (() => Promise<void>)[] = [];
 
   afterEach(async () => {
-    // The watch first: it must not see the rest go.
+    // Stop the watch first, so that it does not see the containers being removed.
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
 
@@ -50,7 +51,7 @@ describeEngine('watching a real engine', (dockerHost) => {
     eventually(() => (w.kinds(container.name).filter((k) => k === kind).length >= times ? true : undefined), DEADLINE);
   const numbers = (to: number, from = 1) => Array.from({ length: to - from + 1 }, (_, n) => String(n + from));
 
-  it('keeps stdout and stderr apart and puts UTF-8 and long lines together', async () => {
+  it('separates stdout and stderr, and reassembles UTF-8 and long lines', async () => {
     const w = await watching();
     const cmd = `echo 'grüße ✓ 🐳'; echo problem >&2; head -c 40000 /dev/zero | tr '\\0' x; echo; sleep 0.1; printf 'no end' >&2`;
     const container = await run('streams', { cmd });
@@ -63,15 +64,15 @@ describeEngine('watching a real engine', (dockerHost) => {
     }, DEADLINE);
   });
 
-  it('reads a terminal, long lines included', async () => {
+  it('reads the log of a terminal, including long lines', async () => {
     const w = await watching();
     const cmd = `echo 'grüße ✓ 🐳'; head -c 40000 /dev/zero | tr '\\0' x; echo; echo after >&2; printf 'no end'`;
     const container = await run('tty', { cmd, tty: true });
     await awaitTexts(w, container, ['grüße ✓ 🐳', 'x'.repeat(40_000), 'after', 'no end']);
   });
 
-  it.each([false, true])('loses and doubles nothing over three restarts, a stop and a start (tty: %s)', async (tty) => {
-    // Five lines at once, words without an end when it is told to stop.
+  it.each([false, true])('delivers each line once over three restarts, a stop and a start (tty: %s)', async (tty) => {
+    // Prints five lines at once, and text without a line terminator on SIGTERM.
     const cmd = `trap 'printf bye; exit 0' TERM; seq 1 5; while true; do sleep 0.05; done`;
     const container = await run(`restarts-${tty}`, { cmd, tty, stopTimeout: 5 });
     const w = await watching();
@@ -91,7 +92,7 @@ describeEngine('watching a real engine', (dockerHost) => {
     expect(w.reconnects).toEqual([]);
   });
 
-  it('reads all of jobs that end within milliseconds, also of many at once', async () => {
+  it('reads all lines of many jobs that exit within milliseconds', async () => {
     const w = await watching();
     const jobs = await Promise.all(
       Array.from({ length: 8 }, (_, n) => run(`job-${n}`, { cmd: `seq 1 50; printf end; exit ${n}` })),
@@ -116,7 +117,7 @@ describeEngine('watching a real engine', (dockerHost) => {
     }, DEADLINE);
   });
 
-  it('tells an operator’s stop, a memory kill and a failing health check as the engine reports them', async () => {
+  it('delivers the events of an operator’s stop, an out-of-memory kill and a failing health check', async () => {
     const w = await watching();
     const stopped = await run('stopped', { cmd: 'sleep 100' });
     await docker().getContainer(stopped.id).stop({ t: 0 });
@@ -133,7 +134,7 @@ describeEngine('watching a real engine', (dockerHost) => {
     expect(health?.action).toEqual({ kind: 'health', status: 'unhealthy' });
   });
 
-  it('tells a recreated container from the one before it, which is gone', async () => {
+  it('distinguishes a recreated container from the one before it, which is gone', async () => {
     const old = await run('web', { cmd: 'echo old; sleep 100' });
     const w = await watching();
     await awaitTexts(w, old, ['old']);
@@ -144,7 +145,7 @@ describeEngine('watching a real engine', (dockerHost) => {
     expect(w.watch.status().watched.map(({ id }) => id)).toEqual([fresh.id]);
   });
 
-  it('keeps reading under a new name', async () => {
+  it('keeps reading a container that is renamed', async () => {
     const container = await run('before', { cmd: 'while true; do echo tick; sleep 0.1; done' });
     const w = await watching();
     await docker()
@@ -154,7 +155,7 @@ describeEngine('watching a real engine', (dockerHost) => {
   });
 
   it.each([false, true])(
-    'loses and doubles no line where connections are cut again and again (tty: %s)',
+    'delivers each line once although connections are cut again and again (tty: %s)',
     async (tty) => {
       const between = await proxy();
       const w = await watching({ dockerHost: between.dockerHost, reconcileEveryMs: 500 });
@@ -176,7 +177,35 @@ describeEngine('watching a real engine', (dockerHost) => {
     },
   );
 
-  it('reads on where the last run stopped, also what was printed meanwhile', async () => {
+  it('reads what silent and new containers printed during an absence, up to a limit for each', async () => {
+    const cursors = createMemoryCursors();
+    const gate = 'trap "exit 0" TERM; while [ ! -e /tmp/go ]; do sleep 0.05; done';
+    const silent = await run('silent', { cmd: `${gate}; seq 1 20; sleep 100` });
+    const first = await watching({ cursors });
+    await eventually(() => (first.watch.status().connected ? true : undefined), DEADLINE);
+    await first.watch.stop();
+
+    const touch = await docker()
+      .getContainer(silent.id)
+      .exec({ Cmd: ['touch', '/tmp/go'] });
+    await touch.start({ Detach: true });
+    const fresh = await run('fresh', { cmd: 'seq 1 300; sleep 100' });
+    const finished = await run('finished', { cmd: 'seq 1 5; exit 3' });
+    await eventually(async () => {
+      const { State } = await docker().getContainer(finished.id).inspect();
+      return State.Status === 'exited' ? true : undefined;
+    }, DEADLINE);
+    // Later than the minute that logs are read back without an earlier run.
+    const clock = createJumpingClock();
+    clock.pass(120_000);
+    const second = await watching({ cursors, clock, maxBacklogLines: 100 });
+    await awaitTexts(second, silent, numbers(20));
+    await awaitTexts(second, finished, numbers(5));
+    await awaitTexts(second, fresh, numbers(300, 201));
+    expect(second.watch.status().skippedLogs).toEqual([{ container: fresh.name, before: expect.any(Number) }]);
+  });
+
+  it('continues where the last run stopped, including what was printed in between', async () => {
     const cursors = createMemoryCursors();
     const container = await run('away', { cmd: 'i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i; sleep 0.01; done' });
     const texts: string[] = [];

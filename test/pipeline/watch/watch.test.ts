@@ -42,7 +42,7 @@ const awaitTexts = (w: Watching, name: string, texts: readonly string[]) =>
 const numbered = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `line ${n + from}`);
 
 describe('lines', () => {
-  it('come in order, with their stream, from running containers', async () => {
+  it('of running containers are delivered in order and with their stream', async () => {
     const web = engine.addContainer({ name: 'web' });
     web.log('before');
     const w = await watching();
@@ -51,7 +51,7 @@ describe('lines', () => {
     expect(w.lines.map(({ stream }) => stream)).toEqual(['stdout', 'stderr']);
   });
 
-  it('of the last minute only, where nothing is known of an earlier run', async () => {
+  it('of the last minute only are delivered if no earlier run is known', async () => {
     const web = engine.addContainer({ name: 'web' });
     web.log('old', { at: Date.now() - 120_000 });
     web.log('recent', { at: Date.now() - 30_000 });
@@ -60,13 +60,13 @@ describe('lines', () => {
     await awaitTexts(w, 'web', ['recent', 'now']);
   });
 
-  it('of a container that appears later come from its start', async () => {
+  it('of a container that is created later are delivered from its start', async () => {
     const w = await watching();
     engine.addContainer({ name: 'late', onStart: (c) => c.log(numbered(100).join('\n')) });
     await awaitTexts(w, 'late', numbered(100));
   });
 
-  it('of a job that prints and ends at once come all', async () => {
+  it('of a job that prints and exits at once are all delivered', async () => {
     const w = await watching();
     for (let n = 0; n < 20; n++) {
       engine.addContainer({
@@ -81,7 +81,7 @@ describe('lines', () => {
     for (let n = 0; n < 20; n++) await awaitTexts(w, `job-${n}`, [...numbered(5), 'Killed']);
   });
 
-  it.each([false, true])('come once each over stops, starts and restarts (tty: %s)', async (tty) => {
+  it.each([false, true])('are delivered once each over stops, starts and restarts (tty: %s)', async (tty) => {
     const web = engine.addContainer({ name: 'web', tty, onStart: (c) => c.log(`start ${c.starts}`) });
     const w = await watching();
     web.log('dying words', { terminated: false });
@@ -95,7 +95,7 @@ describe('lines', () => {
     await awaitTexts(w, 'web', ['start 1', 'dying words', 'start 2', 'start 3', 'start 4', 'end']);
   });
 
-  it('with one and the same timestamp come once each over lost connections', async () => {
+  it('with equal timestamps are delivered once each over lost connections', async () => {
     const web = engine.addContainer({ name: 'web' });
     const w = await watching();
     const at = Date.now();
@@ -105,10 +105,10 @@ describe('lines', () => {
       engine.faults.dropConnections();
     }
     await awaitTexts(w, 'web', numbered(10));
-    expect(w.reconnects).toContain('unreachable');
+    expect(w.reconnects).toContain('error');
   });
 
-  it.each([false, true])('come once each where every stream is cut in the middle (tty: %s)', async (tty) => {
+  it.each([false, true])('are delivered once each if every stream is cut in the middle (tty: %s)', async (tty) => {
     engine.faults.cutLogStreams(1_000);
     const web = engine.addContainer({ name: 'web', tty });
     const w = await watching();
@@ -118,7 +118,7 @@ describe('lines', () => {
     await awaitTexts(w, 'web', numbered(100));
   });
 
-  it('that were printed while the doctor was away come once each when it is back', async () => {
+  it('that were printed while the agent was not running are delivered once each by the next run', async () => {
     const cursors = createMemoryCursors();
     const web = engine.addContainer({ name: 'web' });
     const first = await watching({ cursors });
@@ -132,30 +132,33 @@ describe('lines', () => {
     expect(second.kinds('web')).toEqual(['die']);
   });
 
-  it.each([false, true])('come once each over runs of the doctor and of the container (tty: %s)', async (tty) => {
-    const cursors = createMemoryCursors();
-    const web = engine.addContainer({ name: 'web', tty, onStart: (c) => c.log(`start ${c.starts}`) });
-    const seen: string[] = [];
-    const run = async (expected: readonly string[]) => {
-      const w = await watching({ cursors });
-      await awaitTexts(w, 'web', expected);
-      await w.watch.stop();
-      seen.push(...w.texts('web'));
-    };
-    await run(['start 1']);
-    web.log('dying words', { terminated: false });
-    web.exit(1);
-    await run(['dying words']);
-    await run([]);
-    web.start();
-    web.log('alive');
-    await run(['start 2', 'alive']);
-    web.log('more');
-    await run(['more']);
-    expect(seen).toEqual(['start 1', 'dying words', 'start 2', 'alive', 'more']);
-  });
+  it.each([false, true])(
+    'are delivered once each over runs of the agent and of the container (tty: %s)',
+    async (tty) => {
+      const cursors = createMemoryCursors();
+      const web = engine.addContainer({ name: 'web', tty, onStart: (c) => c.log(`start ${c.starts}`) });
+      const seen: string[] = [];
+      const run = async (expected: readonly string[]) => {
+        const w = await watching({ cursors });
+        await awaitTexts(w, 'web', expected);
+        await w.watch.stop();
+        seen.push(...w.texts('web'));
+      };
+      await run(['start 1']);
+      web.log('dying words', { terminated: false });
+      web.exit(1);
+      await run(['dying words']);
+      await run([]);
+      web.start();
+      web.log('alive');
+      await run(['start 2', 'alive']);
+      web.log('more');
+      await run(['more']);
+      expect(seen).toEqual(['start 1', 'dying words', 'start 2', 'alive', 'more']);
+    },
+  );
 
-  it('of a flood all come, and do not hold up another container', async () => {
+  it('of a flood are all delivered and do not delay another container', async () => {
     const w = await watching();
     const flood = engine.addContainer({ name: 'flood' });
     const quiet = engine.addContainer({ name: 'quiet' });
@@ -168,7 +171,7 @@ describe('lines', () => {
 });
 
 describe('containers', () => {
-  it('that are recreated under the same name are told apart, the old one as gone after its last line', async () => {
+  it('that are recreated under the same name are distinguished, and the old one is gone after its last line', async () => {
     const old = engine.addContainer({ name: 'web' });
     const w = await watching();
     old.log('old one');
@@ -182,7 +185,7 @@ describe('containers', () => {
     expect(w.watch.status().watched.map(({ id }) => id)).toEqual([fresh.id]);
   });
 
-  it('keep their history under a new name', async () => {
+  it('that are renamed are still watched', async () => {
     const web = engine.addContainer({ name: 'web' });
     const w = await watching();
     web.rename('shop');
@@ -191,7 +194,7 @@ describe('containers', () => {
     expect(w.watch.status().watched.map(({ name }) => name)).toEqual(['shop']);
   });
 
-  it('that no target names, that are switched off by label, and we ourselves are left alone', async () => {
+  it('that match no target or are disabled by label are not watched, nor is the agent itself', async () => {
     const web = engine.addContainer({ name: 'web-1' });
     const others = [
       engine.addContainer({ name: 'other' }),
@@ -209,7 +212,7 @@ describe('containers', () => {
     expect(new Set(w.events.map(({ container }) => container.name))).toEqual(new Set(['web-1']));
   });
 
-  it('that a target names but do not exist are told once, until they appear', async () => {
+  it('that a target names but do not exist are logged once, until they appear', async () => {
     const w = await watching({ targets: 'web,db-*', reconcileEveryMs: 20 });
     engine.addContainer({ name: 'web' });
     await eventually(() => (w.watch.status().missingTargets.length === 1 ? true : undefined));
@@ -221,7 +224,7 @@ describe('containers', () => {
     await eventually(() => (w.watch.status().missingTargets.length === 0 ? true : undefined));
   });
 
-  it('can be two hundred', async () => {
+  it('are watched also if there are two hundred', async () => {
     for (let n = 0; n < 200; n++) engine.addContainer({ name: `c-${n}` });
     const w = await watching();
     for (let n = 0; n < 200; n++) engine.container(`c-${n}`)?.log('here');
@@ -231,7 +234,7 @@ describe('containers', () => {
 });
 
 describe('events', () => {
-  it('come once each and in order over lost connections', async () => {
+  it('are delivered once each and in order over lost connections', async () => {
     const web = engine.addContainer({ name: 'web', restartPolicy: 'no' });
     const w = await watching();
     const expected = ['create', 'start'];
@@ -247,7 +250,7 @@ describe('events', () => {
     expect(w.kinds('web')).toEqual(expected);
   });
 
-  it('that an earlier run was told of come as the past, each of the others as news', async () => {
+  it('that an earlier run handled are delivered as past events, all others as new ones', async () => {
     const cursors = createMemoryCursors();
     const web = engine.addContainer({ name: 'web', restartPolicy: 'no' });
     const first = await watching({ cursors });
@@ -261,9 +264,8 @@ describe('events', () => {
     expect(second.pastEvents.map(({ action }) => action.kind)).toEqual(first.kinds('web'));
   });
 
-  it('are found to be missing by listings where their stream hangs', async () => {
+  it('are found to be missing by listings if their stream has stalled', async () => {
     const w = await watching({ reconcileEveryMs: 50 });
-    // A connection that is open and silent: what the engine sends from now on is filtered away.
     engine.faults.muteEvents();
     const web = engine.addContainer({ name: 'web', onStart: (c) => c.log('hello') });
     web.exit(3);
@@ -274,23 +276,23 @@ describe('events', () => {
 });
 
 describe('an engine that cannot be reached', () => {
-  /** What our log says of the connection. */
-  const toldOf = (w: Watching) =>
+  /** What the agent logged about the connection. */
+  const connectionLog = (w: Watching) =>
     w.logger.records.flatMap(
       ({ message }) => /^(connected|lost)(?= (?:to )?the Docker engine)/.exec(message)?.[1] ?? [],
     );
 
-  it('at the start does not keep the watch from starting, and is found when it comes', async () => {
+  it('at the start does not prevent the watch from starting, and is connected to when it appears', async () => {
     engine.faults.refuseConnections();
     const w = await watching();
     expect(w.watch.status().connected).toBe(false);
     engine.faults.clear();
     engine.addContainer({ name: 'web', onStart: (c) => c.log('hello') });
     await awaitTexts(w, 'web', ['hello']);
-    expect(toldOf(w)).toEqual(['connected']);
+    expect(connectionLog(w)).toEqual(['connected']);
   });
 
-  it('is told, and told again when it is back, with nothing lost in between', async () => {
+  it('is logged when it is lost and when it is back, and no line is lost', async () => {
     const web = engine.addContainer({ name: 'web' });
     const w = await watching();
     await eventually(() => (w.watch.status().connected ? true : undefined));
@@ -300,10 +302,10 @@ describe('an engine that cannot be reached', () => {
     engine.faults.clear();
     await awaitTexts(w, 'web', ['meanwhile']);
     await eventually(() => (w.watch.status().connected ? true : undefined));
-    expect(toldOf(w)).toEqual(['connected', 'lost', 'connected']);
+    expect(connectionLog(w)).toEqual(['connected', 'lost', 'connected']);
   });
 
-  it('and was not restarted meanwhile is no reason to tell of what somebody stopped shortly before', async () => {
+  it('and was not restarted does not make a container missing that somebody stopped shortly before', async () => {
     const clock = createJumpingClock();
     const web = engine.addContainer({ name: 'web' });
     const w = await watching({ clock, reconcileEveryMs: 20 });
@@ -317,10 +319,10 @@ describe('an engine that cannot be reached', () => {
       await eventually(() => (w.listings.length > listings + 2 ? true : undefined));
       clock.pass(60_000);
     }
-    expect(w.notBack).toEqual([]);
+    expect(w.missing).toEqual([]);
   });
 
-  it('because it hangs does not hold up stopping', async () => {
+  it('because it hangs does not delay the stop', async () => {
     engine.faults.hang('list');
     engine.faults.hang('events');
     const w = createWatching(dockerHost, { callTimeoutMs: 60_000 });
@@ -345,7 +347,7 @@ describe('positions', () => {
     await eventually(() => (cursors.saved.has(web.id) ? undefined : true));
   });
 
-  it('that cannot be saved do not end the watching', async () => {
+  it('that cannot be saved do not end the watch', async () => {
     const cursors = createMemoryCursors();
     cursors.loadCursors = cursors.saveCursors = async () => {
       throw new Error('disk full');
@@ -362,7 +364,6 @@ describe('positions', () => {
 });
 
 describe('a silent log stream', () => {
-  /** Hours pass in a moment. */
   function fastClock(): Clock & { ahead: number } {
     const ahead = (from: () => number) => () => from() + clock.ahead;
     return { ...systemClock, ahead: 0, now: ahead(systemClock.now), monotonic: ahead(systemClock.monotonic) };
@@ -372,7 +373,7 @@ describe('a silent log stream', () => {
     clock = fastClock();
   });
 
-  it('is left alone where the container has nothing to say', async () => {
+  it('stays open if the container printed nothing', async () => {
     const web = engine.addContainer({ name: 'web' });
     const w = await watching({ clock, reconcileEveryMs: 20 });
     web.log('one');
@@ -386,7 +387,7 @@ describe('a silent log stream', () => {
     expect(streams()).toBe(before);
   });
 
-  it('is opened again where the log has more than it told', async () => {
+  it('is reopened if the log has lines that it did not deliver', async () => {
     const web = engine.addContainer({ name: 'web' });
     const w = await watching({ clock, reconcileEveryMs: 20 });
     web.log('one');
@@ -399,8 +400,8 @@ describe('a silent log stream', () => {
   });
 });
 
-describe('an engine that takes connections and answers nothing', () => {
-  it('is noticed, is asked no more than one thing at a time, and is found with nothing lost when it goes on', async () => {
+describe('an engine that accepts connections and does not answer', () => {
+  it('is noticed, gets one request at a time, and is connected to again with no line lost', async () => {
     const names = Array.from({ length: 10 }, (_, n) => `c-${n}`);
     for (const name of names) engine.addContainer({ name });
     const proxy = await createCuttingProxy(dockerHost);
@@ -410,10 +411,10 @@ describe('an engine that takes connections and answers nothing', () => {
     await eventually(() => (w.watch.status().connected && proxy.open >= names.length + 1 ? true : undefined));
     const streams = names.length + 1;
 
-    proxy.hold();
+    proxy.stall();
     for (const name of names) engine.container(name)?.log('meanwhile');
     await eventually(() => (w.watch.status().connected ? undefined : true));
-    // Listings time out again and again: none of their connections stays.
+    // Listings time out again and again, and none of their connections stays open.
     const timeouts = () =>
       w.logger.records.filter(
         ({ message, fields }) => message === 'containers cannot be listed' && fields?.cause === 'timeout',
@@ -430,20 +431,20 @@ describe('an engine that takes connections and answers nothing', () => {
     await proxy.close();
   });
 
-  it('while its streams were cut leaves one request open for each container at most, also while it is stopped', async () => {
+  it('while its streams were cut has at most one open request for each container', async () => {
     const names = Array.from({ length: 10 }, (_, n) => `c-${n}`);
     for (const name of names) engine.addContainer({ name });
     const proxy = await createCuttingProxy(dockerHost);
     const w = createWatching(proxy.dockerHost, { reconcileEveryMs: 20, callTimeoutMs: 60_000 });
     running.push(w);
     await w.watch.start();
-    proxy.hold();
+    proxy.stall();
     proxy.cut();
     const requests = names.length + 2;
     await eventually(() => (proxy.open === requests ? true : undefined));
-    const looks: number[] = [];
-    await eventually(() => (looks.push(proxy.open) > 30 ? true : undefined));
-    expect(Math.max(...looks)).toBe(requests);
+    const counts: number[] = [];
+    await eventually(() => (counts.push(proxy.open) > 30 ? true : undefined));
+    expect(Math.max(...counts)).toBe(requests);
     await w.watch.stop();
     await eventually(() => (proxy.open === 0 ? true : undefined));
     await proxy.close();

@@ -1,0 +1,5 @@
+/** Where a command prints. Texts end with a newline. */
+export interface Output {
+  print(text: string): void;
+  printError(text: string): void;
+}

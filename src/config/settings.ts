@@ -1,0 +1,260 @@
+/**
+ * Every setting: its schema, its default, what is allowed and what it is for. `--help` and docs/settings.md are made
+ * from these tables (`npm run docs`); tests compare .env.example with them.
+ */
+import { DIAGNOSE_WITH } from '../domain.ts';
+import { RECEIVER_SETTINGS } from '../notifiers/registry.ts';
+import {
+  decimal,
+  either,
+  flag,
+  httpUrl,
+  integer,
+  oneOf,
+  type SettingGroup,
+  type SettingTable,
+  text,
+  token,
+  url,
+  type ValuesOf,
+} from './setting.ts';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+const WATCHING = {
+  TARGET_CONTAINERS: {
+    schema: text().regex(/^[\w.*?\-\s,/]*$/),
+    default: '',
+    allowed: 'container names or globs (* and ?), separated by commas',
+    about: 'the containers to watch; empty: all',
+    details: 'The agent never watches itself. `/health` lists names that match no container under `missing_targets`.',
+  },
+  CHECK_INTERVAL: {
+    schema: integer(1, 3600),
+    default: '10',
+    allowed: 'a number of seconds, 1 to 3600',
+    about: "seconds between comparisons with the engine's list of containers",
+    details: 'Detection does not depend on it: problems are found in log streams and engine events.',
+  },
+  CONFIG_FILE: {
+    schema: text(),
+    allowed: 'the path of a policy file',
+    about: 'a YAML file that says which containers may be restarted and how each is watched',
+    details: 'See [policy.md](policy.md). The file is read again when it changes and on `SIGHUP`.',
+  },
+} as const satisfies SettingTable;
+
+const RESTARTS = {
+  AUTO_FIX: {
+    schema: flag(),
+    default: 'false',
+    allowed: 'true or false',
+    about: 'restart containers if it is safe; false: only report what would have been restarted',
+  },
+  MAX_RESTARTS_PER_HOUR: {
+    schema: integer(0, 60),
+    default: '3',
+    allowed: 'a whole number, 0 to 60',
+    about: 'the most restarts of one container in any 60 minutes',
+  },
+  MAX_RESTARTS_PER_HOUR_HOST: {
+    schema: integer(0, 1000),
+    default: '12',
+    allowed: 'a whole number, 0 to 1000',
+    about: 'the most restarts of all containers together in any 60 minutes: a bad image must not restart everything',
+  },
+  VERIFY_STABLE_SECONDS: {
+    schema: integer(1, 3600),
+    default: '30',
+    allowed: 'a number of seconds, 1 to 3600',
+    about: 'a restarted container without a health check has recovered after running this long without the problem',
+  },
+  VERIFY_DEADLINE_SECONDS: {
+    schema: integer(1, 7200),
+    default: '120',
+    allowed: 'a number of seconds, 1 to 7200, and not less than VERIFY_STABLE_SECONDS',
+    about: 'a restart has failed if the container has not recovered after this long',
+  },
+} as const satisfies SettingTable;
+
+const DIAGNOSIS = {
+  ANTHROPIC_API_KEY: {
+    schema: token(),
+    allowed: 'printable ASCII without spaces',
+    about: 'the API key for Claude; unset: only the built-in rules diagnose',
+    secret: true,
+  },
+  DIAGNOSE_WITH: {
+    schema: oneOf(DIAGNOSE_WITH),
+    default: 'claude-first',
+    allowed: either(DIAGNOSE_WITH),
+    about: 'whether Claude or the built-in rules diagnose',
+    details:
+      '`claude-first`: Claude, or the built-in rules if it cannot be asked. `rules-first`: a rule answers alone if the case is clear (out of memory, full disk, port in use, …). `rules-only`: Claude is never contacted.',
+  },
+  CLAUDE_MODEL: {
+    schema: text().regex(/^[\w.:@/-]+$/),
+    default: 'claude-haiku-5-5',
+    allowed: 'the name of a model',
+    about: 'the model to ask first',
+  },
+  CLAUDE_STRONG_MODEL: {
+    schema: text().regex(/^[\w.:@/-]+$/),
+    default: 'claude-sonnet-5-5',
+    allowed: 'the name of a model',
+    about: 'the model to ask if the first one is unsure or a restart did not help',
+  },
+  ANTHROPIC_BASE_URL: {
+    schema: httpUrl(),
+    allowed: 'an http or https URL',
+    about: 'the address of a gateway or proxy for the Claude API',
+  },
+  MAX_DIAGNOSES_PER_HOUR: {
+    schema: integer(0, 10_000),
+    default: '20',
+    allowed: 'a whole number, 0 to 10000',
+    about: 'the most questions to Claude in any 60 minutes',
+  },
+  MAX_SPEND_PER_DAY: {
+    schema: decimal(0, 100_000),
+    default: '1.00',
+    allowed: 'an amount in US dollars, 0 to 100000',
+    about: 'the most US dollars to spend on Claude in any 24 hours',
+  },
+  LOG_LINES: {
+    schema: integer(1, 1000),
+    default: '50',
+    allowed: 'a whole number, 1 to 1000',
+    about: 'log lines that a diagnosis gets as context',
+  },
+} as const satisfies SettingTable;
+
+const PAGES = {
+  HOST: {
+    schema: text().regex(/^[\w.:[\]-]+$/),
+    default: '127.0.0.1',
+    allowed: 'a host name or an IP address',
+    about: 'the address that /health, /history and /metrics listen on',
+  },
+  PORT: {
+    schema: integer(0, 65_535),
+    default: '8080',
+    allowed: 'a port, 0 to 65535 (0: any free port)',
+    about: 'the port that they listen on',
+  },
+  HTTP_PUBLISHED_ON: {
+    schema: text().regex(/^[\w.:[\]-]+$/),
+    allowed: 'a host name or an IP address',
+    about: 'the address that the port is published on, if the agent runs in a container; Compose sets it',
+    details: 'In a container HOST is an address inside it, which does not show who can reach the port.',
+  },
+  HTTP_TOKEN: {
+    schema: token(),
+    allowed: 'printable ASCII without spaces',
+    about: 'the bearer token that pages require, except /livez and the status in /health; unset: none',
+    secret: true,
+  },
+} as const satisfies SettingTable;
+
+const STORAGE = {
+  DATA_DIR: {
+    schema: text(),
+    default: './data',
+    allowed: 'the path of a directory',
+    about: 'the directory of the SQLite file that holds the history',
+  },
+  DATABASE_URL: {
+    schema: url('postgres:', 'postgresql:'),
+    allowed: 'postgres://user:password@host/database',
+    about: 'a PostgreSQL database to use instead of the file; several agents can share it',
+    secret: true,
+  },
+  AGENT_NAME: {
+    schema: text().regex(/^[\w.:-]{1,100}$/),
+    allowed: 'up to 100 letters, digits and the characters . _ : -',
+    about: "the name of this agent: alerts name it as the host (unset: the engine's host name)",
+    details: 'Required with DATABASE_URL, and unique in it.',
+  },
+  RETENTION_DAYS: {
+    schema: integer(1, 3650),
+    default: '90',
+    allowed: 'a number of days, 1 to 3650',
+    about: 'days to keep resolved incidents, restarts and requests to Claude',
+  },
+  RETENTION_INCIDENTS: {
+    schema: integer(100, 1_000_000),
+    default: '10000',
+    allowed: 'a whole number, 100 to 1000000',
+    about: 'the most resolved incidents to keep',
+  },
+} as const satisfies SettingTable;
+
+const ENGINE = {
+  DOCKER_HOST: {
+    schema: text().refine((s) => /^unix:\/\/\/.+/.test(s) || url('tcp:', 'http:', 'https:').safeParse(s).success),
+    allowed: 'unix:///path, tcp://host:port or http(s)://host:port',
+    about: "the address of the engine; unset: Docker's default socket",
+  },
+  DOCKER_CONTEXT: {
+    schema: text(),
+    allowed: 'the name of a Docker context with a unix://, tcp://, http:// or https:// engine',
+    about: 'the Docker context to use without DOCKER_HOST; unset: the current one in config.json',
+  },
+  DOCKER_CONFIG: {
+    schema: text(),
+    allowed: 'a directory',
+    about: 'the directory of config.json and the Docker contexts; unset: ~/.docker',
+  },
+  DOCKER_TLS_VERIFY: {
+    schema: text().transform((s) => s !== '0' && s.toLowerCase() !== 'false'),
+    allowed: '1 or unset',
+    about: "verify the engine's certificate",
+  },
+  DOCKER_CERT_PATH: {
+    schema: text(),
+    allowed: 'a directory with ca.pem, cert.pem and key.pem',
+    about: 'the certificates for the engine',
+  },
+} as const satisfies SettingTable;
+
+const TELEMETRY = {
+  REDACT_PERSONAL: {
+    schema: flag(),
+    default: 'false',
+    allowed: 'true or false',
+    about: 'hide personal data too: card numbers, IBANs, phone numbers and IP addresses of clients',
+    details: 'E-mail addresses are always hidden.',
+  },
+  LOG_LEVEL: {
+    schema: oneOf(LOG_LEVELS),
+    default: 'info',
+    allowed: either(LOG_LEVELS),
+    about: "the lowest level of the agent's own log",
+    details: 'JSON lines; readable text on a terminal.',
+  },
+} as const satisfies SettingTable;
+
+/** In the order of docs/settings.md and `--help`. */
+export const SETTING_GROUPS: readonly SettingGroup[] = [
+  { title: 'What is watched', settings: WATCHING },
+  { title: 'Restarts', settings: RESTARTS },
+  { title: 'Diagnosis', settings: DIAGNOSIS },
+  { title: 'Notifications', settings: RECEIVER_SETTINGS },
+  { title: 'Pages', settings: PAGES },
+  { title: 'Storage', settings: STORAGE },
+  { title: 'Docker engine', settings: ENGINE },
+  { title: 'Telemetry', settings: TELEMETRY },
+];
+
+export const SETTINGS = {
+  ...WATCHING,
+  ...RESTARTS,
+  ...DIAGNOSIS,
+  ...RECEIVER_SETTINGS,
+  ...PAGES,
+  ...STORAGE,
+  ...ENGINE,
+  ...TELEMETRY,
+} as const satisfies SettingTable;
+
+export type SettingValues = ValuesOf<typeof SETTINGS>;

@@ -1,0 +1,67 @@
+/** What is special about Podman's Docker API. */
+import type Docker from 'dockerode';
+import type { DockerVersion } from 'dockerode';
+import type { ContainerFacts } from '../domain.ts';
+
+export type EngineKind = 'docker' | 'podman';
+
+/** Podman imitates the version page of Docker, but its first component is `Podman Engine`. */
+export function engineKind({ Components }: Pick<DockerVersion, 'Components'>): EngineKind {
+  return Components?.some(({ Name }) => Name === 'Podman Engine') ? 'podman' : 'docker';
+}
+
+/** What cannot be known on Podman, for people. */
+export const PODMAN_LIMITS: readonly string[] = [
+  'no oom events: a process that is killed for lack of memory is noticed only if it is the main process',
+  'health checks are run by systemd timers: without systemd, no container becomes unhealthy',
+  'a log file that reaches max-size is emptied: lines that Podman has not sent by then are lost',
+];
+
+/** Podman starts a container again some tenths of a second after its end. Until then it is `exited`, not `restarting`. */
+const RESTARTS_WITHIN_MS = 2_000;
+
+/**
+ * Adds what only Podman's own API says of an exited container: whether somebody stopped it. Returns the same facts if
+ * that API does not answer, for example because a proxy forbids it.
+ */
+export async function addPodmanState(
+  docker: Docker,
+  id: string,
+  facts: ContainerFacts,
+  now: number,
+  abortSignal: AbortSignal,
+): Promise<ContainerFacts> {
+  const state = await inspectState(docker, id, abortSignal);
+  if (state === undefined) return facts;
+  const stoppedByUser = state.StoppedByUser ?? false;
+  const restarting = !stoppedByUser && willRestart(facts) && Math.abs(now - facts.finishedAt) < RESTARTS_WITHIN_MS;
+  return { ...facts, stoppedByUser, ...(restarting ? { status: 'restarting' } : {}) };
+}
+
+function willRestart({ restartPolicy, exitCode, restartCount, maximumRetryCount }: ContainerFacts): boolean {
+  if (restartPolicy === 'always' || restartPolicy === 'unless-stopped') return true;
+  const retriesLeft = maximumRetryCount === 0 || restartCount < maximumRetryCount;
+  return restartPolicy === 'on-failure' && exitCode !== 0 && retriesLeft;
+}
+
+interface PodmanState {
+  /** Absent for false. */
+  readonly StoppedByUser?: boolean;
+}
+
+/** Undefined if the request fails. */
+function inspectState(docker: Docker, id: string, abortSignal: AbortSignal): Promise<PodmanState | undefined> {
+  const options = {
+    // The oldest version of the API that Podman 4 and 5 serve.
+    path: `/v4.0.0/libpod/containers/${id}/json`,
+    method: 'GET',
+    abortSignal,
+    statusCodes: { 200: true },
+  };
+  return new Promise((resolve) => {
+    docker.modem.dial(options, (error: unknown, info: unknown) => {
+      const state = (info as { readonly State?: PodmanState } | null)?.State;
+      resolve(error || typeof state !== 'object' ? undefined : state);
+    });
+  });
+}

@@ -1,0 +1,42 @@
+/** Maps with a bound, and an index from a key to several values. */
+
+/** Removes the entries that were added first until `most` are left. */
+export function dropOldest(map: Map<unknown, unknown>, most: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(oldest);
+  }
+}
+
+export class Index<Key, Value> {
+  readonly #values = new Map<Key, Set<Value>>();
+
+  get(key: Key): ReadonlySet<Value> | undefined {
+    return this.#values.get(key);
+  }
+
+  add(key: Key, value: Value): void {
+    const values = this.#values.get(key);
+    if (values === undefined) this.#values.set(key, new Set([value]));
+    else values.add(value);
+  }
+
+  delete(key: Key, value: Value): void {
+    const values = this.#values.get(key);
+    if (values?.delete(value) && values.size === 0) this.#values.delete(key);
+  }
+}
+
+/** 53 bits of a text: cyrb53 by bryc (public domain). Not secure against somebody who looks for collisions. */
+export function fingerprintOf(text: string): number {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    a = Math.imul(a ^ char, 2654435761);
+    b = Math.imul(b ^ char, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return 4294967296 * (2097151 & b) + (a >>> 0);
+}

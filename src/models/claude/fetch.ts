@@ -1,0 +1,103 @@
+import type { ClaudeFailure } from '../../domain.ts';
+import { retryAfterMs } from '../../lib/retry-after.ts';
+import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/observer.ts';
+
+/** An HTTP request to the API. */
+export interface SentRequest {
+  readonly at: number;
+  /** Set if it failed before its response could be read. */
+  outcome?: ClaudeFailure;
+  /** Set with `outcome`. */
+  endedAt?: number;
+}
+
+export interface FetchOptions {
+  readonly apiKey: string;
+  readonly now: () => number;
+  /** Every request is added here when it is sent. */
+  readonly requests: SentRequest[];
+  onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
+}
+
+/** A longer pause than this would delay the alert; the rules answer instead. */
+const LONGEST_RETRY_AFTER_MS = 10_000;
+
+/** Bytes: some 30 times the longest answer that MAX_TOKENS allows. A longer body is not from the model. */
+const LONGEST_BODY = 1024 * 1024;
+
+/** All that the API needs. The SDK also sends the headers in ANTHROPIC_CUSTOM_HEADERS, which may hold another credential. */
+const SENT_HEADERS =
+  /^(?:accept|content-type|user-agent|anthropic-version|anthropic-beta|idempotency-key|x-stainless-.*)$/;
+
+/**
+ * Creates the `fetch` for the SDK. It records every request, sends no credential but `apiKey`, follows no redirects,
+ * prevents retries after a long pause and limits the length of bodies.
+ */
+export function createFetch(options: FetchOptions): typeof fetch {
+  return async (input, init) => {
+    const headers = new Headers(init?.headers);
+    for (const name of [...headers.keys()]) if (!SENT_HEADERS.test(name)) headers.delete(name);
+    headers.set('x-api-key', options.apiKey);
+
+    const request: SentRequest = { at: options.now() };
+    options.requests.push(request);
+    let response: Response;
+    try {
+      response = await fetch(input, { ...init, headers, redirect: 'manual' });
+    } catch (error) {
+      // The SDK aborts only at a time limit: its own, or the deadline of the question.
+      request.outcome = init?.signal?.aborted ? 'timeout' : 'error';
+      request.endedAt = options.now();
+      throw error;
+    }
+    const rateLimits = readRateLimits(response.headers, options.now());
+    if (rateLimits.length > 0) options.onRateLimits?.(rateLimits);
+    if (!response.ok) {
+      request.outcome = outcomeOf(response.status);
+      request.endedAt = options.now();
+    }
+    return bounded(response, options.now());
+  };
+}
+
+export function outcomeOf(status: number): ClaudeFailure {
+  if (status === 429) return 'rate_limited';
+  return status === 529 ? 'overloaded' : 'error';
+}
+
+function bounded(response: Response, now: number): Response {
+  const headers = new Headers(response.headers);
+  const pause = retryAfterMs(headers, now);
+  if (!response.ok && pause !== undefined && pause > LONGEST_RETRY_AFTER_MS) headers.set('x-should-retry', 'false');
+  let length = 0;
+  const body = response.body?.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        length += chunk.byteLength;
+        if (length > LONGEST_BODY)
+          controller.error(new SyntaxError('the response is longer than any answer of the model'));
+        else controller.enqueue(chunk);
+      },
+    }),
+  );
+  return new Response(body ?? null, { status: response.status, statusText: response.statusText, headers });
+}
+
+const RESOURCES: readonly RateLimitResource[] = ['requests', 'input_tokens', 'output_tokens'];
+
+function readRateLimits(headers: Headers, observedAt: number): AnthropicRateLimit[] {
+  const found: AnthropicRateLimit[] = [];
+  for (const resource of RESOURCES) {
+    const header = (what: string) => headers.get(`anthropic-ratelimit-${resource.replace('_', '-')}-${what}`) ?? '';
+    const limit = count(header('limit'));
+    const remaining = count(header('remaining'));
+    const resetAt = Date.parse(header('reset'));
+    if (limit === undefined || remaining === undefined || Number.isNaN(resetAt)) continue;
+    found.push({ resource, limit, remaining, resetAt, observedAt });
+  }
+  return found;
+}
+
+function count(value: string): number | undefined {
+  return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,32 @@
+/** The incident of a dependency that is away without a signal of its own: stopped, paused, off its network. */
+import type { Assessment, ContainerRef, Incident, Signal } from '../../domain.ts';
+
+/** Equal for all absences of a service: they are one problem. */
+const FINGERPRINT = 'absent';
+
+/** `what` continues the name of the container. */
+export function absenceSignal(container: ContainerRef, what: string, at: number): Signal {
+  return {
+    container,
+    detector: 'health',
+    at,
+    fingerprint: FINGERPRINT,
+    summary: `${container.name} ${what}, and others depend on it`,
+    patterns: ['dependency away'],
+  };
+}
+
+/** Such an incident needs no diagnosis by others. Undefined for all other incidents. */
+export function absenceAssessment({ fingerprint, summary, container }: Incident): Assessment | undefined {
+  if (fingerprint !== FINGERPRINT) return undefined;
+  const { name } = container;
+  return {
+    rootCause: `${summary}.`,
+    severity: 'medium',
+    suggestedFix: `Bring ${name} back if it is needed, or stop the containers that depend on it.`,
+    autoRestartSafe: false,
+    configSuggestions: [],
+    likelyRecurring: false,
+    estimatedImpact: `What depends on ${name} does not work until it is back.`,
+  };
+}

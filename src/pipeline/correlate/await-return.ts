@@ -1,0 +1,73 @@
+/** Waits while a dependency is away for a moment: restarted by hand, replaced by a deployment, starting. */
+import type { ContainerFacts, ContainerRef } from '../../domain.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { LiveIncident } from '../incident/open-incidents.ts';
+import type { Correlation } from './correlate.ts';
+import type { DependencyGraph } from './graph.ts';
+import { RETURN_MS, type Suspects } from './suspects.ts';
+import type { EngineTrouble } from './trouble.ts';
+
+export type Absence =
+  | { readonly kind: 'back'; readonly at: number }
+  | { readonly kind: 'incident'; readonly incident: LiveIncident }
+  /** It is still away. `what` continues its name. */
+  | { readonly kind: 'away'; readonly what: string };
+
+export interface AwaitReturn {
+  /** Waits until the dependency is back, has an incident, or was away for longer than anybody needs to replace it. */
+  ofDependency(container: ContainerRef, trouble: EngineTrouble, victim: LiveIncident): Promise<Absence>;
+  /** The dependency is back since `backAt`: does the victim recover, too? */
+  ofVictim(
+    victim: LiveIncident,
+    dependency: ContainerRef,
+    backAt: number,
+    facts: ContainerFacts | undefined,
+  ): Promise<Correlation>;
+}
+
+/** A dependency that somebody stops or replaces for less than this is not reported. */
+export const ABSENCE_GRACE_MS = 30_000;
+/** A start takes longer: a database may replay its log first. */
+const START_GRACE_MS = 2 * 60_000;
+const POLL_MS = 1_000;
+
+export function createAwaitReturn(deps: {
+  readonly suspects: Suspects;
+  readonly graph: Pick<DependencyGraph, 'current'>;
+  readonly clock: Clock;
+  readonly stopping: AbortSignal;
+}): AwaitReturn {
+  const { suspects, graph, clock, stopping } = deps;
+  return {
+    async ofDependency(container, { what: first }, victim) {
+      let what = first;
+      const begun = clock.monotonic();
+      while (!stopping.aborted && victim.cause === undefined) {
+        const waited = clock.monotonic() - begun;
+        if (waited >= (what === 'is starting' ? START_GRACE_MS : ABSENCE_GRACE_MS)) break;
+        await clock.sleep(POLL_MS, stopping);
+        // Recreated under another id, the name now means the new container.
+        const suspect = await suspects.first(graph.current(container), victim, true);
+        if (suspect === undefined) return { kind: 'back', at: clock.now() };
+        if (suspect.incident !== undefined) return { kind: 'incident', incident: suspect.incident };
+        what = suspect.trouble?.what ?? what;
+      }
+      return { kind: 'away', what };
+    },
+
+    async ofVictim(victim, dependency, backAt, facts) {
+      // It ended meanwhile and does not come back by itself: a restart can help now.
+      if (facts?.status !== 'running') {
+        victim.suffers = undefined;
+        return { kind: 'own' };
+      }
+      await clock.sleep(Math.max(0, backAt + RETURN_MS - clock.now()), stopping);
+      if (victim.cause !== undefined) return { kind: 'member' };
+      const stillFails = victim.incident.lastSeenAt > backAt + RETURN_MS / 2;
+      if (!stillFails) return { kind: 'passed', dependency: dependency.name };
+      victim.suffers = undefined;
+      victim.isReleased = true;
+      return { kind: 'own' };
+    },
+  };
+}

@@ -1,0 +1,155 @@
+/** Connects the parts of this folder with the pipeline. */
+import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer, Signal, Topology } from '../../domain.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
+import type { Observer } from '../observer.ts';
+import type { ContainerControl, DependencyStore, IncidentStore } from '../ports.ts';
+import { absenceSignal } from './absence.ts';
+import { type Correlator, createCorrelator } from './correlate.ts';
+import { createDependencies } from './dependencies.ts';
+import type { Edge } from './graph.ts';
+import { isAboutState, rootOf, toMembers } from './members.ts';
+import { createRecoveries } from './recoveries.ts';
+
+export interface CorrelationDeps {
+  readonly incidents: OpenIncidents;
+  readonly lifecycle: Pick<Lifecycle, 'of'>;
+  /** Not traced: the state of a dependency may be looked at every second. */
+  readonly control: Pick<ContainerControl, 'inspect'>;
+  readonly store: DependencyStore & Pick<IncidentStore, 'saveIncident' | 'resolveIncident'>;
+  readonly observer: Observer;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly stopping: AbortSignal;
+  /** Opens an incident, or counts the signal in an open one. `isReleased`: see LiveIncident. */
+  open(signal: Signal, isReleased?: boolean): LiveIncident;
+  /** Background work, which is waited for when the agent stops. */
+  start(work: Promise<void>): void;
+}
+
+export interface Correlation {
+  readonly correlator: Correlator;
+  observe(event: EngineEvent): void;
+  /** All containers that exist, watched or not: an error may name any of them. */
+  listed(existing: readonly ListedContainer[]): void;
+  inspected(containerId: string, topology: Topology): void;
+  /** The listed containers have been inspected once. */
+  inspectedAll(): void;
+  /** A signal of a container whose incident belongs to another one. */
+  repeated(live: LiveIncident): void;
+  /** A restart has ended the problem. */
+  recovered(live: LiveIncident): void;
+  /** The incident has ended because it was quiet for long. */
+  ended(live: LiveIncident): void;
+  load(): Promise<void>;
+  /** Incidents of an earlier run of the agent. */
+  restore(left: readonly LiveIncident[]): void;
+  edges(): readonly Edge[];
+}
+
+export function createCorrelation(deps: CorrelationDeps): Correlation {
+  const { incidents, store, observer, logger, clock, stopping, start } = deps;
+  const dependencies = createDependencies(store, logger);
+  const graphReady = Promise.withResolvers<void>();
+
+  const logged = (what: string, work: Promise<void>): Promise<void> =>
+    work.catch((error: unknown) => logger.error(`${what} could not be stored`, { error: String(error) }));
+
+  const save = (live: LiveIncident): void => {
+    // Until then its summary is not redacted, and it is saved anyway.
+    if (live.phase !== 'settling') start(logged('an incident', store.saveIncident(live.incident)));
+  };
+
+  const resolve = async (live: LiveIncident): Promise<void> => {
+    incidents.resolve(live);
+    await logged('the end of an incident', store.resolveIncident(live.incident.id, clock.now()));
+  };
+
+  const absence = (container: ContainerRef, what: string): LiveIncident => {
+    const signal = absenceSignal(container, what, clock.now());
+    observer.signal(signal.detector, container.name);
+    return deps.open(signal);
+  };
+
+  const onAttached = (live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): void => {
+    for (let i = 0; i < live.incident.occurrences; i++) observer.correlated(evidence);
+    observer.suppressed('dependency');
+    root.incident = { ...root.incident, members: toMembers(root, correlator.membersOf(root)) };
+    save(live);
+    save(root);
+  };
+
+  const correlator = createCorrelator({
+    ...deps,
+    graph: dependencies.graph,
+    graphReady: graphReady.promise,
+    openAbsence: absence,
+    onAttached,
+  });
+
+  const recoveries = createRecoveries({
+    ...deps,
+    correlator,
+    graph: dependencies.graph,
+    resolve,
+    async reopen(live) {
+      await resolve(live);
+      const { container, detector, fingerprint, summary, patterns } = live.incident;
+      const signal = live.evidence.at(-1) ?? { container, detector, fingerprint, summary, patterns };
+      deps.open({ ...signal, fingerprint, at: clock.now() }, true);
+    },
+  });
+
+  return {
+    correlator,
+
+    observe(event) {
+      dependencies.observe(event);
+      if (!stopping.aborted) recoveries.observe(event);
+    },
+
+    listed(existing) {
+      dependencies.listed(existing);
+      if (stopping.aborted) return;
+      start(dependencies.save());
+      start(recoveries.check());
+    },
+
+    inspected: dependencies.inspected,
+    inspectedAll: graphReady.resolve,
+
+    repeated(live) {
+      if (live.cause === undefined) return;
+      observer.correlated(live.cause.evidence);
+      observer.suppressed('dependency');
+      const root = rootOf(live);
+      // Nothing else says that the host outside, or the dependency that seems well, still does not answer.
+      if (root.incident.cause === undefined || isAboutState(root)) return;
+      const lastSeenAt = Math.max(root.incident.lastSeenAt, live.incident.lastSeenAt);
+      root.incident = { ...root.incident, lastSeenAt };
+      root.dirty = true;
+    },
+
+    recovered: (live) => start(recoveries.recovered(live)),
+    ended: (live) => start(recoveries.ended(live)),
+    load: dependencies.load,
+
+    restore(left) {
+      const byId = new Map(left.map((live) => [live.incident.id, live]));
+      const orphans: LiveIncident[] = [];
+      for (const live of left) {
+        correlator.restore(live);
+        const { cause } = live.incident;
+        if (cause?.kind !== 'incident') continue;
+        const root = byId.get(cause.incidentId);
+        if (root === undefined) orphans.push(live);
+        else if (root !== live && rootOf(root) !== live) live.cause = { root, evidence: cause.evidence };
+      }
+      if (orphans.length > 0) start(recoveries.orphaned(orphans));
+    },
+
+    edges: () => dependencies.graph.edges(),
+  };
+}

@@ -1,0 +1,267 @@
+/** Which container depends on which, and by what evidence that is known. */
+import { type ContainerRef, EDGE_EVIDENCE, type EdgeEvidence, serviceKey, type Topology } from '../../domain.ts';
+import { dropOldest, fingerprintOf, Index } from '../../lib/bounded.ts';
+import type { ObservedDependency } from '../ports.ts';
+
+export interface Edge {
+  readonly from: ContainerRef;
+  readonly to: ContainerRef;
+  readonly evidence: EdgeEvidence;
+}
+
+export interface DependencyGraph {
+  /** Takes in what inspect says. Cheap; to be called when a container is first seen and whenever it starts. */
+  learn(container: ContainerRef, topology: Topology): void;
+  /** The container was removed. It is kept: errors go on to name it. */
+  removed(containerId: string): void;
+  /** Edges from this container, one per container that it depends on: the evidence that comes first in EDGE_EVIDENCE. */
+  dependenciesOf(containerId: string): readonly Edge[];
+  /**
+   * The containers that a host in an error record of `from` means: several if a service has replicas. Removed ones only
+   * if no other is left.
+   */
+  resolve(from: ContainerRef, host: string): readonly ContainerRef[];
+  /** Remembers that an error record of `from` named `to`. */
+  observe(from: ContainerRef, to: ContainerRef, at: number): void;
+  /** Whether the address is in a network of this container, so that it belongs to a container, known or not. */
+  isInOwnNetwork(containerId: string, address: string): boolean;
+  /** The first edge's evidence on a path of at most MAX_PATH edges; undefined if there is none. */
+  evidenceOfPath(fromId: string, toId: string): EdgeEvidence | undefined;
+  /** Containers within MAX_PATH edges from this one, the nearest first. */
+  reachableFrom(containerId: string): readonly ContainerRef[];
+  /** The containers of this one's service that were not removed; the container itself if there is none. */
+  current(container: ContainerRef): readonly ContainerRef[];
+  /** Networks that the container was ever seen on, the newest last. */
+  networksOf(containerId: string): readonly string[];
+  edges(): readonly Edge[];
+  observed(): readonly ObservedDependency[];
+  restore(edges: readonly ObservedDependency[]): void;
+}
+
+export const MAX_PATH = 3;
+const MAX_CONTAINERS = 5_000;
+const MAX_OBSERVED = 10_000;
+/** After a kill, clients name the address that the container had. */
+const MAX_ADDRESSES = 10_000;
+/** A container that is moved between networks again and again must not collect their names. */
+const MAX_NETWORKS = 32;
+
+interface Node {
+  readonly ref: ContainerRef;
+  /** By network name, the addresses' first two numbers: the engine's networks are a /16 or smaller. */
+  readonly networks: ReadonlyMap<string, string>;
+  readonly names: ReadonlySet<number>;
+  readonly topology: Pick<Topology, 'sharesNetworkOf' | 'links' | 'dependsOn'>;
+  /** Values of variables are not kept, only fingerprints of the hosts in them. */
+  readonly environmentHosts: ReadonlySet<number>;
+  removed: boolean;
+}
+
+export function createDependencyGraph(): DependencyGraph {
+  const nodes = new Map<string, Node>();
+  const byName = new Index<number, Node>();
+  const byService = new Index<string, Node>();
+  /** `network address` → the id of the container that had it last. */
+  const addresses = new Map<string, string>();
+  /** From service key to service keys. */
+  const observed = new Map<string, ObservedDependency>();
+  const observedFrom = new Index<string, string>();
+
+  const drop = (node: Node): void => {
+    nodes.delete(node.ref.id);
+    byService.delete(serviceKey(node.ref), node);
+    for (const name of node.names) byName.delete(name, node);
+  };
+
+  const add = (node: Node): void => {
+    const before = nodes.get(node.ref.id);
+    if (before !== undefined) drop(before);
+    nodes.set(node.ref.id, node);
+    byService.add(serviceKey(node.ref), node);
+    for (const name of node.names) byName.add(name, node);
+    for (const oldest of nodes.values()) {
+      if (nodes.size <= MAX_CONTAINERS) break;
+      drop(oldest);
+    }
+  };
+
+  const networksOf = (node: Node): ReadonlyMap<string, string> => {
+    const owner = nodes.get(node.topology.sharesNetworkOf ?? '');
+    return (owner ?? node).networks;
+  };
+
+  const shareNetwork = (a: Node, b: Node): boolean => {
+    const others = networksOf(b);
+    for (const name of networksOf(a).keys()) if (others.has(name)) return true;
+    return false;
+  };
+
+  const sameProject = (a: Node, b: Node): boolean => a.ref.project !== undefined && a.ref.project === b.ref.project;
+  const sameService = (a: Node, b: Node): boolean => serviceKey(a.ref) === serviceKey(b.ref);
+
+  /** Where several services have the name: the one of the own project, then one that can be reached. */
+  const meant = (a: Node, candidates: Iterable<Node>): readonly Node[] => {
+    const ranked: Node[][] = [[], [], []];
+    for (const b of candidates) {
+      if (b === a || sameService(a, b)) continue;
+      if (sameProject(a, b)) ranked[shareNetwork(a, b) ? 0 : 1]?.push(b);
+      else if (shareNetwork(a, b) || a.topology.links.includes(b.ref.name)) ranked[2]?.push(b);
+    }
+    const best = ranked.find((group) => group.length > 0) ?? [];
+    const present = best.filter(({ removed }) => !removed);
+    return present.length > 0 ? present : best.slice(-1);
+  };
+
+  const present = (group: ReadonlySet<Node> | undefined): Node[] =>
+    [...(group ?? [])].filter(({ removed }) => !removed);
+
+  const dependenciesOf = (containerId: string): readonly Edge[] => {
+    const a = nodes.get(containerId);
+    if (a === undefined) return [];
+    const found = new Map<Node, EdgeEvidence>();
+    const note = (group: Iterable<Node>, evidence: EdgeEvidence): void => {
+      for (const b of group) {
+        if (b === a || sameService(a, b) || isStronger(found.get(b), evidence)) continue;
+        found.set(b, evidence);
+      }
+    };
+    const { project } = a.ref;
+    if (project !== undefined) {
+      for (const service of a.topology.dependsOn)
+        note(present(byService.get(serviceKey({ project, service }))), 'compose');
+    }
+    const owner = nodes.get(a.topology.sharesNetworkOf ?? '');
+    if (owner !== undefined) note([owner], 'network');
+    for (const link of a.topology.links) note(meant(a, byName.get(fingerprintOf(link.toLowerCase())) ?? []), 'network');
+    for (const host of a.environmentHosts) {
+      const meantBy = meant(a, byName.get(host) ?? []);
+      note(
+        meantBy.filter((b) => shareNetwork(a, b)),
+        'environment',
+      );
+    }
+    for (const service of observedFrom.get(serviceKey(a.ref)) ?? []) note(present(byService.get(service)), 'observed');
+    return Array.from(found, ([b, evidence]) => ({ from: a.ref, to: b.ref, evidence }));
+  };
+
+  /** Breadth first: each reachable container with the evidence of the first edge on the path. */
+  const reach = function* (containerId: string): Generator<{ ref: ContainerRef; evidence: EdgeEvidence }> {
+    const seen = new Set([containerId]);
+    let level: { readonly id: string; readonly evidence?: EdgeEvidence }[] = [{ id: containerId }];
+    for (let depth = 0; depth < MAX_PATH && level.length > 0; depth++) {
+      const next: typeof level = [];
+      for (const { id, evidence } of level) {
+        for (const edge of dependenciesOf(id)) {
+          if (seen.has(edge.to.id)) continue;
+          seen.add(edge.to.id);
+          const first = evidence ?? edge.evidence;
+          next.push({ id: edge.to.id, evidence: first });
+          yield { ref: edge.to, evidence: first };
+        }
+      }
+      level = next;
+    }
+  };
+
+  const remember = (edge: ObservedDependency): void => {
+    const key = `${edge.from} ${edge.to}`;
+    observed.delete(key);
+    observed.set(key, edge);
+    observedFrom.add(edge.from, edge.to);
+    for (const [oldest, { from, to }] of observed) {
+      if (observed.size <= MAX_OBSERVED) break;
+      observed.delete(oldest);
+      observedFrom.delete(from, to);
+    }
+  };
+
+  return {
+    learn(ref, topology) {
+      const { networks, sharesNetworkOf, links, dependsOn, environmentHosts } = topology;
+      const before = nodes.get(ref.id);
+      const names = new Set(before?.names);
+      for (const name of [ref.name, ref.service, ...networks.flatMap(({ aliases }) => aliases)]) {
+        names.add(fingerprintOf(name.toLowerCase()));
+      }
+      // Networks that it was on before are kept: others still try to reach it there.
+      const prefixes = new Map(before?.networks);
+      for (const { name, address } of networks) {
+        const prefix = address === '' ? (prefixes.get(name) ?? '') : prefixOf(address);
+        prefixes.delete(name);
+        prefixes.set(name, prefix);
+        dropOldest(prefixes, MAX_NETWORKS);
+        if (address === '') continue;
+        addresses.delete(`${name} ${address}`);
+        addresses.set(`${name} ${address}`, ref.id);
+        dropOldest(addresses, MAX_ADDRESSES);
+      }
+      add({
+        ref,
+        networks: prefixes,
+        names,
+        topology: { sharesNetworkOf, links, dependsOn },
+        environmentHosts: new Set(environmentHosts.map(fingerprintOf)),
+        removed: false,
+      });
+    },
+
+    removed(containerId) {
+      const node = nodes.get(containerId);
+      if (node !== undefined) node.removed = true;
+    },
+
+    dependenciesOf,
+
+    resolve(from, host) {
+      const a = nodes.get(from.id);
+      if (a === undefined) return [];
+      for (const network of networksOf(a).keys()) {
+        const owner = nodes.get(addresses.get(`${network} ${host}`) ?? '');
+        if (owner !== undefined) return owner === a || sameService(owner, a) ? [] : [owner.ref];
+      }
+      const found = meant(a, byName.get(fingerprintOf(host)) ?? []);
+      if (found.length > 0) return found.map(({ ref }) => ref);
+      // The engine also answers for `name.network`.
+      const dot = host.indexOf('.');
+      if (dot === -1 || !networksOf(a).has(host.slice(dot + 1))) return [];
+      return meant(a, byName.get(fingerprintOf(host.slice(0, dot))) ?? []).map(({ ref }) => ref);
+    },
+
+    observe: (from, to, at) => remember({ from: serviceKey(from), to: serviceKey(to), lastSeenAt: at }),
+
+    isInOwnNetwork(containerId, address) {
+      const node = nodes.get(containerId);
+      return node !== undefined && [...networksOf(node).values()].includes(prefixOf(address));
+    },
+
+    evidenceOfPath(fromId, toId) {
+      for (const { ref, evidence } of reach(fromId)) if (ref.id === toId) return evidence;
+      return undefined;
+    },
+
+    reachableFrom: (containerId) => Array.from(reach(containerId), ({ ref }) => ref),
+
+    current(container) {
+      const others = present(byService.get(serviceKey(container)));
+      return others.length > 0 ? others.map(({ ref }) => ref) : [container];
+    },
+
+    networksOf(containerId) {
+      const node = nodes.get(containerId);
+      return node === undefined ? [] : [...networksOf(node).keys()];
+    },
+
+    edges: () => [...nodes.values()].flatMap(({ ref, removed }) => (removed ? [] : dependenciesOf(ref.id))),
+    observed: () => [...observed.values()],
+    restore: (edges) => edges.forEach(remember),
+  };
+}
+
+function isStronger(a: EdgeEvidence | undefined, b: EdgeEvidence): boolean {
+  return a !== undefined && EDGE_EVIDENCE.indexOf(a) <= EDGE_EVIDENCE.indexOf(b);
+}
+
+/** `172.18.0.2` → `172.18`. */
+function prefixOf(address: string): string {
+  return address.split('.', 2).join('.');
+}

@@ -1,0 +1,124 @@
+/** Finds the hosts that the error of a client names. Linear in the text. */
+import { failureIn, readablePart } from './failure-texts.ts';
+
+export interface NamedHost {
+  /** Lower case, without a final dot: a name or an IPv4 address. */
+  readonly host: string;
+  readonly port?: number;
+  /** The position leaves no doubt that it is a host: a URL, a look-up, an address with a port. */
+  readonly certain: boolean;
+}
+
+const MAX_HOSTS = 16;
+/** Linux hands out higher ports to the connecting side: a peer with such a port, once connected, is mostly a client. */
+const FIRST_CLIENT_PORT = 32_768;
+/** Name servers are printed beside the name that was looked up. */
+const DNS_PORT = 53;
+
+const NAME = '[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9])?';
+const DOTTED = '(?:[A-Za-z0-9_-]{1,63}\\.){1,10}[A-Za-z0-9-]{2,63}';
+const IP = '(?:\\d{1,3}\\.){3}\\d{1,3}';
+
+/** Positions in which clients print the host that they talk to. Each captures the host, and the port if it is printed. */
+const CERTAIN: readonly RegExp[] = [
+  new RegExp(`\\b[a-z][a-z0-9+.-]{1,20}://(?:[^\\s/@]{0,200}@)?(${NAME})(?::(\\d{1,5}))?`, 'gi'),
+  new RegExp(`\\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME) ["']?(${NAME})`, 'g'),
+  new RegExp(`\\b(?:E[A-Z]{6,12}|dial (?:tcp|udp)) (${NAME}):(\\d{1,5})(?!\\d)`, 'g'),
+  new RegExp(
+    `\\b(?:connect(?:ing|ion)?|reach|contact|dial)(?: to| with| host)? ["'(]?(${DOTTED})(?::(\\d{1,5})| port (\\d{1,5}))?`,
+    'gi',
+  ),
+  new RegExp(`\\blookup ["']?(${NAME})["']?(?=[ :]|$)`, 'g'),
+  new RegExp(
+    `\\b(?:UnknownHostException:?|resolve host(?:name)?:?|translate host name|getaddrinfo for|resolving(?: host)?|unknown host:?|bad address|NXDOMAIN looking up|resolve:?) ["']?(${NAME})`,
+    'gi',
+  ),
+  new RegExp(`\\bserver (?:at|on) ["'](${NAME})["'](?: \\([\\d.]+\\))?(?:, port (\\d{1,5}))?`, 'g'),
+  new RegExp(
+    `\\b(?:host|hostname|addr|address)\\s?=\\s?["']?(${NAME})["']?(?:,? ["']?port["']?\\s?[=:]\\s?(\\d{1,5})|:(\\d{1,5}))?`,
+    'gi',
+  ),
+  new RegExp(`\\[?'?"?hostname"?'?: ["'](${NAME})["']`, 'gi'),
+  new RegExp(`(?<![\\d.])(${IP}):(\\d{1,5})(?!\\d)`, 'g'),
+  new RegExp(`\\('(${IP})', (\\d{1,5})\\)`, 'g'),
+];
+
+/** Here the word may be something else; it counts only if a container has that name. */
+const POSSIBLE: readonly RegExp[] = [
+  new RegExp(`(?<![\\w./-])(${NAME}):(\\d{2,5})(?!\\d)`, 'g'),
+  new RegExp(`(?<![\\w./-])(${NAME})/(?:<unresolved>|${IP}):(\\d{2,5})(?!\\d)`, 'g'),
+  new RegExp(
+    `\\b(?:to|at|on|with|server|service|upstream|backend|address|host|broker|node|peer|reach|contact|calling) ["'(]?(?:the )?(${NAME})(?::(\\d{1,5})| port (\\d{1,5}))?`,
+    'gi',
+  ),
+  new RegExp(`\\b(?:response|header|reading|read|answer|error) from ["'(]?(${NAME})`, 'gi'),
+  new RegExp(
+    `\\b(?:host|service|server|upstream|backend|target|dependency|peer\\.service|db\\.host)["']?\\s?[:=]\\s?["']?(${NAME})(?::(\\d{1,5}))?`,
+    'gi',
+  ),
+  new RegExp(`\\bserver [\\w.-]{1,64}/(${NAME}) is down`, 'gi'),
+  new RegExp(
+    `(?:^|[\\s"'(\\[])(${NAME})(?: service| server)? (?:is |was |could )?(?:(?:temporarily )?unavailable|not be resolved|unreachable|not reachable|down|refused|timed out|returned 50\\d|responded with 50\\d)`,
+    'gi',
+  ),
+  new RegExp(`(?<![\\d.])(${IP})(?![\\d.]|:\\d)`, 'g'),
+];
+
+const LOCAL = /^(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0)$/;
+
+/** `local->remote`, as Go prints connections: only the remote side is another's. */
+const LOCAL_SIDE = /(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}->/g;
+/** A link to an explanation. */
+const LINK =
+  /\b(?:see|docs?|documentation|more (?:info|information|details)|help|visit|refer to|read)\b:?(?: at| on)? https?:\/\/\S{1,300}/gi;
+
+/** Frames of a stack trace name classes and files. */
+const FRAME = /^\s{0,20}(?:at |File ").{0,500}$/gm;
+
+/** nginx prints the client, its own server name and the request's host too. */
+const NGINX_UPSTREAM = /, upstream: "[^"]{0,500}"/;
+
+/** The hosts that the text names, those in certain positions first, without the machine itself. */
+export function hostsIn(text: string): readonly NamedHost[] {
+  const part = prepared(text);
+  const mayBeClient = failureIn(text) !== 'unreachable';
+  const hosts = new Map<string, NamedHost>();
+  const collect = (patterns: readonly RegExp[], certain: boolean): void => {
+    for (const pattern of patterns) {
+      for (const [, name = '', first, second] of part.matchAll(pattern)) {
+        if (hosts.size >= MAX_HOSTS) return;
+        const host = name.toLowerCase();
+        const port = Number(first ?? second ?? 0);
+        if (LOCAL.test(host) || hosts.has(host) || port === DNS_PORT) continue;
+        if (mayBeClient && port >= FIRST_CLIENT_PORT) continue;
+        hosts.set(host, { host, certain, ...(port > 0 && { port }) });
+      }
+    }
+  };
+  collect(CERTAIN, true);
+  collect(POSSIBLE, false);
+  return [...hosts.values()];
+}
+
+function prepared(text: string): string {
+  const part = readablePart(text);
+  const upstream = NGINX_UPSTREAM.exec(part)?.[0];
+  if (upstream !== undefined) return upstream;
+  return part.replace(FRAME, '').replace(LINK, ' ').replace(LOCAL_SIDE, '');
+}
+
+const OWN_ADDRESS = /\b(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3})\b|\[?::1\]?:\d/;
+
+/** Whether the text names the container itself and no other host for certain: a process in it does not answer. */
+export function namesOnlyItself(text: string): boolean {
+  return OWN_ADDRESS.test(readablePart(text)) && !hostsIn(text).some(({ certain }) => certain);
+}
+
+/** Extensions of source files: `main.go:12` is a position in code. */
+const SOURCE_FILE =
+  /\.(?:c|cc|clj|cpp|cs|dart|erl|ex|exs|go|h|hs|java|js|jsx|kt|lua|mjs|php|pl|py|rb|rs|scala|sh|so|swift|ts|tsx|json|ya?ml|conf|log|sock|html?|jar|dll)$/;
+
+/** Whether the host can lie outside the engine: an address, or a name with dots that is no file. */
+export function canBeExternal({ host, certain }: NamedHost): boolean {
+  return certain && host.includes('.') && !SOURCE_FILE.test(host);
+}

@@ -1,0 +1,100 @@
+/** Looks whether a container has a problem that others suffer from. */
+import type { ContainerFacts, ContainerRef } from '../../domain.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
+import type { ContainerControl } from '../ports.ts';
+import type { DependencyGraph } from './graph.ts';
+import { isAboutState, isOf, rootOf, statedCauseOf } from './members.ts';
+import { type EngineTrouble, engineTrouble } from './trouble.ts';
+
+/** A container with a problem of its own: an incident, a state in which it cannot serve others, or both. */
+export interface Suspect {
+  readonly container: ContainerRef;
+  readonly incident?: LiveIncident;
+  readonly trouble?: EngineTrouble;
+}
+
+export interface SuspectsDeps {
+  readonly graph: DependencyGraph;
+  readonly incidents: Pick<OpenIncidents, 'recent'>;
+  readonly lifecycle: Pick<Lifecycle, 'of'>;
+  readonly control: Pick<ContainerControl, 'inspect'>;
+  readonly clock: Clock;
+}
+
+export interface Suspects {
+  /** Undefined if the container is well, or if the engine does not answer. */
+  look(container: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined>;
+  /** The first that is suspect. `named`: the victim's error names them; otherwise the problem must be recent. */
+  first(containers: readonly ContainerRef[], victim: LiveIncident, named: boolean): Promise<Suspect | undefined>;
+  /** An incident of the container from which the victim can suffer. */
+  incidentOf(container: ContainerRef, victim: LiveIncident, stateIsBad: boolean): LiveIncident | undefined;
+  /** When the container came back after an end or a deployment, if that was less than RETURN_MS ago. */
+  returnedAt(container: ContainerRef): Promise<number | undefined>;
+}
+
+/** A problem of a dependency explains errors up to this long after it was last seen. */
+export const BEFORE_MS = 2 * 60_000;
+/** Clients reconnect within this time after a dependency is back. */
+export const RETURN_MS = 60_000;
+const INSPECT_TIMEOUT_MS = 2_000;
+const INSPECT_AT_ONCE = 8;
+
+export function createSuspects({ graph, incidents, lifecycle, control, clock }: SuspectsDeps): Suspects {
+  const inspect = (container: ContainerRef): Promise<ContainerFacts | undefined | 'unanswered'> =>
+    control.inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS)).catch(() => 'unanswered' as const);
+
+  const incidentOf: Suspects['incidentOf'] = (container, victim, stateIsBad) =>
+    incidents.recent().find((live) => {
+      if (!isOf(live, container) || rootOf(live) === victim) return false;
+      const { lastSeenAt, cause } = live.incident;
+      const endedAt = live.resolvedAt ?? live.recoveredAt;
+      if (endedAt !== undefined && clock.now() - endedAt > RETURN_MS) return false;
+      const isRecent = lastSeenAt >= victim.incident.openedAt - BEFORE_MS;
+      if (!isRecent && !stateIsBad && cause === undefined) return false;
+      return live.cause !== undefined || cause !== undefined || isAboutState(live) || statedCauseOf(live) !== undefined;
+    });
+
+  const look: Suspects['look'] = async (container, victim) => {
+    const facts = await inspect(container);
+    const shared = graph.networksOf(victim.incident.container.id);
+    const neededNetworks = graph.networksOf(container.id).filter((network) => shared.includes(network));
+    const trouble =
+      facts === 'unanswered'
+        ? undefined
+        : engineTrouble({ facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() });
+    const incident = incidentOf(container, victim, trouble !== undefined);
+    return incident === undefined && trouble === undefined ? undefined : { container, incident, trouble };
+  };
+
+  /** Whether a problem of a dependency that no error names can explain the victim's errors. */
+  const isPlausible = ({ incident, trouble }: Suspect, victim: LiveIncident): boolean => {
+    if (incident !== undefined || trouble === undefined) return true;
+    return !trouble.mayBeDone && (trouble.since ?? clock.now()) >= victim.incident.openedAt - BEFORE_MS;
+  };
+
+  return {
+    incidentOf,
+    look,
+
+    async first(containers, victim, named) {
+      const others = containers.filter((container) => !isOf(victim, container));
+      for (let i = 0; i < others.length; i += INSPECT_AT_ONCE) {
+        const group = others.slice(i, i + INSPECT_AT_ONCE);
+        const found = await Promise.all(group.map((container) => look(container, victim)));
+        const suspect = found.find((one) => one !== undefined && (named || isPlausible(one, victim)));
+        if (suspect !== undefined) return suspect;
+      }
+      return undefined;
+    },
+
+    async returnedAt(container) {
+      const facts = await inspect(container);
+      if (facts === undefined || facts === 'unanswered' || facts.status !== 'running') return undefined;
+      const { lastEnd, deployedAt } = lifecycle.of(container.id);
+      if (lastEnd === undefined && deployedAt === undefined) return undefined;
+      return clock.now() - facts.startedAt < RETURN_MS ? facts.startedAt : undefined;
+    },
+  };
+}

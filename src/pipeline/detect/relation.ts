@@ -1,0 +1,147 @@
+/** Whether two records that came close together tell of one failure. */
+import { isDigit } from './chars.ts';
+import { readHead } from './head.ts';
+import { emptyHead } from './head-formats.ts';
+import { parseJsonLine } from './json-parts.ts';
+import { levelOfWord } from './levels.ts';
+import type { LogError } from './log-error.ts';
+import { timestampEnd } from './timestamp.ts';
+
+/** What is looked at of a record's first line. */
+const LOOKED_AT = 1_500;
+/** What one thread prints within this time belongs together. */
+const SAME_MOMENT_MS = 50;
+
+/** Loggers and threads that stand at the beginning of a message. */
+const LOGGER =
+  /^(?:[\s-]*(?:\[[^\]]{1,120}\]|\([^)]{1,80}\)|\{[^}]{1,80}\}|<[\w.]{1,40}>|(?![\w.]*(?:[Ee]rror|Exception|Warning|Caused by|Failed)\b)[\w.$/-]{2,80}(?:\[\d+\])?(?= - | : |:\s)|\d+#\d+)[\s:-]*){1,4}/;
+/** A program that only says that it ends, or cannot start. */
+const GIVES_UP =
+  /^\W*(?:\w+ )?(?:abort(?:ing|ed)?|exiting|shutting down|giving up|terminat(?:ing|ed)|stopping)\b|\b(?:did not (?:start|exit)|failed to (?:start|initiali[sz]e)|(?:initiali[sz]ation|start-?up|bootstrap) (?:has )?failed|could not be started|cannot start)\b/i;
+
+/** What two records of one failure have in common. */
+export interface Traits {
+  /** Process, thread and logger as the head names them; '' where it names none. */
+  readonly emitter: string;
+  readonly message: string;
+  readonly identifiers: ReadonlySet<string>;
+  readonly time: number;
+  readonly tier: string;
+  /** A supervisor reports that the process ended. */
+  readonly exit: boolean;
+}
+
+/** Addresses, host names, paths, ids and quoted values: what a failure is about. */
+const IDENTIFIER =
+  /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b0x[0-9a-f]{6,}\b|(?:\/[\w.@-]+){2,}|\b(?:[a-z0-9][\w-]*\.)+[a-z]{2,}\b(?!\()|"([^"\s]{4,80})"|'([^'\s]{4,80})'|\b[a-z][\w.-]*:\d{2,5}\b/gi;
+/** Names that every line of a program may have. */
+const COMMON =
+  /^(?:[\w.]+\.(?:go|js|ts|py|rb|php|java|c|cc|cpp|rs|so|conf|ya?ml|json|log)|(?:io|org|com|net|github\.com)\b.*|localhost|error|message|level)$/i;
+const MAX_IDENTIFIERS = 24;
+
+export function traitsOf({ record: { text, time }, tier, patterns }: LogError): Traits {
+  const end = text.indexOf('\n');
+  const line = text.slice(0, Math.min(end === -1 ? text.length : end, LOOKED_AT));
+  const head = emptyHead();
+  const known = readHead(line, 0, head);
+  const at = known ? head.bodyAt : 0;
+  let emitter = '';
+  for (let i = 0; i < at; i++) {
+    const timeEnd = isDigit(line.charCodeAt(i)) && !isDigit(line.charCodeAt(i - 1)) ? timestampEnd(line, i) : -1;
+    if (timeEnd === -1) emitter += line.charAt(i);
+    else i = timeEnd - 1;
+  }
+  const identifiers = new Set<string>();
+  const logger = LOGGER.exec(line.slice(at))?.[0] ?? '';
+  const body = line.slice(at + logger.length);
+  const message = body.startsWith('{')
+    ? (parseJsonLine(text.slice(0, end === -1 ? text.length : end))?.message ?? body)
+    : body;
+  emitter = (emitter + logger)
+    .replace(/[A-Za-z]+/g, (word) => (levelOfWord(word) === 0 ? word : ''))
+    .replace(/[\s:|-]+/g, ' ')
+    .trim();
+  for (const match of body.matchAll(IDENTIFIER)) {
+    const found = match[1] ?? match[2] ?? match[0];
+    if (!COMMON.test(found)) identifiers.add(found);
+    if (identifiers.size === MAX_IDENTIFIERS) break;
+  }
+  return {
+    emitter: /[A-Za-z]{2}|\d/.test(emitter) ? emitter : '',
+    message,
+    identifiers,
+    time,
+    tier,
+    exit: patterns[0] === 'process exited',
+  };
+}
+
+/** The last clause of a message: what went wrong, where the ones before say what was tried. */
+function causeOf(message: string): string {
+  const at = message.lastIndexOf(': ');
+  return at === -1 ? message : message.slice(at + 2);
+}
+
+const MIN_CAUSE = 12;
+/** Share of characters that two prints of one statement have in common at their beginnings and ends. */
+const VARIANT = 0.5;
+
+function isRestated(a: string, b: string): boolean {
+  const cause = causeOf(a);
+  return cause.length >= MIN_CAUSE && b.includes(cause);
+}
+
+function isContained(a: string, b: string): boolean {
+  return a.length >= MIN_CAUSE && a.length < b.length && b.includes(a);
+}
+
+/** The same statement about something else, or with another cause: two problems, or one that repeats. */
+function isVariant(a: string, b: string): boolean {
+  const shorter = Math.min(a.length, b.length);
+  let front = 0;
+  while (front < shorter && a.charCodeAt(front) === b.charCodeAt(front)) front++;
+  if (front >= VARIANT * shorter) return true;
+  let back = 0;
+  while (back < shorter - front && a.charCodeAt(a.length - 1 - back) === b.charCodeAt(b.length - 1 - back)) back++;
+  return front + back >= VARIANT * Math.max(a.length, b.length) && wordCount(a) === wordCount(b);
+}
+
+function wordCount(text: string): number {
+  return text.split(/\s+/).length;
+}
+
+/** The program prints no fractions of a second. */
+function isWholeSecond({ time }: Traits): boolean {
+  return time > 0 && time % 1_000 === 0;
+}
+
+/** `b` came after `a`: whether it tells of the same failure. `adjacent`: without a line between them. */
+export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
+  const oneEmitter = a.emitter !== '' && a.emitter === b.emitter;
+  // Two bare stack traces are two exceptions.
+  if (a.tier === 'trace' && b.tier === 'trace' && !oneEmitter) return false;
+  if (b.tier === 'http') return a.tier !== 'http';
+  if (isContained(a.message, b.message) || isContained(b.message, a.message)) return true;
+  if (isVariant(a.message, b.message)) return false;
+  if (b.exit || GIVES_UP.test(b.message)) return true;
+  const moment = Math.abs(b.time - a.time);
+  if (oneEmitter && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS)) return true;
+  // A message, and the stack trace below it.
+  if (adjacent && b.tier === 'trace' && b.emitter === '' && moment <= SAME_MOMENT_MS) return true;
+  // `Uncaught exception:`, and then the exception.
+  if (a.message.trimEnd().endsWith(':') && moment <= SAME_MOMENT_MS) return true;
+  if (isRestated(a.message, b.message) || isRestated(b.message, a.message)) return true;
+  for (const identifier of b.identifiers) {
+    if (a.identifiers.has(identifier) || a.emitter.includes(identifier)) return true;
+    if (identifier.charCodeAt(0) === 0x2f && isBelow(identifier, a.identifiers)) return true;
+  }
+  return false;
+}
+
+/** A path in one of the other's folders. */
+function isBelow(path: string, folders: ReadonlySet<string>): boolean {
+  for (let at = path.lastIndexOf('/'); at > 4; at = path.lastIndexOf('/', at - 1)) {
+    if (folders.has(path.slice(0, at))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,25 @@
+import type { Attempt, Decision, Diagnosis } from '../../domain.ts';
+import type { IncidentCase } from '../ports.ts';
+
+/** How far the store says an incident got. The table at the head of workflow.ts explains the states. */
+export type StoredState =
+  | { readonly state: 'opened' | 'settled' | 'resolved' }
+  | { readonly state: 'diagnosed'; readonly diagnosis: Diagnosis }
+  | { readonly state: 'decided'; readonly diagnosis: Diagnosis; readonly decision: Decision }
+  | {
+      readonly state: 'restarting' | 'restarted';
+      readonly diagnosis: Diagnosis;
+      readonly decision: Decision;
+      readonly attempt: Attempt;
+    };
+
+export function storedState({ incident, diagnosis, decision, attempt, settledAt }: IncidentCase): StoredState {
+  if (incident.state === 'resolved') return { state: 'resolved' };
+  if (settledAt !== undefined) return { state: 'settled' };
+  if (!diagnosis) return { state: 'opened' };
+  if (!decision) return { state: 'diagnosed', diagnosis };
+  if (decision.kind !== 'restart') return { state: 'decided', diagnosis, decision };
+  if (!attempt) return { state: 'diagnosed', diagnosis };
+  const state = attempt.outcome === undefined ? 'restarting' : 'restarted';
+  return { state, diagnosis, decision, attempt };
+}

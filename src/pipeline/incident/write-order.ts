@@ -1,0 +1,54 @@
+import type { Incident } from '../../domain.ts';
+import type { Clock } from '../../lib/time.ts';
+import type { IncidentStore } from '../ports.ts';
+
+/**
+ * The order in which log positions and incidents are saved: a position after the incidents that its lines opened,
+ * and before such an incident is resolved. So whenever the agent is killed, it either reads a line again or finds its
+ * incident in the store, and it never opens an incident that is over a second time.
+ */
+export interface WriteOrder<Store extends IncidentStore> {
+  /** Keeps the order. */
+  readonly store: Store;
+  /** An incident was opened in memory. */
+  opened(incidentId: string): void;
+  /** Resolves when all incidents that are open now have been saved, or could not be. Positions may then be saved. */
+  incidentsSaved(): Promise<void>;
+}
+
+/** If an incident is not saved by then, something is broken. It must not delay the positions of all logs further. */
+const PATIENCE_MS = 60_000;
+
+/** `positionsSaved` resolves when the log positions known now have been saved, or could not be. */
+export function createWriteOrder<Store extends IncidentStore>(
+  store: Store,
+  { clock, positionsSaved }: { readonly clock: Clock; positionsSaved(): Promise<void> },
+): WriteOrder<Store> {
+  const unsaved = new Map<string, PromiseWithResolvers<void>>();
+
+  const saved = (id: string): void => {
+    unsaved.get(id)?.resolve();
+    unsaved.delete(id);
+  };
+
+  return {
+    store: {
+      ...store,
+      saveIncident: (incident: Incident) => store.saveIncident(incident).finally(() => saved(incident.id)),
+      async resolveIncident(id: string, at: number) {
+        await positionsSaved();
+        await store.resolveIncident(id, at);
+      },
+    },
+
+    opened: (id) => void unsaved.set(id, Promise.withResolvers()),
+
+    async incidentsSaved() {
+      if (unsaved.size === 0) return;
+      const patience = new AbortController();
+      const all = Promise.all(Array.from(unsaved.values(), ({ promise }) => promise));
+      await Promise.race([all, clock.sleep(PATIENCE_MS, patience.signal)]);
+      patience.abort();
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Text as it reads once its escapes are resolved: percent signs, HTML entities, backslashes, and the colours that a
+ * program wrote out. Secrets are searched in it, too, and found again in the text as it stands.
+ */
+
+export interface Decoded {
+  readonly text: string;
+  /** Where a character came from; at the end of the text, where that ended. */
+  origin(at: number): number;
+}
+
+const ESCAPE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+  /%(?:25)*([0-9A-Fa-f]{2})|&(?:#(\d{1,6})|#[xX]([0-9A-Fa-f]{1,6})|(quot|amp|lt|gt|apos|nbsp|equals|colon|lbrace|rbrace|sol|commat|period|lowbar|num|excl|dollar));|\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|(033|e)(?=\[)|([nrtbf"'/\\`]))|(#033|\^\[|\u001b)(?=\[)/g;
+const ENTITIES: Readonly<Record<string, string>> = {
+  quot: '"',
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  apos: "'",
+  nbsp: ' ',
+  equals: '=',
+  colon: ':',
+  lbrace: '{',
+  rbrace: '}',
+  sol: '/',
+  commat: '@',
+  period: '.',
+  lowbar: '_',
+  num: '#',
+  excl: '!',
+  dollar: '$',
+};
+const BACKSLASHED: Readonly<Record<string, string>> = { n: '\n', r: '\n', t: '\t', b: '', f: ' ' };
+/** Colours, once their escape is resolved. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+const ANSI = /\u001b\[[0-?]*[ -/]*[@-~]/g;
+
+/** Undefined: there is nothing to resolve. */
+export function decode(text: string): Decoded | undefined {
+  const builder = createBuilder();
+  let from = 0;
+  for (const match of text.matchAll(ESCAPE)) {
+    const char = resolved(match);
+    if (char === undefined) continue;
+    builder.copy(text, from, match.index);
+    builder.add(char, match.index);
+    from = match.index + match[0].length;
+  }
+  if (from === 0) return undefined;
+  builder.copy(text, from, text.length);
+  return withoutColours(builder.done(text.length));
+}
+
+/** `outer` after `inner`: positions of the outermost text. */
+export function compose(inner: Decoded, outer: Decoded): Decoded {
+  return { text: outer.text, origin: (at) => inner.origin(outer.origin(at)) };
+}
+
+function resolved(match: RegExpExecArray): string | undefined {
+  const [, percent, decimal, hex, entity, unicode, braced, byte, escaped, plain, literal] = match;
+  if (percent !== undefined) return fromCode(Number.parseInt(percent, 16));
+  if (decimal !== undefined) return fromCode(Number(decimal));
+  const code = hex ?? unicode ?? braced ?? byte;
+  if (code !== undefined) return fromCode(Number.parseInt(code, 16));
+  if (entity !== undefined) return ENTITIES[entity];
+  if (escaped !== undefined || literal !== undefined) return '\u001b';
+  return plain === undefined ? undefined : (BACKSLASHED[plain] ?? plain);
+}
+
+/** Bytes of UTF-8 above ASCII stand for themselves: passwords and names are found all the same. */
+function fromCode(code: number): string {
+  if (code === 0x1b) return '\u001b';
+  if (code === 0x0a || code === 0x0d) return '\n';
+  if (code < 0x20 || code === 0x7f || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return ' ';
+  return String.fromCodePoint(code);
+}
+
+function withoutColours(decoded: Decoded): Decoded {
+  if (!decoded.text.includes('\u001b')) return decoded;
+  const builder = createBuilder();
+  let from = 0;
+  for (const match of decoded.text.matchAll(ANSI)) {
+    builder.copy(decoded.text, from, match.index);
+    from = match.index + match[0].length;
+  }
+  builder.copy(decoded.text, from, decoded.text.length);
+  return compose(decoded, builder.done(decoded.text.length));
+}
+
+/** A text from pieces of another, and of characters that stand for a stretch of it. */
+export function createBuilder() {
+  const parts: string[] = [];
+  /** Where each part begins in the new text, where in the old one, and whether it is a copy. */
+  const starts: number[] = [];
+  const origins: number[] = [];
+  const copies: boolean[] = [];
+  let size = 0;
+  const push = (part: string, at: number, copied: boolean): void => {
+    parts.push(part);
+    starts.push(size);
+    origins.push(at);
+    copies.push(copied);
+    size += part.length;
+  };
+  return {
+    copy(text: string, from: number, to: number, offset = 0): void {
+      if (to > from) push(text.slice(from, to), from + offset, true);
+    },
+    add(chars: string, at: number): void {
+      if (chars !== '') push(chars, at, false);
+    },
+    done(end: number): Decoded {
+      return {
+        text: parts.join(''),
+        origin(at) {
+          if (at >= size) return end;
+          const part = lastAtMost(starts, at);
+          return (origins[part] as number) + (copies[part] ? at - (starts[part] as number) : 0);
+        },
+      };
+    },
+  };
+}
+
+/** The last of the ascending numbers that is not above `at`. */
+function lastAtMost(numbers: readonly number[], at: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((numbers[middle] as number) <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

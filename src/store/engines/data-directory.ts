@@ -1,0 +1,93 @@
+/** The files in DATA_DIR: their permissions, the lock, and damaged databases. */
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../../errors.ts';
+import { isBusy } from './sqlite-errors.ts';
+
+const DATABASE = 'doctor.db';
+const LOCK = 'doctor.lock';
+
+/** Alerts and diagnoses may hold what other users of the host should not see. */
+const OWNER_ONLY_DIRECTORY = 0o700;
+const OWNER_ONLY_FILE = 0o600;
+
+/**
+ * Creates the directory if it is missing. An existing one keeps its mode: it may be a home directory. Throws the file
+ * system's error.
+ */
+export function ensureDirectory(dataDir: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: OWNER_ONLY_DIRECTORY });
+}
+
+export function databasePath(dataDir: string): string {
+  return join(dataDir, DATABASE);
+}
+
+/** Returns the path of the database. A missing file is created empty; others cannot read it. */
+export function ensureDatabaseFile(dataDir: string): string {
+  const path = databasePath(dataDir);
+  try {
+    closeSync(openSync(path, 'wx', OWNER_ONLY_FILE));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    // Not opened here: closing any descriptor of a file drops this process's POSIX locks on it. SQLite creates the
+    // files beside the database with the database's mode.
+    chmodSync(path, OWNER_ONLY_FILE);
+  }
+  return path;
+}
+
+/**
+ * Locks the directory until `release`. The kernel drops the lock when the process dies, however it dies. The lock is on
+ * a separate file, so that other programs can read the database while the agent runs.
+ *
+ * Throws a StoreError `locked` if another agent holds it; any other error is the file system's.
+ */
+export function lockDirectory(dataDir: string): { release(): void } {
+  const path = join(dataDir, LOCK);
+  const lock = new DatabaseSync(path, { timeout: 0 });
+  try {
+    chmodSync(path, OWNER_ONLY_FILE);
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (isBusy(error)) {
+      throw new StoreError(
+        `DATA_DIR ${dataDir} is in use by another container-doctor: stop that one, or give this one a directory of its own`,
+        'locked',
+        error,
+      );
+    }
+    throw error;
+  }
+  return { release: () => lock.close() };
+}
+
+/**
+ * Renames a damaged database and the files beside it: data may be recoverable from its write-ahead log. Returns the new
+ * path.
+ */
+export function moveDamagedFile(path: string, now: number): string {
+  // Some file systems do not allow colons in names.
+  const stamp = new Date(now).toISOString().replaceAll(':', '-');
+  const candidate = (n: number) => `${path}.corrupt-${stamp}${n === 0 ? '' : `-${n}`}`;
+  let n = 0;
+  while (existsSync(candidate(n))) n++;
+  const newPath = candidate(n);
+  renameSync(path, newPath);
+  for (const suffix of ['-wal', '-shm']) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, newPath + suffix);
+  }
+  return newPath;
+}
+
+/** Differs for another file of the same name; undefined if the file cannot be read. */
+export function fileIdentity(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * A single connection to PostgreSQL, opened when first needed and reopened after it is lost. Queries wait for their
+ * turn. Kysely sees it as a pool.
+ *
+ * One connection is enough (about ten small statements per incident), and it holds the session lock on the agent's
+ * name: whoever can write has the lock.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import pg from 'pg';
+import { StoreError } from '../../errors.ts';
+
+/** The network or the whole server failed, rather than one statement. */
+export class ConnectionLost extends Error {}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const SLOW_FAILURE_MS = 1_000;
+/** Our statements take milliseconds. The server gives up first, so that both sides agree on what was done. */
+const STATEMENT_TIMEOUT_MS = 8_000;
+const RESPONSE_TIMEOUT_MS = 10_000;
+/** The session of a killed agent ends when the server notices; on the same machine that is at once. */
+const LOCK_TIMEOUT_MS = 3_000;
+const LOCK_POLL_MS = 200;
+
+/** Reads 8-byte integers (type 20) as numbers: ours are times and counts, far below 2^53. */
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+};
+
+export interface ConnectionOptions {
+  /** A secret. */
+  readonly url: string;
+  readonly agent: string;
+  /** While connected, no other agent may use this name in this database. */
+  readonly exclusive: boolean;
+}
+
+export function createConnection({ url, agent, exclusive }: ConnectionOptions): PostgresPool {
+  let client: pg.Client | undefined;
+  let lastTurn: Promise<void> = Promise.resolve();
+  let ended = false;
+  /** After an attempt that took seconds to fail, queries that waited for it fail at once until this time. */
+  let retryAt = 0;
+  let lastFailure = '';
+
+  async function open(): Promise<pg.Client> {
+    const startedAt = Date.now();
+    const opened = new pg.Client({
+      connectionString: url,
+      application_name: `container-doctor ${agent}`.slice(0, 63),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: RESPONSE_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      keepAlive: true,
+      types,
+    });
+    const forget = () => {
+      if (client === opened) client = undefined;
+    };
+    // Without a listener, losing an idle connection would end the process.
+    opened.on('error', forget);
+    opened.on('end', forget);
+    try {
+      await opened.connect();
+      // If this machine vanishes, its lock must not stay for the two hours that TCP waits by default.
+      await opened.query(
+        'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
+      );
+      if (exclusive) await lockName(opened, agent);
+      return opened;
+    } catch (error) {
+      discard(opened);
+      const translated = translate(error);
+      if (Date.now() - startedAt > SLOW_FAILURE_MS) {
+        retryAt = Date.now() + CONNECT_TIMEOUT_MS;
+        lastFailure = messageOf(translated);
+      }
+      throw translated;
+    }
+  }
+
+  function discard(broken: pg.Client): void {
+    if (client === broken) client = undefined;
+    void broken.end().catch(() => undefined);
+  }
+
+  async function connect(): Promise<PostgresPoolClient> {
+    const turn = Promise.withResolvers<void>();
+    const before = lastTurn;
+    lastTurn = turn.promise;
+    await before;
+    try {
+      if (ended) throw new ConnectionLost('the connection is closed');
+      if (client === undefined && Date.now() < retryAt) throw new ConnectionLost(lastFailure);
+      client ??= await open();
+    } catch (error) {
+      turn.resolve();
+      throw error;
+    }
+    const current = client;
+    const query = async <R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> => {
+      try {
+        return (await current.query(sql, [...parameters])) as unknown as PostgresQueryResult<R>;
+      } catch (error) {
+        const translated = translate(error);
+        if (translated instanceof ConnectionLost) discard(current);
+        throw translated;
+      }
+    };
+    return {
+      query: query as PostgresPoolClient['query'],
+      release(destroy) {
+        if (destroy) discard(current);
+        turn.resolve();
+      },
+    };
+  }
+
+  return {
+    options: {},
+    connect,
+    async end() {
+      ended = true;
+      await lastTurn;
+      const last = client;
+      client = undefined;
+      await last?.end().catch(() => undefined);
+    },
+  };
+}
+
+/** Throws a StoreError `locked` if another agent of this name is connected. */
+async function lockName(client: pg.Client, agent: string): Promise<void> {
+  const deadline = Date.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    const { rows } = await client.query<{ locked: boolean }>(
+      `SELECT pg_try_advisory_lock(hashtextextended('container-doctor agent ' || $1, 0)) AS locked`,
+      [agent],
+    );
+    if (rows[0]?.locked) return;
+    if (Date.now() >= deadline) {
+      throw new StoreError(
+        `another agent called "${agent}" uses this database: stop that one, or give this one an AGENT_NAME of its own`,
+        'locked',
+      );
+    }
+    await delay(LOCK_POLL_MS);
+  }
+}
+
+function translate(error: unknown): unknown {
+  if (error instanceof pg.DatabaseError || error instanceof StoreError || error instanceof ConnectionLost) return error;
+  return new ConnectionLost(messageOf(error), { cause: error });
+}
+
+/** For a host name with several addresses, each address has its own error. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+/** Kysely on Node's own `node:sqlite`. */
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { SqliteDialect } from 'kysely';
+
+/** Statements differ by table and by number of rows; this is several times as many as we use. */
+const STATEMENT_CACHE_SIZE = 200;
+
+/** Kysely expects the interface of better-sqlite3; this implements the part that it calls. */
+export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
+  const statements = new Map<string, StatementSync>();
+
+  function prepared(sql: string): StatementSync {
+    const known = statements.get(sql);
+    if (known !== undefined) {
+      // To the end: the map is in order of last use.
+      statements.delete(sql);
+      statements.set(sql, known);
+      return known;
+    }
+    const statement = database.prepare(sql);
+    statements.set(sql, statement);
+    if (statements.size > STATEMENT_CACHE_SIZE) {
+      const oldest = statements.keys().next();
+      if (!oldest.done) statements.delete(oldest.value);
+    }
+    return statement;
+  }
+
+  return new SqliteDialect({
+    database: {
+      close: () => {
+        statements.clear();
+        database.close();
+      },
+      prepare: (sql) => {
+        // After "disk full" and I/O errors SQLite has already rolled back; a second rollback would fail and hide the cause.
+        if (sql === 'rollback' && !database.isTransaction) return NOTHING;
+        const statement = prepared(sql);
+        return {
+          reader: statement.columns().length > 0,
+          all: (parameters) => statement.all(...(parameters as SQLInputValue[])),
+          run: (parameters) => statement.run(...(parameters as SQLInputValue[])),
+          iterate: (parameters) => statement.iterate(...(parameters as SQLInputValue[])),
+        };
+      },
+    },
+  });
+}
+
+const NOTHING = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
+};

@@ -1,0 +1,95 @@
+import { StoreError } from '../errors.ts';
+import type { Logger } from '../lib/log.ts';
+import type { FaultClassifier } from './engines/storage-engine.ts';
+
+/** Runs every query of the store, translates its faults, and tracks whether the last write succeeded. */
+export interface QueryRunner {
+  /** `what` completes "could not …" in the error. */
+  read<T>(what: string, query: () => Promise<T>): Promise<T>;
+  write<T>(what: string, query: () => Promise<T>): Promise<T>;
+  /** Why the latest query failed; undefined once a write has succeeded. */
+  problem(): string | undefined;
+  /** Damaged data was found. A later write that succeeds elsewhere in the file does not clear this. */
+  isDamaged(): boolean;
+  /** Runs `work` while no query runs; new queries wait. If it succeeds, earlier faults are forgotten. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /** Rejects new queries, and resolves when the running ones are done. */
+  drain(): Promise<void>;
+}
+
+/**
+ * An outage becomes a StoreError `unavailable` and is remembered until a write succeeds. Any other error is a bug of
+ * ours and passes through unchanged.
+ */
+export function createQueryRunner({
+  logger,
+  isOutage,
+  isDamage,
+}: { readonly logger: Logger } & FaultClassifier): QueryRunner {
+  let problem: string | undefined;
+  let damaged = false;
+  let closed = false;
+  let exclusiveWork: Promise<unknown> | undefined;
+  const running = new Set<Promise<unknown>>();
+
+  function toStoreError(what: string, error: unknown): StoreError {
+    const message = `could not ${what}: ${error instanceof Error ? error.message : String(error)}`;
+    if (problem === undefined) {
+      logger.error('the store failed; nothing is restarted until it can be written again', { problem: message });
+    }
+    problem = message;
+    damaged ||= isDamage(error);
+    return new StoreError(message, 'unavailable', error);
+  }
+
+  function noteWritten(): void {
+    if (problem === undefined || damaged) return;
+    problem = undefined;
+    logger.info('the store can be written again');
+  }
+
+  async function run<T>(what: string, query: () => Promise<T>, onSuccess?: () => void): Promise<T> {
+    while (exclusiveWork !== undefined) await exclusiveWork;
+    if (closed) throw new StoreError(`could not ${what}: the store is closed`, 'unavailable');
+    const result = query();
+    running.add(result);
+    try {
+      const value = await result;
+      onSuccess?.();
+      return value;
+    } catch (error) {
+      throw isOutage(error) ? toStoreError(what, error) : error;
+    } finally {
+      running.delete(result);
+    }
+  }
+
+  return {
+    read: (what, query) => run(what, query),
+    write: (what, query) => run(what, query, noteWritten),
+    problem: () => problem,
+    isDamaged: () => damaged,
+
+    async exclusively(work) {
+      while (exclusiveWork !== undefined) await exclusiveWork;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      exclusiveWork = promise;
+      try {
+        await Promise.allSettled(running);
+        const result = await work();
+        problem = undefined;
+        damaged = false;
+        return result;
+      } finally {
+        exclusiveWork = undefined;
+        resolve();
+      }
+    },
+
+    async drain() {
+      while (exclusiveWork !== undefined) await exclusiveWork;
+      closed = true;
+      await Promise.allSettled(running);
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import type { Kysely } from 'kysely';
+
+/**
+ * The tables as Kysely sees them; the SQL is in the migrations beside this file.
+ *
+ * Several agents may share a database: every row names the agent that wrote it, and an agent reads only its own.
+ *
+ * Times are epoch milliseconds, JSON is text, an absent compose project is `''` (so that it can be part of a key).
+ */
+export interface Schema {
+  incidents: IncidentTable;
+  attempts: AttemptTable;
+  asks: AskTable;
+  claude_requests: ClaudeRequestTable;
+  outbox: OutboxTable;
+  cursors: CursorTable;
+  pruned_diagnoses: PrunedDiagnosesTable;
+  pruned_restarts: PrunedRestartsTable;
+  notes: NoteTable;
+  reviews: ReviewTable;
+}
+
+export type Database = Kysely<Schema>;
+
+interface Owned {
+  agent: string;
+}
+
+export interface IncidentTable extends Owned {
+  id: string;
+  project: string;
+  service: string;
+  container_id: string;
+  container_name: string;
+  image: string;
+  /** JSON object. */
+  labels: string;
+  fingerprint: string;
+  detector: string;
+  /** JSON array; null in rows from before schema 4. */
+  detectors: string | null;
+  summary: string;
+  /** JSON array. */
+  patterns: string;
+  /** JSON of an IncidentCause. */
+  cause: string | null;
+  /** JSON of IncidentMember[]. */
+  members: string | null;
+  opened_at: number;
+  last_seen_at: number;
+  occurrences: number;
+  state: string;
+  resolved_at: number | null;
+  trace_id: string | null;
+  span_id: string | null;
+  /** JSON of a Diagnosis. */
+  diagnosis: string | null;
+  diagnosed_at: number | null;
+  decision_kind: string | null;
+  decision_reason: string | null;
+  decided_at: number | null;
+  settled_at: number | null;
+}
+
+export interface AttemptTable extends Owned {
+  id: string;
+  incident_id: string;
+  container_id: string;
+  container_name: string;
+  project: string;
+  service: string;
+  started_at: number;
+  outcome: string | null;
+  detail: string | null;
+  finished_at: number | null;
+}
+
+export interface AskTable extends Owned {
+  id: string;
+  asked_at: number;
+  incident_id: string;
+}
+
+export interface ClaudeRequestTable extends Owned {
+  id: string;
+  requested_at: number;
+  incident_id: string;
+  container_name: string;
+  model: string;
+  outcome: string;
+  input_tokens: number;
+  output_tokens: number;
+  cache_read_tokens: number;
+  cache_write_tokens: number;
+  cost_usd: number;
+}
+
+export interface OutboxTable extends Owned {
+  alert_id: string;
+  /** `''` until the store has assigned one to an alert of an older version. */
+  receiver: string;
+  /** Alerts of one agent are sent in this order. */
+  seq: number;
+  /** JSON of an Alert. */
+  alert: string;
+  trace_id: string | null;
+  span_id: string | null;
+  state: 'pending' | 'sent' | 'dropped';
+  tries: number;
+  next_at: number;
+  last_error: string | null;
+  /** When it was sent or dropped. */
+  finished_at: number | null;
+}
+
+export interface CursorTable extends Owned {
+  container_id: string;
+  /** JSON of a LogCursor. */
+  cursor: string;
+}
+
+/** One row per agent: how many diagnosed incidents retention has deleted. */
+export interface PrunedDiagnosesTable extends Owned {
+  diagnoses: number;
+}
+
+/** How many restarts retention has deleted, by container. */
+export interface PrunedRestartsTable extends Owned {
+  container_name: string;
+  restarts: number;
+}
+
+/** Named values about the store itself. */
+export interface NoteTable extends Owned {
+  name: string;
+  value: string;
+}
+
+/** One row per incident that has an aftermath or a verdict. */
+export interface ReviewTable extends Owned {
+  incident_id: string;
+  aftermath: string | null;
+  aftermath_at: number | null;
+  verdict: string | null;
+  note: string | null;
+  reviewed_at: number | null;
+}

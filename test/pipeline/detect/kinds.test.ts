@@ -1,0 +1,346 @@
+import { describe, expect, it } from 'vitest';
+import { cleanLine } from '../../../src/pipeline/detect/clean.ts';
+import { createLogDetector } from '../../../src/pipeline/detect/log-detector.ts';
+import type { LogError } from '../../../src/pipeline/detect/log-error.ts';
+import { createStartupHold } from '../../../src/pipeline/detect/startup-hold.ts';
+import { detect, detectOne, troubleBounds, troubleOf } from '../../support/detect.ts';
+
+const level = (text: string) => detectOne(text).record.level;
+const isError = (...lines: readonly string[]) => troubleBounds(lines).length > 0;
+
+describe('a level', () => {
+  it.each([
+    [
+      'thread and level of a game server',
+      '[12:34:56] [Server thread/ERROR]: Encountered an unexpected exception',
+      'error',
+    ],
+    ['a day and month before the time', '13 Dec 19:31:53 - [error] [function:x] no such flow', 'error'],
+    ['a symbol before the word', '[7/28/2020] [8:41:31 AM] [Nginx    ] › ✖  error     Command failed', 'error'],
+    ['a code cut to five letters', 'CRITI [root] broken', 'fatal'],
+    ['a letter and a time in brackets', '[E 2024-01-01 10:00:00.123 ServerApp] Uncaught exception', 'error'],
+    ['two words in brackets', '[Fatal Error] :1:1: Content is not allowed in prolog.', 'fatal'],
+    ["a program's name before it", 'ffmpeg: warning: cannot open font', 'warn'],
+    ['a label of the Java VM', 'OpenJDK 64-Bit Server VM warning: option failed', 'warn'],
+    ['PostgreSQL in German', '2026-11-25 16:04:59.913 UTC [1490] FEHLER:  Relation »orders« existiert nicht', 'error'],
+    ['PostgreSQL in Turkish', '2026-11-25 16:04:59.913 UTC [1490] HATA:  "orders" nesnesi mevcut değil', 'error'],
+    ['PostgreSQL in Chinese', '2026-11-25 16:04:59.913 UTC [1490] 致命错误:  数据库 "appdb" 不存在', 'fatal'],
+    ['java.util.logging in German', 'SCHWERWIEGEND: Auftrag 42', 'error'],
+    ['the scale of Nextcloud', '{"reqId":"x","level":3,"app":"core","message":"x"}', 'error'],
+    ['the scale of syslog beside GELF keys', '{"version":"1.1","host":"a","short_message":"x","level":3}', 'error'],
+    [
+      'a record inside a record',
+      '{"level":"info","msg":"record","record":{"error_severity":"FATAL","message":"x"}}',
+      'fatal',
+    ],
+  ])('is read: %s', (_, text, wanted) => {
+    expect(level(text)).toBe(wanted);
+  });
+
+  it.each([
+    ['a program whose name looks like a code', '[2023-11-24 14:43:43.882 176M] PID of FTL process: 176'],
+    ['a small number of unknown scale', '{"level":3,"msg":"hello"}'],
+    ["supervisord's notices of every start", '2024-01-01 10:00:00,000 CRIT Set uid to user 0'],
+    ["Node's console.trace", 'Trace: here'],
+  ])('is none: %s', (_, text) => {
+    expect(level(text)).toBeUndefined();
+    expect(isError(text)).toBe(false);
+  });
+});
+
+describe('a warning', () => {
+  it.each([
+    '[2024-01-05 19:10:00 +0000] [1] [WARNING] Worker with pid 12 was terminated due to signal 9',
+    '[05-Jan-2024 19:00:00] WARNING: [pool www] child 12 exited on signal 11 (SIGSEGV - core dumped) after 3 seconds',
+    '2024-01-05T19:00:00.101Z pid=1 tid=abc WARN: RuntimeError: boom',
+    '2024-01-05 19:00:00 [warning] disk resource limit alarm set on node a',
+    '2024-01-05 19:00:00 WARN flood stage disk watermark [95%] exceeded on [x], all indices will be marked read-only',
+  ])('is an error where something died or ran out: %s', (text) => {
+    expect(isError(text)).toBe(true);
+  });
+
+  it.each([
+    '2024-01-05 19:00:00 INFO high disk watermark [90%] exceeded on [x]',
+    '2024-01-05 19:00:00 WARN high disk watermark [90%] no longer exceeded on [x]',
+    '2024-01-05 19:00:00 WARN will retry after connection refused',
+    '[05-Jan-2024 19:00:00] WARNING: [pool www] child 12 exited on signal 15 (SIGTERM)',
+  ])('is none elsewhere: %s', (text) => {
+    expect(isError(text)).toBe(false);
+  });
+});
+
+describe("a client's mistake", () => {
+  const refused = (n: number) =>
+    `2024/01/05 19:00:00 [error] login: invalid username or password, client: 203.0.113.${n % 200}`;
+
+  it.each([
+    refused(1),
+    '[ERROR] Username or password is incorrect. IP: 203.0.113.4. Username: a@example.com.',
+    '[error] 30#30: *1 open() "/srv/favicon.ico" failed (2: No such file or directory), client: 203.0.113.4, request: "GET /favicon.ico HTTP/1.1"',
+    'level=error msg="Request completed" method=GET path=/api status=401 remote_addr=203.0.113.4',
+    '2024/01/05 http: TLS handshake error from 203.0.113.4:5000: read: connection reset by peer',
+  ])('alone is no error: %s', (text) => {
+    expect(isError(text)).toBe(false);
+  });
+
+  it('is one when many come within a minute', () => {
+    expect(troubleBounds(Array.from({ length: 29 }, (_, n) => refused(n)))).toEqual([]);
+    expect(isError(...Array.from({ length: 40 }, (_, n) => refused(n)))).toBe(true);
+  });
+
+  it.each([
+    '[error] 30#30: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.4, request: "GET / HTTP/1.1", upstream: "http://10.0.0.5:3000/"',
+    'ERROR could not connect to database: password authentication failed for user "app"',
+    'ERROR user 4711 not found',
+  ])('is not what goes wrong behind the program: %s', (text) => {
+    expect(isError(text)).toBe(true);
+  });
+});
+
+describe('starting and stopping', () => {
+  it.each([
+    '2024-01-05 19:00:00 UTC [63] FATAL:  the database system is starting up',
+    '2024-01-05 19:00:00 UTC [63] FATAL:  das Datenbanksystem fährt herunter',
+    '2024-01-05 19:00:00 UTC [63] FATAL:  terminating connection due to administrator command',
+    'mbind: Operation not permitted',
+    'SLF4J: Failed to load class "org.slf4j.impl.StaticLoggerBinder".',
+    'io_uring_queue_init() failed with ENOSYS, falling back to libaio',
+    'cannot read /etc/app.conf; using defaults',
+  ])('is no error: %s', (text) => {
+    expect(isError(text)).toBe(false);
+  });
+
+  it('is one when a program refuses for longer than a minute', () => {
+    const lines = Array.from({ length: 8 }, (_, n) => ({
+      text: 'FATAL: the database system is starting up',
+      time: 1_000 + n * 20_000,
+    }));
+    expect(troubleBounds(lines).length).toBeGreaterThan(0);
+  });
+
+  it('of npm is none where it was stopped, and one where the script failed', () => {
+    expect(isError('npm ERR! path /app', 'npm ERR! command failed', 'npm ERR! signal SIGTERM')).toBe(false);
+    expect(troubleBounds(['npm ERR! code ELIFECYCLE', 'npm ERR! errno 1', 'npm ERR! Exit status 1'])).toEqual([[1, 3]]);
+  });
+});
+
+describe('a supervisor in the container', () => {
+  it.each([
+    '2024-01-05 19:00:02,123 INFO exited: web (exit status 1; not expected)',
+    '2024-01-05 19:00:02,123 INFO gave up: web entered FATAL state, too many start retries too quickly',
+    '[cont-init.d] 20-start.sh: exited 1.',
+    'cont-init: info: /etc/cont-init.d/10-x exited 1',
+    '2024-01-05T19:00:10: PM2 log: App [api:0] exited with code [1] via signal [SIGINT]',
+  ])('reports an exit by mistake: %s', (text) => {
+    expect(isError(text)).toBe(true);
+  });
+
+  it.each([
+    '2024-01-05 19:00:02,123 INFO exited: cron (exit status 0; expected)',
+    '[cont-init.d] 20-start.sh: exited 0.',
+    '2024-01-05T19:00:10: PM2 log: App [api:0] exited with code [0] via signal [SIGINT]',
+    '2024-01-05 19:00:02,123 INFO stopped: web (terminated by SIGTERM)',
+  ])('reports an ordinary one: %s', (text) => {
+    expect(isError(text)).toBe(false);
+  });
+});
+
+describe('answers of 5xx', () => {
+  it.each([
+    '[GIN] 2024/01/05 - 19:00:00 | 500 |    1.234567ms |      10.0.0.1 | GET      "/api"',
+    '[24/Jan/2022:16:51:02 +0000] - 502 502 - GET http a.example "/x" [Client 203.0.113.4] [Length 192]',
+    '{"DownstreamStatus":502,"RequestMethod":"GET","RequestPath":"/","level":"info","msg":"","time":"2024-01-05T19:00:00Z"}',
+    '{"level":30,"req":{"method":"GET","url":"/"},"res":{"statusCode":500},"msg":"request completed"}',
+    'INFO:     10.0.0.1:123 - "GET / HTTP/1.1" 500 Internal Server Error',
+    'GET /api 503 12.3 ms - 45',
+    '2024/01/05 19:00:00 [a/x-1] "GET http://a/ HTTP/1.1" from 10.0.0.1:1 - 500 33B in 1ms',
+    'I, [2024-01-05T19:00:00.123456 #1]  INFO -- : Completed 500 Internal Server Error in 5ms',
+  ])('are an error by their rate: %s', (text) => {
+    const quiet = Array.from({ length: 40 }, () => text.replaceAll(/\b50[0-9]\b/g, '200'));
+    expect(isError(...quiet, text)).toBe(false);
+    expect(isError(...quiet, text, text, text)).toBe(true);
+  });
+});
+
+describe('a record', () => {
+  it.each([
+    [
+      'with a blank line before its exception',
+      [
+        '10:00:00.000 ERROR app : request failed',
+        '',
+        'java.lang.RuntimeException: boom',
+        '\tat com.acme.A.b(A.java:5)',
+      ],
+    ],
+    [
+      'with a prefix of the worker on each line',
+      [
+        '(worker pid=104) Traceback (most recent call last):',
+        '(worker pid=104)   File "/app/a.py", line 5, in f',
+        '(worker pid=104) ValueError: x',
+      ],
+    ],
+    [
+      'with time and process on each line',
+      [
+        '19:00:00 web.1    | Traceback (most recent call last):',
+        '19:00:00 web.1    |   File "/app/a.py", line 5, in f',
+        '19:00:01 web.1    | ValueError: x',
+      ],
+    ],
+    [
+      'with time and level on each line',
+      [
+        '2024-01-05 19:00:00,123 ERROR app Traceback (most recent call last):',
+        '2024-01-05 19:00:00,123 ERROR app   File "/app/a.py", line 5, in f',
+        '2024-01-05 19:00:00,124 ERROR app ValueError: x',
+      ],
+    ],
+    [
+      'with frames of zap',
+      ['2024-01-05T19:00:00Z\terror\tq.go:1\tfailed', 'acme.io/q.(*queue[...]).Start.func1', '\tacme.io/q@v1/q.go:47'],
+    ],
+    [
+      'with frames of ClickHouse',
+      [
+        '2024.01.05 19:00:00.123456 [ 1 ] {} <Error> X: Code: 241. DB::Exception: limit:',
+        '',
+        '0. DB::Exception::Exception() @ 0x0000000a in /usr/bin/clickhouse',
+        '1. main @ 0x0000000b in /usr/bin/clickhouse',
+      ],
+    ],
+    [
+      'of PostgreSQL with its statement',
+      [
+        '2024-01-05 19:00:00.913 UTC [1490] ERROR:  relation "o" does not exist',
+        '2024-01-05 19:00:00.913 UTC [1490] STATEMENT:  select * from o',
+      ],
+    ],
+    [
+      'of java.util.logging',
+      [
+        'Nov 25, 2026 4:05:07 PM com.acme.Main main',
+        'SEVERE: order 42',
+        'java.lang.IllegalStateException: x',
+        '\tat com.acme.A.b(A.java:5)',
+      ],
+    ],
+  ])('is one: %s', (_, lines) => {
+    expect(troubleBounds(['hello', ...lines])).toEqual([[2, 1 + lines.length]]);
+  });
+
+  it('of one failure that every layer logs is one', () => {
+    expect(
+      troubleBounds([
+        '2023/03/20 18:46:05.234\tERROR\thttp.acme\tchallenge failed\t{"identifier": "api.example.com"}',
+        '2023/03/20 18:46:05.234\tERROR\ttls.obtain\tcould not get certificate\t{"identifier": "api.example.com"}',
+        '2023/03/20 18:46:05.234\tERROR\ttls.obtain\twill retry\t{"error": "api.example.com: failed"}',
+      ]),
+    ).toEqual([[1, 3]]);
+  });
+
+  it('does not swallow another failure', () => {
+    const lines = [
+      '2024-01-05 19:00:00.100 ERROR [a] a.B - disk sda lost',
+      '2024-01-05 19:00:00.180 ERROR [b] c.D - mail queue stuck',
+    ];
+    expect(troubleBounds(lines)).toHaveLength(2);
+  });
+
+  it('is never a continuation line alone', () => {
+    for (const line of [
+      '\tat com.acme.A.b(A.java:5)',
+      'Caused by: java.io.IOException: x',
+      '    at f (/app/a.js:1:2)',
+    ]) {
+      expect(isError(line)).toBe(false);
+    }
+  });
+});
+
+describe('a stack trace whose lines come slowly', () => {
+  it.each([150, 400, 1_000])('%i ms apart is one record', (gap) => {
+    let clock = 1_000;
+    const errors: LogError[] = [];
+    const detector = createLogDetector({ emit: (error) => errors.push(error), now: () => clock });
+    const lines = [
+      'Traceback (most recent call last):',
+      '  File "/app/a.py", line 5, in f',
+      '    g()',
+      '  File "/app/b.py", line 1, in g',
+      'ValueError: x',
+    ];
+    for (const text of lines) {
+      detector.push({ time: clock, stream: 'stderr', text });
+      for (let waited = 0; waited < gap; waited += 50) {
+        clock += 50;
+        detector.flush(clock);
+      }
+    }
+    clock += 2_000;
+    detector.flush(clock);
+    expect(errors.map(({ record, summary }) => [record.lines, summary])).toEqual([[5, 'ValueError: x']]);
+  });
+
+  it('ends though nothing ends it', () => {
+    let clock = 1_000;
+    const errors: LogError[] = [];
+    const detector = createLogDetector({ emit: (error) => errors.push(error), now: () => clock });
+    detector.push({ time: clock, stream: 'stderr', text: 'Traceback (most recent call last):' });
+    clock += 1_100;
+    detector.flush(clock);
+    expect(errors).toHaveLength(1);
+    expect(detector.pending).toBe(false);
+  });
+});
+
+describe('terminal control', () => {
+  const csi = '\u001b[';
+  it.each([
+    ['a carriage return', '10 %\r50 %\rERROR: disk full\r', 'ERROR: disk full'],
+    ['an erased bar', `bar 10 %${csi}2K${csi}1GERROR x`, 'ERROR x'],
+    ['a cursor sent back', `50 %${csi}10DERROR: y`, 'ERROR: y'],
+    ['backspaces', 'abc\b\b\bxyz', 'xyz'],
+    ['a cursor sent forward', `a${csi}3Cb`, 'a   b'],
+  ])('is carried out: %s', (_, text, shown) => {
+    expect(cleanLine(text)).toBe(shown);
+  });
+
+  it('leaves a progress bar out of the summary', () => {
+    expect(troubleOf('Downloading [####      ] 40 %\rError: connection refused').summary).toBe(
+      'Error: connection refused',
+    );
+  });
+});
+
+describe('weak evidence in the first seconds of a life', () => {
+  const error = (text: string, time: number): LogError => ({
+    ...(detect([{ text, time }]).find(({ trouble }) => trouble !== undefined)?.trouble as LogError),
+  });
+
+  it('is held back', () => {
+    const hold = createStartupHold();
+    hold.started(1_000);
+    expect(hold.holds(error('Failed to load plugin', 3_000), 0)).toBe(true);
+    expect(hold.holds(error('Failed to load plugin x', 60_000), 0)).toBe(false);
+    expect(hold.holds(error('Killed', 3_000), 0)).toBe(false);
+  });
+
+  it('is reported where it repeats, or where the container dies', () => {
+    const hold = createStartupHold();
+    hold.started(1_000);
+    hold.holds(error('Failed to load plugin 1', 2_000), 0);
+    expect(hold.holds(error('Failed to load plugin 2', 3_000), 100)).toBe(false);
+    hold.holds(error('Unable to bind port', 4_000), 200);
+    expect(hold.ended(5_000).map(({ summary }) => summary)).toEqual(['Unable to bind port']);
+    expect(hold.ended(5_000)).toEqual([]);
+  });
+
+  it('is forgotten after a minute', () => {
+    const hold = createStartupHold();
+    hold.started(1_000);
+    hold.holds(error('Failed to load plugin', 2_000), 0);
+    expect(hold.ended(61_000)).toEqual([]);
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import type { EngineEvent } from '../../../src/domain.ts';
+import { isBeingReplaced } from '../../../src/pipeline/lifecycle/deployment.ts';
+import { aContainer } from '../../support/domain.ts';
+import { aLifecycle, listed } from './support.ts';
+
+const ID = 'a'.repeat(64);
+const OTHER = 'b'.repeat(64);
+
+describe('a deployment', () => {
+  const event = (kind: 'create' | 'destroy', id: string, time: number, over = {}): EngineEvent => ({
+    time,
+    containerId: id,
+    container: aContainer({ id, ...over }),
+    action: { kind },
+  });
+  const deployedAfter = (...events: EngineEvent[]) => {
+    const lifecycle = aLifecycle();
+    for (const seen of events) lifecycle.observe(seen);
+    return lifecycle.of(ID).deployedAt;
+  };
+
+  it('is a container that replaces another one of its service, in either order', () => {
+    expect(deployedAfter(event('destroy', OTHER, 1_000), event('create', ID, 2_000))).toBe(2_000);
+    expect(deployedAfter(event('create', ID, 1_000), event('destroy', OTHER, 2_000))).toBe(1_000);
+  });
+
+  it('is not a container of a new service, nor a replica beside others', () => {
+    expect(deployedAfter(event('create', ID, 1_000))).toBeUndefined();
+    expect(deployedAfter(event('create', OTHER, 500), event('create', ID, 1_000))).toBeUndefined();
+  });
+
+  it('is not a container that replaces one of another service', () => {
+    expect(
+      deployedAfter(event('destroy', OTHER, 1_000, { service: 'api' }), event('create', ID, 2_000)),
+    ).toBeUndefined();
+  });
+
+  it('is not what comes long after the other container went', () => {
+    const old = event('destroy', OTHER, 1_000);
+    expect(deployedAfter(old, event('create', ID, 1_000 + 11 * 60_000))).toBeUndefined();
+  });
+
+  it('is known although an earlier run of the agent saw it', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.recall(event('destroy', OTHER, 1_000));
+    lifecycle.recall(event('create', ID, 2_000));
+    expect(lifecycle.of(ID).deployedAt).toBe(2_000);
+  });
+});
+
+describe('a recreation by compose', () => {
+  const old = aContainer({ name: 'shop-web-1' });
+
+  it('is seen by the new container under its temporary name', () => {
+    const fresh = aContainer({ id: OTHER, name: `${ID.slice(0, 12)}_shop-web-1` });
+    expect(isBeingReplaced(old, [listed(old), listed(fresh, 'created')])).toBe(true);
+    expect(isBeingReplaced(fresh, [listed(fresh)])).toBe(true);
+  });
+
+  it('is seen by the label of what replaces one of its service', () => {
+    const fresh = aContainer({ id: OTHER, name: 'x', labels: { 'com.docker.compose.replace': ID } });
+    expect(isBeingReplaced(old, [listed(old), listed(fresh, 'created')])).toBe(true);
+  });
+
+  it('is over once the new one runs', () => {
+    const fresh = aContainer({ id: OTHER, name: 'shop-web-1', labels: { 'com.docker.compose.replace': ID } });
+    expect(isBeingReplaced(fresh, [listed(fresh)])).toBe(false);
+    expect(isBeingReplaced(old, [listed(old), listed(aContainer({ id: OTHER, name: 'shop-web-2' }))])).toBe(false);
+  });
+});

@@ -1,0 +1,89 @@
+/** Podman's Docker API reports less of a stop than Docker does, and no kills for memory. */
+import { describe, expect, it } from 'vitest';
+import type { ContainerFacts } from '../../../src/domain.ts';
+import { aContainer } from '../../support/domain.ts';
+import { type Action, aLifecycle, at, die, start, stop } from './support.ts';
+
+const { id } = aContainer();
+const OTHER = aContainer({ id: 'b'.repeat(64), name: 'other' });
+const kill: Action = { kind: 'kill' };
+const restart: Action = { kind: 'restart' };
+const remove: Action = { kind: 'destroy' };
+
+/** The detectors of what a sequence of events, a second apart, leads to. `stopsSeen`: a stop of another container was. */
+async function outcomeOf(actions: readonly Action[], facts: Partial<ContainerFacts> = {}, stopsSeen = false) {
+  const detectors: string[] = [];
+  const lifecycle = aLifecycle({ facts, sleep: async () => {}, onSignal: ({ detector }) => detectors.push(detector) });
+  if (stopsSeen) lifecycle.observe({ ...at(0, stop, OTHER), engine: 'podman' });
+  for (const [n, action] of actions.entries()) {
+    for (const { detector } of lifecycle.observe({ ...at(1_000 * n, action), engine: 'podman' })) {
+      detectors.push(detector);
+    }
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  return { detectors, seen: lifecycle.of(id) };
+}
+
+describe('a stop on Podman is not taken for a crash', () => {
+  it.each<[string, readonly Action[], Partial<ContainerFacts>]>([
+    ['with a stop event before the end (5.8)', [start, stop, die(3)], {}],
+    ['with a stop event after the end (4.3)', [start, die(3), stop], {}],
+    ['without any event, by the stop signal (5.4)', [start, die(143)], {}],
+    ['without any event, by its own stop signal', [start, die(131)], { stopSignal: 3 }],
+    ['without any event, by a kill after the stop timeout', [start, die(137)], {}],
+    ['by a kill whose signal is not said', [start, kill, die(1)], {}],
+    ['by a restart, which is reported first', [start, restart, die(3)], {}],
+  ])('%s', async (_, actions, facts) => {
+    const { detectors, seen } = await outcomeOf(actions, facts);
+    expect(detectors).toEqual([]);
+    expect(seen).toMatchObject({ alive: false, lastEnd: { by: 'person' } });
+    expect(seen.stoppedByPersonAt).toBeDefined();
+  });
+
+  it('if its restart policy would have started it again', async () => {
+    const stayed = { restartPolicy: 'always', status: 'exited' } as const;
+    expect((await outcomeOf([start, die(1)], stayed, true)).detectors).toEqual([]);
+  });
+
+  it('if Podman says that it was stopped, though no event came', async () => {
+    for (const exitCode of [0, 7, 137]) {
+      const { detectors, seen } = await outcomeOf([start, die(exitCode)], { stoppedByUser: true }, true);
+      expect(detectors).toEqual([]);
+      expect(seen.stoppedByPersonAt).toBeDefined();
+    }
+  });
+
+  it('by a forced removal', async () => {
+    expect((await outcomeOf([start, die(137), remove], {}, true)).detectors).toEqual([]);
+    expect((await outcomeOf([start, die(137), remove])).detectors).toEqual([]);
+  });
+});
+
+describe('a crash on Podman is one', () => {
+  it('with an exit code of its own', async () => {
+    expect((await outcomeOf([start, die(1)])).detectors).toEqual(['crash']);
+    const restarting = { restartPolicy: 'always', status: 'running' } as const;
+    expect((await outcomeOf([start, die(1)], restarting)).detectors).toEqual(['crash']);
+  });
+
+  it('if Podman says that it was not stopped', async () => {
+    expect((await outcomeOf([start, die(137)], { stoppedByUser: false })).detectors).toEqual(['crash']);
+  });
+
+  it('if it was killed for memory, which inspect says', async () => {
+    const { detectors } = await outcomeOf([start, die(137)], { oomKilled: true });
+    expect(detectors).toEqual(['oom', 'crash']);
+  });
+
+  it('if it was killed and the engine reports stops', async () => {
+    expect((await outcomeOf([start, die(137)], {}, true)).detectors).toEqual(['crash']);
+    expect((await outcomeOf([start, die(143)], {}, true)).detectors).toEqual(['crash']);
+  });
+
+  it('and a loop of them, which the engine restarts, is a crash loop', async () => {
+    const life = [start, die(2), restart];
+    const { detectors, seen } = await outcomeOf([...life, ...life, ...life], {}, true);
+    expect(detectors).toEqual(['crash', 'crash', 'crash', 'crash_loop']);
+    expect(seen.stoppedByPersonAt).toBeUndefined();
+  });
+});
