@@ -3,6 +3,7 @@ import {
   type Alert,
   type ClaudeFailure,
   DECISION_REASONS,
+  type IncidentMember,
   isOldNews,
   type Outcome,
   type Severity,
@@ -21,16 +22,18 @@ export function headline(alert: Alert): string {
 
 function subject({ kind, incident, diagnosis }: Alert): string {
   const dot = SEVERITY_DOTS[diagnosis.severity];
-  const { name } = incident.container;
+  const { container, cause } = incident;
+  const isExternal = cause?.kind === 'external';
+  const what = isExternal ? `${container.name} cannot reach ${short(cause.host)}` : container.name;
   switch (kind) {
     case 'repeated_failure':
-      return `🚨 ${dot} Repeated failure: ${name}`;
+      return `🚨 ${dot} Repeated failure: ${what}`;
     case 'crash_loop':
-      return `🚨 ${dot} Crash loop: ${name}`;
+      return `🚨 ${dot} Crash loop: ${what}`;
     case 'engine_gave_up':
-      return `🚨 ${dot} Down for good: ${name}`;
+      return `🚨 ${dot} Down for good: ${what}`;
     case 'diagnosed':
-      return `${dot} ${name}: ${DETECTOR_INFO[incident.detector].title}`;
+      return isExternal ? `${dot} ${what}` : `${dot} ${what}: ${DETECTOR_INFO[incident.detector].title}`;
     default:
       return kind satisfies never;
   }
@@ -50,6 +53,44 @@ export function urgentNote({ kind, restartsLastHour }: Alert): string | undefine
     default:
       return kind satisfies never;
   }
+}
+
+/** Characters of a name or host. Longer ones would push the rest of the message out of sight. */
+const MAX_NAME = 80;
+/** More names say no more about the extent of a problem. */
+const MAX_MEMBERS = 10;
+
+/** Text below a title. */
+export interface TitledText {
+  readonly title: string;
+  readonly text: string;
+}
+
+/** The other containers that suffer from the problem; undefined if there are none. */
+export function alsoAffected({ incident: { cause, members = [] } }: Alert): TitledText | undefined {
+  if (members.length === 0) return undefined;
+  const named = members.slice(0, MAX_MEMBERS).map(memberText).join(', ');
+  const more = members.length > MAX_MEMBERS ? ` and ${members.length - MAX_MEMBERS} more` : '';
+  return { title: cause?.kind === 'external' ? 'Also cannot reach it' : 'Also affected', text: `${named}${more}` };
+}
+
+function memberText({ container, occurrences }: IncidentMember, index: number): string {
+  const unit = index > 0 ? '' : occurrences === 1 ? ' error' : ' errors';
+  return `${short(container)} (${occurrences}${unit})`;
+}
+
+/** That a dependency seems to fail, but which one or why is not known; undefined in all other cases. */
+export function unknownCause({ incident: { cause } }: Alert): TitledText | undefined {
+  if (cause?.kind !== 'unknown') return undefined;
+  const text =
+    cause.named === undefined
+      ? 'a dependency could not be reached, but none has a known problem'
+      : `${short(cause.named)} could not be reached, but has no known problem`;
+  return { title: 'The cause is not known', text };
+}
+
+function short(name: string): string {
+  return cutEnd(name.replace(/\s+/g, ' ').trim(), MAX_NAME);
 }
 
 const OUTCOME_TEXT: Readonly<Record<Outcome, string>> = {

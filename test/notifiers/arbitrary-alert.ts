@@ -62,6 +62,14 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
     number: fc.oneof(fc.integer(), fc.double()),
     traced: fc.boolean(),
     host: fc.option(hostileText, { nil: undefined }),
+    cause: fc.option(
+      fc.oneof(
+        fc.record({ kind: fc.constant('external' as const), host: hostileText }),
+        fc.record({ kind: fc.constant('unknown' as const), named: fc.option(hostileText, { nil: undefined }) }),
+      ),
+      { nil: undefined },
+    ),
+    members: fc.array(fc.record({ container: hostileText, occurrences: fc.integer() }), { maxLength: 15 }),
   })
   .map(
     ({
@@ -79,6 +87,8 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
       number,
       traced,
       host,
+      cause,
+      members,
     }) => {
       const [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = ''] = text;
       const incident = sampleIncident({
@@ -88,6 +98,8 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
         occurrences: number,
         openedAt: number,
         trace: traced ? { traceId: h, spanId: 's' } : undefined,
+        cause,
+        members,
       });
       return sampleAlert({
         kind,

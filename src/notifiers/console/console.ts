@@ -3,7 +3,18 @@ import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
 import type { Receiver, SendResult } from '../../pipeline/ports.ts';
-import { actionText, diagnosedBy, headline, noticeLine, occurrences, rulesNote, urgentNote } from '../alert-text.ts';
+import {
+  actionText,
+  alsoAffected,
+  diagnosedBy,
+  headline,
+  noticeLine,
+  occurrences,
+  rulesNote,
+  type TitledText,
+  unknownCause,
+  urgentNote,
+} from '../alert-text.ts';
 import type { ReceiverModule } from '../receiver-module.ts';
 
 const MAX_LINE = 300;
@@ -50,6 +61,8 @@ export function renderText(alert: Alert): string {
     row('Image', image),
     host === undefined ? undefined : row('Host', host),
     row('Seen', occurrences(alert)),
+    titledRow(alsoAffected(alert)),
+    titledRow(unknownCause(alert)),
     row('Root cause', diagnosis.rootCause),
     row('Fix', diagnosis.suggestedFix),
     ...diagnosis.configSuggestions.map((suggestion) => row('Configuration', suggestion)),
@@ -70,6 +83,10 @@ export function renderText(alert: Alert): string {
     .join('');
 }
 
+function titledRow(titled: TitledText | undefined): string | undefined {
+  return titled && row(titled.title, titled.text);
+}
+
 function row(name: string, value: string): string {
-  return `  ${`${name}:`.padEnd(15)}${plainText(value).replace(/\s+/g, ' ').trim()}`;
+  return `  ${`${name}: `.padEnd(15)}${plainText(value).replace(/\s+/g, ' ').trim()}`;
 }

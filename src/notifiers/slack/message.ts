@@ -2,7 +2,17 @@ import type { Alert } from '../../domain.ts';
 import { formatUsd } from '../../lib/money.ts';
 import { cutEnd } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import { actionText, diagnosedBy, headline, lateness, occurrences, rulesNote, urgentNote } from '../alert-text.ts';
+import {
+  actionText,
+  alsoAffected,
+  diagnosedBy,
+  headline,
+  lateness,
+  occurrences,
+  rulesNote,
+  unknownCause,
+  urgentNote,
+} from '../alert-text.ts';
 import { type Block, context, emphasis, escapeWithin, header, list, preformatted, table, titled } from './blocks.ts';
 
 export interface SlackMessage {
@@ -19,7 +29,17 @@ export interface SlackMessage {
 
 const MAX_TEXT = 500;
 /** Slack rejects a message whose blocks have more than about 13,000 characters together. */
-const MAX = { rootCause: 1500, fix: 2200, impact: 700, item: 250, items: 10, excerpt: 2200, line: 300, lines: 12 };
+const MAX = {
+  affected: 800,
+  rootCause: 1400,
+  fix: 1900,
+  impact: 600,
+  item: 200,
+  items: 10,
+  excerpt: 1700,
+  line: 300,
+  lines: 12,
+};
 
 /** An alert as Slack shows it; within Slack's limits for any alert. `now`: when it is sent; a late alert says so. */
 export function renderSlack(alert: Alert, now: number): SlackMessage {
@@ -29,6 +49,8 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
   const late = lateness(alert, now);
   const { action, reason } = actionText(alert);
   const rules = rulesNote(alert);
+  const affected = alsoAffected(alert);
+  const unknown = unknownCause(alert);
   const suggestions = diagnosis.configSuggestions.slice(0, MAX.items);
   const excerpt = excerptOf(alert.excerpt);
 
@@ -46,6 +68,8 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
       ['Seen', occurrences(alert)],
       ...(host === undefined ? [] : [['Host', host] as const]),
     ]),
+    ...(affected ? [titled(affected.title, affected.text, MAX.affected)] : []),
+    ...(unknown ? [emphasis(`${unknown.title}: `, `${unknown.text}.`)] : []),
     titled('Root cause', diagnosis.rootCause, MAX.rootCause),
     titled('Suggested fix', diagnosis.suggestedFix, MAX.fix),
     ...(suggestions.length > 0 ? [list('Configuration', suggestions, MAX.item)] : []),

@@ -32,6 +32,40 @@ describe('an alert as text', () => {
 `);
   });
 
+  it('names the other containers that are affected, at most ten', () => {
+    const members = Array.from({ length: 12 }, (_, i) => ({ container: `worker-${i + 1}`, occurrences: 41 - i }));
+    expect(renderText(sampleAlert({ incident: sampleIncident({ members: members.slice(0, 2) }) }))).toContain(
+      '\n  Also affected: worker-1 (41 errors), worker-2 (40)\n',
+    );
+    expect(renderText(sampleAlert({ incident: sampleIncident({ members }) }))).toMatch(
+      /\n {2}Also affected: worker-1 \(41 errors\), .*worker-10 \(32\) and 2 more\n/,
+    );
+    expect(renderText(sampleAlert({ incident: sampleIncident({ members: [] }) }))).not.toContain('Also');
+  });
+
+  it('names a host that cannot be reached, and the other containers that cannot reach it', () => {
+    const incident = sampleIncident({
+      cause: { kind: 'external', host: 'smtp.example.com:25' },
+      members: [{ container: 'worker', occurrences: 1 }],
+    });
+    const text = renderText(sampleAlert({ incident }));
+    expect(text).toMatch(/^🔴 shop-web-1 cannot reach smtp\.example\.com:25\n/);
+    expect(text).toContain('\n  Also cannot reach it: worker (1 error)\n');
+    expect(renderText(sampleAlert({ incident, kind: 'crash_loop' }))).toMatch(
+      /^🚨 🔴 Crash loop: shop-web-1 cannot reach smtp\.example\.com:25\n/,
+    );
+  });
+
+  it('says that the cause is not known', () => {
+    const textWith = (named?: string) =>
+      renderText(sampleAlert({ incident: sampleIncident({ cause: { kind: 'unknown', named } }) }));
+    expect(textWith('db')).toContain('\n  The cause is not known: db could not be reached, but has no known problem\n');
+    expect(textWith()).toContain(
+      '\n  The cause is not known: a dependency could not be reached, but none has a known problem\n',
+    );
+    expect(renderText(sampleAlert())).not.toContain('cause is not known');
+  });
+
   it('contains no control characters, for any alert', () => {
     fc.assert(
       fc.property(arbitraryAlert, (alert) => {

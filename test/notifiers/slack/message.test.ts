@@ -98,6 +98,37 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
     );
   });
 
+  it('names the other containers that are affected, at most ten', () => {
+    const members = Array.from({ length: 12 }, (_, i) => ({ container: `worker-${i + 1}`, occurrences: 41 - i }));
+    expect(shown({ incident: sampleIncident({ members: members.slice(0, 2) }) })).toContain(
+      '\nAlso affected\n\nworker-1 (41 errors), worker-2 (40)\n',
+    );
+    expect(shown({ incident: sampleIncident({ members }) })).toMatch(
+      /\nAlso affected\n\nworker-1 \(41 errors\), .*worker-10 \(32\) and 2 more\n/,
+    );
+    expect(shown({ incident: sampleIncident({ members: [] }) })).not.toContain('Also');
+  });
+
+  it('names a host that cannot be reached, and the other containers that cannot reach it', () => {
+    const incident = sampleIncident({
+      cause: { kind: 'external', host: 'smtp.example.com:25' },
+      members: [{ container: 'worker', occurrences: 1 }],
+    });
+    const message = renderSlack(sampleAlert({ incident }));
+    expect(message.text).toMatch(/^🔴 shop-web-1 cannot reach smtp\.example\.com:25: /);
+    expect(readable(message)).toMatch(/^🔴 shop-web-1 cannot reach smtp\.example\.com:25\n/);
+    expect(readable(message)).toContain('\nAlso cannot reach it\n\nworker (1 error)\n');
+  });
+
+  it('says that the cause is not known', () => {
+    const shownWith = (named?: string) => shown({ incident: sampleIncident({ cause: { kind: 'unknown', named } }) });
+    expect(shownWith('<db>')).toContain(
+      'The cause is not known: \n&lt;db&gt; could not be reached, but has no known problem.\n',
+    );
+    expect(shownWith()).toContain('a dependency could not be reached, but none has a known problem.');
+    expect(shown()).not.toContain('cause is not known');
+  });
+
   it('names the host of the container if it is known', () => {
     const { container } = sampleIncident();
     const incident = sampleIncident({ container: { ...container, host: 'node-7' } });
@@ -209,6 +240,33 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('respects every limit of Slack if all its texts are too long', () => {
+    const long = 'x'.repeat(5_000);
+    const incident = sampleIncident({
+      id: long,
+      summary: long,
+      trace: { traceId: long, spanId: long },
+      cause: { kind: 'unknown', named: long },
+      members: Array.from({ length: 20 }, () => ({ container: '&'.repeat(500), occurrences: 123_456 })),
+    });
+    const alert = sampleAlert({
+      kind: 'repeated_failure',
+      incident: { ...incident, container: { ...incident.container, host: long, name: long, image: long } },
+      because: long,
+      diagnosis: sampleDiagnosis({
+        tier: 'rules',
+        fallback: 'daily_spend',
+        rootCause: long,
+        suggestedFix: long,
+        estimatedImpact: long,
+        configSuggestions: Array.from({ length: 20 }, () => long),
+      }),
+      attempt: sampleAttempt({ detail: long }),
+      excerpt: Array.from({ length: 50 }, () => long),
+    });
+    expect(problemsOf(renderAt(alert, alert.at + 3_600_000))).toEqual([]);
   });
 
   it.each([
