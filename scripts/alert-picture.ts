@@ -104,7 +104,7 @@ interface Drawn {
 export function alertPicture(): string {
   let y = 50;
   let content = '';
-  for (const block of renderSlack(ALERT).blocks) {
+  for (const block of renderSlack(ALERT, AT).blocks) {
     const drawn = drawBlock(block, y);
     content += drawn.svg;
     y += drawn.height + GAP;

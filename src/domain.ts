@@ -21,6 +21,8 @@ export interface ContainerRef {
   /** The compose project or the namespace, if any. */
   readonly project?: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** The host it runs on: AGENT_NAME, else the engine's host name. For display only. Absent if unknown. */
+  readonly host?: string;
 }
 
 export type ServiceRef = Pick<ContainerRef, 'service' | 'project'>;

@@ -11,8 +11,6 @@ import { createHttpServer } from '../http/server.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
-import { createConsoleSender } from '../notifiers/console/console.ts';
-import { createSlackSender } from '../notifiers/slack/sender.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
 import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
@@ -40,10 +38,10 @@ export interface AppDeps {
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Where alerts go without Slack. */
+  /** Writes an alert to the agent's own log, for the console receiver. */
   print(text: string): void;
   /** How long others may take to answer, in real time whatever the clock; each has its own default. */
-  readonly requestTimeouts?: { readonly claudeMs?: number; readonly slackMs?: number; readonly engineMs?: number };
+  readonly requestTimeouts?: { readonly claudeMs?: number; readonly receiverMs?: number; readonly engineMs?: number };
 }
 
 export interface App {
@@ -74,7 +72,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   const store = await openStore({
     where: storePlace(config),
-    receivers: [config.slack.webhookUrl === undefined ? 'console' : 'slack'],
+    receivers: config.receivers.map(({ name }) => name),
     now: clock.now,
     logger,
   });
@@ -87,7 +85,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       rateLimitLimit: () => config.limits.diagnosesPerHour,
       budgetRemainingUsd: async () => (await limits()).dollarsLeft,
       budgetLimitUsd: () => config.limits.spendPerDayUsd,
-      outboxPending: async () => ({ [sender.integration]: (await store.pending()).get(sender.integration) ?? 0 }),
+      outboxPending: async () => {
+        const pending = await store.pending();
+        return Object.fromEntries(config.receivers.map(({ name }) => [name, pending.get(name) ?? 0]));
+      },
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
       sourcesUp: () => sourcesUp(engine.sources()),
@@ -101,8 +102,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const activity = trackActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
-  const engine = createEngine({
+  const { engine, hostName } = createEngine({
     ...config.docker,
+    agentName: config.agentName,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
     monotonic: clock.monotonic,
@@ -123,26 +125,20 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
-  const sender =
-    config.slack.webhookUrl === undefined
-      ? createConsoleSender({ write: deps.print })
-      : createSlackSender({
-          webhookUrl: config.slack.webhookUrl,
-          timeoutMs: deps.requestTimeouts?.slackMs,
-          now: clock.now,
-        });
-
+  const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
   const notifier = createNotifier({
-    sender,
+    routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
+    hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
+    hostName,
     outbox: store,
     observer,
     logger,
     clock,
-    traceSend: (_alert, tries, trace, send) =>
+    traceSend: (receiver, tries, trace, send) =>
       tracing.span(
-        SPANS.notify(sender.integration),
+        SPANS.notify(receiver),
         send,
-        (result) => ({ send: { receiver: sender.integration, tries, result } }),
+        (result) => ({ send: { receiver, tries, result } }),
         // The first try is part of the incident's trace; a later one starts a trace with a link to it.
         { kind: 'client', ...(tries === 0 ? { childOf: trace } : { linkTo: trace }) },
       ),
@@ -221,7 +217,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         pipeline.onGone(container);
       },
       onReconnect: observer.logReconnect,
-      onMissing: (containers) => notifier.say(notBackNotice(containers)),
+      onMissing: (containers) => notifier.announce(notBackNotice(containers)),
     },
     incidentsSaved: pipeline.incidentsSaved,
   });
@@ -263,8 +259,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         prune(stopping.signal),
-        ...watchTheEngine({ engine, watch, restarts: config.autoFix, notify: notifier.say, clock }, stopping.signal),
-        watchStore({ store, say: notifier.say, clock, everyMs: config.checkIntervalMs }, stopping.signal),
+        ...watchTheEngine(
+          { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },
+          stopping.signal,
+        ),
+        watchStore({ store, announce: notifier.announce, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();
       return { url: server.url };

@@ -2,49 +2,53 @@ import type { ContainerRef } from '../domain.ts';
 import type { Clock } from '../lib/time.ts';
 import type { Notice } from '../pipeline/ports.ts';
 
-/** An engine that is restarted or upgraded is back by then. */
-const PATIENCE_MS = 60_000;
-const LOOK_EVERY_MS = 1_000;
-/** As many names as a message can show. */
-const NAMED = 20;
+/** A restart or an upgrade of the engine takes less. */
+const OUTAGE_AFTER_MS = 60_000;
+const POLL_MS = 1_000;
+/** As many names as fit into a message. */
+const MAX_NAMES = 20;
 
-/** Tells people once that the engine cannot be seen, and once that it is back, until `signal` aborts. */
+/** Announces each outage of the engine once, and its end, until `signal` aborts. */
 export async function watchEngine(
-  deps: { readonly isConnected: () => boolean; readonly say: (notice: Notice) => void; readonly clock: Clock },
+  deps: { readonly isConnected: () => boolean; readonly announce: (notice: Notice) => void; readonly clock: Clock },
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, say } = deps;
+  const { clock, announce } = deps;
   let connectedAt = clock.monotonic();
-  let told = false;
+  let announced = false;
   while (!signal.aborted) {
     const now = clock.monotonic();
     if (deps.isConnected()) {
       connectedAt = now;
-      if (told) {
-        say({ title: 'The doctor sees the Docker engine again', text: 'What was logged meanwhile is being read.' });
+      if (announced) {
+        announce({
+          title: 'Container Doctor is connected to the Docker engine again',
+          text: 'It now reads what the containers logged in the meantime.',
+        });
       }
-      told = false;
-    } else if (!told && now - connectedAt >= PATIENCE_MS) {
-      told = true;
-      say({
-        title: 'The doctor cannot see the Docker engine',
+      announced = false;
+    } else if (!announced && now - connectedAt >= OUTAGE_AFTER_MS) {
+      announced = true;
+      announce({
+        title: 'Container Doctor cannot reach the Docker engine',
         text:
-          `It has not answered for ${Math.round((now - connectedAt) / 1000)} s. Until it does, nothing is noticed and ` +
-          'nothing restarted. The agent goes on trying.',
+          `The engine has not answered for ${Math.round((now - connectedAt) / 1000)} s. Until it does, no problem is ` +
+          'detected and nothing is restarted. Container Doctor keeps trying to connect.',
       });
     }
-    await clock.sleep(LOOK_EVERY_MS, signal);
+    await clock.sleep(POLL_MS, signal);
   }
 }
 
-/** Of containers that ran until the engine was lost and are down since. */
+/** About containers that were running when the engine was lost and are not running now. */
 export function notBackNotice(containers: readonly ContainerRef[]): Notice {
   const names = containers.map(({ name }) => name).sort();
-  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';
+  const subject = names.length === 1 ? '1 container is' : `${names.length} containers are`;
   return {
-    title: `The Docker engine was away, and ${names.length === 1 ? 'a container is' : `${names.length} containers are`} not back`,
+    title: `After an outage of the Docker engine, ${subject} not running`,
     text:
-      `${names.slice(0, NAMED).join(', ')}${more}.\nNothing was restarted: whether somebody stopped them meanwhile ` +
-      'cannot be told.',
+      `${names.slice(0, MAX_NAMES).join(', ')}${more}.\nContainer Doctor restarted nothing: it cannot know whether ` +
+      'somebody stopped them in the meantime.',
   };
 }

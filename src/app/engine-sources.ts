@@ -127,18 +127,18 @@ export function watchTheEngine(
     readonly engine: Parameters<typeof probeSources>[0]['engine'];
     readonly watch: { isConnected(): boolean; status(): { readonly watched: readonly { readonly id: string }[] } };
     readonly restarts: boolean;
-    readonly notify: (notice: Notice) => void;
+    readonly announce: (notice: Notice) => void;
     readonly clock: Clock;
   },
   signal: AbortSignal,
 ): readonly Promise<void>[] {
-  const { engine, watch, restarts, notify, clock } = deps;
+  const { engine, watch, restarts, announce, clock } = deps;
   const { isConnected } = watch;
   // A refusal has a notice of its own.
   const isConnectedOrRefused = () => isConnected() || watchIsRefused(engine.sources());
   return [
-    watchEngine({ isConnected: isConnectedOrRefused, say: notify, clock }, signal),
+    watchEngine({ isConnected: isConnectedOrRefused, announce, clock }, signal),
     probeSources({ engine, isConnected, anyContainer: () => watch.status().watched[0]?.id, restarts, clock }, signal),
-    notifyAboutSources({ states: engine.sources, isConnected, notify, clock }, signal),
+    notifyAboutSources({ states: engine.sources, isConnected, notify: announce, clock }, signal),
   ];
 }

@@ -1,4 +1,5 @@
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
+import { createHostName, withHostName } from '../docker/host-name.ts';
 import { coalesce } from '../lib/coalesce.ts';
 import { createLimit } from '../lib/limit.ts';
 import type { ContainerControl } from '../pipeline/ports.ts';
@@ -7,15 +8,25 @@ import { SPANS, type Tracing } from '../pipeline/tracing.ts';
 /** A busy engine answers few calls at a time. Streams do not count. */
 const CALLS_AT_ONCE = 32;
 
-/** The engine, with a limit on concurrent calls. */
-export function createEngine(options: Parameters<typeof createDockerEngine>[0]): DockerEngine {
-  const engine = createDockerEngine(options);
+type EngineOptions = Parameters<typeof createDockerEngine>[0] & {
+  /** The host in alerts, instead of the engine's host name. */
+  readonly agentName?: string;
+};
+
+/** The engine, with a limit on concurrent calls and the host in every container. `hostName`: undefined if not known. */
+export function createEngine({ agentName, ...options }: EngineOptions): {
+  readonly engine: DockerEngine;
+  hostName(): string | undefined;
+} {
+  const docker = createDockerEngine(options);
+  const hostName = createHostName(agentName, docker);
   const limited = createLimit(CALLS_AT_ONCE);
-  return {
-    ...engine,
-    inspect: (id, signal) => limited(() => engine.inspect(id, signal)),
-    tailLogs: (id, count, signal) => limited(() => engine.tailLogs(id, count, signal)),
-  };
+  const engine = {
+    ...withHostName(docker, hostName),
+    inspect: (id, signal) => limited(() => docker.inspect(id, signal)),
+    tailLogs: (id, count, signal) => limited(() => docker.tailLogs(id, count, signal)),
+  } satisfies DockerEngine;
+  return { engine, hostName };
 }
 
 /** Each call in a span of its own; concurrent listings are one call. */

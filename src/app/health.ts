@@ -35,7 +35,7 @@ export function createHealthPage(options: {
   readonly watch: Pick<Watch, 'status'>;
   readonly pipeline: Pick<Pipeline, 'openIncidents'>;
   readonly diagnoser: Pick<Diagnoser, 'status'>;
-  readonly notifier: Pick<Notifier, 'trouble'>;
+  readonly notifier: Pick<Notifier, 'failure'>;
   readonly clock: Clock;
   lastError(): string | undefined;
   lateLogs(): readonly LateLog[];
@@ -55,14 +55,14 @@ export function createHealthPage(options: {
 
   const lastTotals = orAsLast(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
   const lastLimits = orAsLast(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
-  const lastPending = orAsLast(async () => [...(await store.pending()).values()].reduce((sum, n) => sum + n, 0), 0);
+  const lastPending = orAsLast(store.pending, new Map<string, number>());
 
   const view = async () => {
     const now = clock.now();
     const sources = options.sources();
     const { connected, watched, missingTargets, skippedLogs, lastEventAt, lastReconcileAt, sinceReconcileMs } =
       watch.status();
-    const [totals, { asksLeft, spent }, outboxPending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
+    const [totals, { asksLeft, spent }, pending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
     const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
       now,
@@ -84,7 +84,6 @@ export function createHealthPage(options: {
       sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
       sourceProblems: sourceProblems(sources, connected),
       openIncidents: pipeline.openIncidents(),
-      outboxPending,
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
       claude: {
@@ -93,10 +92,12 @@ export function createHealthPage(options: {
         lastError: lastError(),
         ...claudeGate(diagnoser.status()),
       },
-      slack:
-        config.slack.webhookUrl === undefined
-          ? { configured: false }
-          : { configured: true, trouble: notifier.trouble() },
+      receivers: config.receivers.map(({ name, title }) => ({
+        name,
+        title,
+        pending: pending.get(name) ?? 0,
+        failure: notifier.failure(name),
+      })),
     }).body;
   };
 

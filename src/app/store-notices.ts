@@ -1,45 +1,48 @@
 import type { Clock } from '../lib/time.ts';
 import type { Notice } from '../pipeline/ports.ts';
 
-export interface StoreWatchDeps {
+export interface WatchStoreDeps {
   readonly store: {
-    /** Tries a write; whether the store can be relied on. */
+    /** Tries a write. Resolves to whether the store works. */
     probe(): Promise<boolean>;
     problem(): string | undefined;
   };
-  readonly say: (notice: Notice) => void;
+  readonly announce: (notice: Notice) => void;
   readonly clock: Clock;
   readonly everyMs: number;
 }
 
-/** A disk that is full for a moment, or a database that is started again, is nobody's concern. */
-const SECOND_LOOK_MS = 2_000;
+/** A disk that is full for a moment and a database that restarts are not worth a notice. */
+const SECOND_PROBE_AFTER_MS = 2_000;
 
 /**
- * Looks after the store until `signal` aborts: a store that fails is found well again without waiting for an
- * incident. People are told once that it is down, and once that it is back.
+ * Probes the store until `signal` aborts, so that it recovers without waiting for an incident. Announces each outage
+ * once, and its end.
  */
-export async function watchStore(deps: StoreWatchDeps, signal: AbortSignal): Promise<void> {
-  const { store, clock, say } = deps;
-  let told = false;
+export async function watchStore(deps: WatchStoreDeps, signal: AbortSignal): Promise<void> {
+  const { store, clock, announce } = deps;
+  let announced = false;
   while (!signal.aborted) {
-    let well = await store.probe();
-    if (!well && !told) {
-      await clock.sleep(Math.min(SECOND_LOOK_MS, deps.everyMs), signal);
+    let works = await store.probe();
+    if (!works && !announced) {
+      await clock.sleep(Math.min(SECOND_PROBE_AFTER_MS, deps.everyMs), signal);
       if (signal.aborted) return;
-      well = await store.probe();
-      if (!well) {
-        told = true;
-        say({
-          title: 'The doctor’s store is down',
+      works = await store.probe();
+      if (!works) {
+        announced = true;
+        announce({
+          title: 'Container Doctor’s store is down',
           text:
-            `${store.problem() ?? 'it cannot be written'}.\nContainers are watched and alerts are sent as before. ` +
-            'Nothing is restarted until it is back: restart limits would not be safe.',
+            `${store.problem() ?? 'The store cannot be written'}.\nContainers are watched and alerts are sent as ` +
+            'usual. Nothing is restarted until the store works again, because restart limits cannot be enforced.',
         });
       }
-    } else if (well && told) {
-      told = false;
-      say({ title: 'The doctor’s store is back', text: 'Restarts are made again where policy and facts allow them.' });
+    } else if (works && announced) {
+      announced = false;
+      announce({
+        title: 'Container Doctor’s store is back',
+        text: 'Containers are restarted again where policy and facts allow it.',
+      });
     }
     await clock.sleep(deps.everyMs, signal);
   }

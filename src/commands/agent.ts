@@ -77,8 +77,8 @@ function logMissingSettings(config: Config, logger: Logger): void {
   if (config.diagnoseWith !== 'rules-only' && config.anthropic.apiKey === undefined) {
     logger.warn('ANTHROPIC_API_KEY is not set: only the built-in rules diagnose');
   }
-  if (config.slack.webhookUrl === undefined) {
-    logger.warn('SLACK_WEBHOOK_URL is not set: alerts are written to this log');
+  if (config.receivers.every(({ name }) => name === 'console')) {
+    logger.warn('no receiver is configured (SLACK_WEBHOOK_URL is not set): alerts are written to this log');
   }
   if (!config.autoFix) {
     logger.info('AUTO_FIX is false: nothing is restarted; alerts say what would have been restarted');

@@ -9,7 +9,6 @@ import type { ContainerRef } from '../domain.ts';
 import { EngineError } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
-import { checkSlack } from '../notifiers/slack/check.ts';
 import type { Edge } from '../pipeline/correlate/graph.ts';
 import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
@@ -49,7 +48,7 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
     ok('settings', 'valid'),
     ...engine.results,
     await checkClaudeModels(config),
-    await checkSlackWebhook(config),
+    ...(await checkReceivers(config)),
     config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
   ];
   for (const result of results) {
@@ -172,14 +171,13 @@ async function checkClaudeModels(config: Config): Promise<CheckResult> {
   return ok(subject, `${model}, then ${strongModel}`);
 }
 
-async function checkSlackWebhook(config: Config): Promise<CheckResult> {
-  const subject = 'Slack';
-  const { webhookUrl } = config.slack;
-  if (webhookUrl === undefined) {
-    return ok(subject, "SLACK_WEBHOOK_URL is not set: alerts are written to the agent's log");
-  }
-  const result = await checkSlack({ webhookUrl });
-  return result.ok ? ok(subject, 'the webhook answers') : problem(subject, result.why);
+async function checkReceivers({ receivers }: Config): Promise<readonly CheckResult[]> {
+  return Promise.all(
+    receivers.map(async ({ title, check }) => {
+      const result = await check();
+      return result.ok ? ok(title, result.detail) : problem(title, result.why);
+    }),
+  );
 }
 
 async function checkSharedDatabase(database: NonNullable<Config['database']>): Promise<CheckResult> {

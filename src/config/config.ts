@@ -1,7 +1,8 @@
 /** The configuration of the agent: parsed settings in the units and groups that the program uses. */
 import path from 'node:path';
-import type { DiagnoseWith, Severity } from '../domain.ts';
+import { type DiagnoseWith, SEVERITIES } from '../domain.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import type { ConfiguredReceiver } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../pipeline/policy/settings.ts';
 import type { SettingValues } from './settings.ts';
@@ -25,13 +26,16 @@ export interface Config {
     readonly restartsPerHour: number;
     readonly restartsPerHourHost: number;
   };
-  readonly slack: { readonly webhookUrl?: string; readonly minSeverity: Severity };
+  /** At least one: the console if no other is configured. */
+  readonly receivers: readonly ConfiguredReceiver[];
   readonly http: {
     readonly host: string;
     readonly port: number;
     readonly publishedOn?: string;
     readonly token?: string;
   };
+  /** Alerts name it as the host. Absent: the engine's host name. */
+  readonly agentName?: string;
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
@@ -61,6 +65,7 @@ export interface UserDirectories {
 /** The result is frozen. */
 export function toConfig(
   values: SettingValues,
+  receivers: readonly ConfiguredReceiver[],
   secrets: readonly string[],
   rules: readonly Rule[],
   user: UserDirectories,
@@ -84,13 +89,14 @@ export function toConfig(
       restartsPerHour: values.MAX_RESTARTS_PER_HOUR,
       restartsPerHourHost: values.MAX_RESTARTS_PER_HOUR_HOST,
     },
-    slack: { webhookUrl: values.SLACK_WEBHOOK_URL, minSeverity: values.SLACK_MIN_SEVERITY },
+    receivers,
     http: {
       host: values.HOST,
       port: values.PORT,
       publishedOn: values.HTTP_PUBLISHED_ON,
       token: values.HTTP_TOKEN,
     },
+    agentName: agent,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
     retention: { days: values.RETENTION_DAYS, incidents: values.RETENTION_INCIDENTS },
@@ -139,7 +145,8 @@ export function storePlace({
 /** The policy of a container without labels and rules. */
 export function policyDefaults(config: Config): Policy {
   return defaultPolicy({
-    minSeverity: config.slack.minSeverity,
+    // The lowest of all receivers: an alert that none of them takes is not made.
+    minSeverity: SEVERITIES.find((severity) => config.receivers.some((each) => each.minSeverity === severity)) ?? 'low',
     maxRestartsPerHour: config.limits.restartsPerHour,
     verifyFor: config.verify.stableForMs / 1000,
     logLines: config.logLines,

@@ -1,5 +1,7 @@
 /** Reads the settings from the environment. Nothing else reads environment variables but the OpenTelemetry set-up. */
 import { readFileSync } from 'node:fs';
+import type { ReceiverModule } from '../notifiers/receiver-module.ts';
+import { configureReceivers, settingsOf } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
 import { type Config, toConfig, warningsOf } from './config.ts';
 import { parsePolicyFile } from './policy/parse.ts';
@@ -22,16 +24,30 @@ interface SettingSource {
   readonly readFile: (path: string) => string;
 }
 
-/** Reads all settings and the policy file. Reports all problems at once and never throws. */
+/**
+ * Reads all settings and the policy file. Reports all problems at once and never throws. `moreReceivers`: receivers that
+ * are not in the registry.
+ */
 export function loadConfig(
   env: SettingSource['env'],
   readFile: SettingSource['readFile'] = (path) => readFileSync(path, 'utf8'),
+  moreReceivers: readonly ReceiverModule[] = [],
 ): LoadedConfig {
-  const { values, secrets, problems } = readSettings(SETTINGS, { env, readFile });
+  const table: SettingTable = { ...SETTINGS, ...settingsOf(moreReceivers) };
+  const read = readSettings(table, { env, readFile });
+  const { secrets, problems } = read;
+  const values = read.values as Partial<SettingValues>;
+  const refused: SettingProblem[] = [];
+  const refuse = (name: string, message: string): void => {
+    // Its value is missing because of the problem that is reported already.
+    if (problems.some((problem) => problem.name === name || problem.name === `${name}_FILE`)) return;
+    refused.push({ name, value: table[name]?.secret ? '(hidden)' : (env[name] ?? ''), message });
+  };
+  const receivers = configureReceivers(values as SettingValues, refuse, moreReceivers);
   const policy = values.CONFIG_FILE === undefined ? { rules: [] } : readPolicy(values.CONFIG_FILE, readFile);
-  const all = [...problems, ...conflicts(values), ...(policy.problems ?? [])];
+  const all = [...problems, ...conflicts(values), ...refused, ...(policy.problems ?? [])];
   if (all.length > 0) return { ok: false, problems: all };
-  const config = toConfig(values as SettingValues, secrets, policy.rules, {
+  const config = toConfig(values as SettingValues, receivers, secrets, policy.rules, {
     home: env.HOME,
     runtimeDir: env.XDG_RUNTIME_DIR,
   });

@@ -2,7 +2,8 @@
  * Every setting: its schema, its default, what is allowed and what it is for. `--help` and docs/settings.md are made
  * from these tables (`npm run docs`); tests compare .env.example with them.
  */
-import { DIAGNOSE_WITH, SEVERITIES } from '../domain.ts';
+import { DIAGNOSE_WITH } from '../domain.ts';
+import { RECEIVER_SETTINGS } from '../notifiers/registry.ts';
 import {
   decimal,
   either,
@@ -128,21 +129,6 @@ const DIAGNOSIS = {
   },
 } as const satisfies SettingTable;
 
-const NOTIFICATIONS = {
-  SLACK_WEBHOOK_URL: {
-    schema: httpUrl(),
-    allowed: 'an http or https URL',
-    about: "an incoming webhook for alerts; unset: alerts are written to the agent's log",
-    secret: true,
-  },
-  SLACK_MIN_SEVERITY: {
-    schema: oneOf(SEVERITIES),
-    default: 'medium',
-    allowed: either(SEVERITIES),
-    about: 'the lowest severity to alert about; incidents below it are only recorded',
-  },
-} as const satisfies SettingTable;
-
 const PAGES = {
   HOST: {
     schema: text().regex(/^[\w.:[\]-]+$/),
@@ -186,7 +172,8 @@ const STORAGE = {
   AGENT_NAME: {
     schema: text().regex(/^[\w.:-]{1,100}$/),
     allowed: 'up to 100 letters, digits and the characters . _ : -',
-    about: 'the name of this agent in DATABASE_URL: required with it, and unique in it',
+    about: "the name of this agent: alerts name it as the host (unset: the engine's host name)",
+    details: 'Required with DATABASE_URL, and unique in it.',
   },
   RETENTION_DAYS: {
     schema: integer(1, 3650),
@@ -252,7 +239,7 @@ export const SETTING_GROUPS: readonly SettingGroup[] = [
   { title: 'What is watched', settings: WATCHING },
   { title: 'Restarts', settings: RESTARTS },
   { title: 'Diagnosis', settings: DIAGNOSIS },
-  { title: 'Notifications', settings: NOTIFICATIONS },
+  { title: 'Notifications', settings: RECEIVER_SETTINGS },
   { title: 'Pages', settings: PAGES },
   { title: 'Storage', settings: STORAGE },
   { title: 'Docker engine', settings: ENGINE },
@@ -263,7 +250,7 @@ export const SETTINGS = {
   ...WATCHING,
   ...RESTARTS,
   ...DIAGNOSIS,
-  ...NOTIFICATIONS,
+  ...RECEIVER_SETTINGS,
   ...PAGES,
   ...STORAGE,
   ...ENGINE,

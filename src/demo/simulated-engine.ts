@@ -60,7 +60,11 @@ export interface SimulatedEngine {
 const VERSION = '20.10.24-simulated';
 const API_VERSION = '1.41';
 
-export function createSimulatedEngine(options: { socketPath: string; clock?: { now(): number } }): SimulatedEngine {
+export function createSimulatedEngine(options: {
+  socketPath: string;
+  clock?: { now(): number };
+  hostName?: string;
+}): SimulatedEngine {
   const now = options.clock?.now ?? Date.now;
   const timestamp = createTimestamps(now);
   const containers = new Map<string, EngineContainer>();
@@ -121,7 +125,12 @@ export function createSimulatedEngine(options: { socketPath: string; clock?: { n
         sendJson(response, 200, { Version: VERSION, ApiVersion: API_VERSION, MinAPIVersion: '1.12', Os: 'linux' });
         return;
       case 'info':
-        sendJson(response, 200, { ID: 'simulated', Containers: containers.size, ServerVersion: VERSION });
+        sendJson(response, 200, {
+          ID: 'simulated',
+          Name: options.hostName ?? 'simulated-host',
+          Containers: containers.size,
+          ServerVersion: VERSION,
+        });
         return;
       case 'events':
         openStream(response, 'application/json');

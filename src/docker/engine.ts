@@ -36,11 +36,14 @@ export interface DockerEngine extends ContainerSource, ContainerControl {
   /** The address of the engine, for people. */
   readonly address: string;
   ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
+  /** The name of the engine's host; undefined if the engine does not say it. */
+  hostName(signal?: AbortSignal): Promise<string | undefined>;
 }
 
-/** dockerode's types omit the options of this call. */
-interface WithVersion {
+/** dockerode's types omit the options of these calls. */
+interface WithOptions {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
+  info(options: { abortSignal: AbortSignal }): Promise<{ readonly Name?: unknown }>;
 }
 
 /** No container has this id: the engine answers 404, a proxy that forbids the request 403. */
@@ -69,7 +72,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
 
   const version = (signal?: AbortSignal) =>
     request('ping', 'ping', signal, callTimeoutMs, (abortSignal) =>
-      (docker as unknown as WithVersion).version({ abortSignal }),
+      (docker as unknown as WithOptions).version({ abortSignal }),
     );
 
   let podman: boolean | undefined;
@@ -92,6 +95,14 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       if (typeof answer?.ApiVersion !== 'string')
         throw new EngineError('the server that answers is not a Docker engine', 'protocol');
       return { apiVersion: answer.ApiVersion, engineVersion: answer.Version, kind: engineKind(answer) };
+    },
+
+    async hostName(signal) {
+      const info = await request('info', 'asking for the host name', signal, callTimeoutMs, (abortSignal) =>
+        (docker as unknown as WithOptions).info({ abortSignal }),
+      );
+      const name = typeof info?.Name === 'string' ? info.Name.trim() : '';
+      return name === '' ? undefined : name;
     },
 
     async list(signal) {

@@ -9,6 +9,7 @@ import type { SourceTracker } from './sources.ts';
 /** `probe_restart` is the restart of a container that does not exist. */
 export type EngineOperation =
   | 'ping'
+  | 'info'
   | 'list'
   | 'inspect'
   | 'tail_logs'
@@ -19,6 +20,7 @@ export type EngineOperation =
 
 const SOURCE_OF = {
   ping: undefined,
+  info: undefined,
   list: 'list',
   inspect: 'inspect',
   tail_logs: 'logs',

@@ -1,4 +1,5 @@
 /** The page `/health`: the state of the agent and every problem, for people and for load balancers. */
+import { formatUsd } from '../lib/money.ts';
 
 /** The JSON response. Times are ISO 8601. */
 export interface HealthView {
@@ -36,6 +37,7 @@ export interface HealthView {
   readonly spend_today_usd: number;
   readonly spend_limit_usd: number;
   readonly open_incidents: number;
+  /** Alerts to be sent; one for two receivers counts twice. */
   readonly outbox_pending: number;
   readonly store_healthy: boolean;
   readonly claude: {
@@ -48,12 +50,20 @@ export interface HealthView {
     /** Services that used up their share of the diagnoses in the last hour. */
     readonly over_share: readonly string[];
   };
+  /** As in `receivers`, if Slack is one of them. */
   readonly slack: {
     readonly configured: boolean;
-    /** Since when it takes no messages; null while it does. */
     readonly failing_since: string | null;
     readonly last_error: string | null;
   };
+  readonly receivers: readonly {
+    readonly name: string;
+    /** Alerts to be sent. */
+    readonly pending: number;
+    /** Since when it accepts no messages; null while it does. */
+    readonly failing_since: string | null;
+    readonly last_error: string | null;
+  }[];
 }
 
 export interface HealthInputs {
@@ -86,7 +96,6 @@ export interface HealthInputs {
   /** Logs of which the lines before a time were skipped, because there were too many after an absence. */
   readonly skippedLogs: readonly { readonly container: string; readonly before: number }[];
   readonly openIncidents: number;
-  readonly outboxPending: number;
   readonly storeHealthy: boolean;
   /** The error, if the store is not healthy. */
   readonly storeProblem?: string;
@@ -100,11 +109,16 @@ export interface HealthInputs {
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
   };
-  /** `trouble`: why it takes no messages; absent while it does. */
-  readonly slack: {
-    readonly configured: boolean;
-    readonly trouble?: { readonly since: number; readonly why: string };
-  };
+  readonly receivers: readonly ReceiverHealth[];
+}
+
+interface ReceiverHealth {
+  readonly name: string;
+  /** For people. */
+  readonly title: string;
+  readonly pending: number;
+  /** Why it accepts no messages; absent while it does. */
+  readonly failure?: { readonly since: number; readonly why: string };
 }
 
 /** The status is 503 only if the agent watches nothing. A restart of the agent helps with no other problem. */
@@ -143,7 +157,7 @@ export function buildHealth(inputs: HealthInputs): {
     spend_today_usd: inputs.spend.today,
     spend_limit_usd: inputs.spend.limit,
     open_incidents: inputs.openIncidents,
-    outbox_pending: inputs.outboxPending,
+    outbox_pending: inputs.receivers.reduce((sum, { pending }) => sum + pending, 0),
     store_healthy: inputs.storeHealthy,
     claude: {
       configured: inputs.claude.configured,
@@ -153,11 +167,8 @@ export function buildHealth(inputs: HealthInputs): {
       retry_at: inputs.claude.retryAt === undefined ? null : iso(inputs.claude.retryAt),
       over_share: inputs.claude.overShare ?? [],
     },
-    slack: {
-      configured: inputs.slack.configured,
-      failing_since: inputs.slack.trouble === undefined ? null : iso(inputs.slack.trouble.since),
-      last_error: inputs.slack.trouble?.why ?? null,
-    },
+    slack: slackView(inputs.receivers),
+    receivers: inputs.receivers.map((each) => ({ name: each.name, pending: each.pending, ...failureView(each) })),
   };
   return { status, httpStatus: healthHttpStatus(body), body };
 }
@@ -192,7 +203,7 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     problems.push(`log lines are read late: ${logs.join(', ')}`);
   }
   if (claude.configured && spend.today >= spend.limit) {
-    problems.push(`the daily budget is spent (${usd(spend.today)} of ${usd(spend.limit)}): ${ONLY_RULES}`);
+    problems.push(`the daily budget is spent (${formatUsd(spend.today)} of ${formatUsd(spend.limit)}): ${ONLY_RULES}`);
   }
   if (claude.configured && rateLimit.remaining <= 0) {
     problems.push(`the hourly limit of ${rateLimit.limit} diagnoses is reached: ${ONLY_RULES}`);
@@ -203,10 +214,10 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
     problems.push(`these services used up their share of the diagnoses: ${claude.overShare.join(', ')}`);
   }
-  const { trouble } = inputs.slack;
-  if (trouble !== undefined) {
-    const waiting = inputs.outboxPending === 0 ? '' : `: alerts waiting: ${inputs.outboxPending}`;
-    problems.push(`Slack takes no messages since ${iso(trouble.since)} (${trouble.why})${waiting}`);
+  for (const { title, pending, failure } of inputs.receivers) {
+    if (failure === undefined) continue;
+    const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
+    problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);
   }
   if (claude.lastError !== undefined) problems.push(`the last request to Claude failed: ${claude.lastError}`);
   return problems;
@@ -224,11 +235,16 @@ function nextRequest(retryAt: number | undefined, now: number): string {
   return `requests are paused until ${iso(retryAt)}, and ${ONLY_RULES}`;
 }
 
-function iso(time: number): string {
-  return new Date(time).toISOString();
+function slackView(receivers: readonly ReceiverHealth[]): HealthView['slack'] {
+  const slack = receivers.find(({ name }) => name === 'slack');
+  return { configured: slack !== undefined, ...failureView(slack) };
 }
 
-/** With more digits than cents for small amounts. */
-function usd(amount: number): string {
-  return `$${amount >= 0.1 || amount === 0 ? amount.toFixed(2) : amount.toPrecision(2)}`;
+function failureView(receiver: ReceiverHealth | undefined): Pick<HealthView['slack'], 'failing_since' | 'last_error'> {
+  const failure = receiver?.failure;
+  return { failing_since: failure ? iso(failure.since) : null, last_error: failure?.why ?? null };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }

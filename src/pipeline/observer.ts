@@ -20,12 +20,9 @@ import type { TokenUsage } from './ports.ts';
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
 type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
 
-/** How one alert's sending ended; `failed` is a try that will be made again. */
+/** How one try to send a message ended. `failed`: it will be tried again. */
 export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'dropped'] as const;
 type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
-
-export const INTEGRATIONS = ['slack', 'console'] as const;
-export type Integration = (typeof INTEGRATIONS)[number];
 
 /** Why a log stream was reopened although its container had not stopped. */
 export const RECONNECT_CAUSES = ['ended', 'error', 'stalled'] as const;
@@ -88,9 +85,9 @@ export interface Observer {
   restart(restart: { readonly containerName: string; readonly outcome: Outcome }): void;
   /** `durationMs`: from the end of the restart call to the outcome. */
   verification(verified: { readonly outcome: Outcome; readonly durationMs: number }): void;
-  /** One try to send one message; or one that was given up without a try: then it took no time. */
+  /** One try to send one message to a receiver, or a message dropped without a try: then without a duration. */
   notification(sent: {
-    readonly integration: Integration;
+    readonly receiver: string;
     readonly outcome: NotificationOutcome;
     readonly durationMs?: number;
   }): void;

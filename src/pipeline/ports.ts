@@ -250,22 +250,26 @@ export interface Outbox {
   pending(): Promise<ReadonlyMap<string, number>>;
 }
 
-/** How sending one alert went. */
+/** The result of sending one message. */
 export type SendResult =
   | { readonly kind: 'sent'; readonly status?: number }
   | { readonly kind: 'retry'; readonly afterMs?: number; readonly why: string; readonly status?: number }
-  /** Trying again cannot help: a revoked webhook, a message the service will not take. */
+  /** Trying again cannot help: a revoked webhook, a message that the service rejects. */
   | { readonly kind: 'dropped'; readonly why: string; readonly status?: number };
 
-/** A word about the agent itself, of no incident. */
+/** A message about the agent itself. It belongs to no incident. */
 export interface Notice {
   readonly title: string;
   readonly text: string;
+  /** The host that it is about, if known. */
+  readonly host?: string;
 }
 
-export interface AlertSender {
-  readonly integration: 'slack' | 'console';
-  /** Between two of many messages, ms. */
+/** A service or place that alerts are sent to. */
+export interface Receiver {
+  /** Its name in the outbox, in metrics and in /health. */
+  readonly name: string;
+  /** The least time between two messages of a queue that has built up, ms. */
   readonly paceMs: number;
   /** Never rejects. */
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;

@@ -10,7 +10,8 @@ import {
   SKIP_REASONS,
   SUPPRESSIONS,
 } from '../domain.ts';
-import { CAUSE_OUTCOMES, INTEGRATIONS, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
+import { RECEIVER_NAMES } from '../notifiers/registry.ts';
+import { CAUSE_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** What can be exported over OTLP. */
@@ -94,7 +95,7 @@ export const COUNTERS = {
     name: 'container_doctor.notifications',
     unit: '{notification}',
     description: 'Alerts sent, failed attempts, and alerts dropped.',
-    labels: { integration: INTEGRATIONS, outcome: NOTIFICATION_OUTCOMES },
+    labels: { integration: RECEIVER_NAMES, outcome: NOTIFICATION_OUTCOMES },
   },
   logReconnects: {
     name: 'container_doctor.log.reconnects',

@@ -1,5 +1,6 @@
 /** The gauges. See metric.ts. */
-import { ENGINE_SOURCES, INTEGRATIONS, RATE_LIMIT_RESOURCES } from '../pipeline/observer.ts';
+import { RECEIVER_NAMES } from '../notifiers/registry.ts';
+import { ENGINE_SOURCES, RATE_LIMIT_RESOURCES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** Recorded when they change. Absent until the first value. */
@@ -78,7 +79,7 @@ export const OBSERVED_GAUGES = {
     name: 'container_doctor.outbox.pending',
     unit: '{notification}',
     description: 'Alerts waiting to be sent.',
-    labels: { integration: INTEGRATIONS },
+    labels: { integration: RECEIVER_NAMES },
   },
   containersWatched: {
     name: 'container_doctor.containers.watched',

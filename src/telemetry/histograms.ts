@@ -1,6 +1,7 @@
 /** The histograms. See metric.ts. */
 import { DETECTORS, OUTCOMES, TIERS } from '../domain.ts';
-import { DIAGNOSIS_OUTCOMES, INTEGRATIONS } from '../pipeline/observer.ts';
+import { RECEIVER_NAMES } from '../notifiers/registry.ts';
+import { DIAGNOSIS_OUTCOMES } from '../pipeline/observer.ts';
 import type { HistogramMetric } from './metric.ts';
 
 export const HISTOGRAMS = {
@@ -39,7 +40,7 @@ export const HISTOGRAMS = {
     name: 'container_doctor.notification.duration',
     unit: 's',
     description: 'Duration of one attempt to send an alert.',
-    labels: { integration: INTEGRATIONS },
+    labels: { integration: RECEIVER_NAMES },
     boundaries: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   },
   dockerRequestDuration: {

@@ -1,6 +1,6 @@
 /** Creates the OpenTelemetry instruments of all metrics. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
-import type { EngineSource, Integration } from '../pipeline/observer.ts';
+import type { EngineSource } from '../pipeline/observer.ts';
 import { COUNTERS, TOTALS } from './counters.ts';
 import { GAUGES, OBSERVED_GAUGES, PROCESS_METRICS } from './gauges.ts';
 import { HISTOGRAMS } from './histograms.ts';
@@ -18,8 +18,8 @@ export interface Gauges {
   rateLimitLimit(): MaybeAsync<number>;
   budgetRemainingUsd(): MaybeAsync<number>;
   budgetLimitUsd(): MaybeAsync<number>;
-  /** By integration, only those in use. */
-  outboxPending(): MaybeAsync<Partial<Record<Integration, number>>>;
+  /** By name, of the receivers in use. */
+  outboxPending(): MaybeAsync<Readonly<Record<string, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
   sourcesUp(): MaybeAsync<Readonly<Record<EngineSource, boolean>>>;

@@ -74,7 +74,7 @@ export function createMetricsObserver(
     verification({ outcome, durationMs }) {
       histograms.verificationDuration.record(durationMs / 1e3, { outcome });
     },
-    notification({ integration, outcome, durationMs }) {
+    notification({ receiver: integration, outcome, durationMs }) {
       counters.notifications.add(1, { integration, outcome });
       if (durationMs === undefined) return;
       histograms.notificationDuration.record(durationMs / 1e3, { integration });

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
 import { watchEngine } from '../../src/app/engine-notices.ts';
 
-/** What is said while the engine is connected (`+`) or not (`-`), a character each 10 s. */
-async function saidDuring(course: string): Promise<string[]> {
-  const said: string[] = [];
+/** The notices while the engine is connected (`+`) or not (`-`); each character is 10 s. */
+async function noticesDuring(course: string): Promise<string[]> {
+  const titles: string[] = [];
   const end = new AbortController();
   let seconds = 0;
   await watchEngine(
     {
       isConnected: () => course[Math.floor(seconds / 10)] === '+',
-      say: ({ title }) => void said.push(title),
+      announce: ({ title }) => void titles.push(title),
       clock: {
         now: () => 0,
         monotonic: () => seconds * 1_000,
@@ -21,18 +21,18 @@ async function saidDuring(course: string): Promise<string[]> {
     },
     end.signal,
   );
-  return said;
+  return titles;
 }
 
-const AWAY = 'The doctor cannot see the Docker engine';
-const BACK = 'The doctor sees the Docker engine again';
+const LOST = 'Container Doctor cannot reach the Docker engine';
+const BACK = 'Container Doctor is connected to the Docker engine again';
 
 it.each<[string, string, string[]]>([
-  ['nothing while it is there', '++++++++++', []],
-  ['nothing of a restart of it', '++-----+++', []],
-  ['once that it is away for a minute, and once that it is back', '++---------------+++', [AWAY, BACK]],
-  ['also where it was never there', '--------', [AWAY]],
-  ['nothing where it comes and goes', '+---+---+---+---+', []],
-])('people are told %s', async (_, course, expected) => {
-  expect(await saidDuring(course)).toEqual(expected);
+  ['nothing while it is connected', '++++++++++', []],
+  ['nothing about a restart of the engine', '++-----+++', []],
+  ['once after a minute without it, and once when it is back', '++---------------+++', [LOST, BACK]],
+  ['that it is missing from the start', '--------', [LOST]],
+  ['nothing about short interruptions', '+---+---+---+---+', []],
+])('a notice says %s', async (_, course, expected) => {
+  expect(await noticesDuring(course)).toEqual(expected);
 });

@@ -26,7 +26,7 @@ describe('settings', () => {
       autoFix: false,
       anthropic: { apiKey: undefined, model: 'claude-haiku-5-5', strongModel: 'claude-sonnet-5-5' },
       limits: { diagnosesPerHour: 20, spendPerDayUsd: 1, restartsPerHour: 3 },
-      slack: { webhookUrl: undefined, minSeverity: 'medium' },
+      receivers: [{ name: 'console', minSeverity: 'medium' }],
       http: { host: '127.0.0.1', port: 8080 },
       dataDir: './data',
       redactPersonal: false,
@@ -56,7 +56,7 @@ describe('settings', () => {
     expect(configOf({ ANTHROPIC_API_KEY: '', PORT: ' ', SLACK_WEBHOOK_URL: '' })).toMatchObject({
       anthropic: { apiKey: undefined },
       http: { port: 8080 },
-      slack: { webhookUrl: undefined },
+      receivers: [{ name: 'console' }],
     });
   });
 
@@ -164,7 +164,9 @@ describe('settings', () => {
 describe('a shared database', () => {
   const url = 'postgres://doctor:s3cr3t@db.internal/doctor';
 
-  it('requires a name for this agent', () => {
+  it('requires a name for this agent, which may be set without a database too', () => {
+    expect(configOf({ AGENT_NAME: 'host-1' })).toMatchObject({ agentName: 'host-1' });
+    expect(configOf({ AGENT_NAME: 'host-1' })).not.toHaveProperty('database');
     expect(loadConfig({ DATABASE_URL: url })).toMatchObject({ ok: false, problems: [{ name: 'AGENT_NAME' }] });
     expect(loadConfig({ DATABASE_URL: url, AGENT_NAME: 'host-1' })).toMatchObject({
       ok: true,

@@ -41,8 +41,8 @@ describe('an engine that is away', () => {
     await awaitConnected(true);
     await soon(() => (world.slack.posts.length === 2 ? true : undefined));
     expect(titles()).toEqual([
-      expect.stringContaining('The doctor cannot see the Docker engine'),
-      expect.stringContaining('The doctor sees the Docker engine again'),
+      expect.stringContaining('Container Doctor cannot reach the Docker engine'),
+      expect.stringContaining('Container Doctor is connected to the Docker engine again'),
     ]);
     expect(world.claude.requests).toEqual([]);
   });

@@ -1,6 +1,6 @@
-/** Slack is away for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
+/** Slack is down for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
 import { describe, expect, it, type TestContext } from 'vitest';
-import { FAILURES_TO_TELL } from '../../src/pipeline/notify/notify.ts';
+import { FAILURES_BEFORE_NOTICE } from '../../src/pipeline/notify/receiver-queue.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FastWorld, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
@@ -16,8 +16,8 @@ interface Outage {
   begin(slack: SlackServer): void | Promise<void>;
   end(slack: SlackServer): void | Promise<void>;
   webhookUrl?(slack: SlackServer): string;
-  readonly slackMs?: number;
-  /** What `/health` says of it. */
+  readonly receiverMs?: number;
+  /** What `/health` reports. */
   readonly why: RegExp;
 }
 
@@ -30,8 +30,8 @@ const answers = (behaviour: SlackBehaviour, why: RegExp): Outage => ({
 const OUTAGES: readonly [what: string, make: (context: TestContext) => Outage][] = [
   ['answers 429 with Retry-After', () => answers({ status: 429, headers: { 'retry-after': '5' } }, /answered 429/)],
   ['answers 500', () => answers({ status: 500, body: 'rollup_error' }, /answered 500 rollup_error/)],
-  // Its limit is real time: long enough for a healthy answer on a busy machine.
-  ['takes messages and never answers', () => ({ ...answers('hang', /did not answer in time/), slackMs: 2_000 })],
+  // The time-out is in real time: long enough for a healthy answer on a busy machine.
+  ['takes messages and never answers', () => ({ ...answers('hang', /did not answer in time/), receiverMs: 2_000 })],
   [
     'refuses connections',
     () => ({ begin: (slack) => slack.refuse(), end: (slack) => slack.accept(), why: /ECONNREFUSED/ }),
@@ -46,7 +46,7 @@ const OUTAGES: readonly [what: string, make: (context: TestContext) => Outage][]
       return {
         async begin(slack) {
           name.lose();
-          // No connection of before may be used on.
+          // No earlier connection may be reused.
           await slack.refuse();
           await slack.accept();
         },
@@ -60,7 +60,7 @@ const OUTAGES: readonly [what: string, make: (context: TestContext) => Outage][]
 
 describe.concurrent('an hour in which Slack', () => {
   for (const [what, make] of OUTAGES) {
-    it(`${what}: every alert comes once, late and in order`, { timeout: 150_000 }, async (context) => {
+    it(`${what}: every alert arrives once, late and in order`, { timeout: 150_000 }, async (context) => {
       const outage = make(context);
       const world = await startFastWorld({
         speed: SPEED,
@@ -68,15 +68,15 @@ describe.concurrent('an hour in which Slack', () => {
         env: { MAX_DIAGNOSES_PER_HOUR: '100' },
         claude: (prompt) => answer(prompt.includes('worker gave up') ? SAFE : {}),
         webhookUrl: outage.webhookUrl,
-        requestTimeouts: { slackMs: outage.slackMs },
+        requestTimeouts: { receiverMs: outage.receiverMs },
       });
       context.onTestFinished(world.close);
       const { clock, engine, slack } = world;
 
-      fail(world, 'api', 'the first of all');
+      fail(world, 'api', 'the first problem');
       await soon(() => (alerts(slack).length === 1 ? true : undefined));
       await outage.begin(slack);
-      const begun = clock.now();
+      const startedAt = clock.now();
       const postsBefore = slack.posts.length;
 
       for (const [i, problem] of PROBLEMS.entries()) {
@@ -86,16 +86,16 @@ describe.concurrent('an hour in which Slack', () => {
         } else {
           fail(world, CONTAINERS[i % CONTAINERS.length] as string, problem);
         }
-        // However slow this machine is, the agent's next problem comes after this one's alert.
+        // Even on a slow machine the next problem must come after the alert of this one.
         await soon(async () => ((await world.health()).outbox_pending === i + 1 ? true : undefined));
-        if (i === 8) await expectTruthDuring(world, outage, i + 1);
+        if (i === 8) await expectStateDuring(world, outage, i + 1);
         await clock.sleep(4 * MINUTE_MS);
       }
-      await clock.sleep(begun + 60 * MINUTE_MS - clock.now());
+      await clock.sleep(startedAt + 60 * MINUTE_MS - clock.now());
       const tries = () => world.metric('container_doctor_notifications_total', { outcome: 'failed' });
-      await soon(async () => ((await tries()) > FAILURES_TO_TELL ? true : undefined));
+      await soon(async () => ((await tries()) > FAILURES_BEFORE_NOTICE ? true : undefined));
 
-      // All that was due was done meanwhile, and Slack was left alone.
+      // Incidents were handled as usual in the meantime, and Slack got few requests.
       const history = await world.history();
       expect(history).toHaveLength(PROBLEMS.length + 1);
       expect(history.every(({ decision }) => decision !== null)).toBe(true);
@@ -103,35 +103,35 @@ describe.concurrent('an hour in which Slack', () => {
       expect(engine.count('restart')).toBe(1);
       expect(alerts(slack)).toHaveLength(1);
       expect(slack.posts.length - postsBefore).toBeLessThanOrEqual((await tries()) + 1);
-      expect(await tries()).toBeLessThanOrEqual(mostTries(clock.now() - begun));
+      expect(await tries()).toBeLessThanOrEqual(maxTries(clock.now() - startedAt));
 
       await outage.end(slack);
       const expected = history.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(({ id }) => id);
       await soon(() => (alerts(slack).length >= expected.length ? true : undefined));
-      // Time enough for one too many.
+      // Time for a duplicate to show up.
       await clock.sleep(5 * MINUTE_MS);
-      const notice = shown(slack).find(({ text }) => text.includes('Alerts were held up'));
+      const notice = shown(slack).find(({ text }) => text.includes('Alerts were delayed'));
       const [first, ...late] = alerts(slack);
       expect(notice?.text).toMatch(/No message could be delivered/);
       expect(notice?.text).toMatch(outage.why);
-      expect(notice?.text).toMatch(/12 alerts wait and follow, the oldest first/);
+      expect(notice?.text).toMatch(/sent next, oldest first: 12 alerts/);
       expect([first, ...late].map((post) => post && incidentOf(post))).toEqual(expected);
       for (const [earlier, later] of pairs([notice as SlackPost, ...late])) {
         expect(later.at - earlier.at).toBeGreaterThanOrEqual(1_000);
       }
       expect(first?.text).not.toMatch(/Late by/);
       for (const post of late) expect(post.text).toMatch(/^Late by \d+ (min|h)/);
-      await expectTruthAfter(world, shown(slack).length);
+      await expectStateAfter(world, shown(slack).length);
     });
   }
 });
 
-/** One after 0, 2, 4, 8, 16 and 32 s, then one a minute. */
-const mostTries = (elapsedMs: number) => 6 + Math.ceil(elapsedMs / MINUTE_MS);
+/** After 0, 2, 4, 8, 16 and 32 s, then every minute. */
+const maxTries = (elapsedMs: number) => 6 + Math.ceil(elapsedMs / MINUTE_MS);
 
-/** What the channel shows. */
+/** The messages that Slack accepted. */
 const shown = (slack: SlackServer): readonly SlackPost[] => slack.posts.filter(({ answered }) => answered === 200);
-/** Of that, what is about a container: a busy machine may make the agent say a word about itself, too. */
+/** The alerts among them: on a busy machine the agent may also send notices about itself. */
 const alerts = (slack: SlackServer) => shown(slack).filter((post) => incidentOf(post) !== undefined);
 const pairs = <T>(all: readonly T[]) => all.slice(1).map((later, i) => [all[i] as T, later] as const);
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) => eventually(probe, { deadlineMs: 60_000 });
@@ -140,20 +140,22 @@ function fail({ engine }: FastWorld, container: string, problem: string): void {
   engine.container(container)?.log(`ERROR ${problem}`, { stream: 'stderr' });
 }
 
-async function expectTruthDuring(world: FastWorld, outage: Outage, waiting: number): Promise<void> {
+async function expectStateDuring(world: FastWorld, outage: Outage, waiting: number): Promise<void> {
   const health = await world.health();
   expect(health).toMatchObject({ status: 'degraded', docker_connected: true, outbox_pending: waiting });
   expect(health.monitoring).toHaveLength(5);
-  expect(health.slack).toMatchObject({ configured: true, failing_since: expect.any(String) });
-  const trouble = health.problems.find((problem) => problem.startsWith('Slack takes no messages since '));
-  expect(trouble).toMatch(outage.why);
-  expect(trouble).toMatch(new RegExp(`: alerts waiting: ${waiting}$`));
+  const failing = { failing_since: expect.any(String), last_error: expect.stringMatching(outage.why) };
+  expect(health.slack).toMatchObject({ configured: true, ...failing });
+  expect(health.receivers).toEqual([{ name: 'slack', pending: waiting, ...failing }]);
+  const problem = health.problems.find((each) => each.startsWith('Slack has accepted no messages since '));
+  expect(problem).toMatch(outage.why);
+  expect(problem).toMatch(new RegExp(`; alerts waiting: ${waiting}$`));
   expect(await world.metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(waiting);
   const sent = await world.metric('container_doctor_notifications_total', { outcome: 'sent' });
   expect(sent).toBe(shown(world.slack).length);
 }
 
-async function expectTruthAfter(world: FastWorld, sent: number): Promise<void> {
+async function expectStateAfter(world: FastWorld, sent: number): Promise<void> {
   await soon(async () => {
     expect(await world.health()).toMatchObject({
       status: 'healthy',

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { buildHealth, type HealthInputs } from '../../src/http/health.ts';
 
+const failure = { since: Date.UTC(2026, 10, 23, 3, 50, 0), why: 'it answered 500' };
+
 const well: HealthInputs = {
   now: Date.UTC(2026, 10, 23, 4, 0, 0),
   startedAt: Date.UTC(2026, 10, 23, 3, 0, 0),
@@ -24,10 +26,9 @@ const well: HealthInputs = {
   ],
   sourceProblems: [],
   openIncidents: 1,
-  outboxPending: 0,
   storeHealthy: true,
   claude: { configured: true, model: 'claude-haiku-5-5' },
-  slack: { configured: true },
+  receivers: [{ name: 'slack', title: 'Slack', pending: 0 }],
 };
 
 describe('health', () => {
@@ -72,6 +73,7 @@ describe('health', () => {
           over_share: [],
         },
         slack: { configured: true, failing_since: null, last_error: null },
+        receivers: [{ name: 'slack', pending: 0, failing_since: null, last_error: null }],
       },
     });
   });
@@ -109,8 +111,8 @@ describe('health', () => {
     ],
     ['the store fails', { storeHealthy: false }, 'degraded', 200, /store/],
     ['the budget is spent', { spend: { today: 1.004, limit: 1 } }, 'degraded', 200, /\$1\.00 of \$1\.00/],
-    ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.010/],
-    ['the hourly limit is reached', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
+    ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.01\)/],
+    ['the hour is used up', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
     ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
     [
       'requests to Claude are paused',
@@ -134,20 +136,42 @@ describe('health', () => {
     ],
     [
       'Slack fails',
-      {
-        slack: { configured: true, trouble: { since: Date.UTC(2026, 10, 23, 3, 50, 0), why: 'Slack answered 500' } },
-        outboxPending: 3,
-      },
+      { receivers: [{ name: 'slack', title: 'Slack', pending: 3, failure }] },
       'degraded',
       200,
-      /Slack takes no messages since 2026-11-23T03:50:00.000Z \(Slack answered 500\): alerts waiting: 3/,
+      /^Slack has accepted no messages since 2026-11-23T03:50:00.000Z \(it answered 500\); alerts waiting: 3$/,
     ],
-    ['there is no Slack', { slack: { configured: false } }, 'healthy', 200],
+    ['there is no Slack', { receivers: [{ name: 'console', title: 'Console', pending: 0 }] }, 'healthy', 200],
     ['nothing has happened yet', { lastEventAt: undefined, monitoring: [] }, 'healthy', 200],
   ])('if %s', (_case, change, status, httpStatus, problem) => {
     const health = buildHealth({ ...well, ...change });
     expect(health).toMatchObject({ status, httpStatus });
     if (problem === undefined) expect(health.body.problems).toEqual([]);
     else expect(health.body.problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('reports each receiver by itself, and Slack under its own name too', () => {
+    const { body } = buildHealth({
+      ...well,
+      receivers: [
+        { name: 'slack', title: 'Slack', pending: 1 },
+        { name: 'pager', title: 'Pager', pending: 2, failure },
+      ],
+    });
+    expect(body).toMatchObject({
+      status: 'degraded',
+      outbox_pending: 3,
+      problems: [expect.stringMatching(/^Pager has accepted no messages since .*; alerts waiting: 2$/)],
+      slack: { configured: true, failing_since: null, last_error: null },
+      receivers: [
+        { name: 'slack', pending: 1, failing_since: null, last_error: null },
+        { name: 'pager', pending: 2, failing_since: '2026-11-23T03:50:00.000Z', last_error: 'it answered 500' },
+      ],
+    });
+  });
+
+  it('says that Slack is not configured if it is not a receiver', () => {
+    const { slack } = buildHealth({ ...well, receivers: [] }).body;
+    expect(slack).toEqual({ configured: false, failing_since: null, last_error: null });
   });
 });

@@ -34,10 +34,9 @@ function view(change: { dockerConnected?: boolean; missingTargets?: string[] } =
     sources: [],
     sourceProblems: [],
     openIncidents: 0,
-    outboxPending: 0,
     storeHealthy: true,
     claude: { configured: true, model: 'm' },
-    slack: { configured: false },
+    receivers: [],
     ...change,
   }).body;
 }

@@ -12,7 +12,7 @@ import {
 } from '../../src/domain.ts';
 import { sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../support/samples.ts';
 
-/** Text as a hostile log would have the model write it. */
+/** Text that a hostile log could make the model write. */
 export const hostileText = fc
   .array(
     fc.oneof(
@@ -41,7 +41,7 @@ export const hostileText = fc
     ),
     { maxLength: 12 },
   )
-  .map((words) => words.join(''));
+  .map((parts) => parts.join(''));
 
 export const arbitraryAlert: fc.Arbitrary<Alert> = fc
   .record({
@@ -61,6 +61,15 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
     recurring: fc.boolean(),
     number: fc.oneof(fc.integer(), fc.double()),
     traced: fc.boolean(),
+    host: fc.option(hostileText, { nil: undefined }),
+    cause: fc.option(
+      fc.oneof(
+        fc.record({ kind: fc.constant('external' as const), host: hostileText }),
+        fc.record({ kind: fc.constant('unknown' as const), named: fc.option(hostileText, { nil: undefined }) }),
+      ),
+      { nil: undefined },
+    ),
+    members: fc.array(fc.record({ container: hostileText, occurrences: fc.integer() }), { maxLength: 15 }),
   })
   .map(
     ({
@@ -77,6 +86,9 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
       recurring,
       number,
       traced,
+      host,
+      cause,
+      members,
     }) => {
       const [a = '', b = '', c = '', d = '', e = '', f = '', g = '', h = ''] = text;
       const incident = sampleIncident({
@@ -86,12 +98,14 @@ export const arbitraryAlert: fc.Arbitrary<Alert> = fc
         occurrences: number,
         openedAt: number,
         trace: traced ? { traceId: h, spanId: 's' } : undefined,
+        cause,
+        members,
       });
       return sampleAlert({
         kind,
         decision,
         because,
-        incident: { ...incident, container: { ...incident.container, name: c, image: d } },
+        incident: { ...incident, container: { ...incident.container, name: c, image: d, host } },
         diagnosis: sampleDiagnosis({
           severity,
           tier,

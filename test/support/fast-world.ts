@@ -14,6 +14,7 @@ import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simu
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import type { Clock } from '../../src/lib/time.ts';
+import type { ReceiverModule } from '../../src/notifiers/receiver-module.ts';
 import { createContainerCounters } from '../../src/telemetry/container-counters.ts';
 import { createPrometheusPage } from '../../src/telemetry/prometheus.ts';
 import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
@@ -66,6 +67,8 @@ export async function startFastWorld(options: {
   readonly webhookUrl?: (slack: SlackServer) => string;
   readonly claude?: ClaudeReply;
   readonly requestTimeouts?: AppDeps['requestTimeouts'];
+  /** Receivers besides those of the registry. */
+  readonly moreReceivers?: readonly ReceiverModule[];
 }): Promise<FastWorld> {
   const clock = options.clock ?? createFastClock(options.speed ?? 1);
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-fast-'));
@@ -73,7 +76,7 @@ export async function startFastWorld(options: {
     options.engine?.simulated ?? createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock });
   const claude = await startClaudeServer(options.claude, clock.now);
   const slack = await startSlackServer({ now: clock.now });
-  const loaded = loadConfig({
+  const env = {
     DOCKER_HOST: options.engine?.host ?? (await engine.listen()),
     AUTO_FIX: 'true',
     CHECK_INTERVAL: '30',
@@ -84,7 +87,8 @@ export async function startFastWorld(options: {
     DATA_DIR: options.dataDir ?? path.join(folder, 'data'),
     PORT: '0',
     ...options.env,
-  });
+  };
+  const loaded = loadConfig(env, undefined, options.moreReceivers);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 
   const containerCounters = createContainerCounters({ name: 'container-doctor' });

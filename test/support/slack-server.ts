@@ -3,7 +3,7 @@
  *
  * ```ts
  * const slack = await startSlackServer();
- * createSlackSender({ webhookUrl: slack.webhookUrl, timeoutMs: 1000 });
+ * createSlackWebhook({ webhookUrl: slack.webhookUrl, timeoutMs: 1000 });
  * slack.reply([{ status: 429, headers: { 'retry-after': '2' }, body: 'rate_limited' }]);  // then ok again
  * slack.posts      // what arrived: body (parsed), text (all texts in it), headers, at
  * await slack.close();

@@ -9,9 +9,9 @@ import {
   SUPPRESSIONS,
   TIERS,
 } from '../../src/domain.ts';
+import { RECEIVER_NAMES } from '../../src/notifiers/registry.ts';
 import {
   DIAGNOSIS_OUTCOMES,
-  INTEGRATIONS,
   NOTIFICATION_OUTCOMES,
   type Observer,
   RATE_LIMIT_RESOURCES,
@@ -60,8 +60,8 @@ export function callEveryHook(observer: Observer): void {
     observer.restart({ containerName: 'web', outcome });
     observer.verification({ outcome, durationMs: 30_000 });
   }
-  for (const integration of INTEGRATIONS) {
-    for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ integration, outcome, durationMs: 80 });
+  for (const receiver of RECEIVER_NAMES) {
+    for (const outcome of NOTIFICATION_OUTCOMES) observer.notification({ receiver, outcome, durationMs: 80 });
   }
   for (const cause of RECONNECT_CAUSES) observer.logReconnect(cause);
   observer.linesRead(3, 240);

@@ -1,4 +1,5 @@
 import type { ClaudeFailure } from '../../domain.ts';
+import { retryAfterMs } from '../../lib/retry-after.ts';
 import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/observer.ts';
 
 /** An HTTP request to the API. */
@@ -80,17 +81,6 @@ function bounded(response: Response, now: number): Response {
     }),
   );
   return new Response(body ?? null, { status: response.status, statusText: response.statusText, headers });
-}
-
-/** Undefined where the headers name no pause. */
-export function retryAfterMs(headers: Headers, now: number): number | undefined {
-  const ms = Number.parseFloat(headers.get('retry-after-ms') ?? '');
-  if (!Number.isNaN(ms)) return ms;
-  const value = headers.get('retry-after');
-  if (value === null) return undefined;
-  const seconds = Number.parseFloat(value);
-  const pause = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
-  return Number.isNaN(pause) ? undefined : pause;
 }
 
 const RESOURCES: readonly RateLimitResource[] = ['requests', 'input_tokens', 'output_tokens'];

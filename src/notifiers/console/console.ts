@@ -1,38 +1,81 @@
 import type { Alert } from '../../domain.ts';
+import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import type { AlertSender, SendResult } from '../../pipeline/ports.ts';
-import { renderTextNotice } from '../slack/notice.ts';
-import { alarm, dollars, headline, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
+import type { Receiver, SendResult } from '../../pipeline/ports.ts';
+import {
+  actionText,
+  alsoAffected,
+  diagnosedBy,
+  headline,
+  noticeLine,
+  occurrences,
+  rulesNote,
+  type TitledText,
+  unknownCause,
+  urgentNote,
+} from '../alert-text.ts';
+import type { ReceiverModule } from '../receiver-module.ts';
 
-const LONGEST_LINE = 300;
+const MAX_LINE = 300;
 const EXCERPT_LINES = 12;
 
-/** An alert as plain text of several lines: nothing in it moves a terminal's cursor or forges a line of ours. */
+/** Alerts as text in the agent's own log. */
+export const consoleReceiver: ReceiverModule<Record<never, never>> = {
+  name: 'console',
+  title: 'Console',
+  settings: {},
+  // The registry uses it if no other receiver is configured.
+  configure: () => undefined,
+  create: (_settings, { print }) => createConsole(print),
+  check: async () => ({ ok: true, detail: "no receiver is configured: alerts are written to the agent's log" }),
+};
+
+export function createConsole(print: (text: string) => void): Omit<Receiver, 'name'> {
+  const write = async (text: string): Promise<SendResult> => {
+    try {
+      print(text);
+      return { kind: 'sent' };
+    } catch (error) {
+      return { kind: 'retry', why: error instanceof Error ? error.message : String(error) };
+    }
+  };
+  return {
+    paceMs: 0,
+    send: (alert) => write(renderText(alert)),
+    sendNotice: (notice) => write(plainText(noticeLine(notice))),
+  };
+}
+
+/** An alert as several lines of text. Nothing in it can move the cursor of a terminal or imitate one of our lines. */
 export function renderText(alert: Alert): string {
   const { incident, diagnosis } = alert;
-  const done = whatWasDone(alert);
+  const { host, image } = incident.container;
+  const { action, reason } = actionText(alert);
   const trace = incident.trace ? `, trace ${incident.trace.traceId}` : '';
   const lines = [
     headline(alert),
-    alarm(alert),
+    urgentNote(alert),
     row('Severity', diagnosis.severity),
     row('Detected', `${DETECTOR_INFO[incident.detector].title}: ${incident.summary}`),
-    row('Image', incident.container.image),
-    row('Seen', seen(alert)),
+    row('Image', image),
+    host === undefined ? undefined : row('Host', host),
+    row('Seen', occurrences(alert)),
+    titledRow(alsoAffected(alert)),
+    titledRow(unknownCause(alert)),
     row('Root cause', diagnosis.rootCause),
     row('Fix', diagnosis.suggestedFix),
     ...diagnosis.configSuggestions.map((suggestion) => row('Configuration', suggestion)),
     row('Impact', diagnosis.estimatedImpact),
     diagnosis.likelyRecurring ? '⚠ Likely to recur unless something is changed.' : undefined,
-    row('Done', done.what),
-    row('Why', done.why),
-    rulesAlone(alert),
+    row('Done', action),
+    row('Why', reason),
+    rulesNote(alert),
     ...alert.excerpt
       .flatMap((line) => plainText(line).split('\n'))
       .slice(-EXCERPT_LINES)
-      .map((line) => `  | ${cutEnd(line, LONGEST_LINE)}`),
-    `(${whoAnswered(alert)}, cost ${dollars(diagnosis.costUsd)}, incident ${incident.id}${trace})`,
+      .map((line) => `  | ${cutEnd(line, MAX_LINE)}`),
+    `(${diagnosedBy(alert)}, cost ${formatUsd(diagnosis.costUsd)}, incident ${incident.id}${trace})`,
   ];
   return lines
     .filter((line) => line !== undefined)
@@ -40,24 +83,10 @@ export function renderText(alert: Alert): string {
     .join('');
 }
 
-function row(name: string, value: string): string {
-  return `  ${`${name}:`.padEnd(15)}${plainText(value).replace(/\s+/g, ' ').trim()}`;
+function titledRow(titled: TitledText | undefined): string | undefined {
+  return titled && row(titled.title, titled.text);
 }
 
-/** Tells alerts as text, where there is no Slack. */
-export function createConsoleSender(options: { write(text: string): void }): AlertSender {
-  const write = async (text: string): Promise<SendResult> => {
-    try {
-      options.write(text);
-      return { kind: 'sent' };
-    } catch (error) {
-      return { kind: 'retry', why: error instanceof Error ? error.message : String(error) };
-    }
-  };
-  return {
-    integration: 'console',
-    paceMs: 0,
-    send: async (alert) => write(renderText(alert)),
-    sendNotice: async (notice) => write(renderTextNotice(notice)),
-  };
+function row(name: string, value: string): string {
+  return `  ${`${name}: `.padEnd(15)}${plainText(value).replace(/\s+/g, ' ').trim()}`;
 }

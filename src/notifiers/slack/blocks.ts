@@ -1,8 +1,8 @@
 /**
- * The few pieces of Block Kit that we use, each within Slack's limits whatever is put into it.
+ * The parts of Block Kit that we use. Each stays within Slack's limits for any input.
  *
- * Everything that others wrote goes into plain text or rich text elements, which Slack does not parse: no
- * mention, no link, no formatting. `&`, `<` and `>` are escaped in them all the same, as Slack asks.
+ * Text from outside goes only into plain text and rich text elements, which Slack does not parse: no mentions, links or
+ * formatting. `&`, `<` and `>` are escaped in them as well, as Slack requires.
  */
 import { plainText } from '../../lib/text.ts';
 
@@ -12,7 +12,7 @@ export interface PlainText {
   readonly emoji: false;
 }
 
-/** Only ever a constant of ours. */
+/** For our own constants only. */
 export interface Mrkdwn {
   readonly type: 'mrkdwn';
   readonly text: string;
@@ -42,13 +42,13 @@ export type Block =
   | { readonly type: 'context'; readonly elements: readonly PlainText[] }
   | { readonly type: 'divider' };
 
-/** Slack's documented limits, in characters as they are sent. */
+/** Slack's documented limits, in characters of the escaped text. */
 export const SLACK_LIMITS = { header: 150, field: 2000, fields: 10, contextElements: 10, blocks: 50 } as const;
-/** Not documented for rich text; this is the documented limit of a section, which is known to be accepted. */
+/** The limit of rich text is not documented. This is the documented limit of a section, which rich text accepts too. */
 export const RICH_TEXT_LIMIT = 3000;
 const CONTEXT_LIMIT = 300;
 
-/** Visible characters only, escaped, and at most `max` characters long after it: no entity is cut. */
+/** Visible characters only, escaped; at most `max` characters after escaping, without cutting an entity. */
 export function escapeWithin(text: string, max: number): string {
   let out = '';
   let endIfCut = 0;
@@ -69,7 +69,7 @@ export function header(text: string): Block {
   return { type: 'header', text: plain(text, SLACK_LIMITS.header) };
 }
 
-/** Two columns, a row each: our name for it, and its value. At most five rows. */
+/** Rows of a name, which is a constant of ours, and a value. At most five rows. */
 export function table(rows: readonly (readonly [name: string, value: string])[]): Block {
   const fields = rows
     .slice(0, SLACK_LIMITS.fields / 2)
@@ -80,9 +80,9 @@ export function table(rows: readonly (readonly [name: string, value: string])[])
   return { type: 'section', fields };
 }
 
-/** A bold title of ours and a text of others below it. */
+/** A bold title and a text below it. */
 export function titled(title: string, text: string, max: number = RICH_TEXT_LIMIT - 100): Block {
-  // A page of empty lines would push the rest out of sight.
+  // Many empty lines would push the rest of the message out of sight.
   const shown =
     escapeWithin(
       plainText(text)
@@ -96,7 +96,7 @@ export function titled(title: string, text: string, max: number = RICH_TEXT_LIMI
   };
 }
 
-/** A line in bold, and one in plain letters behind it. */
+/** Bold text, followed by plain text. */
 export function emphasis(strong: string, rest = ''): Block {
   const elements = [
     bold(escapeWithin(strong, 1000)),

@@ -1,18 +1,22 @@
 import type { Alert } from '../../domain.ts';
+import { formatUsd } from '../../lib/money.ts';
 import { cutEnd } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import { alarm, dollars, headline, lateness, rulesAlone, seen, whatWasDone, whoAnswered } from '../words.ts';
+import {
+  actionText,
+  alsoAffected,
+  diagnosedBy,
+  headline,
+  lateness,
+  occurrences,
+  rulesNote,
+  unknownCause,
+  urgentNote,
+} from '../alert-text.ts';
 import { type Block, context, emphasis, escapeWithin, header, list, preformatted, table, titled } from './blocks.ts';
 
-export interface SlackOptions {
-  /** Named in the alert where it is given: who has several hosts wants to know which one speaks. */
-  readonly host?: string;
-  /** When it is sent: one that comes late says so. */
-  readonly now?: number;
-}
-
 export interface SlackMessage {
-  /** For notifications and readers without blocks. */
+  /** For notifications and clients without blocks. */
   readonly text: string;
   readonly blocks: readonly Block[];
   /** `text` is not parsed: no formatting, no mentions, no links. */
@@ -23,53 +27,73 @@ export interface SlackMessage {
   readonly unfurl_media: false;
 }
 
-/** Slack refuses a message when all its blocks together are too long (about 13,000 characters). */
-const LENGTHS = { rootCause: 1500, fix: 2200, impact: 700, item: 250, items: 10, excerpt: 2200, line: 300, lines: 12 };
+const MAX_TEXT = 500;
+/** Slack rejects a message whose blocks have more than about 13,000 characters together. */
+const MAX = {
+  affected: 800,
+  rootCause: 1400,
+  fix: 1900,
+  impact: 600,
+  item: 200,
+  items: 10,
+  excerpt: 1700,
+  line: 300,
+  lines: 12,
+};
 
-/** An alert as Slack shows it. Pure; within Slack's limits whatever the alert holds. */
-export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMessage {
+/** An alert as Slack shows it; within Slack's limits for any alert. `now`: when it is sent; a late alert says so. */
+export function renderSlack(alert: Alert, now: number): SlackMessage {
   const { incident, diagnosis } = alert;
-  const loud = alarm(alert);
-  const late = options.now === undefined ? undefined : lateness(alert, options.now);
-  const done = whatWasDone(alert);
-  const rules = rulesAlone(alert);
-  const suggestions = diagnosis.configSuggestions.slice(0, LENGTHS.items);
+  const { host, image } = incident.container;
+  const urgent = urgentNote(alert);
+  const late = lateness(alert, now);
+  const { action, reason } = actionText(alert);
+  const rules = rulesNote(alert);
+  const affected = alsoAffected(alert);
+  const unknown = unknownCause(alert);
+  const suggestions = diagnosis.configSuggestions.slice(0, MAX.items);
   const excerpt = excerptOf(alert.excerpt);
 
-  const blocks: Block[] = [
+  const summary = `${late ? `${late}: ` : ''}${headline(alert)}: ${diagnosis.rootCause} ${action}.`;
+  return slackMessage(summary, [
     header(headline(alert)),
-    ...(late ? [emphasis(`⏰ ${late}: `, 'it could not be delivered before. This is how things were then.')] : []),
-    ...(loud ? [emphasis(loud)] : []),
+    ...(late
+      ? [emphasis(`⏰ ${late}: `, 'it could not be delivered earlier. It describes the state at that time.')]
+      : []),
+    ...(urgent ? [emphasis(urgent)] : []),
     table([
       ['Severity', diagnosis.severity],
       ['Detected', `${DETECTOR_INFO[incident.detector].title}: ${incident.summary}`],
-      ['Image', incident.container.image],
-      ['Seen', seen(alert)],
+      ['Image', image],
+      ['Seen', occurrences(alert)],
+      ...(host === undefined ? [] : [['Host', host] as const]),
     ]),
-    titled('Root cause', diagnosis.rootCause, LENGTHS.rootCause),
-    titled('Suggested fix', diagnosis.suggestedFix, LENGTHS.fix),
-    ...(suggestions.length > 0 ? [list('Configuration', suggestions, LENGTHS.item)] : []),
-    titled('Estimated impact', diagnosis.estimatedImpact, LENGTHS.impact),
+    ...(affected ? [titled(affected.title, affected.text, MAX.affected)] : []),
+    ...(unknown ? [emphasis(`${unknown.title}: `, `${unknown.text}.`)] : []),
+    titled('Root cause', diagnosis.rootCause, MAX.rootCause),
+    titled('Suggested fix', diagnosis.suggestedFix, MAX.fix),
+    ...(suggestions.length > 0 ? [list('Configuration', suggestions, MAX.item)] : []),
+    titled('Estimated impact', diagnosis.estimatedImpact, MAX.impact),
     ...(diagnosis.likelyRecurring
-      ? [emphasis('⚠ Likely to recur', ' unless something is changed: a restart alone is no cure.')]
+      ? [emphasis('⚠ Likely to recur', ' unless something is changed: a restart alone does not fix it.')]
       : []),
-    ...(loud ? [{ type: 'divider' } as const] : []),
-    emphasis(done.what, `\nWhy: ${done.why}.`),
+    ...(urgent ? [{ type: 'divider' } as const] : []),
+    emphasis(action, `\nWhy: ${reason}.`),
     ...(rules ? [emphasis('🧩 Without Claude. ', rules)] : []),
-    ...(excerpt === '' ? [] : [preformatted(excerpt, LENGTHS.excerpt)]),
+    ...(excerpt === '' ? [] : [preformatted(excerpt, MAX.excerpt)]),
     context([
-      whoAnswered(alert),
-      `cost ${dollars(diagnosis.costUsd)}`,
+      diagnosedBy(alert),
+      `cost ${formatUsd(diagnosis.costUsd)}`,
       `incident ${incident.id}`,
       ...(incident.trace ? [`trace ${incident.trace.traceId}`] : []),
-      ...(options.host ? [`host ${options.host}`] : []),
     ]),
-  ];
+  ]);
+}
+
+/** With everything switched off that would make Slack interpret the text. */
+export function slackMessage(text: string, blocks: readonly Block[]): SlackMessage {
   return {
-    text: escapeWithin(
-      `${late ? `${late}: ` : ''}${headline(alert)}: ${diagnosis.rootCause} ${done.what}.`.replace(/\s+/g, ' '),
-      500,
-    ),
+    text: escapeWithin(text.replace(/\s+/g, ' '), MAX_TEXT),
     blocks,
     mrkdwn: false,
     parse: 'none',
@@ -79,12 +103,12 @@ export function renderSlack(alert: Alert, options: SlackOptions = {}): SlackMess
   };
 }
 
-/** The last lines: where there are many, the newest tell more. */
+/** The last lines: the newest are the most informative. */
 function excerptOf(lines: readonly string[]): string {
   return lines
     .flatMap((line) => line.split(/\r\n?|\n/))
-    .slice(-LENGTHS.lines)
-    .map((line) => cutEnd(line, LENGTHS.line))
+    .slice(-MAX.lines)
+    .map((line) => cutEnd(line, MAX.line))
     .join('\n')
     .trimEnd();
 }

@@ -1,51 +1,51 @@
 import type { SendResult } from '../ports.ts';
 
-export interface Waiting {
-  /** Names it in our log. */
-  readonly what: Record<string, string>;
+export interface QueuedMessage {
+  /** Identifies it in our log. */
+  readonly logFields: Readonly<Record<string, string>>;
   /** `tries`: how often it was tried before. */
   send(tries: number): Promise<SendResult>;
 }
 
 export interface MemoryQueue {
-  add(waiting: Waiting): void;
-  /** Tries the oldest once; it stays where it is to be tried again. False where there is none. */
+  add(message: QueuedMessage): void;
+  /** Tries the oldest message once. It keeps its place if it must be tried again. False if the queue is empty. */
   sendFirst(): Promise<boolean>;
-  /** The agent stops: what is still here is lost, and said so. */
-  giveUp(): void;
+  /** Drops everything: the agent stops. */
+  clear(): void;
 }
 
-/** What is to be sent and has no place on disk; of more than `most` the oldest are lost. */
+/** Messages that are not in the outbox. Of more than `max`, the oldest are dropped. */
 export function createMemoryQueue(options: {
-  readonly most: number;
-  onLost(waiting: Waiting, why: string): void;
+  readonly max: number;
+  onDropped(message: QueuedMessage, why: string): void;
 }): MemoryQueue {
-  const { most, onLost } = options;
-  const queue = new Map<Waiting, number>();
+  const { max, onDropped } = options;
+  const triesByMessage = new Map<QueuedMessage, number>();
 
   return {
-    add(waiting) {
-      queue.set(waiting, 0);
-      if (queue.size <= most) return;
-      const [oldest] = queue.keys();
+    add(message) {
+      triesByMessage.set(message, 0);
+      if (triesByMessage.size <= max) return;
+      const [oldest] = triesByMessage.keys();
       if (oldest === undefined) return;
-      queue.delete(oldest);
-      onLost(oldest, `more than ${most} wait`);
+      triesByMessage.delete(oldest);
+      onDropped(oldest, `more than ${max} messages are waiting`);
     },
 
     async sendFirst() {
-      const [first] = queue;
+      const [first] = triesByMessage;
       if (first === undefined) return false;
-      const [waiting, tries] = first;
-      const result = await waiting.send(tries);
-      if (result.kind !== 'retry') queue.delete(waiting);
-      else if (queue.has(waiting)) queue.set(waiting, tries + 1);
+      const [message, tries] = first;
+      const result = await message.send(tries);
+      if (result.kind !== 'retry') triesByMessage.delete(message);
+      else if (triesByMessage.has(message)) triesByMessage.set(message, tries + 1);
       return true;
     },
 
-    giveUp() {
-      for (const waiting of queue.keys()) onLost(waiting, 'the agent stops');
-      queue.clear();
+    clear() {
+      for (const message of triesByMessage.keys()) onDropped(message, 'the agent stops');
+      triesByMessage.clear();
     },
   };
 }

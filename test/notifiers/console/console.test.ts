@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createConsoleSender, renderText } from '../../../src/notifiers/console/console.ts';
-import { sampleAlert } from '../../support/samples.ts';
+import { createConsole, renderText } from '../../../src/notifiers/console/console.ts';
+import { sampleAlert, sampleIncident } from '../../support/samples.ts';
 import { arbitraryAlert } from '../arbitrary-alert.ts';
 
 describe('an alert as text', () => {
-  it('reads well', () => {
+  it('names the host of the container if it is known', () => {
+    const { container } = sampleIncident();
+    const incident = sampleIncident({ container: { ...container, host: 'node-7' } });
+    expect(renderText(sampleAlert({ incident }))).toContain('\n  Host:          node-7\n');
+    expect(renderText(sampleAlert())).not.toContain('Host');
+  });
+
+  it('has a line for everything that a person needs', () => {
     expect(renderText(sampleAlert())).toBe(`🔴 shop-web-1: error in the log
   Severity:      high
   Detected:      error in the log: ERROR pool exhausted: 10 of 10 connections in use
@@ -25,7 +32,41 @@ describe('an alert as text', () => {
 `);
   });
 
-  it('moves no cursor and forges no line: whatever the alert is', () => {
+  it('names the other containers that are affected, at most ten', () => {
+    const members = Array.from({ length: 12 }, (_, i) => ({ container: `worker-${i + 1}`, occurrences: 41 - i }));
+    expect(renderText(sampleAlert({ incident: sampleIncident({ members: members.slice(0, 2) }) }))).toContain(
+      '\n  Also affected: worker-1 (41 errors), worker-2 (40)\n',
+    );
+    expect(renderText(sampleAlert({ incident: sampleIncident({ members }) }))).toMatch(
+      /\n {2}Also affected: worker-1 \(41 errors\), .*worker-10 \(32\) and 2 more\n/,
+    );
+    expect(renderText(sampleAlert({ incident: sampleIncident({ members: [] }) }))).not.toContain('Also');
+  });
+
+  it('names a host that cannot be reached, and the other containers that cannot reach it', () => {
+    const incident = sampleIncident({
+      cause: { kind: 'external', host: 'smtp.example.com:25' },
+      members: [{ container: 'worker', occurrences: 1 }],
+    });
+    const text = renderText(sampleAlert({ incident }));
+    expect(text).toMatch(/^🔴 shop-web-1 cannot reach smtp\.example\.com:25\n/);
+    expect(text).toContain('\n  Also cannot reach it: worker (1 error)\n');
+    expect(renderText(sampleAlert({ incident, kind: 'crash_loop' }))).toMatch(
+      /^🚨 🔴 Crash loop: shop-web-1 cannot reach smtp\.example\.com:25\n/,
+    );
+  });
+
+  it('says that the cause is not known', () => {
+    const textWith = (named?: string) =>
+      renderText(sampleAlert({ incident: sampleIncident({ cause: { kind: 'unknown', named } }) }));
+    expect(textWith('db')).toContain('\n  The cause is not known: db could not be reached, but has no known problem\n');
+    expect(textWith()).toContain(
+      '\n  The cause is not known: a dependency could not be reached, but none has a known problem\n',
+    );
+    expect(renderText(sampleAlert())).not.toContain('cause is not known');
+  });
+
+  it('contains no control characters, for any alert', () => {
     fc.assert(
       fc.property(arbitraryAlert, (alert) => {
         const text = renderText(alert);
@@ -37,21 +78,18 @@ describe('an alert as text', () => {
   });
 });
 
-describe('the console sender', () => {
-  it('writes the text', async () => {
+describe('the console', () => {
+  it('writes an alert as text', async () => {
     const written: string[] = [];
-    const sender = createConsoleSender({ write: (text) => written.push(text) });
-    expect(sender.integration).toBe('console');
-    expect(await sender.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'sent' });
+    const receiver = createConsole((text) => written.push(text));
+    expect(await receiver.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'sent' });
     expect(written).toEqual([renderText(sampleAlert())]);
   });
 
   it('never rejects', async () => {
-    const sender = createConsoleSender({
-      write: () => {
-        throw new Error('EPIPE');
-      },
+    const receiver = createConsole(() => {
+      throw new Error('EPIPE');
     });
-    expect(await sender.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'retry', why: 'EPIPE' });
+    expect(await receiver.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'retry', why: 'EPIPE' });
   });
 });

@@ -3,18 +3,18 @@ import { createDelivery } from '../../../src/pipeline/notify/delivery.ts';
 import type { SendResult } from '../../../src/pipeline/ports.ts';
 
 const SENT: SendResult = { kind: 'sent' };
-const REFUSED: SendResult = { kind: 'dropped', why: 'Slack answered 404 no_service' };
+const REJECTED: SendResult = { kind: 'dropped', why: 'Slack answered 404 no_service' };
 const down = (afterMs?: number): SendResult => ({ kind: 'retry', why: 'Slack answered 500', afterMs });
 
 function setUp({ paceMs = 1_000 } = {}) {
   const time = { now: 1_700_000_000_000, passed: 0 };
   const delivery = createDelivery(paceMs, { now: () => time.now, monotonic: () => time.passed });
-  const pauses = (...results: SendResult[]) => results.map((result) => delivery.note(result));
+  const pauses = (...results: SendResult[]) => results.map((result) => delivery.record(result));
   return { delivery, time, pauses };
 }
 
 describe('delivery', () => {
-  it('is open at first, and not again before the pause is over, whatever the clock is set to', () => {
+  it('is open at first, then closed until the pause is over, even if the clock is set back', () => {
     const { delivery, time, pauses } = setUp();
     expect(delivery.isOpen()).toBe(true);
     pauses(SENT);
@@ -26,45 +26,49 @@ describe('delivery', () => {
   });
 
   it.each<[string, SendResult[], number[]]>([
-    ['keeps the pace of a service that takes what waited', [SENT, SENT], [1_000, 1_000]],
+    ['keeps the pace while a backlog is sent', [SENT, SENT], [1_000, 1_000]],
     [
-      'waits for twice as long after each failure, a minute at most',
+      'doubles the pause after each failure, up to a minute',
       Array.from({ length: 7 }, () => down()),
       [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000],
     ],
-    ['waits as long as it is told', [down(90_000)], [90_000]],
-    ['does not let itself be told to hurry', [down(1_000), down(1_000), down(1_000)], [2_000, 4_000, 8_000]],
-    ['begins anew after a success', [down(), down(), SENT, down()], [2_000, 4_000, 1_000, 2_000]],
+    ['waits as long as the service asks', [down(90_000)], [90_000]],
     [
-      'begins anew after a refusal: the service answers',
-      [down(), down(), REFUSED, down()],
+      'does not shorten the pause if the service asks for less',
+      [down(1_000), down(1_000), down(1_000)],
+      [2_000, 4_000, 8_000],
+    ],
+    ['starts over after a success', [down(), down(), SENT, down()], [2_000, 4_000, 1_000, 2_000]],
+    [
+      'starts over after a rejection, because the service answers',
+      [down(), down(), REJECTED, down()],
       [2_000, 4_000, 1_000, 2_000],
     ],
   ])('%s', (_, results, expected) => {
     expect(setUp().pauses(...results)).toEqual(expected);
   });
 
-  it('needs no pace once nothing waits, until a message is not taken', () => {
+  it('does not pace messages while there is no backlog; a failure creates one', () => {
     const { delivery, pauses } = setUp();
-    delivery.caughtUp();
+    delivery.queueEmptied();
     expect(pauses(SENT, SENT, down(), SENT)).toEqual([0, 0, 2_000, 1_000]);
-    delivery.caughtUp();
+    delivery.queueEmptied();
     expect(pauses(SENT)).toEqual([0]);
   });
 
-  it('knows since when and why messages are not taken, refused ones too, until one is', () => {
+  it('reports since when and why messages fail or are rejected, until one is accepted', () => {
     const { delivery, time, pauses } = setUp();
-    const begun = time.now;
-    expect(delivery.trouble()).toBeUndefined();
+    const failedAt = time.now;
+    expect(delivery.failure()).toBeUndefined();
     pauses(down());
     time.now += 5_000;
     pauses(down());
-    expect(delivery.trouble()).toEqual({ since: begun, why: 'Slack answered 500', failures: 2 });
-    pauses(REFUSED);
-    expect(delivery.trouble()).toEqual({ since: begun, why: 'Slack answered 404 no_service', failures: 0 });
+    expect(delivery.failure()).toEqual({ since: failedAt, why: 'Slack answered 500', failures: 2 });
+    pauses(REJECTED);
+    expect(delivery.failure()).toEqual({ since: failedAt, why: 'Slack answered 404 no_service', failures: 0 });
     expect(delivery.hasWorked()).toBe(false);
     pauses(SENT);
-    expect(delivery.trouble()).toBeUndefined();
+    expect(delivery.failure()).toBeUndefined();
     expect(delivery.hasWorked()).toBe(true);
   });
 });

@@ -134,7 +134,7 @@ it.each([true, false])(
 it('many missing containers are reported in one message of bounded length', () => {
   const many = Array.from({ length: 300 }, (_, n) => aContainer({ name: `web-${n}` }));
   const { title, text } = notBackNotice(many);
-  expect(title).toBe('The Docker engine was away, and 300 containers are not back');
+  expect(title).toBe('After an outage of the Docker engine, 300 containers are not running');
   expect(text).toContain('and 280 more');
   expect(text.length).toBeLessThan(500);
 });

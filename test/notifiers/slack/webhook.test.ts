@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkSlack } from '../../../src/notifiers/slack/check.ts';
-import { createSlackSender } from '../../../src/notifiers/slack/sender.ts';
+import { checkSlackWebhook, createSlackWebhook } from '../../../src/notifiers/slack/webhook.ts';
 import { sampleAlert } from '../../support/samples.ts';
 import { type SlackBehaviour, type SlackServer, startSlackServer } from '../../support/slack-server.ts';
 
@@ -12,10 +11,10 @@ beforeEach(async () => {
 afterEach(() => slack.close());
 
 const send = (signal = NEVER, timeoutMs = 5000) =>
-  createSlackSender({ webhookUrl: slack.webhookUrl, timeoutMs }).send(sampleAlert(), signal);
+  createSlackWebhook({ webhookUrl: slack.webhookUrl, timeoutMs }).send(sampleAlert(), signal);
 
-describe('sending to Slack', () => {
-  it('posts the message as JSON', async () => {
+describe('the Slack webhook', () => {
+  it('posts a message as JSON', async () => {
     expect(await send()).toEqual({ kind: 'sent', status: 200 });
     expect(slack.posts).toHaveLength(1);
     expect(slack.posts[0]?.headers['content-type']).toMatch(/^application\/json/);
@@ -25,45 +24,53 @@ describe('sending to Slack', () => {
 
   const table: [what: string, behaviour: SlackBehaviour, expected: object][] = [
     [
-      'waits as long as Slack says',
+      'waits as long as Slack asks',
       { status: 429, headers: { 'retry-after': '30' } },
       { kind: 'retry', status: 429, afterMs: 30_000 },
     ],
-    ['waits a second where Slack does not say', { status: 429 }, { kind: 'retry', status: 429, afterMs: 1000 }],
+    ['waits a second if Slack does not say how long', { status: 429 }, { kind: 'retry', status: 429, afterMs: 1000 }],
     [
-      'never waits for more than an hour',
+      'waits an hour at most',
       { status: 429, headers: { 'retry-after': '999999' } },
       { kind: 'retry', afterMs: 3_600_000 },
     ],
     [
-      'tries again after 500',
+      'retries after 500',
       { status: 500, body: 'rollup_error' },
       { kind: 'retry', status: 500, why: 'Slack answered 500 rollup_error' },
     ],
     [
-      'tries again after 503',
+      'retries after 503',
       { status: 503, body: '<html>down</html>' },
       { kind: 'retry', status: 503, why: 'Slack answered 503' },
     ],
     [
-      'tries again after a redirect',
+      'retries after a redirect',
       { status: 302, headers: { location: 'http://127.0.0.1:9' } },
       { kind: 'retry', status: 302 },
     ],
     [
-      'does not take a page for an answer',
+      'does not take a web page for an answer of Slack',
       { status: 200, body: '<html>log in</html>' },
       { kind: 'retry', status: 200 },
     ],
-    ['tries again after a cut connection', 'drop', { kind: 'retry', why: expect.stringMatching(/^no connection/) }],
+    ['retries after a broken connection', 'drop', { kind: 'retry', why: expect.stringMatching(/^no connection/) }],
     [
-      'drops what Slack does not take',
+      'drops a message that Slack rejects',
       { status: 400, body: 'invalid_payload' },
       { kind: 'dropped', status: 400, why: 'Slack answered 400 invalid_payload' },
     ],
-    ['drops where posting is forbidden', { status: 403, body: 'action_prohibited' }, { kind: 'dropped', status: 403 }],
-    ['drops where the webhook is gone', { status: 404, body: 'no_service' }, { kind: 'dropped', status: 404 }],
-    ['drops where the channel is gone', { status: 410, body: 'channel_is_archived' }, { kind: 'dropped', status: 410 }],
+    [
+      'drops a message if posting is forbidden',
+      { status: 403, body: 'action_prohibited' },
+      { kind: 'dropped', status: 403 },
+    ],
+    ['drops a message if the webhook is gone', { status: 404, body: 'no_service' }, { kind: 'dropped', status: 404 }],
+    [
+      'drops a message if the channel is gone',
+      { status: 410, body: 'channel_is_archived' },
+      { kind: 'dropped', status: 410 },
+    ],
   ];
   it.each(table)('%s', async (_what, behaviour, expected) => {
     slack.reply(behaviour);
@@ -71,12 +78,12 @@ describe('sending to Slack', () => {
     expect(slack.posts).toHaveLength(1);
   });
 
-  it('tries again later where Slack does not answer in time', async () => {
+  it('retries if Slack does not answer in time', async () => {
     slack.reply('hang');
     expect(await send(NEVER, 100)).toEqual({ kind: 'retry', why: 'Slack did not answer in time' });
   });
 
-  it('takes an answer that is cut after its head for what its status says: nothing is sent twice', async () => {
+  it('trusts the status of an answer whose body is cut off, so that nothing is sent twice', async () => {
     slack.reply([
       { status: 200, cut: true },
       { status: 503, cut: true },
@@ -85,12 +92,12 @@ describe('sending to Slack', () => {
     expect(await send()).toEqual({ kind: 'retry', status: 503, why: 'Slack answered 503' });
   });
 
-  it('stops when it is told to, and says so', async () => {
+  it('stops when it is aborted', async () => {
     slack.reply('hang');
-    expect(await send(AbortSignal.timeout(100))).toEqual({ kind: 'retry', why: 'sending was stopped' });
+    expect(await send(AbortSignal.timeout(100))).toEqual({ kind: 'retry', why: 'sending was aborted' });
   });
 
-  it('sends the text alone where Slack does not take the layout', async () => {
+  it('sends only the text if Slack rejects the layout', async () => {
     slack.reply([{ status: 400, body: 'invalid_blocks' }]);
     expect(await send()).toEqual({ kind: 'sent', status: 200 });
     expect(slack.posts).toHaveLength(2);
@@ -98,13 +105,13 @@ describe('sending to Slack', () => {
     expect(slack.posts[1]?.body.text).toContain('The connection pool is exhausted');
   });
 
-  it('never tells the address, which is a secret', async () => {
+  it('never reveals the URL, which is a secret', async () => {
     for (const webhookUrl of [
-      'not an address/services/T1/B1/s3cret',
+      'not a URL/services/T1/B1/s3cret',
       'http://127.0.0.1:1/services/T1/B1/s3cret',
       'http://[::bad/s3cret',
     ]) {
-      const result = await createSlackSender({ webhookUrl }).send(sampleAlert(), NEVER);
+      const result = await createSlackWebhook({ webhookUrl }).send(sampleAlert(), NEVER);
       expect(result.kind).toBe('retry');
       expect(JSON.stringify(result)).not.toContain('s3cret');
     }
@@ -113,13 +120,13 @@ describe('sending to Slack', () => {
 
 describe('the check of the webhook', () => {
   it.each([
-    ['works', { status: 400, body: 'no_text' }, { ok: true }],
+    ['works', { status: 400, body: 'no_text' }, { ok: true, detail: 'the webhook answers' }],
     ['was revoked', { status: 404, body: 'no_service' }, { ok: false, why: 'Slack answered 404 no_service' }],
     ['is forbidden', { status: 403, body: 'invalid_token' }, { ok: false, why: 'Slack answered 403 invalid_token' }],
     ['cannot be reached', 'drop' as const, { ok: false, why: expect.stringMatching(/^no connection/) }],
-  ])('says whether it %s, and posts no message', async (_what, behaviour, expected) => {
+  ])('reports that it %s, without posting a message', async (_what, behaviour, expected) => {
     slack.reply(behaviour);
-    expect(await checkSlack({ webhookUrl: slack.webhookUrl })).toEqual(expected);
+    expect(await checkSlackWebhook({ webhookUrl: slack.webhookUrl })).toEqual(expected);
     expect(slack.posts.map((post) => post.body)).toEqual([{}]);
   });
 });

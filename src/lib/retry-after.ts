@@ -1,0 +1,10 @@
+/** The pause that a response asks for, in ms; undefined if its headers name none. Can be negative for a date in the past. */
+export function retryAfterMs(headers: Headers, now: number): number | undefined {
+  const ms = Number.parseFloat(headers.get('retry-after-ms') ?? '');
+  if (!Number.isNaN(ms)) return ms;
+  const value = headers.get('retry-after');
+  if (value === null) return undefined;
+  const seconds = Number.parseFloat(value);
+  const pause = Number.isNaN(seconds) ? Date.parse(value) - now : seconds * 1000;
+  return Number.isNaN(pause) ? undefined : pause;
+}

@@ -1,0 +1,64 @@
+/** Every receiver. To add one, add its folder and its line in RECEIVERS. */
+import type { SettingTable } from '../config/setting.ts';
+import type { Severity } from '../domain.ts';
+import type { Receiver } from '../pipeline/ports.ts';
+import { consoleReceiver } from './console/console.ts';
+import type { CheckResult, ReceiverDeps, ReceiverModule, ReceiverSettings, RefuseSetting } from './receiver-module.ts';
+import { slack } from './slack/slack.ts';
+
+const RECEIVERS = [slack] as const;
+
+/** Used if no other receiver is configured. */
+const FALLBACK = consoleReceiver;
+
+/** All names: the closed list of a metric label. */
+export const RECEIVER_NAMES: readonly string[] = [...RECEIVERS, FALLBACK].map(({ name }) => name);
+
+/** The settings of all receivers. */
+export const RECEIVER_SETTINGS = settingsOf(RECEIVERS) as Intersection<(typeof RECEIVERS)[number]['settings']>;
+
+type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never;
+
+/** A receiver with its settings. */
+export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title'> {
+  readonly minSeverity: Severity;
+  create(deps: ReceiverDeps): Receiver;
+  check(): Promise<CheckResult>;
+}
+
+/**
+ * The receivers that `values`, the parsed settings, configure; at least one. `moreModules` are not in the registry.
+ *
+ * The console has no minimum severity of its own: SLACK_MIN_SEVERITY has always applied to it too.
+ */
+export function configureReceivers(
+  values: Readonly<Record<string, unknown>> & { readonly SLACK_MIN_SEVERITY: Severity },
+  refuse: RefuseSetting,
+  moreModules: readonly ReceiverModule[] = [],
+): readonly ConfiguredReceiver[] {
+  const modules: readonly ReceiverModule[] = RECEIVERS;
+  const configured = [...modules, ...moreModules].flatMap((module) => {
+    const settings = module.configure(values, refuse);
+    return settings === undefined ? [] : [withSettings(module, settings)];
+  });
+  return configured.length > 0 ? configured : [withSettings(FALLBACK, { minSeverity: values.SLACK_MIN_SEVERITY })];
+}
+
+export function settingsOf(modules: readonly ReceiverModule[]): SettingTable {
+  return Object.assign({}, ...modules.map(({ settings }) => settings));
+}
+
+function withSettings<Settings extends ReceiverSettings>(
+  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'create' | 'check'>,
+  settings: Settings,
+): ConfiguredReceiver {
+  return {
+    name: module.name,
+    title: module.title,
+    minSeverity: settings.minSeverity,
+    create: (deps) => ({ name: module.name, ...module.create(settings, deps) }),
+    check: () => module.check(settings),
+  };
+}

@@ -1,0 +1,144 @@
+/** A notifier on a real store, with receivers that answer as a test says. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Alert, Severity } from '../../../src/domain.ts';
+import { StoreError } from '../../../src/errors.ts';
+import { type Clock, systemClock } from '../../../src/lib/time.ts';
+import { createNotifier, type Notifier } from '../../../src/pipeline/notify/notify.ts';
+import { noopObserver } from '../../../src/pipeline/observer.ts';
+import type { Notice, Outbox, Receiver, SendResult } from '../../../src/pipeline/ports.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { sampleAlert, sampleDiagnosis } from '../../support/samples.ts';
+import { createRecordingLogger } from '../../support/watching.ts';
+
+export const FULL = new StoreError('the disk is full', 'unavailable');
+
+/** The service behind a receiver. */
+export interface Service {
+  readonly receiver: Receiver;
+  answer: SendResult;
+  /** Instead of `answer`, for some messages. */
+  answerTo?: (message: Alert | Notice) => SendResult;
+  /** Does not answer from now on, until `release` is called. */
+  hang(): void;
+  release(): void;
+  /** Ids of alerts and titles of notices that it accepted, in order. */
+  readonly accepted: string[];
+  readonly messages: (Alert | Notice)[];
+}
+
+export function createService(name: string): Service {
+  let released = Promise.resolve();
+  let release = () => {};
+  const take = async (message: Alert | Notice): Promise<SendResult> => {
+    await released;
+    const answer = service.answerTo?.(message) ?? service.answer;
+    if (answer.kind === 'sent') {
+      service.messages.push(message);
+      service.accepted.push('id' in message ? message.id : message.title);
+    }
+    return answer;
+  };
+  const service: Service = {
+    receiver: { name, paceMs: 0, send: take, sendNotice: take },
+    answer: { kind: 'sent' },
+    hang() {
+      ({ promise: released, resolve: release } = Promise.withResolvers<void>());
+    },
+    release: () => release(),
+    accepted: [],
+    messages: [],
+  };
+  return service;
+}
+
+export interface NotifyWorld {
+  readonly notifier: Notifier;
+  /** The same store. While `full`, it rejects writes and reads of the outbox. */
+  readonly outbox: Outbox & { full: boolean };
+  readonly logger: ReturnType<typeof createRecordingLogger>;
+  readonly stopping: AbortController;
+  notify(id: string, over?: Partial<Alert> & { readonly severity?: Severity }): Promise<void>;
+  /** Alerts that wait for a receiver. */
+  pending(receiver: string): Promise<number>;
+  /** How many tries to send to a receiver ended so. */
+  count(receiver: string, outcome: string): number;
+  run(): Promise<void>;
+}
+
+export async function startNotifier(
+  services: readonly (Service & { readonly minSeverity?: Severity })[],
+  options: { readonly clock?: Clock; readonly hasOwnMinSeverity?: boolean; readonly hostName?: string } = {},
+): Promise<NotifyWorld> {
+  const { clock = systemClock } = options;
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'doctor-notify-'));
+  const logger = createRecordingLogger();
+  const store = await openStore({
+    where: { dataDir },
+    receivers: services.map(({ receiver }) => receiver.name),
+    now: clock.now,
+    logger,
+  });
+  const outbox = failingOutbox(store);
+  const outcomes: string[] = [];
+  const stopping = new AbortController();
+  const running: Promise<void>[] = [];
+  onTestFinished(async () => {
+    stopping.abort();
+    await Promise.all(running);
+    await store.close();
+    await rm(dataDir, { recursive: true });
+  });
+  const notifier = createNotifier({
+    routes: services.map(({ receiver, minSeverity = 'low' }) => ({ receiver, minSeverity })),
+    hasOwnMinSeverity: () => options.hasOwnMinSeverity ?? false,
+    hostName: () => options.hostName,
+    outbox,
+    observer: {
+      ...noopObserver,
+      notification: ({ receiver, outcome }) => void outcomes.push(`${receiver} ${outcome}`),
+    },
+    logger,
+    clock,
+    traceSend: (_receiver, _tries, _trace, send) => send(),
+  });
+  return {
+    notifier,
+    outbox,
+    logger,
+    stopping,
+    notify: (id, { severity = 'high', ...over } = {}) =>
+      notifier.notify(
+        sampleAlert({ id, at: clock.now(), diagnosis: sampleDiagnosis({ severity }), ...over }),
+        undefined,
+      ),
+    pending: async (receiver) => (await store.pending()).get(receiver) ?? 0,
+    count: (receiver, outcome) => outcomes.filter((each) => each === `${receiver} ${outcome}`).length,
+    run() {
+      const run = notifier.run(stopping.signal);
+      running.push(run);
+      return run;
+    },
+  };
+}
+
+/** The outbox of a store on a disk that can become full. */
+function failingOutbox(store: Outbox): Outbox & { full: boolean } {
+  const failing = { full: false };
+  const unlessFull =
+    <Args extends readonly unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      if (failing.full) throw FULL;
+      return method(...args);
+    };
+  return Object.assign(failing, {
+    enqueue: unlessFull(store.enqueue),
+    due: unlessFull(store.due),
+    markSent: unlessFull(store.markSent),
+    markRetry: unlessFull(store.markRetry),
+    markDropped: unlessFull(store.markDropped),
+    pending: unlessFull(store.pending),
+  });
+}
