@@ -39,6 +39,7 @@ export async function startWorld(
   const environment: World['environment'] = (over = {}) => ({
     DOCKER_HOST: host,
     AUTO_FIX: 'true',
+    MAX_RESTARTS_PER_HOUR_HOST: '1000',
     CHECK_INTERVAL: '1',
     ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
     ANTHROPIC_BASE_URL: claude.url,
