@@ -164,7 +164,7 @@ describeEngine('the life of a container', (dockerHost) => {
     );
     expect(entry.diagnosis).not.toBeNull();
     expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/killed by the kernel for lack of memory: no$/m);
-    expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/exit code of the death that was seen: 64/);
+    expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/exit code of the crash: 64/);
     await container.remove();
   }, 30_000);
 

@@ -79,6 +79,7 @@ export async function startFastWorld(options: {
   const env = {
     DOCKER_HOST: options.engine?.host ?? (await engine.listen()),
     AUTO_FIX: 'true',
+    MAX_RESTARTS_PER_HOUR_HOST: '1000',
     CHECK_INTERVAL: '30',
     ANTHROPIC_API_KEY: 'sk-ant-stand-in-key',
     ANTHROPIC_BASE_URL: claude.url,
