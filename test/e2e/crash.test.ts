@@ -165,7 +165,7 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
     const unrecorded = seen.posts === 1 && left.sent === 0 ? 1 : 0;
     expect(posts('web')).toHaveLength(1 + unrecorded + withoutEffect);
     expect(posts('api')).toHaveLength(1);
-    if (withoutEffect) expect(posts('web')[0]?.text).toMatch(/It was to be restarted, but was not/);
+    if (withoutEffect) expect(posts('web')[0]?.text).toMatch(/The restart failed/);
     expect(posts('web').at(-1)?.text).toMatch(/Restarted, and it recovered/);
 
     const paid = (name: string) => claude.requests.filter((request) => request.prompt.includes(`"${name}"`)).length;

@@ -85,7 +85,6 @@ describe('the trace of an incident that ends in a restart', () => {
     expect(tree(spans).filter((line) => !between.test(line))).toEqual([
       'incident web',
       '  settle',
-      '    docker inspect',
       '  collect context',
       '    docker inspect',
       '    docker logs',
