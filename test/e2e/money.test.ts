@@ -50,7 +50,7 @@ describe('the use of Claude', () => {
     expect(health.problems.join()).toMatch(/used up their share of the diagnoses: noisy/);
     expect(health.claude.over_share).toEqual(['noisy']);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'fair_share' })).toBe(2);
-    await soon(() => (slack.posts.some(({ text }) => text.includes('used up its share')) ? true : undefined));
+    await soon(() => (slack.posts.some(({ text }) => text.includes('has used its share')) ? true : undefined));
   });
 
   it('is paused after five failures, and /health reports it', async () => {
@@ -72,7 +72,7 @@ describe('the use of Claude', () => {
     expect(health.problems.join()).toMatch(/failed several times in a row: requests are paused until/);
     expect(await agent.metric('container_doctor_claude_circuit_open')).toBe(1);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(2);
-    await soon(() => (slack.posts.some(({ text }) => text.includes('left alone for a while')) ? true : undefined));
+    await soon(() => (slack.posts.some(({ text }) => text.includes('several requests to Claude failed in a row')) ? true : undefined));
   });
 
   it('is unnecessary with DIAGNOSE_WITH=rules-first if a rule is unambiguous', async () => {
@@ -94,7 +94,7 @@ describe('the use of Claude', () => {
     expect((await fails(agent, 'web', 'ERROR cannot parse invoice')).diagnosis?.tier).toBe('rules');
     expect(claude.requests).toHaveLength(0);
     expect(await agent.health()).toMatchObject({ status: 'healthy', claude: { configured: false } });
-    await soon(() => (slack.posts.some(({ text }) => text.includes('as DIAGNOSE_WITH says')) ? true : undefined));
+    await soon(() => (slack.posts.some(({ text }) => text.includes('as DIAGNOSE_WITH requires')) ? true : undefined));
   });
 
   it('needs neither check nor API key with DIAGNOSE_WITH=rules-only', async () => {

@@ -68,7 +68,7 @@ beforeAll(async () => {
       health: 'healthy',
     });
     container.log(`INFO request 17 ${line}`);
-    container.log(`ERROR ${line}`, { stream: 'stderr' });
+    container.log(`FATAL ${line}`, { stream: 'stderr' });
     if (i % 3 === 0) container.setHealth('unhealthy', `check said ${line} and ${LITERAL}`);
     if (i % 7 === 0) container.log(`ERROR coloured ${ESC}[2m${line}${ESC}[0m`, { stream: 'stderr' });
   }

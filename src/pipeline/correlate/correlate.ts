@@ -157,14 +157,14 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       return meetOthers(live, { kind: 'external', host: external });
     }
     const name = named[0]?.name ?? symptoms.unresolved;
+    const { id } = live.incident.container;
+    const hasDependencies = graph.dependenciesOf(id).length > 0;
+    if (name === undefined && !hasDependencies) live.suffers = undefined;
     // A container that ended is down whatever its dependencies do by now.
     if (facts?.status !== 'running') return OWN;
     if (name !== undefined) return meetOthers(live, { kind: 'unknown', named: name });
     const common = await findCommonDependency(live);
     if (common !== undefined) return meetOthers(live, { kind: 'unknown', named: common.name });
-    const { id } = live.incident.container;
-    const hasDependencies = graph.dependenciesOf(id).length > 0;
-    if (!hasDependencies) live.suffers = undefined;
     const isUnknown =
       (symptoms.failure === 'unreachable' && graph.hasNeighbours(id)) ||
       (symptoms.failure === 'interrupted' && hasDependencies);
