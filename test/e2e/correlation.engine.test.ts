@@ -73,6 +73,7 @@ describeEngine('correlation on a real engine', (dockerHost) => {
         expect(
           entries.map(({ container, members }) => [container, members.map((one) => one.container).sort()]),
         ).toEqual([[`${run}-${name}-server`, [`${run}-${name}-job`, `${run}-${name}-web`]]]);
+        expect(entries[0]?.decision).not.toBeNull();
         return entries[0] as HistoryEntry;
       },
       { deadlineMs: 60_000, everyMs: 250 },

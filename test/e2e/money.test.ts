@@ -72,7 +72,9 @@ describe('the use of Claude', () => {
     expect(health.problems.join()).toMatch(/failed several times in a row: requests are paused until/);
     expect(await agent.metric('container_doctor_claude_circuit_open')).toBe(1);
     expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(2);
-    await soon(() => (slack.posts.some(({ text }) => text.includes('several requests to Claude failed in a row')) ? true : undefined));
+    await soon(() =>
+      slack.posts.some(({ text }) => text.includes('several requests to Claude failed in a row')) ? true : undefined,
+    );
   });
 
   it('is unnecessary with DIAGNOSE_WITH=rules-first if a rule is unambiguous', async () => {
