@@ -39,13 +39,20 @@ async function traceOfAlert(nth = 0): Promise<readonly Span[]> {
   });
 }
 
-/** One indented line per span, siblings in the order of their start. */
+/** The calls of this stage run in parallel: which of them starts first is not defined. */
+const PARALLEL = 'collect context';
+
+/** One indented line per span. Siblings are sorted by start, parallel ones by name. */
 function tree(spans: readonly Span[]): readonly string[] {
-  const linesBelow = (parent: string | undefined, depth: string): string[] =>
+  const linesBelow = (parent: Span | undefined, depth: string): string[] =>
     spans
-      .filter(({ parentSpanId }) => (parentSpanId || undefined) === parent)
-      .toSorted((a, b) => Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTimeUnixNano)))
-      .flatMap((span) => [`${depth}${span.name}`, ...linesBelow(span.spanId, `${depth}  `)]);
+      .filter(({ parentSpanId }) => (parentSpanId || undefined) === parent?.spanId)
+      .toSorted((a, b) =>
+        parent?.name === PARALLEL
+          ? a.name.localeCompare(b.name)
+          : Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTimeUnixNano)),
+      )
+      .flatMap((span) => [`${depth}${span.name}`, ...linesBelow(span, `${depth}  `)]);
   return linesBelow(undefined, '');
 }
 
@@ -74,6 +81,8 @@ describe('the trace of an incident that ends in a restart', () => {
     const web = world.engine.addContainer({ name: 'web', image: 'shop/web:1.4' });
     const doctor = await world.start(tracing());
     await soon(async () => ((await doctor.health()).monitoring.includes('web') ? true : undefined));
+    // Until the agent has inspected the container, `settle` inspects it.
+    await soon(() => (world.engine.count('inspect', 'web') > 0 ? true : undefined));
     web.oom();
     spans = await traceOfAlert();
   });
