@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { selectLines } from '../../../src/models/claude/excerpt.ts';
-import { renderPrompt, SYSTEM_PROMPT } from '../../../src/models/claude/prompt.ts';
+import { renderPrompt } from '../../../src/models/claude/prompt.ts';
+import { SYSTEM_PROMPT } from '../../../src/models/claude/system-prompt.ts';
 import type { DiagnosisContext } from '../../../src/pipeline/ports.ts';
 import {
   NOON,
