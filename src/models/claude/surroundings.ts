@@ -12,10 +12,12 @@ import type {
 } from '../../pipeline/ports.ts';
 import { iso, type Quote } from './render.ts';
 
-/** Characters of all sections: with the facts, less than half of the shortest question without them. */
-const BUDGET = 2_200;
+/** The share of the rest of the question: with what the system prompt says of it, the question grows by at most half. */
+const SHARE = 0.33;
+/** Characters of all sections. */
+const MAX = 3_000;
 /** Where others are affected, the question is about more than one container. */
-const GROUP_BUDGET = 6_000;
+const MAX_OF_GROUP = 6_000;
 /** Characters of a member's record. The head of an error record says what failed. */
 const RECORD = 300;
 /** Names in one changed list. */
@@ -29,10 +31,10 @@ interface Section {
   readonly keep?: 'last';
 }
 
-/** The sections, the most telling first, within a budget. */
-export function renderSurroundings(context: DiagnosisContext, quote: Quote): string[][] {
+/** The sections, the most telling first, within a budget. `rest`: characters of the question without them. */
+export function renderSurroundings(context: DiagnosisContext, quote: Quote, rest: number): string[][] {
   const { members = [], dependencies = [], edges = [], timeline = [], changes, incident } = context;
-  let left = members.length > 0 ? GROUP_BUDGET : BUDGET;
+  let left = members.length > 0 ? MAX_OF_GROUP : Math.min(MAX, rest * SHARE);
   const sections: readonly Section[] = [
     {
       title: 'Other containers that suffer from it, each with its first record:',
