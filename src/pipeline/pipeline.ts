@@ -14,6 +14,7 @@ import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { LogError } from './detect/log-error.ts';
 import { DETECTOR_INFO } from './detectors.ts';
 import { createConfigurationHistory } from './diagnose/changes.ts';
+import { createDependantsOf } from './diagnose/dependants.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
 import { createGrouper } from './group/grouper.ts';
@@ -102,12 +103,15 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     ...deps,
     surroundings: createSurroundings({
       graph: correlation.graph,
+      dependantsOf: createDependantsOf(correlation.graph, clock),
+      incidents,
       membersOf: correlation.correlator.membersOf,
       timeline,
       configurations,
       control: deps.untracedControl,
       redact: (...texts) => deps.collector.redact(...texts),
       clock,
+      stopping: stopping.signal,
     }),
     store,
     incidents,

@@ -136,6 +136,8 @@ export interface Redactor {
 export interface Surroundings {
   /** Other containers that suffer from the incident, the most affected first. */
   readonly members?: readonly AffectedContainer[];
+  /** Names of further containers that depend on this one directly, whether or not they have noticed. */
+  readonly dependants?: readonly string[];
   /** What the container depends on directly, whether or not it has a problem. */
   readonly dependencies?: readonly DependencyState[];
   /** The dependencies between all of these containers, by name. */

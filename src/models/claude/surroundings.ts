@@ -33,13 +33,14 @@ interface Section {
 
 /** The sections, the most telling first, within a budget. `rest`: characters of the question without them. */
 export function renderSurroundings(context: DiagnosisContext, quote: Quote, rest: number): string[][] {
-  const { members = [], dependencies = [], edges = [], timeline = [], changes, incident } = context;
+  const { members = [], dependants = [], dependencies = [], edges = [], timeline = [], changes, incident } = context;
   let left = members.length > 0 ? MAX_OF_GROUP : Math.min(MAX, rest * SHARE);
   const sections: readonly Section[] = [
     {
       title: 'Other containers that suffer from it, each with its first record:',
       lines: renderMembers(members, quote),
     },
+    { title: 'Further containers that depend on it:', lines: dependants.map((name) => `- ${quote(name)}`) },
     {
       title: 'What the container depends on, and its state now:',
       lines: renderDependencies(dependencies, incident.lastSeenAt, quote),

@@ -8,8 +8,9 @@ const MAX_NAMES = 5;
 
 /** Names the containers that suffer from the problem, and dependencies that the container needs. */
 export function withSurroundings(assessment: Assessment, context: DiagnosisContext): Assessment {
+  const { members = [] } = context;
   const cause = [
-    ...(isDown(context) ? [`${context.incident.container.name} is down.`] : []),
+    ...(members.length > 0 && isDown(context) ? [`${context.incident.container.name} is down.`] : []),
     assessment.rootCause,
     ...aboutMembers(context),
     ...aboutDependencies(context),
@@ -17,13 +18,11 @@ export function withSurroundings(assessment: Assessment, context: DiagnosisConte
   return {
     ...assessment,
     rootCause: cause.join(' '),
-    estimatedImpact: [assessment.estimatedImpact, ...impactOnMembers(context)].join(' '),
+    estimatedImpact: [assessment.estimatedImpact, ...impactOnOthers(context)].join(' '),
   };
 }
 
-/** Said only where others suffer from it: otherwise the rule says it. */
-function isDown({ members = [], incident, facts }: DiagnosisContext): boolean {
-  if (members.length === 0) return false;
+function isDown({ incident, facts }: DiagnosisContext): boolean {
   return facts === undefined
     ? processEnded(incident.detectors)
     : facts.status === 'exited' || facts.status === 'dead' || facts.status === 'restarting';
@@ -35,12 +34,18 @@ function aboutMembers({ members = [] }: DiagnosisContext): readonly string[] {
   return [`${names} ${members.length === 1 ? 'suffers' : 'suffer'} from it.`];
 }
 
-function impactOnMembers({ members = [] }: DiagnosisContext): readonly string[] {
-  if (members.length === 0) return [];
+function impactOnOthers(context: DiagnosisContext): readonly string[] {
+  const { members = [], dependants = [] } = context;
+  const others = isDown(context) && dependants.length > 0 ? [dependOnIt(dependants)] : [];
+  if (members.length === 0) return others;
   const counted = members.map(
     ({ container, occurrences }) => `${container} (${occurrences} error${occurrences === 1 ? '' : 's'})`,
   );
-  return [`Also affected: ${enumerate(counted)}.`];
+  return [`Also affected: ${enumerate(counted)}.`, ...others];
+}
+
+function dependOnIt(dependants: readonly string[]): string {
+  return `${enumerate(dependants)} ${dependants.length === 1 ? 'depends' : 'depend'} on it.`;
 }
 
 /** Where a dependency seems to fail, but none is known to have a problem. */

@@ -4,7 +4,7 @@ import { serviceKey } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { DependencyGraph } from '../correlate/graph.ts';
 import { isOf } from '../correlate/members.ts';
-import type { LiveIncident } from '../incident/open-incidents.ts';
+import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
 import type {
   AffectedContainer,
   ContainerControl,
@@ -16,10 +16,13 @@ import type {
 } from '../ports.ts';
 import type { ConfigurationHistory } from './changes.ts';
 import type { Collector } from './collect.ts';
+import type { Dependant, DependantsOf } from './dependants.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface SurroundingsDeps {
   readonly graph: Pick<DependencyGraph, 'dependenciesOf'>;
+  readonly dependantsOf: DependantsOf;
+  readonly incidents: Pick<OpenIncidents, 'open'>;
   /** The incidents that belong to this one. */
   membersOf(root: LiveIncident): readonly LiveIncident[];
   readonly timeline: Pick<Timeline, 'of'>;
@@ -27,7 +30,8 @@ export interface SurroundingsDeps {
   /** Not traced: these calls are not steps of the incident's workflow. */
   readonly control: Pick<ContainerControl, 'inspect'> & ContainerStats;
   readonly redact: Collector['redact'];
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
+  readonly stopping: AbortSignal;
 }
 
 /** To be called when the incidents that belong to this one are known. Never rejects. */
@@ -35,7 +39,11 @@ export type GatherSurroundings = (live: LiveIncident, context: DiagnosisContext)
 
 /** The question goes without the parts that take longer. */
 const PATIENCE_MS = 2_000;
+/** Errors of dependants and the end of their dependency come together; who suffers is decided within a second. */
+const MEMBERS_WAIT_MS = 1_500;
+const POLL_MS = 50;
 const MAX_DEPENDENCIES = 10;
+const MAX_DEPENDANTS = 20;
 const MAX_MEMBERS = 10;
 const MAX_EDGES = 30;
 /** Characters; redaction takes time for each, and the question shows only the head. */
@@ -69,8 +77,24 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
     }));
   };
 
+  /** Dependants have incidents that are being looked at: they may turn out to belong to this one. */
+  const awaitMembers = async (live: LiveIncident, dependants: ReadonlySet<string>): Promise<void> => {
+    const isUndecided = (other: LiveIncident): boolean =>
+      other !== live &&
+      other.cause === undefined &&
+      other.phase !== 'settled' &&
+      other.severity === undefined &&
+      dependants.has(other.incident.container.id);
+    const deadline = clock.monotonic() + MEMBERS_WAIT_MS;
+    while (deps.incidents.open().some(isUndecided) && clock.monotonic() < deadline && !deps.stopping.aborted) {
+      await clock.sleep(POLL_MS, deps.stopping);
+    }
+  };
+
   return async (live, context) => {
     const { container } = live.incident;
+    const dependants = deps.dependantsOf(container.id);
+    if (dependants.length > 0) await awaitMembers(live, new Set(dependants.map((one) => one.container.id)));
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const direct = graph.dependenciesOf(container.id).slice(0, MAX_DEPENDENCIES);
     const members = byContainer(live, deps.membersOf(live)).slice(0, MAX_MEMBERS);
@@ -87,6 +111,7 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
     ]);
     return {
       members: affectedContainers,
+      dependants: directDependants(dependants, members),
       dependencies,
       edges: edgesWithin(group, graph),
       timeline: deps.timeline.of(group, clock.now()),
@@ -94,6 +119,15 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
       resources,
     };
   };
+}
+
+/** Names of those that depend on the container itself and are not known to suffer. */
+function directDependants(dependants: readonly Dependant[], members: readonly LiveIncident[]): readonly string[] {
+  const suffering = new Set(members.map(({ incident }) => incident.container.id));
+  return dependants
+    .filter(({ container, distance }) => distance === 1 && !suffering.has(container.id))
+    .slice(0, MAX_DEPENDANTS)
+    .map(({ container }) => container.name);
 }
 
 /** Undefined if it fails, or is not done when `signal` aborts. */

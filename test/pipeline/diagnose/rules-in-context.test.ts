@@ -21,6 +21,18 @@ describe('the diagnosis by the built-in rules', () => {
     });
   });
 
+  it('names those that depend on a container that is down, although they have not noticed', () => {
+    const facts = someFacts({ status: 'exited' });
+    expect(say({ facts, dependants: ['api', 'worker'] })).toEqual({
+      rootCause: rule.rootCause,
+      estimatedImpact: 'It is down. api and worker depend on it.',
+    });
+    expect(say({ facts, members: members('api'), dependants: ['worker'] }).estimatedImpact).toBe(
+      'It is down. Also affected: api (41 errors). worker depends on it.',
+    );
+    expect(say({ dependants: ['api'] }).estimatedImpact).toBe(rule.estimatedImpact);
+  });
+
   it('says it also if the engine does not answer', () => {
     const incident = anIncident({ container: db, detector: 'crash' });
     expect(say({ members: members('api'), facts: undefined, incident }).rootCause).toBe(

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerFacts, ContainerRef, Signal } from '../../../src/domain.ts';
+import type { Clock } from '../../../src/lib/time.ts';
 import type { Edge } from '../../../src/pipeline/correlate/graph.ts';
 import { createCollector } from '../../../src/pipeline/diagnose/collect.ts';
+import { createDependantsOf } from '../../../src/pipeline/diagnose/dependants.ts';
 import { createSurroundings, type SurroundingsDeps } from '../../../src/pipeline/diagnose/surroundings.ts';
 import { createOpenIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import type { ContainerStats, DiagnosisContext } from '../../../src/pipeline/ports.ts';
@@ -23,6 +25,7 @@ const API_SECRET = 'swordfish-of-the-api';
 function live(container: ContainerRef, signal: Partial<Signal> = {}, repeats = 0): LiveIncident {
   const incidents = createOpenIncidents({ newId: () => 'inc-1', now: clock.now });
   const first = incidents.fold(aSignal({ container, ...signal })).live;
+  first.phase = 'handling';
   for (let i = 0; i < repeats; i++) incidents.fold(aSignal({ container, ...signal }));
   return first;
 }
@@ -38,9 +41,21 @@ interface World {
   readonly inspect?: (id: string) => Promise<ContainerFacts | undefined>;
   readonly stats?: ContainerStats['stats'];
   readonly context?: Partial<DiagnosisContext>;
+  readonly incidents?: SurroundingsDeps['incidents'];
+  readonly sleep?: Clock['sleep'];
 }
 
-function gather({ edges = [], members = [], inspect = hang, stats = hang, context = {} }: World) {
+const NO_INCIDENTS = { open: () => [] };
+
+function gather({
+  edges = [],
+  members = [],
+  inspect = hang,
+  stats = hang,
+  context = {},
+  incidents = NO_INCIDENTS,
+  sleep = clock.sleep,
+}: World) {
   const collector = createCollector({
     control: { inspect, tailLogs: hang },
     redactor: createRedactor(),
@@ -51,12 +66,15 @@ function gather({ edges = [], members = [], inspect = hang, stats = hang, contex
   });
   const deps: SurroundingsDeps = {
     graph: { dependenciesOf: (id) => edges.filter(({ from }) => from.id === id) },
-    membersOf: () => members,
+    dependantsOf: createDependantsOf({ edges: () => edges }, clock),
+    incidents,
+    membersOf: () => members.filter(({ phase }) => phase !== 'settling'),
     timeline: { of: (services) => services.map(({ service }) => ({ at: NOW, container: service, what: 'started' })) },
     configurations: { changesOf: () => undefined },
     control: { inspect, stats },
     redact: collector.redact,
-    clock,
+    clock: { ...clock, sleep },
+    stopping: new AbortController().signal,
   };
   return createSurroundings(deps)(live(web), sampleContext(context));
 }
@@ -79,6 +97,27 @@ describe('the surroundings of an incident', () => {
       { container: 'shop-worker-1', occurrences: 5, record: 'ERROR first of worker' },
       { container: 'shop-api-1', occurrences: 2, record: 'ERROR first of api' },
     ]);
+  });
+
+  it('wait for a dependant whose incident is still being looked at', async () => {
+    const victim = live(api, withRecord('ERROR first of api'));
+    victim.phase = 'settling';
+    const found = await gather({
+      edges,
+      members: [victim],
+      incidents: { open: () => [victim] },
+      inspect: async () => someFacts(),
+      sleep: async () => {
+        victim.phase = 'settled';
+      },
+    });
+    expect(found.members?.map(({ container }) => container)).toEqual(['shop-api-1']);
+    expect(found.dependants).toEqual([]);
+  });
+
+  it('have the names of dependants that have not noticed yet', async () => {
+    const found = await gather({ edges, inspect: async () => someFacts() });
+    expect(found.dependants).toEqual(['shop-api-1']);
   });
 
   it('have no secret of a member, and no number of a placeholder that the context uses for another value', async () => {
