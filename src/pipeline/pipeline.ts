@@ -15,6 +15,7 @@ import type { LogError } from './detect/log-error.ts';
 import { DETECTOR_INFO } from './detectors.ts';
 import { createConfigurationHistory } from './diagnose/changes.ts';
 import { createDependantsOf } from './diagnose/dependants.ts';
+import { keepConfigurations } from './diagnose/kept-configurations.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
 import { createGrouper } from './group/grouper.ts';
@@ -26,14 +27,14 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
-import type { ContainerStats, DependencyStore, ReviewStore } from './ports.ts';
+import type { ConfigurationStore, ContainerStats, DependencyStore, ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
   extends Omit<
     WorkflowDeps,
     'incidents' | 'lifecycle' | 'correlator' | 'surroundings' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
   > {
-  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore;
+  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore;
   readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
   positionsSaved(): Promise<void>;
@@ -99,6 +100,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   });
   const timeline = createTimeline();
   const configurations = createConfigurationHistory();
+  const keptConfigurations = keepConfigurations(configurations, store, logger);
   const workflow = createWorkflow({
     ...deps,
     surroundings: createSurroundings({
@@ -251,6 +253,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
       }
       correlation.listed(existing);
+      start(keptConfigurations.save());
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
@@ -260,7 +263,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     async resume() {
-      await correlation.load();
+      await Promise.all([correlation.load(), keptConfigurations.load()]);
       const cases = await store.openCases().catch((error: unknown) => {
         logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];

@@ -383,6 +383,14 @@ export interface ReviewedCase {
   readonly note?: string;
 }
 
+/** The configurations of services, as text that only their reader understands. Names and limits, no values. */
+export interface ConfigurationStore {
+  /** Undefined if nothing was stored. */
+  loadConfigurations(): Promise<string | undefined>;
+  /** Replaces what was stored. */
+  saveConfigurations(json: string): Promise<void>;
+}
+
 /** Dependencies between services that were read from error records. */
 export interface DependencyStore {
   loadDependencies(): Promise<readonly ObservedDependency[]>;

@@ -11,6 +11,11 @@ export interface ConfigurationHistory {
   inspected(container: ContainerRef, facts: ContainerFacts, now: number): void;
   /** Undefined if nothing is known of the service, or if its last change was long ago. */
   changesOf(service: ServiceRef, now: number): ServiceChanges | undefined;
+  /** Changes whenever a configuration does. */
+  revision(): number;
+  toJson(): string;
+  /** Adds what `toJson` returned in an earlier run. Throws an error if it is something else. */
+  restore(json: string): void;
 }
 
 interface Configuration {
@@ -34,6 +39,12 @@ interface Version {
   lastSeenAt: number;
 }
 
+/** As stored: the service's key, and its two versions. */
+type StoredEntry = readonly [string, Entry];
+
+/** Of the stored form. Other formats are ignored. */
+const FORMAT = 1;
+
 interface Entry {
   /** The last configuration that was in force for GOOD_AFTER_MS, or the first one known. */
   good?: Version;
@@ -44,6 +55,8 @@ interface Entry {
 const COMPOSE_HASH_LABEL = 'com.docker.compose.config-hash';
 /** A few KB each. */
 const MAX_SERVICES = 1_000;
+/** One value in the store holds them all. */
+const MAX_STORED = 500;
 const MAX_NAMES = 200;
 /** A configuration that was in force this long before it was replaced is taken to have worked. */
 const GOOD_AFTER_MS = 10 * 60_000;
@@ -52,6 +65,7 @@ const RELEVANT_MS = 7 * 24 * 3_600_000;
 
 export function createConfigurationHistory(): ConfigurationHistory {
   const entries = new Map<string, Entry>();
+  let revision = 0;
 
   return {
     inspected(container, facts, now) {
@@ -67,6 +81,7 @@ export function createConfigurationHistory(): ConfigurationHistory {
       const entry = entries.get(key);
       if (entry === undefined) {
         entries.set(key, { current: seen });
+        revision += 1;
         dropOldest(entries, MAX_SERVICES);
         return;
       }
@@ -79,6 +94,7 @@ export function createConfigurationHistory(): ConfigurationHistory {
       if (current.containerId !== container.id && facts.startedAt < current.startedAt) return;
       if (entry.good === undefined || now - current.firstSeenAt >= GOOD_AFTER_MS) entry.good = current;
       entry.current = seen;
+      revision += 1;
     },
 
     changesOf(service, now) {
@@ -91,6 +107,16 @@ export function createConfigurationHistory(): ConfigurationHistory {
       }
       if (now - current.firstSeenAt > RELEVANT_MS) return undefined;
       return { changes, from: good.lastSeenAt, to: current.firstSeenAt };
+    },
+
+    revision: () => revision,
+    toJson: () => JSON.stringify({ format: FORMAT, entries: [...entries].slice(-MAX_STORED) }),
+
+    restore(json) {
+      const stored = JSON.parse(json) as { readonly format: unknown; readonly entries: readonly StoredEntry[] };
+      if (stored.format !== FORMAT) return;
+      for (const [key, entry] of stored.entries) if (!entries.has(key)) entries.set(key, entry);
+      dropOldest(entries, MAX_SERVICES);
     },
   };
 }
