@@ -84,12 +84,20 @@ export interface ContainerFacts {
   readonly imageId?: string;
   readonly networkMode: string;
   readonly topology: Topology;
+  readonly settings?: ContainerSettings;
   /** Names only: values may be secret. */
   readonly environmentNames: readonly string[];
   /** The image reference as given at creation; a listing shows an id once the tag has moved. Absent if unknown. */
   readonly image?: string;
   /** Values of environment variables that look secret. Redacted wherever they appear; never leave the process. */
   readonly secretValues: readonly string[];
+}
+
+/** Further settings that a deployment may change. Limits: 0 for none. Mounts: `source:target`, with `:ro` if read-only. */
+export interface ContainerSettings {
+  readonly cpuLimit: number;
+  readonly pidsLimit: number;
+  readonly mounts: readonly string[];
 }
 
 /** What inspect says about a container's connections to others. */

@@ -25,6 +25,7 @@ export function createEngine({ agentName, ...options }: EngineOptions): {
     ...withHostName(docker, hostName),
     inspect: (id, signal) => limited(() => docker.inspect(id, signal)),
     tailLogs: (id, count, signal) => limited(() => docker.tailLogs(id, count, signal)),
+    stats: (id, signal) => limited(() => docker.stats(id, signal)),
   } satisfies DockerEngine;
   return { engine, hostName };
 }

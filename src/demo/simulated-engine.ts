@@ -166,7 +166,7 @@ export function createSimulatedEngine(options: {
         });
         return;
       case 'stats':
-        sendJson(response, 200, { id: container.id, name: `/${container.name}`, memory_stats: {}, cpu_stats: {} });
+        sendJson(response, 200, container.statsJson());
         return;
       case 'restart':
         await container.restart(timeout);

@@ -5,6 +5,7 @@ import { secretsOfVariable } from '../redact/environment.ts';
 import { presentableName } from '../redact/presentable-name.ts';
 import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
 import { presentableLabels } from './labels.ts';
+import { toSettings } from './settings.ts';
 import { parseSignal } from './signals.ts';
 import { toTopology } from './topology.ts';
 
@@ -101,6 +102,7 @@ export function toContainerFacts(info: ContainerInspectInfo): ContainerFacts {
     ...(info.Image ? { imageId: info.Image } : {}),
     networkMode: host.NetworkMode ?? 'default',
     topology: toTopology(info, environment),
+    settings: toSettings(info),
     image: presentableName(config.Image),
     environmentNames: environment.map(({ name }) => presentableName(name)),
     secretValues: secretValuesOf(environment),

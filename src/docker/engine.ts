@@ -3,7 +3,7 @@ import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockero
 import type { LogLine } from '../domain.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
-import type { ContainerControl, ContainerSource } from '../pipeline/ports.ts';
+import type { ContainerControl, ContainerSource, ContainerStats } from '../pipeline/ports.ts';
 import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
@@ -11,6 +11,7 @@ import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
 import { addPodmanState, type EngineKind, engineKind } from './podman.ts';
 import { createRequests, type EngineOperation } from './requests.ts';
 import { createSourceTracker, type SourceStates } from './sources.ts';
+import { toResourceUse } from './stats.ts';
 import { fromEpochMs, toSince } from './timestamp.ts';
 import { adviseOnMissingSocket } from './usual-sockets.ts';
 
@@ -25,7 +26,7 @@ interface DockerEngineOptions extends ConnectionOptions {
   onRequest?(operation: EngineOperation, durationMs: number, errorType?: EngineReason): void;
 }
 
-export interface DockerEngine extends ContainerSource, ContainerControl {
+export interface DockerEngine extends ContainerSource, ContainerControl, ContainerStats {
   /**
    * Makes a request of this kind without an effect: it restarts nothing, and reads no log line. Rejects as the request
    * does; that its container does not exist is a success.
@@ -44,6 +45,10 @@ export interface DockerEngine extends ContainerSource, ContainerControl {
 interface WithOptions {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
   info(options: { abortSignal: AbortSignal }): Promise<{ readonly Name?: unknown }>;
+}
+
+interface WithStats {
+  stats(options: { stream: false; 'one-shot': true; abortSignal: AbortSignal }): Promise<unknown>;
 }
 
 /** No container has this id: the engine answers 404, a proxy that forbids the request 403. */
@@ -146,6 +151,20 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         return count === 0 ? [] : lines.slice(-count);
       } catch (error) {
         if (error instanceof EngineError && error.reason === 'not_found') return [];
+        throw error;
+      }
+    },
+
+    async stats(id, signal) {
+      const doing = `reading the statistics of ${shortId(id)}`;
+      try {
+        const container = docker.getContainer(id) as unknown as WithStats;
+        const answer = await request('stats', doing, signal, callTimeoutMs, (abortSignal) =>
+          container.stats({ stream: false, 'one-shot': true, abortSignal }),
+        );
+        return toResourceUse(answer);
+      } catch (error) {
+        if (error instanceof EngineError && error.reason === 'not_found') return undefined;
         throw error;
       }
     },

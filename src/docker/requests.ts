@@ -13,6 +13,7 @@ export type EngineOperation =
   | 'list'
   | 'inspect'
   | 'tail_logs'
+  | 'stats'
   | 'restart'
   | 'probe_restart'
   | 'events'
@@ -24,6 +25,8 @@ const SOURCE_OF = {
   list: 'list',
   inspect: 'inspect',
   tail_logs: 'logs',
+  // The agent works without it.
+  stats: undefined,
   restart: 'restart',
   probe_restart: 'restart',
   events: 'events',

@@ -13,6 +13,11 @@ import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { LogError } from './detect/log-error.ts';
 import { DETECTOR_INFO } from './detectors.ts';
+import { createConfigurationHistory } from './diagnose/changes.ts';
+import { createDependantsOf } from './diagnose/dependants.ts';
+import { keepConfigurations } from './diagnose/kept-configurations.ts';
+import { createSurroundings } from './diagnose/surroundings.ts';
+import { createTimeline } from './diagnose/timeline.ts';
 import { createGrouper } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
@@ -22,14 +27,15 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
-import type { DependencyStore, ReviewStore } from './ports.ts';
+import type { ConfigurationStore, ContainerStats, DependencyStore, ReviewStore } from './ports.ts';
 
 export interface PipelineDeps
   extends Omit<
     WorkflowDeps,
-    'incidents' | 'lifecycle' | 'correlator' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
+    'incidents' | 'lifecycle' | 'correlator' | 'surroundings' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
   > {
-  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore;
+  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore;
+  readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
   positionsSaved(): Promise<void>;
   /** What is known of a container from inspect; undefined if it has not been inspected yet. */
@@ -92,8 +98,23 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     open: (signal, isReleased) => open(signal, { isReleased }),
     start: (work) => start(work),
   });
+  const timeline = createTimeline();
+  const configurations = createConfigurationHistory();
+  const keptConfigurations = keepConfigurations(configurations, store, logger);
   const workflow = createWorkflow({
     ...deps,
+    surroundings: createSurroundings({
+      graph: correlation.graph,
+      dependantsOf: createDependantsOf(correlation.graph, clock),
+      incidents,
+      membersOf: correlation.correlator.membersOf,
+      timeline,
+      configurations,
+      control: deps.untracedControl,
+      redact: (...texts) => deps.collector.redact(...texts),
+      clock,
+      stopping: stopping.signal,
+    }),
     store,
     incidents,
     lifecycle,
@@ -214,10 +235,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       const signals = lifecycle.observe(event);
       aftermaths.observe(event);
       correlation.observe(event);
+      timeline.observe(event);
       for (const signal of signals) take(signal);
     },
 
-    onPastEvent: lifecycle.recall,
+    onPastEvent(event) {
+      lifecycle.recall(event);
+      timeline.observe(event);
+    },
 
     onListed(containers, existing) {
       observer.heartbeat(clock.now());
@@ -228,6 +253,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
       }
       correlation.listed(existing);
+      start(keptConfigurations.save());
       for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
     },
 
@@ -237,7 +263,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     async resume() {
-      await correlation.load();
+      await Promise.all([correlation.load(), keptConfigurations.load()]);
       const cases = await store.openCases().catch((error: unknown) => {
         logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
@@ -253,7 +279,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       }
     },
 
-    onInspected: (containerId, facts) => correlation.inspected(containerId, facts),
+    onInspected(containerId, facts) {
+      correlation.inspected(containerId, facts);
+      const container = correlation.containerOf(containerId);
+      if (container !== undefined) configurations.inspected(container, facts, clock.now());
+    },
     onInspectedAll: correlation.inspectedAll,
     dependencies: correlation.edges,
 

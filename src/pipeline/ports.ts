@@ -10,6 +10,7 @@ import type {
   Decision,
   Detector,
   Diagnosis,
+  EdgeEvidence,
   EngineEvent,
   Incident,
   IncidentState,
@@ -84,6 +85,30 @@ export interface ContainerControl {
   list(signal?: AbortSignal): Promise<readonly ListedContainer[]>;
 }
 
+/** What a running container uses at one moment, from the engine's statistics. */
+export interface ResourceUse {
+  /** Bytes, without the page cache that the kernel can drop. */
+  readonly memory?: number;
+  /** Bytes; the host's memory if the container has no limit. */
+  readonly memoryLimit?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
+  /** Absent if it has no limit. */
+  readonly pidsLimit?: number;
+  /** Since the container was started. Absent without a CPU limit. */
+  readonly cpuThrottling?: {
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledMs: number;
+  };
+}
+
+/** Used by the question to a model. Rejects with an EngineError on a fault. */
+export interface ContainerStats {
+  /** Undefined if the container does not exist or does not run. */
+  stats(containerId: string, signal?: AbortSignal): Promise<ResourceUse | undefined>;
+}
+
 export interface CursorStore {
   loadCursors(): Promise<ReadonlyMap<string, LogCursor>>;
   saveCursors(cursors: ReadonlyMap<string, LogCursor>): Promise<void>;
@@ -107,8 +132,67 @@ export interface Redactor {
 
 // ── diagnosis ───────────────────────────────────────────────────────────────
 
+/** What is known around the container that fails. A part is absent if nothing is known of it. All text is redacted. */
+export interface Surroundings {
+  /** Other containers that suffer from the incident, the most affected first. */
+  readonly members?: readonly AffectedContainer[];
+  /** Names of further containers that depend on this one directly, whether or not they have noticed. */
+  readonly dependants?: readonly string[];
+  /** What the container depends on directly, whether or not it has a problem. */
+  readonly dependencies?: readonly DependencyState[];
+  /** The dependencies between all of these containers, by name. */
+  readonly edges?: readonly { readonly from: string; readonly to: string; readonly evidence: EdgeEvidence }[];
+  /** Engine events of these containers in the last minutes, oldest first. */
+  readonly timeline?: readonly TimelineEntry[];
+  readonly changes?: ServiceChanges;
+  readonly resources?: ResourceUse;
+}
+
+export interface AffectedContainer {
+  /** Its name. */
+  readonly container: string;
+  readonly occurrences: number;
+  /** Its first error record, or a description of its first signal. Absent if it could not be redacted in time. */
+  readonly record?: string;
+}
+
+export interface DependencyState {
+  /** Its name. */
+  readonly container: string;
+  readonly evidence: EdgeEvidence;
+  /** Absent if the engine did not say; `gone` if the container does not exist. */
+  readonly state?: Pick<ContainerFacts, 'status' | 'health' | 'startedAt' | 'finishedAt' | 'exitCode'> | 'gone';
+}
+
+export interface TimelineEntry {
+  readonly at: number;
+  /** Its name. */
+  readonly container: string;
+  /** In our own words; continues the name. */
+  readonly what: string;
+}
+
+/** How the configuration of a service differs from the one that worked before. */
+export interface ServiceChanges {
+  /** Empty if nothing has changed since `from`. */
+  readonly changes: readonly ConfigurationChange[];
+  /** When the earlier configuration was last seen; without a change, since when the present one is known. */
+  readonly from: number;
+  /** When the present configuration was first seen. */
+  readonly to: number;
+}
+
+export interface ConfigurationChange {
+  /** In our own words. */
+  readonly setting: string;
+  readonly before?: string;
+  readonly after?: string;
+  readonly added?: readonly string[];
+  readonly removed?: readonly string[];
+}
+
 /** The input of a diagnosis. All text in it is redacted. */
-export interface DiagnosisContext {
+export interface DiagnosisContext extends Surroundings {
   readonly incident: Incident;
   /** Absent if the container no longer exists or the engine did not answer. */
   readonly facts?: ContainerFacts;
@@ -297,6 +381,14 @@ export interface ReviewedCase {
   readonly aftermath?: Aftermath;
   readonly verdict?: Verdict;
   readonly note?: string;
+}
+
+/** The configurations of services, as text that only their reader understands. Names and limits, no values. */
+export interface ConfigurationStore {
+  /** Undefined if nothing was stored. */
+  loadConfigurations(): Promise<string | undefined>;
+  /** Replaces what was stored. */
+  saveConfigurations(json: string): Promise<void>;
 }
 
 /** Dependencies between services that were read from error records. */

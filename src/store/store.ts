@@ -1,6 +1,7 @@
 import { StoreError } from '../errors.ts';
 import type {
   AttemptStore,
+  ConfigurationStore,
   CursorStore,
   DependencyStore,
   HistoryStore,
@@ -10,6 +11,7 @@ import type {
   ReviewStore,
 } from '../pipeline/ports.ts';
 import { createAttemptStore } from './attempts.ts';
+import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';
 import { createDependencyStore } from './dependencies.ts';
 import { copyRows } from './engines/copy-rows.ts';
@@ -27,6 +29,7 @@ import { createRecentUsage } from './recent-usage.ts';
 import { createReviewStore } from './reviews.ts';
 
 export type Store = CursorStore &
+  ConfigurationStore &
   DependencyStore &
   Ledger &
   IncidentStore &
@@ -133,6 +136,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
     ...createHistoryStore(current, queries),
+    ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),
     ...createReviewStore(current, queries),
 

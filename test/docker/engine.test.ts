@@ -124,6 +124,20 @@ describe('the engine', () => {
     });
   });
 
+  it('returns what a running container uses, and nothing of one that has ended or is gone', async () => {
+    const web = simulated.addContainer({
+      name: 'web',
+      stats: { memory_stats: { usage: 300, stats: { inactive_file: 100 } }, pids_stats: { current: 4 } },
+    });
+    expect(await engine.stats(web.id)).toEqual({ memory: 200, pids: 4 });
+    web.exit(1);
+    expect(await engine.stats(web.id)).toBeUndefined();
+    expect(await engine.stats('0'.repeat(64))).toBeUndefined();
+    const asked = simulated.requests.find(({ operation }) => operation === 'stats');
+    expect(asked?.query.get('one-shot')).toBe('true');
+    expect(asked?.query.get('stream')).toBe('false');
+  });
+
   it.each([false, true])(
     'returns the last lines of a container, also if they look like JSON (tty: %s)',
     async (tty) => {

@@ -17,6 +17,8 @@ export interface SimulatedContainerOptions {
   /** `NAME=value`. */
   readonly env?: readonly string[];
   readonly tty?: boolean;
+  /** The engine's statistics while it runs; default: empty. */
+  readonly stats?: object;
   readonly restartPolicy?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
   /** Of `on-failure`; default 0, no limit. */
   readonly maximumRetryCount?: number;
@@ -94,6 +96,7 @@ export interface EngineContainer extends SimulatedContainer {
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
   inspectJson(): unknown;
+  statsJson(): unknown;
   listJson(): { State: string; Names: string[]; Labels: Record<string, string>; [key: string]: unknown };
   statusText(): string;
   /** Cancels timers and ends log streams. */
@@ -331,6 +334,14 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
         StopTimeout: options.stopTimeout,
       },
       NetworkSettings: { Networks: endpoints.json(name) },
+    }),
+
+    statsJson: () => ({
+      id,
+      name: `/${name}`,
+      memory_stats: {},
+      cpu_stats: {},
+      ...(isRunning() ? options.stats : {}),
     }),
 
     listJson: () => ({

@@ -9,7 +9,7 @@ import type { ContainerControl, DependencyStore, IncidentStore } from '../ports.
 import { absenceSignal } from './absence.ts';
 import { type Correlator, createCorrelator } from './correlate.ts';
 import { createDependencies, type Inspected } from './dependencies.ts';
-import type { Edge } from './graph.ts';
+import type { DependencyGraph, Edge } from './graph.ts';
 import { isAboutState, rootOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
 
@@ -31,6 +31,9 @@ export interface CorrelationDeps {
 
 export interface Correlation {
   readonly correlator: Correlator;
+  readonly graph: DependencyGraph;
+  /** Undefined if no event or listing named it yet. */
+  containerOf(containerId: string): ContainerRef | undefined;
   observe(event: EngineEvent): void;
   /** All containers that exist, watched or not: an error may name any of them. */
   listed(existing: readonly ListedContainer[]): void;
@@ -129,6 +132,8 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
 
   return {
     correlator,
+    graph: dependencies.graph,
+    containerOf: dependencies.containerOf,
 
     observe(event) {
       dependencies.observe(event);

@@ -9,6 +9,7 @@ export type Inspected = Pick<ContainerFacts, 'topology' | 'startedAt'>;
 
 export interface Dependencies {
   readonly graph: DependencyGraph;
+  containerOf(containerId: string): ContainerRef | undefined;
   observe(event: EngineEvent): void;
   listed(containers: readonly ListedContainer[]): void;
   inspected(containerId: string, facts: Inspected): void;
@@ -40,6 +41,7 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
 
   return {
     graph,
+    containerOf: (containerId) => refs.get(containerId),
 
     observe({ container, action }) {
       if (action.kind === 'destroy') graph.removed(container.id);

@@ -34,6 +34,15 @@ export interface Collector {
   summary(incident: Incident): Promise<string>;
   /** The input of a diagnosis, redacted. If the engine does not answer, facts and log lines are missing. */
   context(incident: Incident, signals: readonly Signal[]): Promise<DiagnosisContext>;
+  /**
+   * Redacts further texts for a question with this context, without the secrets of these containers. Placeholders get
+   * other numbers than those in the context. The caller limits the length: redaction takes time per character.
+   */
+  redact(
+    texts: readonly string[],
+    containers: readonly ContainerRef[],
+    context: DiagnosisContext,
+  ): Promise<readonly string[]>;
 }
 
 export function createCollector(deps: CollectDeps): Collector {
@@ -56,14 +65,25 @@ export function createCollector(deps: CollectDeps): Collector {
   // An environment never changes, so known secrets are complete: the engine, which may hang, is only asked about a
   // container that was created a moment ago.
   const redactSummary = async ({ container, summary }: Incident): Promise<string> => {
-    const secrets = deps.secretsOf(container.id) ?? (await inspectSecrets(container.id, control));
-    const { texts } = await redactor.redact([summary], secrets);
+    const { texts } = await redactor.redact([summary], await secretsOf(container));
     return texts[0] ?? '';
+  };
+
+  const secretsOf = async ({ id }: ContainerRef): Promise<readonly string[]> =>
+    deps.secretsOf(id) ?? (await inspectSecrets(id, control));
+
+  const redactFurther: Collector['redact'] = async (further, containers, { incident, evidence, logLines }) => {
+    const secrets = (await Promise.all([incident.container, ...containers].map(secretsOf))).flat();
+    // The redactor counts from the highest number that it finds.
+    const used = highestPlaceholder([incident.summary, ...evidence, ...logLines]);
+    const { texts } = await redactor.redact([used, ...further], secrets);
+    return texts.slice(1);
   };
 
   return {
     summary: (incident) => limited(() => redactSummary(incident)),
     context: (incident, signals) => limited(() => collect(incident, signals)),
+    redact: redactFurther,
   };
 }
 
@@ -137,6 +157,16 @@ function ruleMatchesOf(
     ? context.evidence
     : [...context.evidence, ...context.logLines.slice(-LAST_LINES)];
   return applyRules({ ...context, detector, detectors, evidence: text.join('\n') });
+}
+
+const PLACEHOLDER = /‹secret:(\d{1,6})›/g;
+
+function highestPlaceholder(texts: readonly string[]): string {
+  let highest = 0;
+  for (const text of texts) {
+    for (const [, number] of text.matchAll(PLACEHOLDER)) highest = Math.max(highest, Number(number));
+  }
+  return highest === 0 ? '' : `‹secret:${highest}›`;
 }
 
 /** The first texts up to MAX_CHARS. Whole texts only: half a secret would not be recognised. */

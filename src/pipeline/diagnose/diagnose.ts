@@ -6,6 +6,7 @@ import type { ClaudePort, DiagnosisContext, IncidentStore, Ledger, RuleMatch } f
 import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
 import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
 import { isUnambiguous } from './rules.ts';
+import { withSurroundings } from './rules-in-context.ts';
 
 interface DiagnoseDeps {
   readonly diagnoseWith: DiagnoseWith;
@@ -130,7 +131,8 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
         return { ...best.assessment, tier: 'claude', model: best.model, rules, ...common };
       }
       observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
-      return { ...strongest.assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
+      const assessment = withSurroundings(strongest.assessment, question);
+      return { ...assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
     },
 
     prepare: () => claude?.prepare?.(),

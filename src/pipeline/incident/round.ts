@@ -18,6 +18,8 @@ import { type DecideInput, decide } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
+import { withSurroundings } from '../diagnose/rules-in-context.ts';
+import type { GatherSurroundings } from '../diagnose/surroundings.ts';
 import { isBeingReplaced } from '../lifecycle/deployment.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
@@ -32,6 +34,7 @@ import type { StoredState } from './stored-state.ts';
 export interface RoundDeps {
   readonly correlator: Pick<Correlator, 'correlate'>;
   readonly collector: Collector;
+  readonly surroundings: GatherSurroundings;
   readonly diagnoser: Pick<Diagnoser, 'diagnose' | 'prepare'>;
   readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
   /** Not traced: verification calls it every second. */
@@ -156,20 +159,22 @@ export function createRounds(deps: RoundDeps): Rounds {
   };
 
   const diagnose = async (live: LiveIncident, ordinal: number): Promise<Diagnosed | Folded> => {
-    const context = await collect(live);
+    const collected = await collect(live);
     if (deps.stopping.aborted) throw new AgentStopping();
     live.phase = 'handling';
-    live.incident = { ...live.incident, summary: context.incident.summary };
-    const folded = ordinal === 0 ? await correlate(live, context) : undefined;
+    live.incident = { ...live.incident, summary: collected.incident.summary };
+    const folded = ordinal === 0 ? await correlate(live, collected) : undefined;
     await keep('the incident', store.saveIncident(live.incident));
     if (folded) return folded;
+    const context = { ...collected, ...(await deps.surroundings(live, collected)), incident: live.incident };
+    if (live.cause !== undefined) return 'member';
     const known = absenceAssessment(live.incident);
     const diagnosis = await tracing.span(
       SPANS.diagnose,
       async () =>
         known === undefined
-          ? deps.diagnoser.diagnose({ ...context, incident: live.incident }, ordinal > 0, deps.stopNow)
-          : knownDiagnosis(known, clock.now()),
+          ? deps.diagnoser.diagnose(context, ordinal > 0, deps.stopNow)
+          : knownDiagnosis(withSurroundings(known, context), clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
     if (live.cause !== undefined) return 'member';

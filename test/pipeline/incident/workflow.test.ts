@@ -109,6 +109,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       clock,
       logLinesOf: () => 50,
     }),
+    surroundings: async () => ({}),
     diagnoser: { prepare() {}, diagnose: async () => aDiagnosis() },
     notify: async (alert) => void alerts.push(alert),
     control: { ...engine, ...control },
