@@ -53,7 +53,7 @@ function ofStatedError(open: OpenRecord): Finding | undefined {
   if (isRequestedStop(text)) return undefined;
   const found = statedError(open);
   if (isTransient(open.text)) return { ...found, gate: 'transient' };
-  // A database logs FATAL when it refuses its own application, so less of it counts as a client's mistake.
+  // A database logs FATAL when it refuses its own application, so fewer FATAL records count as a client's mistake.
   const client = open.level === ERROR ? isClientError(open.text) : isFatalClientError(open.text);
   return client ? { ...found, gate: 'client' } : found;
 }

@@ -7,7 +7,8 @@ const ESC = String.fromCharCode(0x1b);
 const BEL = String.fromCharCode(0x07);
 const CSI = String.raw`(?:${ESC}\[|\u009b)`;
 /**
- * ECMA-48 escape sequences: CSI, OSC, other strings and two-character ones. Of an incomplete sequence, what is there.
+ * ECMA-48 escape sequences: CSI, OSC, other strings and two-character ones. An incomplete sequence matches as far as it
+ * goes.
  */
 const SEQUENCES = new RegExp(
   [

@@ -7,7 +7,7 @@ import { ANY_STATUS, familiesIn, familyBits, OTHER_STATUS } from './stems.ts';
 import { isSupervisedExit } from './supervisors.ts';
 import { isExplainedAway, isRequestedStop } from './transitions.ts';
 
-/** Characters examined at the start and at the end of a message: that is where it names the error. */
+/** Characters examined at the start and at the end of a message: messages name the error there. */
 const HEAD = 2048;
 const TAIL = 512;
 /** The most matches of one pattern that are tried if the earlier ones are negated. */

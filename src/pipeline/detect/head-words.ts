@@ -42,7 +42,7 @@ export function levelInBrackets(text: string, from: number, to: number): number 
   return NO_LEVEL;
 }
 
-/** Whether a level word that begins a line and is followed by a colon is a level. */
+/** Whether a level word at the start of a line and before a colon really is the level. */
 function isColonLevel(word: string): boolean {
   // `Error: …` opens an exception, not a head.
   return (

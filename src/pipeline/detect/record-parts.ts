@@ -47,7 +47,7 @@ export function partsOf(text: string): RecordParts {
       exceptionType: '',
     };
   }
-  // The message comes first: without a line of its own, the exception is named there.
+  // The message comes first: it may be the line that names the exception.
   return {
     message,
     trace: [message, ...rest],

@@ -224,7 +224,7 @@ function goStep(trace: Trace, line: string): Step {
     return ACCEPT;
   }
   if (line.startsWith('panic: ') || line.startsWith('fatal error: ')) {
-    // The runtime may print a message of its own before it names the error.
+    // The runtime may print another message before it names the error.
     return trace.phase === 'open' && /^(?:runtime|unexpected fault|SIG)/.test(trace.first) ? ACCEPT : END;
   }
   if (trace.phase === 'frames') return GO_FUNCTION.test(line) || GO_NAME.test(line) ? HOLD : END;
