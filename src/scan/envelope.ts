@@ -1,21 +1,24 @@
-/** The wrappings in which log lines are kept: Docker's json-file, Kubernetes' CRI, forwarders' JSON. */
+/**
+ * Unwraps log lines from the formats they are stored in: Docker's json-file, Kubernetes' CRI, the JSON of log
+ * forwarders.
+ */
 import type { StreamName } from '../domain.ts';
 
 export interface Unwrapped {
   text: string;
   stream: StreamName;
-  /** Epoch milliseconds; undefined where the wrapping has none. */
+  /** Epoch milliseconds; undefined if the format has none. */
   time: number | undefined;
-  /** Undefined where the wrapping names none. */
+  /** Undefined if the format does not name one. */
   container: string | undefined;
-  /** The engine cut a long line: more of it follows. */
+  /** The engine cut a long line, and more of it follows. */
   partial: boolean;
 }
 
 const CRI = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP])(?:\S*) /;
 const DOCKER_END = /^(?:\\n)?","stream":"(stdout|stderr)"(?:,"attrs":\{[^{}]*\})?,"time":"([^"]+)"\}\s*$/;
 
-/** Undefined: the line stands for itself. */
+/** Returns undefined if the line is not wrapped. */
 export function unwrap(line: string): Unwrapped | undefined {
   const code = line.charCodeAt(0);
   if (code === 0x7b) {
@@ -42,7 +45,7 @@ export function unwrap(line: string): Unwrapped | undefined {
   };
 }
 
-/** The engine's own order of keys and a text without escapes: no parsing. */
+/** The fast path, without parsing: the engine's own order of keys, and a text without escapes. */
 function unwrapDocker(line: string): Unwrapped | undefined {
   const slash = line.indexOf('\\', 8);
   const quote = line.indexOf('"', 8);
@@ -79,12 +82,12 @@ function unwrapJson(line: string): Unwrapped | undefined {
     stream: stream === 'stderr' ? 'stderr' : 'stdout',
     time: timeOf(parsed),
     container: typeof name === 'string' ? name.replace(/^\//, '') : undefined,
-    // Only Docker's own files mark the end of a line; others hold one line a record.
+    // Only Docker's own files mark the end of a line; others have one line per record.
     partial: !ended && typeof parsed.time === 'string' && name === undefined,
   };
 }
 
-/** RFC 3339 in `time`, or nanoseconds since 1970 in `t`. */
+/** Reads RFC 3339 in `time`, or nanoseconds since 1970 in `t`. */
 function timeOf(parsed: Readonly<Record<string, unknown>>): number | undefined {
   const time = typeof parsed.time === 'string' ? Date.parse(parsed.time) : Number.NaN;
   if (!Number.isNaN(time)) return time;
@@ -96,8 +99,11 @@ const ISO = /^[[("]?(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\
 const JSON_TIME =
   /"(?:time|ts|timestamp|@timestamp|@t|\$date|asctime|datetime)": ?"(\d{4}-\d\d-\d\d[T ][^"]+)"|"(?:time|ts|timestamp)": ?(1\d{9,12}(?:\.\d+)?)/;
 
-/** The time that a bare line states at its head, in epoch ms (without a zone: UTC); undefined where none. */
-export function statedTime(line: string): number | undefined {
+/**
+ * Returns the time at the beginning of a line that is not wrapped, in epoch ms (UTC if it has no zone); undefined if
+ * there is none.
+ */
+export function timeInLine(line: string): number | undefined {
   const code = line.charCodeAt(0);
   if (code === 0x7b) {
     const match = JSON_TIME.exec(line.slice(0, 400));

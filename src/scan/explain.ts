@@ -1,4 +1,4 @@
-/** `scan --explain LINE`: why a line was read as it was, in the words of docs/detection.md. */
+/** `scan --explain LINE`: explains why a line was read as it was, in the terms of docs/detection.md. */
 import type { LogRecord } from '../domain.ts';
 import type { Finding } from '../pipeline/detect/classify.ts';
 import { readHead } from '../pipeline/detect/head.ts';
@@ -9,19 +9,19 @@ import { problemKey } from '../pipeline/group/fingerprint.ts';
 
 export interface ExplainedRecord {
   readonly record: LogRecord;
-  /** Lines of the file, both included. */
+  /** Lines of the file, inclusive. */
   readonly first: number;
   readonly last: number;
   readonly error: LogError | undefined;
-  /** What it would be an error by, if it came more often. */
+  /** Why it would be an error at a higher rate. */
   readonly held: Finding | undefined;
-  /** Of an error: what its incident is known by. */
+  /** Fingerprint of the error's problem; null if the record is not an error. */
   readonly fingerprint: string | null;
 }
 
 const GATES: Readonly<Record<string, string>> = {
   client: "a client's mistake: reported only when 30 come within a minute",
-  http: 'an answer of 5xx: reported when three come within a minute, or when most requests fail',
+  http: 'a 5xx response: reported when three come within a minute, or when they are one in five lines',
   transient: 'a program that starts or stops: reported when it lasts for a minute',
 };
 
@@ -48,7 +48,7 @@ export function printExplanation(line: number, found: ExplainedRecord): string {
   } else
     rows.push([
       'error',
-      `no: ${record.level === undefined ? 'nothing in it points to an error' : 'its level is below ERROR and its text outranks it by nothing'}`,
+      `no: ${record.level === undefined ? 'nothing in it points to an error' : 'its level is below ERROR and nothing in its text outweighs that'}`,
     ]);
   return [`line ${line}`, ...rows.map(([name, value]) => `  ${name.padEnd(12)} ${value}`)].join('\n');
 }
@@ -60,7 +60,7 @@ const KINDS = {
 } as const;
 
 function levelRow({ level, text }: LogRecord): string {
-  if (level === undefined) return 'none stated';
+  if (level === undefined) return 'none';
   const end = text.indexOf('\n');
   const line = end === -1 ? text : text.slice(0, end);
   return `${level}, ${ruleOf(line)}`;

@@ -1,25 +1,25 @@
-/** Bytes to lines: any chunking gives the same lines. */
+/** Splits bytes into lines. How the bytes are divided into chunks makes no difference. */
 
 import { isAscii } from 'node:buffer';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-/** Most logs are ASCII, which needs no decoder: decided for so many bytes at a time. */
+/** Bytes that are decoded at once. Most are ASCII, which needs no decoder. */
 const BLOCK = 8_192;
-/** A longer line keeps its beginning and its end. */
+/** Characters. A longer line keeps its beginning and its end. */
 const MAX_LINE = 1 << 20;
 
 export interface LineSplitter {
   push(chunk: Uint8Array): void;
-  /** The last line, where the input does not end in a line end. */
+  /** Emits the last line if the input does not end with a line break. */
   end(): void;
 }
 
-/** UTF-8; bytes that are none become U+FFFD. A `\r` before the line end goes with it. */
+/** Decodes UTF-8; invalid bytes become U+FFFD. A `\r` before the line break is removed. */
 export function createLineSplitter(onLine: (text: string) => void): LineSplitter {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: false });
   let rest = '';
-  /** The decoder holds no part of a character, and has seen whether the text begins with a byte order mark. */
+  /** The decoder has no incomplete character and is past a possible byte order mark. */
   let complete = false;
   let cut = '';
 
@@ -62,7 +62,7 @@ export function createLineSplitter(onLine: (text: string) => void): LineSplitter
   };
 }
 
-/** The chunks of a source, unzipped where it begins like gzip. */
+/** Yields the chunks of a source, decompressed if it begins like gzip. */
 export async function* chunksOf(source: AsyncIterable<Buffer | string>): AsyncGenerator<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]();
   let head = Buffer.alloc(0);

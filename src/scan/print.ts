@@ -1,11 +1,11 @@
-/** What `scan` prints. */
+/** Formats the results of `scan`. */
 import type { ScannedIncident, ScanResult } from './session.ts';
 
 export function printJson(result: ScanResult): string {
   return JSON.stringify(
     {
       lines: result.lines,
-      troubled_records: result.troubles,
+      troubled_records: result.errors,
       incidents: result.incidents.map((incident) => ({
         container: incident.container,
         fingerprint: incident.fingerprint,
@@ -28,7 +28,7 @@ export function printJson(result: ScanResult): string {
 
 /** For a terminal: the most frequent first, each with its first record. */
 export function printIncidents(result: ScanResult): string {
-  const head = `${count(result.lines, 'line')}, ${count(result.troubles, 'troubled record')}, ${count(result.incidents.length, 'incident')}`;
+  const head = `${count(result.lines, 'line')}, ${count(result.errors, 'troubled record')}, ${count(result.incidents.length, 'incident')}`;
   if (result.incidents.length === 0) return head;
   const sorted = [...result.incidents].sort((a, b) => b.occurrences - a.occurrences);
   return `${head}\n\n${sorted.map(paragraph).join('\n\n')}`;

@@ -1,9 +1,10 @@
 /**
- * `container-doctor scan --redacted` and `--prompt`: what would leave the machine, so that users can check it on
- * their own logs. Sends nothing anywhere.
+ * `container-doctor scan --redacted` and `--prompt`: show what would leave the machine, so that users can check it on
+ * their own logs. Nothing is sent anywhere.
  */
 import { createReadStream } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { EXIT_WRONG_USAGE } from '../commands/exit-codes.ts';
 import type { Incident, Signal } from '../domain.ts';
 import { renderPrompt } from '../models/claude/prompt.ts';
 import { compileRules } from '../pipeline/detect/log-detector.ts';
@@ -14,9 +15,6 @@ import { chunksOf, createLineSplitter } from './lines.ts';
 import type { ScanIo } from './scan.ts';
 import { createScan, type ScannedIncident } from './session.ts';
 
-/** EX_USAGE of sysexits.h. */
-const EXIT_WRONG_USAGE = 64;
-
 const USAGE = `Usage: container-doctor scan --redacted [--personal] [FILE...]
        container-doctor scan --prompt [--personal] [--log-lines N] [FILE]
 
@@ -26,12 +24,12 @@ const USAGE = `Usage: container-doctor scan --redacted [--personal] [FILE...]
   --log-lines N   lines of log context in the question, as LOG_LINES (default 50)
 `;
 
-/** Characters that are searched together: a secret may span lines. */
+/** Characters that are redacted together: a secret may span lines. */
 const WINDOW = 196_608;
-/** What is searched again with the next window, for secrets that span both. */
+/** Lines and characters that are redacted again with the next window, for secrets that span both. */
 const OVERLAP_LINES = 64;
 const OVERLAP = 16_384;
-/** The agent sends no longer text. */
+/** Characters. The agent does not send longer text. */
 const LONGEST_TEXT = 65_536;
 const DEFAULT_LOG_LINES = 50;
 
@@ -106,7 +104,7 @@ async function printRedacted(file: string, redactor: Redactor, io: ScanIo): Prom
   return true;
 }
 
-/** The last lines, as many as are searched again. */
+/** Returns the last lines, which are redacted again with the next window. */
 function tail(lines: readonly string[]): string[] {
   let size = 0;
   let from = lines.length;
@@ -191,7 +189,7 @@ function toIncident(found: ScannedIncident, signal: Signal): Incident {
   };
 }
 
-/** Passes the lines on in batches. A line that the agent would not send is named by its length. */
+/** Passes the lines on in batches. A line that the agent would not send is replaced by its length. */
 async function readLines(file: string, io: ScanIo, use: (lines: readonly string[]) => Promise<void>): Promise<void> {
   const source = file === '-' ? io.stdin : createReadStream(file, { highWaterMark: 1 << 16 });
   let lines: string[] = [];

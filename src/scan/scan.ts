@@ -1,11 +1,12 @@
 /**
- * `container-doctor scan`: detection and grouping over log files, to see on one's own logs what the doctor
- * would see. Sends nothing anywhere.
+ * `container-doctor scan`: runs detection and grouping over log files, so that users can see on their own logs what the
+ * doctor would see. Nothing is sent anywhere.
  */
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { EXIT_WRONG_USAGE } from '../commands/exit-codes.ts';
 import { compileRules } from '../pipeline/detect/log-detector.ts';
 import { type ExplainedRecord, printExplanation } from './explain.ts';
 import { chunksOf, createLineSplitter } from './lines.ts';
@@ -18,9 +19,6 @@ export interface ScanIo {
   readonly stderr: NodeJS.WritableStream;
 }
 
-/** EX_USAGE of sysexits.h. */
-const EXIT_WRONG_USAGE = 64;
-
 const USAGE = `Usage: container-doctor scan [options] [FILE...]
 
 Reads logs (standard input without a FILE, or for -) and prints the incidents that the doctor would open.
@@ -29,11 +27,11 @@ Plain text, gzip, and the JSON lines that Docker writes (/var/lib/docker/contain
   --json              the incidents as one JSON document
   --records           every record as one JSON line: first, last (line numbers from 1), time, level,
                       trouble, tier, fingerprint
-  --explain LINE      why this line of the (one) file is read as it is: the rule that read the level, the lines
+  --explain LINE      why this line of the (one) file is read as it is: what its level was read from, the lines
                       of its record, the tier and what the fingerprint is made of
-  --match PATTERN     always trouble (RE2 syntax; may be repeated)
-  --ignore PATTERN    never trouble (RE2 syntax; may be repeated)
-  --service NAME      the service that the lines are of; default: the file's name
+  --match PATTERN     always an error (RE2 syntax; may be repeated)
+  --ignore PATTERN    never an error (RE2 syntax; may be repeated)
+  --service NAME      the service that the lines belong to; default: the file's name
   --redacted          print the text without its secrets, as it would leave the machine
   --prompt            print the question that Claude would get about the first incident
   --help
@@ -54,7 +52,7 @@ export async function runScan(argv: string[], io: ScanIo): Promise<number> {
     io.stdout.write(USAGE);
     return 0;
   }
-  // Many short-lived strings: a small young generation is as fast here and keeps resident memory at half.
+  // Scanning creates many short-lived strings: a small young generation is as fast and halves resident memory.
   setFlagsFromString('--max-semi-space-size=4');
   setFlagsFromString('--semi-space-growth-factor=1');
   const out = createWriter(io.stdout);

@@ -1,10 +1,10 @@
-/** One run of `scan`: lines in, incidents out, through the very detector and grouper of the agent. */
+/** One run of `scan`: turns lines into incidents with the agent's own detector and grouper. */
 import type { ContainerRef, Level, LogRecord, StreamName } from '../domain.ts';
 import type { Finding } from '../pipeline/detect/classify.ts';
 import { type CompiledRules, createLogDetector, type LogDetector } from '../pipeline/detect/log-detector.ts';
 import type { LogError } from '../pipeline/detect/log-error.ts';
 import { createGrouper } from '../pipeline/group/grouper.ts';
-import { statedTime, unwrap } from './envelope.ts';
+import { timeInLine, unwrap } from './envelope.ts';
 import type { ExplainedRecord } from './explain.ts';
 
 export interface ScannedIncident {
@@ -16,23 +16,23 @@ export interface ScannedIncident {
   readonly summary: string;
   /** Its first record. */
   readonly record: string;
-  /** Where that begins, from 1. */
+  /** Line at which that record begins, from 1. */
   readonly line: number;
   readonly occurrences: number;
-  /** Epoch ms; absent where the lines state no time. */
+  /** Epoch ms; absent if the lines have no time. */
   readonly firstAt?: number;
   readonly lastAt?: number;
-  /** Of a storm: some of what went into it. */
+  /** Set for a storm: summaries of some of its errors. */
   readonly samples?: readonly string[];
 }
 
 export interface ScanResult {
   readonly lines: number;
-  readonly troubles: number;
+  readonly errors: number;
   readonly incidents: readonly ScannedIncident[];
 }
 
-/** A line of `--records`. */
+/** One line of `--records`. */
 export interface ScannedRecord {
   readonly first: number;
   readonly last: number;
@@ -41,12 +41,12 @@ export interface ScannedRecord {
   readonly trouble: boolean;
   readonly tier: string | null;
   readonly fingerprint: string | null;
-  /** Only where the file holds the lines of several containers. */
+  /** Only if the lines name their containers. */
   readonly container?: string;
 }
 
 export interface Scan {
-  /** Begins a file; line numbers begin at 1 again. */
+  /** Starts a file; line numbers start at 1 again. */
   open(name: string): FileScan;
   result(): ScanResult;
 }
@@ -61,27 +61,27 @@ interface Options {
   /** Default: the container's name without its replica number, or the file's. */
   readonly service: string | undefined;
   readonly onRecord: ((record: ScannedRecord) => void) | undefined;
-  /** Every record with what is known of it; costs as much as `onRecord`. */
+  /** Called for every record with what `--explain` prints; as expensive as `onRecord`. */
   readonly onExplained?: ((found: ExplainedRecord) => void) | undefined;
 }
 
-/** As many incidents are kept; a log that has more is described by its storms. */
+/** The most incidents kept; a log with more is described by its storms. */
 const MAX_INCIDENTS = 10_000;
-/** Lines without a time are taken to come one a second, so that the limit a minute means something. */
-const PRETENDED_MS = 1_000;
-/** More of a line that the engine cut is not joined. */
+/** Lines without a time count as one per second, so that the limit of new problems per minute can be applied. */
+const ASSUMED_INTERVAL_MS = 1_000;
+/** Characters. Parts of a cut line are not joined beyond this. */
 const MAX_JOINED = 1 << 20;
 
 export function createScan(options: Options): Scan {
   const grouper = createGrouper();
   const incidents = new Map<string, Mutable<ScannedIncident>>();
   let lines = 0;
-  let troubles = 0;
+  let errors = 0;
 
   function group(container: ContainerRef, error: LogError, line: number): string {
-    troubles++;
+    errors++;
     const time = error.record.time > 0 ? error.record.time : undefined;
-    const grouped = grouper.assign(container, error, time ?? line * PRETENDED_MS);
+    const grouped = grouper.assign(container, error, time ?? line * ASSUMED_INTERVAL_MS);
     const storm = grouped.kind === 'overflow';
     const key = `${container.name}\u0000${grouped.fingerprint}`;
     let incident = incidents.get(key);
@@ -109,7 +109,7 @@ export function createScan(options: Options): Scan {
 
   return {
     open: (name) => openFile(name, options, group, () => lines++),
-    result: () => ({ lines, troubles, incidents: [...incidents.values()] }),
+    result: () => ({ lines, errors, incidents: [...incidents.values()] }),
   };
 }
 
@@ -117,33 +117,33 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Watched {
   readonly detector: LogDetector;
-  /** Undefined where the detector's lines are the file's. */
-  readonly places: Places | undefined;
-  /** The begun line of each stream that the engine cut. */
+  /** Undefined if the detector's lines are the lines of the file. */
+  readonly lineMap: LineMap | undefined;
+  /** For each stream, the beginning of a line that the engine cut. */
   readonly begun: Map<StreamName, { text: string; readonly line: number }>;
 }
 
-/** Which lines of the file the latest of a detector's lines came from. */
-interface Places {
+/** Maps the latest lines of a detector to the lines of the file they came from. */
+interface LineMap {
   push(first: number, last: number): void;
   firstOf(ordinal: number): number;
   lastOf(ordinal: number): number;
 }
 
-/** More than the lines of any record that is still open. */
-const PLACES_KEPT = 100_000;
+/** More than the lines of any open record. */
+const LINES_KEPT = 100_000;
 
-function createPlaces(): Places {
+function createLineMap(): LineMap {
   let firsts: number[] = [];
   let lasts: number[] = [];
   let forgotten = 0;
   const at = (lines: number[], ordinal: number): number => lines[Math.max(0, ordinal - 1 - forgotten)] ?? ordinal;
   return {
     push(first, last) {
-      if (firsts.length >= 2 * PLACES_KEPT) {
-        firsts = firsts.slice(PLACES_KEPT);
-        lasts = lasts.slice(PLACES_KEPT);
-        forgotten += PLACES_KEPT;
+      if (firsts.length >= 2 * LINES_KEPT) {
+        firsts = firsts.slice(LINES_KEPT);
+        lasts = lasts.slice(LINES_KEPT);
+        forgotten += LINES_KEPT;
       }
       firsts.push(first);
       lasts.push(last);
@@ -163,13 +163,13 @@ function openFile(
   let at = 0;
   let time = 0;
 
-  /** `named`: the line names its container; `wrapped`: a line of the file may be less than a line of the log. */
+  /** `named`: the line names its container. `wrapped`: several lines of the file may be one line of the log. */
   function watch(name: string, named: boolean, wrapped: boolean): Watched {
     const known = watched.get(name);
     if (known !== undefined) return known;
     const service = options.service ?? name.replace(/[-_]\d+$/, '');
     const container: ContainerRef = { id: name, name, image: '', service, labels: {} };
-    const places = wrapped ? createPlaces() : undefined;
+    const lineMap = wrapped ? createLineMap() : undefined;
     const { onRecord, onExplained } = options;
     const report = (
       record: LogRecord,
@@ -178,9 +178,9 @@ function openFile(
       error: LogError | undefined,
       held?: Finding,
     ): void => {
-      const line = places?.firstOf(first) ?? first;
+      const line = lineMap?.firstOf(first) ?? first;
       const print = error === undefined ? null : group(container, error, line);
-      const end = places?.lastOf(last) ?? last;
+      const end = lineMap?.lastOf(last) ?? last;
       onExplained?.({ record, first: line, last: end, error, held, fingerprint: print });
       onRecord?.({
         first: line,
@@ -195,19 +195,19 @@ function openFile(
     };
     const detector = createLogDetector({
       rules: options.rules,
-      // A file has no arrival times: what is a record depends on its lines alone.
+      // A file has no arrival times: records depend only on the lines.
       now: () => 0,
       ...(onRecord === undefined && onExplained === undefined
         ? { emit: (error, first, last) => report(error.record, first, last, error) }
         : { emit() {}, onRecord: (record, error, held) => report(record, record.first, record.last, error, held) }),
     });
-    const made: Watched = { detector, places, begun: new Map() };
+    const made: Watched = { detector, lineMap, begun: new Map() };
     watched.set(name, made);
     return made;
   }
 
   function push(target: Watched, stream: StreamName, text: string, lineTime: number, firstLine: number): void {
-    target.places?.push(firstLine, at);
+    target.lineMap?.push(firstLine, at);
     target.detector.push({ time: lineTime, stream, text });
   }
 
@@ -217,7 +217,7 @@ function openFile(
       countLine();
       const inner = unwrap(text);
       if (inner === undefined) {
-        time = statedTime(text) ?? time;
+        time = timeInLine(text) ?? time;
         push(watch(fileName, false, false), 'stdout', text, time, at);
         return;
       }

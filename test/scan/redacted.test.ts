@@ -20,7 +20,7 @@ describe('scan --redacted', () => {
     expect(out).toBe('started\nERROR password=‹secret:1› refused\n\nkey ‹secret:2›\n');
   });
 
-  it('gives equal secrets equal numbers all through a large file, and hides those that span its parts', async () => {
+  it('gives equal secrets equal numbers throughout a large file, and hides those that span two windows', async () => {
     const block = ['-----BEGIN PRIVATE KEY-----', ...Array(30).fill(chars(alnum, 64, 3)), '-----END PRIVATE KEY-----'];
     const filler = Array.from({ length: 3_000 }, (_, i) => `line ${i} ${'of an ordinary log '.repeat(4)}`);
     const lines = [`password=${pw}`, ...filler, ...block, ...filler, `password=${pw}`];
@@ -31,12 +31,12 @@ describe('scan --redacted', () => {
     expect(out.endsWith('password=‹secret:1›\n')).toBe(true);
   });
 
-  it('hides personal data where asked', async () => {
+  it('hides personal data if requested', async () => {
     expect((await scan(['--redacted', '--personal'], 'from 203.0.113.7\n')).out).toBe('from ‹secret:1›\n');
     expect((await scan(['--redacted'], 'from 203.0.113.7\n')).out).toBe('from 203.0.113.7\n');
   });
 
-  it('names a line by its length that the agent would not send', async () => {
+  it('replaces a line that the agent would not send by its length', async () => {
     expect((await scan(['--redacted'], `${'x '.repeat(40_000)}\n`)).out).toBe('[a line of 80000 characters]\n');
   });
 
@@ -59,7 +59,7 @@ describe('scan --prompt', () => {
     expect(out).not.toContain(pw);
   });
 
-  it('says that nothing would be asked where nothing is wrong', async () => {
+  it('says that nothing would be asked if there is no incident', async () => {
     const { code, out, err } = await scan(['--prompt', '-'], '2026-11-25T10:00:00Z INFO up\n');
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain('no incident was found');

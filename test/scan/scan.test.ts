@@ -41,7 +41,7 @@ const LOG = [
 ].join('\n');
 
 describe('scan', () => {
-  it('prints the incidents it would open, with counts and their first records', async () => {
+  it('prints the incidents that would be opened, with counts and their first records', async () => {
     const { code, out } = await scan([file('web.log', LOG)]);
     expect(code).toBe(0);
     expect(out).toContain('8 lines, 3 troubled records, 2 incidents');
@@ -92,7 +92,7 @@ describe('scan', () => {
     expect(out).toContain('2 times  web  ');
   });
 
-  it("reads Docker's JSON lines: streams apart, cut lines joined, their times", async () => {
+  it("reads Docker's JSON lines: separates streams, joins cut lines and uses their times", async () => {
     const docker = (log: string, stream: string, second: number) =>
       JSON.stringify({ log, stream, time: `2024-05-01T10:15:${second}.123456789Z` });
     const lines = [
@@ -111,7 +111,7 @@ describe('scan', () => {
     ]);
   });
 
-  it('reads the lines of Kubernetes', async () => {
+  it("reads Kubernetes' CRI lines", async () => {
     const lines = [
       '2024-05-01T10:15:30.1Z stderr P ERROR be',
       '2024-05-01T10:15:30.1Z stderr F gun',
@@ -121,7 +121,7 @@ describe('scan', () => {
     expect(out).toContain('ERROR begun');
   });
 
-  it('keeps containers apart where the lines name them', async () => {
+  it('keeps containers separate if the lines name them', async () => {
     const line = (container: string) =>
       JSON.stringify({ t: '1674983529991738443', container, stream: 'stdout', log: 'ERROR x broke' });
     const printed = records((await scan(['--records'], [line('web-1'), line('db')].join('\n'))).out);
@@ -131,7 +131,7 @@ describe('scan', () => {
     ]);
   });
 
-  it('takes rules', async () => {
+  it('applies rules', async () => {
     expect((await scan(['--ignore', 'order \\d+', '--match', 'started'], LOG)).out).toContain('2 troubled records');
   });
 
@@ -146,7 +146,7 @@ describe('scan', () => {
     expect(err).toContain('Usage:');
   });
 
-  it('says which file it cannot read, and goes on with the others', async () => {
+  it('says which file it cannot read and continues with the others', async () => {
     const { code, out, err } = await scan([join(folder, 'missing.log'), file('a.log', LOG)]);
     expect(code).toBe(1);
     expect(err).toContain('missing.log');
@@ -157,7 +157,7 @@ describe('scan', () => {
     ['an empty file', ''],
     ['a broken gzip', Buffer.from([0x1f, 0x8b, 1, 2, 3])],
     ['one byte', Buffer.from([0x1f])],
-    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0, 10, 0xc3])],
+    ['bytes that are not text', Buffer.from([0xff, 0xfe, 0, 10, 0xc3])],
   ])('survives %s', async (_, content) => {
     const { code } = await scan([file('odd', content)]);
     expect([0, 1]).toContain(code);
@@ -174,7 +174,7 @@ describe('scan', () => {
 });
 
 describe('scan --explain', () => {
-  it('names the rule that read the level, the lines of the record, the tier and the fingerprint', async () => {
+  it('prints what the level was read from, the lines of the record, the tier and the fingerprint', async () => {
     const { code, out } = await scan(['--explain', '4'], LOG);
     expect(code).toBe(0);
     expect(out).toContain('lines 2 to 4');
@@ -183,13 +183,13 @@ describe('scan --explain', () => {
     expect(out).toMatch(/fingerprint +[0-9a-f]{16}, by the types and frames/);
   });
 
-  it('says why a line is no error', async () => {
+  it('says why a line is not an error', async () => {
     const refused = '2024/01/05 19:00:00 [error] invalid username or password, client: 203.0.113.4';
     expect((await scan(['--explain', '1'], refused)).out).toContain("a client's mistake");
     expect((await scan(['--explain', '1'], LOG)).out).toContain('no: its level is below ERROR');
   });
 
-  it('refuses what is no line of one file', async () => {
+  it('refuses anything but one line of one file', async () => {
     expect((await scan(['--explain', 'x'], LOG)).err).toContain('--explain: "x" is no line number');
     expect((await scan(['--explain', '1', 'a.log', 'b.log'])).code).toBe(64);
     expect(await scan(['--explain', '99'], LOG)).toMatchObject({ code: 1, out: '' });

@@ -1,26 +1,27 @@
 /**
- * One failure that is logged several times at once: by the layer where it happened, by the one above, and by the
- * one that gives up. Consecutive records of such a burst become one.
+ * Merges the errors of one failure. The layer where it happened, the layer above and the code that gives up each log
+ * one; consecutive related errors of a stream become one record.
  */
 import { isDigit } from './chars.ts';
 import { capText } from './clean.ts';
 import type { LogError } from './log-error.ts';
 import { areRelated, type Traits, traitsOf } from './relation.ts';
 
-/** Records further apart by their own time are no burst. */
+/** Longest time between the first and any later error of a burst, in ms, by the records' own timestamps. */
 const BURST_MS = 1_000;
-/** So many records make one at most. */
+/** The most errors in one burst. */
 const MAX_RECORDS = 10;
-/** Comparisons within BURST_MS: in a storm nothing is merged, and nothing is spent on trying. */
+/** The most comparisons within BURST_MS. In a storm, errors beyond it are reported without trying to merge them. */
 const MAX_COMPARED = 20;
+
 export interface FoundError {
   readonly error: LogError;
-  /** Lines, counted from 1, both included. */
+  /** First and last line, counted from 1, inclusive. */
   readonly first: number;
   readonly last: number;
 }
 
-/** First lines equal but for numbers: the same statement again, which is counted and not merged. */
+/** Whether the first lines are equal except for numbers. Such an error is a repeat: it is counted, not merged. */
 function isRepeat(first: string, second: string): boolean {
   const a = first.slice(0, lineEnd(first));
   const b = second.slice(0, lineEnd(second));
@@ -45,32 +46,37 @@ function lineEnd(text: string): number {
   return end === -1 ? text.length : end;
 }
 
-/** A record between two errors, which belongs to their burst where both do: a hint, a warning. */
+/**
+ * A record that is not an error but comes between two, such as a hint or a warning. It joins the burst if the next
+ * error does.
+ */
 export interface Bridge {
   readonly text: string;
   readonly lines: number;
   readonly first: number;
   readonly last: number;
-  /** What becomes of it where it joins no burst. */
-  alone(): void;
+  /** Reports the record by itself; called if it joins no burst. */
+  reportAlone(): void;
 }
 
-/** Records between two errors that are one burst. */
+/** The most such records between two errors of a burst. */
 const MAX_BRIDGES = 2;
 
 export interface Bursts {
-  /** Takes the next error of the stream; what it does not continue is emitted. */
+  /** Adds the next error of the stream. If it does not continue the open burst, that burst is emitted first. */
   push(found: FoundError): void;
-  /** A record that is no error came: false where it ends the burst. */
+  /**
+   * Offers a record that is not an error. Returns false if it cannot join the open burst, which must then be flushed.
+   */
   bridge(record: Bridge): boolean;
-  /** Something else came, or nothing for a while. */
+  /** Emits the open burst: an unrelated line arrived, or no line for a while. */
   flush(): void;
   readonly pending: boolean;
 }
 
 export function createBursts(emit: (found: FoundError) => void): Bursts {
   let open: FoundError | undefined;
-  /** The records of the burst, the latest last. */
+  /** The errors of the open burst, latest last. */
   const parts: LogError[] = [];
   let bridges: Bridge[] = [];
   let traits: Traits | undefined;
@@ -92,7 +98,7 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
     open = undefined;
     bridges = [];
     emit(complete);
-    for (const bridge of between) bridge.alone();
+    for (const bridge of between) bridge.reportAlone();
   }
 
   const lastLine = (): number => bridges[bridges.length - 1]?.last ?? open?.last ?? 0;
@@ -105,7 +111,7 @@ export function createBursts(emit: (found: FoundError) => void): Bursts {
     traits ??= traitsOf(parts[parts.length - 1] as LogError);
     const own = traitsOf(found.error);
     if (!areRelated(traits, own, bridges.length === 0)) return false;
-    // What the burst is about is what any of its records is about.
+    // The next error may share an identifier with any error of the burst.
     traits = { ...own, identifiers: new Set([...traits.identifiers, ...own.identifiers]) };
     return true;
   }

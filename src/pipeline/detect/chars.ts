@@ -1,4 +1,4 @@
-/** Characters of log heads, by code. */
+/** Character classes for reading log heads, by UTF-16 code unit. */
 
 export function isLetter(code: number): boolean {
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
@@ -12,13 +12,16 @@ export function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
+/** Returns the index after the letters that begin at `at`, at most `limit`. */
 export function wordEnd(text: string, at: number, limit: number): number {
   let end = at;
   while (end < limit && isLetter(text.charCodeAt(end))) end++;
   return end;
 }
 
-/** Behind the blanks, bars, dashes, colons and closing brackets that part a head from its message. */
+/**
+ * Returns the index after the blanks, bars, dashes, colons and closing brackets that separate a head from its message.
+ */
 export function skipSeparators(text: string, at: number, limit: number): number {
   let end = at;
   while (end < limit) {

@@ -1,4 +1,4 @@
-/** Whether a complete record is an error, and by which evidence. docs/detection.md has the tiers. */
+/** Decides whether a complete record is an error, and on what evidence. docs/detection.md describes the tiers. */
 import { isClientError, isFatalClientError } from './client-errors.ts';
 import { evidenceIn, evidenceInWarning } from './evidence.ts';
 import { statusOf } from './http-status.ts';
@@ -11,19 +11,19 @@ import { partsOf, summaryOf } from './record-parts.ts';
 import type { CompiledRules } from './rules.ts';
 import { addShownWords } from './shown-words.ts';
 import { isSupervisedExit } from './supervisors.ts';
-import { isAskedStop, isTransient } from './transitions.ts';
+import { isRequestedStop, isTransient } from './transitions.ts';
 
-/** What a record was found to be. */
+/** Why a record is an error. */
 export interface Finding {
   readonly tier: string;
   readonly word: string;
-  /** An error only when it comes often. */
+  /** Set if the record is an error only at a sufficient rate. */
   readonly gate?: GateName | undefined;
 }
 
 /**
- * Undefined where the record is no error. `rules` go before everything else. `flood`: so many come that whether a
- * single one would be harmless makes no difference.
+ * Returns undefined if the record is not an error. `rules` take precedence over all other evidence. During a `flood`
+ * errors arrive so fast that an ERROR is not checked for being harmless.
  */
 export function classify(open: OpenRecord, rules: CompiledRules | undefined, flood: boolean): Finding | undefined {
   if (rules !== undefined) {
@@ -50,10 +50,10 @@ function statedError(open: OpenRecord): Finding {
 
 function ofStatedError(open: OpenRecord): Finding | undefined {
   const text = recordText(open);
-  if (isAskedStop(text)) return undefined;
+  if (isRequestedStop(text)) return undefined;
   const found = statedError(open);
   if (isTransient(open.text)) return { ...found, gate: 'transient' };
-  // A database that refuses its own application says FATAL.
+  // A database logs FATAL when it refuses its own application, so fewer FATAL records count as a client's mistake.
   const client = open.level === ERROR ? isClientError(open.text) : isFatalClientError(open.text);
   return client ? { ...found, gate: 'client' } : found;
 }
@@ -62,12 +62,12 @@ function ofWarning(open: OpenRecord): Finding | undefined {
   const message = open.json ? (parseJsonLine(open.text, open.bodyAt)?.message ?? '') : messageOf(open);
   const evidence = evidenceInWarning(message);
   if (evidence !== undefined) return evidence;
-  // A failure stated in words and by an exception weighs more than the level; one that is retried does not.
+  // A failure in words with a stack trace outweighs the level WARN, unless the program says that it retries.
   if (open.traced && !/\b(?:re-?try\w*|try(?:ing)? again|attempt)\b/i.test(message)) {
     const stated = evidenceIn(message);
     if (stated !== undefined) return stated;
   }
-  // Plain lines of its message, as far as they are no stack trace.
+  // The unindented lines below the first; frames of a stack trace are not among them.
   for (const line of open.plain) {
     const below = evidenceIn(line);
     if (below !== undefined) return below;
@@ -75,7 +75,7 @@ function ofWarning(open: OpenRecord): Finding | undefined {
   return undefined;
 }
 
-/** A record of INFO or below in which the detector saw something that its level does not say. */
+/** Classifies a record at INFO or below that was marked as a possible error. */
 function ofNotable(open: OpenRecord): Finding | undefined {
   const message = messageOf(open);
   if (isSupervisedExit(message, true)) return { tier: 'signature', word: 'process exited' };
@@ -83,14 +83,14 @@ function ofNotable(open: OpenRecord): Finding | undefined {
 }
 
 function ofTrace(open: OpenRecord): Finding | undefined {
-  // Node's console.trace prints a stack where nothing went wrong.
+  // Node's console.trace prints a stack although nothing went wrong.
   if (open.text.startsWith('Trace', open.bodyAt) && /^Trace(?::|$)/.test(messageOf(open))) {
     return evidenceIn(messageOf(open));
   }
-  return isAskedStop(recordText(open)) ? undefined : { tier: 'trace', word: 'stack trace' };
+  return isRequestedStop(recordText(open)) ? undefined : { tier: 'trace', word: 'stack trace' };
 }
 
-/** Indented lines below a line without a level: only what is a signature there too. */
+/** Returns evidence in the lines below a first line without a head. Only signatures count there. */
 function evidenceBelow(open: OpenRecord): Finding | undefined {
   if (open.headed) return undefined;
   for (const line of open.more) {

@@ -1,12 +1,15 @@
-/** Text as a record keeps it. */
+/** Cleans and shortens the text that records keep. */
 
-/** A record's text in UTF-8 bytes; what is above is cut out of the middle. */
+/** The most UTF-8 bytes of a record's text; longer text is cut in the middle. */
 export const MAX_RECORD = 65_536;
 
 const ESC = String.fromCharCode(0x1b);
 const BEL = String.fromCharCode(0x07);
 const CSI = String.raw`(?:${ESC}\[|\u009b)`;
-/** ECMA-48: CSI, OSC and string sequences, and those of two characters; of one that breaks off, what there is. */
+/**
+ * ECMA-48 escape sequences: CSI, OSC, other strings and two-character ones. An incomplete sequence matches as far as it
+ * goes.
+ */
 const SEQUENCES = new RegExp(
   [
     `${CSI}[0-?]*[ -/]*[@-~]`,
@@ -16,23 +19,23 @@ const SEQUENCES = new RegExp(
   ].join('|'),
   'g',
 );
-/** All but the tab: they would draw on a terminal, or end a line where there is none. */
+/** Control characters except the tab: they would act on a terminal or break the line. */
 const CONTROL = String.raw`[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]`;
 const CONTROLS = new RegExp(CONTROL, 'g');
 const HAS_CONTROL = new RegExp(CONTROL);
 /** Backspaces, and sequences that move the cursor within the line or erase part of it. */
 const EDIT = new RegExp(String.raw`\u0008|${CSI}(\d{0,5})(?:;\d*)*([CDGKPX])`, 'g');
 const HAS_EDIT = new RegExp(EDIT.source);
-/** A cursor that is sent further than this stays there. */
+/** Cursor movements end at this column. */
 const MAX_COLUMN = 1_000;
-/** In longer lines cursor movements are only removed: what draws bars is short. */
+/** In lines with more characters, cursor movements are removed without being carried out: progress bars are short. */
 const MAX_EDITED = 4_096;
-/** Carriage returns that are looked behind. */
+/** The most segments between carriage returns that are examined. */
 const MAX_RETURNS = 100;
 
 /**
- * One line as a terminal shows it in the end: what was written over or erased is gone, and so are colours and
- * control characters (tabs stay). The same string where there are none.
+ * Returns the line as a terminal finally shows it: overwritten and erased text is gone, and so are colours and control
+ * characters (tabs stay). A line without control characters is returned unchanged.
  */
 export function cleanLine(text: string): string {
   if (!HAS_CONTROL.test(text)) return text;
@@ -42,8 +45,8 @@ export function cleanLine(text: string): string {
 }
 
 /**
- * Behind the last carriage return that something follows. What a longer text before it would leave standing at the
- * end is of no use to a reader.
+ * Returns the last segment between carriage returns that has visible text. If it is shorter than the text it
+ * overwrites, the rest of that text is dropped: it is of no use to a reader.
  */
 function lastWritten(text: string): string {
   let end = text.length;
@@ -60,7 +63,7 @@ function lastWritten(text: string): string {
   return text;
 }
 
-/** Cursor movements and erasures carried out. */
+/** Carries out cursor movements and erasures. */
 function edited(text: string): string {
   const cells: string[] = [];
   let column = 0;
@@ -103,19 +106,19 @@ function edited(text: string): string {
   return cells.join('').trimEnd();
 }
 
-/** Erase in line: from the cursor on, up to it, or all. */
+/** Erase in line: from the cursor to the end, from the start to the cursor (1), or everything (2). */
 function erase(cells: string[], column: number, mode: string): void {
   if (mode === '1') cells.fill(' ', 0, Math.min(cells.length, column + 1));
   else if (mode === '2') cells.length = 0;
   else cells.length = Math.min(cells.length, column);
 }
 
-/** At most MAX_RECORD, cut in the middle, with a note of how much is missing. */
+/** Returns at most MAX_RECORD bytes. Longer text is cut in the middle, with a note of how much is missing. */
 export function capText(text: string): string {
   if (text.length * 3 <= MAX_RECORD) return text;
   const bytes = Buffer.byteLength(text);
   if (bytes <= MAX_RECORD) return text;
-  // Half of the units that fit at this text's own bytes-per-unit ratio, less room for the note.
+  // Half of the UTF-16 units that fit at this text's average bytes per unit, less room for the note.
   const half = Math.floor(((MAX_RECORD - 64) / 2) * (text.length / bytes));
   const widest = Math.min(half, text.length >> 1);
   for (let keep = widest; ; keep = Math.floor(keep * 0.9)) {

@@ -1,11 +1,11 @@
 /**
- * Mistakes of a client that a program calls errors: a refused credential, a missing file, a bad request, a
- * broken connection of somebody who connected to it. One is nothing to wake a person for; many are.
+ * Recognises mistakes of a client that a program logs as errors: a refused credential, a missing file, a bad request, a
+ * broken incoming connection. A single one is no reason to wake anybody; many are.
  */
 import { namesRequest, statusOf } from './http-status.ts';
 
 const IP = String.raw`\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){1,6}:[0-9a-fA-F]{1,4})`;
-/** An address that is said to be the other side's. */
+/** An IP address that the text labels as the client's. */
 const CLIENT_ADDRESS = new RegExp(
   String.raw`\b(?:client|remote[_ -]?(?:ip|addr(?:ess)?|host)?|from|ip|peer|addr(?:ess)?|r?host|source|src|visitor|by)(?:[_ -]?(?:ip|addr(?:ess)?))?["':=\[( ]{1,5}(?:[\w.-]{1,80}\[)?${IP}`,
   'i',
@@ -26,20 +26,20 @@ const MISSING_OR_BAD =
 const BROKEN_BY_PEER =
   /\b(?:TLS|SSL) handshak\w+|\bSSL_do_handshake\b|\bhandshake (?:failed|error|failure)\b|\bconnection reset by peer\b|\bbroken pipe\b|\bclient (?:closed|disconnected|aborted)\b|\bclosed (?:keepalive )?connection\b|\blost connection after\b|\bunexpected eof\b|\b(?:bad|unknown) certificate\b|\bno shared cipher\b|\bwrong version number\b|\bHTTP request (?:was sent )?to an? HTTPS\b/i;
 
-/** The program was itself the client of something: that is its own trouble. */
+/** The program was itself the client, so the failure is its own. */
 const OUTBOUND =
   /\bupstream\b|\bbackend\b|\bdial(?:ing)?\b|\bconnect(?:ing|ion)? (?:to|failed|refused|timed|timeout)\b|\b(?:could|can) ?not connect\b|\b(?:unable|failed) to (?:connect|fetch|query|send|push|pull|reach|download|upload|load|sync\w*|refresh|renew|obtain|get)\b|\btime[ -]?d?[ -]?out\b|\bconnect\(\)|\bSQLSTATE\b|\bdatabase\b|\bldap\b|\bsmtp\b|\bimap\b|\bbroker\b|\bmysql\b|\bpostgres\w*|\bmongo\w*|\bredis\b|\bamqp\b|\bkafka\b|\bregistry\b|connection refused|ECONNREFUSED|\baccess denied for user\b|\bprovider\b|\bno space\b|\bout of memory\b|\binternal server error\b|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) "?https?:/i;
 
-/** Exceptions by which web frameworks answer a client's mistake, whatever the level. */
+/** Exceptions with which web frameworks answer a client's mistake, at whatever level they are logged. */
 const ANSWERED_BY_FRAMEWORK =
   /\b(?:NotFoundHttpException|MethodNotAllowedHttpException|RoutingError|InvalidAuthenticityToken|TokenMismatchException|DisallowedHost|SuspiciousOperation|SuspiciousFileOperation|NoResourceFoundException|NoHandlerFoundException|HttpRequestMethodNotSupportedException|HttpMessageNotReadableException|ClientAbortException|BadCredentialsException|UsernameNotFoundException|InvalidCsrfTokenException|BadHttpRequestException|Http404)\b/;
 
-/** What is looked at of a record. */
-const LOOKED_AT = 1_500;
+/** Characters of a record that are examined. */
+const EXAMINED_LENGTH = 1_500;
 
-/** `record`: an ERROR, or a message without a level. */
+/** Whether the text of an ERROR, or a message without a level, is a client's mistake. */
 export function isClientError(record: string): boolean {
-  const text = record.length > LOOKED_AT ? record.slice(0, LOOKED_AT) : record;
+  const text = record.length > EXAMINED_LENGTH ? record.slice(0, EXAMINED_LENGTH) : record;
   if (ANSWERED_BY_FRAMEWORK.test(text)) return true;
   const address = CLIENT_ADDRESS.test(text);
   const request = namesRequest(text);
@@ -53,9 +53,9 @@ export function isClientError(record: string): boolean {
   return REFUSED_CREDENTIAL.test(text) || MISSING_OR_BAD.test(text) || (address && BROKEN_BY_PEER.test(text));
 }
 
-/** A client's mistake even where the program calls it fatal. */
+/** Whether the text is a client's mistake even if the program calls it fatal. */
 export function isFatalClientError(record: string): boolean {
-  const text = record.length > LOOKED_AT ? record.slice(0, LOOKED_AT) : record;
+  const text = record.length > EXAMINED_LENGTH ? record.slice(0, EXAMINED_LENGTH) : record;
   return (
     ANSWERED_BY_FRAMEWORK.test(text) || (BROKEN_BY_PEER.test(text) && CLIENT_ADDRESS.test(text) && !OUTBOUND.test(text))
   );

@@ -8,14 +8,14 @@ import { createStartupHold, type StartupHold } from './startup-hold.ts';
 
 type DetectPatterns = Pick<Policy, 'detectMatch' | 'detectIgnore'>;
 
-/** How often records that wait for more lines are checked. */
+/** Interval in ms at which records that wait for more lines are checked. */
 const FLUSH_EVERY_MS = 50;
 
 export interface ContainerDetectors {
-  /** The container has started: weak evidence of the next seconds is recorded, not reported. */
+  /** The container has started: for the next seconds weak evidence is recorded, not reported. `at`: epoch ms. */
   started(containerId: string, at: number): void;
   push(container: ContainerRef, lines: readonly LogLine[]): void;
-  /** The container has ended: no record waits for more lines, and nothing is held back. */
+  /** The container has ended: completes its records and reports the errors that were held back shortly before. */
   complete(containerId: string): void;
   completeAll(): void;
   forget(containerId: string): void;
@@ -24,12 +24,12 @@ export interface ContainerDetectors {
 /** One log detector per container, and the timer that completes records which wait for more lines. */
 export function createContainerDetectors(options: {
   emit(container: ContainerRef, error: LogError): void;
-  /** An error that is only recorded: weak evidence while the container was starting. */
+  /** Called for an error that is only recorded: weak evidence while the container was starting. */
   recorded(container: ContainerRef, error: LogError): void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly stopped: AbortSignal;
-  /** The user's patterns for this container, as they are now. */
+  /** Returns the user's current patterns for this container. */
   patternsOf(container: ContainerRef): DetectPatterns;
 }): ContainerDetectors {
   const { clock, logger, stopped } = options;

@@ -1,13 +1,13 @@
 /**
- * Text that points to trouble in lines that state no level. docs/detection.md has the tiers; the cases that the
- * patterns are tested with are in test/fixtures/detect/words.json.
+ * Patterns that indicate an error in a line without a level. docs/detection.md describes the tiers; the test cases are
+ * in test/fixtures/detect/words.json.
  */
 import { type Family, familyBits } from './stems.ts';
 
 export interface EvidenceRow {
-  /** Shown to people; never text of the line. */
+  /** Label shown to users; never text from the line. */
   readonly word: string;
-  /** A line has at least one word of these families, or the pattern is not tried. */
+  /** The pattern is tried only if the line has a word of one of these families. */
   readonly families: number;
   readonly pattern: RegExp;
 }
@@ -22,7 +22,7 @@ function table(rows: readonly Row[]): readonly EvidenceRow[] {
   }));
 }
 
-/** Trouble wherever they stand as a message. Anchored where the words alone would be prose. */
+/** Text that means an error anywhere in a message. Anchored if the words alone could be prose. */
 export const SIGNATURES = table([
   ['killed', ['killed'], /^(?:\[?\d*\]?[+-]? *)?(?:\S+: line \d+: +\d+ )?Killed(?:\s|$|: 9)/],
   [
@@ -100,7 +100,7 @@ export const PHRASES =
 
 export const PHRASE_FAMILIES = familyBits(['phrase', 'time', 'fail', 'error']);
 
-/** Words that point to trouble only in the right place, and not where they are negated. */
+/** Words that indicate an error only in the right position. */
 export const WEAK = table([
   [
     'error',

@@ -1,16 +1,16 @@
-/** Evidence of trouble in the message of a record that states no level. */
+/** Finds evidence of an error in the message of a record without a level, or of a warning. */
 import { isClientError } from './client-errors.ts';
 import { type EvidenceRow, PHRASE_FAMILIES, PHRASES, SIGNATURES, WEAK } from './evidence-tables.ts';
 import { statusOf } from './http-status.ts';
 import { isNegated } from './negation.ts';
 import { ANY_STATUS, familiesIn, familyBits, OTHER_STATUS } from './stems.ts';
 import { isSupervisedExit } from './supervisors.ts';
-import { isAskedStop, isExplainedAway } from './transitions.ts';
+import { isExplainedAway, isRequestedStop } from './transitions.ts';
 
-/** What is looked at of one line: what names the trouble stands at its start or its end. */
+/** Characters examined at the start and at the end of a message: messages name the error there. */
 const HEAD = 2048;
 const TAIL = 512;
-/** Matches of one pattern that are looked at. */
+/** The most matches of one pattern that are tried if the earlier ones are negated. */
 const MAX_TRIES = 4;
 
 const EXIT_FAMILIES = familyBits(['terminate', 'crashed', 'fatal', 'exhausted', 'cannot']);
@@ -19,13 +19,13 @@ export type EvidenceTier = 'signature' | 'keyword' | 'http';
 
 export interface Evidence {
   readonly tier: EvidenceTier;
-  /** In lower case; from a closed list, never text of the line. */
+  /** In lower case, from a closed list; never other text from the line. */
   readonly word: string;
-  /** An error only when it comes often: see rate-gates.ts. */
+  /** Set if the message is an error only at a sufficient rate: see rate-gates.ts. */
   readonly gate?: 'http' | 'client';
 }
 
-/** Undefined where the message points to no trouble. */
+/** Returns undefined if nothing in the message indicates an error. */
 export function evidenceIn(message: string): Evidence | undefined {
   const text = message.length > HEAD + TAIL ? `${message.slice(0, HEAD)} ${message.slice(-TAIL)}` : message;
   const families = familiesIn(text);
@@ -35,7 +35,7 @@ export function evidenceIn(message: string): Evidence | undefined {
   if (status >= 100) return undefined;
   const found = signatureOf(text, families) ?? keywordOf(text, families);
   if (found === undefined || (found.tier === 'keyword' && isExplainedAway(text))) return undefined;
-  if (isAskedStop(text)) return undefined;
+  if (isRequestedStop(text)) return undefined;
   return isClientError(text) ? { ...found, gate: 'client' } : found;
 }
 
@@ -61,7 +61,7 @@ function firstOf(rows: readonly EvidenceRow[], text: string, families: number): 
   return undefined;
 }
 
-/** The first match that is not negated. */
+/** Returns the first match that is not negated. */
 function matchOf(pattern: RegExp, text: string): string | undefined {
   pattern.lastIndex = 0;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -73,7 +73,7 @@ function matchOf(pattern: RegExp, text: string): string | undefined {
   return undefined;
 }
 
-/** Signatures that hold although the record is stated as a warning: what kills a process or stops a service. */
+/** Signatures that count even in a warning: what they report kills a process or stops a service. */
 const DEADLY = new Set([
   'killed',
   'out of memory: killed process',
@@ -88,21 +88,21 @@ const DEADLY = new Set([
 ]);
 const DEADLY_ROWS = SIGNATURES.filter(({ word }) => DEADLY.has(word));
 
-/** A message that is only an exception: `RuntimeError: boom`, perhaps behind a logger's name. */
+/** A message that is only an exception, such as `RuntimeError: boom`, optionally after a logger's name. */
 const ONLY_EXCEPTION =
   /^(?:\[[^\]]{0,80}\] *)?(?:[\w.$/-]{1,80} ?(?: : | - |: ))?(?:[\w$]+(?:\.|::|\\)){0,12}[A-Z]\w*(?:Error|Exception|Failure)(?:::\w+)?(?:: \S| \(\S|$)/;
 
 const DEADLY_FAMILIES = DEADLY_ROWS.reduce((bits, { families }) => bits | families, 0);
 const EXCEPTION_FAMILIES = familyBits(['error', 'exception', 'fail']);
-/** What of a warning is looked at. */
+/** Characters of a warning that are examined. */
 const WARNING_LENGTH = 240;
 
-/** Evidence in the message of a WARN that outranks its level. */
+/** Returns evidence in the message of a WARN that outweighs its level; undefined if there is none. */
 export function evidenceInWarning(message: string): Evidence | undefined {
   const text = message.length > WARNING_LENGTH ? message.slice(0, WARNING_LENGTH) : message;
   const families = familiesIn(text);
   if ((families & (DEADLY_FAMILIES | EXCEPTION_FAMILIES | EXIT_FAMILIES)) === 0) return undefined;
-  if ((families & EXCEPTION_FAMILIES) !== 0 && ONLY_EXCEPTION.test(text) && !isAskedStop(text)) {
+  if ((families & EXCEPTION_FAMILIES) !== 0 && ONLY_EXCEPTION.test(text) && !isRequestedStop(text)) {
     return { tier: 'signature', word: 'exception' };
   }
   if ((families & EXIT_FAMILIES) !== 0 && isSupervisedExit(text)) return { tier: 'signature', word: 'process exited' };

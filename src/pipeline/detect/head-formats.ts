@@ -1,24 +1,24 @@
-/** What a head is, and the formats that state their level in one known place. */
+/** The head of a log line, and the formats that have their level in a fixed place. */
 import { isDigit, skipSeparators } from './chars.ts';
 import { DEBUG, ERROR, INFO, levelOfLetter, levelOfSyslog, levelOfWord, NO_LEVEL, TRACE, WARN } from './levels.ts';
 import { timestampEnd } from './timestamp.ts';
 
 export interface Head {
-  /** 0 where the line states none. */
+  /** NO_LEVEL (0) if the line has none. */
   level: number;
-  /** A timestamp was seen. */
+  /** The head has a timestamp. */
   timed: boolean;
-  /** Where the message begins; 0 where no head was found. */
+  /** Index at which the message begins; the start of the line if it has no head. */
   bodyAt: number;
-  /** The message begins with `{`: JSON behind a text head. */
+  /** The message begins with `{`: JSON after a text head. */
   json: boolean;
-  /** .NET's console format, whose message follows on indented lines. */
+  /** .NET's console format: the message follows on indented lines. */
   hanging: boolean;
   /** PostgreSQL's DETAIL, HINT, STATEMENT …: the line belongs to the message above it. */
   companion: boolean;
-  /** Only a level word and a colon, without a time: `SEVERE: …`. */
+  /** Only a level word and a colon, without a timestamp: `SEVERE: …`. */
   bare: boolean;
-  /** What stated the level, for a person; '' where nothing did. */
+  /** What the level was read from, for `scan --explain`; '' if there is no level. */
   rule: string;
 }
 
@@ -35,7 +35,7 @@ export function emptyHead(): Head {
   };
 }
 
-/** klog and glog; CockroachDB's has the year too and no bracket. */
+/** klog and glog. CockroachDB's format also has the year, and no bracket. */
 const KLOG =
   /^[IWEFD](?:\d{4} (?:\d\d:?\d\d:?\d\d)(?:\.\d+)? +(?:\d+ +)?[^\]\s]+:\d+\] ?|\d{6} \d\d:\d\d:\d\d\.\d+ +\d+ )/;
 const REDIS = /^(?:\d+:[A-Z]|\[\d+\]) \d\d? [A-Z][a-z]{2} (?:\d{4} )?\d\d:\d\d:\d\d\.\d+ ([.\-*#]) /;
@@ -44,11 +44,11 @@ const SYSLOG_PRIORITY = /^<(\d{1,3})>(?:1 )?/;
 const LOGRUS = /^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] ?/;
 const ERLANG_REPORT = /^=(ERROR|CRASH|SUPERVISOR|WARNING|INFO|PROGRESS|NOTICE) REPORT====/;
 
-/** supervisord: its CRIT covers notices of every start, so the text decides there. */
+/** supervisord. It logs ordinary notices of its start as CRIT, so that level is not used and the text decides. */
 const SUPERVISORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (CRIT|BLAT) (?=\S)/;
 const JVM_WARNING = /^[A-Z][\w()]* [\w.() -]{0,50}?VM warning: /;
 const PHP_LEVEL = /^PHP (Warning|Notice|Deprecated|Strict Standards): +/;
-/** Node's own warnings; an unhandled rejection is more than one. */
+/** Node's own warnings. An unhandled rejection is more than a warning. */
 const NODE_WARNING = /^\(node:\d+\) (?:\[\w+\] )?(?!UnhandledPromiseRejection)\w*Warning: /;
 const PACKAGE_MANAGER = /^(?:npm|pnpm|yarn|lerna) (ERR!|error|WARN|warn|notice|info|verb|http|sill) /;
 const PACKAGE_MANAGER_LEVELS: Readonly<Record<string, number>> = {
@@ -63,48 +63,48 @@ const PACKAGE_MANAGER_LEVELS: Readonly<Record<string, number>> = {
   sill: TRACE,
 };
 
-/** `npm ERR! …` and the like: consecutive lines are one message. */
+/** Whether the line is an error of a package manager (`npm ERR! …`); consecutive ones are one message. */
 export function isPackageManagerError(text: string): boolean {
   const match = PACKAGE_MANAGER.exec(text);
   return match !== null && PACKAGE_MANAGER_LEVELS[match[1] as string] === ERROR;
 }
 
-function stated(level: number, bodyAt: number, into: Head, rule: string): true {
+function setLevel(level: number, bodyAt: number, into: Head, rule: string): true {
   into.rule = rule;
   into.level = level;
   into.bodyAt = bodyAt;
   return true;
 }
 
-/** Programs that label their lines with words instead of a head. */
+/** Reads the label that some programs use instead of a head. */
 function readLabel(text: string, code: number, into: Head): boolean {
   if (code === 0x50) {
     const match = PHP_LEVEL.exec(text);
-    if (match !== null) return stated(match[1] === 'Warning' ? WARN : INFO, match[0].length, into, 'label of PHP');
+    if (match !== null) return setLevel(match[1] === 'Warning' ? WARN : INFO, match[0].length, into, 'PHP label');
   }
   if (code === 0x4f || code === 0x4a || code === 0x45) {
     const match = JVM_WARNING.exec(text);
-    if (match !== null) return stated(WARN, match[0].length, into, 'label of the Java VM');
+    if (match !== null) return setLevel(WARN, match[0].length, into, 'Java VM label');
   }
   if (code === 0x28) {
     const match = NODE_WARNING.exec(text);
-    if (match !== null) return stated(WARN, match[0].length, into, 'label of Node.js');
+    if (match !== null) return setLevel(WARN, match[0].length, into, 'Node.js label');
   }
   if (code === 0x6e || code === 0x70 || code === 0x79 || code === 0x6c) {
     const match = PACKAGE_MANAGER.exec(text);
     if (match !== null) {
-      return stated(
+      return setLevel(
         PACKAGE_MANAGER_LEVELS[match[1] as string] as number,
         match[0].length,
         into,
-        'label of a package manager',
+        'package manager label',
       );
     }
   }
   return false;
 }
 
-/** Formats whose level stands in one known place. */
+/** Reads a head that has its level in a fixed place. Returns false if the line has none; `into` is then unchanged. */
 export function readFixedFormat(text: string, from: number, into: Head): boolean {
   const code = text.charCodeAt(from);
   if (from !== 0) return false;
@@ -125,7 +125,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
     const match = ERLANG_REPORT.exec(text);
     if (match === null) return false;
     const word = match[1] as string;
-    into.rule = 'Erlang report';
+    into.rule = 'Erlang report type';
     into.level =
       word === 'WARNING' ? WARN : word === 'ERROR' || word === 'CRASH' || word === 'SUPERVISOR' ? ERROR : INFO;
     into.timed = true;
@@ -136,13 +136,13 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
     const supervisord = text.charCodeAt(23) === 0x20 ? SUPERVISORD.exec(text) : null;
     if (supervisord !== null) {
       into.timed = true;
-      return stated(supervisord[1] === 'CRIT' ? NO_LEVEL : TRACE, supervisord[0].length, into, 'supervisord');
+      return setLevel(supervisord[1] === 'CRIT' ? NO_LEVEL : TRACE, supervisord[0].length, into, 'supervisord level');
     }
     const match = /^(?:\d+:[A-Z]|\[\d+\]) /.test(text) ? REDIS.exec(text) : null;
     if (match === null) return false;
-    // Redis has no level above its warning: what the text says decides there.
+    // Redis has no level above its warning (`#`), so the text decides there.
     const mark = match[1];
-    into.rule = 'mark of Redis';
+    into.rule = 'Redis mark';
     into.level = mark === '*' ? INFO : mark === '-' ? DEBUG : mark === '.' ? TRACE : NO_LEVEL;
     into.timed = true;
     into.bodyAt = match[0].length;
@@ -153,7 +153,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (isDigit(second) && levelOfLetter(code) !== NO_LEVEL) {
     const match = KLOG.exec(text);
     if (match === null) return false;
-    into.rule = 'letter of klog';
+    into.rule = 'klog letter';
     into.level = levelOfLetter(code);
     into.timed = true;
     into.bodyAt = match[0].length;
@@ -162,7 +162,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   if (second === 0x2c) {
     const match = RAILS.exec(text);
     if (match === null) return false;
-    into.rule = "Ruby's logger";
+    into.rule = 'Ruby logger level';
     into.level = levelOfWord(match[1] as string);
     if (into.level === NO_LEVEL) into.level = levelOfLetter(code);
     into.timed = true;
@@ -171,7 +171,7 @@ export function readFixedFormat(text: string, from: number, into: Head): boolean
   }
   const match = text.charCodeAt(from + 4) === 0x5b ? LOGRUS.exec(text) : null;
   if (match === null) return false;
-  into.rule = 'code of logrus';
+  into.rule = 'logrus code';
   into.level = levelOfLetter(code);
   into.timed = true;
   into.bodyAt = match[0].length;

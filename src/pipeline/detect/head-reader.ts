@@ -1,21 +1,25 @@
 /**
- * Reads heads, and keeps the shape of the last one that it found, per container: the next line with the same
- * digits and separators in the same places costs one pass over its first characters.
+ * Reads heads, and remembers the shape of the last one per container. If the next line has digits and separators in the
+ * same places, reading its level costs one pass over its first characters.
  */
 import { isDigit, isLetter, wordEnd } from './chars.ts';
 import { readHead } from './head.ts';
 import { emptyHead, type Head } from './head-formats.ts';
 import { DEBUG, INFO, levelOfWord, NO_LEVEL } from './levels.ts';
 
+/** The most characters of a head that are remembered. */
 const MAX_SHAPE = 96;
 
 export interface HeadReader extends Head {
-  /** Reads the head that begins at `from`; the result stands in the reader's own fields until the next call. */
+  /**
+   * Reads the head at `from` into the reader's own fields, which are valid until the next call. Returns false if there
+   * is none.
+   */
   read(text: string, from?: number): boolean;
   /**
-   * The level of a line whose head has the same shape as the last one (digits where it had digits, the same
-   * characters elsewhere, a level word behind). 0 where it has not: then `read` must look. `bodyAt` is then behind
-   * the blank that follows the level.
+   * Returns the level of a line whose head has the same shape as the last one: digits where it had digits, the same
+   * other characters, then a level word. Returns NO_LEVEL if the shape differs; then call `read`. Sets `bodyAt` to the
+   * index after the level and one blank (after DEBUG, to that blank).
    */
   quick(text: string, from?: number): number;
 }
@@ -24,7 +28,7 @@ export function createHeadReader(): HeadReader {
   const shape = new Int16Array(MAX_SHAPE);
   let shapeLength = 0;
 
-  /** Remembers the head up to its level word, where everything before it is of fixed width. */
+  /** Remembers the characters before the level word. Only heads with a timestamp are remembered. */
   function learn(text: string, from: number, head: Head): void {
     if (head.level === NO_LEVEL || !head.timed) return;
     const limit = Math.min(text.length, from + MAX_SHAPE, head.bodyAt);
@@ -62,7 +66,7 @@ export function createHeadReader(): HeadReader {
       }
       const at = from + length;
       const first = text.charCodeAt(at);
-      // The frequent ones without a copy of the word.
+      // The frequent levels are recognised without copying the word.
       reader.bodyAt = at + 5;
       if (first === 0x49 && text.startsWith('INFO', at) && !isLetter(text.charCodeAt(at + 4))) return INFO;
       if (first === 0x44 && text.startsWith('DEBUG', at) && !isLetter(text.charCodeAt(at + 5))) return DEBUG;

@@ -1,4 +1,4 @@
-/** The level that a word or a bracket in the head of a line states, in its place. */
+/** Reads the level from a word or a bracket in the head of a line. What counts as a level depends on its position. */
 import { isSpace } from './chars.ts';
 import { DEBUG, FATAL, INFO, levelOfCapitals, levelOfLetter, levelOfWord, NO_LEVEL, TRACE, WARN } from './levels.ts';
 import { timestampEnd } from './timestamp.ts';
@@ -8,7 +8,10 @@ const PIECES = /[A-Za-z]+/g;
 const LETTER_AND_TIME = /^([DICWEFT]) (?:\d{4}-\d\d-\d\d |\d{6} )?\d\d:\d\d:\d\d/;
 const FATAL_ERROR = /^fatal[ -]error$/i;
 
-/** A level in brackets: `[ERROR]`, `[info ]`, `[core:error]`, `[10:00:00 ERR]`, `[… ERROR/MainProcess]`. */
+/**
+ * Returns the level in brackets whose content is [from, to): `[ERROR]`, `[info ]`, `[core:error]`, `[10:00:00 ERR]`,
+ * `[… ERROR/MainProcess]`. NO_LEVEL if there is none.
+ */
 export function levelInBrackets(text: string, from: number, to: number): number {
   if (to - from > 90) return NO_LEVEL;
   const inner = text.slice(from, to).trim();
@@ -39,7 +42,7 @@ export function levelInBrackets(text: string, from: number, to: number): number 
   return NO_LEVEL;
 }
 
-/** Plain words that open a line and are levels all the same: a colon must follow. */
+/** Whether a level word at the start of a line and before a colon really is the level. */
 function isColonLevel(word: string): boolean {
   // `Error: …` opens an exception, not a head.
   return (
@@ -53,15 +56,18 @@ function isColonLevel(word: string): boolean {
   );
 }
 
-/** `name: ` or `name[12]: ` of a program, not `ValueError: `. */
+/** Whether the text is the prefix of a program, `name: ` or `name[12]: `, and not `ValueError: `. */
 function isProgramPrefix(before: string): boolean {
   return /^[\w./-]+(?:\[\d+\])?: +$/.test(before) && !/(?:Error|Exception|Caused by): +$/.test(before);
 }
 
-/** In capitals at the start of a line these are nouns as often as levels. */
+/** In capitals at the start of a line, these are as often nouns as levels. */
 const SELDOM_BARE = new Set(['ALERT', 'PANIC', 'EMERG', 'EMERGENCY', 'VERBOSE', 'SILLY', 'FINER', 'FINEST']);
 
-/** The level that the word at [at, stop) states in its place, or 0. */
+/**
+ * Returns the level that the word at [at, stop) has in its position, or NO_LEVEL. Before it there were `plainWords`
+ * words of prose and `names` names among `count` tokens.
+ */
 export function levelToken(
   text: string,
   at: number,
@@ -93,12 +99,12 @@ export function levelToken(
     next === 0x2f ||
     next === 0x28;
   if (!boundary) {
-    // `D1` … `D5` of MongoDB and the like state nothing here; `INFO-1` is a name.
+    // MongoDB's `D1` … `D5` are not levels here; `INFO-1` is a name.
     return NO_LEVEL;
   }
   const capitals = levelOfCapitals(word);
   if (capitals !== NO_LEVEL) {
-    // Codes of three letters are names as well: only directly behind the time.
+    // Codes of three letters may also be names: they count only directly after the time.
     if (length === 3 && next !== 0x3a && next !== 0x7c && (plainWords > 0 || !timed)) return NO_LEVEL;
     if (!timed && next !== 0x3a && SELDOM_BARE.has(word)) return NO_LEVEL;
     if (
@@ -120,10 +126,10 @@ export function levelToken(
   if (plainWords > 0) return timed && next === 0x3a && names > 0 && text.startsWith(': ', at - 2) ? rank : NO_LEVEL;
   const previous = at > 0 ? text.charCodeAt(at - 1) : 0x20;
   if (next === 0x3a) {
-    if (word === 'panic') return NO_LEVEL; // Go's, not a logger's
+    if (word === 'panic') return NO_LEVEL; // of Go, not of a logger
     if (!timed && (count > 0 || names > 0))
       return isProgramPrefix(text.slice(0, at)) && isSpace(text.charCodeAt(stop + 1)) ? rank : NO_LEVEL;
-    // Deno's uncaught exception; a property of something printed.
+    // Deno's uncaught exception, or a property of a printed object.
     if (!timed && /^: (?:Uncaught |(?:null|none|nil|false|undefined|0|''|""),?$)/.test(text.slice(stop, stop + 16)))
       return NO_LEVEL;
     return timed || isColonLevel(word) ? rank : NO_LEVEL;

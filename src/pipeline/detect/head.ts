@@ -1,6 +1,4 @@
-/**
- * The head of a text line: what stands before the message (time, level, logger, thread, pid).
- */
+/** Reads the head of a text line: what precedes the message (time, level, logger, thread, pid). */
 import { isDigit, isLetter, isSpace, skipSeparators, wordEnd } from './chars.ts';
 import { type Head, readFixedFormat } from './head-formats.ts';
 import { levelInBrackets, levelToken } from './head-words.ts';
@@ -8,11 +6,12 @@ import { levelOfCapitals, levelOfLetter, levelOfWord, NO_LEVEL } from './levels.
 import { localisedWordAt } from './localised-levels.ts';
 import { timestampEnd } from './timestamp.ts';
 
-/** Only this far into a line is a head looked for. */
+/** Characters of a line in which a head is looked for. */
 const HEAD_WINDOW = 320;
+/** The most tokens of a head. */
 const MAX_TOKENS = 16;
 
-/** Arrows, check marks and pictures that loggers put before a level; not letters of any script. */
+/** Arrows, check marks and emoji that loggers put before a level. No letter of any script is among them. */
 function isSymbol(code: number): boolean {
   return (
     code === 0xbb || // »
@@ -28,7 +27,7 @@ function tokenEnd(text: string, at: number, limit: number): number {
   return end;
 }
 
-/** The matching bracket, nested ones skipped; -1 where it does not close within the window. */
+/** Returns the index of the bracket that closes the one at `at`; -1 if it does not close before `limit`. */
 function closing(text: string, at: number, limit: number): number {
   const open = text.charCodeAt(at);
   const close = open === 0x28 ? 0x29 : open + 2; // () are neighbours in ASCII, [] and {} are two apart
@@ -46,17 +45,20 @@ const LOGFMT_LEVEL =
 const LOGFMT_KEY = /^[A-Za-z_@][\w.@-]*=/;
 /** Zigbee2MQTT: tag:level  time */
 const TAG_LEVEL = /^[\w-]+:(trace|debug|info|warn|warning|error|fatal) +/;
-/** May stand between time and level: a logger, a host, a pid; not a word of prose. */
+/** Whether the token may come between time and level (a logger, a host, a pid) and is not a word of prose. */
 function isName(token: string): boolean {
   return /[\d._@#$/\\:[\]*=-]/.test(token) || /^[A-Z]{2,}$/.test(token) || /^[A-Z]?[a-z]+[A-Z]/.test(token);
 }
 
-/** Serilog's and zerolog's codes of three letters: behind a time in brackets they would be inside them too. */
+/**
+ * Whether the word is a level code of three letters. Serilog and zerolog put it inside the brackets of the time, so
+ * that after them it is a word of the message.
+ */
 function isCode(text: string, at: number, stop: number): boolean {
   return stop - at === 3 && levelOfCapitals(text.slice(at, stop)) !== NO_LEVEL && text.charCodeAt(stop) !== 0x3a;
 }
 
-/** Reads the head at `from`. Returns false where there is none (`into` is reset all the same). */
+/** Reads the head at `from`. Returns false if there is none; `into` is reset in any case. */
 export function readHead(text: string, from: number, into: Head): boolean {
   into.level = NO_LEVEL;
   into.timed = false;
@@ -72,7 +74,6 @@ export function readHead(text: string, from: number, into: Head): boolean {
   const indent = at - from;
   if (at >= limit) return false;
   if (indent === 0 && readFixedFormat(text, from, into)) return true;
-  if (into.level !== NO_LEVEL) at = into.bodyAt; // a syslog priority, whose text goes on
 
   let plainWords = 0;
   let names = 0;
@@ -150,7 +151,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (into.timed && text.charCodeAt(end - 1) === 0x3a && names === 0 && plainWords === 0) {
         const dot = text.lastIndexOf('.', end);
         const level = dot > at ? levelOfCapitals(text.slice(dot + 1, end - 1)) : NO_LEVEL;
-        if (level !== NO_LEVEL) return found(text, end, level, into, 'channel and level of Monolog');
+        if (level !== NO_LEVEL) return found(text, end, level, into, 'Monolog channel and level');
       }
       const tagged = into.timed ? null : TAG_LEVEL.exec(text.slice(at, at + 60));
       if (tagged !== null && timestampEnd(text, at + tagged[0].length) !== -1) {
@@ -195,12 +196,12 @@ export function readHead(text: string, from: number, into: Head): boolean {
   }
   if (logfmtAt !== -1 && readLogfmt(text, logfmtAt, into)) return true;
   into.bodyAt = into.timed ? skipSeparators(text, bodyAt, limit) : from;
-  // Nothing but time and brackets: the brackets are the message.
+  // The line has only time and brackets: the brackets are the message.
   if (into.timed && into.bodyAt >= text.length) into.bodyAt = skipSeparators(text, timedAt, limit);
   return into.timed || into.level !== NO_LEVEL;
 }
 
-/** `level=` wherever it stands among the pairs. */
+/** Reads `level=` at any position among the pairs. */
 function readLogfmt(text: string, at: number, into: Head): boolean {
   const match = LOGFMT_LEVEL.exec(text.slice(at, 4096));
   if (match === null) return false;

@@ -3,7 +3,7 @@ import { isStatus } from './stems.ts';
 
 const METHOD = '(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE|PROPFIND|REPORT)';
 
-/** Each with its status in the first group that matched. */
+/** Each form has one group, its status. */
 const FORMS = new RegExp(
   [
     // Common log format and its relatives; chi has the client between request and status.
@@ -33,7 +33,7 @@ const REQUEST = new RegExp(
   String.raw`\b${METHOD}\b["' |]|HTTP\/\d|"(?:RequestMethod|req|request|method|uri|path|url)" ?:|\bCompleted \d{3} |\bmethod=`,
 );
 
-/** The status that an access log's line states; 0 where it states none or is no such line. */
+/** Returns the status in a line of an access log, 100 to 599; 0 if there is none. */
 export function statusOf(text: string): number {
   const match = FORMS.exec(text);
   if (match === null) return 0;
@@ -50,12 +50,12 @@ export function namesRequest(text: string): boolean {
   return REQUEST.test(text);
 }
 
-/** A line of an access log. */
+/** Whether the line belongs to an access log. */
 export function isAccessLine(text: string): boolean {
   return namesRequest(text) && statusOf(text) !== 0;
 }
 
-/** Whether a number from 500 to 599 stands where a status could; cheap. */
+/** A fast check: whether the line has a number from 500 to 599 where a status could be. */
 export function mayBeFiveHundred(text: string): boolean {
   for (let at = text.indexOf('5'); at !== -1; at = text.indexOf('5', at + 1)) {
     if (isStatus(text, at)) return true;

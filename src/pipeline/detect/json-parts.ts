@@ -1,15 +1,16 @@
-/** What a troubled JSON line says, in the words of the usual loggers. Parses the line. */
+/** Parses JSON log lines by the keys that common loggers use. Called only for lines that may be errors. */
 
-/** What a JSON line says besides its level. */
+/** The contents of a JSON log line other than its level. */
 export interface JsonParts {
   readonly message: string;
-  /** A stack trace or exception text; '' where there is none. */
+  /** A stack trace or exception text; '' if there is none. */
   readonly stack: string;
   readonly exceptionType: string;
-  /** Logger, file and line as the record names them; '' where it does not. */
+  /** Logger, file and line as the record names them; '' if it does not. */
   readonly site: string;
-  /** An `error`, `err` or `exception` that is neither empty nor false. */
+  /** It has a stack, or an `error`, `err` or `exception` that is neither empty nor false. */
   readonly hasError: boolean;
+  /** 0 if there is none. */
   readonly status: number;
 }
 
@@ -27,7 +28,7 @@ function firstString(object: Json, keys: readonly string[]): string {
   return '';
 }
 
-/** Where loggers put the message, the usual ones first. */
+/** Keys that loggers use for the message, the most common first. */
 export const MESSAGE_KEYS = [
   'msg',
   'message',
@@ -75,7 +76,7 @@ const SITE_KEYS = [
 ];
 const ERROR_KEYS = ['err', 'error', 'exception', 'Exception', 'thrown', 'exc', 'cause'];
 
-/** Undefined where the text is no JSON object. */
+/** Returns undefined if the text is not a JSON object. */
 export function parseJsonLine(text: string, from = 0): JsonParts | undefined {
   let parsed: unknown;
   try {

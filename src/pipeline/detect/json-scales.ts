@@ -1,4 +1,4 @@
-/** How a key of a JSON log line states a level. */
+/** Converts the value of a key in a JSON log line to a level. */
 import {
   DEBUG,
   ERROR,
@@ -15,7 +15,7 @@ import {
   WARN,
 } from './levels.ts';
 
-/** From the value as written (without quotes) to a rank; 0 where it states none. */
+/** Converts a value as written (without quotes) to a level; NO_LEVEL if it is not a level. */
 export type Scale = (value: string, quoted: boolean) => number;
 
 function levelOfText(value: string): number {
@@ -79,10 +79,10 @@ export const LEVEL_KEYS: ReadonlyMap<string, Scale> = new Map<string, Scale>([
 /** Keys of GELF and of syslog daemons that write JSON. */
 const SYSLOG_NEIGHBOURS = /"(?:short_message|facility|syslog_facility|_?syslog_identifier|priority|procid)" ?:/i;
 const NEXTCLOUD_NEIGHBOURS = /"reqId" ?:/;
-/** Neighbours are looked for in this much of a line. */
+/** Characters of a line that are searched for neighbouring keys. */
 const NEIGHBOURHOOD = 4_096;
 
-/** The scale of a key that has a number below 10 as its value: determined by its neighbours. */
+/** Returns the scale of a level below 10, which the neighbouring keys determine; undefined if they do not. */
 export function scaleOfSmallNumber(text: string): Scale | undefined {
   const near = text.length > NEIGHBOURHOOD ? text.slice(0, NEIGHBOURHOOD) : text;
   if (SYSLOG_NEIGHBOURS.test(near)) return wordOrSyslog;

@@ -1,8 +1,8 @@
 /**
- * The level of JSON log lines, without parsing them.
+ * Reads the level of JSON log lines without parsing them.
  *
- * A quiet line costs one look at the place where the last line had its level, else one pass over the
- * top-level keys that stops at the level.
+ * If a line has its level in the same place as the last one, that costs one comparison there; otherwise one pass over
+ * the top-level keys, which stops at the level.
  */
 import { MESSAGE_KEYS } from './json-parts.ts';
 import { LEVEL_KEYS, type Scale, scaleOfSmallNumber } from './json-scales.ts';
@@ -13,14 +13,14 @@ const BACKSLASH = 0x5c;
 
 const wordScale = LEVEL_KEYS.get('level') as Scale;
 
-/** Objects whose own keys may state the level: ECS `log`, loguru `record`, `fields` of tracing and logstash. */
+/** Keys of objects that may contain the level: ECS `log`, loguru `record`, `fields` of tracing and logstash. */
 const NESTS = new Set(['log', 'record', 'fields', '@fields', 'level', 'event', 'metadata', 'meta', 'context']);
 const NESTED_KEYS = new Set(['level', 'severity', 'levelname', 'lvl']);
-/** Of a level that is an object itself (loguru). */
+/** Keys of a level that is itself an object (loguru). */
 const LEVEL_OBJECT_KEYS = new Set(['name']);
 const MAX_NESTS = 2;
 
-/** The index behind the string that opens at `at` (a quote), or -1 where it does not close. */
+/** Returns the index after the string whose opening quote is at `at`, or -1 if it does not close. */
 function stringEnd(text: string, at: number): number {
   let end = at;
   for (;;) {
@@ -32,7 +32,7 @@ function stringEnd(text: string, at: number): number {
   }
 }
 
-/** The index behind the object or array that opens at `at`, or -1. */
+/** Returns the index after the object or array that opens at `at`, or -1 if it does not close. */
 function nestEnd(text: string, at: number): number {
   let depth = 0;
   for (let i = at; i < text.length; i++) {
@@ -57,14 +57,14 @@ function scalarEnd(text: string, at: number): number {
 }
 
 export interface JsonReader {
-  /** The level that the JSON object opening at `from` states; 0 where none, or where it is no JSON object. */
+  /** Returns the level of the JSON object at `from`; NO_LEVEL if it has none or is not a JSON object. */
   level(text: string, from: number): number;
-  /** Where the message of the line that `level` found no level in begins; -1 where none was seen. */
+  /** Index of the message in the line for which `level` has just returned NO_LEVEL; -1 if none was seen. */
   readonly messageAt: number;
 }
 
 export function createJsonReader(): JsonReader {
-  /** `"level":` with its quotes and colon, as the last line had it, and its offset there. */
+  /** `"level":` as the last line had it, with quotes and colon, and its offset from the opening brace. */
   let needle = '';
   let offset = 0;
   let scale: Scale = wordScale;
@@ -75,7 +75,7 @@ export function createJsonReader(): JsonReader {
   function valueLevel(text: string, at: number): number {
     const quoted = text.charCodeAt(at) === QUOTE;
     const start = quoted ? at + 1 : at;
-    // The same value as the last time, without a copy.
+    // The same value as last time needs no copy.
     if (lastValue !== '' && text.startsWith(lastValue, start)) {
       const after = text.charCodeAt(start + lastValue.length);
       if (after === QUOTE || after === 0x2c || after === 0x7d) return lastLevel;
@@ -91,7 +91,7 @@ export function createJsonReader(): JsonReader {
     return rank;
   }
 
-  /** Reads the keys of the object at `from` until one states a level. */
+  /** Reads the keys of the object at `from` until one has a level. */
   function scanKeys(text: string, from: number, nests: number, inLevel: boolean): number {
     const nested = nests > 0;
     let at = from + 1;
@@ -151,7 +151,7 @@ export function createJsonReader(): JsonReader {
       if (text.charCodeAt(end) !== 0x2c) break;
       at = end + 1;
     }
-    // Serilog's compact format leaves the level out where it is Information.
+    // Serilog's compact format omits the level if it is Information.
     return compactTemplate ? INFO : NO_LEVEL;
   }
 
@@ -170,7 +170,7 @@ export function createJsonReader(): JsonReader {
   };
 }
 
-/** `3`, `"3"`. */
+/** Whether the value is a single digit: `3` or `"3"`. */
 function isSmallNumber(text: string, at: number): boolean {
   const start = text.charCodeAt(at) === QUOTE ? at + 1 : at;
   const code = text.charCodeAt(start);

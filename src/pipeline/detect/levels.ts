@@ -1,8 +1,8 @@
 /**
  * Level words and numbers of the common loggers, on one scale.
  *
- * Inside this folder a level is a number, so that "at least WARN" is one comparison and a line that
- * states none needs no `undefined`.
+ * In this folder a level is a number, so that "at least WARN" is one comparison and a line without a level needs no
+ * `undefined`.
  */
 import { LEVELS, type Level } from '../../domain.ts';
 
@@ -79,17 +79,17 @@ for (const [word, rank] of Object.entries(WORDS)) {
   BY_SPELLING.set(upper.charAt(0) + word.slice(1), rank);
 }
 
-/** Any usual spelling: `ERROR`, `error`, `Error`. 0 where it is none. */
+/** Returns the level of a word in any usual spelling (`ERROR`, `error`, `Error`); NO_LEVEL if it is not a level. */
 export function levelOfWord(word: string): number {
   return BY_SPELLING.get(word) ?? NO_LEVEL;
 }
 
-/** Only in capitals. */
+/** Like `levelOfWord`, but only for words in capitals. */
 export function levelOfCapitals(word: string): number {
   return UPPER.get(word) ?? NO_LEVEL;
 }
 
-/** The letters of klog, Android, old MongoDB, Rails. */
+/** Returns the level of a letter that klog, Android, old MongoDB or Rails uses. */
 export function levelOfLetter(code: number): number {
   switch (code) {
     case 0x49: // I
@@ -110,7 +110,7 @@ export function levelOfLetter(code: number): number {
   }
 }
 
-/** RFC 5424 severity, 0 (emergency) to 7 (debug). */
+/** Returns the level of an RFC 5424 severity, 0 (emergency) to 7 (debug). */
 export function levelOfSyslog(severity: number): number {
   if (severity <= 2) return FATAL;
   if (severity === 3) return ERROR;
@@ -119,8 +119,9 @@ export function levelOfSyslog(severity: number): number {
 }
 
 /**
- * A numeric level of 10 and above: up to 69 pino and bunyan (10 trace … 60 fatal), from 100 Monolog (100 debug …
- * 600 emergency). Smaller numbers mean different things to different programs: see `scaleOf` in json-scales.ts.
+ * Returns the level of a number of 10 and above: up to 69 pino and bunyan (10 trace … 60 fatal), from 100 Monolog (100
+ * debug … 600 emergency). Smaller numbers mean different things to different programs: see `scaleOfSmallNumber` in
+ * json-scales.ts.
  */
 export function levelOfNumber(value: number): number {
   if (!(value >= 10)) return NO_LEVEL;
@@ -133,12 +134,15 @@ export function levelOfNumber(value: number): number {
   return value <= 600 ? FATAL : NO_LEVEL;
 }
 
-/** Python's `levelno`: 10 debug, 20 info, 30 warning, 40 error, 50 critical. */
+/** Returns the level of Python's `levelno`: 10 debug, 20 info, 30 warning, 40 error, 50 critical. */
 export function levelOfPythonNumber(value: number): number {
   return value >= 10 && value < 60 ? Math.min(FATAL, Math.floor(value / 10) + 1) : NO_LEVEL;
 }
 
-/** OpenTelemetry's SeverityNumber: 1–4 trace, 5–8 debug, 9–12 info, 13–16 warn, 17–20 error, 21–24 fatal. */
+/**
+ * Returns the level of OpenTelemetry's SeverityNumber: 1–4 trace, 5–8 debug, 9–12 info, 13–16 warn, 17–20 error, 21–24
+ * fatal.
+ */
 export function levelOfOtelNumber(value: number): number {
   return value >= 1 && value <= 24 ? Math.ceil(value / 4) : NO_LEVEL;
 }

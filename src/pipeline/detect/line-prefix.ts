@@ -1,7 +1,7 @@
-/** Prefixes that a supervisor, a worker or a logger repeats on each line of what it prints. */
+/** Prefixes that a supervisor, a worker or a logger repeats on each line of its output. */
 import { isDigit, isSpace } from './chars.ts';
 
-/** Where the text behind a head begins with its own indentation: one blank separates it from the head. */
+/** Returns the index after the head and one blank, so that the message keeps its own indentation. */
 export function indentedBodyAt(text: string, bodyAt: number): number {
   let at = bodyAt;
   while (at > 0 && isSpace(text.charCodeAt(at - 1))) at--;
@@ -9,8 +9,8 @@ export function indentedBodyAt(text: string, bodyAt: number): number {
 }
 
 /**
- * Where the text behind the prefix `a.slice(0, aEnd)` begins in `b`; 0 where `b` does not begin with it. Numbers
- * (times, ids) may differ.
+ * Returns the index in `b` after the prefix `a.slice(0, aEnd)`; 0 if `b` does not begin with it. Numbers (times, ids)
+ * may differ.
  */
 export function repeatedPrefixEnd(a: string, aEnd: number, b: string): number {
   let i = 0;
@@ -29,11 +29,12 @@ export function repeatedPrefixEnd(a: string, aEnd: number, b: string): number {
   return j;
 }
 
-/** Traces whose first line is certain wherever it stands: all before it is a prefix. */
+/** First lines of traces that are unmistakable anywhere in a line: what precedes them is a prefix. */
 const TRACE_STARTS = ['Traceback (most recent call last)', 'panic: ', 'fatal error: ', "thread '"];
+/** The most characters of a prefix. */
 const MAX_PREFIX = 120;
 
-/** Where the first line of a trace begins behind a prefix; 0 where none does. */
+/** Returns the index at which a trace begins after a prefix; 0 if there is none. */
 export function traceStartAt(whole: string): number {
   const text = whole.length > MAX_PREFIX + 40 ? whole.slice(0, MAX_PREFIX + 40) : whole;
   for (const start of TRACE_STARTS) {

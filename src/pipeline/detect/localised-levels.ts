@@ -1,10 +1,10 @@
 /**
- * Level words of programs that translate them. From the programs' own message catalogues: PostgreSQL
- * (`src/backend/po`, versions 9 to 17) and the JDK (`sun.util.logging.resources.logging_*`).
+ * Level words of programs that translate them, from the programs' own message catalogues: PostgreSQL (`src/backend/po`,
+ * versions 9 to 17) and the JDK (`sun.util.logging.resources.logging_*`).
  */
 import { DEBUG, ERROR, FATAL, INFO, NO_LEVEL, TRACE, WARN } from './levels.ts';
 
-/** de, es, fr, it, ja, ka, ko, pl, pt_BR, ru, sv, tr, uk, zh_CN, zh_TW; what equals English is left out. */
+/** de, es, fr, it, ja, ka, ko, pl, pt_BR, ru, sv, tr, uk, zh_CN, zh_TW; words equal to the English ones are omitted. */
 const POSTGRES: readonly (readonly [rank: number, words: string])[] = [
   [DEBUG, 'გამართვა 디버그 ОТЛАДКА НАЛАГОДЖЕННЯ 调试 除錯'],
   [INFO, 'ჟურნალი 로그 СООБЩЕНИЕ LOGG ЗАПИСУВАННЯ 日志 日誌 DZIENNIK'],
@@ -53,15 +53,16 @@ const COMPANIONS = new Set(POSTGRES_COMPANIONS.split(' '));
 export interface LocalisedWord {
   readonly rank: number;
   readonly companion: boolean;
-  /** Behind the colon. */
+  /** Index after the colon. */
   readonly end: number;
 }
 
 const TOKEN = /([^\s:：[\](){}<>|"'=,;]{1,16}) ?[:：]/y;
 
 /**
- * The translated level word, or word for a companion line, that begins at `at` and is followed by a colon.
- * Without a time before it only the words of java.util.logging count, and only at the start of a line.
+ * Returns the translated level word, or label of a companion line, that begins at `at` and is followed by a colon.
+ * Without a timestamp before it only the words of java.util.logging count; the caller looks for those only at the start
+ * of a line.
  */
 export function localisedWordAt(text: string, at: number, timed: boolean): LocalisedWord | undefined {
   TOKEN.lastIndex = at;

@@ -1,7 +1,7 @@
 /**
- * From lines to records, from records to errors: one detector per container.
+ * Joins the lines of one container into records and finds the errors among them.
  *
- * A record whose level is INFO or below is settled by its first line: it costs one look at the head.
+ * A record at INFO or below is settled by its first line, at the cost of reading its head.
  */
 import type { LogLine, StreamName } from '../../domain.ts';
 import { type Bursts, createBursts, type FoundError } from './bursts.ts';
@@ -24,30 +24,30 @@ export { type CompiledRules, compileRules, type DetectRules } from './rules.ts';
 export interface LogDetector {
   push(line: LogLine): void;
   /**
-   * Completes records that have waited; call it from a timer while `pending`. `now`: epoch ms of the caller's
-   * clock; Infinity completes all.
+   * Completes the records that have waited long enough; call it from a timer while `pending`. `now`: ms on the clock of
+   * the option `now`; Infinity completes all.
    */
   flush(now: number): void;
-  /** A record is open that more lines could still change. */
+  /** A record or burst is open that further lines could still change. */
   readonly pending: boolean;
 }
 
-/** What belongs together is written together: after this silence a record is complete. */
-export const SETTLE_MS = 200;
-/** A trace that its syntax has not ended: frames may come slowly, up to a second apart. */
-export const TRACE_WAIT_MS = 1_050;
-/** Frames that come at once come to an end at once. */
+/** After this many ms without a further line a record is complete: lines that belong together are written together. */
+const SETTLE_MS = 200;
+/** How long an unfinished trace waits for its next frame, in ms: slow programs write them up to a second apart. */
+const TRACE_WAIT_MS = 1_050;
+/** A trace whose lines are at most this far apart, in ms, waits only SETTLE_MS. */
 const FAST_GAP_MS = 50;
-/** A trace that never ends is complete after this time. */
+/** A trace that has been open for this many ms waits only SETTLE_MS, too. */
 const MAX_OPEN_MS = 15_000;
 
 export function createLogDetector(options: {
   readonly rules?: CompiledRules;
-  /** `first` and `last`: its lines, counted from 1. */
+  /** `first` and `last`: the lines of the record, counted from 1, inclusive. */
   emit(error: LogError, first: number, last: number): void;
   /**
-   * Every record, quiet ones too; costs what keeping them costs. `held`: what it would be an error by, if it came
-   * more often.
+   * Called for every record, including quiet ones, which are otherwise not kept. `held`: why the record would be an
+   * error at a higher rate.
    */
   onRecord?(record: PlacedRecord, error: LogError | undefined, held: Finding | undefined): void;
   now?(): number;
@@ -85,7 +85,7 @@ export function createLogDetector(options: {
 
   function isNotable(text: string, bodyAt: number): boolean {
     const code = text.charCodeAt(bodyAt);
-    return (ordinal >= quiet.lookFrom || code === 0x65 || code === 0x67) && quiet.isNotable(text, bodyAt, ordinal);
+    return (ordinal >= quiet.examineFrom || code === 0x65 || code === 0x67) && quiet.isNotable(text, bodyAt, ordinal);
   }
 
   function push(line: LogLine): void {
@@ -95,7 +95,7 @@ export function createLogDetector(options: {
     const isJson = text.charCodeAt(0) === 0x7b;
     const level = isJson ? levelOfJson(text) : head.quick(text);
     if (level !== NO_LEVEL && level < WARN && !isNotable(text, isJson ? 0 : head.bodyAt)) {
-      // A quiet record before this one is complete as it is.
+      // An open quiet record needs no completing unless its text was kept.
       if (stream.open && (stream.used || keepsAll)) assembler.release(stream);
       else stream.streak++;
       if (burstOpen) flushBurst(line.stream);
@@ -125,14 +125,14 @@ export function createLogDetector(options: {
       return;
     }
     if (burst.pending) {
-      const record = placed(stream, undefined);
+      const record = placed(stream);
       const { text, lines, first, last } = record;
-      const alone = (): void => onRecord?.(record, undefined, finding);
+      const reportAlone = (): void => onRecord?.(record, undefined, finding);
       const mayBridge = stream.level === NO_LEVEL || stream.level === WARN;
-      if (mayBridge && burst.bridge({ text, lines, first, last, alone })) return;
+      if (mayBridge && burst.bridge({ text, lines, first, last, reportAlone })) return;
       burst.flush();
     }
-    onRecord?.(placed(stream, undefined), undefined, finding);
+    onRecord?.(placed(stream), undefined, finding);
   }
 
   const isPending = (stream: OpenRecord): boolean =>

@@ -1,17 +1,19 @@
 import type { LogRecord } from '../../domain.ts';
 import type { RecordParts } from './record-parts.ts';
 
-/** A record that points to trouble: detection's output, grouping's input. */
+/** A record that is an error: the output of detection and the input of grouping. */
 export interface LogError {
   readonly record: LogRecord;
-  /** The kind of evidence; docs/detection.md has the tiers. */
+  /** The kind of evidence; docs/detection.md describes the tiers. */
   readonly tier: string;
-  /** Matched words or signatures, e.g. `level=error`, `traceback`, `oom`. Safe to show: never free text of the log. */
+  /**
+   * Matched words or signatures, such as `level=error`, `traceback`, `oom`. Safe to show: never free text from the log.
+   */
   readonly patterns: readonly string[];
-  /** The text that names the problem, where the record is a burst of several: that of the first. */
+  /** Set if the record is a burst: the text of its first record, which identifies the problem. */
   readonly named?: string;
-  /** The record parsed, of a burst its first; what grouping would otherwise parse again. */
+  /** The parsed record, or the first one of a burst, so that grouping need not parse it again. */
   readonly parts?: RecordParts;
-  /** The most informative line, for a person. */
+  /** The most informative line, for display. */
   readonly summary: string;
 }

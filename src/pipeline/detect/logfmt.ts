@@ -1,9 +1,9 @@
 /** logfmt: `level=error msg="connection refused" err="dial tcp …" caller=main.go:12`, in any order. */
 
-/** Only so much of a line is read. */
+/** Characters of a line that are read. */
 const MAX_LENGTH = 8_192;
 const MAX_PAIRS = 64;
-/** A key, then a quoted value, or an unquoted one; the last of a line may go on over blanks. */
+/** A key and its value, quoted or not. */
 const PAIR = /(?:^|\s)([A-Za-z_@][\w.@/-]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))/g;
 
 const MESSAGE_KEYS = ['msg', 'message', 'event', 'text'];
@@ -12,13 +12,13 @@ const SITE_KEYS = ['caller', 'source', 'logger', 'component', 'module', 'name', 
 
 export interface LogfmtParts {
   readonly message: string;
-  /** Where the statement stands, or the logger; '' where the line does not say. */
+  /** Source location or logger; '' if the line has neither. */
   readonly site: string;
-  /** A stack trace in a field of its own; '' where there is none. */
+  /** The stack trace, if it has its own field; otherwise ''. */
   readonly stack: string;
 }
 
-/** Undefined where the text has no message and no error in logfmt. */
+/** Returns undefined if the text has neither a message nor an error in logfmt. */
 export function parseLogfmt(text: string): LogfmtParts | undefined {
   const line = text.length > MAX_LENGTH ? text.slice(0, MAX_LENGTH) : text;
   const fields = new Map<string, string>();
@@ -30,7 +30,7 @@ export function parseLogfmt(text: string): LogfmtParts | undefined {
     if (!fields.has(lastKey)) fields.set(lastKey, match[2]?.replace(/\\(.)/g, '$1') ?? (match[3] as string));
     lastEnd = match.index + match[0].length;
   }
-  // `message=Internal Server Error: /`, without quotes
+  // `message=Internal Server Error: /`: an unquoted message at the end of the line includes the words after it.
   if (lastEnd < line.length && MESSAGE_KEYS.includes(lastKey)) {
     fields.set(lastKey, (fields.get(lastKey) as string) + line.slice(lastEnd));
   }

@@ -1,10 +1,10 @@
-/** The record that a stream has open: what it is made of so far, and what may still join it. */
+/** The open record of a stream: the lines it has so far, and what decides which lines may still join it. */
 import type { LogRecord, StreamName } from '../../domain.ts';
 import { capText, cleanLine, MAX_RECORD } from './clean.ts';
 import { levelName, NO_LEVEL } from './levels.ts';
 import type { Trace } from './trace-state.ts';
 
-/** A record with its place: which lines of this detector it is made of, counted from 1, both included. */
+/** A record and its first and last line among the lines of the detector, counted from 1, inclusive. */
 export interface PlacedRecord extends LogRecord {
   readonly first: number;
   readonly last: number;
@@ -14,17 +14,19 @@ export interface OpenRecord {
   stream: StreamName;
   open: boolean;
   level: number;
-  /** A timestamp or a level opened it. */
+  /** Its first line has a timestamp or a level. */
   headed: boolean;
   hanging: boolean;
   json: boolean;
-  /** The message begins here in the first line. */
+  /** Index in the first line at which the message begins. */
   bodyAt: number;
   time: number;
   lastTime: number;
-  /** When its latest line arrived, and its first; the longest time between two of them. */
+  /** Arrival of its latest line, in ms by the detector's clock. */
   arrived: number;
+  /** Arrival of its first line. */
   began: number;
+  /** The longest time between the arrivals of two of its lines, in ms. */
   gap: number;
   firstLine: number;
   lastLine: number;
@@ -33,28 +35,29 @@ export interface OpenRecord {
   more: string[];
   size: number;
   trace: Trace | undefined;
-  /** A trace was proven in it, though it may have ended. */
+  /** It has a proven trace, which may have ended. */
   traced: boolean;
-  /** It ended with its trace: nothing joins any more. */
+  /** Its trace has ended, so no further line may join. */
   sealed: boolean;
-  /** Its level is INFO or below, and yet its message may be an error. */
+  /** Its level is INFO or below, but its message may be an error. */
   notable: boolean;
-  /** End of the prefix of the first line that further lines may repeat; 0 where it has none. */
+  /** End of the prefix of the first line that further lines may repeat; 0 if it has none. */
   prefixEnd: number;
-  /** Only lines that continue something whose beginning was not seen. */
+  /** It begins with a continuation line of something whose beginning was not seen. */
   orphan: boolean;
   /** An object printed over several lines is open. */
   object: boolean;
-  /** Headed records of this stream in a row, before this one. */
+  /** Consecutive headed records of this stream before this one. */
   streak: number;
-  /** Unindented lines of its message that stand below the first. */
+  /** Unindented lines of its message below the first. */
   plain: string[];
+  /** Lines after it that belong to it if a later line proves it. */
   held: Held[];
   /** Some of the fields above may differ from those of a new record. */
   used: boolean;
 }
 
-/** A line that belongs to the record if a later one proves it. */
+/** A line that belongs to the open record if a later one proves it. */
 export interface Held {
   readonly text: string;
   readonly time: number;
@@ -62,7 +65,7 @@ export interface Held {
   readonly arrived: number;
 }
 
-/** Lines of one record kept; what is more than the text's cap would be cut anyway. */
+/** Lines that a record keeps before it is compacted: text beyond MAX_RECORD would be cut anyway. */
 const MAX_LINES = 4_000;
 
 export function noRecord(stream: StreamName): OpenRecord {
@@ -125,7 +128,7 @@ export function beginRecord(
   if (stream.used) reset(stream);
 }
 
-/** What only records have that are looked at more closely; quiet ones leave it alone. */
+/** Resets the fields that quiet records never use. */
 function reset(stream: OpenRecord): void {
   stream.used = false;
   stream.trace = undefined;
@@ -138,7 +141,7 @@ function reset(stream: OpenRecord): void {
   stream.plain = [];
 }
 
-/** `keep`: the text too; without it the line is only counted. */
+/** Adds a line. Without `keep` it is only counted and its text dropped. */
 export function joinLine(
   stream: OpenRecord,
   text: string,
@@ -158,7 +161,7 @@ export function joinLine(
   if (stream.more.length >= MAX_LINES || stream.size > 4 * MAX_RECORD) compact(stream);
 }
 
-/** Keeps the beginning and the end of what grew too large. */
+/** Cuts a record that has grown too large in the middle. */
 function compact(stream: OpenRecord): void {
   const whole = capText(`${stream.text}\n${stream.more.join('\n')}`);
   const breakAt = whole.indexOf('\n');
@@ -183,6 +186,6 @@ export function recordOf(stream: OpenRecord): LogRecord {
   };
 }
 
-export function placed(stream: OpenRecord, record: LogRecord | undefined): PlacedRecord {
-  return { ...(record ?? recordOf(stream)), first: stream.firstLine, last: stream.lastLine };
+export function placed(stream: OpenRecord): PlacedRecord {
+  return { ...recordOf(stream), first: stream.firstLine, last: stream.lastLine };
 }

@@ -1,26 +1,29 @@
 /**
- * Lines stated as INFO or below that may be errors all the same: answers of 5xx in access logs, exits that a
- * supervisor reports, records of another program with their own severity inside. Most containers print none of
- * these, so that a sample of the lines decides whether all are looked at.
+ * Finds lines at INFO or below that may be errors despite their level: 5xx responses in access logs, exits that a
+ * supervisor reports, and wrapped records of another program with their own severity. Most containers log none of
+ * these, so a sample of the lines decides whether every line is examined.
  */
 import { isAccessLine, mayBeFiveHundred, statusOf } from './http-status.ts';
 import { ERROR, levelOfWord, NO_LEVEL } from './levels.ts';
 import { mayBeSupervisord } from './supervisors.ts';
 
-/** All of the first lines are sampled, later one in so many. */
+/** The first lines of a container are all sampled; after FIRST of them, one in EVERY. */
 const FIRST = 256;
 const EVERY = 128;
-/** A container with fewer lines of requests than one in so many prints no access log. */
+/** A container logs requests if at least one in this many sampled lines is from an access log. */
 const ACCESS_SHARE = 64;
-/** Only so much of a line is looked at. */
-const LOOKED_AT = 4_096;
+/** Characters of a sampled line that are examined. */
+const EXAMINED_LENGTH = 4_096;
 
 export interface QuietLines {
-  /** The next line of the detector that has to be looked at; before it only lines that begin like a supervisor's. */
-  lookFrom: number;
-  /** `bodyAt`: where the message begins. */
+  /** Number of the next line to examine. Before it only lines that begin like supervisord's are examined. */
+  examineFrom: number;
+  /**
+   * Whether the line may be an error. `bodyAt`: index at which the message begins; `ordinal`: number of the line, from
+   * 1.
+   */
   isNotable(text: string, bodyAt: number, ordinal: number): boolean;
-  /** The severity that a record inside the notable line states; 0 where none. */
+  /** Level of the record that is wrapped in the line last examined; NO_LEVEL if there is none. */
   innerLevel: number;
 }
 
@@ -34,7 +37,7 @@ export function createQuietLines(): QuietLines {
   let wrapped = false;
 
   function sample(text: string): void {
-    const start = text.length > LOOKED_AT ? text.slice(0, LOOKED_AT) : text;
+    const start = text.length > EXAMINED_LENGTH ? text.slice(0, EXAMINED_LENGTH) : text;
     samples++;
     if (isAccessLine(start)) accessLines++;
     access = accessLines > 0 && accessLines * ACCESS_SHARE >= samples;
@@ -42,11 +45,11 @@ export function createQuietLines(): QuietLines {
   }
 
   const quiet: QuietLines = {
-    lookFrom: 0,
+    examineFrom: 0,
     innerLevel: NO_LEVEL,
     isNotable(text, bodyAt, ordinal) {
       if (ordinal <= FIRST || ordinal % EVERY === 0) sample(text);
-      quiet.lookFrom = access || wrapped || ordinal < FIRST ? 0 : ordinal - (ordinal % EVERY) + EVERY;
+      quiet.examineFrom = access || wrapped || ordinal < FIRST ? 0 : ordinal - (ordinal % EVERY) + EVERY;
       quiet.innerLevel = NO_LEVEL;
       if (wrapped && text.charCodeAt(0) === 0x7b) {
         const word = INNER_SEVERITY.exec(text)?.[1];

@@ -1,25 +1,32 @@
-/** What is an error only when it comes often, counted per container over a sliding minute. */
+/** Counts, per container over a sliding minute, what is an error only at a sufficient rate. */
 
 export type GateName = 'client' | 'http' | 'transient';
 
 export interface RateGates {
-  /** Counts one occurrence at `time` (epoch ms); true where it is an error by now. `lines`: all lines so far. */
+  /**
+   * Counts one occurrence at `time` (epoch ms) and returns whether it is an error at the current rate. `lines`: number
+   * of lines that the container has logged so far.
+   */
   admit(gate: GateName, time: number, lines: number): boolean;
-  /** Counts one error; true while they come faster than any gate asks. */
+  /** Counts one error and returns whether there were more than FLOOD in the current second. */
   isFlood(time: number): boolean;
-  /** Says now and then how many lines there were. */
-  tick(time: number, lines: number): void;
 }
 
 const MINUTE = 60_000;
-/** A person who mistypes a password needs fewer, a program that guesses them more. */
+/**
+ * Client mistakes within a minute. Somebody who mistypes a password stays below this; a program that guesses passwords
+ * does not.
+ */
 const CLIENT_ERRORS = 30;
-/** Two answers of 5xx a minute are an accident of busy servers. */
+/** 5xx responses within a minute. Two are ordinary on a busy server. */
 const HTTP_ERRORS = 3;
-/** … unless they are this share of what the container printed: then few requests come and they fail. */
+/**
+ * Fewer 5xx responses are an error if they are this share of the container's lines: there are few requests, and they
+ * fail.
+ */
 const HTTP_SHARE = 0.2;
 
-/** Errors within a second that are a flood. */
+/** Errors within a second. */
 const FLOOD = 200;
 
 export function createRateGates(): RateGates {
@@ -27,21 +34,21 @@ export function createRateGates(): RateGates {
   const http: number[] = [];
   let transientSince = Number.NaN;
   let transientLast = Number.NaN;
-  /** Lines that there were when the minute under way began, and the one before. */
+  /** Start of the current minute, and the number of lines at its start and at the start of the minute before. */
   let minuteBegan = Number.NaN;
   let linesBefore = 0;
   let linesBeforeThat = 0;
 
-  /** How often within the last minute, up to `limit`. */
+  /** Returns the number of occurrences within the last minute, at most `limit`. */
   function count(times: number[], limit: number, time: number): number {
     times.push(time);
     if (times.length > limit) times.shift();
-    // Either way: the clock may have been set back in between.
+    // Either way, because the clock may have been set back.
     while (Math.abs(time - (times[0] as number)) > MINUTE) times.shift();
     return times.length;
   }
 
-  function tick(time: number, lines: number): void {
+  function advanceMinute(time: number, lines: number): void {
     if (Math.abs(time - minuteBegan) <= MINUTE) return;
     if (!Number.isNaN(minuteBegan)) {
       linesBeforeThat = linesBefore;
@@ -54,7 +61,6 @@ export function createRateGates(): RateGates {
   let errorsInSecond = 0;
 
   return {
-    tick,
     isFlood(time) {
       if (!(Math.abs(time - secondBegan) < 1_000)) {
         secondBegan = time;
@@ -63,7 +69,7 @@ export function createRateGates(): RateGates {
       return ++errorsInSecond > FLOOD;
     },
     admit(gate, time, lines) {
-      tick(time, lines);
+      advanceMinute(time, lines);
       switch (gate) {
         case 'client':
           return count(client, CLIENT_ERRORS, time) >= CLIENT_ERRORS;
@@ -72,7 +78,7 @@ export function createRateGates(): RateGates {
           return failed >= HTTP_ERRORS || failed >= (lines - linesBeforeThat) * HTTP_SHARE;
         }
         case 'transient':
-          // Still refusing after a minute: it does not pass by itself.
+          // What still happens after a minute does not pass by itself.
           if (!(Math.abs(time - transientLast) <= MINUTE)) transientSince = time;
           transientLast = time;
           return time - transientSince >= MINUTE;

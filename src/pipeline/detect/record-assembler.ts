@@ -1,9 +1,9 @@
 /**
- * Puts lines together into records, stream by stream.
+ * Joins lines into records, separately for each stream.
  *
- * A line with a head of its own closes the open record and opens the next one; frames and indented lines continue
- * it. A stack trace joins the record just before it where that one is WARN or above. A line that belongs only if a
- * later one proves it is held back.
+ * A line with a head closes the open record and opens the next one; stack frames and indented lines continue it. A
+ * stack trace joins the record directly before it if that is WARN or above. A line that belongs to a record only if a
+ * later line proves it is held.
  */
 import { isPackageManagerError } from './head-formats.ts';
 import type { HeadReader } from './head-reader.ts';
@@ -19,33 +19,34 @@ import {
   isJavaHead,
   isSameInstant,
   isSignature,
-  leadingBlanks,
   mayContinueTrace,
   mayRepeatHead,
   restatement,
 } from './record-shapes.ts';
 import { isSupervisedExit } from './supervisors.ts';
-import { ACCEPT, HOLD, type Trace } from './trace-state.ts';
+import { ACCEPT, HOLD, indentOf, type Trace } from './trace-state.ts';
 import { stepTrace } from './trace-steps.ts';
 import { beginTrace, isContinuation, traceOfFrame } from './traces.ts';
 
-/** Lines further apart than this by their own time do not join, whatever they look like. */
+/**
+ * The most ms, by the lines' own timestamps, between a record and a line that joins it. Does not apply within a trace.
+ */
 const JOIN_MS = 1_000;
-/** .NET's console logger puts this before every line but the first. */
+/** .NET's console logger begins every line but the first with this. */
 const HANGING_INDENT = '      ';
-/** Lines held behind a record that has no trace yet: a blank line and a message before the first frame. */
+/** The most lines held after a record without a trace: a blank line and a message may precede the first frame. */
 const MAX_HELD_PLAIN = 3;
-/** So many headed records in a row: a line without a head then belongs to the message above it. */
+/** After this many consecutive headed records, a line without a head belongs to the message above it. */
 const HEADED_STREAK = 3;
-/** Plain lines that join a message. */
+/** The most unindented lines that join one message. */
 const MAX_PLAIN = 60;
 
 export interface Line {
   readonly text: string;
   readonly time: number;
-  /** Position among the detector's lines, from 1. */
+  /** Number among the detector's lines, from 1. */
   readonly ordinal: number;
-  /** By the caller's clock. */
+  /** In ms, by the detector's clock. */
   readonly arrived: number;
 }
 
@@ -53,15 +54,15 @@ export interface AssemblerOptions {
   readonly head: HeadReader;
   readonly json: JsonReader;
   readonly quiet: QuietLines;
-  /** Whether lines that join the record are kept or only counted. */
+  /** Whether the text of lines that join the record is kept; otherwise they are only counted. */
   keeps(stream: OpenRecord): boolean;
-  /** The record is complete; it is reused afterwards. */
+  /** Called with each complete record; the object is reused afterwards. */
   complete(stream: OpenRecord): void;
 }
 
 export interface Assembler {
   accept(stream: OpenRecord, line: Line): void;
-  /** Closes what is open; lines held behind it become records of their own. */
+  /** Closes the open record; lines held after it become separate records. */
   release(stream: OpenRecord): void;
 }
 
@@ -92,7 +93,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.arrived = line.arrived;
   }
 
-  /** Closes the open record and reads the held lines anew; the last of them may still be open then. */
+  /** Closes the open record and processes the lines held after it anew; lines may be held again. */
   function closeBeforeHeld(stream: OpenRecord): void {
     const held = stream.held;
     stream.held = [];
@@ -100,7 +101,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     for (const line of held) accept(stream, line);
   }
 
-  /** The same until nothing is held. */
+  /** Repeats this until no line is held. */
   function settle(stream: OpenRecord): void {
     do closeBeforeHeld(stream);
     while (stream.held.length > 0);
@@ -144,13 +145,13 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     if (object) {
       begin(stream, line, jsonLevel(text, 0), 0, true);
       stream.json = true;
-      note(stream, text, 0, line.ordinal);
+      markNotable(stream, text, 0, line.ordinal);
     } else if (known) {
       headed(stream, line);
     } else unheaded(stream, line);
   }
 
-  /** The line goes to the open trace where it belongs to it or may do so. */
+  /** Adds the line to the open trace, or holds it if it may belong there. Returns false if it does not. */
   function stepOpenTrace(stream: OpenRecord, trace: Trace, line: Line, text: string): boolean {
     const step = stepTrace(trace, text);
     if (step === ACCEPT) {
@@ -165,8 +166,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   /**
-   * Whether the lines held behind a record without a trace belong to it; else they become records. True where the
-   * line is held as well.
+   * Decides whether the lines held after a record without a trace belong to it; if not, they become records. Returns
+   * true if this line is now held, too.
    */
   function settleHeld(stream: OpenRecord, line: Line): boolean {
     const { held } = stream;
@@ -194,7 +195,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     );
   }
 
-  /** Where the text behind the open record's own prefix begins; 0 where the line does not repeat it. */
+  /** Returns the index after the open record's prefix in the line; 0 if the line does not repeat it. */
   function repeatedAt(stream: OpenRecord, text: string): number {
     return stream.prefixEnd === 0 ? 0 : repeatedPrefixEnd(stream.text, stream.prefixEnd, text);
   }
@@ -224,7 +225,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.json = wrapped;
     stream.hanging = hanging;
     stream.prefixEnd = indentedBodyAt(text, bodyAt);
-    note(stream, text, bodyAt, line.ordinal);
+    markNotable(stream, text, bodyAt, line.ordinal);
     if (level !== NO_LEVEL && level < WARN) return;
     const traceAt = traceStartAt(text);
     if (traceAt >= bodyAt && traceAt > 0) openTraceAt(stream, text, traceAt);
@@ -236,7 +237,10 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.traced = stream.trace?.proven === true;
   }
 
-  /** A line whose head repeats that of the open record: a frame, or a further line of the same message. */
+  /**
+   * Joins a line whose head repeats that of the open record and that is a frame or a further line of its message.
+   * Returns false if it is neither.
+   */
   function continuesMessage(stream: OpenRecord, line: Line): boolean {
     const { text } = line;
     if (stream.level >= ERROR && isPackageManagerError(text) && isPackageManagerError(stream.text)) {
@@ -299,7 +303,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const code = text.charCodeAt(0);
     const indented = code === 0x20 || code === 0x09;
     const blank = text.trim() === '';
-    if (adjacent && indented && !blank && (stream.headed || leadingBlanks(text) > leadingBlanks(stream.text))) {
+    if (adjacent && indented && !blank && (stream.headed || indentOf(text) > indentOf(stream.text))) {
       join(stream, line);
       return;
     }
@@ -323,21 +327,21 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.orphan = isContinuation(text);
   }
 
-  /** Marks a record of INFO or below whose message may be an error all the same. */
-  function note(stream: OpenRecord, text: string, bodyAt: number, ordinal: number): void {
+  /** Marks a record at INFO or below whose message may be an error despite its level. */
+  function markNotable(stream: OpenRecord, text: string, bodyAt: number, ordinal: number): void {
     if (stream.level === NO_LEVEL || stream.level >= WARN) return;
     stream.notable = quiet.isNotable(text, bodyAt, ordinal) || (!stream.json && !head.timed && isSupervisedExit(text));
     if (quiet.innerLevel > stream.level) stream.level = quiet.innerLevel;
   }
 
-  /** Its own, or that of a text line wrapped in it. */
+  /** Returns the level of the JSON, or that of a text line wrapped in it. */
   function jsonLevel(text: string, from: number): number {
     const rank = json.level(text, from);
     if (rank !== NO_LEVEL || json.messageAt <= 0) return rank;
     return head.read(text, json.messageAt) ? head.level : NO_LEVEL;
   }
 
-  /** The two lines of java.util.logging become one: time, class and method before the level. */
+  /** Joins the second line of a java.util.logging head (the level) to the first (time, class and method). */
   function joinJavaHead(stream: OpenRecord, line: Line, rank: number, bodyAt: number): void {
     joinLine(stream, line.text, line.time, line.ordinal, line.arrived, false);
     stream.bodyAt = stream.text.length + 1 + bodyAt;

@@ -1,19 +1,20 @@
-/** A record parsed for grouping and for its summary. Costs a parse: done for records that are trouble only. */
+/**
+ * Parses a record for grouping and for its summary. Done for errors only, because it costs a second pass over the text.
+ */
 import { readHead } from './head.ts';
 import { emptyHead, type Head } from './head-formats.ts';
-import { createHeadReader } from './head-reader.ts';
 import { type JsonParts, parseJsonLine } from './json-parts.ts';
 import { localisedWordAt } from './localised-levels.ts';
 import { type LogfmtParts, parseLogfmt } from './logfmt.ts';
 
 export interface RecordParts {
-  /** The message behind the head, one line or more; without the stack trace. */
+  /** The message after the head, of one or more lines, without the stack trace. */
   readonly message: string;
-  /** Lines of the stack trace, the exception's own line first; [] where there is none. */
+  /** Lines of the stack trace, the exception's own line first; [] if there is none. */
   readonly trace: readonly string[];
-  /** What stands between time and message: logger, file and line, thread. May be ''. */
+  /** The text before the message, or the logger and source location of JSON and logfmt. May be ''. */
   readonly head: string;
-  /** The exception type where the record names it in a field of its own. */
+  /** The exception type if the record has a field for it; otherwise ''. */
   readonly exceptionType: string;
 }
 
@@ -46,7 +47,7 @@ export function partsOf(text: string): RecordParts {
       exceptionType: '',
     };
   }
-  // The line before the first frame is the exception's own, unless the head's message is.
+  // The message comes first: it may be the line that names the exception.
   return {
     message,
     trace: [message, ...rest],
@@ -55,12 +56,12 @@ export function partsOf(text: string): RecordParts {
   };
 }
 
-/** The statement and the details that PostgreSQL prints below a message. */
+/** Whether the line is a detail that PostgreSQL prints below a message, such as the statement. */
 function isCompanion(line: string): boolean {
   return localisedWordAt(line, 0, true)?.companion === true;
 }
 
-/** Two pairs at least. */
+/** At least two pairs. */
 const LOGFMT = /(?:^|\s)[A-Za-z_@][\w.@/-]*=(?:"|\S).*\s[A-Za-z_@][\w.@/-]*=/;
 
 function ofLogfmt(parts: LogfmtParts, rest: readonly string[]): RecordParts {
@@ -71,9 +72,9 @@ function ofLogfmt(parts: LogfmtParts, rest: readonly string[]): RecordParts {
 
 function ofJson(parts: JsonParts, rest: readonly string[]): RecordParts {
   let message = parts.message;
-  // A logger that wraps a text line into JSON: the line's own head is not the message.
-  const head = createHeadReader();
-  if (head.read(message) && head.bodyAt > 0) message = message.slice(head.bodyAt);
+  // Some loggers wrap a text line in JSON: its head is not part of the message.
+  const head = emptyHead();
+  if (readHead(message, 0, head) && head.bodyAt > 0) message = message.slice(head.bodyAt);
   const stack = parts.stack === '' ? [] : parts.stack.split('\n', 400);
   const breakAt = message.indexOf('\n');
   if (stack.length === 0 && breakAt !== -1) {
@@ -91,7 +92,7 @@ function ofJson(parts: JsonParts, rest: readonly string[]): RecordParts {
 
 const PY_TRACEBACK = /^\s*(?:\+ Exception Group )?Traceback \(most recent call last\)/;
 
-/** One line for a person: the exception's own line or the message, at most 300 characters. */
+/** Returns one line for display: the exception's own line or the message, at most 300 characters. */
 export function summaryOf(parts: RecordParts): string {
   let line = parts.message.trim();
   if (parts.trace.length > 0 && (line === '' || PY_TRACEBACK.test(line) || /^Unhandled exception[:.]?$/i.test(line))) {
@@ -102,7 +103,7 @@ export function summaryOf(parts: RecordParts): string {
   return line.length > 300 ? `${line.slice(0, 299)}…` : line;
 }
 
-/** Python says it last, others in the first line that is no heading. */
+/** Python prints the exception's line last, others as the first line that is neither a heading nor a frame. */
 function exceptionLine(trace: readonly string[]): string | undefined {
   if (trace.some((line) => PY_TRACEBACK.test(line))) {
     for (let i = trace.length - 1; i >= 0; i--) {

@@ -1,21 +1,30 @@
-/** What lines below a record look like that belong to it. */
+/** Recognises lines that belong to the record above them. */
 import { evidenceIn } from './evidence.ts';
 import { NO_LEVEL } from './levels.ts';
 import type { OpenRecord } from './open-record.ts';
 import type { Trace } from './trace-state.ts';
 import { beginTrace } from './traces.ts';
 
-/** A frame begins with few characters; what was named before is shorter than the line that named it. */
+/**
+ * A fast check: a frame begins with a blank, a digit or punctuation, and a restated exception is shorter than the line
+ * that first named it.
+ */
 export function mayContinueTrace(stream: OpenRecord, text: string, at: number): boolean {
   return text.charCodeAt(at) < 0x41 || text.length < stream.text.length || text.includes(':in ', at);
 }
 
-/** The exception that an ERROR line named already, with its stack: `failed: Error: x`, then `Error: x`. */
+/**
+ * Returns the trace of an exception that the line before already named: `failed: Error: x`, then `Error: x` and its
+ * stack.
+ */
 export function restatement(body: string, before: string): Trace | undefined {
   return body.length > 8 && before.length > body.length && before.includes(body) ? beginTrace(body) : undefined;
 }
 
-/** Printed at the same fraction of a second by the same thread: one message, line by line. */
+/**
+ * Whether the line repeats the record's head exactly, including fractions of a second and a thread: then a thread
+ * printed one message line by line.
+ */
 export function isSameInstant(stream: OpenRecord, text: string, at: number): boolean {
   if (at !== stream.prefixEnd) return false;
   if (!endsInBracket(text, at)) return false;
@@ -23,7 +32,7 @@ export function isSameInstant(stream: OpenRecord, text: string, at: number): boo
   return stream.text.startsWith(prefix) && /[.,]\d{3}/.test(prefix.slice(0, 40));
 }
 
-/** From the word on: `DETAIL:  Key (id)=(1) already exists.` */
+/** Returns the line from its label on: `DETAIL:  Key (id)=(1) already exists.` */
 export function companionOf(text: string, bodyAt: number): string {
   let end = bodyAt;
   while (end > 0 && /[\s:：]/.test(text.charAt(end - 1))) end--;
@@ -31,7 +40,9 @@ export function companionOf(text: string, bodyAt: number): string {
   return text.slice(start);
 }
 
-/** An object printed over several lines below its message. */
+/**
+ * Whether the line opens or closes an object that is printed over several lines below its message. Updates the record.
+ */
 export function continuesObject(stream: OpenRecord, text: string): boolean {
   if (text === '{' || text === '[') {
     stream.object = true;
@@ -42,19 +53,13 @@ export function continuesObject(stream: OpenRecord, text: string): boolean {
   return true;
 }
 
-/** A head and nothing behind it: the message stands on the lines below. */
+/** Whether nothing follows the head: the message is on the lines below. */
 export function hasNoMessage(stream: OpenRecord): boolean {
   return !stream.json && stream.text.slice(stream.bodyAt).trim().length <= 1;
 }
 
 export function isSignature(text: string): boolean {
   return evidenceIn(text)?.tier === 'signature';
-}
-
-export function leadingBlanks(text: string): number {
-  let at = 0;
-  while (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09) at++;
-  return at;
 }
 
 /** The first of the two lines that java.util.logging prints: time, class, method. */
@@ -69,7 +74,7 @@ export function isJavaHead(stream: OpenRecord): boolean {
   );
 }
 
-/** A cheap look before the heads of two lines are compared. */
+/** A fast check before the heads of two lines are compared. */
 export function mayRepeatHead(stream: OpenRecord, text: string, bodyAt: number): boolean {
   if (text.length < stream.text.length) return true;
   const code = text.charCodeAt(bodyAt);
@@ -77,7 +82,7 @@ export function mayRepeatHead(stream: OpenRecord, text: string, bodyAt: number):
   return code < 0x41 || indented || endsInBracket(text, bodyAt) || text.includes(':in ', bodyAt);
 }
 
-/** `>`, `]` or `)` before `at`: they close the name of a process or thread. */
+/** Whether the text before `at` ends in `>`, `]` or `)`, which close the name of a process or thread. */
 function endsInBracket(text: string, at: number): boolean {
   let end = at;
   while (end > 0 && text.charCodeAt(end - 1) === 0x20) end--;

@@ -1,4 +1,4 @@
-/** Whether two records that came close together report one failure. */
+/** Decides whether two errors that occurred close together report one failure. */
 import { isDigit } from './chars.ts';
 import { readHead } from './head.ts';
 import { emptyHead } from './head-formats.ts';
@@ -7,21 +7,21 @@ import { levelOfWord } from './levels.ts';
 import type { LogError } from './log-error.ts';
 import { timestampEnd } from './timestamp.ts';
 
-/** What is looked at of a record's first line. */
-const LOOKED_AT = 1_500;
-/** What one thread prints within this time belongs together. */
+/** Characters of a record's first line that are examined. */
+const EXAMINED_LENGTH = 1_500;
+/** Errors that one thread logs within this many ms belong together. */
 const SAME_MOMENT_MS = 50;
 
-/** Loggers and threads that stand at the beginning of a message. */
+/** Loggers and threads at the beginning of a message. */
 const LOGGER =
   /^(?:[\s-]*(?:\[[^\]]{1,120}\]|\([^)]{1,80}\)|\{[^}]{1,80}\}|<[\w.]{1,40}>|(?![\w.]*(?:[Ee]rror|Exception|Warning|Caused by|Failed)\b)[\w.$/-]{2,80}(?:\[\d+\])?(?= - | : |:\s)|\d+#\d+)[\s:-]*){1,4}/;
-/** A program that only says that it ends, or cannot start. */
+/** The program says only that it ends or cannot start. */
 const GIVES_UP =
   /^\W*(?:\w+ )?(?:abort(?:ing|ed)?|exiting|shutting down|giving up|terminat(?:ing|ed)|stopping)\b|\b(?:did not (?:start|exit)|failed to (?:start|initiali[sz]e)|(?:initiali[sz]ation|start-?up|bootstrap) (?:has )?failed|could not be started|cannot start)\b/i;
 
-/** What two records of one failure have in common. */
+/** What is compared to relate two errors. */
 export interface Traits {
-  /** Process, thread and logger as the head names them; '' where it names none. */
+  /** Process, thread and logger as named in the head; '' if it names none. */
   readonly emitter: string;
   readonly message: string;
   readonly identifiers: ReadonlySet<string>;
@@ -31,17 +31,17 @@ export interface Traits {
   readonly exit: boolean;
 }
 
-/** Addresses, host names, paths, ids and quoted values: what a failure is about. */
+/** Addresses, host names, paths, ids and quoted values: they identify what failed. */
 const IDENTIFIER =
   /\b\d{1,3}(?:\.\d{1,3}){3}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b0x[0-9a-f]{6,}\b|(?:\/[\w.@-]+){2,}|\b(?:[a-z0-9][\w-]*\.)+[a-z]{2,}\b(?!\()|"([^"\s]{4,80})"|'([^'\s]{4,80})'|\b[a-z][\w.-]*:\d{2,5}\b/gi;
-/** Names that every line of a program may have. */
+/** Names that any line of a program may have. */
 const COMMON =
   /^(?:[\w.]+\.(?:go|js|ts|py|rb|php|java|c|cc|cpp|rs|so|conf|ya?ml|json|log)|(?:io|org|com|net|github\.com)\b.*|localhost|error|message|level)$/i;
 const MAX_IDENTIFIERS = 24;
 
 export function traitsOf({ record: { text, time }, tier, patterns }: LogError): Traits {
   const end = text.indexOf('\n');
-  const line = text.slice(0, Math.min(end === -1 ? text.length : end, LOOKED_AT));
+  const line = text.slice(0, Math.min(end === -1 ? text.length : end, EXAMINED_LENGTH));
   const head = emptyHead();
   const known = readHead(line, 0, head);
   const at = known ? head.bodyAt : 0;
@@ -76,14 +76,15 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
   };
 }
 
-/** The last clause of a message: what went wrong, where the ones before say what was tried. */
+/** Returns the last clause of a message: it says what went wrong, the clauses before it what was tried. */
 function causeOf(message: string): string {
   const at = message.lastIndexOf(': ');
   return at === -1 ? message : message.slice(at + 2);
 }
 
+/** Characters; a shorter text may occur in another message by chance. */
 const MIN_CAUSE = 12;
-/** Share of characters that two prints of one statement have in common at their beginnings and ends. */
+/** Smallest share of characters that two messages of one statement have in common at their beginnings and ends. */
 const VARIANT = 0.5;
 
 function isRestated(a: string, b: string): boolean {
@@ -95,7 +96,10 @@ function isContained(a: string, b: string): boolean {
   return a.length >= MIN_CAUSE && a.length < b.length && b.includes(a);
 }
 
-/** The same statement about something else, or with another cause: two problems, or one that repeats. */
+/**
+ * Whether both messages are of the same statement, with other values or another cause: then they are two problems, or
+ * one that repeats.
+ */
 function isVariant(a: string, b: string): boolean {
   const shorter = Math.min(a.length, b.length);
   let front = 0;
@@ -110,12 +114,12 @@ function wordCount(text: string): number {
   return text.split(/\s+/).length;
 }
 
-/** The program prints no fractions of a second. */
+/** Whether the timestamp has no fraction of a second, as when a program prints none. */
 function isWholeSecond({ time }: Traits): boolean {
   return time > 0 && time % 1_000 === 0;
 }
 
-/** `b` came after `a`: whether it reports the same failure. `adjacent`: without a line between them. */
+/** Whether `b`, which came after `a`, reports the same failure. `adjacent`: there is no line between them. */
 export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   const oneEmitter = a.emitter !== '' && a.emitter === b.emitter;
   // Two bare stack traces are two exceptions.
@@ -126,9 +130,9 @@ export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   if (b.exit || GIVES_UP.test(b.message)) return true;
   const moment = Math.abs(b.time - a.time);
   if (oneEmitter && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS)) return true;
-  // A message, and the stack trace below it.
+  // A message and the stack trace below it.
   if (adjacent && b.tier === 'trace' && b.emitter === '' && moment <= SAME_MOMENT_MS) return true;
-  // `Uncaught exception:`, and then the exception.
+  // `Uncaught exception:` and then the exception.
   if (a.message.trimEnd().endsWith(':') && moment <= SAME_MOMENT_MS) return true;
   if (isRestated(a.message, b.message) || isRestated(b.message, a.message)) return true;
   for (const identifier of b.identifiers) {
@@ -138,7 +142,7 @@ export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   return false;
 }
 
-/** A path in one of the other's folders. */
+/** Whether the path is inside one of the folders. */
 function isBelow(path: string, folders: ReadonlySet<string>): boolean {
   for (let at = path.lastIndexOf('/'); at > 4; at = path.lastIndexOf('/', at - 1)) {
     if (folders.has(path.slice(0, at))) return true;

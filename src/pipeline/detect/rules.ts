@@ -1,11 +1,11 @@
-/** A user's own patterns, run by RE2: linear in the length of the text, whatever the pattern. */
+/** The user's own patterns. RE2 runs them in time linear in the length of the text, whatever the pattern. */
 import { RE2JS } from 're2js';
 
 /** RE2 syntax. */
 export interface DetectRules {
-  /** A record that one of them finds is always trouble. */
+  /** A record that contains a match of one of these is always an error. */
   readonly match: readonly string[];
-  /** A record that one of them finds is never trouble; goes before `match`. */
+  /** A record that contains a match of one of these is never an error. Takes precedence over `match`. */
   readonly ignore: readonly string[];
 }
 
@@ -15,10 +15,10 @@ export interface CompiledRules {
   matches(text: string): boolean;
 }
 
-/** Longer patterns are refused: a label is no place for them, and RE2's program grows with the pattern. */
+/** Characters. Longer patterns are refused: RE2's program grows with the pattern, and a label is no place for them. */
 const MAX_PATTERN = 2000;
 
-/** Throws an Error that names the pattern and what is wrong with it. */
+/** Throws an Error that names the invalid pattern and says what is wrong with it. */
 export function compileRules(rules: DetectRules): CompiledRules {
   const match = rules.match.map((pattern) => compile('match', pattern));
   const ignore = rules.ignore.map((pattern) => compile('ignore', pattern));

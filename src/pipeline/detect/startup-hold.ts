@@ -1,20 +1,23 @@
 /**
- * Weak evidence in the first seconds of a container's life: programs complain while they start and run on. It is
- * reported only where it repeats or the container dies of it; else it is recorded.
+ * Holds back weak evidence in the first seconds after a container starts: many programs log complaints while they start
+ * and then run normally. It is reported only if it repeats or the container ends soon afterwards; otherwise it is only
+ * recorded.
  */
 import type { LogError } from './log-error.ts';
 
-/** Programs probe and fall back within this time of their start. */
+/** Programs probe and fall back for this many ms after their start. */
 const STARTUP_MS = 10_000;
-/** A death later than this after the complaint has another cause. */
+/** An error held for longer than this, in ms, is not why the container ended. */
 const KEPT_MS = 60_000;
+/** The most errors held; further ones are reported at once. */
 const MAX_HELD = 20;
 
 export interface StartupHold {
+  /** `at`: epoch ms. */
   started(at: number): void;
-  /** Whether the error is held back. What repeats is not, and is released by its repetition. */
+  /** Returns whether the error is held back. A repetition of a held error is not, and the held one is dropped. */
   holds(error: LogError, now: number): boolean;
-  /** The container has ended: what was held back shortly before, the oldest first. */
+  /** The container has ended. Returns the errors held back shortly before, oldest first. */
   ended(now: number): readonly LogError[];
 }
 

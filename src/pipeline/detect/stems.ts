@@ -1,12 +1,12 @@
 /**
- * A first look at a line without a level: whether any of its words begins like one that could point to an
- * error, and which. One pass over the characters: most lines of a quiet service end here, the others need only the
- * patterns of what was found.
+ * A fast check for lines without a level: which of their words begin like a word that may indicate an error. It takes
+ * one pass over the characters. Most lines of a quiet service have no such word; for the others only the patterns of
+ * the families found are tried.
  */
 
 /**
- * By family: the beginnings of words (also within a camelCase name), of three or four letters, one of which a
- * pattern of that family needs.
+ * For each family, beginnings of words (also within a camelCase name), of three or four letters. Every pattern of the
+ * family needs at least one of them.
  */
 const FAMILIES = {
   error: 'err erro',
@@ -43,13 +43,13 @@ const FAMILIES = {
 
 export type Family = keyof typeof FAMILIES;
 
-// Two more bits are for statuses.
+// Two more bits are used for statuses.
 if (Object.keys(FAMILIES).length > 29) throw new Error('there are more families than bits');
 
 const BITS = new Map<string, number>(Object.keys(FAMILIES).map((family, at) => [family, 1 << at]));
-/** A status of 5xx stands in the line. */
+/** The line has a number that may be a 5xx status. */
 const FAILED_STATUS = 1 << 30;
-/** A number that may be a status below 500: opens nothing by itself. */
+/** The line has a number that may be a status below 500: not evidence by itself. */
 export const OTHER_STATUS = 1 << 29;
 export const ANY_STATUS = FAILED_STATUS | OTHER_STATUS;
 
@@ -62,7 +62,7 @@ const APOSTROPHE = 27;
 
 /** Letters as 1–26 whatever their case, the apostrophe as 27, everything else as 31. */
 const LETTER = new Uint8Array(256).fill(OTHER);
-/** 1: a small letter, 2: a capital. */
+/** 1 for a lower-case letter, 2 for a capital, otherwise 0. */
 const LETTER_CASE = new Uint8Array(256);
 for (let i = 0; i < 26; i++) {
   LETTER[0x41 + i] = i + 1;
@@ -72,9 +72,9 @@ for (let i = 0; i < 26; i++) {
 }
 LETTER[0x27] = APOSTROPHE;
 
-/** By the first three letters: which fourth ones make a stem, as bits. */
+/** For the first three letters: the fourth letters that complete a stem, as bits. */
 const FOURTH = new Uint32Array(1 << 15);
-/** By three letters (those of a stem of three) and by four: the families that they open. */
+/** The families of each stem, by its four letters; a stem of three has ANY_FOURTH as the last. */
 const OPENED = new Map<number, number>();
 const ANY_FOURTH = 0;
 for (const [family, stems] of Object.entries(FAMILIES)) {
@@ -88,12 +88,14 @@ for (const [family, stems] of Object.entries(FAMILIES)) {
   }
 }
 
-/** Texts are scanned as bytes: faster than character by character. Longer ones are not looked at to their end. */
+/**
+ * Texts are scanned as bytes, which is faster than character by character. Longer texts are scanned only to this size.
+ */
 const SCRATCH = Buffer.alloc(4_096);
 
-/** The families that the words of a text open, as bits, and whether a status may stand in it. */
+/** Returns the families of the words in a text as bits, and whether the text may have a status. */
 export function familiesIn(text: string): number {
-  // A character above U+00FF becomes some byte: at worst a family too many.
+  // A character above U+00FF becomes an arbitrary byte: at worst that adds a family.
   const length = SCRATCH.write(text, 0, SCRATCH.length - 4, 'latin1');
   for (let i = 0; i < 4; i++) SCRATCH[length + i] = 0;
   let bits = 0;
@@ -113,7 +115,7 @@ export function familiesIn(text: string): number {
         bits |= (OPENED.get((key << 5) | fourth) ?? 0) | (OPENED.get((key << 5) | ANY_FOURTH) ?? 0);
       }
     }
-    // On to the next word, or the next hump of a camelCase name.
+    // Skip to the next word, or to the next part of a camelCase name.
     let before = LETTER_CASE[code] as number;
     for (let next = LETTER_CASE[SCRATCH[i + 1] as number] as number; next !== 0; ) {
       if (next === 2 && before === 1) break;
@@ -126,7 +128,7 @@ export function familiesIn(text: string): number {
   return bits;
 }
 
-/** Whether a number of three digits begins at `at`, a digit, behind a blank, a quote or a separator. */
+/** Whether the digit at `at` begins a number of three digits and follows a blank, a quote or a separator. */
 export function isStatus(text: string, at: number): boolean {
   const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
   if (before !== 0x20 && before !== 0x22 && before !== 0x3d && before !== 0x3a && before !== 0x7c) return false;

@@ -1,4 +1,4 @@
-/** Timestamps as the heads of log lines have them. */
+/** Timestamps in the heads of log lines. */
 
 const TIME = new RegExp(
   [
@@ -27,11 +27,11 @@ const TIME = new RegExp(
   'y',
 );
 
-/** The end of the timestamp that begins at `at`, or -1. */
+/** Returns the index after the timestamp at `at`, or -1 if there is none. */
 export function timestampEnd(text: string, at: number): number {
   const code = text.charCodeAt(at);
   const digit = code >= 0x30 && code <= 0x39;
-  if (!digit && !(code >= 0x41 && code <= 0x57)) return -1; // A month's or day's capital: A … W
+  if (!digit && !(code >= 0x41 && code <= 0x57)) return -1; // names of months and days begin with A … W
   TIME.lastIndex = at;
   return TIME.test(text) ? TIME.lastIndex : -1;
 }

@@ -1,4 +1,4 @@
-/** What the lines of stack traces look like, by language. */
+/** Patterns for the lines of stack traces, by language. */
 
 export const EXCEPTION =
   /^ ?(?:\[[\w.+-]{1,40}\] |[⨯✖❌×] ?)?(?:(?:Uncaught|Unhandled|Fatal)[: ] ?)?(?:exception: ?)?(?:[\w$]+(?:\.|::|\\))*[A-Z_]?[\w$]*(?:Error|Exception|Failure|Throwable|Panic|Interrupt|Timeout|Warning|Fault|Exit|Invalid|NotFound|Errors)(?:Exception|Error)?(?: \[[A-Z_0-9]+\])?(?:: ?|$| ?\(| ---> )/;
@@ -9,7 +9,7 @@ export const GOROUTINE = /^goroutine \d+ (?:gp=\S+ m=\S+ (?:mp=\S+ )?)?\[[^\]]+\
 export const SOURCE_LINE = /^(?:\/|file:\/\/|node:|[A-Za-z]:\\|webpack)[^\s:]*(?::[^\s:]+)*:\d+$/;
 export const CARETS = /^\s*[~^]+\s*$/;
 export const AT_FRAME = /^\s+(?:eval )?at \S/;
-/** Sure enough to make a trace of a plain line before it. */
+/** Specific enough to make the plain line before it part of a trace. */
 export const SURE_AT_FRAME =
   /^\s+(?:eval )?at (?:(?:async |new )?[\w$.<>[\]/#`+,&~*^|=-]+(?: \[as [^\]]+\])? ?\(.*\)|(?:async )?(?:file:|node:|https?:|webpack:|\/|<anonymous>)\S*:\d+|\S+[.]\S+\(|\S+ \(.*\) \[0x)/;
 /** PHP, Dart, sanitizers, and ClickHouse's `0. function @ 0x…`. */
@@ -24,7 +24,7 @@ export const ELIXIR_FRAME =
   /^ {4}(?:\([\w.]+ [^)]+\) )?\S+(?:\.ex|\.exs|\.erl|\.eex|\.heex|\.leex):\d+(?:: |$)|^ {4}\([\w]+ \d[^)]*\) /;
 export const RUST_BACKTRACE = /^\s*[Ss]tack backtrace:$/;
 export const RUST_FRAME = /^\s+\d+: \S/;
-/** MinIO, and others that number their frames down. */
+/** MinIO and others, which number their frames in descending order. */
 export const NUMBERED_FRAME = /^\s{2,}\d+: \S+\.\w+:\d+:\S+\(/;
 /** zap: a function on one line, its file on the next. */
 export const GO_FILE = /^\s+\S+\.(?:go|s):\d+/;
@@ -45,6 +45,6 @@ export const GO_MORE =
 export const ELIXIR_MORE =
   /^(?:\s+\S|Last message|State:|Function:|Initial Call:|Ancestors:|Message Queue|Client #|Args:)/;
 
-/** A frame or a link of a trace: never the beginning of one. */
+/** Frames and links of a trace: never its beginning. */
 export const CONTINUATION =
   /^\s+(?:eval )?at \S+[.(]|^\s+at (?:async )?(?:file:|node:|\/)|^#\d+\s+\S|^\s*Caused by: |^\s+\.\.\. \d+ (?:more|common)|^\s*---> |^\s+--- End of |^\tat |^\t\S+\.go:\d+|^goroutine \d+ \[|^created by |^\s+from \S+:\d+:in |^\s+File ".*", line \d+|^During handling of the above|^The above exception was/;

@@ -1,4 +1,4 @@
-/** An open stack trace, and what a line is to it. */
+/** The state of an open stack trace, and how a further line may relate to it: see traces.ts. */
 
 export const END = 0;
 export const ACCEPT = 1;
@@ -6,29 +6,34 @@ export const HOLD = 2;
 export type Step = typeof END | typeof ACCEPT | typeof HOLD;
 
 /**
- * HEADER: an exception's first line, language open until the first frame. AT: Java, Kotlin, Node, C#.
- * HASH: PHP, Dart, sanitizers.
+ * `header`: only the exception's first line so far; the first frame will determine the language. `at`: Java, Kotlin,
+ * Node, C#. `hash`: PHP, Dart, sanitizers.
  */
 export type TraceMode = 'header' | 'at' | 'hash' | 'python' | 'go' | 'ruby' | 'rust' | 'elixir' | 'lua';
 
 export interface Trace {
   mode: TraceMode;
-  /** Frames or other proof seen: it is a trace and not just a line that looks like the head of one. */
+  /** Frames or other proof were seen, so this is a trace and not only a line that looks like the beginning of one. */
   proven: boolean;
-  /** The runtime's own last words (a panic, an uncaught exception): trouble without any frame. */
+  /** Begins with a message of the runtime itself (a panic, an uncaught exception): an error even without frames. */
   readonly fatal: boolean;
-  /** Python: before (`frames`), at or behind the exception line; others: before or in the frames. */
+  /**
+   * `open`: before the first frame, or in Python's. `frames`: in the frames. `final`: after Python's exception line.
+   * `linked`: after Python's note that another trace follows. `braces`: in the properties that Node prints. `source`:
+   * after the source location that Node prints first. `done`: complete.
+   */
   phase: 'open' | 'frames' | 'final' | 'linked' | 'braces' | 'source' | 'done';
+  /** Lines held since the last accepted one. */
   held: number;
-  /** Of the last frame, in characters. */
+  /** Indentation of the last frame, in characters. */
   indent: number;
   readonly first: string;
-  /** The line before, held or not; `carets` where that was Node's marker below a source line. */
+  /** The line before, held or not; `carets` if that was Node's marker below a source line. */
   previous: string;
 }
 
-/** Only this much of a line is looked at. */
-export const LOOK = 1000;
+/** Characters of a line that are examined. */
+export const EXAMINED_LENGTH = 1000;
 
 export function indentOf(line: string): number {
   let at = 0;

@@ -1,4 +1,4 @@
-/** Whether the next line belongs to an open stack trace, language by language. */
+/** Decides, language by language, whether the next line belongs to an open stack trace. */
 import {
   AT_FRAME,
   AT_LINK,
@@ -26,14 +26,26 @@ import {
   RUST_BACKTRACE,
   RUST_FRAME,
 } from './trace-patterns.ts';
-import { ACCEPT, END, HOLD, indentOf, isBlank, LOOK, type Step, type Trace, type TraceMode } from './trace-state.ts';
+import {
+  ACCEPT,
+  END,
+  EXAMINED_LENGTH,
+  HOLD,
+  indentOf,
+  isBlank,
+  type Step,
+  type Trace,
+  type TraceMode,
+} from './trace-state.ts';
 
-/** More lines of message than this between a header and its first frame are not waited for. */
+/**
+ * The most lines held at once: a longer message between an exception's first line and its first frame ends the trace.
+ */
 const MAX_HELD = 16;
 
-/** What the next unheaded line is to the trace; changes the trace accordingly. */
+/** Returns how the next unheaded line relates to the trace, and updates the trace. */
 export function stepTrace(trace: Trace, whole: string): Step {
-  const line = whole.length > LOOK ? whole.slice(0, LOOK) : whole;
+  const line = whole.length > EXAMINED_LENGTH ? whole.slice(0, EXAMINED_LENGTH) : whole;
   let step = isBlank(line) ? blankStep(trace, line) : lineStep(trace, line);
   if (step === HOLD && ++trace.held > MAX_HELD) step = END;
   if (step === ACCEPT) trace.held = 0;
@@ -104,21 +116,21 @@ function headerStep(trace: Trace, line: string): Step {
   if (indented && /^\s+(?:what\(\): |nested exception|---> )/.test(line)) return ACCEPT;
   if (trace.previous === trace.first && indented && trace.first.endsWith(' {')) return enterBraces(trace);
   if (trace.previous === 'carets') {
-    // What was thrown, whatever it looks like.
+    // The thrown value, whatever it looks like.
     return line.endsWith(' {') ? enterBraces(trace) : ACCEPT;
   }
   if (PY_START.test(line) && trace.previous === trace.first && trace.first.startsWith('Exception i')) {
     return enter(trace, 'python', line);
   }
   if (PY_START.test(line) || FATAL_START.test(line) || EXCEPTION.test(line)) {
-    // A second exception line belongs only where the line before it announces one.
+    // A second exception line belongs only if the line before it announces one.
     if (/nested exception is:?\s*$/.test(trace.previous)) return HOLD;
     return trace.fatal && trace.previous === trace.first && /:\s*$/.test(trace.first) ? ACCEPT : END;
   }
   return HOLD;
 }
 
-/** Properties of what was thrown, down to the closing brace (Node). */
+/** Properties of the thrown value, down to the closing brace (Node). */
 function enterBraces(trace: Trace): Step {
   trace.mode = 'at';
   trace.proven = true;
@@ -212,7 +224,7 @@ function goStep(trace: Trace, line: string): Step {
     return ACCEPT;
   }
   if (line.startsWith('panic: ') || line.startsWith('fatal error: ')) {
-    // What the runtime says before it names the error.
+    // The runtime may print another message before it names the error.
     return trace.phase === 'open' && /^(?:runtime|unexpected fault|SIG)/.test(trace.first) ? ACCEPT : END;
   }
   if (trace.phase === 'frames') return GO_FUNCTION.test(line) || GO_NAME.test(line) ? HOLD : END;
@@ -236,7 +248,7 @@ function rustStep(trace: Trace, line: string): Step {
     return ACCEPT;
   }
   if (trace.phase === 'frames') return indentOf(line) > 0 ? ACCEPT : END;
-  // Since Rust 1.73 the message stands on the line below the place.
+  // Since Rust 1.73 the message is on the line below the source location.
   if (trace.previous === trace.first && /:\d+:\d+:$/.test(trace.first)) return ACCEPT;
   return HOLD;
 }

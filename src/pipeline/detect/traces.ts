@@ -1,9 +1,9 @@
 /**
- * Stack traces line by line: what begins one, what goes on with it, what ends it.
+ * Decides which lines begin, continue and end stack traces.
  *
- * A trace opens in the mode of its first line. A line is then ACCEPTed (it belongs), HELD (it belongs if a
- * later line proves it: a blank line before `Caused by:`, the second line of a message before the first
- * frame) or it ENDs the trace before the held ones.
+ * The first line determines the mode of a trace. A further line is then accepted (it belongs), held (it belongs if a
+ * later line proves it: a blank line before `Caused by:`, the second line of a message before the first frame), or ends
+ * the trace before the held lines.
  */
 
 import {
@@ -26,13 +26,12 @@ import {
   SURE_HASH_FRAME,
   SURE_RUBY_FRAME,
 } from './trace-patterns.ts';
-import { indentOf, LOOK, type Trace, type TraceMode } from './trace-state.ts';
+import { EXAMINED_LENGTH, indentOf, type Trace, type TraceMode } from './trace-state.ts';
 
-/** The trace that this unheaded line begins, if it begins one. */
+/** Returns the trace that this unheaded line begins; undefined if it begins none. */
 export function beginTrace(line: string): Trace | undefined {
   const code = line.charCodeAt(0);
-  // Most first characters of prose are letters too; a cheap look for what every start has.
-  if (line.length > LOOK) line = line.slice(0, LOOK);
+  if (line.length > EXAMINED_LENGTH) line = line.slice(0, EXAMINED_LENGTH);
   const mode = startMode(line, code);
   if (mode === undefined) return undefined;
   const fatal = FATAL_START.test(line);
@@ -81,8 +80,8 @@ function startMode(line: string, code: number): TraceMode | undefined {
 }
 
 /**
- * The trace that this line, a frame, makes of the line before it. `before` is what stood there, `logged`
- * that it had a head with a level.
+ * Returns the trace that this line opens if it is a frame that belongs to the line before it; otherwise undefined.
+ * `before`: the text of that line. `logged`: it has a head.
  */
 export function traceOfFrame(line: string, before: string, logged: boolean): Trace | undefined {
   const code = line.charCodeAt(0);
@@ -97,7 +96,7 @@ export function traceOfFrame(line: string, before: string, logged: boolean): Tra
     (code >= 0x30 && code <= 0x39) ||
     line.includes(':in ');
   if (!mayBe || RUBY_START.test(line)) return undefined;
-  if (line.length > LOOK) line = line.slice(0, LOOK);
+  if (line.length > EXAMINED_LENGTH) line = line.slice(0, EXAMINED_LENGTH);
   let mode: TraceMode | undefined;
   if (SURE_AT_FRAME.test(line)) mode = 'at';
   else if (SURE_HASH_FRAME.test(line)) mode = 'hash';
@@ -122,11 +121,11 @@ export function traceOfFrame(line: string, before: string, logged: boolean): Tra
   };
 }
 
-/** Whether nothing that belongs to the trace has to follow; more may (a cause, another goroutine). */
+/** Whether the trace may be complete. More may follow, such as a cause or another goroutine. */
 export function isEnded(trace: Trace): boolean {
   return trace.phase === 'done' || (trace.mode === 'python' && trace.phase === 'final');
 }
 
 export function isContinuation(line: string): boolean {
-  return CONTINUATION.test(line.length > LOOK ? line.slice(0, LOOK) : line);
+  return CONTINUATION.test(line.length > EXAMINED_LENGTH ? line.slice(0, EXAMINED_LENGTH) : line);
 }

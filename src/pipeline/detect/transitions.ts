@@ -1,6 +1,9 @@
-/** Messages of starting and stopping that are stated as errors and pass by themselves. */
+/**
+ * Recognises error messages that are harmless: of programs that are starting or stopping, and of problems that the
+ * program has handled.
+ */
 
-/** Answers to those who come too early or too late; an error only when they go on. */
+/** Refusals while a program starts or stops; an error only if they persist. */
 const TRANSIENT =
   /\b(?:is|are|still|currently) (?:already )?(?:starting(?: up)?|initiali[sz]ing|booting(?: up)?|warming up|loading|shutting down|stopping|in recovery mode)\b|\bnot (?:yet|currently) (?:ready|accepting|available|initiali[sz]ed)\b|\bnot accepting connections\b|\bstill (?:starting|loading|in progress)\b|\b(?:shutdown|startup) (?:is )?in progress\b/i;
 
@@ -54,11 +57,11 @@ const TRANSIENT_TRANSLATED = [
   'system bazy danych jest zamykany',
 ];
 
-/** Somebody asked for the end. */
-const ASKED_TO_STOP =
+/** Something ended because a stop was requested. */
+const REQUESTED_STOP =
   /\bdue to (?:administrator command|user request|operator request)\b|\bsignal:? SIG(?:TERM|INT|QUIT)\b|\b(?:received|caught|got) (?:signal )?SIG(?:TERM|INT|QUIT)\b|\bsignal: (?:terminated|interrupt)\b|\b(?:terminated|exited|exiting|killed) (?:by|on|with|due to) signal:? ?(?:15|2|SIGTERM|SIGINT)\b|\bexit(?:ed)?(?: with)? (?:code|status)[ :=]{0,2}(?:143|130)\b|\bhttp: Server closed\b|^(?:asyncio\.exceptions\.)?CancelledError$/m;
 
-const ASKED_TO_STOP_TRANSLATED = [
+const REQUESTED_STOP_TRANSLATED = [
   'aufgrund von Anweisung des Administrators',
   'debido a una orden del administrador',
   "suite à la demande de l'administrateur",
@@ -74,10 +77,11 @@ const ASKED_TO_STOP_TRANSLATED = [
   'yönetici talimatı',
 ];
 
-const LOOKED_AT = 4_096;
+/** Characters of a record that are examined. */
+const EXAMINED_LENGTH = 4_096;
 
 function head(text: string): string {
-  return text.length > LOOKED_AT ? text.slice(0, LOOKED_AT) : text;
+  return text.length > EXAMINED_LENGTH ? text.slice(0, EXAMINED_LENGTH) : text;
 }
 
 function isAscii(text: string): boolean {
@@ -85,18 +89,18 @@ function isAscii(text: string): boolean {
   return true;
 }
 
-/** Refused because the program is just starting or stopping. */
+/** Whether the record is a refusal because the program is starting or stopping. */
 export function isTransient(record: string): boolean {
   const text = head(record);
   if (TRANSIENT.test(text)) return true;
   return mayBeTranslated(text) && TRANSIENT_TRANSLATED.some((phrase) => text.includes(phrase));
 }
 
-/** The end of something that was asked to end. */
-export function isAskedStop(record: string): boolean {
+/** Whether the record reports an end that was requested. */
+export function isRequestedStop(record: string): boolean {
   const text = head(record);
-  if (ASKED_TO_STOP.test(text)) return true;
-  return mayBeTranslated(text) && ASKED_TO_STOP_TRANSLATED.some((phrase) => text.includes(phrase));
+  if (REQUESTED_STOP.test(text)) return true;
+  return mayBeTranslated(text) && REQUESTED_STOP_TRANSLATED.some((phrase) => text.includes(phrase));
 }
 
 function mayBeTranslated(text: string): boolean {
@@ -108,22 +112,22 @@ function mayBeTranslated(text: string): boolean {
   );
 }
 
-/** What a message says it did instead: the trouble is handled. */
+/** The message says what the program did instead: the problem is handled. */
 const HANDLED =
   /\b(?:fall(?:s|ing)? back|fallback to|using (?:the )?(?:default|built-?in|fallback|system)s?\b|(?:will|to) use (?:the )?(?:default|built-?in)s?|defaulting to|assuming (?:the )?default|continuing (?:anyway|without)|ignoring|will be ignored|(?:safely|can be) ignored?|is harmless|(?:is|are) (?:normal|expected)\b|to suppress this (?:message|warning)|skipping|(?:is|has been|was) skipped|already exists|file exists|not (?:a|an) (?:fatal )?error|non-fatal|optional)\b/i;
 
-/** Calls that tune a process and that a container may not make. */
+/** Calls that tune a process and that a container may not be permitted to make. */
 const TUNING =
   /\b(?:mbind|set_mempolicy|mlock(?:all)?|madvise|sched_set\w+|setpriority|nice(?:ness)?|ioprio_set|prctl|setrlimit|perf_event_open|io_uring\w*|huge ?pages?|(?:process |thread |realtime |scheduling )priority|overcommit\w*|somaxconn|CAP_SYS_\w+)\b/i;
 
-/** Labels of tools that only ever complain while a container is set up. */
+/** Labels of tools whose complaints while a container is set up are harmless. */
 const SETUP_LABEL =
   /^(?:SLF4J(?:\([A-Z]\))?|debconf|AH00558|invoke-rc\.d|update-alternatives|rm|ldconfig(?:\.real)?): /;
 
-/** A warning by its own label: only what kills counts then. */
+/** The message labels itself as a warning: weak evidence does not count then. */
 const WARNING_LABEL = /^.{0,100}?(?:\b[Ww]arning|\bWARN(?:ING)?|\bwarn|\w+Warning)(?: ?\[[\w.-]+\])?(?:: |!)/;
 
-/** Weak evidence that its own message explains away. */
+/** Whether the message itself explains its weak evidence away. */
 export function isExplainedAway(message: string): boolean {
   const text = message.length > 1_000 ? message.slice(0, 1_000) : message;
   return SETUP_LABEL.test(text) || HANDLED.test(text) || TUNING.test(text) || WARNING_LABEL.test(text);

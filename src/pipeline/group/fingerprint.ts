@@ -1,6 +1,6 @@
 /**
- * The name of a problem: equal for equal problems of one service, in every process and for ever, as it is
- * stored.
+ * Computes the fingerprint of a problem. Fingerprints are stored, so equal problems of a service must have equal ones
+ * in every process and in every later version.
  */
 
 import type { LogError } from '../detect/log-error.ts';
@@ -12,22 +12,28 @@ export { mask } from './mask.ts';
 
 /** What two records must share to be the same problem. */
 export interface ProblemKey {
-  /** What identifies the problem. `stack`: types and frames; `site`: a place in the code and the message; `message`: only that. */
+  /**
+   * What identifies the problem. `stack`: exception types and frames. `site`: a location in the code and the message.
+   * `message`: the message alone.
+   */
   readonly kind: 'stack' | 'site' | 'message';
   readonly types: readonly string[];
-  /** Logger and line where the statement names itself; '' where not. */
+  /** The statement's own location, such as logger and line, if the record has one; otherwise ''. */
   readonly site: string;
   /** Frames, or the masked message. */
   readonly tokens: readonly string[];
-  /** Of a stack whose exception is of a general type: its masked message; else []. */
+  /** The masked message of a stack whose exception is of a general type; otherwise []. */
   readonly cause: readonly string[];
 }
 
-/** `Class#line`, `file.go:12`, `Foo.java:321`, `Class@514`: the statement's own place, in the head or first in the message. */
+/**
+ * `Class#line`, `file.go:12`, `Foo.java:321`, `Class@514`: the statement's own location, in the head or near the start
+ * of the message.
+ */
 const SITE =
   /(?:^|[\s[(|])((?:[\w$.[\]/-]*[A-Za-z_$\]])#\d+|[\w./-]*\w\.(?:go|java|kt|py|rb|js|ts|rs|c|cc|cpp|php|cs|ex|erl|scala)[:(@]\d+|[A-Za-z_$][\w$.]*@\d{1,5})(?=[\s\])|:,]|$)/;
 
-/** A cheap look before SITE. */
+/** A fast check before SITE is tried. */
 const NUMBERED = /[#@:(]\d/;
 
 function siteIn(text: string): RegExpExecArray | null {
@@ -63,13 +69,16 @@ function keyOf(parts: RecordParts): ProblemKey {
   return { kind: site === '' ? 'message' : 'site', types, site, tokens: withoutKinds(maskTokens(message)), cause: [] };
 }
 
-/** Words of an exception's message that take part. */
+/** The most words of an exception's message that count. */
 const MAX_CAUSE = 24;
 
-/** Units behind a number, which change with its size. */
+/** Units after a number: they change with its size. */
 const UNIT = /^(?:[kKMGT]?i?B|bytes?|ns|us|µs|ms|s|secs?|seconds?|mins?|minutes?|hours?|days?)$/;
 
-/** A value is a value, whatever it looks like this time. Changes the array. */
+/**
+ * Replaces each mask with VALUE, because a value may look different each time, and drops repeated values and the units
+ * after them. Changes the array in place.
+ */
 function withoutKinds(tokens: string[]): string[] {
   let kept = 0;
   for (const token of tokens) {
@@ -81,10 +90,10 @@ function withoutKinds(tokens: string[]): string[] {
   return tokens;
 }
 
-/** As numbers, the most frequent values, have always been masked: fingerprints are stored. */
+/** The mask of numbers, which are the most frequent values. Stored fingerprints depend on it. */
 const VALUE = '<num>';
 
-/** `service`: what the problem is remembered under. Sixteen hexadecimal digits. */
+/** Returns sixteen hexadecimal digits. `service`: the key of `serviceKey`. */
 export function fingerprint(service: string, error: Pick<LogError, 'record' | 'named' | 'parts'>): string {
   return fingerprintOf(service, problemKey(error));
 }
@@ -107,14 +116,14 @@ function pushWords(parts: string[], words: readonly string[]): void {
 }
 
 /**
- * 64 bits of a string, in hexadecimal: two 32-bit multiply-and-rotate halves with MurmurHash3's constants and
- * finalisers. No cryptography: who can write the log can also write the same line.
+ * Returns a 64-bit hash of a string, in hexadecimal: two 32-bit multiply-and-rotate halves with MurmurHash3's constants
+ * and finalisers. It need not be cryptographic: anybody who can write to the log can also write an equal line.
  */
 export function hash64(text: string): string {
   return hashParts([text]);
 }
 
-/** As of the parts joined, without joining them. */
+/** Returns the hash of the joined parts without joining them. */
 function hashParts(parts: readonly string[]): string {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -141,7 +150,7 @@ function finish(value: number): number {
   return h ^ (h >>> 16);
 }
 
-/** Project and service: what survives recreation and scaling. */
+/** Returns project and service, which stay the same when a container is recreated or scaled. */
 export function serviceKey(container: { readonly project?: string; readonly service: string }): string {
   return container.project === undefined ? container.service : `${container.project}/${container.service}`;
 }

@@ -1,24 +1,26 @@
 /**
- * Errors that a failure brings with it: logged by the layers above, or on giving up, shortly after the first. For
- * that time they count as repeats of it; alone they are problems of their own.
+ * Recognises the errors that follow from a failure: the layers above log it, too, or the program gives up shortly
+ * afterwards. Such errors count as repeats of the first one; at any other time they are problems in their own right.
  */
 import type { LogError } from '../detect/log-error.ts';
 import { areRelated, type Traits, traitsOf } from '../detect/relation.ts';
 
-/** Between one error and the next. */
+/** The longest time between one error and the next, in ms. */
 const GAP_MS = 2_000;
-/** From the first to the last. */
+/** The longest time between the first error and the last, in ms. */
 const SPAN_MS = 10_000;
 /** More than this are a storm, not one failure. */
 const MAX_FOLLOW_UPS = 8;
 
-/** A shorter message may head any exception: `Unhandled exception`. */
+/** Characters. A shorter message, such as `Unhandled exception`, may precede any exception. */
 const MIN_STATEMENT = 40;
 
 export interface FollowUps {
-  /** A problem was seen: a cause of what follows. `now`: epoch ms, for records that have no time. */
+  /** Records a problem as the possible cause of later errors. `now`: epoch ms, used for records without a time. */
   saw(containerId: string, error: LogError, fingerprint: string, now: number): void;
-  /** The fingerprint of the problem that this new one belongs to; undefined where it stands for itself. */
+  /**
+   * Returns the fingerprint of the problem that this error follows from; undefined if it is a problem in its own right.
+   */
   causeOf(containerId: string, error: LogError, now: number): string | undefined;
 }
 
@@ -58,7 +60,7 @@ export function createFollowUps(): FollowUps {
   };
 }
 
-/** The same words with another stack below them. */
+/** Whether the messages are equal except for numbers, even if other stacks follow them. */
 function isSameStatement(a: string, b: string): boolean {
   return a.length >= MIN_STATEMENT && a.replace(/\d+/g, '0') === b.replace(/\d+/g, '0');
 }

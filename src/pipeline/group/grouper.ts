@@ -1,8 +1,8 @@
 /**
- * Which problem an error is: a known one, one so similar that it is reported with it, a new one, a
- * service's habit, or, beyond the limit on new ones, part of a log storm.
+ * Assigns errors to problems. An error is a known problem, one similar enough to be reported with it, a new one, a
+ * habit of the service or, beyond the limit on new ones, part of a log storm.
  *
- * Memory is bounded per container (the groups least recently seen are forgotten) and for the whole agent.
+ * Memory is bounded per service (the least recently seen groups are forgotten) and for the whole agent.
  */
 import type { ContainerRef } from '../../domain.ts';
 import type { LogError } from '../detect/log-error.ts';
@@ -15,9 +15,9 @@ import { createTemplates, type Templates } from './templates.ts';
 export type Grouped =
   | { readonly kind: 'new'; readonly fingerprint: string }
   | { readonly kind: 'repeat'; readonly fingerprint: string }
-  /** Known habit of the service: counted, not reported again. */
+  /** A known habit of the service: counted, not reported again. */
   | { readonly kind: 'habit'; readonly fingerprint: string }
-  /** Log storm: one fingerprint a service; `first`: open the storm's incident. */
+  /** A log storm, with one fingerprint per service. `first`: it has just begun, and its incident is to be opened. */
   | { readonly kind: 'overflow'; readonly fingerprint: string; readonly first: boolean };
 
 /** Two problems reported as one, for an audit. */
@@ -25,33 +25,34 @@ export interface Merge {
   readonly service: string;
   readonly from: string;
   readonly into: string;
-  /** 0: not similar, but logged as a consequence within the same moments. */
+  /** 0: the texts are not similar, but one error follows from the other. */
   readonly similarity: number;
 }
 
 export interface Grouper {
-  /** `now`: epoch ms; the line's own time where lines are replayed. */
+  /** `now`: epoch ms; when lines are replayed, the line's own time. */
   assign(container: ContainerRef, error: LogError, now: number): Grouped;
-  /** Summaries of errors that went into the storm of this service, the oldest first; at most five. */
+  /** Returns summaries of errors in this service's storm, oldest first; at most five. */
   samples(container: ContainerRef): readonly string[];
-  /** Forgets what is known of a container's service. */
+  /** Forgets the container's service. */
   forget(container: ContainerRef): void;
   readonly groups: number;
 }
 
 export interface GrouperOptions {
-  /** Groups remembered a service; default 500. */
+  /** Groups remembered per service; default 500. */
   readonly maxGroups?: number;
-  /** New kinds of errors that a service may have within 60 s; it is a storm while there are more. Default 20. */
+  /** New problems per service within 60 s; with more it is a storm. Default 20. */
   readonly newGroupsPerMinute?: number;
   onMerge?(merge: Merge): void;
 }
 
-/** Services remembered at once; the least recently seen is forgotten. */
+/** Services remembered at once. Beyond that the one that was first seen is forgotten. */
 const MAX_SERVICES = 2_000;
 const MINUTE = 60_000;
-/** Only so many of the latest groups are compared with a new one. */
+/** The most groups, latest first, that a new error is compared with. */
 const COMPARED = 48;
+/** Summaries kept of a storm. */
 const SAMPLES = 5;
 
 interface Group {
@@ -65,12 +66,12 @@ interface Candidate {
 }
 
 interface Service {
-  /** By the fingerprint of the record itself; merged ones point to the group they went into. */
+  /** By the fingerprint of the error itself; a merged one maps to the group it was merged into. */
   readonly groups: Map<string, Group>;
   readonly candidates: Candidate[];
-  /** When the latest new kinds of errors came, in a storm too; as many as may come within a minute. */
+  /** Times of the latest new problems, including those in a storm; at most as many as may come within a minute. */
   readonly fresh: number[];
-  /** What the storm that is on took in, the least recently seen first; empty: none is on. */
+  /** Fingerprints in the current storm, least recently seen first; empty if there is no storm. */
   readonly storm: Set<string>;
   samples: string[];
   readonly followUps: FollowUps;
@@ -110,7 +111,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     return { kind: usual ? 'habit' : 'repeat', fingerprint: group.fingerprint };
   }
 
-  /** A known problem that the message is another print of. */
+  /** Returns a known problem whose message differs from this one only in values. */
   function findAlike(
     name: string,
     service: Service,
@@ -150,7 +151,7 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
     const { storm } = service;
     const first = storm.size === 0;
     if (first) service.samples = [];
-    // What repeats within the storm is not new, and keeps no storm going.
+    // A repeat within the storm is not new and does not prolong the storm.
     if (!storm.delete(kind)) {
       noteFresh(service, now);
       if (service.samples.length < SAMPLES) service.samples.push(error.summary);

@@ -1,10 +1,10 @@
 /**
- * Which errors a service always prints now and then. docs/decisions has the reasons.
+ * Recognises errors that a service logs again and again. docs/decisions/0010-detection-habits.md gives the reasons.
  *
- * Per group one decayed hourly mean (time constant: a day; silent hours count as zero) and the count of the
- * hour under way. A group becomes a habit once it was seen in six different hours over half a day; it stays
- * quiet as long as an hour's count is within three times the mean (and a little, for small numbers), and is
- * reported again once it rises above.
+ * Each group has a decayed hourly mean (time constant: one day; hours without an error count as zero) and the count of
+ * the current hour. A group becomes a habit once it was seen in six different hours and for half a day. It is not
+ * reported as long as the count of an hour is at most three times the mean plus three, and is reported again once it
+ * rises above.
  */
 
 const HOUR = 3_600_000;
@@ -14,12 +14,13 @@ const HALF_DAY = 12 * HOUR;
 
 export interface Habit {
   firstSeen: number;
-  /** Start of the hour under way. */
+  /** Start of the current hour, epoch ms. */
   hour: number;
+  /** Occurrences in the current hour. */
   count: number;
   /** Decayed mean of the hours before. */
   mean: number;
-  /** Hours with at least one. */
+  /** Hours before the current one with at least one occurrence. */
   activeHours: number;
 }
 
@@ -27,7 +28,7 @@ export function newHabit(now: number): Habit {
   return { firstSeen: now, hour: Math.floor(now / HOUR) * HOUR, count: 0, mean: 0, activeHours: 0 };
 }
 
-/** Counts one occurrence; true where it is no more than this group's habit. */
+/** Counts one occurrence and returns whether it is within the group's habit. */
 export function countHabit(habit: Habit, now: number): boolean {
   const hour = Math.floor(now / HOUR) * HOUR;
   if (hour > habit.hour) {
@@ -43,10 +44,10 @@ export function countHabit(habit: Habit, now: number): boolean {
   return known && habit.count <= usual(habit);
 }
 
-/** The most that an hour may have: three times what the hours seen so far had on average, and three. */
+/** Returns the highest count of an hour within the habit: three times the average of the hours so far, plus three. */
 function usual(habit: Habit): number {
   const hoursKnown = Math.max(1, (habit.hour - habit.firstSeen) / HOUR);
-  // The decayed mean starts from zero: undo that for a young group.
+  // The decayed mean starts at zero: correct for that while the group is young.
   const filled = 1 - Math.exp(-hoursKnown / MEMORY_HOURS);
   return 3 * (habit.mean / Math.max(filled, 0.05)) + 3;
 }

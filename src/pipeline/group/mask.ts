@@ -1,10 +1,11 @@
 /**
- * Masking: what varies between two prints of the same log statement is replaced by a name of its kind; the
- * words stay. A hand-written scanner, as this runs for every troubled record, also in a storm.
+ * Masking replaces what varies between two messages of one log statement with the name of its kind; the words stay. The
+ * scanner is written by hand because it runs for every error, also in a storm.
  */
 
-/** Only this much of a message is used: what distinguishes two problems stands at the front. */
+/** Characters of a message that are used: what distinguishes two problems comes first. */
 const MASK_LENGTH = 1_200;
+/** Words and masks of a message that are used. */
 const MAX_TOKENS = 120;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -25,7 +26,10 @@ const EMAIL = /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/;
 const HOST = /^[\w-]+(?:\.[\w-]+)+:\d{2,5}$|^[a-z]+[\d-][a-z\d-]*:\d{2,5}$/;
 const URL = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** What a character is, as bits: 1 separates words (blanks and controls too), 2 a digit, 4 needs a closer look. */
+/**
+ * Classes of characters, as bits: 1 separates words (blanks and controls do, too), 2 is a digit, 4 needs a closer
+ * check.
+ */
 const KIND = new Uint8Array(128).fill(1, 0, 0x21);
 for (const mark of '([{<"\'`=,;|)]}>!?') KIND[mark.charCodeAt(0)] = 1;
 for (const digit of '0123456789') KIND[digit.charCodeAt(0)] = 2;
@@ -35,8 +39,8 @@ for (const mark of '/@\\%:') KIND[mark.charCodeAt(0)] = 4;
 const URL_ENDS = '"\'<>)]`';
 
 /**
- * The message as words and masks, blank-separated. Equal for two prints of one statement whose values
- * differ; repeated neighbours (lists of any length) are folded into one.
+ * Returns the message as words and masks, separated by blanks. Equal for two messages of one statement that differ only
+ * in values; adjacent repetitions (lists of any length) are folded into one.
  */
 export function mask(message: string): string {
   return maskTokens(message).join(' ');
@@ -91,12 +95,12 @@ export function isMask(token: string): boolean {
   return token.charCodeAt(0) === 0x3c && token.charCodeAt(token.length - 1) === 0x3e;
 }
 
-/** Stands for a quoted value until the text is split into words. */
+/** Replaces a quoted value until the text is split into words. */
 const HIDDEN = '\u2400';
 
 const QUOTED = /"([^"\n]{0,80})"|(?<![A-Za-z])'([^'\n]{0,80})'(?![A-Za-z])|`([^`\n]{0,80})[`']/g;
 
-/** Quoted values become one mask; quoted sentences are words like any others. */
+/** Replaces quoted values of up to two words with one mask; longer quoted text counts as ordinary words. */
 function hideQuoted(text: string): string {
   if (!text.includes('"') && !text.includes("'") && !text.includes('`')) return text;
   return text.replace(
@@ -139,12 +143,12 @@ function maskToken(token: string): string {
     if (HOST.test(core)) return '<host>';
     // key:value, a::b, file:line
     const parts = core.split(':');
-    if (parts.length <= 6) return parts.map((part) => (part === '' ? '' : maskToken1(part))).join(':');
+    if (parts.length <= 6) return parts.map((part) => (part === '' ? '' : maskPart(part))).join(':');
   }
-  return maskToken1(core);
+  return maskPart(core);
 }
 
-function maskToken1(core: string): string {
+function maskPart(core: string): string {
   if (core.includes('/')) {
     const slashes = core.split('/').length - 1;
     if (slashes >= 2 || /\.\w{1,5}$/.test(core)) return '<path>';
@@ -175,6 +179,6 @@ function maskWord(word: string): string {
   }
   const digits = word.replace(/\D/g, '').length;
   if (/^[A-Z]{1,2}\d{2,}$/.test(word)) return '<id>';
-  // SHA256, IPv6, utf8: one small number in a word is part of the word.
+  // log4j, base64url: one small number within a word is part of the word.
   return digits <= 2 && word.length >= 4 && digits * 2 < word.length && !/\d[A-Za-z]+\d/.test(word) ? word : '<id>';
 }

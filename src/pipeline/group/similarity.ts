@@ -1,17 +1,20 @@
 /**
- * When two problems that differ in words are reported as one. Merging hides a problem, splitting costs a
- * request: the bounds are narrow, and docs/detection.md has the pairs that they were checked with.
+ * Decides when two problems whose words differ are reported as one. Merging hides a problem, splitting costs one
+ * request, so the limits are strict. test/fixtures/detect/pairs.json has the pairs that they are tested with.
  */
 import type { ProblemKey } from './fingerprint.ts';
 import { isMask } from './mask.ts';
 import { looksLikeName } from './templates.ts';
 
-/** Of the tokens of both messages, in order: without a place in the code, one differing name in some 14 words. */
+/**
+ * Smallest share of tokens that both messages have in common, in order, if they have no location in the code: about one
+ * differing name in 14 words.
+ */
 const SAME_MESSAGE = 0.93;
-/** The same statement of the program printed both. */
+/** The same, if one statement of the program logged both. */
 const SAME_SITE = 0.7;
 
-/** 0 where the two must stay apart, else the share of tokens in common (0–1]. */
+/** Returns 0 if the two must stay separate; otherwise the share of tokens in common, above 0 and at most 1. */
 export function similarity(a: ProblemKey, b: ProblemKey): number {
   if (a.kind !== b.kind || a.kind === 'stack' || a.site !== b.site) return 0;
   if (a.types.length !== b.types.length || a.types.some((type, at) => type !== b.types[at])) return 0;
@@ -22,7 +25,7 @@ export function similarity(a: ProblemKey, b: ProblemKey): number {
   return namesOnly(a.tokens, common) && namesOnly(b.tokens, common) ? share : 0;
 }
 
-/** The longest common subsequence. */
+/** Returns the longest common subsequence. */
 function commonTokens(a: readonly string[], b: readonly string[]): string[] {
   let front = 0;
   while (front < a.length && front < b.length && a[front] === b[front]) front++;
@@ -56,7 +59,10 @@ function commonTokens(a: readonly string[], b: readonly string[]): string[] {
   return common;
 }
 
-/** What is not in common are names (`ts-seat-service`, `<id>`), never plain words: `refused` is not `reset`. */
+/**
+ * Whether all tokens that are not in common are names (`ts-seat-service`, `<id>`), never plain words: `refused` is not
+ * `reset`.
+ */
 function namesOnly(tokens: readonly string[], common: readonly string[]): boolean {
   let at = 0;
   for (const token of tokens) {

@@ -1,15 +1,18 @@
-/** Of a stack trace, what stays the same from one crash to the next: exception types and the app's own frames. */
+/**
+ * Extracts from a stack trace what stays the same from one crash to the next: the exception types and the application's
+ * own frames.
+ */
 
 export interface Stack {
   /** Outermost first. */
   readonly types: readonly string[];
-  /** Function and file without line numbers, innermost first; the application's own where there are any. */
+  /** Function and file without line numbers, innermost first; only the application's own if there are any. */
   readonly frames: readonly string[];
-  /** The message of the innermost exception, and its error codes; '' where it has none. */
+  /** The message of the innermost exception, and its error codes; '' if it has none. */
   readonly message: string;
 }
 
-/** Types that many causes share: the message distinguishes them. */
+/** Exception types with many possible causes: only the message distinguishes them. */
 const GENERAL =
   /(?:^|[.:\\])(?:Error|Exception|RuntimeError|RuntimeException|StandardError|SystemError|ApplicationException|panic|AggregateError|AggregateException|OSError|IOError|IOException|UncheckedIOException|(?:Operational|Database|Internal|Interface|Programming)Error|SQLException|SqlException|PDOException|DbException|DbalException|QueryException|DatabaseException|PrismaClient\w*Error|ErrorException|(?:Http|HTTP|Axios|Fetch|Request|Response|Client|Api|API|Service|Network|System|Unknown|Fatal|Connect(?:ion)?|Url|URL)\w*(?:Error|Exception)|WebException|RestClientException|ResourceAccessException|FeignException|ServletException|CompletionException|ExecutionException|CommandError|CalledProcessError|DockerException)$/;
 
@@ -17,7 +20,7 @@ export function isGeneralType(type: string): boolean {
   return GENERAL.test(type);
 }
 
-/** Properties that Node and others print below an exception. */
+/** Properties with an error code that Node and others print below an exception. */
 const CODE =
   /^\s*["']?(?:code|errno|status|statusCode|errorCode|sqlState|SQLState|responseCode)["']?\s*[:=]\s*["']?([\w-]{1,40})["']?,?$/;
 
@@ -27,11 +30,11 @@ const MAX_TYPES = 6;
 const TYPE =
   /^\s*(?:\|\s*)?(?:Caused by: |Suppressed: |Wrapped by: |---> |\(Inner Exception #\d+\) |Next |Exception in thread "[^"]*" |Unhandled [Ee]xception[.:]? ?(?:at \S+: )?|Uncaught (?:exception ')?|PHP (?:Fatal|Parse|Recoverable) error: +(?:Uncaught )?(?:exception ')?|Fatal error: +(?:Uncaught )?(?:exception ')?|exception '|\*\* \()*((?:[A-Za-z_$][\w$]*(?:\.|::|\\))*(?:[A-Za-z_$][\w$]*\$)?[A-Z_][\w$]*|(?:[a-z_]\w*\.)+\w*(?:[Ee]rror|[Ee]xception|Timeout)\w*)(?=[:;)'\s]|$| \()/;
 const LINKED = /^\s*(?:\|\s*)?(?:Caused by: |Suppressed: |Wrapped by: |---> |\(Inner Exception|Next )/;
-/** Types inside a message: `nested exception is java.lang.X`, `failed: pkg.YException: …`. */
+/** Types within a message: `nested exception is java.lang.X`, `failed: pkg.YException: …`. */
 const INLINE =
   /\b((?:[A-Za-z_$][\w$]*(?:\.|::|\\)){1,12}[A-Z]\w*(?:Error|Exception|Throwable|Failure)|[A-Z]\w+(?:Error|Exception))\b(?!\.)/g;
 
-/** A cheap look before INLINE. */
+/** A fast check before INLINE is tried. */
 const NAMES_TYPE = /Error|Exception|Throwable|Failure/;
 
 const JAVA = /^\s+at (?:[\w.@/-]+\/)?([\w$.<>]+)\(([^)]*)\)/;
@@ -60,7 +63,7 @@ interface Frame {
   readonly library: boolean;
 }
 
-/** The types that a message names itself, in order. */
+/** Returns the exception types that a message names, in order. */
 export function typesInMessage(message: string): string[] {
   const types: string[] = [];
   if (!NAMES_TYPE.test(message)) return types;
@@ -126,7 +129,7 @@ export function stackOf(lines: readonly string[]): Stack {
   return { types, frames: top.map((frame) => frame.name), message: [message, ...codes].join(' ').trim() };
 }
 
-/** What stands behind the last mention of the type. */
+/** Returns the text after the last mention of the type, or the line if it has none. */
 function messageAfter(line: string, type: string): string {
   const at = type === '' ? -1 : line.lastIndexOf(type);
   return at === -1
@@ -137,7 +140,7 @@ function messageAfter(line: string, type: string): string {
         .trim();
 }
 
-/** An exception whose message begins on the lines below its name. */
+/** Returns the message of an exception that begins on the lines below its name. */
 function nextMessage(lines: readonly string[], from: number): string {
   const found = lines.slice(from, from + 6).filter((line) => line.trim() !== '');
   const end = found.findIndex((line) => /^\s+at |^\s+File "|^\s*#\d|:\d+:in /.test(line));
@@ -228,7 +231,7 @@ function atFrame(line: string): Frame | undefined {
   return { name: bare.replace(/:\d+/g, ''), library: LIBRARY_PATH.test(bare) };
 }
 
-/** The last two parts of a path: the rest depends on where it was built. */
+/** Returns the last two parts of a path; the rest depends on where the file was built. */
 function fileOf(path: string): string {
   const parts = path.split(/[/\\]/);
   return parts

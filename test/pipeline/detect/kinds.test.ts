@@ -38,11 +38,11 @@ describe('a level', () => {
   });
 
   it.each([
-    ['a program whose name looks like a code', '[2023-11-24 14:43:43.882 176M] PID of FTL process: 176'],
+    ['the name of a program that looks like a code', '[2023-11-24 14:43:43.882 176M] PID of FTL process: 176'],
     ['a small number of unknown scale', '{"level":3,"msg":"hello"}'],
     ["supervisord's notices of every start", '2024-01-01 10:00:00,000 CRIT Set uid to user 0'],
     ["Node's console.trace", 'Trace: here'],
-  ])('is none: %s', (_, text) => {
+  ])('is not read from %s', (_, text) => {
     expect(level(text)).toBeUndefined();
     expect(isError(text)).toBe(false);
   });
@@ -55,7 +55,7 @@ describe('a warning', () => {
     '2024-01-05T19:00:00.101Z pid=1 tid=abc WARN: RuntimeError: boom',
     '2024-01-05 19:00:00 [warning] disk resource limit alarm set on node a',
     '2024-01-05 19:00:00 WARN flood stage disk watermark [95%] exceeded on [x], all indices will be marked read-only',
-  ])('is an error where something died or ran out: %s', (text) => {
+  ])('is an error if a process was killed or a resource is exhausted: %s', (text) => {
     expect(isError(text)).toBe(true);
   });
 
@@ -64,7 +64,7 @@ describe('a warning', () => {
     '2024-01-05 19:00:00 WARN high disk watermark [90%] no longer exceeded on [x]',
     '2024-01-05 19:00:00 WARN will retry after connection refused',
     '[05-Jan-2024 19:00:00] WARNING: [pool www] child 12 exited on signal 15 (SIGTERM)',
-  ])('is none elsewhere: %s', (text) => {
+  ])('is not an error otherwise: %s', (text) => {
     expect(isError(text)).toBe(false);
   });
 });
@@ -79,11 +79,11 @@ describe("a client's mistake", () => {
     '[error] 30#30: *1 open() "/srv/favicon.ico" failed (2: No such file or directory), client: 203.0.113.4, request: "GET /favicon.ico HTTP/1.1"',
     'level=error msg="Request completed" method=GET path=/api status=401 remote_addr=203.0.113.4',
     '2024/01/05 http: TLS handshake error from 203.0.113.4:5000: read: connection reset by peer',
-  ])('alone is no error: %s', (text) => {
+  ])('is not an error by itself: %s', (text) => {
     expect(isError(text)).toBe(false);
   });
 
-  it('is one when many come within a minute', () => {
+  it('is an error if many come within a minute', () => {
     expect(troubleBounds(Array.from({ length: 29 }, (_, n) => refused(n)))).toEqual([]);
     expect(isError(...Array.from({ length: 40 }, (_, n) => refused(n)))).toBe(true);
   });
@@ -92,12 +92,12 @@ describe("a client's mistake", () => {
     '[error] 30#30: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.4, request: "GET / HTTP/1.1", upstream: "http://10.0.0.5:3000/"',
     'ERROR could not connect to database: password authentication failed for user "app"',
     'ERROR user 4711 not found',
-  ])('is not what goes wrong behind the program: %s', (text) => {
+  ])('does not include failures of the program or its dependencies: %s', (text) => {
     expect(isError(text)).toBe(true);
   });
 });
 
-describe('starting and stopping', () => {
+describe('a message about starting or stopping', () => {
   it.each([
     '2024-01-05 19:00:00 UTC [63] FATAL:  the database system is starting up',
     '2024-01-05 19:00:00 UTC [63] FATAL:  das Datenbanksystem fährt herunter',
@@ -106,11 +106,11 @@ describe('starting and stopping', () => {
     'SLF4J: Failed to load class "org.slf4j.impl.StaticLoggerBinder".',
     'io_uring_queue_init() failed with ENOSYS, falling back to libaio',
     'cannot read /etc/app.conf; using defaults',
-  ])('is no error: %s', (text) => {
+  ])('is not an error: %s', (text) => {
     expect(isError(text)).toBe(false);
   });
 
-  it('is one when a program refuses for longer than a minute', () => {
+  it('is an error if a program refuses for longer than a minute', () => {
     const lines = Array.from({ length: 8 }, (_, n) => ({
       text: 'FATAL: the database system is starting up',
       time: 1_000 + n * 20_000,
@@ -118,7 +118,7 @@ describe('starting and stopping', () => {
     expect(troubleBounds(lines).length).toBeGreaterThan(0);
   });
 
-  it('of npm is none where it was stopped, and one where the script failed', () => {
+  it('of npm is an error if the script failed, but not if it was stopped', () => {
     expect(isError('npm ERR! path /app', 'npm ERR! command failed', 'npm ERR! signal SIGTERM')).toBe(false);
     expect(troubleBounds(['npm ERR! code ELIFECYCLE', 'npm ERR! errno 1', 'npm ERR! Exit status 1'])).toEqual([[1, 3]]);
   });
@@ -131,7 +131,7 @@ describe('a supervisor in the container', () => {
     '[cont-init.d] 20-start.sh: exited 1.',
     'cont-init: info: /etc/cont-init.d/10-x exited 1',
     '2024-01-05T19:00:10: PM2 log: App [api:0] exited with code [1] via signal [SIGINT]',
-  ])('reports an exit by mistake: %s', (text) => {
+  ])('reports a failure: %s', (text) => {
     expect(isError(text)).toBe(true);
   });
 
@@ -140,12 +140,12 @@ describe('a supervisor in the container', () => {
     '[cont-init.d] 20-start.sh: exited 0.',
     '2024-01-05T19:00:10: PM2 log: App [api:0] exited with code [0] via signal [SIGINT]',
     '2024-01-05 19:00:02,123 INFO stopped: web (terminated by SIGTERM)',
-  ])('reports an ordinary one: %s', (text) => {
+  ])('reports an ordinary exit: %s', (text) => {
     expect(isError(text)).toBe(false);
   });
 });
 
-describe('answers of 5xx', () => {
+describe('5xx responses', () => {
   it.each([
     '[GIN] 2024/01/05 - 19:00:00 | 500 |    1.234567ms |      10.0.0.1 | GET      "/api"',
     '[24/Jan/2022:16:51:02 +0000] - 502 502 - GET http a.example "/x" [Client 203.0.113.4] [Length 192]',
@@ -155,7 +155,7 @@ describe('answers of 5xx', () => {
     'GET /api 503 12.3 ms - 45',
     '2024/01/05 19:00:00 [a/x-1] "GET http://a/ HTTP/1.1" from 10.0.0.1:1 - 500 33B in 1ms',
     'I, [2024-01-05T19:00:00.123456 #1]  INFO -- : Completed 500 Internal Server Error in 5ms',
-  ])('are an error by their rate: %s', (text) => {
+  ])('are an error at a sufficient rate: %s', (text) => {
     const quiet = Array.from({ length: 40 }, () => text.replaceAll(/\b50[0-9]\b/g, '200'));
     expect(isError(...quiet, text)).toBe(false);
     expect(isError(...quiet, text, text, text)).toBe(true);
@@ -226,11 +226,11 @@ describe('a record', () => {
         '\tat com.acme.A.b(A.java:5)',
       ],
     ],
-  ])('is one: %s', (_, lines) => {
+  ])('is formed from lines %s', (_, lines) => {
     expect(troubleBounds(['hello', ...lines])).toEqual([[2, 1 + lines.length]]);
   });
 
-  it('of one failure that every layer logs is one', () => {
+  it('has all errors of one failure that every layer logs', () => {
     expect(
       troubleBounds([
         '2023/03/20 18:46:05.234\tERROR\thttp.acme\tchallenge failed\t{"identifier": "api.example.com"}',
@@ -240,7 +240,7 @@ describe('a record', () => {
     ).toEqual([[1, 3]]);
   });
 
-  it('does not swallow another failure', () => {
+  it('does not include another failure', () => {
     const lines = [
       '2024-01-05 19:00:00.100 ERROR [a] a.B - disk sda lost',
       '2024-01-05 19:00:00.180 ERROR [b] c.D - mail queue stuck',
@@ -248,7 +248,7 @@ describe('a record', () => {
     expect(troubleBounds(lines)).toHaveLength(2);
   });
 
-  it('is never a continuation line alone', () => {
+  it('is not an error if it is only a continuation line', () => {
     for (const line of [
       '\tat com.acme.A.b(A.java:5)',
       'Caused by: java.io.IOException: x',
@@ -283,7 +283,7 @@ describe('a stack trace whose lines come slowly', () => {
     expect(errors.map(({ record, summary }) => [record.lines, summary])).toEqual([[5, 'ValueError: x']]);
   });
 
-  it('ends though nothing ends it', () => {
+  it('ends even if no line ends it', () => {
     let clock = 1_000;
     const errors: LogError[] = [];
     const detector = createLogDetector({ emit: (error) => errors.push(error), now: () => clock });
@@ -300,9 +300,9 @@ describe('terminal control', () => {
   it.each([
     ['a carriage return', '10 %\r50 %\rERROR: disk full\r', 'ERROR: disk full'],
     ['an erased bar', `bar 10 %${csi}2K${csi}1GERROR x`, 'ERROR x'],
-    ['a cursor sent back', `50 %${csi}10DERROR: y`, 'ERROR: y'],
+    ['a cursor moved back', `50 %${csi}10DERROR: y`, 'ERROR: y'],
     ['backspaces', 'abc\b\b\bxyz', 'xyz'],
-    ['a cursor sent forward', `a${csi}3Cb`, 'a   b'],
+    ['a cursor moved forward', `a${csi}3Cb`, 'a   b'],
   ])('is carried out: %s', (_, text, shown) => {
     expect(cleanLine(text)).toBe(shown);
   });
@@ -314,7 +314,7 @@ describe('terminal control', () => {
   });
 });
 
-describe('weak evidence in the first seconds of a life', () => {
+describe('weak evidence in the first seconds after a start', () => {
   const error = (text: string, time: number): LogError => ({
     ...(detect([{ text, time }]).find(({ trouble }) => trouble !== undefined)?.trouble as LogError),
   });
@@ -327,7 +327,7 @@ describe('weak evidence in the first seconds of a life', () => {
     expect(hold.holds(error('Killed', 3_000), 0)).toBe(false);
   });
 
-  it('is reported where it repeats, or where the container dies', () => {
+  it('is reported if it repeats or the container ends', () => {
     const hold = createStartupHold();
     hold.started(1_000);
     hold.holds(error('Failed to load plugin 1', 2_000), 0);

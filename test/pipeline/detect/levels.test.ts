@@ -27,7 +27,7 @@ describe.each(['tuning', 'held-out'] as const)('level of lines in known formats 
 describe('level of a line', () => {
   it.each([
     ['a thread name with a level in it', '2024-05-01 10:15:30 [error-handler-1] INFO app - up', 'info'],
-    ['the head wins over the message', '2024-05-01 10:15:30 INFO app - ERROR seen in capitals', 'info'],
+    ['the head takes precedence over the message', '2024-05-01 10:15:30 INFO app - ERROR seen in capitals', 'info'],
     ['a level directly before a bracketed thread', '2015-10-18 18:01:47,978 INFO [main] org.acme.App: up', 'info'],
     ['a program tag of syslog', 'Jul 25 23:23:13 combo xinetd[26482]: warning: no address', 'warn'],
     [
@@ -55,7 +55,7 @@ describe('level of a line', () => {
     'Warnings are disabled',
     '[worker] started',
     'INFORMATION_SCHEMA loaded',
-  ])('is none in %j', (text) => {
+  ])('is not read from %j', (text) => {
     expect(detectOne(text).record.level).toBeUndefined();
   });
 });
@@ -63,7 +63,7 @@ describe('level of a line', () => {
 const events = sharedFile('severity.json');
 
 describe('events of many servers', () => {
-  it.skipIf(events === undefined)('are told with precision and recall of at least .95 (severity.json)', () => {
+  it.skipIf(events === undefined)('are classified with precision and recall of at least .95 (severity.json)', () => {
     const labelled = (JSON.parse(String(events)) as { text: string; severity: string }[]).filter(
       ({ severity }) => severity !== 'DEFAULT',
     );

@@ -5,7 +5,7 @@ import { createGrouper } from '../../../src/pipeline/group/grouper.ts';
 import { createLineSplitter } from '../../../src/scan/lines.ts';
 import { aContainer, detect, levelLines, ownTraces, wordLines } from '../../support/detect.ts';
 
-/** Lines that mean something to the detector, and anything else. */
+/** Lines that the detector treats specially, and some odd ones. */
 const known = [
   ...ownTraces('tuning').flatMap(({ lines }) => lines),
   ...levelLines('tuning').map(({ text }) => text),
@@ -39,8 +39,8 @@ const line = fc.record({
   time: fc.integer({ min: 0, max: 5_000 }),
 });
 
-describe('whatever the lines are', () => {
-  it('each is in exactly one record, with the lines of its stream around it', () => {
+describe('for any lines', () => {
+  it('each line is in exactly one record, which is contiguous in its stream', () => {
     fc.assert(
       fc.property(fc.array(line, { maxLength: 60 }), (lines) => {
         const found = detect(lines);
@@ -59,7 +59,7 @@ describe('whatever the lines are', () => {
     );
   });
 
-  it('errors are the same whether or not every record is reported', () => {
+  it('the errors are the same whether or not every record is reported', () => {
     fc.assert(
       fc.property(fc.array(line, { maxLength: 40 }), (lines) => {
         const plain: string[] = [];
@@ -73,7 +73,7 @@ describe('whatever the lines are', () => {
     );
   });
 
-  it('grouping gives each error a fingerprint, equal for equal ones', () => {
+  it('each error gets a fingerprint, and equal errors get equal ones', () => {
     const container = aContainer();
     fc.assert(
       fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
@@ -104,7 +104,7 @@ describe('bytes', () => {
     return lines;
   };
 
-  it('make the same lines whatever the chunks', () => {
+  it('give the same lines whatever the chunks', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -126,7 +126,7 @@ describe('bytes', () => {
   });
 });
 
-describe('one hostile line of 64 KB', () => {
+describe('a hostile line of 64 KB', () => {
   const SIZE = 65_536;
   const fill = (unit: string) => unit.repeat(Math.ceil(SIZE / unit.length)).slice(0, SIZE);
   const units =
@@ -143,8 +143,8 @@ describe('one hostile line of 64 KB', () => {
     'Exception: ',
   ];
 
-  // What it costs is measured by the bench; here it must only end.
-  it('is read to its end, message by message', () => {
+  // The benchmark measures the time; this test only checks that it ends.
+  it('gives exactly one record', () => {
     const container = aContainer();
     let seen = 0;
     for (const head of heads) {

@@ -6,7 +6,7 @@ import { detect, detectOne } from '../../support/detect.ts';
 const bounds = (lines: readonly string[]) => detect(lines).map(({ record }) => [record.first, record.last]);
 
 describe('a record', () => {
-  it('takes in the indented lines behind its head, and its level holds for them', () => {
+  it('includes the indented lines below its head, and its level applies to them', () => {
     const found = detect([
       '[2024-05-01 10:15:30,123] INFO KafkaConfig values:',
       '\terror.topic = fatal-errors',
@@ -19,7 +19,7 @@ describe('a record', () => {
     ]);
   });
 
-  it("has the whole of .NET's console format", () => {
+  it("includes all lines of .NET's console format", () => {
     const found = detectOne(
       'fail: Microsoft.AspNetCore.Server.Kestrel[13]',
       '      Connection id "0HN", Request id "0HN:1": An unhandled exception was thrown by the application.',
@@ -39,7 +39,7 @@ describe('a record', () => {
     expect(trouble).toBeUndefined();
   });
 
-  it('is one line each where lines stand for themselves', () => {
+  it('is a single line if the lines are independent', () => {
     expect(bounds(['a', 'b', '{"level":"info"}', '10:15:30.123 INFO c', 'd'])).toEqual([
       [1, 1],
       [2, 2],
@@ -49,7 +49,7 @@ describe('a record', () => {
     ]);
   });
 
-  it('does not take in lines that are indented like its own', () => {
+  it('does not include lines with the same indentation as its own', () => {
     expect(bounds(['  a', '  b', '    c', '  d'])).toEqual([
       [1, 1],
       [2, 3],
@@ -57,11 +57,11 @@ describe('a record', () => {
     ]);
   });
 
-  it('is kept without colours and control characters', () => {
+  it('has no colours or control characters', () => {
     expect(detectOne('\u001b[1;31mERROR\u001b[0m \u0000app:\u0007 x\ty').record.text).toBe('ERROR app: x\ty');
   });
 
-  it('is cut in the middle at 64 KB, and says so', () => {
+  it('is cut in the middle at 64 KB, with a note', () => {
     const { record } = detectOne(`ERROR ${'é'.repeat(100_000)} end`);
     expect(Buffer.byteLength(record.text)).toBeLessThanOrEqual(65_536);
     expect(record.text.startsWith('ERROR é')).toBe(true);
@@ -69,7 +69,7 @@ describe('a record', () => {
     expect(record.text.endsWith(' end')).toBe(true);
   });
 
-  it('stays bounded with a trace that never ends', () => {
+  it('is bounded even with a trace that never ends', () => {
     const lines = [
       'java.lang.StackOverflowError',
       ...Array.from({ length: 30_000 }, (_, i) => `\tat com.acme.A.f${i}(A.java:1)`),
@@ -79,7 +79,7 @@ describe('a record', () => {
     expect(Buffer.byteLength(record.text)).toBeLessThanOrEqual(65_536);
   });
 
-  it('holds its streams apart', () => {
+  it('has lines of one stream only', () => {
     const found = detect([
       { stream: 'stderr', text: 'Traceback (most recent call last):' },
       { stream: 'stdout', text: '10:15:30.123 INFO served' },
@@ -95,7 +95,7 @@ describe('a record', () => {
   });
 });
 
-describe('the waiting for more lines', () => {
+describe('waiting for more lines', () => {
   const setUp = () => {
     let clock = 1_000;
     const troubles: LogError[] = [];
@@ -119,7 +119,7 @@ describe('the waiting for more lines', () => {
     expect(detector.pending).toBe(false);
   });
 
-  it('is not for quiet lines', () => {
+  it('does not happen after quiet lines', () => {
     const { detector, push } = setUp();
     push('10:15:30.123 INFO app: x');
     expect(detector.pending).toBe(false);
@@ -134,7 +134,7 @@ describe('the waiting for more lines', () => {
     expect(troubles.map(({ summary }) => summary)).toEqual(['app: x']);
   });
 
-  it('does not cut a quiet record short because another stream waits', () => {
+  it('does not end a quiet record early because another stream waits', () => {
     const { detector, troubles, push, wait } = setUp();
     push('10:15:30.123 INFO values:');
     detector.push({ time: 1_000, stream: 'stderr', text: 'Killed' });
@@ -145,7 +145,7 @@ describe('the waiting for more lines', () => {
     expect(troubles).toHaveLength(1);
   });
 
-  it('lets no held line be lost', () => {
+  it('does not lose held lines', () => {
     const { troubles, push, wait } = setUp();
     push('ValueError: first');
     push('Killed');

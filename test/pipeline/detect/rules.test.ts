@@ -6,7 +6,7 @@ const tiers = (text: string, rules: { match?: string[]; ignore?: string[] }) =>
   detect([text], rules).map(({ trouble }) => trouble?.tier);
 
 describe("a user's rules", () => {
-  it('make an error of a record that is none', () => {
+  it('make a record an error that otherwise is not', () => {
     expect(tiers('10:15:30.123 INFO order lost', { match: ['order (lost|gone)'] })).toEqual(['rule']);
   });
 
@@ -14,16 +14,16 @@ describe("a user's rules", () => {
     expect(tiers('10:15:30.123 ERROR healthz probe failed', { ignore: ['healthz'] })).toEqual([undefined]);
   });
 
-  it('ignore before they match', () => {
+  it('apply `ignore` before `match`', () => {
     expect(tiers('order lost in test', { match: ['lost'], ignore: ['test'] })).toEqual([undefined]);
   });
 
-  it('see the whole record', () => {
+  it('apply to the whole record', () => {
     const lines = ['java.lang.RuntimeException: x', '\tat com.acme.Flaky.run(Flaky.java:1)'];
     expect(detect(lines, { ignore: ['Flaky'] }).map(({ trouble }) => trouble)).toEqual([undefined]);
   });
 
-  it('run in linear time, whatever the pattern', () => {
+  it('run in linear time whatever the pattern', () => {
     expect(tiers(`10:15:30.123 INFO ${'a'.repeat(5_000)}`, { match: ['(a+)+$x'] })).toEqual([undefined]);
   });
 
@@ -32,7 +32,7 @@ describe("a user's rules", () => {
     ['(?=x)', 'detect.match: "(?=x)" is no RE2 pattern'],
     ['  ', 'detect.match: an empty pattern'],
     ['x'.repeat(2_001), 'detect.match: the pattern "xxx'],
-  ])('refuse %j by name', (pattern, message) => {
+  ])('are refused with an error that names the pattern: %j', (pattern, message) => {
     expect(() => compileRules({ match: [pattern], ignore: [] })).toThrow(message);
   });
 });

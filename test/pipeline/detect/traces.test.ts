@@ -23,7 +23,7 @@ const sets: [string, Trace[]][] = [
   ['traces.json', sharedTraces],
 ];
 
-it('knows at least 100 traces of its own', () => {
+it('has at least 100 traces as test cases', () => {
   expect(ownTraces('tuning').length + ownTraces('held-out').length).toBeGreaterThanOrEqual(100);
 });
 
@@ -40,17 +40,17 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
     });
   });
 
-  it.skipIf(skip)('joins an ERROR line just before it', () => {
+  it.skipIf(skip)('joins an ERROR line directly before it', () => {
     const wrong = traces.filter(({ lines }) => {
       const head = '2024-05-01T10:00:00.500Z ERROR [main] app - request failed';
       const bounds = troubleBounds(['hello', head, ...lines, ...(NEIGHBOURS['timestamped INFO lines'] as string[])]);
       return JSON.stringify(bounds) !== JSON.stringify([[2, 2 + lines.length]]);
     });
-    // Rails logs the exception on a line of its own level; a Go log line with a time is a record of its own.
+    // Rails logs the exception on a line with its own level; a Go log line with a time is a separate record.
     expect(wrong.map((trace) => trace.name).filter((trace) => trace !== 'JAVA_EXC' && trace !== 'GO_HTTP')).toEqual([]);
   });
 
-  it.skipIf(skip)('is kept apart from one on the other stream, line by line interleaved', () => {
+  it.skipIf(skip)('is separate from one on the other stream whose lines alternate with its own', () => {
     const wrong = traces.filter(({ lines }, at) => {
       const other = traces[(at * 7 + 3) % traces.length] as Trace;
       const mixed: { text: string; stream: 'stdout' | 'stderr' }[] = [];
@@ -70,23 +70,26 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
     expect(wrong.map((trace) => trace.name)).toEqual([]);
   });
 
-  it.skipIf(skip)('is kept apart from its like, with and without an INFO line of any known format around', () => {
-    const infos = [...levelLines('tuning'), ...levelLines('held-out')].filter(({ level }) => level === 'info');
-    const heads = [...new Map(infos.map(({ format, text }) => [format, text])).values()];
-    const wrong: string[] = [];
-    for (const { name: trace, lines } of traces) {
-      const length = lines.length;
-      if (String(troubleBounds([...lines, ...lines])) !== String([1, length, length + 1, 2 * length]))
-        wrong.push(trace);
-      for (const head of heads) {
-        const bounds = troubleBounds([head, ...lines, head, ...lines, head]);
-        if (String(bounds) !== String([2, 1 + length, 3 + length, 2 + 2 * length])) wrong.push(`${trace} at ${head}`);
+  it.skipIf(skip)(
+    'is separate from an equal one, with and without an INFO line of any known format between them',
+    () => {
+      const infos = [...levelLines('tuning'), ...levelLines('held-out')].filter(({ level }) => level === 'info');
+      const heads = [...new Map(infos.map(({ format, text }) => [format, text])).values()];
+      const wrong: string[] = [];
+      for (const { name: trace, lines } of traces) {
+        const length = lines.length;
+        if (String(troubleBounds([...lines, ...lines])) !== String([1, length, length + 1, 2 * length]))
+          wrong.push(trace);
+        for (const head of heads) {
+          const bounds = troubleBounds([head, ...lines, head, ...lines, head]);
+          if (String(bounds) !== String([2, 1 + length, 3 + length, 2 + 2 * length])) wrong.push(`${trace} at ${head}`);
+        }
       }
-    }
-    expect(wrong).toEqual([]);
-  });
+      expect(wrong).toEqual([]);
+    },
+  );
 
-  it.skipIf(skip)('is kept apart from one right behind it on the same stream', () => {
+  it.skipIf(skip)('is separate from one directly after it on the same stream', () => {
     const wrong = traces.filter(({ lines }, at) => {
       const next = traces[(at * 7 + 3) % traces.length] as Trace;
       const bounds = troubleBounds([...lines, ...next.lines]);
@@ -100,20 +103,20 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
   });
 });
 
-describe('what a trace joins', () => {
+describe('the line that a trace joins', () => {
   const trace = ['java.io.IOException: broken', '\tat com.acme.A.a(A.java:1)'];
 
-  it('is not an INFO line before it', () => {
+  it('is not an INFO line', () => {
     expect(troubleBounds(['10:15:30.123 INFO app - saving', ...trace])).toEqual([[2, 3]]);
   });
 
-  it('is a WARN line before it, and then it is a warning', () => {
+  it('may be a WARN line, which makes it a warning', () => {
     const [record] = detect(['10:15:30.123 WARN app - will retry', ...trace]);
     expect(record?.record).toMatchObject({ first: 1, last: 3, level: 'warn' });
     expect(record?.trouble).toBeUndefined();
   });
 
-  it('is not a WARN line where the process died of it', () => {
+  it('is not a WARN line if the process crashed', () => {
     expect(
       troubleBounds([
         '10:15:30.123 WARN app - slow',
@@ -126,7 +129,7 @@ describe('what a trace joins', () => {
     ).toEqual([[2, 6]]);
   });
 
-  it('is not an ERROR line with another line in between', () => {
+  it('is not an ERROR line if another line comes between', () => {
     expect(troubleBounds(['10:15:30.123 ERROR app - x', 'hello', ...trace])).toEqual([
       [1, 1],
       [3, 4],
@@ -140,11 +143,11 @@ describe('what a trace joins', () => {
       'RuntimeError: bad',
     ],
     ['2024/05/01 10:15:30 panic: boom', '', 'goroutine 1 [running]:', 'main.main()', '\t/app/main.go:3 +0x1'],
-  ])('is the head that a logger put before its first line: %s', (...lines) => {
+  ])('may contain its first line after the head of a logger: %s', (...lines) => {
     expect(troubleBounds(['hello', ...lines, 'hello'])).toEqual([[2, 1 + lines.length]]);
   });
 
-  it('is not an ERROR line of seconds ago', () => {
+  it('is not an ERROR line that is seconds older', () => {
     const lines = ['10:15:30.123 ERROR app - x', ...trace].map((text, at) => ({
       text,
       time: at === 0 ? 1_000 : 9_000,

@@ -1,26 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { detect, detectOne, troubleOf, wordLines } from '../../support/detect.ts';
 
-describe.each(['tuning', 'held_out'] as const)('lines that state no level (%s set)', (set) => {
+describe.each(['tuning', 'held_out'] as const)('lines without a level (%s set)', (set) => {
   const { trouble, quiet } = wordLines(set);
 
-  it.each(trouble)('point to an error: %s', (text) => {
+  it.each(trouble)('are an error: %s', (text) => {
     expect(detect([text]).some((found) => found.trouble !== undefined)).toBe(true);
   });
 
-  it.each(quiet)('point to none: %s', (text) => {
+  it.each(quiet)('are not an error: %s', (text) => {
     expect(detect([text]).filter((found) => found.trouble !== undefined)).toEqual([]);
   });
 });
 
-describe('what is shown of an error', () => {
+describe('the display of an error', () => {
   it.each([
     ['level', ['level=error', 'connection refused'], '10:15:30.123 ERROR app - Connection refused by db'],
     ['signature', ['out of memory: killed process', 'out of memory'], 'Out of memory: Killed process 42 (java)'],
     ['keyword', ['failed'], 'Failed to start the shop'],
     ['signature', ['panic'], 'kernel panic - not syncing'],
     ['http', ['http 5xx'], '10.0.0.7 - - [01/May/2024:10:15:30 +0000] "GET / HTTP/1.1" 503 0'],
-  ])('has the tier %s and the words %j', (tier, words, text) => {
+  ])('shows the tier %s and the patterns %j', (tier, words, text) => {
     const trouble = troubleOf(text);
     expect(trouble.tier).toBe(tier);
     expect(trouble.patterns).toEqual(expect.arrayContaining(words));
@@ -32,7 +32,7 @@ describe('what is shown of an error', () => {
     expect(troubleOf(...lines)).toMatchObject({ tier: 'trace', summary: "KeyError: 'x'" });
   });
 
-  it('takes the message out of JSON', () => {
+  it('takes the message from JSON', () => {
     expect(troubleOf('{"level":50,"msg":"checkout failed","err":{"type":"Error","message":"declined"}}').summary).toBe(
       'checkout failed: declined',
     );
@@ -51,7 +51,7 @@ describe('a JSON line without a level', () => {
     ['{"method":"GET","path":"/orders","status":502}', true],
     ['{"message":"Failed to start"}', true],
     ['{not json: error}', false],
-  ])('%s: trouble %s', (text, wanted) => {
+  ])('%s: error %s', (text, wanted) => {
     expect(detectOne(text).trouble !== undefined).toBe(wanted);
   });
 });

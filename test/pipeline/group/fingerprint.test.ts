@@ -28,7 +28,7 @@ describe('two records', () => {
 });
 
 describe('a fingerprint', () => {
-  it('is stored: these must never change', () => {
+  it('never changes, because it is stored', () => {
     expect(fingerprint('shop/web', trouble('ERROR order 4711 rejected'))).toBe('52fd618defa8b194');
     expect(fingerprint('shop/web', trouble('java.lang.IllegalStateException: x\n\tat com.acme.A.a(A.java:10)'))).toBe(
       'c0278f729e43e6c2',
@@ -40,7 +40,7 @@ describe('a fingerprint', () => {
     expect(fingerprint('web', same)).not.toBe(fingerprint('api', same));
   });
 
-  it('is of the compose service, within its project', () => {
+  it('belongs to the compose service within its project', () => {
     expect(serviceKey({ project: 'shop', service: 'web' })).toBe('shop/web');
     expect(serviceKey({ service: 'web' })).toBe('web');
   });
@@ -71,7 +71,7 @@ describe('mask', () => {
   });
 });
 
-describe('of a stack', () => {
+describe('the key of a stack', () => {
   it.each([
     [
       'java',
@@ -133,11 +133,11 @@ describe('of a stack', () => {
       ['FormatException'],
       ['main'],
     ],
-  ])("%s: the types and the application's own frames, without line numbers", (_, text, types, frames) => {
+  ])("has the types and the application's own frames, without line numbers: %s", (_, text, types, frames) => {
     expect(problemKey(trouble(text))).toMatchObject({ kind: 'stack', types, tokens: frames });
   });
 
-  it('is the same behind an ERROR line, in JSON and naked', () => {
+  it('is the same after an ERROR line, in JSON and by itself', () => {
     const stack = 'java.lang.IllegalStateException: x\n\tat com.acme.A.a(A.java:10)';
     const keys = [
       stack,

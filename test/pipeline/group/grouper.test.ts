@@ -19,7 +19,7 @@ describe('a problem', () => {
     expect(assign(grouper, 2, 2).kind).toBe('new');
   });
 
-  it('keeps its name when the container is recreated or scaled', () => {
+  it('keeps its fingerprint when the container is recreated or scaled', () => {
     const grouper = createGrouper();
     const first = assign(grouper, 1, 0);
     expect(assign(grouper, 1, 1, aContainer('shop-web-2', 'web'))).toEqual({
@@ -29,14 +29,14 @@ describe('a problem', () => {
     expect(assign(createGrouper(), 1, 9).fingerprint).toBe(first.fingerprint);
   });
 
-  it('is new again after its service was forgotten', () => {
+  it('is new again once its service has been forgotten', () => {
     const grouper = createGrouper();
     assign(grouper, 1, 0);
     grouper.forget(container);
     expect(assign(grouper, 1, 1).kind).toBe('new');
   });
 
-  it('that is merged into another is reported for an audit', () => {
+  it('is reported for an audit if it is merged into another', () => {
     const merges: Merge[] = [];
     const grouper = createGrouper({ onMerge: (merge) => merges.push(merge) });
     const line = (service: string) =>
@@ -52,7 +52,7 @@ describe('a problem', () => {
 });
 
 describe('a storm of new problems', () => {
-  it('is one overflow beyond the limit a minute, with samples', () => {
+  it('is one overflow beyond the limit per minute, with samples', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     const kinds = Array.from({ length: 10 }, (_, n) => assign(grouper, n, n));
     expect(kinds.slice(0, 3).map(({ kind }) => kind)).toEqual(['new', 'new', 'new']);
@@ -61,19 +61,19 @@ describe('a storm of new problems', () => {
     expect(grouper.samples(container)).toEqual(['d broke', 'e broke', 'f broke', 'g broke', 'h broke']);
   });
 
-  it('hides no problem that was known before', () => {
+  it('does not hide problems that were known before', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     for (let n = 0; n < 100; n++) assign(grouper, n, n);
     expect(assign(grouper, 0, 100).kind).toBe('repeat');
   });
 
-  it('of one service is none of another', () => {
+  it('does not affect other services', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     for (let n = 0; n < 100; n++) assign(grouper, n, n);
     expect(assign(grouper, 0, 100, aContainer('db')).kind).toBe('new');
   });
 
-  it('ends: a minute later new problems are reported again, and so is the next storm', () => {
+  it('ends: a minute later, new problems and the next storm are reported', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     for (let n = 0; n < 100; n++) assign(grouper, n, n);
     expect(assign(grouper, 200, 2 * MINUTE).kind).toBe('new');
@@ -81,14 +81,14 @@ describe('a storm of new problems', () => {
     expect(next.filter((it) => it.kind === 'overflow' && it.first)).toHaveLength(1);
   });
 
-  it('opens nothing more for as long as it goes on', () => {
+  it('reports nothing else while it lasts', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     const tenMinutes = Array.from({ length: 600 }, (_, n) => assign(grouper, n, n * 1_000));
     expect(tenMinutes.filter((it) => it.kind === 'new')).toHaveLength(3);
     expect(tenMinutes.filter((it) => it.kind === 'overflow' && it.first)).toHaveLength(1);
   });
 
-  it('is over when few new kinds come, however often one of its own repeats: that one is reported now', () => {
+  it('ends when few new problems come, even if one of its own repeats, which is then reported', () => {
     const grouper = createGrouper({ newGroupsPerMinute: 3 });
     for (let n = 0; n < 5; n++) assign(grouper, n, n);
     const repeats = Array.from({ length: 120 }, (_, n) => assign(grouper, 4, n * 1_000));
@@ -96,7 +96,7 @@ describe('a storm of new problems', () => {
     expect(repeats.slice(61).map(({ kind }) => kind)).toEqual(['new', ...Array(58).fill('repeat')]);
   });
 
-  it('leaves memory bounded', () => {
+  it('does not exceed the memory limit', () => {
     const grouper = createGrouper({ maxGroups: 50, newGroupsPerMinute: 1_000_000 });
     for (let n = 0; n < 5_000; n++) assign(grouper, n, n);
     expect(grouper.groups).toBe(50);
@@ -114,14 +114,14 @@ describe('a habit', () => {
     return kinds;
   };
 
-  it('is what comes hour after hour for half a day', () => {
+  it('is an error that comes every hour for half a day', () => {
     const kinds = hourly(createGrouper(), 24, 2);
     expect(kinds[0]).toBe('new');
     expect(kinds.slice(1, 20)).not.toContain('habit');
     expect(new Set(kinds.slice(26))).toEqual(new Set(['habit']));
   });
 
-  it('is reported again when it rises well above', () => {
+  it('is reported again when it becomes much more frequent', () => {
     const grouper = createGrouper();
     hourly(grouper, 24, 2);
     const burst = hourly(grouper, 1, 60, 24);
@@ -129,13 +129,13 @@ describe('a habit', () => {
     expect(new Set(burst.slice(15))).toEqual(new Set(['repeat']));
   });
 
-  it('is not an outage of an afternoon: the next one is reported', () => {
+  it('is not an outage of one afternoon: the next one is reported', () => {
     const grouper = createGrouper();
     hourly(grouper, 5, 1_000);
     expect(new Set(hourly(grouper, 1, 1_000, 29))).toEqual(new Set(['repeat']));
   });
 
-  it('is not what happens once a day', () => {
+  it('is not an error that comes once a day', () => {
     const grouper = createGrouper();
     const kinds = Array.from({ length: 5 }, (_, day) => assign(grouper, 1, day * 24 * HOUR).kind);
     expect(kinds).not.toContain('habit');
@@ -148,7 +148,7 @@ describe('an hour of a shop of 27 services (trainticket)', () => {
   it.skipIf(hour === undefined).each([
     ['with the statement left in', false, 0.95],
     ['with the statement hidden', true, 0.8],
-  ])('%s: every problem is found, few are split, none is invented', async (_, hidden, bar) => {
+  ])('%s: every problem is found, few are split, and there are no false ones', async (_, hidden, bar) => {
     const { groupTrainticket } = await import('../../support/trainticket.ts');
     const result = groupTrainticket(hour as Buffer, hidden);
     expect(result.falseTroubles).toBe(0);

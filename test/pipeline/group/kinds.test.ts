@@ -22,7 +22,7 @@ function groups(
 }
 
 describe('logfmt', () => {
-  it('is one problem whatever the order of its fields and the rest of them', () => {
+  it('is one problem whatever its other fields and their order', () => {
     expect(
       groups([
         'ts=2024-01-05T19:00:00Z level=error caller=flush.go:143 msg="failed to flush" err="no space left" org=1',
@@ -31,7 +31,7 @@ describe('logfmt', () => {
     ).toBe(1);
   });
 
-  it('is two where the cause differs', () => {
+  it('is two problems if the cause differs', () => {
     expect(
       groups([
         'level=error caller=flush.go:143 msg="failed to flush" err="no space left"',
@@ -45,7 +45,7 @@ describe('one stack with several causes', () => {
   const node = (message: string, code: string) =>
     `Error: ${message}\n    at handle (/app/src/handler.js:10:5) {\n  code: '${code}'\n}`;
 
-  it('is a problem for each cause, where the type is a general one', () => {
+  it('is one problem per cause if the type is a general one', () => {
     expect(
       groups([
         node('database is locked', 'SQLITE_BUSY'),
@@ -56,7 +56,7 @@ describe('one stack with several causes', () => {
     ).toBe(3);
   });
 
-  it('is one problem where only values differ', () => {
+  it('is one problem if only values differ', () => {
     expect(groups([node('order 17 rejected', 'E_ORDER'), node('order 4711 rejected', 'E_ORDER')]).groups).toBe(1);
   });
 });
@@ -64,14 +64,14 @@ describe('one stack with several causes', () => {
 describe('words that vary', () => {
   const overLimit = (user: string) => `ERROR mailbox of user ${user} is over its limit by 12 MB`;
 
-  it('are learned from a few values: further ones open nothing', () => {
+  it('are learned from a few values: further ones are not new problems', () => {
     const { kinds, merges } = groups(['webmaster', 'chen', 'oracle', 'alice', 'bob', 'carol', 'dave'].map(overLimit));
     expect(kinds.filter((kind) => kind === 'new').length).toBeLessThanOrEqual(3);
     expect(kinds.slice(3)).not.toContain('new');
     expect(merges.length).toBeGreaterThan(0);
   });
 
-  it('are never those that change the meaning', () => {
+  it('do not include words that change the meaning', () => {
     const causes = ['refused', 'reset', 'aborted', 'closed', 'lost', 'timeout', 'denied'];
     expect(groups(causes.map((cause) => `ERROR the connection was ${cause} by peer`)).groups).toBe(causes.length);
     const signals = ['SIGKILL', 'SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL'];
@@ -88,16 +88,16 @@ describe('words that vary', () => {
   });
 });
 
-describe('what a failure brings with it', () => {
+describe('an error that follows a failure', () => {
   const cause = 'ERROR [a.B] job failed: TypeError: handler is not a function';
   const consequence = 'ERROR [c.D] TypeError: handler is not a function';
 
-  it('counts as the same problem within moments, and as its own alone', () => {
+  it('counts as the same problem shortly afterwards, and as a separate one later', () => {
     expect(groups([cause, consequence], 500).kinds).toEqual(['new', 'repeat']);
     expect(groups([cause, consequence], MINUTE).kinds).toEqual(['new', 'new']);
   });
 
-  it('is no other failure of the same moment', () => {
+  it('is not an unrelated failure at the same moment', () => {
     expect(groups(['ERROR [a.B] disk sda lost', 'ERROR [c.D] mail queue stuck'], 10).kinds).toEqual(['new', 'new']);
   });
 });
