@@ -16,7 +16,6 @@ import { parseSignal } from '../docker/signals.ts';
 import {
   createContainer,
   type EngineContainer,
-  imageOf,
   type SimulatedContainer,
   type SimulatedContainerOptions,
 } from './engine/container.ts';
@@ -68,7 +67,6 @@ export function createSimulatedEngine(options: {
   const now = options.clock?.now ?? Date.now;
   const timestamp = createTimestamps(now);
   const containers = new Map<string, EngineContainer>();
-  const images = new Map<string, string>();
   const events = createEventLog();
   const requests: EngineRequest[] = [];
   const timers = new Set<NodeJS.Timeout>();
@@ -84,14 +82,8 @@ export function createSimulatedEngine(options: {
     timestamp,
     addresses: createAddresses(),
     emit(container: EngineContainer, action: string, attributes: Record<string, string> = {}) {
-      const image = images.get(container.id) ?? '';
-      events.emit({
-        at: timestamp(),
-        id: container.id,
-        image,
-        action,
-        attributes: { ...container.labels, ...attributes, image, name: container.name },
-      });
+      const { id, image, name, labels } = container;
+      events.emit({ at: timestamp(), id, image, action, attributes: { ...labels, ...attributes, image, name } });
     },
     later(ms: number, task: () => void) {
       const timer = setTimeout(() => {
@@ -109,7 +101,7 @@ export function createSimulatedEngine(options: {
     },
   };
 
-  /** By id, name or unambiguous id prefix, as in the real engine. */
+  /** By id, name or id prefix, as in the real engine. An ambiguous prefix finds the oldest container. */
   function find(key: string): EngineContainer | undefined {
     const all = [...containers.values()];
     return containers.get(key) ?? all.find((c) => c.name === key) ?? all.find((c) => c.id.startsWith(key));
@@ -265,7 +257,6 @@ export function createSimulatedEngine(options: {
     addContainer(containerOptions) {
       const container = createContainer(containerOptions, context);
       containers.set(container.id, container);
-      images.set(container.id, imageOf(containerOptions));
       context.emit(container, 'create');
       if (containerOptions.start !== false) container.start();
       return container;

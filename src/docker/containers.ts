@@ -26,8 +26,8 @@ const DEFAULT_STOP_SIGNAL = 15;
 const MIN_SECRET_LENGTH = 6;
 
 /**
- * Names are shown, stored and sent as they stand here: a secret in one has its placeholder from here on. What calls
- * the engine goes by the id.
+ * Names are shown, stored and sent as they are returned here, with placeholders for the secrets in them. Requests to
+ * the engine use the id.
  */
 export function toContainerRef(container: {
   id: string;

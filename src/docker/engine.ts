@@ -81,7 +81,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     );
 
   let podman: boolean | undefined;
-  /** Asked once. False if the engine does not answer. */
+  /** Asks the engine until it has answered once. False if it does not answer. */
   const isPodman = async () => {
     podman ??= await version().then(
       (answer) => engineKind(answer) === 'podman',
@@ -116,7 +116,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       );
       if (!Array.isArray(infos))
         throw new EngineError(
-          'the server that answers is not a Docker engine: its container list is no list',
+          'the server that answers is not a Docker engine: its container list is not a list',
           'protocol',
         );
       return infos.map(toListedContainer);

@@ -63,7 +63,7 @@ function parseEvent(line: string): EngineEvent | undefined {
 }
 
 /** Returns undefined for events that the pipeline does not use. */
-export function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
+function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
   const containerId = raw.Actor?.ID;
   if (raw.Type !== 'container' || containerId === undefined) return undefined;
   // The engine's own attributes and the container's labels are in one object.
@@ -90,7 +90,7 @@ export function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
     time: raw.timeNano === undefined ? (raw.time ?? 0) * 1000 : Math.floor(raw.timeNano / 1e6),
     containerId,
     container: toContainerRef({ id: containerId, name, image, labels }),
-    // Every event of Podman about a container has a pod, if only an empty one.
+    // Every event of Podman about a container has the id of a pod, which may be empty.
     ...(podId === undefined ? {} : { engine: 'podman' }),
     action,
   };
@@ -125,7 +125,7 @@ function toAction(action: string, details: Details): EngineEvent['action'] | und
     case 'kill':
       return { kind: 'kill', ...(signal === undefined ? {} : { signal }) };
     default: {
-      // Docker: `health_status: healthy`. Podman: `health_status`, and the status in a field of its own.
+      // Docker: `health_status: healthy`. Podman: `health_status`, and the status in a separate field.
       const text = action === 'health_status' ? health : /^health_status: (\w+)$/.exec(action)?.[1];
       const status = HEALTH_STATUSES.find((known) => known === text);
       return status === undefined ? undefined : { kind: 'health', status };

@@ -3,8 +3,8 @@ import type { ContainerSource } from '../pipeline/ports.ts';
 import type { DockerEngine } from './engine.ts';
 
 /**
- * Asks the engine once for the name of its host, unless `agentName` names it, and returns a function that gives the
- * name: undefined before the engine has answered, and if it cannot. Neither waits for the engine nor fails.
+ * Requests the name of the engine's host once, unless `agentName` is given. The returned function returns the name, or
+ * undefined if the engine has not answered. Neither function waits for the engine or throws.
  */
 export function createHostName(
   agentName: string | undefined,
@@ -22,7 +22,7 @@ export function createHostName(
   return () => name;
 }
 
-/** Names the host in every container that the engine reports. */
+/** Adds the name of the host to every container that the engine reports. */
 export function withHostName<Engine extends Pick<ContainerSource, 'list' | 'events'>>(
   engine: Engine,
   hostName: () => string | undefined,

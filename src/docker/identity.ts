@@ -1,4 +1,4 @@
-/** Whose container it is, and which service it belongs to: what stays the same when a container is replaced. */
+/** The orchestrator, service and command of a container, which stay the same when the container is replaced. */
 import { createHash } from 'node:crypto';
 import type { ServiceRef } from '../domain.ts';
 
@@ -32,7 +32,7 @@ const ORCHESTRATORS: readonly Orchestrator[] = [
   {
     name: 'Nomad',
     label: 'com.hashicorp.nomad.alloc_id',
-    // Its container is called <task>-<allocation>.
+    // Nomad names a container <task>-<allocation>.
     service: (labels, name) => named(without(name, `-${labels['com.hashicorp.nomad.alloc_id']}`)),
   },
   {
@@ -59,7 +59,7 @@ export function serviceOf(name: string, labels: Labels): ServiceRef {
   return { service, ...(project ? { project } : {}) };
 }
 
-/** Parts of a key that is joined by slashes. */
+/** Replaces slashes, because service and project are parts of a key that is joined by slashes. */
 function named(service: string | undefined, project?: string): ServiceRef | undefined {
   if (!service) return undefined;
   return {
@@ -77,7 +77,7 @@ function without(text: string, end: string): string {
   return text.endsWith(end) ? text.slice(0, -end.length) : text;
 }
 
-/** What Kubernetes draws random suffixes from: no vowels, and none of 0, 1 and 3. */
+/** The alphabet of Kubernetes for random suffixes: no vowels, and no 0, 1 or 3. */
 const RANDOM = '[bcdfghjklmnpqrstvwxz2456789]';
 const POD_SUFFIX = new RegExp(`(?:(?:-${RANDOM}{6,10})?-${RANDOM}{5}|-\\d{1,4})$`);
 
@@ -89,7 +89,7 @@ function workloadOf(podName: string): string {
 /** Numbers and ids in a command differ from run to run. */
 const VARIABLE_PART = /[0-9a-f]{8,}|\d+/gi;
 
-/** Equal for containers that run the same command, apart from numbers and ids in it. Shows nothing of the command. */
+/** Equal for containers that run the same command, apart from numbers and ids in it. Does not reveal the command. */
 export function commandKey(command: readonly string[]): string {
   const text = command.join('\0').slice(0, 10_000).replace(VARIABLE_PART, '#');
   return createHash('sha256').update(text).digest('hex').slice(0, 8);

@@ -1,9 +1,11 @@
+/** The labels of a container as they may be stored and shown. */
+import { findSecrets } from '../redact/find.ts';
+import { isSecretName } from '../redact/names.ts';
 import { presentableName } from '../redact/presentable-name.ts';
-import { isSecretName, mentionsSecret } from './secret-names.ts';
 
-/** Our own settings: they are needed as they are. */
+/** Our own settings, which are needed unchanged. */
 const OURS = /^container-doctor\./;
-/** What compose says of the container: names. */
+/** Labels by which Compose identifies the container. */
 const NAMES = /^com\.docker\.compose\.(?:project|service|container-number|oneoff|config-hash)$/;
 
 /** Replaces a value that is not kept. The label's name is kept: a policy rule may match it. */
@@ -14,6 +16,8 @@ const MAX_VALUE_LENGTH = 64;
 const PLAIN_VALUE = /^[\p{L}\p{M}\d_ .,/:*-]*$/u;
 /** Long words with digits are ids or keys, and so are very long words of letters alone. */
 const RANDOM_WORD = /(?=[A-Za-z_-]*\d)[\w-]{16,}|[A-Za-z]{24,}/;
+/** A value with one of these words may be a secret or describe one. */
+const SECRET_WORD = /passw|passphrase|secret|token|credential|api.?key|private.?key|dsn/i;
 
 /**
  * Returns the labels as they may be stored and shown. Container labels can hold proxy passwords, tokens and e-mail
@@ -35,6 +39,7 @@ function isPlain(name: string, value: string): boolean {
     value.length <= MAX_VALUE_LENGTH &&
     PLAIN_VALUE.test(value) &&
     !RANDOM_WORD.test(value) &&
-    !mentionsSecret(value)
+    !SECRET_WORD.test(value) &&
+    findSecrets(value, { personal: false }).length === 0
   );
 }

@@ -3,7 +3,7 @@
  *
  * Without a terminal, the stream is a sequence of frames: one byte for the stream (1 stdout, 2 stderr, 3 an error of the
  * engine), three zeros, four bytes for the length, then a timestamp and a line. A line longer than 16 KB is split into
- * fragments without `\n`, each in a frame of its own with the same timestamp. With a terminal, there are no frames, lines
+ * fragments without `\n`, each in its own frame with the same timestamp. With a terminal, there are no frames, lines
  * end with `\r\n`, and the timestamps of later fragments are in the middle of the line. Timestamps are always requested,
  * so the first byte shows the format: a digit, or a number below four.
  */
@@ -40,7 +40,7 @@ export interface LogDecoder {
   messages(): number;
   /** Whether the first line was not read before. */
   startsUnread(): boolean;
-  /** The position behind the last line that was returned. */
+  /** The position after the last line that was returned. */
   cursor(): LogCursor;
 }
 

@@ -1,4 +1,4 @@
-/** What is special about Podman's Docker API. */
+/** The differences between Podman's Docker API and Docker's. */
 import type Docker from 'dockerode';
 import type { DockerVersion } from 'dockerode';
 import type { ContainerFacts } from '../domain.ts';
@@ -10,19 +10,19 @@ export function engineKind({ Components }: Pick<DockerVersion, 'Components'>): E
   return Components?.some(({ Name }) => Name === 'Podman Engine') ? 'podman' : 'docker';
 }
 
-/** What cannot be known on Podman, for people. */
+/** What the agent cannot see on Podman, for people. */
 export const PODMAN_LIMITS: readonly string[] = [
   'no oom events: a process that is killed for lack of memory is noticed only if it is the main process',
   'health checks are run by systemd timers: without systemd, no container becomes unhealthy',
   'a log file that reaches max-size is emptied: lines that Podman has not sent by then are lost',
 ];
 
-/** Podman starts a container again some tenths of a second after its end. Until then it is `exited`, not `restarting`. */
+/** Podman restarts a container a few tenths of a second after it exits. Until then it is `exited`, not `restarting`. */
 const RESTARTS_WITHIN_MS = 2_000;
 
 /**
- * Adds what only Podman's own API says of an exited container: whether somebody stopped it. Returns the same facts if
- * that API does not answer, for example because a proxy forbids it.
+ * Adds whether a user stopped an exited container, which only Podman's own API reports. Returns the same facts if that
+ * API does not answer, for example because a proxy forbids it.
  */
 export async function addPodmanState(
   docker: Docker,

@@ -41,7 +41,7 @@ interface SkipMark extends Instant {
 interface PositionTracker {
   /** The API parameter `since` to request the log with. */
   readonly since: string;
-  /** Moves behind the next line. Returns false if the line was read before. */
+  /** Moves past the next line. Returns false if the line was read before. */
   advance(stream: StreamName, seconds: number, nanos: number): boolean;
   /** `incomplete`: the start times of lines of which only the first fragments have arrived. */
   cursor(incomplete: Readonly<Partial<Record<StreamName, Instant>>>): LogCursor;

@@ -3,26 +3,26 @@ import { isMask } from './masks.ts';
 import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
 
-/** `user:password@tcp(host)`, as the Go MySQL driver writes it: what ends it, and what stands before that. */
+/** `user:password@tcp(host)`, the format of the Go MySQL driver: the start of the host, and what precedes it. */
 const DSN_HOST = /@(?:tcp6?|unix)\(/g;
 const DSN_USERINFO = /(?<![\w.-])[\w.-]{1,64}:([^\s"']{1,256})$/;
-/** `user/password@`, as Oracle's thin driver and tools write it. */
+/** `user/password@`, the format of Oracle's JDBC drivers and command-line tools. */
 const ORACLE =
   /((?:\bjdbc:oracle:(?:thin|oci8?):|\b(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|sql)(?:64)?[ \t]{1,4}(?:-[SLs][ \t]{1,4}){0,2}["']?)[\w.-]{1,64}\/)([^\s@"']{1,256})(?=@)/gi;
-/** A line of .pgpass: host:port:database:user:password; from the port on. */
+/** A line of .pgpass, host:port:database:user:password, from the colon before the port on. */
 const PGPASS = /:(?:\d{3,5}|\*):[\w*-]{1,64}:[A-Za-z*][\w.-]{0,63}:([^\s:"']{6,256})(?=[\s"']|$)/g;
 const PGPASS_HOST = /(?:^|[^\w.:/-])[A-Za-z*][\w.-]{0,100}$/;
-/** `user%password` of Samba, `user:password` that is piped to chpasswd. */
+/** `user:password` that is piped to chpasswd. */
 const CHPASSWD =
   /(\becho[ \t]{1,4}(?:-n[ \t]{1,4})?["']?[\w.-]{1,64}:)([^\s"'|]{3,256})(?=["']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4})?chpasswd)/g;
 /** A password that is piped to a program. */
 const PIPED =
   /(\b(?:echo|printf)[ \t]{1,4}(?:-n[ \t]{1,4})?["']?)([^\s"'|$]{3,256})(?=["']?[ \t]{0,4}\|[^\n|]{0,80}(?:sudo -S|--stdin|-stdin\b|cryptsetup|\bsu[ \t]|passwd\b))/g;
-/** ADO.NET, ODBC, JDBC: what stands between `=` and `;`. */
+/** A secret part of an ADO.NET, ODBC or JDBC connection string: `Password=…;`. */
 const CONNECTION_PART =
   /(\b(?:password|pwd|user password|accountkey|sharedaccesskey|sharedsecret|access ?key|trustStorePassword|keyStorePassword)[ \t]{0,4}=[ \t]{0,4})('(?:[^'\n]|''){1,256}'|"(?:[^"\n]|""){1,256}"|\{(?:[^}\n]|\}\}){1,256}\}|[^;"'\s{][^;\n]{0,255}?)(?=[ \t]{0,4}(?:;|$|["'\n]))/gim;
 
-/** The secret part of what stands before the `@` of an address: the password, or a token alone. */
+/** Finds the passwords and tokens in URLs, connection strings, .pgpass lines and text that is piped to a program. */
 export function findUserinfo(text: string): Span[] {
   const spans = inUrls(text);
   for (const pattern of [ORACLE, CHPASSWD, PIPED])
@@ -40,10 +40,10 @@ export function findUserinfo(text: string): Span[] {
   if (text.includes(';'))
     for (const match of text.matchAll(CONNECTION_PART)) {
       const [, before = '', secret = ''] = match;
-      // Only where other parts stand around it.
       const start = match.index + before.length;
       const end = start + secret.length;
       if (isMask(secret) || (text[start - before.length - 1] ?? '\n') === '"') continue;
+      // Only next to other parts of a connection string.
       if (/;/.test(text[end] ?? '') || /;[^\n]{0,100}$/.test(text.slice(Math.max(0, match.index - 101), match.index)))
         spans.push({ start, end });
     }
@@ -61,7 +61,7 @@ function inUrls(text: string): Span[] {
     if (!/[A-Za-z0-9]/.test(text[at - 1] ?? '')) continue;
     const start = at + 3;
     const next = text.indexOf('://', start);
-    // 512: longer than any credentials met in addresses; a bound keeps a hostile line cheap.
+    // 512 characters: longer than any known credentials in a URL. The limit bounds the cost of a hostile line.
     const limit = Math.min(start + 512, next === -1 ? text.length : next);
     const rest = /^[^\s"'<>`]*/.exec(text.slice(start, limit))?.[0] ?? '';
     const authority = /^[^/?#]*/.exec(rest)?.[0] ?? '';
@@ -69,7 +69,7 @@ function inUrls(text: string): Span[] {
     const colon = authority.indexOf(':');
     const web = /https?$/i.test(text.slice(Math.max(0, at - 5), at));
     if (colon !== -1 && !(end === -1 && /^:\d{1,5}$/.test(authority.slice(colon))) && !(web && end !== -1)) {
-      // A password with `/`, `?` or `#` in it, not escaped: up to the last @ before a host.
+      // The password may contain an unescaped `/`, `?` or `#`: it ends at the last @ that precedes a host.
       const last = /^.*(?=@[\w.-]+(?::\d+)?(?:[/?,;)]|$))/.exec(rest)?.[0].length ?? -1;
       end = Math.max(end, last);
     }
@@ -78,7 +78,7 @@ function inUrls(text: string): Span[] {
     const separator = userinfo.indexOf(':');
     const secret = separator === -1 ? userinfo : userinfo.slice(separator + 1);
     const from = start + (separator === -1 ? 0 : separator + 1);
-    // A user name alone is shown; a long one is a token (as in error trackers' addresses).
+    // A user name alone is no secret, but a long random one is a token, as in the DSNs of error trackers.
     if (secret === '' || isMask(secret) || (separator === -1 && !looksLikeKey(secret, 16))) continue;
     spans.push({ start: from, end: from + secret.length });
   }

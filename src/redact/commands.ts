@@ -1,15 +1,15 @@
-/** Secrets in the arguments of programs, as shells print them. */
+/** Finds secrets in the arguments of command lines, for example as `sh -x` prints them. */
 import { isMask } from './masks.ts';
 import type { Span } from './spans.ts';
 
 interface Tool {
-  /** Options whose value is a password; the value may be a word of its own, or follow `=`. */
+  /** Options whose value is a secret: the next argument, or the text after `=`. */
   readonly options?: readonly string[];
-  /** Options whose value follows without a blank: `-pSECRET`. */
+  /** Options whose value follows without a space: `-pSECRET`. */
   readonly attached?: readonly string[];
-  /** Options whose value is `user:password` (or with another sign). */
+  /** Options whose value is `user:password`. The separator may also be `%` or `,`. */
   readonly pairs?: readonly string[];
-  /** Arguments that are none of options, counted from 1 behind the words that must come first. */
+  /** Positions of secret arguments, counted from 1 after the words of `when`, without options. */
   readonly positions?: readonly number[];
   /** Words that must come first: `docker login`. */
   readonly when?: readonly string[];
@@ -160,11 +160,12 @@ const PROGRAM = new RegExp(
     .join('|')})(?=[ \\t])`,
   'g',
 );
-/** One word of a command line, as the shell reads it. */
+/** One word of a command line, as the shell splits it. */
 const WORD =
   /[ \t]{1,8}("(?:[^"\\\n]|\\.){0,1024}"|'[^'\n]{0,1024}'|\$'(?:[^'\\\n]|\\.){0,1024}'|[^\s"'|;&<>]{1,1024}(?:"[^"\n]{0,512}"|'[^'\n]{0,512}')?)/y;
+/** After one program name, to bound the cost. */
 const MOST_WORDS = 60;
-/** In one line; more are no command line. */
+/** In one line. A line with more program names is not a command line. */
 const MOST_PROGRAMS = 20;
 
 export function findArguments(text: string): Span[] {
@@ -225,7 +226,7 @@ function inCommand(
   const first = when.length === 0 ? 0 : plain.findIndex((word) => word.text === when.at(-1)) + 1;
   for (const position of positions) {
     const word = plain[first + position - 1];
-    // The position is a guess where options before it take values: only what has a digit or a sign.
+    // The position is wrong if an option before it takes a value, so the word must have a digit or a symbol.
     if (word !== undefined && /[^A-Za-z/.]/.test(word.text)) add(word);
   }
   words.forEach((word, i) => {
@@ -251,8 +252,8 @@ function inCommand(
               : undefined;
       if (value === undefined) continue;
       const from = value === word ? option.length : 0;
-      const sign = value.text.slice(from).search(/[:%,]/);
-      if (sign !== -1) add(value, from + sign + 1);
+      const separator = value.text.slice(from).search(/[:%,]/);
+      if (separator !== -1) add(value, from + separator + 1);
     }
   });
   return spans;

@@ -1,16 +1,16 @@
 /**
- * Text as it reads once its escapes are resolved: percent signs, HTML entities, backslashes, and the colours that a
- * program wrote out. Secrets are searched in it, too, and found again in the text as it stands.
+ * Resolves the escapes in a text: percent encoding, HTML entities, backslash escapes, and colour codes whose escape
+ * character is written out. The resolved text is searched for secrets, too; `origin` maps their positions back.
  */
 
 export interface Decoded {
   readonly text: string;
-  /** Where a character came from; at the end of the text, where that ended. */
+  /** Maps a position in `text` to its position in the original text. The end of `text` maps to the end. */
   origin(at: number): number;
 }
 
 const ESCAPE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it must match them
   /%(?:25)*([0-9A-Fa-f]{2})|&(?:#(\d{1,6})|#[xX]([0-9A-Fa-f]{1,6})|(quot|amp|lt|gt|apos|nbsp|equals|colon|lbrace|rbrace|sol|commat|period|lowbar|num|excl|dollar));|\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|x([0-9A-Fa-f]{2})|(033|e)(?=\[)|([nrtbf"'/\\`]))|(#033|\^\[|\u001b)(?=\[)/g;
 const ENTITIES: Readonly<Record<string, string>> = {
   quot: '"',
@@ -32,11 +32,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
   dollar: '$',
 };
 const BACKSLASHED: Readonly<Record<string, string>> = { n: '\n', r: '\n', t: '\t', b: '', f: ' ' };
-/** Colours, once their escape is resolved. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+/** Colour codes and other terminal sequences, after their escape character is resolved. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it must match them
 const ANSI = /\u001b\[[0-?]*[ -/]*[@-~]/g;
 
-/** Undefined: there is nothing to resolve. */
+/** Returns undefined if the text has no escapes. */
 export function decode(text: string): Decoded | undefined {
   const builder = createBuilder();
   let from = 0;
@@ -52,7 +52,7 @@ export function decode(text: string): Decoded | undefined {
   return withoutColours(builder.done(text.length));
 }
 
-/** `outer` after `inner`: positions of the outermost text. */
+/** `outer` was decoded from `inner.text`: returns its text with positions in the text that `inner` was decoded from. */
 export function compose(inner: Decoded, outer: Decoded): Decoded {
   return { text: outer.text, origin: (at) => inner.origin(outer.origin(at)) };
 }
@@ -68,7 +68,7 @@ function resolved(match: RegExpExecArray): string | undefined {
   return plain === undefined ? undefined : (BACKSLASHED[plain] ?? plain);
 }
 
-/** Bytes of UTF-8 above ASCII stand for themselves: passwords and names are found all the same. */
+/** Each byte of UTF-8 above ASCII becomes a separate character. That is enough to find names and passwords. */
 function fromCode(code: number): string {
   if (code === 0x1b) return '\u001b';
   if (code === 0x0a || code === 0x0d) return '\n';
@@ -88,10 +88,10 @@ function withoutColours(decoded: Decoded): Decoded {
   return compose(decoded, builder.done(decoded.text.length));
 }
 
-/** A text from pieces of another, and of characters that stand for a stretch of it. */
+/** Builds a text from copied parts of another text, and from characters that replace parts of it. */
 export function createBuilder() {
   const parts: string[] = [];
-  /** Where each part begins in the new text, where in the old one, and whether it is a copy. */
+  /** For each part: its start in the new text, its start in the old one, and whether it is a copy. */
   const starts: number[] = [];
   const origins: number[] = [];
   const copies: boolean[] = [];
@@ -123,7 +123,7 @@ export function createBuilder() {
   };
 }
 
-/** The last of the ascending numbers that is not above `at`. */
+/** Returns the index of the last of the ascending numbers that is not above `at`. */
 function lastAtMost(numbers: readonly number[], at: number): number {
   let low = 0;
   let high = numbers.length - 1;

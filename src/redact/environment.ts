@@ -1,17 +1,17 @@
-/** What of an environment variable is secret: the whole value, or parts of it. */
+/** Finds the secrets in an environment variable: its whole value, or parts of it. */
 import { findUserinfo } from './addresses.ts';
 import { findSecrets } from './find.ts';
 import { isSecretValue } from './judge.ts';
 import { secrecyOf, wordsOf } from './names.ts';
 
 /**
- * The value where the name says that it is secret; and the passwords, tokens and keys within it: of a connection
- * string, of the user part of an address, of a query string. Each as written and, where it has escapes, as meant.
+ * Returns the value if its name says that it is secret or if it has credentials in a URL, and the passwords, tokens and
+ * keys within it, both as written and with their percent encoding resolved.
  */
 export function secretsOfVariable(name: string, value: string): readonly string[] {
   const found = new Set<string>();
   if (isSecretVariable(name, value)) found.add(value);
-  // An address that holds a password: programs print it whole, too.
+  // Programs also print a URL or connection string with a password as a whole.
   if (findUserinfo(value).length > 0) found.add(value);
   for (const { start, end } of findSecrets(value, { personal: false })) {
     const part = value.slice(start, end);

@@ -1,4 +1,4 @@
-/** Everything that is secret in a text, by its form or by what stands around it. */
+/** Finds all secrets in a text, by their form or by their context. */
 import { findUserinfo } from './addresses.ts';
 import { isUserAndPassword, textInBase64 } from './base64.ts';
 import { findArguments } from './commands.ts';
@@ -13,17 +13,17 @@ import { findStatements } from './statements.ts';
 import { findStructures } from './structures.ts';
 import { findRandomTokens } from './tokens.ts';
 
-export interface FindOptions {
-  /** Cards, accounts, phones and IP addresses too. */
+interface FindOptions {
+  /** Also find card numbers, IBANs, phone numbers and IP addresses. */
   readonly personal: boolean;
 }
 
-/** Escapes within escapes are resolved so often: JSON in JSON in a query string. */
+/** Levels of escapes that are resolved: JSON in JSON in a query string has three. */
 const DEEPEST = 3;
 
-/*
- * All of it is linear in the length of the text: patterns start at a fixed word or where a run of token characters
- * begins, and repeat one class of characters at a time, most with an upper bound.
+/**
+ * Takes time linear in the length of the text: patterns begin with a fixed word or at the start of a run of token
+ * characters, and repeat one class of characters at a time, most with an upper bound.
  */
 export function findSecrets(text: string, options: FindOptions): Span[] {
   const spans = findPlain(text, options);
@@ -40,7 +40,7 @@ export function findSecrets(text: string, options: FindOptions): Span[] {
 function findPlain(text: string, options: FindOptions): Span[] {
   const blocks = findKeyBlocks(text);
   const userinfo = findUserinfo(text);
-  // `…-token:secret@host` reads as a pair, too; the address knows better where the secret ends.
+  // `…-token:secret@host` is also a pair, but the URL shows more exactly where the secret ends.
   const starts = new Set(userinfo.map((span) => span.start));
   const tokens = findRandomTokens(text, (token) => {
     const inside = textInBase64(token);
@@ -53,7 +53,7 @@ function findPlain(text: string, options: FindOptions): Span[] {
     );
   });
   const forms = findForms(text);
-  const isPublic = (span: Span): boolean =>
+  const isInPublicBlock = (span: Span): boolean =>
     blocks.shown.some(({ start, end }) => start <= span.start && span.end <= end);
   return [
     ...blocks.hidden,
@@ -64,17 +64,19 @@ function findPlain(text: string, options: FindOptions): Span[] {
     ...findStructures(text),
     ...findStatements(text),
     ...findArguments(text),
-    // A form within says better where the secret begins: ci-ghp_…
-    ...tokens.filter((span) => !isPublic(span) && !forms.some(({ start }) => span.start < start && start < span.end)),
+    // A known form within the token shows more exactly where the secret begins: ci-ghp_…
+    ...tokens.filter(
+      (span) => !isInPublicBlock(span) && !forms.some(({ start }) => span.start < start && start < span.end),
+    ),
     ...findEmails(text, userinfo),
     ...(options.personal ? findPersonal(text) : []),
   ];
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it must match them
 const HAS_ESCAPE = /[%&\\\u001b]|#033|\^\[/;
 
-/** The lines with escapes in them, decoded; undefined where there are none. */
+/** Returns the lines that have escapes, decoded; undefined if there are none. */
 function decodeLines(text: string): Decoded | undefined {
   if (!HAS_ESCAPE.test(text)) return undefined;
   const lines = createBuilder();

@@ -1,9 +1,9 @@
-/** Secrets that show by their own form what they are. */
+/** Finds secrets that can be recognized by their form alone. */
 import { INNER_FORMS, KEY_FORMS } from './key-forms.ts';
 import { costOf } from './random.ts';
 import type { Span } from './spans.ts';
 
-/** By the first two characters of their beginning. */
+/** By the first two characters of `start`. */
 const BY_START = new Map<string, { readonly start: string; readonly rest: RegExp }[]>();
 for (const [, start, rest] of KEY_FORMS) {
   const key = start.slice(0, 2);
@@ -12,13 +12,13 @@ for (const [, start, rest] of KEY_FORMS) {
   BY_START.set(key, forms);
 }
 
-/** Whether a form begins with the two characters, by their codes below 128. */
+/** 1 if a form begins with two ASCII characters, whose codes are the index. */
 const STARTS = new Uint8Array(128 * 128);
 for (const key of BY_START.keys()) STARTS[key.charCodeAt(0) * 128 + key.charCodeAt(1)] = 1;
 
-/** Longer beginnings are no words. */
+/** Characters. Prefixes up to this length, such as `test_`, also begin ordinary names. */
 const LONGEST_AMBIGUOUS = 7;
-/** Bits a character: words cost less, see random.ts. */
+/** Bits per character. Words cost less, see random.ts. */
 const WORDY = 5;
 const MORE = /[A-Za-z0-9_-]*={0,2}/y;
 
@@ -29,11 +29,11 @@ const JWT = /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(?:\.[A-Za
 const PASSWORD_HASH =
   /\$(?:2[abxy]|argon2(?:id|i|d)|apr1|[156]|y|scrypt|pbkdf2[a-z0-9-]*)\$[A-Za-z0-9./+=$,-]{20,255}|\bpbkdf2_sha\d{1,3}\$\d{1,8}\$[A-Za-z0-9./+=$-]{20,255}|\bSCRAM-SHA-\d{1,3}\$\d{1,8}:[A-Za-z0-9/+=$:]{20,255}|\{(?:SSHA|SHA|SMD5|CRYPT)\d{0,3}\}[A-Za-z0-9./+=$]{20,255}/g;
 
-/** Secret paths of webhook and ping addresses. */
+/** Webhook and ping URLs, whose path is secret. */
 const WEBHOOK =
   /((?:hooks\.slack(?:-gov)?\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/(?:v\d{1,2}\/)?webhooks\/|\.webhook\.office\.com\/webhookb2\/|\.logic\.azure\.com(?::443)?\/workflows\/|api\.telegram\.org\/(?:file\/)?bot|hooks\.zapier\.com\/hooks\/(?:catch|standard)\/|hook\.(?:[a-z0-9]{2,6}\.)?make\.com\/|hooks?\.integromat\.com\/|maker\.ifttt\.com\/trigger\/[\w-]{1,64}\/(?:json\/)?with\/key\/|hc-ping\.com\/|open\.feishu\.cn\/open-apis\/bot\/v\d\/hook\/|open\.larksuite\.com\/open-apis\/bot\/v\d\/hook\/|push\.statuspage\.io\/|ntfy\.sh\/(?=\w{16})|webhook\.site\/|events\.pagerduty\.com\/integration\/|api\.opsgenie\.com\/v1\/json\/|outlook\.office(?:365)?\.com\/webhook\/|hooks\.airtable\.com\/workflows\/v1\/genericWebhook\/|uptime\.betterstack\.com\/api\/v1\/heartbeat\/|uptime\.betteruptime\.com\/api\/v1\/heartbeat\/|cronitor\.link\/(?:p\/)?|rpc\.infura\.io\/v3\/|\.infura\.io\/v3\/|\.alchemy\.com\/v2\/|\.quiknode\.pro\/|api\.pushover\.net\/1\/glances\/|alert\.victorops\.com\/integrations\/generic\/\d{1,10}\/alert\/|qyapi\.weixin\.qq\.com\/cgi-bin\/webhook\/send\?key=|oapi\.dingtalk\.com\/robot\/send\?access_token=))([^\s"'<>\\)\]]{8,512})/;
 
-/** Where a host ends and its path begins; webhooks are looked for around it. */
+/** The end of a host name before a path. WEBHOOK is matched around it. */
 const HOST_END = /\.(?:com|cn|net|io|link|pro|site|sh)(?::\d{1,5})?\//g;
 const LONGEST_HOST = 60;
 const LONGEST_WEBHOOK = 700;
@@ -53,7 +53,7 @@ export function findForms(text: string): Span[] {
     const end = from + match.index + match[0].length;
     spans.push({ start: end - (match[2] as string).length, end });
   }
-  // A form may begin at a letter or digit behind anything else.
+  // A form begins at a letter or digit that does not follow another one.
   let inside = false;
   for (let at = 0; at + 1 < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -85,12 +85,12 @@ function longest(
     rest.lastIndex = at + start.length;
     const match = rest.exec(text);
     if (match === null || match[0] === '') continue;
-    // `test_…`, `live_…` also begin names.
+    // After a short prefix, words are no key: `test_connection_pool`.
     if (start.length <= LONGEST_AMBIGUOUS && !/[\da-f]{16}/i.test(match[0]) && costOf(match[0]) < WORDY) continue;
     end = Math.max(end ?? 0, rest.lastIndex);
   }
   if (end === undefined) return undefined;
-  // What follows without a break is part of it.
+  // Further characters of keys that follow directly belong to the secret.
   MORE.lastIndex = end;
   return end + (MORE.exec(text)?.[0].length ?? 0);
 }

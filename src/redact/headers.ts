@@ -1,4 +1,4 @@
-/** Credentials in HTTP headers, cookies and query strings. */
+/** Finds credentials in HTTP headers, cookies, query strings and links. */
 import { looksRandom, PLAIN_WORD } from './judge.ts';
 import { isMask } from './masks.ts';
 import type { Span } from './spans.ts';
@@ -6,9 +6,9 @@ import type { Span } from './spans.ts';
 const BEARER = /(\b(?:Bearer|Token|ApiKey)(?:[ \t]{1,4}|\+|%20)["']?)([A-Za-z0-9._~+/=-]{8,8192})/gi;
 const BASIC = /(\bBasic(?:[ \t]{1,4}|\+|%20))([A-Za-z0-9+/_-]{6,4096}={0,2})/gi;
 
-/** The name of a header or field, its separator and what may open its value; as JSON, written out, or bare. */
-const field = (name: string) =>
-  `\\b${name}(?:\\\\{0,3}["'])?[ \\t]{0,8}(?::|=>|=)[ \\t]{0,8}(?:\\[[ \\t]?)?(?:\\\\{0,3}["'])?`;
+/** A pattern for a header or field name, the separator, and what opens the value: bare, JSON, or escaped JSON. */
+const field = (name: string, boundary = '\\b') =>
+  `${boundary}${name}(?:\\\\{0,3}["'])?[ \\t]{0,8}(?::|=>|=)[ \\t]{0,8}(?:\\[[ \\t]?)?(?:\\\\{0,3}["'])?`;
 const AUTHORIZATION = new RegExp(
   `(${field('(?:proxy-)?authorization')}(?:[A-Z][A-Za-z0-9-]{1,24}(?:[ \\t]{1,4}|\\+))?)([^\\s"'\\\\,;\`<]{6,8192})`,
   'gi',
@@ -22,31 +22,31 @@ const COOKIE = new RegExp(
   `(${field('(?:set-)?cookies?2?')})([^\\r\\n"'\\\\;=,{}[\\]]{1,128}=[^\\r\\n"'\\\\\\]]{1,8192})`,
   'gi',
 );
-/** Signatures of a body, and proofs: the name says it, the value is a digest. */
+/** Signatures of a request body. Only the header's name identifies them; the value is a digest. */
 const SIGNATURE = new RegExp(
-  `(${field('(?:signature|hmac)(?:-?sha)?-?\\d{0,3}').slice(2)}(?:(?:sha\\d{1,3}|t|v\\d)=)?)([A-Za-z0-9+/=_,.-]{24,1024})`,
+  `(${field('(?:signature|hmac)(?:-?sha)?-?\\d{0,3}', '')}(?:(?:sha\\d{1,3}|t|v\\d)=)?)([A-Za-z0-9+/=_,.-]{24,1024})`,
   'gi',
 );
-/** Browsers pass a token as a protocol. */
+/** Browsers cannot set headers of a WebSocket: their token is passed as a protocol. */
 const WEBSOCKET_PROTOCOL =
   /(\bSec-WebSocket-Protocol[ \t]{0,4}:[ \t]{0,4}(?:[\w.-]{1,40},[ \t]{0,4})?)([A-Za-z0-9._~+/=-]{16,4096})/gi;
 const DPOP = /(\bDPoP[ \t]{0,4}:[ \t]{0,4})([A-Za-z0-9._-]{16,8192})/g;
 
-/** Signatures and credentials in signed addresses: they are the permission itself. */
+/** Signatures and credentials in signed URLs: whoever has them has access. */
 const SIGNED_URL =
   /([?&;](?:amp;)?(?:sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature|x-goog-credential|x-oss-signature|ossaccesskeyid|awsaccesskeyid|googleaccessid|key-pair-id|policy|sas|code|key|hash|hmac|ticket|samlresponse|samlrequest|assertion|_token|oobcode|access_key)=)([A-Za-z0-9%+/=_.~-]{16,8192})/gi;
 
-/** Links that let in whoever has them: the part of the path behind these words. */
+/** Links that give access to whoever has them: the path segment after one of these words. */
 const LINK =
   /(\/(?:magic|magic-link|magiclink|invite|invites|invitation|invitations|join|reset|reset-password|password-reset|password_reset|resetpassword|verify|verify-email|verification|confirm|confirmation|activate|activation|unsubscribe|accept-invite|set-password|recover|recovery|unlock|impersonate|one-time|onetime|otl|otp|passwordless|login-link|signin-link|token|tokens|share|shared|webhook|webhooks|hook|hooks|incoming|callback-token)\/)([A-Za-z0-9_~=.-]{16,512})(?=[/?#"'\s,;)\]}>]|$)/gi;
 const LINK_SECRET =
   /^(?=[^a-z]*[a-z]?)(?:[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}|(?=.*\d)(?:[\da-f]{20,}|[A-Za-z0-9_~=.-]{20,}))$/i;
 
-/** Stretches that are secret by the header or parameter they stand in. */
+/** Finds values that are secret because of their header, parameter or path. */
 export function findHeaders(text: string): Span[] {
   const spans: Span[] = [];
-  /** The second group is the secret, right behind the first. */
-  const behind = (pattern: RegExp, isSecret: (secret: string, before: string) => boolean = () => true): void => {
+  /** The second group of the pattern is the secret. It directly follows the first. */
+  const collect = (pattern: RegExp, isSecret: (secret: string, before: string) => boolean = () => true): void => {
     for (const match of text.matchAll(pattern)) {
       const [, before = '', secret = ''] = match;
       if (!isSecret(secret, before)) continue;
@@ -54,16 +54,16 @@ export function findHeaders(text: string): Span[] {
       spans.push({ start, end: start + secret.trimEnd().length });
     }
   };
-  behind(BEARER, (secret, before) => looksRandom(secret) || (/bearer/i.test(before) && secret.length >= 20));
-  behind(BASIC, isBasicCredentials);
-  behind(AUTHORIZATION, isCredentialHeader);
-  behind(AUTHORIZATION_LIST);
-  behind(COOKIE);
-  behind(SIGNATURE, (secret) => /\d/.test(secret) && !isMask(secret));
-  behind(WEBSOCKET_PROTOCOL, looksRandom);
-  behind(DPOP, looksRandom);
-  behind(SIGNED_URL, looksRandom);
-  behind(LINK, (secret) => LINK_SECRET.test(secret) && !/^[a-z]+(?:[-_.][a-z]+)*$/i.test(secret));
+  collect(BEARER, (secret, before) => looksRandom(secret) || (/bearer/i.test(before) && secret.length >= 20));
+  collect(BASIC, isBasicCredentials);
+  collect(AUTHORIZATION, isCredentialHeader);
+  collect(AUTHORIZATION_LIST);
+  collect(COOKIE);
+  collect(SIGNATURE, (secret) => /\d/.test(secret) && !isMask(secret));
+  collect(WEBSOCKET_PROTOCOL, looksRandom);
+  collect(DPOP, looksRandom);
+  collect(SIGNED_URL, looksRandom);
+  collect(LINK, (secret) => LINK_SECRET.test(secret) && !/^[a-z]+(?:[-_.][a-z]+)*$/i.test(secret));
   return spans;
 }
 

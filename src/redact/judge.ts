@@ -1,4 +1,4 @@
-/** Whether what stands behind a name is a secret, or a word that says something about one. */
+/** Decides whether the value after a name is a secret, or a word about one, as in `token expired`. */
 import { textInBase64 } from './base64.ts';
 import { isDigest } from './harmless.ts';
 import { isMask } from './masks.ts';
@@ -9,15 +9,15 @@ export interface Candidate {
   readonly value: string;
   readonly quoted: boolean;
   readonly secrecy: Secrecy;
-  /** `:` (also `：`) may be prose; `=` and the like are not. */
+  /** `:` (also `：`) occurs in prose, too; `=` and the like do not. */
   readonly separator: ':' | '=' | ' ';
-  /** What follows the value: up to 40 characters. */
+  /** Up to 40 characters after the value. */
   readonly after: string;
-  /** One of several within brackets. */
+  /** The value is within brackets, or an entry of a list. */
   readonly nested?: boolean;
 }
 
-/** Words that stand where a value would. */
+/** Words in the position of a value that are not secret. */
 const NO_VALUES = new Set(
   `null none nil undefined true false yes no on off empty unset set not_set missing required incorrect invalid valid
   wrong expired revoked rejected denied accepted ok redacted hidden masked filtered removed protected changed
@@ -32,16 +32,16 @@ const NO_VALUES = new Set(
 export const PLAIN_WORD = /^[a-z]{1,19}$/;
 const PATH = /^(?:file:\/\/)?(?:\/|\.{1,2}\/|~\/|[A-Za-z]:[\\/]|[a-z]{1,20}\/)[\w./\\@-]*$/;
 const SYSTEM_PATH = /^\/(?:run|etc|var|opt|home|root|usr|app|mnt|srv|tmp|secrets|vault|config|data)\/[\w./-]{1,200}$/;
-/** Twelve to twenty-four words that a wallet is made from. */
+/** The seed phrase of a wallet: 12 to 24 words. */
 const MNEMONIC = /^(?:[a-z]{3,8}[ ,]){11,23}[a-z]{3,8}$/;
 const EXACT_VERSION = /^[<>=~^]{0,2}v?\d{1,4}(?:\.\d{1,4}){2}$/;
 const VERSION = /^(?:[<>=~^]{1,2} ?)?v?\d{1,5}(?:[.:]\d+)+/;
-/** Words and short numbers with signs between: names of things. */
+/** Words and short numbers that are joined by punctuation: an ordinary name. */
 const WORDY = /^[A-Za-z][a-z]*(?:[-_./: ][A-Za-z]?[a-z]*\d{0,6}){0,12}$/;
 
 export function isSecretValue({ value, quoted, secrecy, separator, after, nested = false }: Candidate): boolean {
   const bare = value.trim();
-  // Signs alone are what stands between two names.
+  // A short value without letters and digits is a separator.
   if (!/[\p{L}\p{N}]/u.test(bare) && bare.length < 8) return false;
   if (isMask(bare) || isNoValue(bare) || SYSTEM_PATH.test(bare)) return false;
   if (isMessage(bare) || isNameOfSecret(bare) || (!quoted && isCode(bare))) return false;
@@ -53,14 +53,14 @@ export function isSecretValue({ value, quoted, secrecy, separator, after, nested
   if (MNEMONIC.test(bare)) return true;
   if (bare.length < 6 || /^[+-]?[\d._:-]+$/.test(bare) || /^0x[\da-f]+$/i.test(bare) || WORDY.test(bare)) return false;
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(bare)) return false;
-  // PostgreSQL's session ids: a time and a process.
+  // A session id of PostgreSQL: the start time and the process id.
   if (/^[\da-f]{8}\.[\da-f]{1,8}$/.test(bare)) return false;
   if (nested) return looksLikePassword(bare) || (bare.length >= 16 && isRandom(bare));
   if (quoted) return !/^[\p{L} _-]+$/u.test(bare) || bare.length >= 32;
   return looksRandom(bare) || /[^\w.,:;()-]/.test(bare);
 }
 
-/** What a validation says of the value: "must be at least 8 characters". */
+/** A message of a validation instead of a value: "must be at least 8 characters". */
 function isMessage(value: string): boolean {
   return (
     /\w \w/.test(value) &&
@@ -70,7 +70,7 @@ function isMessage(value: string): boolean {
   );
 }
 
-/** `DB_PASSWORD`: the name of a variable that holds it. */
+/** `DB_PASSWORD`: the name of a variable that holds the secret. */
 function isNameOfSecret(value: string): boolean {
   return /^[A-Z][A-Z\d]*(?:_[A-Z\d]+)+$/.test(value) && isSecretName(value);
 }
@@ -83,7 +83,7 @@ const OBJECTS = new Set(
   ),
 );
 
-/** `config.password`, `msg.secretKey`: of an object that programs name so, or a property that is named as a secret. */
+/** `config.password`, `msg.secretKey`: a property of an object with a usual name, or a property with a secret name. */
 function isProperty(value: string): boolean {
   if (!/^[a-zA-Z_$]+(?:\.[a-zA-Z_$]+)+[;,)]?$/.test(value)) return false;
   const parts = value.replace(/[;,)]$/, '').split('.');
@@ -108,7 +108,7 @@ function isNoValue(value: string): boolean {
   return NO_VALUES.has(value.toLowerCase().replace(/[.,;:!]+$/, ''));
 }
 
-/** “password: must be …”: a plain word, and the sentence goes on with another. */
+/** “password: must be …”: the value is a plain word, and another word follows it. */
 function isProse(value: string, quoted: boolean, separator: ':' | '=' | ' ', after: string): boolean {
   return (
     separator === ':' &&
@@ -118,16 +118,16 @@ function isProse(value: string, quoted: boolean, separator: ':' | '=' | ' ', aft
   );
 }
 
-/** Has what words of prose do not have: digits, mixed case or length. */
+/** Whether the value has what words of prose lack: digits, mixed case or length. */
 export function looksRandom(value: string): boolean {
-  // `name=value` is a pair of its own.
+  // `name=value` is judged as a separate pair.
   if (isMask(value) || value.length < 4 || /=[^=]/.test(value)) return false;
   return /\d/.test(value) || (/[a-z][A-Z]/.test(value) && value.length >= 12) || value.length >= 32;
 }
 
-/** A word as only a password has it: letters with digits or signs, no name of a thing. For prose. */
+/** For a word of prose: whether it mixes letters with digits or symbols as only a password does. */
 export function looksLikePassword(value: string): boolean {
-  // `name=value` is a pair of its own.
+  // `name=value` is judged as a separate pair.
   if (value.length < 8 || value.length > 128 || /^[\w.-]+=/.test(value)) return false;
   if (isMask(value) || isNoValue(value)) return false;
   if (!/[A-Za-z]/.test(value) || PATH.test(value) || /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/.test(value)) return false;

@@ -1,8 +1,8 @@
 /**
- * Forms of keys, from the issuers' documentation as of 2026-11-25: the issuer or kind of issuers, how their keys begin
- * (several beginnings are separated by blanks), and the pattern of the rest.
+ * Forms of keys, from the issuers' documentation as of 2026-11-25: the issuer or kind of issuer, the prefixes of its
+ * keys (separated by spaces), and the pattern of the rest.
  */
-// biome-ignore format: one form a line
+// biome-ignore format: one form per line
 const FORMS: readonly (readonly [issuer: string, starts: string, rest: string])[] = [
   ['aws', 'AKIA ASIA ABIA ACCA', '[A-Z2-7]{16}'],
   ['aws', 'A3T', '[A-Z0-9][A-Z2-7]{16}'],
@@ -151,27 +151,27 @@ const FORMS: readonly (readonly [issuer: string, starts: string, rest: string])[
   ['payments', 'cko_', '[A-Za-z0-9]{20,64}'],
 ];
 
-/** Keys with a form in their middle or at their end. `holds`: cheap to look for; without it there is none. */
+/** Keys that are recognized by their middle or end. `holds`: a text in every match, which is cheap to search for. */
 export const INNER_FORMS: readonly { readonly holds: string; readonly pattern: RegExp }[] = [
-  // Telegram's bots.
+  // Telegram bots.
   { holds: ':AA', pattern: /(?<![A-Za-z0-9])\d{6,16}:AA[A-Za-z0-9_-]{32,33}(?![A-Za-z0-9_-])/g },
   // Terraform Cloud.
   { holds: '.atlasv1.', pattern: /(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,128}/g },
   // Microsoft Entra.
   { holds: 'Q~', pattern: /(?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}/g },
-  // Meta's apps.
+  // Meta apps.
   { holds: '|', pattern: /(?<![A-Za-z0-9])\d{13,17}\|[A-Za-z0-9_-]{24,40}(?![A-Za-z0-9_-])/g },
-  // New Relic's licences, MaxMind's.
+  // Licence keys of New Relic and MaxMind.
   { holds: 'NRAL', pattern: /(?<![A-Za-z0-9])[a-f0-9]{36}NRAL(?![A-Za-z0-9])/g },
   { holds: '_mmk', pattern: /(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![A-Za-z0-9])/g },
-  // Discord's bots.
+  // Discord bots.
   {
     holds: '.',
     pattern: /(?<![A-Za-z0-9_.-])[MNO][A-Za-z0-9_-]{23,25}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}(?![A-Za-z0-9_.-])/g,
   },
   // Airtable, Harness.
   { holds: 'pat', pattern: /(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[a-f0-9]{64}/g },
-  // The secret access key right behind an AWS key id.
+  // An AWS key id, directly followed by its secret access key.
   {
     holds: 'IA',
     pattern:

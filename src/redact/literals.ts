@@ -2,18 +2,18 @@ import type { Span } from './spans.ts';
 
 /** Shorter values are common words and numbers (`5432`, `dev`): hiding them would make the log unreadable. */
 const SHORTEST = 4;
-/** Shorter values are hidden only where they stand alone: `root` not within `rootCause`. */
-const STANDS_ALONE_BELOW = 8;
+/** Shorter values are hidden only as whole words: not `root` within `rootCause`. */
+const WHOLE_WORD_BELOW = 8;
 const COMMON = new Set(['true', 'false', 'null', 'none', 'undefined', 'enabled', 'disabled', 'default']);
 
-/** Where the given values occur, as they are or as JSON, a query string or base64 writes them. */
+/** Finds the given values, as they are or encoded as JSON, for a URL, or as base64. */
 export function findLiterals(text: string, secrets: readonly string[]): Span[] {
   const spans: Span[] = [];
   for (const form of forms(secrets)) {
-    const alone = form.length < STANDS_ALONE_BELOW;
+    const wholeWord = form.length < WHOLE_WORD_BELOW;
     for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + form.length)) {
       const end = at + form.length;
-      if (alone && (isWordCharacter(text[at - 1]) || isWordCharacter(text[end]))) continue;
+      if (wholeWord && (isWordCharacter(text[at - 1]) || isWordCharacter(text[end]))) continue;
       spans.push({ start: at, end });
     }
   }
@@ -28,9 +28,9 @@ function forms(secrets: readonly string[]): Set<string> {
     all.add(value);
     all.add(JSON.stringify(value).slice(1, -1));
     all.add(encodeURIComponent(value.toWellFormed()));
-    if (value.length < STANDS_ALONE_BELOW) continue;
+    if (value.length < WHOLE_WORD_BELOW) continue;
     all.add(Buffer.from(value).toString('base64').replace(/=+$/, ''));
-    // A key of many lines may be printed with something before each of them.
+    // A key of several lines may be printed with a prefix on each.
     for (const line of value.split(/\r?\n/)) if (line.trim().length >= 16) all.add(line.trim());
   }
   return all;

@@ -1,4 +1,4 @@
-/** A value that was hidden before, or a template that is still to be filled in. */
+/** A value that is already hidden, or a variable of a template instead of a value. */
 const MASK =
   '\\[[A-Za-z _-]{1,30}\\]|<[A-Za-z _-]{1,30}>|\\(\\w{1,30}\\)|' +
   '\\$\\{[^}\\n]{1,80}\\}|\\$\\([^)\\n]{1,80}\\)|\\{\\{[^}\\n]{1,80}\\}\\}|%\\{[^}\\n]{1,40}\\}|%\\(\\w{1,40}\\)s|' +
@@ -10,7 +10,7 @@ export function isMask(value: string): boolean {
   return MASK_ALONE.test(value);
 }
 
-/** Whether `text` begins with one that does not go on as a longer word. */
+/** Whether `text` begins with a mask that is not the beginning of a longer word. */
 export function beginsWithMask(text: string): boolean {
   return MASK_FIRST.test(text);
 }

@@ -1,6 +1,6 @@
 /**
- * Whether a name says that its value is secret. One classifier for log keys, environment variables, JSON keys, XML
- * attributes, command-line options, headers and labels.
+ * Decides from a name whether its value is secret: for log keys, environment variables, JSON keys, XML attributes,
+ * command-line options, headers and labels alike.
  */
 import {
   COMPOUND_HEADS,
@@ -20,18 +20,19 @@ import {
 } from './name-words.ts';
 
 /**
- * `certain`: whatever the value is, it is secret (`password`). `likely`: it is if it looks like a key (`token`).
- * `possible`: only where it looks like nothing else (`FASTLY_SERVER=8f3a…`).
+ * `certain`: every value is secret (`password`). `likely`: a value that looks like a key is secret (`token`).
+ * `possible`: only a value that cannot be anything but a key is secret (`FASTLY_SERVER=8f3a…`).
  */
 export type Secrecy = 'certain' | 'likely' | 'possible';
 
+/** Characters. Only the end of a longer name is read. */
 const LONGEST_NAME = 80;
-/** Rejects most names before any of the work. */
+/** A cheap check that rejects most names. */
 const STEMS = new RegExp(
   `pass|pw|senha|wachtwoord|heslo|haslo|parola|sifre|sandi|jelszo|adgangskode|salasana|contrasena|secret|token|key|auth|cred|pat|salt|seed|mnemonic|otp|pin|nonce|cookie|sess|sid|sig|hmac|hook|dsn|bearer|psk|shared|jwt|sas|code|cvv|cvc|ssn|cert|phrase|admin|access|api|client|server|private|guard|licen|subscription|consumer|${VENDORS.join('|')}`,
   'i',
 );
-/** `PasswordForm.tsx:12` is a place in a file. */
+/** `PasswordForm.tsx:12` is a line of a source file. */
 const SOURCE_FILE =
   /\.(?:[cm]?[jt]sx?|py|rb|go|rs|java|kt|php|cs|vue|scala|exs?|erl|c|cc|cpp|h|hpp|swift|sh|ya?ml|json|toml|xml|sql|html|css|pem|crt|class|jar|dll|so|log)$/i;
 const ASCII = /^[\x20-\x7e]*$/;
@@ -61,7 +62,7 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   τ: 't',
 };
 
-/** Undefined: the name says nothing, or that the value is none (`password_min_length`). */
+/** Returns undefined if the name says nothing about its value, or that it is not secret (`password_min_length`). */
 export function secrecyOf(name: string): Secrecy | undefined {
   const secrecy = judge(name);
   return secrecy === 'none' ? undefined : secrecy;
@@ -77,20 +78,20 @@ function judge(name: string): Secrecy | 'none' | undefined {
   return STEMS.test(latin) ? classify(latin) : undefined;
 }
 
-/** Whether the whole value of a variable or label of this name is to be hidden wherever it occurs. */
+/** Whether a value with this name is secret, certainly or likely. */
 export function isSecretName(name: string): boolean {
   const secrecy = secrecyOf(name);
   return secrecy === 'certain' || secrecy === 'likely';
 }
 
-/** Whether what bears this name is an identifier, a digest or the like: it may look random and be harmless. */
+/** Whether a value with this name is an identifier, a digest or the like, which may look random but is not secret. */
 export function isIdName(name: string): boolean {
   const words = wordsOf(name);
   const last = words.at(-1) ?? '';
   return ID_WORDS.has(last) || (/^[\d]{1,2}$/.test(last) && ID_WORDS.has(words.at(-2) ?? ''));
 }
 
-/** `dbPassword2` → db, password. */
+/** `dbPassword2` → `db`, `password`. */
 export function wordsOf(name: string): string[] {
   return name
     .replace(/([a-z\d])([A-Z])/g, '$1 $2')
@@ -102,7 +103,7 @@ export function wordsOf(name: string): string[] {
 }
 
 function classify(name: string): Secrecy | 'none' | undefined {
-  // They hold a directory.
+  // Shells keep directories in these variables.
   if (/^(?:OLD)?PWD$/.test(name)) return undefined;
   if (SOURCE_FILE.test(name)) return undefined;
   let words = wordsOf(name);
@@ -117,7 +118,7 @@ function classify(name: string): Secrecy | 'none' | undefined {
   }
   const found = ofWords(words, name);
   if (found !== undefined) return found;
-  return isCompound(words) && (words.some((word) => POSSIBLE_WORDS.has(word)) || hasVendor(words))
+  return words.length > 1 && (words.some((word) => POSSIBLE_WORDS.has(word)) || hasVendor(words))
     ? 'possible'
     : undefined;
 }
@@ -125,7 +126,7 @@ function classify(name: string): Secrecy | 'none' | undefined {
 function ofWords(words: readonly string[], name: string): Secrecy | 'none' | undefined {
   const last = words.at(-1) as string;
   const before = words.at(-2);
-  // In a sentence that is written as one name, only its end counts: test_login_with_password_and_code.
+  // Only the last words count in a sentence that is written as one name: test_login_with_password_and_code.
   for (const word of /[a-z]/.test(name) ? words.slice(-3) : words) if (isPassword(word)) return 'certain';
   if (last === 'pass' || last === 'pw' || last === 'pwd')
     return before === undefined && last === 'pass' ? 'likely' : 'certain';
@@ -139,7 +140,7 @@ function ofWords(words: readonly string[], name: string): Secrecy | 'none' | und
     const qualifier = last.slice(0, -head.length);
     // Not monkey, turkey, hockey.
     const known = head !== 'key' || endsInQualifier(qualifier) || hasVendor([qualifier]);
-    const found = !known ? undefined : compound(head, qualifier, before, name);
+    const found = known ? compound(head, qualifier, before, name) : undefined;
     if (found !== undefined) return found;
   }
   const found = compound(last, before, words.at(-3), name);
@@ -160,7 +161,7 @@ function compound(
       if (qualifier === undefined) return 'possible';
       if (KEY_QUALIFIERS.has(qualifier)) return 'certain';
       if (HARMLESS_KEYS.has(qualifier)) return 'none';
-      // An environment variable or a header of its own for a key: FASTLY_KEY, X-Functions-Key.
+      // An environment variable or a header for a key: FASTLY_KEY, X-Functions-Key.
       return /^[A-Z\d_]+$/.test(name) || /^X-/i.test(name) || hasVendor([qualifier, before ?? ''])
         ? 'likely'
         : 'possible';
@@ -201,7 +202,7 @@ function isPassword(word: string): boolean {
   return false;
 }
 
-/** `api` of `travisapikey`. */
+/** Of `travisapikey`, the word before `key` ends in the qualifier `api`. */
 function endsInQualifier(word: string): boolean {
   for (let length = 3; length <= word.length; length++) if (KEY_QUALIFIERS.has(word.slice(-length))) return true;
   return false;
@@ -209,8 +210,4 @@ function endsInQualifier(word: string): boolean {
 
 function hasVendor(words: readonly string[]): boolean {
   return words.some((word) => VENDORS.includes(word));
-}
-
-function isCompound(words: readonly string[]): boolean {
-  return words.length > 1;
 }

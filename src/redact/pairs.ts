@@ -1,42 +1,43 @@
-/** Finds `name = value` in every notation, where the name says that the value is secret. */
+/** Finds `name = value` in every notation if the name says that the value is secret. */
 import { isSecretValue, looksLikePassword } from './judge.ts';
 import { isMask } from './masks.ts';
 import { FOREIGN_PASSWORDS } from './name-words.ts';
 import { type Secrecy, secrecyOf } from './names.ts';
 import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
-import { readValues, type Value } from './values.ts';
+import { matchAt, readValues, type Value } from './values.ts';
 
 const NAME = /[A-Za-z0-9_@$][\w.$-]*/g;
-/** From the first letter beyond ASCII on; what stands before it is looked up. */
+/** A name from its first letter beyond ASCII on. BEFORE_FOREIGN finds the part before it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const FOREIGN_NAME = /[^\u0000-\u007f][\p{L}\p{M}\p{N}_.$-]*/gu;
 /** A word for “password”, or letters that look like Latin ones. */
 const FOREIGN = new RegExp(`${FOREIGN_PASSWORDS.source}|[\\u0370-\\u04ff\\uff01-\\uff5e]`, 'iu');
 const BEFORE_FOREIGN = /[\p{L}\p{M}\p{N}_.$-]{0,40}$/u;
 
-/** What closes the name, the separator, blanks. */
+/** What closes the name, the separator, and the spaces around it. */
 const SEPARATOR =
   /(?<close>["'](?::"[\w\\]{1,80}")?:(?:protected|private)\]|\\{0,15}["'`](?=;s:\d)|\\{0,15}["'`]|["'`]?\]|["'`]?\)|[”’»])?[^\S\n]{0,64}(?<separator>;s:\d{1,6}:(?=\\{0,3}")|=>|:=|==|=|:(?!:)|：|＝|%3[dD]|%3[aA])[^\S\n]{0,64}/y;
-/** Separators that only hold in their own surroundings. */
+/** These separators count only in the context that readPair checks. */
 const COMMA = /(?<close>\\{0,7}["'`])?[^\S\n]{0,2},[^\S\n]{0,2}(?=(?:<<)?\\{0,7}["'`])/y;
 const TAG = /(?:[^\S\n][^<>\n]{0,200})?>\s{0,64}(?:<!\[CDATA\[)?/y;
 const CELL = /[^\S\n]{0,32}\|[^\S\n]{0,32}/y;
 const OPTION = /[^\S\n]{1,4}(?!-)/y;
-/** `name="password"` of a form, then an empty line. */
+/** `name="password"` in a multipart form, up to and including the empty line before the value. */
 const FORM_FIELD = /["']?(?:;[^\n]{0,200})?\n(?:Content-[^\n]{0,200}\n){0,3}\n/y;
 /** `password (…)`, `password "…"`, `the passphrase was …`, `password …`. */
 const PROSE =
   /[^\S\n]{1,2}(?:(?:is|was|set to|of|to|set|value|for|as|with)[^\S\n])?(?:(?<paren>\(["']?)|(?<quote>["'`“‘«]))?/y;
 
+/** Characters. Only the end of a longer name is read. */
 const LONGEST_NAME = 80;
-/** Where the name alone is no proof: the first part of a longer value is judged, and hidden with what belongs to it. */
+/** How many characters of a value are judged if its name is not certain. If they are secret, so is the rest. */
 const LONGEST_KEY = 512;
 const LINE_HEAD = /(?:^|\n)[^\S\n]*$|\blogin \S{1,64} $/;
 const REST = /[^\s"'`<>&‹›]*/y;
 const LONGEST_NESTED = 96;
 const LONGEST_PROSE = 128;
-/** Words that name a secret together with what stands before them, over a blank. */
+/** Words that name a secret only together with the word before them: `API key`. */
 const HEADS = /^(?:key|token|code|phrase|passe)s?$/i;
 
 export function findPairs(text: string): Span[] {
@@ -48,9 +49,10 @@ export function findPairs(text: string): Span[] {
     if (secrecies.size < 20_000) secrecies.set(name, secrecy);
     return secrecy;
   };
-  /** Up to where brackets were read: those within them are read less far. */
+  /** The end of the brackets that were read. Values within them are read less far, to bound the cost. */
   let within = 0;
-  const look = (at: number, end: number): number => {
+  /** Reads the pair whose name is at `[at, end)`. Returns where to continue. */
+  const examine = (at: number, end: number): number => {
     let name = end - at > LONGEST_NAME ? text.slice(end - LONGEST_NAME, end) : text.slice(at, end);
     if (HEADS.test(name)) name = withWordBefore(text, at, name);
     const secrecy = classify(name);
@@ -61,23 +63,23 @@ export function findPairs(text: string): Span[] {
     for (const value of found) spans.push({ start: value.start, end: value.end });
     const last = found.at(-1);
     if (last === undefined) return end;
-    // Within brackets other names may stand.
+    // Brackets may contain further names.
     return last.nested ? end : last.end;
   };
   const name = new RegExp(NAME);
   for (let match = name.exec(text); match !== null; match = name.exec(text))
-    name.lastIndex = Math.max(name.lastIndex, look(match.index, match.index + match[0].length));
+    name.lastIndex = Math.max(name.lastIndex, examine(match.index, match.index + match[0].length));
   if (FOREIGN.test(text)) {
     const foreign = new RegExp(FOREIGN_NAME);
     for (let match = foreign.exec(text); match !== null; match = foreign.exec(text)) {
       const before = BEFORE_FOREIGN.exec(text.slice(Math.max(0, match.index - 40), match.index))?.[0].length ?? 0;
-      foreign.lastIndex = Math.max(foreign.lastIndex, look(match.index - before, match.index + match[0].length));
+      foreign.lastIndex = Math.max(foreign.lastIndex, examine(match.index - before, match.index + match[0].length));
     }
   }
   return spans;
 }
 
-/** `API key`, `mot de passe`: up to two words before on the same line. */
+/** Adds the word before (`API key`), or the two words before `passe` (`mot de passe`). */
 function withWordBefore(text: string, at: number, name: string): string {
   if (text[at - 1] !== ' ') return name;
   const before = /(?:([A-Za-z]{2,15}) )?([A-Za-z]{2,15}) $/.exec(text.slice(Math.max(0, at - 33), at));
@@ -104,7 +106,7 @@ function readPair(
     const from = end + separator[0].length;
     const colon = /^(?::|：|%3a)$/i.test(separator.groups?.separator ?? '') ? ':' : '=';
     const json = options.json && colon === ':';
-    // “`password=`”: the quote behind the separator closes the one before the name.
+    // “`password=`”: the quote after the separator closes the one before the name.
     if (/["'`]/.test(before) && separator.groups?.close === undefined && text[from] === before) return [];
     const values = readValues(text, from, { ...options, json });
     const last = values.at(-1);
@@ -149,7 +151,7 @@ function accepted(text: string, values: readonly Value[], secrecy: Secrecy, sepa
         value: text.slice(value.start, value.end),
         quoted: value.quoted,
         nested: value.nested,
-        // What has a name of its own is not what the outer name is about: {"password": {"rule": "minLength"}}.
+        // The outer name does not describe a value with its own name: {"password": {"rule": "minLength"}}.
         secrecy: value.named && secrecy === 'certain' ? 'likely' : secrecy,
         separator,
         after: text.slice(value.end, value.end + 40),
@@ -158,13 +160,13 @@ function accepted(text: string, values: readonly Value[], secrecy: Secrecy, sepa
     .map((value) => (value.end - value.start < LONGEST_NESTED ? value : withRest(text, value)));
 }
 
-/** A value that was read up to a bound goes on to the next blank or quote. */
+/** An unquoted value may have been read only up to a limit: extends it to the next space or quote. */
 function withRest(text: string, value: Value): Value {
   REST.lastIndex = value.end;
   return value.quoted ? value : { ...value, end: value.end + (REST.exec(text)?.[0].length ?? 0) };
 }
 
-/** Without the blanks around it, and without a full stop that ends the sentence. */
+/** Removes the spaces around a value, and punctuation that ends the sentence. */
 function trimmed(text: string, value: Value): Value {
   let { start, end } = value;
   while (start < end && /\s/.test(text[start] as string)) start++;
@@ -201,7 +203,7 @@ function restOfLine(text: string, start: number): Value[] {
   return to > start && to - start < 1024 ? [{ start, end: to, quoted: true, nested: false }] : [];
 }
 
-/** `--password x`: a plain word may be what the option is about (`--token expired`). */
+/** `--password x`, unless `x` is a plain word, which may describe the option: `--token expired`. */
 function optionValue(text: string, start: number): Value[] {
   const [value] = readValues(text, start, { query: false, json: false });
   if (value === undefined) return [];
@@ -209,7 +211,7 @@ function optionValue(text: string, start: number): Value[] {
   return shown.length < 3 || /^[a-z]{1,19}$/.test(shown) || isMask(shown) ? [] : [value];
 }
 
-/** Where a sentence names the value: only what looks like a password or a key. */
+/** A value that a sentence names, if it looks like a password or a key. */
 function inProse(text: string, at: number, end: number, secrecy: Secrecy): Value[] {
   const lead = matchAt(PROSE, text, end);
   if (lead === undefined) return [];
@@ -224,7 +226,7 @@ function inProse(text: string, at: number, end: number, secrecy: Secrecy): Value
   if (text.slice(value.start, value.end).includes('://')) return [];
   const shown = text.slice(value.start, value.end).replace(/[)\]},.;:]+$/, '');
   const to = { ...value, end: value.start + shown.length };
-  // A file of passwords: `password x` alone on its line, or after `login x`.
+  // As in .netrc: `password x` alone on its line, or after `login x`.
   if (quote === undefined && secrecy === 'certain' && standsAlone(text, at, value.end) && isSetting(shown)) return [to];
   if (secrecy === 'certain' && quote !== undefined)
     return isSecretValue({ value: shown, quoted: true, secrecy: 'likely', separator: ' ', after: '' }) ? [to] : [];
@@ -243,9 +245,4 @@ function standsAlone(text: string, at: number, end: number): boolean {
 function isSetting(value: string): boolean {
   const candidate = { value, quoted: false, secrecy: 'certain', separator: '=', after: '' } as const;
   return value.length >= 6 && !/^[a-z]{1,12}$/.test(value) && isSecretValue(candidate);
-}
-
-function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
-  pattern.lastIndex = at;
-  return pattern.exec(text) ?? undefined;
 }

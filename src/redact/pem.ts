@@ -1,15 +1,14 @@
+/** Finds blocks of keys: PEM, OpenPGP and PuTTY. */
 import type { Span } from './spans.ts';
 
-/** Blocks of keys: PEM, OpenPGP and PuTTY. */
-
-/** A 16,384 bit RSA key is some 13,000 characters; escaped line ends and log prefixes come on top. */
+/** Characters. A 16,384-bit RSA key has about 13,000, plus escaped line ends and log prefixes. */
 const LONGEST_BLOCK = 64 * 1024;
 const BEGIN_OR_END = /-----(BEGIN|END) [A-Z0-9 ]{1,60}-----/g;
 
 /**
- * PEM blocks, whole: over lines, or on one line with `\n` written out; also with a log prefix before each
- * line. Without an end (the log was cut) the lines below that look like its body; without a beginning, those
- * above.
+ * Finds whole blocks: over several lines, also with a log prefix on each, or on one line with escaped line ends. A
+ * block without an end (the log was cut) includes the following lines that look like its body, and a block without a
+ * beginning the preceding ones.
  */
 export function findKeyBlocks(text: string): KeyBlocks {
   const hidden = findPuttyBlocks(text);
@@ -36,10 +35,10 @@ export function findKeyBlocks(text: string): KeyBlocks {
   return { hidden, shown };
 }
 
-/** Everybody may read them, and they say what a certificate was refused for. */
+/** Blocks that are not secret. A diagnosis may need them: they show why a certificate was rejected. */
 const PUBLIC = /CERTIFICATE|PUBLIC KEY|SIGNATURE|X509 CRL|DH PARAMETERS|PGP MESSAGE/;
 
-export interface KeyBlocks {
+interface KeyBlocks {
   readonly hidden: Span[];
   /** Public keys and certificates: their bodies look random. */
   readonly shown: Span[];
@@ -61,19 +60,19 @@ function findPuttyBlocks(text: string): Span[] {
   });
 }
 
-/** A line of a body: base64 at its end, whatever prefix a logger put before it; or a header of the block. */
+/** A line of a body: base64 at its end, after any log prefix, or a header of the block. */
 const BODY_LINE =
   /(?:^|[\s|:>])[A-Za-z0-9+/]{16,}={0,2}(?:\\r)?(?:\\n)?["',]{0,2}$|^(?:Proc-Type|DEK-Info|Version|Comment):/;
 
 function bodyBelow(text: string, from: number, limit: number): number {
-  // What is left of BEGIN's own line: a body with `\n` written out.
+  // The rest of the BEGIN line: a body with escaped line ends.
   let end = lineEnd(text, from, limit);
   let blank = 0;
   while (end < limit && end - from < LONGEST_BLOCK) {
     const next = lineEnd(text, end + 1, limit);
     const line = text.slice(end + 1, next).trimEnd();
     if (line === '') blank += 1;
-    // Lines of prose are no body; one blank line is part of an encrypted block's head.
+    // A line of prose ends the body. A single blank line follows the headers of an encrypted block.
     if (line === '' ? blank > 1 : !BODY_LINE.test(line.slice(-200))) break;
     end = next;
   }

@@ -1,23 +1,23 @@
-/** Personal data: e-mail addresses always; cards, accounts, phones and addresses of clients where asked. */
+/** Finds personal data: e-mail addresses, card numbers, bank accounts, phone numbers and IP addresses of clients. */
 import { isIPv6 } from 'node:net';
 import { isMask } from './masks.ts';
 import type { Span } from './spans.ts';
 
-/** What stands before an `@`: a word, also with letters beyond ASCII, or a quoted one. */
+/** The part before an `@`: a word, also with letters beyond ASCII, or quoted text. */
 const LOCAL_PART = /(?:[\p{L}\p{N}._%+-]{1,64}|"[^"\n@]{1,64}")$/u;
 const DOMAIN = /(?:[\p{L}\p{N}-]{1,63}\.){1,6}\p{L}{2,24}(?![\p{L}\p{N}-])/uy;
 const LONGEST_LOCAL_PART = 66;
-/** What looks like a top-level domain behind an `@` but is a file or a unit. */
+/** File extensions and types of systemd units that look like top-level domains: `icon@2x.png`. */
 const NO_DOMAINS = new Set(
   'png jpg jpeg gif svg webp ico js mjs cjs ts css map json html txt log service socket timer target mount scope slice'.split(
     ' ',
   ),
 );
 
-/** Users of programs: of git over SSH, and nodes of Erlang clusters. */
+/** Not people: users of Git over SSH, and nodes of Erlang clusters. */
 const NO_USERS = new Set(['git', 'rabbit', 'ejabberd', 'couchdb', 'emqx', 'nonode', 'vernemq', 'hg', 'svn']);
 
-/** E-mail addresses; `userinfo` tells which `@` are of addresses of servers. */
+/** Finds e-mail addresses. `userinfo`: the credentials in URLs; the `@` after them is not part of an e-mail address. */
 export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
   const spans: Span[] = [];
   const hosts = new Set(userinfo.map((span) => span.end));
@@ -29,7 +29,7 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
     if (domain === undefined) continue;
     const start = at - user.length;
     const last = domain.slice(domain.lastIndexOf('.') + 1).toLowerCase();
-    // `https://user@host`: a user name alone is no address.
+    // `https://user@host` is a user name and a host.
     const inUrl = text.startsWith('://', start - 3);
     if (inUrl || NO_USERS.has(user) || NO_DOMAINS.has(last) || isMask(user) || isAlgorithm(`${user}@${domain}`))
       continue;
@@ -38,7 +38,7 @@ export function findEmails(text: string, userinfo: readonly Span[]): Span[] {
   return spans;
 }
 
-/** Ciphers and the like are named so by SSH: `aes256-gcm@openssh.com`. */
+/** SSH names ciphers and other algorithms like this: `aes256-gcm@openssh.com`. */
 function isAlgorithm(address: string): boolean {
   return (
     /@(?:openssh\.com|libssh\.org|ssh\.com|lysator\.liu\.se|putty\.projects\.tartarus\.org)$/.test(address) &&
@@ -48,7 +48,7 @@ function isAlgorithm(address: string): boolean {
 
 const CARD = /(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.-]\d|\d)/g;
 const IBAN = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])/g;
-/** International, or with a name before it. */
+/** International, or in the form (212) 555-0100. */
 const PHONE =
   /(?<![\w+])\+\d{1,3}[ .-]?(?:\(\d{1,5}\)[ .-]?)?\d{1,5}(?:[ .-]?\d{2,5}){1,5}(?![\w-])|(?<![\w-])\(\d{3}\) ?\d{3}-\d{4}(?!\d)/g;
 const NAMED_PHONE =
@@ -56,15 +56,15 @@ const NAMED_PHONE =
 const IPV4 = /(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.])/g;
 const IPV6 =
   /(?<![\w:.])(?:[\da-f]{1,4}:){2,7}(?::?[\da-f]{1,4}){1,7}(?![\w:])|(?<![\w:.])(?:[\da-f]{1,4}:){1,7}:(?![\w:])/gi;
-/** Loopback, private, link-local, unspecified and documentation: of machines, not of people. */
+/** Unspecified, loopback, private, shared (RFC 6598), link-local and multicast: of machines, not of people. */
 const OWN_IPV4 =
   /^(?:0\.|10\.|127\.|169\.254\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|22[4-9]\.|23\d\.|255\.)/;
 const OWN_IPV6 = /^(?:fe[89ab]|f[cd]|ff|::1?$)/i;
-/** Where a client stands even if its address is private. */
+/** Text before the address of a client, which is personal even if it is private. */
 const CLIENT_BEFORE =
   /(?:client(?:_?(?:ip|addr(?:ess)?))?|remote_?(?:ip|addr(?:ess)?|host)|x-(?:forwarded-for|real-ip)|forwarded|user_?ip|ip_?addr(?:ess)?|peer|from ip|rip)["']?[ \t]{0,4}[:= ]{1,3}["'[]{0,2}$/i;
 
-/** Card numbers, IBANs, phone numbers, and IP addresses that are public or a client's. */
+/** Finds card numbers, IBANs, phone numbers, and IP addresses that are public or a client's. */
 export function findPersonal(text: string): Span[] {
   const spans: Span[] = [];
   const collect = (pattern: RegExp, isPersonal: (found: string, at: number) => boolean): void => {

@@ -1,22 +1,24 @@
-/** Names of things as they may be shown: of containers, services, projects, images and variables. */
+/** Hides secrets in the names of containers, services, projects, images and variables. */
 import { createHash } from 'node:crypto';
 import { findSecrets } from './find.ts';
 import { findLiterals } from './literals.ts';
 import { mergeSpans } from './spans.ts';
 
-/** Sixteen bits tell the hidden names of one host apart, and are too few to try a guess at the secret on. */
+/** Hexadecimal digits. 16 bits distinguish the secrets of one host, and are too few to confirm a guess at a secret. */
 const MARK_LENGTH = 4;
-/** No engine allows longer ones; labels may hold anything. */
+/** Characters. No engine allows longer names, but a label can have any length. */
 const LONGEST_NAME = 4096;
 
-/** Most names: listings are read every few seconds, and need no search. A key has a longer run of letters and digits. */
+/**
+ * A name that matches PLAIN and not LONG_RUN is not searched: that is most names, and they are read every few seconds.
+ * Every key has a long run of letters and digits.
+ */
 const PLAIN = /^[\w./:@-]{1,255}$/;
 const LONG_RUN = /[A-Za-z\d]{14}|[@:][^@:]*[@:]|@(?!sha256:)/;
 
 /**
- * The name with a placeholder for each secret in it. The placeholder of a secret is always the same, so that a name
- * can be a metric's label and be compared with what was stored before. Look things up by the name itself, never by
- * this one.
+ * Replaces each secret in a name with a placeholder. The placeholder of a secret is always the same, so that the result
+ * can be a metric label and be compared with stored names. Never look anything up in the engine by the result.
  */
 export function presentableName(name: string, secrets: readonly string[] = []): string {
   if (secrets.length === 0 && PLAIN.test(name) && !LONG_RUN.test(name)) return name;

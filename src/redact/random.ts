@@ -1,4 +1,4 @@
-/** Whether a run of characters looks random: less likely as words and identifiers than as the work of chance. */
+/** Decides whether a run of characters looks random: more likely chance than words or an identifier. */
 import { DIGIT, EDGE, SYMBOLS, symbolOf } from './symbols.ts';
 import { PAIR_COSTS } from './word-model.ts';
 
@@ -9,17 +9,17 @@ const COSTS = Float32Array.from(
 );
 
 /**
- * Bits a character above which a run is random. Measured: of 16 random characters of base62, 99.9 % cost more than
- * 5.6, of base36 99 % more than 5.3, and of 20 lower-case letters 99 % more than 5.8; identifiers cost 3.5 to 5,
- * words of other languages up to 5.4, those with many acronyms up to 5.9.
+ * Bits per character above which a run is random. Measured: 99.9 % of runs of 16 random base62 characters cost more
+ * than 5.6, 99 % of 16 base36 characters more than 5.3, and 99 % of 20 lower-case letters more than 5.8. Identifiers
+ * cost 3.5 to 5, or up to 5.9 with many acronyms; words of other languages cost up to 5.4.
  */
 const MIXED = 5.9;
 const ONE_CASE = 5.75;
 const LETTERS_ALONE = 6.2;
-/** Lower-case letters alone: below it a name that nobody can pronounce is likelier. */
+/** Characters. A shorter run of letters of one case is more likely an unpronounceable name. */
 export const FEWEST_LETTERS = 20;
 
-/** Mean bits a character as a word. Capitals alone are read as small letters. */
+/** Returns the mean bits per character of the text as words. A text of capitals is read as lower case. */
 export function costOf(text: string): number {
   const capitals = !/[a-z]/.test(text);
   let previous = EDGE;
@@ -28,7 +28,7 @@ export function costOf(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     const symbol = symbolOf(capitals && code >= 0x41 && code <= 0x5a ? code + 32 : code);
-    // A number costs what its first digit does.
+    // Only the first digit of a number counts.
     if (symbol !== EDGE && !(symbol === DIGIT && previous === DIGIT)) {
       bits += COSTS[previous * SYMBOLS + symbol] as number;
       count++;
@@ -38,7 +38,7 @@ export function costOf(text: string): number {
   return count === 0 ? 0 : bits / count;
 }
 
-/** `text`: letters, digits and the signs of base64. At least 12 characters. */
+/** `text`: at least 12 letters, digits and symbols of base64. */
 export function isRandom(text: string): boolean {
   if (isHexadecimal(text) || isSequence(text)) return false;
   const lower = /[a-z]/.test(text);
@@ -49,12 +49,12 @@ export function isRandom(text: string): boolean {
   const cost = costOf(text);
   if (!digit)
     return lower && upper ? cost > MIXED && text.length >= 16 : cost > LETTERS_ALONE && text.length >= FEWEST_LETTERS;
-  // Numbers with a word at their end or beginning: ORA00942, x86.
+  // A number with a word before or after it: ORA00942, x86.
   if (text.replace(/\D/g, '').length > text.length * 0.7) return false;
   return cost > (lower && upper ? MIXED : ONE_CASE);
 }
 
-/** For a value behind a name that may mean a secret: what is at least so long and no word, path or number. */
+/** For a value whose name may mean a secret: has at least `shortest` characters, and is no word, path or number. */
 export function looksLikeKey(value: string, shortest: number): boolean {
   if (value.length < shortest || !/^[A-Za-z0-9+=_~-][A-Za-z0-9+/=_.~-]+$/.test(value)) return false;
   const compact = value.replace(/[-_]/g, '');
@@ -66,7 +66,7 @@ export function isHexadecimal(text: string): boolean {
   return /^(?:0x)?(?:[\da-f]+|[\dA-F]+)$/.test(text.replace(/[-_]/g, ''));
 }
 
-/** An alphabet written out, or one character again and again. */
+/** Mostly consecutive or repeated characters: an alphabet, or one character many times. */
 function isSequence(text: string): boolean {
   let steps = 0;
   for (let i = 1; i < text.length; i++) {

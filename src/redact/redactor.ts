@@ -1,5 +1,5 @@
 import { lintSource } from '@secretlint/core';
-// Not a choice of ours: the profiler that @secretlint/core keeps switched on.
+// Imported only to switch it off: @secretlint/core enables it.
 import { secretLintProfiler } from '@secretlint/profiler';
 import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend';
 import { plainText } from '../lib/text.ts';
@@ -8,18 +8,18 @@ import { findSecrets } from './find.ts';
 import { findLiterals } from './literals.ts';
 import { createNumbers, hide, type Span } from './spans.ts';
 
-export interface RedactorOptions {
-  /** Hide card numbers, IBANs, phone numbers and IP addresses of clients too. */
+interface RedactorOptions {
+  /** Also hide card numbers, IBANs, phone numbers and IP addresses of clients. */
   readonly personal?: boolean;
-  /** Equal secrets of different calls get equal numbers, too. */
+  /** Equal secrets get equal numbers in different calls, too. */
   readonly sameNumbers?: boolean;
 }
 
 /**
- * Left out of the preset:
- * - filter-comments: text in the log could switch the search off (`secretlint-disable`);
- * - the two that hide whole addresses: our own rules hide the password in them and leave the host, which a
- *   diagnosis needs.
+ * Rules of the preset that are not used:
+ * - filter-comments: text in the log could switch the search off (`secretlint-disable`).
+ * - basicauth and database-connection-string: they hide a whole URL. Our own rules hide only the password and keep the
+ *   host, which a diagnosis needs.
  */
 const LEFT_OUT = new Set([
   '@secretlint/secretlint-rule-filter-comments',
@@ -27,16 +27,16 @@ const LEFT_OUT = new Set([
   '@secretlint/secretlint-rule-database-connection-string',
 ]);
 
-/** An account number is an address, no secret; and a diagnosis may need it. */
+/** An account number is not secret, and a diagnosis may need it. */
 const ALLOWED: Readonly<Record<string, string[]>> = { '@secretlint/secretlint-rule-aws': ['AWSAccountID'] };
 
-/** A character that a backspace takes back: how terminals printed bold. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it looks for them
+/** A character and the backspace that deletes it. Some programs print bold text by overprinting. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it must match them
 const OVERSTRIKE = /[^\n\u0008]\u0008/g;
 
-/** secretlint's rules and our own; secretlint runs in this process, nothing is sent or written. */
+/** Applies secretlint's rules and our own. secretlint runs in this process, and sends and writes nothing. */
 export function createRedactor({ personal = false, sameNumbers = false }: RedactorOptions = {}): Redactor {
-  // It collects a mark for every rule and call, for ever.
+  // The profiler would keep a mark of every rule and call until the process ends.
   secretLintProfiler.setEnabled(false);
   const config = {
     rules: recommended
@@ -47,7 +47,7 @@ export function createRedactor({ personal = false, sameNumbers = false }: Redact
 
   return {
     async redact(raw, secrets) {
-      // As a person will read it: colours and invisible characters inside a secret must not hide it from us alone.
+      // The text as a reader sees it: colours and invisible characters in a secret must not hide it from the search.
       const texts = raw.map((text) => plainText(text.replace(OVERSTRIKE, '')));
       const document = texts.join('\n');
       const linted = await lintSource({
@@ -57,7 +57,7 @@ export function createRedactor({ personal = false, sameNumbers = false }: Redact
       const own = [...findSecrets(document, { personal }), ...findLiterals(document, secrets)];
       const found = linted.messages
         .map(({ range: [start, end] }) => ({ start, end }))
-        // Some of its rules take the name or the host before the secret with it: ours leave those to be read.
+        // Some of secretlint's rules also hide the name or the host before the secret. Ours keep those readable.
         .filter(
           (their) => !own.some((our) => their.start <= our.start && our.start < their.end && their.end <= our.end),
         );
@@ -66,7 +66,7 @@ export function createRedactor({ personal = false, sameNumbers = false }: Redact
   };
 }
 
-/** Our own rules and the literal values alone: cheap enough for each record of our own log. */
+/** Applies only our own rules and the literal values: cheap enough for every record of the agent's own log. */
 export function redactText(
   text: string,
   secrets: readonly string[] = [],

@@ -1,13 +1,13 @@
-/** A stretch of a text that must not be shown: `text.slice(start, end)`. */
+/** A part of a text, in most cases a secret: `text.slice(start, end)`. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** Placeholders as `hide` writes them. The digits are few: a log could print one of its own. */
+/** Placeholders as `hide` writes them. The number of digits is limited, because a log can contain a forged one. */
 const PLACEHOLDER = /‹secret:(\d{1,6})›/g;
 
-/** The number of each secret, so that equal secrets get equal numbers over several calls. */
+/** The number of each secret, so that equal secrets get equal numbers in several calls. */
 export interface Numbers {
   readonly of: Map<string, number>;
   last: number;
@@ -17,15 +17,15 @@ export function createNumbers(): Numbers {
   return { of: new Map(), last: 0 };
 }
 
-/** Beyond it the numbers start anew: a map of secrets must not grow for ever. */
+/** Above this, all secrets are forgotten and get new numbers, so that the map does not grow without limit. */
 const MAX_NUMBERS = 100_000;
 
 /**
- * Replaces the spans of `document` by numbered placeholders. Parts of spans that lie in the gaps between
- * `pieces` vanish; a span over several pieces leaves its placeholder in each.
+ * Replaces the spans of `document` with numbered placeholders, and returns the text of each piece. A span over several
+ * pieces leaves its placeholder in each of them.
  *
- * Equal secrets get equal numbers, counted in order of appearance, from above those already in the
- * document: text that was redacted before stays unambiguous.
+ * Equal secrets get equal numbers, in order of appearance. New numbers are above those already in the document, so that
+ * text that was redacted before stays unambiguous.
  */
 export function hide(
   document: string,
@@ -61,7 +61,7 @@ export function hide(
   return { texts, redactions: merged.length };
 }
 
-/** Sorted and without overlaps. What is a placeholder already is left as it is. */
+/** Sorts the spans, merges those that overlap, and drops those that are placeholders already. */
 export function mergeSpans(document: string, spans: readonly Span[]): Span[] {
   const merged: { start: number; end: number }[] = [];
   for (const span of [...spans].sort((a, b) => a.start - b.start || b.end - a.end)) {
@@ -73,6 +73,6 @@ export function mergeSpans(document: string, spans: readonly Span[]): Span[] {
   return merged.filter((span) => !isPlaceholder(document.slice(span.start, span.end)));
 }
 
-export function isPlaceholder(text: string): boolean {
+function isPlaceholder(text: string): boolean {
   return /^(?:‹secret:\d{1,6}›)+$/.test(text);
 }

@@ -1,4 +1,7 @@
-/** Secrets whose name stands apart: `{"name":"DB_PASSWORD","value":"…"}`, Kubernetes secrets, keys in JSON. */
+/**
+ * Finds secrets whose name is not next to them: `{"name":"DB_PASSWORD","value":"…"}`, Kubernetes Secrets, JSON Web
+ * Keys, and columns of tables.
+ */
 import { isSecretValue } from './judge.ts';
 import { isMask } from './masks.ts';
 import { isSecretName, secrecyOf } from './names.ts';
@@ -8,20 +11,21 @@ import { readValues } from './values.ts';
 /** A field that holds the name of a variable or header. */
 const NAME_FIELD =
   /(?<![\w-])["']?(?:name|key|Name|Key|NAME|KEY|variable|header|field|param(?:eter)?)["']?[^\S\n]{0,8}[:=][^\S\n]{0,8}["']?([\p{L}_][\p{L}\p{N}_.-]{1,80})(?=["'\s,}>/])/gu;
-/** The field of its value, before or behind; nothing of another object between them. */
+/** The field with its value, before or after it in the same object. */
 const VALUE_FIELD = /(?<![\w-])["']?(?:value|Value|VALUE|val|content|string_?value)["']?[^\S\n]{0,8}[:=][^\S\n]{0,8}/g;
+/** Most characters between the two fields. */
 const APART = 300;
 
-/** Values of Kubernetes' secrets, whatever their names. */
+/** In a Kubernetes Secret, every value is secret, whatever its name. */
 const SECRET_KIND = /\bkind["']?[^\S\n]{0,4}:[^\S\n]{0,4}["']?Secret\b/g;
 const DATA_FIELD = /(?<![\w.])["']?(?:data|stringData)["']?[^\S\n]{0,4}:[^\S\n]{0,4}/g;
 const LARGEST_OBJECT = 8192;
 
-/** The secret numbers of JSON Web Keys. */
+/** The private members of JSON Web Keys. */
 const JWK = /["']kty["'][^\S\n]{0,4}:/;
 const JWK_PART = /["'](?:k|d|p|q|dp|dq|qi)["'][^\S\n]{0,4}:[^\S\n]{0,4}["']([A-Za-z0-9_-]{16,1400})["']/g;
 
-/** A column of a table with commas, semicolons or tabs, as its head names it. */
+/** The name of a secret column in the header of a table with commas, semicolons or tabs. */
 const COLUMN = /(?:password|passwd|pass|pwd|secret|token|key)["']?[^\S\n]?[,;\t\n]/gi;
 const HEAD = /^(?:["']?[A-Za-z_][\w ]{0,40}["']?[^\S\n]?[,;\t]){1,30}["']?[A-Za-z_][\w ]{0,40}["']?[^\S\n]{0,4}$/;
 
@@ -36,24 +40,24 @@ function findApart(text: string): Span[] {
     const secrecy = secrecyOf(name);
     if (secrecy === undefined) continue;
     const end = match.index + match[0].length;
-    const behind = text.slice(end, end + APART).split(/[}\]]|\n\s*-|<\/?[a-z]{2,}/, 1)[0] as string;
+    const after = text.slice(end, end + APART).split(/[}\]]|\n\s*-|<\/?[a-z]{2,}/, 1)[0] as string;
     const before = text
       .slice(Math.max(0, match.index - APART), match.index)
       .split(/[{[]|\n\s*-\s/)
       .at(-1) as string;
     for (const [window, from] of [
-      [behind, end],
+      [after, end],
       [before, match.index - before.length],
-    ] as const)
-      for (const field of window.matchAll(VALUE_FIELD)) {
-        const at = from + field.index + field[0].length;
-        for (const value of readValues(text, at, { query: false, json: /^["']/.test(field[0]) })) {
-          const shown = text.slice(value.start, value.end);
-          if (isSecretValue({ value: shown, quoted: value.quoted, secrecy, separator: '=', after: '' }))
-            spans.push({ start: value.start, end: value.end });
-        }
-        break;
+    ] as const) {
+      const [field] = window.matchAll(VALUE_FIELD);
+      if (field === undefined) continue;
+      const at = from + field.index + field[0].length;
+      for (const value of readValues(text, at, { query: false, json: /^["']/.test(field[0]) })) {
+        const shown = text.slice(value.start, value.end);
+        if (isSecretValue({ value: shown, quoted: value.quoted, secrecy, separator: '=', after: '' }))
+          spans.push({ start: value.start, end: value.end });
       }
+    }
   }
   return spans;
 }
@@ -62,24 +66,24 @@ function findKubernetesSecrets(text: string): Span[] {
   const spans: Span[] = [];
   const kinds = [...text.matchAll(SECRET_KIND)].map((match) => match.index);
   if (kinds.length === 0) return spans;
-  let looked = 0;
+  let readUpTo = 0;
   for (const match of text.matchAll(DATA_FIELD)) {
     if (!kinds.some((kind) => Math.abs(kind - match.index) < LARGEST_OBJECT)) continue;
     const at = match.index + match[0].length;
-    if (at < looked) continue;
+    if (at < readUpTo) continue;
     if (text[at] === '{' || text.startsWith('map[', at)) {
       const open = text[at] === '{' ? at : at + 3;
       for (const { start, end } of readValues(text, open, { query: false, json: true, longest: LARGEST_OBJECT })) {
         if (end - start >= 6 && !isMask(text.slice(start, end))) spans.push({ start, end });
-        looked = end;
+        readUpTo = end;
       }
-      looked = Math.max(looked, at + 64);
+      readUpTo = Math.max(readUpTo, at + 64);
     } else spans.push(...inIndentedBlock(text, match.index, at));
   }
   return spans;
 }
 
-/** `key: value` lines below, indented deeper than the line at `field`. */
+/** The values of the following `key: value` lines that are indented deeper than the line at `field`. */
 function inIndentedBlock(text: string, field: number, from: number): Span[] {
   const spans: Span[] = [];
   const lineStart = text.lastIndexOf('\n', field) + 1;
@@ -110,7 +114,7 @@ function findJsonWebKeys(text: string): Span[] {
     });
 }
 
-/** A table with commas: the column under a secret name. */
+/** The cells of secret columns, in tables with commas, semicolons or tabs. */
 function findColumns(text: string): Span[] {
   const spans: Span[] = [];
   let seen = -1;
@@ -119,21 +123,21 @@ function findColumns(text: string): Span[] {
     const next = text.indexOf('\n', match.index);
     if (next === -1 || lineStart <= seen || next - lineStart > 1500) continue;
     seen = lineStart;
-    // What a logger put before it is no part of the head.
+    // A log prefix is not part of the header.
     const head = text
       .slice(lineStart, next)
       .replace(/^.*[:\]] (?=[^:\]]*$)/, '')
       .trim();
     if (!HEAD.test(head)) continue;
-    const sign = /[,;\t]/.exec(head)?.[0] as string;
-    const names = head.split(sign).map((name) => name.trim().replace(/["']/g, ''));
+    const separator = /[,;\t]/.exec(head)?.[0] as string;
+    const names = head.split(separator).map((name) => name.trim().replace(/["']/g, ''));
     const columns = names.flatMap((name, i) => (isSecretName(name) ? [i] : []));
     if (columns.length === 0) continue;
     let at = next + 1;
     for (let row = 0; row < 200 && at < text.length; row++) {
       const after = text.indexOf('\n', at);
       const end = after === -1 ? text.length : after;
-      const cells = text.slice(at, Math.min(end, at + 2000)).split(sign);
+      const cells = text.slice(at, Math.min(end, at + 2000)).split(separator);
       if (cells.length !== names.length) break;
       let from = at;
       cells.forEach((cell, i) => {

@@ -1,4 +1,4 @@
-/** What the word model tells apart: a to z, A to Z, a digit, and the edge of a word. */
+/** The symbols that the word model distinguishes: a to z, A to Z, any digit, and the edge of a word. */
 export const SYMBOLS = 54;
 export const DIGIT = 52;
 export const EDGE = 53;

@@ -1,30 +1,31 @@
-/** The value behind a name, in the notations of programs: quoted, wrapped, in brackets, as a block, bare. */
+/** Reads the value after a name, in the notations of programs: quoted, wrapped, in brackets, as a block, or bare. */
 import { beginsWithMask } from './masks.ts';
 import type { Span } from './spans.ts';
 
 export interface Value extends Span {
   readonly quoted: boolean;
-  /** One of several within brackets. */
+  /** Within brackets, or an entry of a list. */
   readonly nested: boolean;
-  /** Within braces, under a name of its own. */
+  /** Within braces, where it has its own name. */
   readonly named?: boolean;
 }
 
-export interface ReadOptions {
-  /** Where the name stands in a query string, `&` ends the value. */
+interface ReadOptions {
+  /** The name is in a query string: `&` ends the value. */
   readonly query: boolean;
-  /** Where the name itself stood in double quotes, a bare value is JSON's: a number or a word. */
+  /** The name is in double quotes: a bare value is a number or a word of JSON. */
   readonly json: boolean;
   /** Characters; default 4096, within brackets 768. */
   readonly longest?: number;
 }
 
-/** Longer than keys are; bounds keep a hostile line cheap. */
+/** Characters. Longer than any key. The limits bound the cost of a hostile line. */
 const LONGEST_VALUE = 4096;
 const LONGEST_BRACKETS = 768;
+/** Levels of wrappers that are read. */
 const DEEPEST = 4;
 
-/** Quotes with the letters that languages put before them: b'…', N'…', $'…'. */
+/** A quote with the prefix that some languages allow: b'…', N'…', $'…'. */
 const QUOTE = /(?:[bBuUrRfFnNeELxX$@&]{1,2}|br|rb)?(\\{0,15}(?:"""|'''|["'`])|[“”„«»‘’‚「『])/y;
 const CLOSING: Readonly<Record<string, string>> = {
   '“': '”',
@@ -49,7 +50,7 @@ const YAML_LIST = /[^\S\n]{0,8}\n[^\S\n]{1,40}- /y;
 const YAML_ENTRY = /[^\S\n]{1,40}- ["']?([^\s"':{[][^\n"':]{2,200}?)(["']?[^\S\n]{0,8})(?=\n|$)/y;
 const BLOCK_SCALAR = /[|>][+-]?\d?[^\S\n]{0,8}\n/y;
 
-/** The stretches of the value that begins at `at`: none where there is none, several for arrays and objects. */
+/** Returns the parts of the value at `at`: none if there is no value, several for arrays and objects. */
 export function readValues(text: string, at: number, options: ReadOptions, depth = 0): Value[] {
   let start = skip(BLANKS, text, at);
   start = skip(PHP_STRING, text, start);
@@ -68,7 +69,7 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
   if (block !== undefined) return readBlock(text, at, start + block[0].length);
   if (depth < DEEPEST) {
     const wrapper = matchAt(WRAPPER, text, start);
-    // What reads a variable or a file names it.
+    // A call that reads a variable or a file contains its name, not the secret.
     if (
       wrapper !== undefined &&
       /(?:require|import|getenv|environ|env|ENV|getProperty|config|get|fetch|open|read\w*|input|getpass|prompt|format|startsWith|indexOf|includes|join|split|filter|select|find\w*)[([{]/.test(
@@ -89,7 +90,7 @@ export function readValues(text: string, at: number, options: ReadOptions, depth
   return readBare(text, start, options);
 }
 
-/** Strings within brackets that are values: in an object not its keys. Undefined: the bracket is part of a bare value. */
+/** Returns the strings within brackets, but not the keys of objects. Undefined: the bracket is part of a bare value. */
 function readBrackets(text: string, open: number, longest: number): Value[] | undefined {
   const limit = Math.min(text.length, open + longest);
   const values: Value[] = [];
@@ -114,13 +115,13 @@ function readBrackets(text: string, open: number, longest: number): Value[] | un
     }
   }
   if (values.length > 0) return values;
-  // Brackets around something bare: `[Bearer x]`, `{onOM5B;9aAzs}`.
+  // Brackets around a bare value: `[Bearer x]`, `{onOM5B;9aAzs}`.
   if (i >= limit || text.slice(open, i).includes('\n')) return undefined;
   if (/[=:][^=:]/.test(text.slice(open + 1, i))) return [];
   return i - open <= 1 ? [] : [{ start: open + 1, end: i, quoted: true, nested: true }];
 }
 
-/** The entries of a YAML list, a line each. */
+/** The entries of a YAML list, one per line. */
 function readList(text: string, from: number): Value[] {
   const values: Value[] = [];
   for (let at = from; values.length < 50; ) {
@@ -139,7 +140,7 @@ function readList(text: string, from: number): Value[] {
   return values;
 }
 
-/** The lines below that are indented deeper than the line of the name. */
+/** The following lines that are indented deeper than the line of the name. */
 function readBlock(text: string, name: number, from: number): Value[] {
   const lineStart = text.lastIndexOf('\n', name - 1) + 1;
   const indent = /^[^\S\n]*(?:- )?/.exec(text.slice(lineStart, name))?.[0].length ?? 0;
@@ -158,8 +159,8 @@ function readBlock(text: string, name: number, from: number): Value[] {
 }
 
 /**
- * To the next blank. A separator of pairs, a closing bracket or a quote ends it only where it ends the pair too:
- * passwords have them inside.
+ * Reads to the next space. A separator, a closing bracket or a quote ends the value only if it also ends the pair,
+ * because passwords may contain it.
  */
 function readBare(text: string, start: number, { query, json, longest = LONGEST_VALUE }: ReadOptions): Value[] {
   const limit = Math.min(text.length, start + longest);
@@ -172,7 +173,7 @@ function readBare(text: string, start: number, { query, json, longest = LONGEST_
   return i > start ? [{ start, end: i, quoted: false, nested: false }] : [];
 }
 
-/** Characters that never end a bare value, by their codes below 128. */
+/** By ASCII code: 1 for characters that never end a bare value. */
 const ORDINARY = new Uint8Array(128);
 for (let code = 0; code < 128; code++) if (!/[\s&#"'`,}\]);>|<\\]/.test(String.fromCharCode(code))) ORDINARY[code] = 1;
 
@@ -210,8 +211,8 @@ function ends(text: string, at: number, what: RegExp): boolean {
 }
 
 /**
- * Length up to the quote that closes, or to the end of the line where none does. `bounded`: within brackets, where
- * a quote that is followed by a letter still closes.
+ * Returns the length up to the closing quote, or to the end of the line if there is none. `bounded`: within brackets or
+ * JSON, where a doubled quote is not an escape.
  */
 function lengthToClose(text: string, from: number, open: string, bounded: boolean): number {
   const limit = Math.min(text.length, from + LONGEST_VALUE);
@@ -221,7 +222,7 @@ function lengthToClose(text: string, from: number, open: string, bounded: boolea
     const char = text[i] as string;
     if ((char === '\n' || char === '\r') && open.length < 3) return i - from;
     if (closing !== undefined ? closing.includes(char) : text.startsWith(open, i)) {
-      // SQL and ADO.NET double a quote within.
+      // SQL and ADO.NET escape a quote by doubling it.
       if (
         plain &&
         closing === undefined &&
@@ -246,7 +247,7 @@ function skip(pattern: RegExp, text: string, at: number): number {
   return at + (pattern.exec(text)?.[0].length ?? 0);
 }
 
-function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
+export function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {
   pattern.lastIndex = at;
   return pattern.exec(text) ?? undefined;
 }

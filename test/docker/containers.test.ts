@@ -27,7 +27,7 @@ describe('the service of a container', () => {
 describe('a name with a secret in it', () => {
   const key = ['gh', 'p_', 'a9Zk3Lq8'.repeat(4), 'Xy7T'].join('');
 
-  it('has a placeholder wherever it is shown, stored or sent', () => {
+  it('has a placeholder instead', () => {
     const ref = toContainerRef({
       id: ID,
       name: `/ci-${key}`,
@@ -103,7 +103,7 @@ describe('secret parts of variables', () => {
     ['BROKER=amqp://svc:hunt%40er22@mq:5672', 'hunt@er22'],
     ['CONFIG={"db":{"password":"hunter22x"}}', 'hunter22x'],
     ['CMD_ARGS=redis-server --requirepass hunter22x', 'hunter22x'],
-  ])('are looked for by themselves: %s', (variable, part) => {
+  ])('are secret values, too: %s', (variable, part) => {
     expect(secrets(variable)).toContain(part);
   });
 
@@ -114,7 +114,7 @@ describe('secret parts of variables', () => {
     'NODE_ENV=production',
     'PATH=/usr/local/bin:/usr/bin',
     'JAVA_HOME=/opt/java/openjdk',
-  ])('are none in %s', (variable) => {
+  ])('do not exist in %s', (variable) => {
     expect(secrets(variable)).toEqual([]);
   });
 });
@@ -151,7 +151,7 @@ describe('engine events', () => {
     [podman('health_status', {}, { HealthStatus: 'unhealthy' }), { kind: 'health', status: 'unhealthy' }],
     [podman('kill'), { kind: 'kill' }],
     [podman('stop'), { kind: 'stop' }],
-  ])('of Podman are read: %s', (json, action) => {
+  ])('of Podman are parsed: %s', (json, action) => {
     const [read] = createEventDecoder()(Buffer.from(`${json}\n`));
     expect(read).toMatchObject({ engine: 'podman' });
     expect(read?.action).toEqual(action);

@@ -186,7 +186,7 @@ describe('a context with certificates', () => {
     expect(clients).toEqual(['nobody']);
   });
 
-  it('does not connect to an engine that its CA does not vouch for', async () => {
+  it('does not connect to an engine whose certificate its CA has not signed', async () => {
     addCertificate('client.pem', 'ca.pem');
     const engine = createDockerEngine({ tlsVerify: false, configDir, context: 'remote' });
     await expect(engine.list()).rejects.toThrow('self-signed certificate');
@@ -194,7 +194,7 @@ describe('a context with certificates', () => {
 });
 
 describeEngine('a context of the docker command', (dockerHost) => {
-  it('is understood', async () => {
+  it('is used', async () => {
     const docker = (...args: string[]) => execFileSync('docker', ['--config', configDir, ...args], { stdio: 'pipe' });
     docker('context', 'create', 'mine', '--docker', `host=${dockerHost}`);
     const env = process.env.DOCKER_HOST;
@@ -232,7 +232,7 @@ describe('a socket that does not exist', () => {
     );
   });
 
-  it('is named in the error of a request, with those that exist', async () => {
+  it('is reported in the error of a request, with those that exist', async () => {
     const runtimeDir = path.join(configDir, 'run');
     mkdirSync(path.join(runtimeDir, 'podman'), { recursive: true });
     writeFileSync(path.join(runtimeDir, 'podman/podman.sock'), '');

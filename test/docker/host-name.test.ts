@@ -20,7 +20,7 @@ async function setUp(agentName?: string) {
   return { simulated, engine, start: () => createHostName(agentName, engine) };
 }
 
-it('is the name of the engine’s host, and stands in every listed container and event', async () => {
+it('the host name is that of the engine’s host, and is in every listed container and event', async () => {
   const { simulated, engine, start } = await setUp();
   const hostName = start();
   await eventually(() => hostName());
@@ -42,7 +42,7 @@ it('is the name of the engine’s host, and stands in every listed container and
   expect(seen[0]).toMatchObject({ name: 'web', host: 'node-7' });
 });
 
-it('is AGENT_NAME if that is set; then the engine is not asked', async () => {
+it('the host name is AGENT_NAME if that is set, and is not requested from the engine', async () => {
   const { simulated, start } = await setUp('shop-host');
   expect(start()()).toBe('shop-host');
   expect(simulated.count('info')).toBe(0);
@@ -51,7 +51,7 @@ it('is AGENT_NAME if that is set; then the engine is not asked', async () => {
 it.each<[string, (engine: Awaited<ReturnType<typeof setUp>>['simulated']) => void]>([
   ['refuses', ({ faults }) => faults.respond('info', 403)],
   ['does not answer', ({ faults }) => faults.hang('info')],
-])('is unknown, and nothing fails, if the engine %s', async (_what, breakIt) => {
+])('the host name is unknown, and nothing fails, if the engine %s', async (_what, breakIt) => {
   const { simulated, engine, start } = await setUp();
   breakIt(simulated);
   const hostName = start();

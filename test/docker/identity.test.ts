@@ -23,7 +23,7 @@ describe('the service of a container', () => {
     ],
     ['a pod of a stateful set', 'k8s_pg', pod('db-0', 'postgres'), { service: 'db-postgres', project: 'shop' }],
     ['a pod of a daemon set', 'k8s_agent', pod('agent-x2x7p', 'agent'), { service: 'agent', project: 'shop' }],
-    ['a pod of its own', 'k8s_tool', pod('debug', 'shell'), { service: 'debug-shell', project: 'shop' }],
+    ['a pod without a workload', 'k8s_tool', pod('debug', 'shell'), { service: 'debug-shell', project: 'shop' }],
     [
       'a Nomad task',
       'web-6a1c3c5e-1b9a-4b7e-8d7e-0c5d3a1f2b4c',

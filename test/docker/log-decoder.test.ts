@@ -174,7 +174,7 @@ it("separates a terminal's unterminated line before a restart from the first lin
 const printedLines = fc.array(
   fc.record({
     stream: fc.constantFrom<StreamName>('stdout', 'stderr'),
-    // Few different times: many lines share one.
+    // Few steps, so that many lines share a timestamp.
     step: fc.constantFrom(0, 0, 0, 1, 999_999_999),
     text: fc.oneof(
       fc.string({ unit: 'binary', maxLength: 40 }).map((text) => text.replaceAll('\n', ' ').replace(/\r+$/, '')),
@@ -219,7 +219,7 @@ describe('for any output and any chunks', () => {
     );
   });
 
-  it('each line is returned once although the connection is lost at any byte, any number of times', () => {
+  it('each line is returned once, even if the connection is lost at any byte, any number of times', () => {
     fc.assert(
       fc.property(
         printedLines,
@@ -255,8 +255,8 @@ describe('for any output and any chunks', () => {
     );
   });
 
-  it('each line is returned once although the clock steps back now and then', () => {
-    // Of what the engine was asked for it sends only what bears that time or a later one, however it stands in the log.
+  it('each line is returned once, even if the clock steps back now and then', () => {
+    // The engine sends only the lines with the requested time or a later one, wherever they are in the log.
     const steps = fc.array(fc.option(fc.integer({ min: 1, max: 5_000 }), { nil: undefined, freq: 4 }), {
       maxLength: 30,
     });
@@ -274,7 +274,7 @@ describe('for any output and any chunks', () => {
             const setBack = setBacks[n] ?? 0;
             backMs += setBack;
             if (setBack > 0) times += 1n;
-            // To the nanosecond no time comes again that was before the clock was set back.
+            // No timestamp from before a step back repeats to the nanosecond.
             nanos += BigInt(step) * 64n;
             const at = BigInt(TIME) * 1_000_000n + nanos + times - BigInt(backMs) * 1_000_000n;
             const time = new Date(Number(at / 1_000_000n)).toISOString().slice(0, 19);
@@ -284,16 +284,16 @@ describe('for any output and any chunks', () => {
           const encode = tty ? raw : framed;
           const got: LogLine[] = [];
           let from: LogCursor | number = 0;
-          /** The clock when the stream that reached `from` was opened. */
+          /** How far the clock had stepped back when the stream that reached `from` was opened. */
           let fromBackMs = 0;
           for (const loss of [...losses, undefined]) {
-            // Also a cursor that went through the store.
+            // As if the cursor had been stored.
             const options = { from: JSON.parse(JSON.stringify(from)), clockStepBackMs: backMs - fromBackMs, now };
             const decoder = createLogDecoder(options);
             const [seconds = '0', fraction = ''] = decoder.since.split('.');
             const sinceText = `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
-            const asked = printed.filter(({ at }) => at >= sinceText);
-            const all = encode(asked);
+            const requested = printed.filter(({ at }) => at >= sinceText);
+            const all = encode(requested);
             const bytes = loss === undefined ? all : all.subarray(0, loss % (all.length + 1));
             const openedBackMs = printed[got.length - 1]?.backMs ?? 0;
             const batch = decoder.write(bytes);

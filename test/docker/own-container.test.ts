@@ -57,14 +57,14 @@ describe('the agent’s own container', () => {
       id: ID,
     },
     {
-      where: 'nothing but the host name that the engine gave',
+      where: 'only the host name that the engine gave',
       mountinfo: '',
       cgroup: '0::/',
       hostname: '3f0c3f0c3f0c',
       id: '3f0c3f0c3f0c',
     },
     {
-      where: 'the host itself, where the mounts of every container show',
+      where: 'the host itself, where the mounts of every container are visible',
       mountinfo: mount('/', `/var/lib/docker/containers/${OTHER}/mounts/shm`),
       cgroup: '0::/user.slice/user-0.slice/session-1.scope',
       hostname: 'server-1',

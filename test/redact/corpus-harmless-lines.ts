@@ -1,4 +1,4 @@
-/** Lines as programs print them, with ids, keys of other kinds, and words about secrets. */
+/** Lines of programs with ids, keys that are not secret, and words about secrets. */
 export const PROGRAM_LINES: readonly string[] = [
   `ERROR pod payments-6f9c7b8d5-k2x9z CrashLoopBackOff`,
   `ERROR evt_1NG8Du2eZvKYlo2CUI79vXWy not found`,

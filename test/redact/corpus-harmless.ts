@@ -1,4 +1,4 @@
-/** What looks random and opens nothing, by its form. Every line must come out as it is. */
+/** Lines with text that looks random but is not secret, by the form of the text. No line may change. */
 import { PROGRAM_LINES } from './corpus-harmless-lines.ts';
 import { alnum, base64url, chars, hexDigits } from './corpus-words.ts';
 
@@ -198,7 +198,7 @@ export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
     `data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA${b62(120, 1)}`,
     `data:font/woff2;base64,d09GMgABAAAAA${b62(60, 2)}`,
   ],
-  'addresses without credentials': [
+  'URLs without credentials': [
     `https://shop.example/search?q=red+shoes&page=2&sort=price_asc`,
     `https://cdn.example/assets/index-${b62(8, 1)}.js`,
     `https://www.youtube.com/watch?v=${b62(11, 2)}`,

@@ -1,4 +1,4 @@
-/** Lines without a secret that have what secrets have: length, digits, the words for them. */
+/** Lines without a secret that resemble lines with one: long words, digits, words such as “token”. */
 import { alnum, chars, hexDigits, upper } from './corpus-words.ts';
 
 const hex = (length: number, seed = 1) => chars(hexDigits, length, seed);
@@ -53,7 +53,7 @@ export const LOOK_ALIKES: readonly string[] = [
   'mac 02:42:ac:11:00:02',
   'ipv6 2001:db8:85a3::8a2e:370:7334',
   `isbn 9780306406157`,
-  // Counters and settings with the words.
+  // Counters and settings with words for secrets.
   'token_count=5',
   'prompt_tokens=1200 completion_tokens=80 total_tokens=1280',
   '{"usage":{"input_tokens":1200,"output_tokens":80}}',
@@ -91,7 +91,7 @@ export const LOOK_ALIKES: readonly string[] = [
   'password_policy=strict',
   'password_changed_at=2026-01-02',
   'passwordless=true',
-  // Masked by others.
+  // Masked by other programs.
   'password: ***',
   'password: "***"',
   'password=•••••••• user=bob',
@@ -140,7 +140,7 @@ export const LOOK_ALIKES: readonly string[] = [
   `data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA${chars(alnum, 40, 50)}`,
   `<img src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP${chars(alnum, 20, 51)}">`,
   `"avatar":"/9j/4AAQSkZJRgABAQ${chars(alnum, 60, 52)}"`,
-  // Addresses and versions.
+  // URLs and versions.
   'https://registry.example/v2/app/manifests/1.2.3',
   'https://shop.example/reset?step=2',
   'https://user@host.example/path',

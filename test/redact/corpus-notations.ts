@@ -1,6 +1,6 @@
 /**
- * Where secrets stand in the notations of programs; `§` is the secret. What kind of value it is follows from the list
- * it is in. Written from the formats' own documentation.
+ * Secrets in the notations of programs, from the documentation of each format. `§` is replaced with a secret, whose
+ * kind depends on the list.
  */
 export const PASSWORD_LINES: readonly (readonly [notation: string, line: string])[] = [
   ['ADO.NET spaces', 'Data Source=db;User ID=u;Password = § ;Encrypt=True'],

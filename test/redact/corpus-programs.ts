@@ -1,4 +1,4 @@
-/** Secrets as they stand in the logs of programs: databases, frameworks, clouds, CI, shells. */
+/** Secrets in the logs of programs: databases, frameworks, clouds, CI, shells. */
 import { alnum, base64url, basic, chars, hexDigits, join, jwt, pw, type SecretLine, s, upper } from './corpus-words.ts';
 
 const uuid = '5b7e9c1a-3f2d-4c8b-9a6e-1d0f2b3c4d5e';
@@ -22,7 +22,7 @@ export const FROM_PROGRAMS: readonly SecretLine[] = [
     'revoked',
   ),
   s(
-    'Slack workflow address',
+    'Slack workflow URL',
     join('T', chars(upper, 8, 47), '/A', chars(upper, 8, 47), '/', chars(alnum, 24, 47)),
     (k) => `POST https://hooks.slack.com/workflows/${k}`,
   ),
@@ -82,12 +82,12 @@ export const FROM_PROGRAMS: readonly SecretLine[] = [
   s('HubSpot token', join('pa', 't-eu1-', uuid), (k) => `hubspot ${k}`),
   s('Perplexity key', join('pp', 'lx-', chars(alnum, 48, 86)), (k) => `pplx ${k}`),
   s(
-    'Azure DevOps token in address',
+    'Azure DevOps token in a URL',
     chars(alnum, 52, 87),
     (k) => `git clone https://${k}@dev.azure.com/acme/_git/r`,
     'dev.azure.com/acme/_git/r',
   ),
-  // Headers, and what prints them.
+  // Headers in the output of programs.
   s('curl -v', chars(alnum, 30, 90), (k) => `> X-Auth-Token: ${k}`, '> X-Auth-Token: '),
   s(
     'axios error',
@@ -134,7 +134,7 @@ export const FROM_PROGRAMS: readonly SecretLine[] = [
     (k) => `unsigned token ${k} refused`,
     'refused',
   ),
-  s('websocket address', chars(hexDigits, 40, 99), (k) => `wss://stream.example/ws?token=${k}&v=3 closed`, 'closed'),
+  s('WebSocket URL', chars(hexDigits, 40, 99), (k) => `wss://stream.example/ws?token=${k}&v=3 closed`, 'closed'),
   s(
     'Rails session',
     join(chars(`${alnum}%`, 60, 100), '--', chars(hexDigits, 40, 100)),
@@ -285,13 +285,13 @@ export const FROM_PROGRAMS: readonly SecretLine[] = [
   s('MySQL native hash', join('*', chars('0123456789ABCDEF', 40, 146)), (k) => `IDENTIFIED BY PASSWORD '${k}'`),
   s('WireGuard key', join(chars(`${alnum}+/`, 43, 147), '='), (k) => `PrivateKey = ${k}`, 'PrivateKey = '),
   s(
-    'Google signed address',
+    'Google signed URL',
     chars(hexDigits, 256, 148),
     (k) => `https://storage.googleapis.com/b/o?X-Goog-Signature=${k}`,
     'storage.googleapis.com/b/o',
   ),
   s(
-    'CloudFront address',
+    'CloudFront signed URL',
     chars(alnum, 80, 149),
     (k) => `https://d1.cloudfront.example/v?Expires=1&Signature=${k}&Key-Pair-Id=K1`,
     'Expires=1',

@@ -1,10 +1,10 @@
-/** What the corpus is made of. */
+/** The building blocks of the corpus. */
 export const join = (...parts: string[]) => parts.join('');
 export const upper = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 export const alnum = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 export const hexDigits = '0123456789abcdef';
 
-/** `length` characters, the same for the same seed: not real, but of the real form. */
+/** Returns `length` characters, the same for the same seed: not a real key, but with the form of one. */
 export function chars(alphabet: string, length: number, seed = 1): string {
   let state = seed * 2654435761;
   let out = '';
@@ -28,9 +28,9 @@ export const pw = join('hun', 'ter2', '!x');
 export interface SecretLine {
   readonly what: string;
   readonly line: string;
-  /** Must not be in the line afterwards. */
+  /** Must not be in the redacted line. */
   readonly secret: string;
-  /** Must still be in the line afterwards. */
+  /** Must still be in the redacted line. */
   readonly keeps?: string;
 }
 

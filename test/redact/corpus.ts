@@ -1,13 +1,13 @@
 /**
- * Log lines with a secret in each, and lines that look as if. Assembled at run time: this file holds nothing
- * that a scanner could take for a live key.
+ * Log lines with one secret each, and lines that only look like such. The secrets are assembled at run time, so that no
+ * scanner takes this file's text for a live key.
  */
 import { LOOK_ALIKES } from './corpus-look-alikes.ts';
 import { FROM_PROGRAMS } from './corpus-programs.ts';
 import { alnum, basic, chars, hexDigits, join, jwt, pw, type SecretLine, s, upper } from './corpus-words.ts';
 
 const FORMS: readonly SecretLine[] = [
-  // Keys that show what they are.
+  // Keys with a known form.
   s(
     'AWS access key id',
     join('AK', 'IA', chars(upper, 16)),
@@ -23,7 +23,7 @@ const FORMS: readonly SecretLine[] = [
     'Expiration',
   ),
   s(
-    'AWS signed address',
+    'AWS signed URL',
     chars(hexDigits, 64),
     (k) => `GET https://b.s3.amazonaws.com/o?X-Amz-Signature=${k}&X-Amz-Expires=60`,
     'X-Amz-Expires=60',
@@ -117,7 +117,7 @@ const FORMS: readonly SecretLine[] = [
   s('env with digits only', '80031234', (k) => `REDIS_PASSWORD=${k}`),
   s('env, plain word', 'swordfish', (k) => `PGPASSWORD=${k} psql -h db`, 'psql -h db'),
   s('logfmt', pw, (k) => `level=error msg="login failed" user=bob password=${k} ip=10.0.0.1`, 'ip=10.0.0.1'),
-  s('logfmt, quoted with blanks', 'correct horse battery', (k) => `level=error passphrase="${k}" user=bob`, 'user=bob'),
+  s('logfmt, quoted with spaces', 'correct horse battery', (k) => `level=error passphrase="${k}" user=bob`, 'user=bob'),
   s('JSON', pw, (k) => `{"user":"bob","password":"${k}","code":401}`, '"code":401'),
   s('JSON with escaped quotes inside', 'a\\"b c', (k) => `{"password":"${k}","code":401}`, '"code":401'),
   s('JSON within JSON', pw, (k) => `{"log":"{\\"password\\":\\"${k}\\",\\"n\\":1}"}`, '\\"n\\":1'),
@@ -149,7 +149,7 @@ const FORMS: readonly SecretLine[] = [
   s('SQL', pw, (k) => `STATEMENT: ALTER USER app WITH PASSWORD '${k}';`, 'ALTER USER app'),
   s('SQL, MySQL', pw, (k) => `CREATE USER 'a'@'%' IDENTIFIED BY '${k}'`),
   s('bcrypt hash', join('$2', 'b$12$', chars(alnum, 53)), (k) => `user row: bob ${k}`, 'bob'),
-  // Addresses.
+  // URLs and connection strings.
   s('PostgreSQL', pw, (k) => `could not connect to postgres://app:${k}@db:5432/shop`, '@db:5432/shop'),
   s(
     'MongoDB',
@@ -164,13 +164,8 @@ const FORMS: readonly SecretLine[] = [
   s('Go MySQL driver', pw, (k) => `dial app:${k}@tcp(db:3306)/shop`, '@tcp(db:3306)/shop'),
   s('JDBC query', pw, (k) => `jdbc:postgresql://db/shop?user=app&password=${k}`, 'user=app'),
   s('JDBC Oracle', 'tiger99', (k) => `jdbc:oracle:thin:scott/${k}@db:1521:x`, '@db:1521'),
-  s(
-    'Sentry address',
-    chars(hexDigits, 32, 17),
-    (k) => `dsn https://${k}@o1.ingest.example.io/4`,
-    'o1.ingest.example.io/4',
-  ),
-  // People.
+  s('Sentry DSN', chars(hexDigits, 32, 17), (k) => `dsn https://${k}@o1.ingest.example.io/4`, 'o1.ingest.example.io/4'),
+  // Personal data.
   s('e-mail', 'jane.doe@example.com', (k) => `mail to ${k} bounced`, 'bounced'),
   s('e-mail in JSON', 'j+x@mail.example.co.uk', (k) => `{"to":"${k}"}`),
 ];

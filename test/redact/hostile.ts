@@ -1,4 +1,4 @@
-/** What a pattern that backtracks, or a search that starts again and again, would take long for. */
+/** Repeated, each takes very long in a pattern that backtracks or in a search that restarts at every character. */
 const SEEDS =
   'a|eyJ|eyJ-|eyJa.|password|password=|password="|password="\\|a@|a@a.|a.a@|://|://a|://a:|https://a:b@|-----BEGIN A-----|' +
   '-----END A-----|-----BEGIN A-----\n|Bearer |Basic aaaaaa:|xoxb-a-|sk-|cookie:a|cookie: a=|authorization:|token token=|' +

@@ -12,7 +12,7 @@ import {
 import { alnum, chars, hexDigits } from './corpus-words.ts';
 
 const hex = (length: number) => chars(hexDigits, length, length);
-/** Of each kind of value several: with signs that end values elsewhere, of words, of random letters. */
+/** Passwords with symbols that end other values, passwords of words, and random ones. */
 const PASSWORDS = [
   'Zr4kTq92LmXw7b',
   'harbor338!Kq2',
@@ -34,13 +34,13 @@ const kinds = [
   ['64 hexadecimal digits', HEX64_LINES, [hex(64)]],
 ] as const;
 
-/** Notations in which these signs have to be escaped, or cannot be told from the end of the value. */
-const NOT_WITH_SIGNS = /query|form|url|jdbc|pgpass|prose|netrc|FTP|POP3|imap/i;
+/** Notations in which these symbols must be escaped, or look like the end of the value. */
+const NOT_WITH_SYMBOLS = /query|form|url|jdbc|pgpass|prose|netrc|FTP|POP3|imap/i;
 
 describe.each(kinds)('%s is hidden', (_, lines, values) => {
   const cases = lines.flatMap(([notation, line]) =>
     values
-      .filter((value) => !(/[&#@]/.test(value) && NOT_WITH_SIGNS.test(notation)))
+      .filter((value) => !(/[&#@]/.test(value) && NOT_WITH_SYMBOLS.test(notation)))
       .map((value) => [notation, value, line.replace('§', () => value)] as const),
   );
 

@@ -4,7 +4,7 @@ import { alnum, chars, join, pw } from './corpus-words.ts';
 
 const KEY = join('gh', 'p_', chars(alnum, 36, 7));
 
-describe('the name of a thing', () => {
+describe('a name', () => {
   it.each([
     'shop-web-1',
     'shop_web_1',
@@ -22,11 +22,11 @@ describe('the name of a thing', () => {
     'token-service',
     'quirky_hopper',
     '東京-web',
-  ])('without a secret is shown as it is: %s', (name) => {
+  ])('without a secret does not change: %s', (name) => {
     expect(presentableName(name)).toBe(name);
   });
 
-  it('with a secret in it has a placeholder there', () => {
+  it('with a secret has a placeholder in its place', () => {
     expect(presentableName(`ci-${KEY}-1`)).toMatch(/^ci-‹secret-[\da-f]{4}›$/);
     expect(presentableName(`registry.example/${KEY}/app:1`)).toMatch(/^registry\.example\/‹secret-[\da-f]{4}›\/app:1$/);
     expect(presentableName(`https://user:${pw}@registry.example/app`)).not.toContain(pw);
@@ -42,7 +42,7 @@ describe('the name of a thing', () => {
     expect(presentableName('web-zebra-crossing', ['zebra-crossing'])).toMatch(/^web-‹secret-[\da-f]{4}›$/);
   });
 
-  it('is the same when it is shown again', () => {
+  it('does not change a second time', () => {
     const once = presentableName(`ci-${KEY}`);
     expect(presentableName(once)).toBe(once);
   });

@@ -20,7 +20,7 @@ export interface SimulatedContainerOptions {
   /** The engine's statistics while it runs; default: empty. */
   readonly stats?: object;
   readonly restartPolicy?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
-  /** Of `on-failure`; default 0, no limit. */
+  /** For `on-failure`; default 0, no limit. */
   readonly maximumRetryCount?: number;
   /** How long the engine waits before its restart policy starts the container again; default 100 ms. */
   readonly restartDelayMs?: number;
@@ -87,12 +87,13 @@ export interface SimulatedContainer {
   remove(): void;
 }
 
-/** The real engine sends `stop` so much later than `die`. */
+/** How much later than `die` the real engine sends `stop`. */
 const STOP_EVENT_LAG_MS = 20;
 
 /** A container as the engine itself sees it. */
 export interface EngineContainer extends SimulatedContainer {
   readonly output: ContainerLog;
+  readonly image: string;
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
   inspectJson(): unknown;
@@ -116,6 +117,7 @@ interface EngineContext {
 
 export function createContainer(options: SimulatedContainerOptions, engine: EngineContext): EngineContainer {
   const id = randomBytes(32).toString('hex');
+  const image = options.image ?? `demo/${options.name}:latest`;
   const tty = options.tty ?? false;
   const output = options.output ?? createContainerLog(tty);
   const createdAt = engine.now();
@@ -142,6 +144,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
   let cancelRestart: (() => void) | undefined;
 
   const isRunning = () => status === 'running' || status === 'paused';
+  const sleep = (ms: number) => new Promise<void>((resolve) => engine.later(ms, resolve));
   const time = (ms: number) => (ms === 0 ? '0001-01-01T00:00:00Z' : formatTimestamp(ms));
 
   const restartsAfter = (code: number): boolean => {
@@ -161,21 +164,20 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     stopping = true;
     engine.emit(container, 'kill', { signal: String(stopSignal) });
     if (options.ignoresStop) {
-      await new Promise<void>((resolve) => engine.later(timeoutSeconds * 1000, resolve));
+      await sleep(timeoutSeconds * 1000);
       engine.emit(container, 'kill', { signal: '9' });
       container.exit(137);
     } else {
-      if (options.stopTakesMs !== undefined) {
-        await new Promise<void>((resolve) => engine.later(options.stopTakesMs ?? 0, resolve));
-      }
+      if (options.stopTakesMs !== undefined) await sleep(options.stopTakesMs);
       container.exit(options.stopExitCode ?? 128 + stopSignal);
     }
-    if (stopEventLagMs > 0) await new Promise<void>((resolve) => engine.later(stopEventLagMs, resolve));
+    if (stopEventLagMs > 0) await sleep(stopEventLagMs);
     engine.emit(container, 'stop');
   }
 
   const container: EngineContainer = {
     id,
+    image,
     tty,
     output,
     labels: options.labels ?? {},
@@ -255,9 +257,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     async restart(timeoutSeconds = stopTimeout) {
       await end(timeoutSeconds, 0);
       restartCount = 0;
-      if (options.startTakesMs !== undefined) {
-        await new Promise<void>((resolve) => engine.later(options.startTakesMs ?? 0, resolve));
-      }
+      if (options.startTakesMs !== undefined) await sleep(options.startTakesMs);
       container.start();
       engine.emit(container, 'restart');
     },
@@ -326,7 +326,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       },
       Config: {
         Hostname: id.slice(0, 12),
-        Image: imageOf(options),
+        Image: image,
         Tty: tty,
         Env: options.env ?? [],
         Labels: options.labels ?? {},
@@ -347,7 +347,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     listJson: () => ({
       Id: id,
       Names: [`/${name}`],
-      Image: imageOf(options),
+      Image: image,
       Labels: { ...options.labels },
       Created: Math.floor(createdAt / 1000),
       State: status,
@@ -370,8 +370,4 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     },
   };
   return container;
-}
-
-export function imageOf(options: SimulatedContainerOptions): string {
-  return options.image ?? `demo/${options.name}:latest`;
 }

@@ -1,4 +1,4 @@
-/** User-defined networks: addresses as the engine hands them out, and a container's endpoints on them. */
+/** User-defined networks: addresses as the engine assigns them, and a container's endpoints on the networks. */
 
 export interface Addresses {
   /** The lowest free address of the network. */
