@@ -7,7 +7,7 @@ import type { DependencyGraph } from './graph.ts';
 import type { Outage } from './outage.ts';
 import { RETURN_MS, type Suspects } from './suspects.ts';
 
-export type Absence =
+type Absence =
   | { readonly kind: 'back'; readonly at: number }
   | { readonly kind: 'incident'; readonly incident: LiveIncident }
   /** It is still unavailable. `what` follows its name in a sentence. */
@@ -26,7 +26,7 @@ export interface AwaitReturn {
 }
 
 /** A shorter absence is not reported: somebody restarts or replaces the dependency. */
-export const ABSENCE_GRACE_MS = 30_000;
+const ABSENCE_GRACE_MS = 30_000;
 /** A start takes longer: a database may replay its log first. */
 const START_GRACE_MS = 2 * 60_000;
 const POLL_MS = 1_000;

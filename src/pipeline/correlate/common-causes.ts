@@ -7,7 +7,7 @@ import type { LiveIncident } from '../incident/open-incidents.ts';
 
 export type CommonCause = Exclude<IncidentCause, { kind: 'incident' }>;
 
-export interface CommonCauses {
+interface CommonCauses {
   /** The open incident that represents this cause; `live` if there was none. */
   firstWith(cause: CommonCause, live: LiveIncident): LiveIncident;
 }

@@ -22,7 +22,7 @@ export type Correlation =
   /** A dependency was briefly unavailable. It is back, and the container has recovered. */
   | { readonly kind: 'passed'; readonly dependency: string };
 
-export interface CorrelatorDeps extends SuspectsDeps {
+interface CorrelatorDeps extends SuspectsDeps {
   readonly incidents: SuspectsDeps['incidents'] & { open(): readonly LiveIncident[] };
   readonly stopping: AbortSignal;
   /** Resolves when the containers that existed at the start have been inspected. */

@@ -13,7 +13,7 @@ import type { Edge } from './graph.ts';
 import { isAboutState, rootOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
 
-export interface CorrelationDeps {
+interface CorrelationDeps {
   readonly incidents: OpenIncidents;
   readonly lifecycle: Pick<Lifecycle, 'of'>;
   /** Not traced: a dependency may be inspected every second. */

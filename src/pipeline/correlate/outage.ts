@@ -13,7 +13,7 @@ export interface Outage {
   readonly since?: number;
 }
 
-export interface OutageInput {
+interface OutageInput {
   /** Undefined if the container does not exist. */
   readonly facts: ContainerFacts | undefined;
   readonly lifecycle: ContainerLifecycle;

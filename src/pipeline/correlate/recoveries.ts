@@ -14,7 +14,7 @@ import { isAboutState, isOf } from './members.ts';
 import { outageOf } from './outage.ts';
 import { RETURN_MS } from './suspects.ts';
 
-export interface Recoveries {
+interface Recoveries {
   observe(event: EngineEvent): void;
   /** Inspects the containers of all causes. Call it after every listing: some states change without an event. */
   check(): Promise<void>;
@@ -26,7 +26,7 @@ export interface Recoveries {
   orphaned(members: readonly LiveIncident[]): Promise<void>;
 }
 
-export interface RecoveriesDeps {
+interface RecoveriesDeps {
   readonly incidents: Pick<OpenIncidents, 'open'>;
   readonly correlator: Pick<Correlator, 'membersOf'>;
   readonly graph: Pick<DependencyGraph, 'networksOf' | 'current'>;

@@ -39,7 +39,7 @@ export function textsOf(live: LiveIncident, { facts, logLines }: DiagnosisContex
   return records.length > 0 ? records : [live.incident.summary];
 }
 
-export interface SymptomsInput {
+interface SymptomsInput {
   readonly texts: readonly string[];
   /** When they were printed. */
   readonly at: number;

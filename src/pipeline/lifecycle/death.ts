@@ -24,7 +24,7 @@ const LOOP_WINDOW_MS = 5 * 60_000;
 /** The engine also resets its restart back-off once a container has run for this long. */
 const STABLE_AFTER_MS = 10_000;
 /** How long a stop request explains an end that follows. Stop timeouts of minutes are rare. */
-export const STOP_EXPLAINS_MS = 10 * 60_000;
+const STOP_EXPLAINS_MS = 10 * 60_000;
 /** How long a signal other than the stop signal and SIGKILL explains an end whose exit code does not match it. */
 const SIGNAL_EXPLAINS_MS = 5_000;
 

@@ -2,7 +2,7 @@ import { type ContainerRef, type ListedContainer, serviceKey } from '../../domai
 import type { LifecycleRecord, Records } from './record.ts';
 
 /** The removal of the old container and the creation of the new one are at most this far apart. */
-export const REPLACED_WITHIN_MS = 10 * 60_000;
+const REPLACED_WITHIN_MS = 10 * 60_000;
 
 /**
  * When the container was created to replace another one of its service; undefined if it was not. A replica that is added
