@@ -8,7 +8,7 @@ import type { DependencyGraph } from './graph.ts';
 import { isAboutState, isOf, rootOf, statedCauseOf } from './members.ts';
 import { type Outage, outageOf } from './outage.ts';
 
-/** A container with a problem of its own: an incident, a state in which it cannot serve others, or both. */
+/** A container with a problem of its own: an incident, an outage, or both. */
 export interface Suspect {
   readonly container: ContainerRef;
   readonly incident?: LiveIncident;
