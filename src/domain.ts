@@ -50,7 +50,7 @@ export interface ContainerFacts {
    * it does not say why the main process ended. See `killedForMemory`.
    */
   readonly oomKilled: boolean;
-  /** Whether somebody stopped it. Only Podman says so; absent if it is not known. */
+  /** Whether somebody stopped it. Only Podman reports it; absent if unknown. */
   readonly stoppedByUser?: boolean;
   /** The engine's error message, for example why a start failed. */
   readonly error: string;
@@ -136,7 +136,7 @@ export interface EngineEvent {
     | { readonly kind: 'create' | 'start' | 'stop' | 'destroy' | 'oom' | 'pause' | 'unpause' | 'restart' }
     | { readonly kind: 'rename' }
     | { readonly kind: 'die'; readonly exitCode: number }
-    /** The number of the signal; Podman does not say it. */
+    /** The number of the signal; Podman does not report it. */
     | { readonly kind: 'kill'; readonly signal?: number }
     | { readonly kind: 'health'; readonly status: 'healthy' | 'unhealthy' | 'starting' };
 }
@@ -162,7 +162,7 @@ export interface LogRecord {
   /** All lines, joined with `\n`, without control characters; at most 64 KB. */
   readonly text: string;
   readonly lines: number;
-  /** As stated in the record; absent if it states none. */
+  /** From the record; absent if it has none. */
   readonly level?: Level;
 }
 
@@ -257,7 +257,7 @@ export interface TraceLink {
 export const SEVERITIES = ['low', 'medium', 'high'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** What went wrong and what to do about it, whether a model or a rule says so. */
+/** What went wrong and what to do about it, according to a model or a rule. */
 export interface Assessment {
   readonly rootCause: string;
   readonly severity: Severity;

@@ -8,7 +8,7 @@ interface DetectorInfo {
   readonly prompt: string;
   /** The main process of the container ended. */
   readonly processEnded: boolean;
-  /** The signal is part of the death of a process. All signals of one death belong to one incident. */
+  /** The signal reports the death of a process. All signals of one death belong to one incident. */
   readonly partOfDeath: boolean;
   readonly joins: JoinRule;
   /** Other signals of a container join an incident that is settling. These signals neither join nor are joined. */
@@ -28,7 +28,7 @@ interface DetectorInfo {
 interface JoinRule {
   /** Joins an incident of the same death, or of any death of the container. */
   readonly death: 'same' | 'any' | 'last_output' | 'no';
-  /** Joins an incident whose last signal came at most this many ms before it and is taken for its cause; 0: never. */
+  /** Joins an incident whose last signal, at most this many ms earlier, is considered its cause; 0: never. */
   readonly causeWithinMs: number;
 }
 
@@ -88,7 +88,7 @@ export const DETECTOR_INFO: Readonly<Record<Detector, DetectorInfo>> = {
     joins: { death: 'any', causeWithinMs: 0 },
     inGrace: 'pass',
   },
-  // A storm hides the single problems in it.
+  // A storm hides the individual problems in it.
   storm: {
     ...FROM_LOG,
     title: 'log storm',
@@ -97,12 +97,12 @@ export const DETECTOR_INFO: Readonly<Record<Detector, DetectorInfo>> = {
   },
 };
 
-/** Whether a signal of these detectors says that the main process of the container ended. */
+/** Whether one of these detectors reports that the main process of the container ended. */
 export function processEnded(detectors: readonly Detector[]): boolean {
   return detectors.some((detector) => DETECTOR_INFO[detector].processEnded);
 }
 
-/** Whether a signal of these detectors is part of the death of a process, the main process or another one. */
+/** Whether one of these detectors reports the death of a process, the main process or another one. */
 export function isPartOfDeath(detectors: readonly Detector[]): boolean {
   return detectors.some((detector) => DETECTOR_INFO[detector].partOfDeath);
 }

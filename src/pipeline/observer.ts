@@ -20,7 +20,7 @@ import type { TokenUsage } from './ports.ts';
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
 type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
 
-/** How one try to send a message ended. `failed`: it will be tried again. */
+/** The result of one attempt to send a message. `failed`: it will be retried. */
 export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'dropped'] as const;
 type NotificationOutcome = (typeof NOTIFICATION_OUTCOMES)[number];
 
@@ -85,7 +85,7 @@ export interface Observer {
   restart(restart: { readonly containerName: string; readonly outcome: Outcome }): void;
   /** `durationMs`: from the end of the restart call to the outcome. */
   verification(verified: { readonly outcome: Outcome; readonly durationMs: number }): void;
-  /** One try to send one message to a receiver, or a message dropped without a try: then without a duration. */
+  /** One attempt to send a message to a receiver, or a message that was dropped unsent: then without a duration. */
   notification(sent: {
     readonly receiver: string;
     readonly outcome: NotificationOutcome;

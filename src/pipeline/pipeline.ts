@@ -66,9 +66,9 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
-/** A crash is to be noticed within a second. */
+/** Short, because a crash must be detected within a second. */
 const INSPECT_PATIENCE_MS = 500;
-/** For paid answers and restarts in progress. */
+/** How long `stop` waits for paid answers and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
@@ -133,7 +133,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   );
 
   const leftToEngine = createLeftToEngine(deps.control);
-  /** The engine was left to restart the container of this incident: has it given up? */
+  /** Decides again if the restart was left to the engine and the engine has given up. */
   const followUp = async (live: LiveIncident): Promise<void> => {
     if (!(await leftToEngine.gaveUp(live.incident)) || live.phase !== 'settled') return;
     await workflow.decideAgain(live, 'engine_gave_up');
@@ -145,7 +145,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     void work.finally(() => running.delete(work));
   };
 
-  /** `repeatAs`: how it is counted where it opens nothing. */
+  /** `repeatAs`: how the signal is counted if it opens no incident. */
   const take = (seen: Signal, repeatAs: Suppression = 'repeat'): void => {
     const container = identify(seen.container);
     const signal = container === seen.container ? seen : { ...seen, container };

@@ -57,9 +57,9 @@ export interface ContainerSource {
   }): Promise<void>;
   /**
    * Delivers lines after `from` (a cursor: none twice; a number: epoch ms, inclusive), in batches, each with
-   * the cursor behind its last line. Resolves when the engine ends the stream or `signal` aborts. `clockStepBackMs`: how
-   * far the clock has stepped back since `from` was reached. `maxBacklogLines`: of the lines that the log holds already,
-   * only this many are delivered, the newest; if that omits some, `onSkipped` is called before the first line, with its time.
+   * the cursor after its last line. Resolves when the engine ends the stream or `signal` aborts. `clockStepBackMs`: how
+   * far the clock has stepped back since `from` was reached. `maxBacklogLines`: the most lines delivered of those already
+   * in the log, the newest; if others are skipped, `onSkipped` is called first, with the time of the first line delivered.
    */
   followLogs(
     containerId: string,

@@ -1,4 +1,4 @@
-/** What the pipeline needs of tracing. The adapter turns details into span attributes. */
+/** What the pipeline needs from tracing. The adapter turns details into span attributes. */
 import type { Decision, Diagnosis, EdgeEvidence, Incident, Outcome, TraceLink } from '../domain.ts';
 import type { DiagnosisContext, SendResult } from './ports.ts';
 
@@ -38,8 +38,8 @@ export interface SpanOptions {
 /** With tracing off, every method still runs the work. */
 export interface Tracing {
   /**
-   * Runs `work` in a span below the active one and passes on what it returns or throws. Of an error, only the reason
-   * from a closed list is recorded.
+   * Runs `work` in a span below the active one and passes on what it returns or throws. If it throws, only a reason from
+   * a closed list is recorded.
    */
   span<Result>(
     name: string,

@@ -1,10 +1,10 @@
-/** The incident of a dependency that is away without a signal of its own: stopped, paused, off its network. */
+/** The incident of a dependency that is unavailable although no signal reports it: stopped, paused, off its network. */
 import type { Assessment, ContainerRef, Incident, Signal } from '../../domain.ts';
 
 /** Equal for all absences of a service: they are one problem. */
 const FINGERPRINT = 'absent';
 
-/** `what` continues the name of the container. */
+/** `what` follows the name of the container in a sentence. */
 export function absenceSignal(container: ContainerRef, what: string, at: number): Signal {
   return {
     container,
@@ -16,7 +16,7 @@ export function absenceSignal(container: ContainerRef, what: string, at: number)
   };
 }
 
-/** Such an incident needs no diagnosis by others. Undefined for all other incidents. */
+/** The assessment of such an incident, which is not diagnosed any further. Undefined for all other incidents. */
 export function absenceAssessment({ fingerprint, summary, container }: Incident): Assessment | undefined {
   if (fingerprint !== FINGERPRINT) return undefined;
   const { name } = container;

@@ -1,22 +1,22 @@
-/** Waits while a dependency is away for a moment: restarted by hand, replaced by a deployment, starting. */
+/** Waits for a dependency that is briefly unavailable: restarted by hand, replaced by a deployment, or starting. */
 import type { ContainerFacts, ContainerRef } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { Correlation } from './correlate.ts';
 import type { DependencyGraph } from './graph.ts';
+import type { Outage } from './outage.ts';
 import { RETURN_MS, type Suspects } from './suspects.ts';
-import type { EngineTrouble } from './trouble.ts';
 
-export type Absence =
+type Absence =
   | { readonly kind: 'back'; readonly at: number }
   | { readonly kind: 'incident'; readonly incident: LiveIncident }
-  /** It is still away. `what` continues its name. */
+  /** It is still unavailable. `what` follows its name in a sentence. */
   | { readonly kind: 'away'; readonly what: string };
 
 export interface AwaitReturn {
-  /** Waits until the dependency is back, has an incident, or was away for longer than anybody needs to replace it. */
-  ofDependency(container: ContainerRef, trouble: EngineTrouble, victim: LiveIncident): Promise<Absence>;
-  /** The dependency is back since `backAt`: does the victim recover, too? */
+  /** Waits until the dependency is back or has an incident, but no longer than a restart or replacement takes. */
+  ofDependency(container: ContainerRef, outage: Outage, victim: LiveIncident): Promise<Absence>;
+  /** The dependency has been back since `backAt`. Waits to see whether the victim recovers, too. */
   ofVictim(
     victim: LiveIncident,
     dependency: ContainerRef,
@@ -25,8 +25,8 @@ export interface AwaitReturn {
   ): Promise<Correlation>;
 }
 
-/** A dependency that somebody stops or replaces for less than this is not reported. */
-export const ABSENCE_GRACE_MS = 30_000;
+/** A shorter absence is not reported: somebody restarts or replaces the dependency. */
+const ABSENCE_GRACE_MS = 30_000;
 /** A start takes longer: a database may replay its log first. */
 const START_GRACE_MS = 2 * 60_000;
 const POLL_MS = 1_000;
@@ -46,17 +46,17 @@ export function createAwaitReturn(deps: {
         const waited = clock.monotonic() - begun;
         if (waited >= (what === 'is starting' ? START_GRACE_MS : ABSENCE_GRACE_MS)) break;
         await clock.sleep(POLL_MS, stopping);
-        // Recreated under another id, the name now means the new container.
+        // If it was recreated, its service has a container with another id.
         const suspect = await suspects.first(graph.current(container), victim, true);
         if (suspect === undefined) return { kind: 'back', at: clock.now() };
         if (suspect.incident !== undefined) return { kind: 'incident', incident: suspect.incident };
-        what = suspect.trouble?.what ?? what;
+        what = suspect.outage?.what ?? what;
       }
       return { kind: 'away', what };
     },
 
     async ofVictim(victim, dependency, backAt, facts) {
-      // It ended meanwhile and does not come back by itself: a restart can help now.
+      // It is down although its dependency is back: a restart can help now.
       if (facts?.status !== 'running') {
         victim.suffers = undefined;
         return { kind: 'own' };

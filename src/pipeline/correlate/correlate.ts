@@ -1,13 +1,13 @@
 /**
- * Finds the incident that another one suffers from. Evidence decides, never timing alone: the error of the victim says
- * that a dependency fails, the dependency graph connects the two, and the dependency has a problem of its own.
+ * Finds the incident that causes another one. Evidence decides, never timing alone: the victim's error says that a
+ * dependency fails, the dependency graph connects the two, and the dependency has a problem of its own.
  */
 import { type ContainerFacts, type ContainerRef, type EdgeEvidence, type Signal, serviceKey } from '../../domain.ts';
-import type { LiveIncident } from '../incident/open-incidents.ts';
+import type { LiveIncident, Suffering } from '../incident/open-incidents.ts';
 import type { DiagnosisContext } from '../ports.ts';
 import { absenceAssessment } from './absence.ts';
 import { type AwaitReturn, createAwaitReturn } from './await-return.ts';
-import { type CommonCause, createMeetingPoints } from './meeting-points.ts';
+import { type CommonCause, createCommonCauses } from './common-causes.ts';
 import { isAboutState, isOf, link, rootOf, statedCauseOf } from './members.ts';
 import { BEFORE_MS, createSuspects, type Suspect, type SuspectsDeps } from './suspects.ts';
 import { readSymptoms, type Symptoms, textsOf } from './symptoms.ts';
@@ -19,43 +19,43 @@ export type Correlation =
   | { readonly kind: 'member' }
   /** A host outside the engine does not answer; or a dependency seems to fail, but none is known to have a problem. */
   | CommonCause
-  /** A dependency was stopped or replaced; it is back, and the container is well. */
+  /** A dependency was briefly unavailable. It is back, and the container has recovered. */
   | { readonly kind: 'passed'; readonly dependency: string };
 
-export interface CorrelatorDeps extends SuspectsDeps {
+interface CorrelatorDeps extends SuspectsDeps {
   readonly incidents: SuspectsDeps['incidents'] & { open(): readonly LiveIncident[] };
   readonly stopping: AbortSignal;
   /** Resolves when the containers that existed at the start have been inspected. */
   readonly graphReady: Promise<void>;
-  /** Opens an incident for a dependency that is away without a signal. `what` continues its name. */
+  /** Opens an incident for a dependency that is unavailable without a signal. `what` follows its name in a sentence. */
   openAbsence(dependency: ContainerRef, what: string): LiveIncident;
   onAttached(live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): void;
 }
 
 export interface Correlator {
   /**
-   * To be called once the evidence of an incident is complete, before anybody is asked about it. Waits while a
-   * dependency is away for a moment. Also attaches open incidents that turn out to suffer from this one.
+   * Call it once the evidence of the incident is complete, before the diagnosis. Waits while a dependency is briefly
+   * unavailable. Also attaches open incidents that this one explains.
    */
   correlate(live: LiveIncident, context: DiagnosisContext): Promise<Correlation>;
   /**
-   * The same for an incident that was settled and repeats: a dependency that seemed well may not be so by now. Never
-   * rejects.
+   * Looks again for the cause of a settled incident that repeats: a dependency that had no problem before may have one
+   * now. Never rejects.
    */
-  lookAgain(live: LiveIncident, latest: Signal): Promise<void>;
+  recheck(live: LiveIncident, latest: Signal): Promise<void>;
   /** The incidents that belong to this one. */
   membersOf(root: LiveIncident): readonly LiveIncident[];
   /** An incident that an earlier run of the agent opened. */
   restore(live: LiveIncident): void;
 }
 
-/** Victims often speak first: an incident joins a cause that is seen at most this long after it was opened. */
+/** Victims often fail before their cause is detected: the longest time from their first error to its incident. */
 export const AFTER_MS = 2 * 60_000;
-/** The events of a dependency's end may arrive after the errors that it leads to. */
+/** The event that reports the end of a dependency may arrive after the errors that the end causes. */
 const INCIDENT_WAIT_MS = 3_000;
-/** Others that name the same host are awaited this long before it is asked about. */
+/** How long to wait for other incidents with the same cause before the diagnosis. */
 const OTHERS_WAIT_MS = 2_000;
-/** Errors of two containers that name nobody, and that one dependency may explain. */
+/** Errors of two containers that begin within this time may be caused by a dependency that both have. */
 const ALIKE_WITHIN_MS = 10_000;
 const GRAPH_WAIT_MS = 5_000;
 const POLL_MS = 100;
@@ -67,7 +67,9 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
   const { graph, incidents, clock, stopping } = deps;
   const suspects = createSuspects(deps);
   const awaitReturn: AwaitReturn = createAwaitReturn({ ...deps, suspects });
-  const meetingPoints = createMeetingPoints((live) => live.resolvedAt === undefined && incidents.open().includes(live));
+  const commonCauses = createCommonCauses((live) => live.resolvedAt === undefined && incidents.open().includes(live));
+
+  const hasDependencies = (id: string): boolean => graph.dependenciesOf(id).length > 0;
 
   const attach = (live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): boolean => {
     if (!link(live, root, evidence)) return false;
@@ -75,26 +77,26 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return true;
   };
 
-  /** Own dependencies first, so that the problem furthest down the path is found from the one that has it. */
-  const sinkFrom = async (start: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined> =>
+  /** The container that the error names, if it has a problem; otherwise the nearest of its dependencies that has one. */
+  const firstSuspectFrom = async (start: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined> =>
     (await suspects.first([start], victim, true)) ?? suspects.first(graph.reachableFrom(start.id), victim, false);
 
   const findSuspect = async (live: LiveIncident, { named, external }: Symptoms): Promise<Suspect | undefined> => {
     for (const start of named) {
       if (isOf(live, start)) continue;
-      const suspect = await sinkFrom(start, live);
+      const suspect = await firstSuspectFrom(start, live);
       if (suspect !== undefined) return suspect;
     }
-    // An error that names another host does not speak of these.
+    // The error names another host, so the container's other dependencies do not explain it.
     if (named.length > 0 || external !== undefined) return undefined;
     return suspects.first(graph.reachableFrom(live.incident.container.id), live, false);
   };
 
   const awaitIncident = async (
-    { container, trouble }: Suspect,
+    { container, outage }: Suspect,
     live: LiveIncident,
   ): Promise<LiveIncident | undefined> => {
-    const deadline = clock.monotonic() + (trouble?.silent ? 0 : INCIDENT_WAIT_MS);
+    const deadline = clock.monotonic() + (outage?.silent ? 0 : INCIDENT_WAIT_MS);
     for (;;) {
       const incident = suspects.incidentOf(container, live, true);
       if (incident !== undefined || clock.monotonic() >= deadline || stopping.aborted) return incident;
@@ -107,10 +109,10 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     suspect: Suspect,
     facts: ContainerFacts | undefined,
   ): Promise<Correlation> => {
-    const { container, trouble } = suspect;
+    const { container, outage } = suspect;
     let root = suspect.incident ?? (await awaitIncident(suspect, live));
-    if (root === undefined && trouble !== undefined) {
-      const end = await awaitReturn.ofDependency(container, trouble, live);
+    if (root === undefined && outage !== undefined) {
+      const end = await awaitReturn.ofDependency(container, outage, live);
       if (live.cause !== undefined) return MEMBER;
       if (end.kind === 'back') return awaitReturn.ofVictim(live, container, end.at, facts);
       root = end.kind === 'incident' ? end.incident : deps.openAbsence(container, end.what);
@@ -120,7 +122,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return root !== undefined && attach(live, root, evidence) ? MEMBER : OWN;
   };
 
-  /** The victim repeats the cause that a dependency states in its own log. */
+  /** The incident of a dependency whose own log states the cause that the victim repeats. */
   const findRelayed = (live: LiveIncident, stated: string): LiveIncident | undefined => {
     const reachable = new Set(graph.reachableFrom(live.incident.container.id).map(serviceKey));
     return incidents
@@ -134,44 +136,44 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       );
   };
 
-  const meetOthers = async (live: LiveIncident, cause: CommonCause): Promise<Correlation> => {
-    const first = meetingPoints.meet(cause, live);
-    if (first !== live && rootOf(first) !== live) {
-      live.incident = { ...live.incident, cause };
-      return attach(live, first, 'observed') ? MEMBER : cause;
-    }
+  const shareCause = async (live: LiveIncident, cause: CommonCause): Promise<Correlation> => {
     live.incident = { ...live.incident, cause };
+    const first = commonCauses.firstWith(cause, live);
+    if (first !== live && rootOf(first) !== live) return attach(live, first, 'observed') ? MEMBER : cause;
     await clock.sleep(OTHERS_WAIT_MS, stopping);
     return live.cause === undefined ? cause : MEMBER;
   };
 
-  const whoIsWell = async (live: LiveIncident, symptoms: Symptoms, facts?: ContainerFacts): Promise<Correlation> => {
+  /**
+   * The correlation if no dependency has a problem: one may have returned moments ago, or the cause is outside the engine
+   * or not known.
+   */
+  const withoutSuspect = async (
+    live: LiveIncident,
+    symptoms: Symptoms,
+    facts?: ContainerFacts,
+  ): Promise<Correlation> => {
     const { named, external, nameServerFails } = symptoms;
     for (const container of named) {
       const at = await suspects.returnedAt(container);
       if (at !== undefined) return awaitReturn.ofVictim(live, container, at, facts);
     }
-    if (nameServerFails) return meetOthers(live, { kind: 'external', host: nameServerFails });
-    if (external !== undefined) {
-      live.suffers = undefined;
-      return meetOthers(live, { kind: 'external', host: external });
-    }
+    const host = nameServerFails ?? external;
+    if (host !== undefined) return shareCause(live, { kind: 'external', host });
     const name = named[0]?.name ?? symptoms.unresolved;
-    const { id } = live.incident.container;
-    const hasDependencies = graph.dependenciesOf(id).length > 0;
-    if (name === undefined && !hasDependencies) live.suffers = undefined;
-    // A container that ended is down whatever its dependencies do by now.
+    // A container that has ended stays down even if its dependencies work again.
     if (facts?.status !== 'running') return OWN;
-    if (name !== undefined) return meetOthers(live, { kind: 'unknown', named: name });
+    if (name !== undefined) return shareCause(live, { kind: 'unknown', named: name });
     const common = await findCommonDependency(live);
-    if (common !== undefined) return meetOthers(live, { kind: 'unknown', named: common.name });
+    if (common !== undefined) return shareCause(live, { kind: 'unknown', named: common.name });
+    const { id } = live.incident.container;
     const isUnknown =
       (symptoms.failure === 'unreachable' && graph.hasNeighbours(id)) ||
-      (symptoms.failure === 'interrupted' && hasDependencies);
+      (symptoms.failure === 'interrupted' && hasDependencies(id));
     return isUnknown ? { kind: 'unknown' } : OWN;
   };
 
-  /** A direct dependency of this container that another one, whose errors began at the same time, names or needs, too. */
+  /** A direct dependency that this container shares with others whose errors began at the same time. */
   const findCommonDependency = async (live: LiveIncident): Promise<ContainerRef | undefined> => {
     const own = graph.dependenciesOf(live.incident.container.id);
     if (own.length === 0) return undefined;
@@ -193,6 +195,18 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     other.suffers.stated === undefined &&
     Math.abs(other.burstAt - live.burstAt) <= ALIKE_WITHIN_MS;
 
+  /** Undefined if no incident of another container can explain these symptoms, now or later. */
+  const sufferingOf = (
+    { named, unresolved, external, nameServerFails }: Symptoms,
+    { id }: ContainerRef,
+  ): Suffering | undefined => {
+    const namesContainer = named.length > 0 || unresolved !== undefined;
+    const mayBeExplained = external === undefined && (namesContainer || hasDependencies(id));
+    // The name server may be a container whose incident opens later.
+    if (!mayBeExplained && nameServerFails === undefined) return undefined;
+    return { named: new Set(named.map((container) => container.id)) };
+  };
+
   const find = async (live: LiveIncident, context: DiagnosisContext): Promise<Correlation> => {
     if (live.cause !== undefined) return MEMBER;
     if (absenceAssessment(live.incident) !== undefined) return OWN;
@@ -208,19 +222,19 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     }
     if (symptoms.failure === undefined) {
       // Only a container with dependencies can relay the cause of another one.
-      const canRelay = symptoms.stated !== undefined && graph.dependenciesOf(container.id).length > 0;
+      const canRelay = symptoms.stated !== undefined && hasDependencies(container.id);
       if (canRelay) live.suffers = { named: new Set(), stated: symptoms.stated };
       return OWN;
     }
     for (const named of symptoms.named) graph.observe(container, named, clock.now());
-    if (!live.isReleased) live.suffers = { named: new Set(symptoms.named.map(({ id }) => id)) };
+    if (!live.isReleased) live.suffers = sufferingOf(symptoms, container);
     const suspect = await findSuspect(live, symptoms);
     if (live.cause !== undefined) return MEMBER;
     if (suspect !== undefined) return join(live, suspect, context.facts);
-    return live.isReleased ? OWN : whoIsWell(live, symptoms, context.facts);
+    return live.isReleased ? OWN : withoutSuspect(live, symptoms, context.facts);
   };
 
-  const lookAgain = async (live: LiveIncident, { record, at }: Signal): Promise<void> => {
+  const recheck = async (live: LiveIncident, { record, at }: Signal): Promise<void> => {
     const { container } = live.incident;
     const symptoms = readSymptoms({ texts: [record?.text ?? ''], at, container, facts: undefined }, graph);
     if (symptoms.failure === undefined) return;
@@ -239,7 +253,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     }
   };
 
-  /** Whether the problem of `root` explains the errors of `live`. `path`: evidence of a path between the two. */
+  /** Whether the problem of `root` explains the errors of `live`. `path`: evidence for a path between them, if any. */
   const isExplained = ({ suffers }: LiveIncident, root: LiveIncident, path: EdgeEvidence | undefined): boolean => {
     if (suffers === undefined) return false;
     const { named, stated } = suffers;
@@ -258,13 +272,13 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       return correlation;
     },
 
-    lookAgain,
+    recheck,
 
     membersOf: (root) => incidents.open().filter((live) => live !== root && rootOf(live) === root),
 
     restore(live) {
       const { cause } = live.incident;
-      if (cause !== undefined && cause.kind !== 'incident') meetingPoints.meet(cause, live);
+      if (cause !== undefined && cause.kind !== 'incident') commonCauses.firstWith(cause, live);
     },
   };
 }

@@ -13,10 +13,10 @@ import type { DependencyGraph, Edge } from './graph.ts';
 import { isAboutState, rootOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
 
-export interface CorrelationDeps {
+interface CorrelationDeps {
   readonly incidents: OpenIncidents;
   readonly lifecycle: Pick<Lifecycle, 'of'>;
-  /** Not traced: the state of a dependency may be looked at every second. */
+  /** Not traced: a dependency may be inspected every second. */
   readonly control: Pick<ContainerControl, 'inspect'>;
   readonly store: DependencyStore & Pick<IncidentStore, 'saveIncident' | 'resolveIncident'>;
   readonly observer: Observer;
@@ -25,7 +25,7 @@ export interface CorrelationDeps {
   readonly stopping: AbortSignal;
   /** Opens an incident, or counts the signal in an open one. `isReleased`: see LiveIncident. */
   open(signal: Signal, isReleased?: boolean): LiveIncident;
-  /** Background work, which is waited for when the agent stops. */
+  /** Runs background work that the agent waits for when it stops. */
   start(work: Promise<void>): void;
 }
 
@@ -40,11 +40,11 @@ export interface Correlation {
   inspected(containerId: string, facts: Inspected): void;
   /** The listed containers have been inspected once. */
   inspectedAll(): void;
-  /** A further signal of an open incident. True if the incident belongs to another one, which takes the signal. */
+  /** Handles a further signal of an open incident. True if the incident is a member of another one. */
   repeated(live: LiveIncident, signal: Signal): boolean;
   /** A restart has ended the problem. */
   recovered(live: LiveIncident): void;
-  /** The incident has ended because it was quiet for long. */
+  /** The incident has ended because it had no signal for long enough. */
   ended(live: LiveIncident): void;
   load(): Promise<void>;
   /** Incidents of an earlier run of the agent. */
@@ -52,8 +52,8 @@ export interface Correlation {
   edges(): readonly Edge[];
 }
 
-/** Between two looks at the dependencies of an incident that repeats. */
-const LOOK_AGAIN_MS = 15_000;
+/** The least time between two checks of the dependencies of a repeating incident. */
+const RECHECK_EVERY_MS = 15_000;
 
 function mayStillSuffer({ suffers, incident: { cause } }: LiveIncident): boolean {
   return suffers !== undefined || cause?.kind === 'unknown';
@@ -68,7 +68,7 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     work.catch((error: unknown) => logger.error(`${what} could not be stored`, { error: String(error) }));
 
   const save = (live: LiveIncident): void => {
-    // Until then its summary is not redacted, and it is saved anyway.
+    // While it is settling, its summary is not redacted yet, and the workflow saves it afterwards.
     if (live.phase !== 'settling') start(logged('an incident', store.saveIncident(live.incident)));
   };
 
@@ -112,7 +112,7 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     },
   });
 
-  /** Nothing else says that the host outside, or the dependency that seems well, still does not answer. */
+  /** Only the errors of members show that an external host, or a dependency without a known problem, still fails. */
   const touchRoot = (live: LiveIncident): void => {
     const root = rootOf(live);
     if (root.incident.cause === undefined || isAboutState(root)) return;
@@ -120,14 +120,14 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     root.dirty = true;
   };
 
-  const looking = new Set<LiveIncident>();
-  /** The dependency that seemed well when the incident was opened may have a problem by now that no signal reports. */
-  const lookAgain = (live: LiveIncident, signal: Signal): void => {
+  const rechecking = new Set<LiveIncident>();
+  /** A dependency that had no problem when the incident was opened may have one now that no signal reports. */
+  const recheck = (live: LiveIncident, signal: Signal): void => {
     const now = clock.monotonic();
-    if (looking.has(live) || now - (live.lookedAt ?? Number.NEGATIVE_INFINITY) < LOOK_AGAIN_MS) return;
-    live.lookedAt = now;
-    looking.add(live);
-    start(correlator.lookAgain(live, signal).finally(() => looking.delete(live)));
+    if (rechecking.has(live) || now - (live.recheckedAt ?? Number.NEGATIVE_INFINITY) < RECHECK_EVERY_MS) return;
+    live.recheckedAt = now;
+    rechecking.add(live);
+    start(correlator.recheck(live, signal).finally(() => rechecking.delete(live)));
   };
 
   return {
@@ -152,7 +152,7 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
 
     repeated(live, signal) {
       if (live.cause === undefined) {
-        if (live.phase === 'settled' && signal.record !== undefined && mayStillSuffer(live)) lookAgain(live, signal);
+        if (live.phase === 'settled' && signal.record !== undefined && mayStillSuffer(live)) recheck(live, signal);
         return false;
       }
       observer.correlated(live.cause.evidence);

@@ -23,7 +23,7 @@ const MAX_CONTAINERS = 5_000;
 export function createDependencies(store: DependencyStore, logger: Logger): Dependencies {
   const graph = createDependencyGraph();
   const refs = new Map<string, ContainerRef>();
-  /** An incident that is resumed is inspected before the containers are listed. */
+  /** Facts of containers that are not listed yet: the container of a resumed incident is inspected before that. */
   const inspectedEarly = new Map<string, Inspected>();
   let saved = 0;
 

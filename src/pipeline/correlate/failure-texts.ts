@@ -1,21 +1,21 @@
 /**
- * Recognises errors that say "a dependency does not answer". Linear in the text.
+ * Recognises errors that report a dependency which does not answer. Takes time linear in the text.
  *
- * The words are those that clients print: errno names and texts of libc, Node, Go, Java, Python, .NET, PHP, Ruby and Rust,
- * of database drivers and proxies, and the gateway statuses of HTTP.
+ * The patterns are texts that clients print: errno names and texts of libc, Node, Go, Java, Python, .NET, PHP, Ruby and
+ * Rust, of database drivers and proxies, and the gateway statuses of HTTP.
  */
 
 /**
- * `unreachable`: something else could not be reached at all. `interrupted`: a connection ended or an answer did not come,
- * which can also be the fault of the one who reports it. `exhausted`: no connection of its pool is free, because a
- * dependency is slow or because it does not give them back.
+ * `unreachable`: a dependency could not be reached at all. `interrupted`: a connection ended or a response did not
+ * arrive, which can also be the fault of the client. `exhausted`: no connection in the client's pool is free, because a
+ * dependency is slow or the client leaks connections.
  */
 export type Failure = 'unreachable' | 'interrupted' | 'exhausted';
 
 const HEAD_CHARS = 6_144;
 const TAIL_CHARS = 2_048;
 
-/** The part of a record that is read: the message at its beginning, and the innermost cause at its end. */
+/** The part of a record that is searched: the message at its start and the innermost cause at its end. */
 export function readablePart(text: string): string {
   if (text.length <= HEAD_CHARS + TAIL_CHARS) return text;
   return `${text.slice(0, HEAD_CHARS)}\n${text.slice(-TAIL_CHARS)}`;
@@ -63,7 +63,7 @@ const EXHAUSTED = anyOf([
   'no (?:idle|free) connections? available|remaining connection slots|too many connections',
 ]);
 
-/** A client of the container went away: no dependency of it failed. */
+/** A client of the container disconnected: no dependency failed. */
 const CLIENT_LEFT = anyOf([
   'client (?:\\S{1,64} )?(?:prematurely |unexpectedly )?(?:closed|disconnected|aborted|went away|intended to send|timed out)',
   'clientabort|clientdisconnect|(?:from|to) (?:the )?client\\b|on client connection|client connection|remote client',
@@ -75,11 +75,11 @@ const CLIENT_LEFT = anyOf([
 const OWN_PORT =
   /address already in use|eaddrinuse|bind(?:ing)?\(?\)?:? .{0,60}(?:failed|denied|cannot assign)|cannot assign requested address|eaddrnotavail/i;
 
-/** Undefined if the text does not say that something else failed. */
+/** Undefined if the text does not report the failure of a dependency. */
 export function failureIn(text: string): Failure | undefined {
   const part = readablePart(text);
   if (OWN_PORT.test(part)) return undefined;
-  // A proxy names the client also where its upstream fails.
+  // A proxy also names the client when its upstream fails.
   if (CLIENT_LEFT.test(part) && !/upstream|backend/i.test(part)) return undefined;
   if (EXHAUSTED.test(part)) return 'exhausted';
   if (UNREACHABLE.test(part) || NAME_RESOLUTION.test(part)) return 'unreachable';
@@ -91,14 +91,14 @@ export function isNameResolutionFailure(text: string): boolean {
   return NAME_RESOLUTION.test(readablePart(text));
 }
 
-/** The name server did not answer, as opposed to: it does not know the name. */
+/** The name server failed, which differs from a name that it does not know. */
 const NO_NAME_SERVER = /temporary failure in name resolution|eai_again|server misbehaving|servfail|try again/i;
 
 export function isNameServerFailure(text: string): boolean {
   return NO_NAME_SERVER.test(readablePart(text));
 }
 
-/** Causes that lie in a process or its host, by kind. A client that relays the text of its dependency states the same kind. */
+/** Causes in a process or on its host, by kind. A client that relays the error of its dependency states the same kind. */
 const STATED_CAUSES: readonly (readonly [string, RegExp])[] = [
   [
     'disk full',
@@ -129,8 +129,8 @@ const STATED_CAUSES: readonly (readonly [string, RegExp])[] = [
 ];
 
 /**
- * The kind of a cause that is stated in one of the texts; equal for an error and for that of a client that relays it.
- * Undefined if none is.
+ * The kind of the first cause that the texts state. It is the same for an error and for a client's error that relays it.
+ * Undefined if they state none.
  */
 export function statedCause(texts: readonly string[]): string | undefined {
   for (const text of texts) {

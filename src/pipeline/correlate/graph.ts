@@ -1,4 +1,4 @@
-/** Which container depends on which, and by what evidence that is known. */
+/** Which container depends on which, and the evidence for it. */
 import { type ContainerRef, EDGE_EVIDENCE, type EdgeEvidence, serviceKey, type Topology } from '../../domain.ts';
 import { dropOldest, fingerprintOf, Index } from '../../lib/bounded.ts';
 import type { ObservedDependency } from '../ports.ts';
@@ -11,17 +11,17 @@ export interface Edge {
 
 export interface DependencyGraph {
   /**
-   * Takes in what inspect says. Cheap; to be called when a container is first seen and whenever it starts. `startedAt`:
-   * since when it has its addresses, epoch ms.
+   * Adds what inspect reports. Call it when a container is first seen and after every start. `startedAt`: since when it
+   * has its addresses, epoch ms.
    */
   learn(container: ContainerRef, topology: Topology, startedAt: number): void;
-  /** The container was removed. It is kept: errors go on to name it. */
+  /** Marks a container as removed. It stays in the graph, because errors continue to name it. */
   removed(containerId: string): void;
-  /** Edges from this container, one per container that it depends on: the evidence that comes first in EDGE_EVIDENCE. */
+  /** Edges from this container, one per dependency, each with the strongest evidence. */
   dependenciesOf(containerId: string): readonly Edge[];
   /**
-   * The containers that a host in an error record of `from` means: several if a service has replicas. Removed ones only
-   * if no other is left. `at`: when the record was printed; an address may have been another container's then.
+   * The containers that a host in an error record of `from` refers to: several if a service has replicas, a removed one
+   * only if no other is left. `at`: when the record was printed; another container may have had the address then.
    */
   resolve(from: ContainerRef, host: string, at: number): readonly ContainerRef[];
   /** Remembers that an error record of `from` named `to`. */
@@ -46,16 +46,16 @@ export interface DependencyGraph {
 export const MAX_PATH = 3;
 const MAX_CONTAINERS = 5_000;
 const MAX_OBSERVED = 10_000;
-/** After a kill, clients name the address that the container had. */
+/** Addresses of stopped containers are kept, because clients still name them. */
 const MAX_ADDRESSES = 10_000;
-/** A container that is moved between networks again and again must not collect their names. */
+/** Per container. Limits memory if a container is moved between networks again and again. */
 const MAX_NETWORKS = 32;
 
-/** On these, containers do not find each other by name. */
+/** On these networks, containers cannot resolve each other's names. */
 const UNNAMED_NETWORKS: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
-/** Of one address: containers that start together may swap theirs. */
+/** Per address: containers that start together may swap addresses. */
 const OWNERS_KEPT = 3;
-/** For how long a client may go on using an address that it looked up. */
+/** How long a client may use an address after it looked it up. */
 const ADDRESS_KEPT_MS = 2 * 60_000;
 
 interface Owner {
@@ -65,7 +65,7 @@ interface Owner {
 
 interface Node {
   readonly ref: ContainerRef;
-  /** By network name, the addresses' first two numbers: the engine's networks are a /16 or smaller. */
+  /** Network name → the first two numbers of the address: the engine's networks are /16 or smaller. */
   readonly networks: ReadonlyMap<string, string>;
   readonly names: ReadonlySet<number>;
   readonly topology: Pick<Topology, 'sharesNetworkOf' | 'links' | 'dependsOn'>;
@@ -116,7 +116,9 @@ export function createDependencyGraph(): DependencyGraph {
   const sameProject = (a: Node, b: Node): boolean => a.ref.project !== undefined && a.ref.project === b.ref.project;
   const sameService = (a: Node, b: Node): boolean => serviceKey(a.ref) === serviceKey(b.ref);
 
-  /** Where several services have the name: the one of the own project, then one that can be reached. */
+  const ofService = (key: string): readonly Node[] => presentOrLast([...(byService.get(key) ?? [])]);
+
+  /** If several services have the name: the one in the project of `a`, otherwise one that `a` can reach. */
   const meant = (a: Node, candidates: Iterable<Node>): readonly Node[] => {
     const ranked: Node[][] = [[], [], []];
     for (const b of candidates) {
@@ -124,16 +126,7 @@ export function createDependencyGraph(): DependencyGraph {
       if (sameProject(a, b)) ranked[shareNetwork(a, b) ? 0 : 1]?.push(b);
       else if (shareNetwork(a, b) || a.topology.links.includes(b.ref.name)) ranked[2]?.push(b);
     }
-    const best = ranked.find((group) => group.length > 0) ?? [];
-    const present = best.filter(({ removed }) => !removed);
-    return present.length > 0 ? present : best.slice(-1);
-  };
-
-  /** Those of a service that exist, or the one that was removed last: it may be about to be replaced. */
-  const present = (group: ReadonlySet<Node> | undefined): readonly Node[] => {
-    const all = [...(group ?? [])];
-    const existing = all.filter(({ removed }) => !removed);
-    return existing.length > 0 ? existing : all.slice(-1);
+    return presentOrLast(ranked.find((group) => group.length > 0) ?? []);
   };
 
   const dependenciesOf = (containerId: string): readonly Edge[] => {
@@ -148,8 +141,7 @@ export function createDependencyGraph(): DependencyGraph {
     };
     const { project } = a.ref;
     if (project !== undefined) {
-      for (const service of a.topology.dependsOn)
-        note(present(byService.get(serviceKey({ project, service }))), 'compose');
+      for (const service of a.topology.dependsOn) note(ofService(serviceKey({ project, service })), 'compose');
     }
     const owner = nodes.get(a.topology.sharesNetworkOf ?? '');
     if (owner !== undefined) note([owner], 'network');
@@ -161,13 +153,13 @@ export function createDependencyGraph(): DependencyGraph {
         'environment',
       );
     }
-    for (const service of observedFrom.get(serviceKey(a.ref)) ?? []) note(present(byService.get(service)), 'observed');
+    for (const service of observedFrom.get(serviceKey(a.ref)) ?? []) note(ofService(service), 'observed');
     return Array.from(found, ([b, evidence]) => ({ from: a.ref, to: b.ref, evidence }));
   };
 
   /**
-   * Of an address that changed hands a moment ago, a client means the container on which it depends, or the earlier one:
-   * clients keep addresses.
+   * The container that an error of `a` means by an address. If the address has changed its owner just before, that is a
+   * dependency of `a`, otherwise the earlier owner, because clients cache addresses.
    */
   const ownerOf = (a: Node, owners: readonly Owner[], at: number): Node | undefined => {
     const last = owners.findLastIndex(({ since }) => since <= at - ADDRESS_KEPT_MS);
@@ -180,7 +172,7 @@ export function createDependencyGraph(): DependencyGraph {
     return candidates.find(({ ref }) => needed.has(ref.id)) ?? candidates[0];
   };
 
-  /** Breadth first: each reachable container with the evidence of the first edge on the path. */
+  /** Breadth first: each reachable container with the evidence of the first edge on its path. */
   const reach = function* (containerId: string): Generator<{ ref: ContainerRef; evidence: EdgeEvidence }> {
     const seen = new Set([containerId]);
     let level: { readonly id: string; readonly evidence?: EdgeEvidence }[] = [{ id: containerId }];
@@ -259,7 +251,7 @@ export function createDependencyGraph(): DependencyGraph {
       }
       const found = meant(a, byName.get(fingerprintOf(host)) ?? []);
       if (found.length > 0) return found.map(({ ref }) => ref);
-      // The engine also answers for `name.network`.
+      // The engine's name server also resolves `name.network`.
       const dot = host.indexOf('.');
       if (dot === -1 || !networksOf(a).has(host.slice(dot + 1))) return [];
       return meant(a, byName.get(fingerprintOf(host.slice(0, dot))) ?? []).map(({ ref }) => ref);
@@ -280,7 +272,7 @@ export function createDependencyGraph(): DependencyGraph {
     reachableFrom: (containerId) => Array.from(reach(containerId), ({ ref }) => ref),
 
     current(container) {
-      const others = present(byService.get(serviceKey(container)));
+      const others = ofService(serviceKey(container));
       return others.length > 0 ? others.map(({ ref }) => ref) : [container];
     },
 
@@ -303,6 +295,12 @@ export function createDependencyGraph(): DependencyGraph {
     observed: () => [...observed.values()],
     restore: (edges) => edges.forEach(remember),
   };
+}
+
+/** The containers that exist. If none does, the last one: it may be about to be replaced. */
+function presentOrLast(nodes: readonly Node[]): readonly Node[] {
+  const present = nodes.filter(({ removed }) => !removed);
+  return present.length > 0 ? present : nodes.slice(-1);
 }
 
 function isStronger(a: EdgeEvidence | undefined, b: EdgeEvidence): boolean {

@@ -5,12 +5,12 @@ import { DETECTOR_INFO } from '../detectors.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import { statedCause } from './failure-texts.ts';
 
-/** Containers of one service have their incidents in common. */
+/** Whether the incident is of the container's service: containers of one service share their incidents. */
 export function isOf(live: LiveIncident, container: ContainerRef): boolean {
   return serviceKey(live.incident.container) === serviceKey(container);
 }
 
-/** The incident that a chain of causes ends in. */
+/** The incident at the end of the chain of causes. */
 export function rootOf(live: LiveIncident): LiveIncident {
   let root = live;
   // `link` refuses to close a cycle.
@@ -18,7 +18,7 @@ export function rootOf(live: LiveIncident): LiveIncident {
   return root;
 }
 
-/** False if it belongs to another incident already, or if the other one belongs to it. */
+/** Makes `live` a member of `root`. False if it already belongs to another incident, or if `root` belongs to it. */
 export function link(live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): boolean {
   if (live.cause !== undefined || rootOf(root) === live) return false;
   live.cause = { root, evidence };
@@ -27,15 +27,20 @@ export function link(live: LiveIncident, root: LiveIncident, evidence: EdgeEvide
   return true;
 }
 
-/** It is about the state of its container, not about what the container logged. */
+/** Whether it is about the state of its container, not only about what the container logged. */
 export function isAboutState({ incident: { detectors } }: LiveIncident): boolean {
   return detectors.some((detector) => DETECTOR_INFO[detector].overOnlyIfRunning);
 }
 
-/** The kind of a cause that its own errors state. */
-export function statedCauseOf({ evidence, incident: { summary } }: LiveIncident): string | undefined {
-  const records = evidence.flatMap(({ record }) => (record === undefined ? [] : [record.text]));
-  return statedCause(records.length > 0 ? records : [summary]);
+/** The texts of its error records. An incident of an earlier run of the agent has lost them. */
+export function recordsOf({ evidence }: LiveIncident): readonly string[] {
+  return evidence.flatMap(({ record }) => (record === undefined ? [] : [record.text]));
+}
+
+/** The kind of cause that its errors state, if any. */
+export function statedCauseOf(live: LiveIncident): string | undefined {
+  const records = recordsOf(live);
+  return statedCause(records.length > 0 ? records : [live.incident.summary]);
 }
 
 /** One entry per container besides the root's own, the most affected first. */

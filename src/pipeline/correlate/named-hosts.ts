@@ -1,25 +1,25 @@
-/** Finds the hosts that the error of a client names. Linear in the text. */
+/** Finds the hosts that the error of a client names. Takes time linear in the text. */
 import { failureIn, readablePart } from './failure-texts.ts';
 
 export interface NamedHost {
   /** Lower case, without a final dot: a name or an IPv4 address. */
   readonly host: string;
   readonly port?: number;
-  /** The position leaves no doubt that it is a host: a URL, a look-up, an address with a port. */
+  /** The position leaves no doubt that it is a host: a URL, a lookup, an address with a port. */
   readonly certain: boolean;
 }
 
 const MAX_HOSTS = 16;
-/** Linux hands out higher ports to the connecting side: a peer with such a port, once connected, is mostly a client. */
+/** Linux assigns ports from here on to the connecting side: a connected peer with such a port is probably a client. */
 const FIRST_CLIENT_PORT = 32_768;
-/** Name servers are printed beside the name that was looked up. */
+/** Clients print the name server next to the name that was looked up. */
 const DNS_PORT = 53;
 
 const NAME = '[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9])?';
 const DOTTED = '(?:[A-Za-z0-9_-]{1,63}\\.){1,10}[A-Za-z0-9-]{2,63}';
 const IP = '(?:\\d{1,3}\\.){3}\\d{1,3}';
 
-/** Positions in which clients print the host that they talk to. Each captures the host, and the port if it is printed. */
+/** Positions in which clients print the host that they connect to. Each captures the host, and the port if printed. */
 const CERTAIN: readonly RegExp[] = [
   new RegExp(`\\b[a-z][a-z0-9+.-]{1,20}://(?:[^\\s/@]{0,200}@)?(${NAME})(?::(\\d{1,5}))?`, 'gi'),
   new RegExp(`\\b(?:ENOTFOUND|EAI_AGAIN|EAI_NONAME) ["']?(${NAME})`, 'g'),
@@ -44,7 +44,7 @@ const CERTAIN: readonly RegExp[] = [
   new RegExp(`\\((${DOTTED}):(\\d{1,5})\\)`, 'g'),
 ];
 
-/** Here the word may be something else; it counts only if a container has that name. */
+/** Positions in which a name may be something else. It counts only if a container has this name. */
 const POSSIBLE: readonly RegExp[] = [
   new RegExp(`(?<![\\w./-])(${NAME}):(\\d{2,5})(?!\\d)`, 'g'),
   new RegExp(`(?<![\\w./-])(${NAME})/(?:<unresolved>|${IP}):(\\d{2,5})(?!\\d)`, 'g'),
@@ -68,19 +68,19 @@ const POSSIBLE: readonly RegExp[] = [
 
 const LOCAL = /^(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0)$/;
 
-/** `local->remote`, as Go prints connections: only the remote side is another's. */
+/** `local->remote`, as Go prints connections: only the remote side is another host. */
 const LOCAL_SIDE = /(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}->/g;
 /** A link to an explanation. */
 const LINK =
   /\b(?:see|docs?|documentation|more (?:info|information|details)|help|visit|refer to|read)\b:?(?: at| on)? https?:\/\/\S{1,300}/gi;
 
-/** Frames of a stack trace name classes and files. */
+/** Frames of a stack trace: they name classes and files, not hosts. */
 const FRAME = /^\s{0,20}(?:at |File ").{0,500}$/gm;
 
-/** nginx prints the client, its own server name and the request's host too. */
+/** nginx also prints the client, its own server name and the host of the request. */
 const NGINX_UPSTREAM = /, upstream: "[^"]{0,500}"/;
 
-/** The hosts that the text names, those in certain positions first, without the machine itself. */
+/** The hosts that the text names, without the local machine. Those in certain positions come first. */
 export function hostsIn(text: string): readonly NamedHost[] {
   const part = prepared(text);
   const mayBeClient = failureIn(text) !== 'unreachable';
@@ -111,7 +111,7 @@ function prepared(text: string): string {
 
 const OWN_ADDRESS = /\b(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3})\b|\[?::1\]?:\d/;
 
-/** Whether the text names the container itself and no other host for certain: a process in it does not answer. */
+/** Whether the text names the container itself, and no other host in a certain position: its own process fails. */
 export function namesOnlyItself(text: string): boolean {
   return OWN_ADDRESS.test(readablePart(text)) && !hostsIn(text).some(({ certain }) => certain);
 }
@@ -120,7 +120,7 @@ export function namesOnlyItself(text: string): boolean {
 const SOURCE_FILE =
   /\.(?:c|cc|clj|cpp|cs|dart|erl|ex|exs|go|h|hs|java|js|jsx|kt|lua|mjs|php|pl|py|rb|rs|scala|sh|so|swift|ts|tsx|json|ya?ml|conf|log|sock|html?|jar|dll)$/;
 
-/** Whether the host can lie outside the engine: an address, or a name with dots that is no file. */
+/** Whether the host may be outside the engine: an address, or a name with dots that is not a file. */
 export function canBeExternal({ host, certain }: NamedHost): boolean {
   return certain && host.includes('.') && !SOURCE_FILE.test(host);
 }

@@ -1,6 +1,6 @@
 /**
- * Notices that the cause of an incident with members is over. Its members get a minute to recover; what still fails then
- * becomes an incident of its own: its connections may be stale, and now a restart can help.
+ * Detects that the cause of other incidents is over. These members then have a minute to recover. A member that still
+ * fails becomes an incident of its own: its connections may be stale, and now a restart can help.
  */
 import type { ContainerRef, EngineEvent } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
@@ -11,22 +11,22 @@ import { absenceAssessment } from './absence.ts';
 import type { Correlator } from './correlate.ts';
 import type { DependencyGraph } from './graph.ts';
 import { isAboutState, isOf } from './members.ts';
+import { outageOf } from './outage.ts';
 import { RETURN_MS } from './suspects.ts';
-import { engineTrouble } from './trouble.ts';
 
-export interface Recoveries {
+interface Recoveries {
   observe(event: EngineEvent): void;
-  /** Looks at the containers of all causes. To be called after every listing: some states change without an event. */
+  /** Inspects the containers of all causes. Call it after every listing: some states change without an event. */
   check(): Promise<void>;
-  /** The cause is over, by a restart that helped. */
+  /** A restart has ended the problem. */
   recovered(root: LiveIncident): Promise<void>;
-  /** The incident has ended because it was quiet for long. */
+  /** The incident has ended because it had no signal for long enough. */
   ended(root: LiveIncident): Promise<void>;
   /** Members of an incident that was over before the agent started. */
   orphaned(members: readonly LiveIncident[]): Promise<void>;
 }
 
-export interface RecoveriesDeps {
+interface RecoveriesDeps {
   readonly incidents: Pick<OpenIncidents, 'open'>;
   readonly correlator: Pick<Correlator, 'membersOf'>;
   readonly graph: Pick<DependencyGraph, 'networksOf' | 'current'>;
@@ -45,30 +45,30 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
   const { correlator, graph, lifecycle, control, clock, stopping } = deps;
 
   /** Undefined if the engine does not answer. */
-  const isContainerWell = async (container: ContainerRef, users: readonly string[]): Promise<boolean | undefined> => {
+  const isAvailable = async (container: ContainerRef, users: readonly string[]): Promise<boolean | undefined> => {
     try {
       const facts = await control.inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS));
       const neededNetworks = graph.networksOf(container.id).filter((network) => users.includes(network));
       const input = { facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() };
-      return engineTrouble(input) === undefined;
+      return outageOf(input) === undefined;
     } catch {
       return undefined;
     }
   };
 
-  /** All replicas, or the container that replaced it. It has to be on a network of a member again. */
-  const isWell = async (live: LiveIncident): Promise<boolean | undefined> => {
+  /** Whether all replicas, or the container that replaced it, are available again, on a network of a member. */
+  const areAvailable = async (live: LiveIncident): Promise<boolean | undefined> => {
     const users = correlator.membersOf(live).flatMap(({ incident }) => graph.networksOf(incident.container.id));
     const containers = graph.current(live.incident.container);
-    const all = await Promise.all(containers.map((container) => isContainerWell(container, users)));
+    const all = await Promise.all(containers.map((container) => isAvailable(container, users)));
     return all.includes(false) ? false : all.includes(undefined) ? undefined : true;
   };
 
-  /** `since`: a member that was seen later still fails. */
+  /** Resolves or reopens the members. `since`: a member with a later signal still fails. */
   const release = async (members: readonly LiveIncident[], since: number): Promise<void> => {
     for (const live of members) {
       if (live.resolvedAt !== undefined) continue;
-      const isDown = isAboutState(live) && (await isWell(live)) === false;
+      const isDown = isAboutState(live) && (await areAvailable(live)) === false;
       await (isDown || live.incident.lastSeenAt > since ? deps.reopen(live) : deps.resolve(live));
     }
   };
@@ -83,10 +83,10 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
     if (isAbsence && root.resolvedAt === undefined) await deps.resolve(root);
   };
 
-  const look = async (root: LiveIncident): Promise<void> => {
-    const well = await isWell(root);
-    if (well === false) root.recoveredAt = undefined;
-    else if (well && root.recoveredAt === undefined) await recovered(root);
+  const checkRoot = async (root: LiveIncident): Promise<void> => {
+    const available = await areAvailable(root);
+    if (available === false) root.recoveredAt = undefined;
+    else if (available && root.recoveredAt === undefined) await recovered(root);
   };
 
   const causes = (): readonly LiveIncident[] =>
@@ -106,11 +106,11 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
         action.kind === 'unpause' ||
         (action.kind === 'health' && action.status === 'healthy');
       if (!mayBeBack) return;
-      for (const root of causes()) if (isOf(root, container)) void look(root);
+      for (const root of causes()) if (isOf(root, container)) void checkRoot(root);
     },
 
     async check() {
-      await Promise.all(causes().map(look));
+      await Promise.all(causes().map(checkRoot));
     },
 
     recovered,

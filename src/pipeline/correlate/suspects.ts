@@ -1,4 +1,4 @@
-/** Looks whether a container has a problem that others suffer from. */
+/** Finds containers whose problem may cause the problems of others. */
 import type { ContainerFacts, ContainerRef } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
@@ -6,13 +6,13 @@ import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { ContainerControl } from '../ports.ts';
 import type { DependencyGraph } from './graph.ts';
 import { isAboutState, isOf, rootOf, statedCauseOf } from './members.ts';
-import { type EngineTrouble, engineTrouble } from './trouble.ts';
+import { type Outage, outageOf } from './outage.ts';
 
-/** A container with a problem of its own: an incident, a state in which it cannot serve others, or both. */
+/** A container with a problem of its own: an incident, an outage, or both. */
 export interface Suspect {
   readonly container: ContainerRef;
   readonly incident?: LiveIncident;
-  readonly trouble?: EngineTrouble;
+  readonly outage?: Outage;
 }
 
 export interface SuspectsDeps {
@@ -24,17 +24,15 @@ export interface SuspectsDeps {
 }
 
 export interface Suspects {
-  /** Undefined if the container is well, or if the engine does not answer. */
-  look(container: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined>;
-  /** The first that is suspect. `named`: the victim's error names them; otherwise the problem must be recent. */
+  /** The first that is a suspect. `named`: the victim's error names them; otherwise the problem must be recent. */
   first(containers: readonly ContainerRef[], victim: LiveIncident, named: boolean): Promise<Suspect | undefined>;
-  /** An incident of the container from which the victim can suffer. */
+  /** An incident of the container that may cause the victim's. `stateIsBad`: the container is unavailable now. */
   incidentOf(container: ContainerRef, victim: LiveIncident, stateIsBad: boolean): LiveIncident | undefined;
   /** When the container came back after an end or a deployment, if that was less than RETURN_MS ago. */
   returnedAt(container: ContainerRef): Promise<number | undefined>;
 }
 
-/** A problem of a dependency explains errors up to this long after it was last seen. */
+/** The problem of a dependency explains errors up to this long after its last signal. */
 export const BEFORE_MS = 2 * 60_000;
 /** Clients reconnect within this time after a dependency is back. */
 export const RETURN_MS = 60_000;
@@ -56,33 +54,33 @@ export function createSuspects({ graph, incidents, lifecycle, control, clock }: 
       return live.cause !== undefined || cause !== undefined || isAboutState(live) || statedCauseOf(live) !== undefined;
     });
 
-  const look: Suspects['look'] = async (container, victim) => {
+  /** Undefined if the container has no known problem, or if the engine does not answer. */
+  const suspectOf = async (container: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined> => {
     const facts = await inspect(container);
     const shared = graph.networksOf(victim.incident.container.id);
     const neededNetworks = graph.networksOf(container.id).filter((network) => shared.includes(network));
-    const trouble =
+    const outage =
       facts === 'unanswered'
         ? undefined
-        : engineTrouble({ facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() });
-    const incident = incidentOf(container, victim, trouble !== undefined);
-    return incident === undefined && trouble === undefined ? undefined : { container, incident, trouble };
+        : outageOf({ facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() });
+    const incident = incidentOf(container, victim, outage !== undefined);
+    return incident === undefined && outage === undefined ? undefined : { container, incident, outage };
   };
 
   /** Whether a problem of a dependency that no error names can explain the victim's errors. */
-  const isPlausible = ({ incident, trouble }: Suspect, victim: LiveIncident): boolean => {
-    if (incident !== undefined || trouble === undefined) return true;
-    return !trouble.mayBeDone && (trouble.since ?? clock.now()) >= victim.incident.openedAt - BEFORE_MS;
+  const isPlausible = ({ incident, outage }: Suspect, victim: LiveIncident): boolean => {
+    if (incident !== undefined || outage === undefined) return true;
+    return !outage.mayBeDone && (outage.since ?? clock.now()) >= victim.incident.openedAt - BEFORE_MS;
   };
 
   return {
     incidentOf,
-    look,
 
     async first(containers, victim, named) {
       const others = containers.filter((container) => !isOf(victim, container));
       for (let i = 0; i < others.length; i += INSPECT_AT_ONCE) {
         const group = others.slice(i, i + INSPECT_AT_ONCE);
-        const found = await Promise.all(group.map((container) => look(container, victim)));
+        const found = await Promise.all(group.map((container) => suspectOf(container, victim)));
         const suspect = found.find((one) => one !== undefined && (named || isPlausible(one, victim)));
         if (suspect !== undefined) return suspect;
       }

@@ -1,11 +1,11 @@
 /** What the texts of an incident say about the dependencies of its container. */
 import type { ContainerFacts, ContainerRef } from '../../domain.ts';
-import { DETECTOR_INFO } from '../detectors.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { DiagnosisContext } from '../ports.ts';
+import { NAME_RESOLUTION } from './common-causes.ts';
 import { type Failure, failureIn, isNameResolutionFailure, isNameServerFailure, statedCause } from './failure-texts.ts';
 import type { DependencyGraph } from './graph.ts';
-import { NAME_RESOLUTION } from './meeting-points.ts';
+import { isAboutState, recordsOf } from './members.ts';
 import { canBeExternal, hostsIn, type NamedHost, namesOnlyItself } from './named-hosts.ts';
 
 export interface Symptoms {
@@ -15,9 +15,9 @@ export interface Symptoms {
   readonly named: readonly ContainerRef[];
   /** A host outside the engine that the failures name. */
   readonly external?: string;
-  /** A name or address that they name for certain and that no known container has. */
+  /** A name or address in a certain position that no known container has. */
   readonly unresolved?: string;
-  /** NAME_RESOLUTION if names cannot be resolved that exist. */
+  /** NAME_RESOLUTION if existing names cannot be resolved. */
   readonly nameServerFails?: string;
   /** See `statedCause`. */
   readonly stated?: string;
@@ -27,24 +27,19 @@ const CLEAREST_FIRST: readonly Failure[] = ['unreachable', 'interrupted', 'exhau
 const LAST_LINES = 20;
 
 /**
- * The records of the incident. For one about the state of its container also the outputs of its health check and the end
- * of its log: what ended it may have been printed without a level.
+ * The records of the incident. If it is about the state of its container, also the output of the health check and the end
+ * of the log: the cause may have been printed without a level.
  */
-export function textsOf(
-  { evidence, incident }: LiveIncident,
-  { facts, logLines }: DiagnosisContext,
-): readonly string[] {
-  const records = evidence.flatMap(({ record }) => (record === undefined ? [] : [record.text]));
-  const isAboutState = incident.detectors.some((detector) => DETECTOR_INFO[detector].overOnlyIfRunning);
-  if (isAboutState) {
+export function textsOf(live: LiveIncident, { facts, logLines }: DiagnosisContext): readonly string[] {
+  const records = recordsOf(live);
+  if (isAboutState(live)) {
     const health = facts?.healthLog.slice(-2).map(({ output }) => output) ?? [];
     return [...records, ...health, ...logLines.slice(-LAST_LINES)];
   }
-  // An earlier run of the agent had the records.
-  return records.length > 0 ? records : [incident.summary];
+  return records.length > 0 ? records : [live.incident.summary];
 }
 
-export interface SymptomsInput {
+interface SymptomsInput {
   readonly texts: readonly string[];
   /** When they were printed. */
   readonly at: number;
@@ -82,7 +77,7 @@ export function readSymptoms(
   };
 }
 
-/** It has lost all the networks that it was on: then it is the one that is cut off. */
+/** Whether the container itself has lost all its networks: then no dependency is the cause. */
 function isOffItsNetworks(
   { id }: ContainerRef,
   facts: ContainerFacts | undefined,

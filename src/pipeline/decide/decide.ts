@@ -47,10 +47,10 @@ const JUST_DEPLOYED_MS = 5 * 60_000;
 const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
 
 /**
- * Decides what to do about an incident. A pure function that has a decision for every input. The container is restarted
- * only if nothing speaks against it; otherwise the first reason counts, in this order: the diagnosis, the facts from the
- * engine, the policy, the limits. The reasons that hold back a restart that is otherwise allowed come last. The diagnosis
- * can prevent a restart but never cause one.
+ * Decides what to do about an incident. A pure function with a decision for every input. The container is restarted only
+ * if no reason prevents it. Otherwise the first reason applies, in this order: the diagnosis, the facts from the engine,
+ * the policy, the limits, and last what holds back a restart that is otherwise allowed. The diagnosis can prevent a
+ * restart but never cause one.
  */
 export function decide(input: DecideInput): Decision {
   const reason =

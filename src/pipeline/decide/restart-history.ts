@@ -1,6 +1,6 @@
 import type { Attempt, Incident } from '../../domain.ts';
 
-/** What the agent's restarts in the last hour mean for another one. */
+/** What the agent's restarts in the last hour mean for the next one. */
 export interface RestartHistory {
   /** Restarts of the service, whatever their outcome. */
   readonly lastHour: number;
@@ -33,7 +33,7 @@ function sinceRecovery(attempts: readonly Attempt[]): readonly Attempt[] {
 
 /**
  * The back-off grows with each consecutive restart that did not end in a verified recovery. A recovery or the end of the
- * hour resets it. An incident waits between its own restarts by itself, so only restarts for other incidents count here.
+ * hour resets it. The workflow already waits between restarts for the same incident, so only others count here.
  *
  * Attempts with a time in the future are from before the clock was set back. They count toward the limit only.
  *

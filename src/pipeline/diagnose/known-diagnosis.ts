@@ -32,7 +32,7 @@ export function reusable(
   return diagnosis.basis === undefined || sameBasis(diagnosis.basis, basis) ? diagnosis : undefined;
 }
 
-/** Null differs from nothing: a crash may be observed just after the error that led to it. */
+/** Null equals any value: a crash may be observed just after the error that led to it. */
 function sameBasis(a: DiagnosisBasis, b: DiagnosisBasis): boolean {
   const differs = (x: unknown, y: unknown) => x !== null && y !== null && x !== y;
   if (a.oomKilled !== b.oomKilled) return false;

@@ -1,10 +1,11 @@
 import type { ContainerFacts } from '../../domain.ts';
+import { dropOldest } from '../../lib/bounded.ts';
 import type { KnownFacts } from '../lifecycle/lifecycle.ts';
 import type { ContainerControl } from '../ports.ts';
 
 /**
  * Remembers the secret values in containers' environments, in memory only. They must stay known when a container is
- * removed or the engine hangs, because its last lines are to be sent just then.
+ * removed or the engine hangs, because its last lines are sent just then.
  */
 export interface KnownSecrets {
   /** Like `inspect` of the engine; remembers the secrets in the result. */
@@ -15,7 +16,7 @@ export interface KnownSecrets {
   refresh(containerId: string): Promise<void>;
   /** Undefined if they are not known. */
   secretsOf(containerId: string): readonly string[] | undefined;
-  /** From the last inspect; undefined if the container was not inspected yet. */
+  /** From the last inspect; undefined if the container has not been inspected yet. */
   factsOf(containerId: string): KnownFacts | undefined;
 }
 
@@ -41,10 +42,7 @@ export function createKnownSecrets(
       const { secretValues, stopSignal, restartPolicy, autoRemove, commandKey } = facts;
       onInspected(id, facts);
       known.set(id, { secretValues, stopSignal, restartPolicy, autoRemove, commandKey });
-      for (const oldest of known.keys()) {
-        if (known.size <= MAX_CONTAINERS) break;
-        known.delete(oldest);
-      }
+      dropOldest(known, MAX_CONTAINERS);
     }
     return facts;
   };
@@ -76,7 +74,7 @@ export function createKnownSecrets(
     async learn(ids) {
       for (const id of ids) if (!known.has(id)) waiting.add(id);
       for (let i = 0; i < MAX_CONCURRENT && waiting.size > 0; i++) void inspectWaiting();
-      // Some of these may be being inspected already, for a refresh.
+      // A refresh may already be inspecting some of these.
       await Promise.all(running);
     },
 

@@ -8,7 +8,7 @@ import {
 } from '../../domain.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 
-/** Records how problems end for which a restart was held back. */
+/** Records how problems ended after a restart was held back. */
 interface Aftermaths {
   /** `facts`: at the time of the decision; absent if an earlier run of the agent decided. */
   decided(incident: Incident, decision: Decision, facts?: ContainerFacts): void;

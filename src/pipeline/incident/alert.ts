@@ -5,8 +5,8 @@ import type { Round } from './round.ts';
 const EXCERPT_LINES = 8;
 
 /**
- * `update`: 0 for the first alert of its kind, 1 for the one about the end. The id is derived from these, so that an alert
- * is not sent twice: not if a step is repeated after a crash of the agent, and not while a restart limit stays reached.
+ * `update`: 0 for the first alert of its kind, 1 for the one about the end. The id is derived from both, so that an alert
+ * is sent only once if a step is repeated after a crash of the agent, or while a restart limit remains reached.
  */
 export function buildAlert(
   incident: Incident,

@@ -1,5 +1,5 @@
 import type { ContainerFacts, Decision, Incident } from '../../domain.ts';
-import { describeCause } from '../correlate/meeting-points.ts';
+import { describeCause } from '../correlate/common-causes.ts';
 import { policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
 
 /** What an alert adds to the reason of a decision: names of containers, or the policy value and its source. */

@@ -1,6 +1,6 @@
 /**
- * Incidents in which the engine's restart policy was left to restart the container. The engine may give up: at the
- * limit of `on-failure:N`, or because it cannot start the container any more.
+ * Incidents whose restart was left to the restart policy of the engine. The engine may give up: at the limit of
+ * `on-failure:N`, or because it can no longer start the container.
  */
 import type { ContainerFacts, Decision, Incident, ListedContainer } from '../../domain.ts';
 import type { ContainerControl } from '../ports.ts';
@@ -10,7 +10,7 @@ export interface LeftToEngine {
   ended(incident: Incident): void;
   /** Whether the incident was left to the engine and its container is listed as down. */
   isListedDown(incident: Incident, listed: readonly ListedContainer[]): boolean;
-  /** Asks the engine. True once for each decision to leave it to the engine; never rejects. */
+  /** Asks the engine whether it has given up. True once for each decision to leave it to the engine; never rejects. */
   gaveUp(incident: Incident): Promise<boolean>;
 }
 
@@ -40,8 +40,8 @@ export function createLeftToEngine(control: Pick<ContainerControl, 'inspect'>): 
 }
 
 /**
- * A container that is down for another reason may have been stopped by a person: that must not be undone. Between two
- * restarts the engine says `restarting`.
+ * A container that is down for another reason may have been stopped by a person, which must not be undone. Between two
+ * restarts the engine reports `restarting`.
  */
 function hasGivenUp(facts: ContainerFacts): boolean {
   if (!DOWN.has(facts.status)) return false;

@@ -24,22 +24,22 @@ export interface LiveIncident {
   readonly evidence: Signal[];
   /** Known once diagnosed. */
   severity?: Severity;
-  /** A signal said that the container crashes in a loop. */
+  /** A signal reported that the container crashes in a loop. */
   looping: boolean;
   /** It has occurrences that are not stored yet. */
   dirty: boolean;
   readonly keys: Set<string>;
   /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
-  /** Its errors say that a dependency fails, but none is known to have a problem yet. */
+  /** Set while the incident of a dependency may still explain its errors. A restart waits meanwhile; see round.ts. */
   suffers?: Suffering;
-  /** A dependency had a problem that is over, and this one did not end with it. */
+  /** The problem of a dependency is over, but this one did not end with it. */
   isReleased?: boolean;
-  /** When its dependencies were last looked at again, monotonic. */
-  lookedAt?: number;
-  /** Since when it repeats without a pause of BURST_PAUSE_MS. */
+  /** When its dependencies were last checked again, monotonic ms. */
+  recheckedAt?: number;
+  /** When its signals began to repeat without a pause of BURST_PAUSE_MS. */
   burstAt: number;
-  /** Since when the container is well again, while the incidents of others still belong to this one. */
+  /** Since when its container has been available again, while incidents of other containers still belong to it. */
   recoveredAt?: number;
   /** When it was resolved. Signals from before, which are read again after a restart of the agent, still belong to it. */
   resolvedAt?: number;
@@ -72,7 +72,7 @@ export interface OpenIncidents {
 }
 
 const MAX_EVIDENCE = 20;
-/** The number of different errors that are shown of a log storm. */
+/** The number of errors that are kept as samples of a log storm. */
 const STORM_SAMPLES = 5;
 /** The engine reports `oom` and `die` of one kill within moments; the last log lines arrive after both. */
 const SAME_DEATH_MS = 5_000;

@@ -223,7 +223,7 @@ export function createRounds(deps: RoundDeps): Rounds {
   const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
     let decided = await decideNow(live, diagnosed);
     if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
-      // A dependency seems to fail: its problem may still show, and then a restart would not help.
+      // A dependency may still turn out to be the cause, and then a restart would not help.
       await clock.sleep(Math.max(0, live.incident.openedAt + AFTER_MS - clock.now()), deps.stopping);
       if (deps.stopping.aborted) throw new AgentStopping();
       const folded = live.cause === undefined ? await correlate(live, diagnosed.context) : 'member';

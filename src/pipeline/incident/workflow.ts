@@ -21,8 +21,7 @@
 import type { AlertKind, Decision, TraceLink } from '../../domain.ts';
 import { AgentStopping } from '../../errors.ts';
 import type { Correlator } from '../correlate/correlate.ts';
-import { rootOf, toMembers } from '../correlate/members.ts';
-import { DETECTOR_INFO } from '../detectors.ts';
+import { isAboutState, rootOf, toMembers } from '../correlate/members.ts';
 import type { Notifier } from '../notify/notify.ts';
 import type { IncidentCase } from '../ports.ts';
 import { SPANS } from '../tracing.ts';
@@ -152,12 +151,11 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
   };
 
   const observeCause = (live: LiveIncident): void => {
-    const { members = [], cause, detectors } = live.incident;
+    const { members = [], cause } = live.incident;
     deps.observer.incidentMembers(members.length + 1);
     if (members.length === 0 && cause === undefined) return;
-    const fromLog = detectors.every((detector) => !DETECTOR_INFO[detector].overOnlyIfRunning);
     deps.observer.causeFound(
-      cause === undefined ? (fromLog ? 'log' : 'engine') : cause.kind === 'incident' ? 'engine' : cause.kind,
+      cause === undefined ? (isAboutState(live) ? 'engine' : 'log') : cause.kind === 'incident' ? 'engine' : cause.kind,
     );
   };
 

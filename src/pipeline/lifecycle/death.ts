@@ -13,22 +13,22 @@ export interface Death {
 }
 
 /**
- * `undecided`: a `stop` event that follows would explain the end. On Docker only if a person sent a signal before, which
- * does not explain the end by itself; Podman reports no signals of a stop, and the end and the stop in any order.
+ * `undecided`: a `stop` event that follows would explain the end. On Docker only after a person sent a signal that alone
+ * does not explain the end. Podman does not report the signals of a stop, and reports end and stop in either order.
  */
 export type Verdict = 'itself' | 'person' | 'undecided';
 
 /** A loop: this many crashes within the window. One is an accident, two may be a dependency that is starting. */
 const LOOP_CRASHES = 3;
 const LOOP_WINDOW_MS = 5 * 60_000;
-/** The engine, too, takes a container that ran for so long as one that works: it starts its back-off anew. */
+/** The engine also resets its restart back-off once a container has run for this long. */
 const STABLE_AFTER_MS = 10_000;
-/** For how long a stop request explains the end that follows: `docker stop` waits for minutes only if told to. */
-export const STOP_EXPLAINS_MS = 10 * 60_000;
-/** For how long any other signal that asks a program to end explains its end. */
+/** How long a stop request explains an end that follows. Stop timeouts of minutes are rare. */
+const STOP_EXPLAINS_MS = 10 * 60_000;
+/** How long a signal other than the stop signal and SIGKILL explains an end whose exit code does not match it. */
 const SIGNAL_EXPLAINS_MS = 5_000;
 
-/** The kernel may take seconds to free the memory of a large process, and `die` comes after that. */
+/** The kernel may take seconds to free the memory of a large process, and `die` is reported after that. */
 const OOM_EXPLAINS_MS = 10_000;
 
 export const DEFAULT_STOP_SIGNAL = 15;
@@ -56,7 +56,7 @@ export function judge(record: LifecycleRecord, death: Death, stopSignal: number)
   return sent.length > 0 || death.isPodman ? 'undecided' : 'itself';
 }
 
-/** A stop was requested, and the container has not started since. */
+/** Whether a stop was requested at most STOP_EXPLAINS_MS ago, without a start since. */
 export function isStopping({ stopRequestedAt }: LifecycleRecord, at: number): boolean {
   return isWithin(STOP_EXPLAINS_MS, stopRequestedAt, at);
 }
@@ -93,7 +93,7 @@ function isQuickEnd({ startedAt }: LifecycleRecord, at: number): boolean {
   return startedAt !== undefined && startedAt <= at && at - startedAt < STABLE_AFTER_MS;
 }
 
-/** The engine reports `oom` of any process in the container; this end belongs to it only if the main one was killed. */
+/** The engine reports `oom` for any process in the container. It explains this end only if the main one was killed. */
 function isKilledForMemory({ oomAt }: LifecycleRecord, at: number, exitCode: number): boolean {
   return exitCode === KILLED && isWithin(OOM_EXPLAINS_MS, oomAt, at);
 }

@@ -2,11 +2,11 @@ import { type ContainerRef, type ListedContainer, serviceKey } from '../../domai
 import type { LifecycleRecord, Records } from './record.ts';
 
 /** The removal of the old container and the creation of the new one are at most this far apart. */
-export const REPLACED_WITHIN_MS = 10 * 60_000;
+const REPLACED_WITHIN_MS = 10 * 60_000;
 
 /**
- * When the container was created in the place of another one of its service; undefined if it was not. A replica that
- * is added beside others is no deployment: another container has to go.
+ * When the container was created to replace another one of its service; undefined if it was not. A replica that is added
+ * beside others is no deployment: another container must have been removed.
  */
 export function deployedAt(
   id: string,
@@ -23,14 +23,14 @@ export function deployedAt(
   return undefined;
 }
 
-/** Forgets removed containers that are too old for a deployment. */
+/** Forgets containers that were removed too long ago to be part of a deployment. */
 export function pruneRemoved(records: Records, now: number): void {
   for (const [id, { removedAt }] of records.entries()) {
     if (removedAt !== undefined && now - removedAt > REPLACED_WITHIN_MS) records.delete(id);
   }
 }
 
-/** Compose puts it on a container that it creates in another's place. */
+/** Compose sets it on a container that replaces another one. */
 const REPLACES_LABEL = 'com.docker.compose.replace';
 
 /**
@@ -39,7 +39,7 @@ const REPLACES_LABEL = 'com.docker.compose.replace';
  */
 export function isBeingReplaced(container: ContainerRef, listed: readonly ListedContainer[]): boolean {
   const { id, name } = container;
-  // Until it is renamed, the new one itself is half of a recreation.
+  // The new container itself, until it is renamed.
   if (/^[0-9a-f]{12}_./.test(name)) return true;
   return listed.some(
     ({ ref, status }) =>

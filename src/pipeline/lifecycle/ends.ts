@@ -1,4 +1,4 @@
-/** What follows from the end of a container's process, at once or after a short wait for what explains it. */
+/** Judges the end of a container's process, at once or after a short wait for an event that explains it. */
 import type { ContainerFacts, Signal } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
 import { type Death, endedByItself, judge, KILLED, restartsAlways } from './death.ts';
@@ -6,12 +6,12 @@ import type { LifecycleRecord } from './record.ts';
 import { oomSignal } from './signals.ts';
 
 export interface Ends {
-  /** Returns the signals that are known at once; others come later. */
+  /** Returns the signals that are known at once; others go to `onLateSignals`. */
   died(record: LifecycleRecord, death: Death): readonly Signal[];
-  /** Ends the wait for an end that is not judged yet, if there is one. */
+  /** Judges an end that is still undecided, if there is one. Returns its signals. */
   decide(record: LifecycleRecord, by: 'itself' | 'person'): readonly Signal[];
   forget(record: LifecycleRecord): void;
-  /** Judges all ends that are not judged yet by what is known now. */
+  /** Judges all undecided ends by what is known now. */
   settle(): void;
 }
 
@@ -20,17 +20,17 @@ type InspectedFacts = Pick<ContainerFacts, 'status' | 'oomKilled' | 'restartPoli
 export interface EndsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   isOwnRestart(record: LifecycleRecord): boolean;
-  /** The default if the container was not inspected yet. */
+  /** The default if the container has not been inspected yet. */
   stopSignalOf(containerId: string): number;
-  /** Undefined if the container was not inspected yet. */
+  /** Undefined if the container has not been inspected yet. */
   restartPolicyOf(containerId: string): string | undefined;
   /** Asks the engine now; undefined if it does not answer or the container is gone. Must not reject. */
   inspect(containerId: string): Promise<InspectedFacts | undefined>;
-  /** Takes the signals of an end that could be judged only some time after its event. */
+  /** Receives the signals of an end that was judged some time after its event. */
   onLateSignals(signals: readonly Signal[]): void;
 }
 
-/** The engine sends `stop` 10 to 100 ms after `die`; detection is to take less than a second in all. */
+/** The engine sends `stop` 10 to 100 ms after `die`; detection must take less than a second in total. */
 const EXPLANATION_WAIT_MS = 500;
 
 export function createEnds(options: EndsOptions): Ends {
@@ -39,7 +39,7 @@ export function createEnds(options: EndsOptions): Ends {
   function died(record: LifecycleRecord, death: Death): readonly Signal[] {
     record.dead = true;
     if (options.isOwnRestart(record)) {
-      // The verification of the restart sees how it ends.
+      // The verification of the restart determines the outcome.
       record.lastEnd = { at: death.at, exitCode: death.exitCode, by: 'agent' };
       return [];
     }
@@ -47,8 +47,7 @@ export function createEnds(options: EndsOptions): Ends {
     record.undecided = death;
     undecided.add(record);
     const verdict = judge(record, death, options.stopSignalOf(death.container.id));
-    if (verdict === 'person') return decide(record, verdict);
-    if (verdict === 'itself') return decide(record, verdict);
+    if (verdict !== 'undecided') return decide(record, verdict);
     void decideAfterWait(record, death);
     return [];
   }
@@ -100,12 +99,12 @@ export function createEnds(options: EndsOptions): Ends {
   };
 }
 
-/** Whether the end on Podman is best explained by a stop, of which no event came. */
+/** Whether an end on Podman is best explained by a stop that no event reported. */
 function isUnreportedStop({ exitCode, stopsUnreported }: Death, facts: InspectedFacts | undefined): boolean {
   if (facts?.oomKilled) return false;
   // Podman sends the `stop` event only if it sees the end before its cleanup process does.
   if (facts?.stoppedByUser !== undefined) return facts.stoppedByUser;
-  // Podman would have started it again, had nobody stopped it.
+  // If nobody had stopped it, Podman would have started it again.
   if (facts && restartsAlways(facts.restartPolicy)) return facts.status === 'exited';
   return stopsUnreported && exitCode === KILLED;
 }

@@ -3,8 +3,8 @@ import { DETECTOR_INFO } from '../detectors.ts';
 import type { LifecycleRecord } from './record.ts';
 
 /**
- * Whether the signal belongs to the grace period after a start, in which it opens no incident. A crash is held: it
- * comes due if the container stays down. A crash loop is no start-up problem and passes.
+ * Whether the signal falls into the grace period after a start, in which it opens no incident. A crash is held back and
+ * becomes due if the container stays down. A crash loop is not a start-up problem and is never held back.
  */
 export function isInGrace(record: LifecycleRecord, signal: Signal, graceMs: number): boolean {
   const { inGrace } = DETECTOR_INFO[signal.detector];
@@ -15,7 +15,7 @@ export function isInGrace(record: LifecycleRecord, signal: Signal, graceMs: numb
   return true;
 }
 
-/** The held signal if the grace period is over and the container is down; a signal is returned once. */
+/** The held signal if the grace period is over and the container is down. A signal is returned only once. */
 export function dueSignal(
   record: LifecycleRecord,
   status: ListedContainer['status'],

@@ -1,6 +1,6 @@
 /**
- * What is known of each container's lifecycle: when it started and ended, who stopped it, whether it was deployed just
- * now, whether the agent is restarting it. Engine events go in, signals come out.
+ * What is known of each container's lifecycle: when it started and ended, who stopped it, when it was deployed, and
+ * whether the agent is restarting it. Engine events go in, signals come out.
  */
 import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal, Suppression } from '../../domain.ts';
 import type { Clock } from '../../lib/time.ts';
@@ -15,9 +15,9 @@ import { beginStop, endStop, suppressedByStop } from './stop-phase.ts';
 export interface Lifecycle {
   /** Returns the signals that are known at once, the most important first. */
   observe(event: EngineEvent): readonly Signal[];
-  /** Takes in an event that an earlier run of the agent has already handled. */
+  /** Records an event that an earlier run of the agent has already handled. */
   recall(event: EngineEvent): void;
-  /** Signals for containers that are unhealthy without a transition having been seen. */
+  /** Signals for containers that are unhealthy although no event reported it. */
   observeListed(containers: readonly ListedContainer[], now: number): readonly Signal[];
   of(containerId: string): ContainerLifecycle;
   forget(containerId: string): void;
@@ -27,7 +27,7 @@ export interface Lifecycle {
   suppresses(signal: Signal): Suppression | undefined;
   /** Crashes that were held back and whose container is still down now that its grace period is over. */
   due(containers: readonly ListedContainer[], now: number): readonly Signal[];
-  /** Judges the ends for which an event was still awaited, by what is known now. */
+  /** Judges all undecided ends by what is known now. */
   settle(): void;
 }
 
@@ -46,7 +46,7 @@ export interface LifecycleOptions extends Pick<EndsOptions, 'inspect' | 'onLateS
 const ENDS_WAIT: ReadonlySet<EngineEvent['action']['kind']> = new Set(['start', 'restart', 'die', 'destroy']);
 /** Events of the agent's own restart may arrive a little after the engine's answer. */
 const OWN_EVENTS_LAG_MS = 3_000;
-/** Enough for a stop that is repeated by somebody impatient. */
+/** Enough for somebody who repeats a stop impatiently. */
 const SIGNALS_KEPT = 8;
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
@@ -143,7 +143,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           record.oomAt = time;
           return [oomSignal(container, time)];
         case 'health':
-          // The check of a process that is being stopped fails, too.
+          // The health check of a container that is being stopped often fails.
           if (isStopping(record, time)) return [];
           return healthChanged(record, container, time, action.status === 'unhealthy');
         default:
@@ -176,7 +176,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       return containers.flatMap(({ ref, health, status }) => {
         if (status !== 'running') return [];
         const record = records.use(ref.id);
-        // Its start was missed: an engine that was restarted has forgotten it.
+        // Its start was missed: an engine that was restarted has lost the event.
         if (record.dead && record.undecided === undefined) {
           started(record);
           endStop(record, now);
@@ -214,7 +214,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       return () => {
         if (record.ownRestartUntil !== Number.POSITIVE_INFINITY) return;
         record.ownRestartUntil = clock.monotonic() + OWN_EVENTS_LAG_MS;
-        // Refused, or its events are still on their way. A container that is down is being restarted until it starts.
+        // The restart was refused, or its events are late. If the container is down, its start ends the stop phase.
         if (!record.dead) endStop(record, clock.now());
       };
     },
@@ -238,7 +238,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   };
 }
 
-/** Podman reports a forced removal by its end alone. */
+/** For a forced removal, Podman reports only the end and the removal. */
 function explainedBy({ action }: EngineEvent, { undecided }: LifecycleRecord): 'itself' | 'person' {
   return action.kind === 'destroy' && undecided?.isPodman && undecided.exitCode === KILLED ? 'person' : 'itself';
 }

@@ -1,13 +1,13 @@
-/** Jobs in containers that exist for one run: their names are new each time. */
+/** Jobs that run in a new container each time, under a new name. */
 import type { ContainerFacts, ContainerRef } from '../../domain.ts';
 import { repositoryOf } from '../../lib/image-name.ts';
 
-/** A name as the engine makes them up, `brave_curie` or `brave_curie7`. */
+/** A name that the engine generated, such as `brave_curie` or `brave_curie7`. */
 const GENERATED_NAME = /^[a-z]+_[a-z]+\d?$/;
 
 /**
  * The container with the service that all runs of the same job share: `docker run --rm` under a generated name by image
- * and command, `docker compose run` by service and command. Any other container as it is.
+ * and command, `docker compose run` by service and command. Other containers are returned unchanged.
  */
 export function withJobIdentity(
   container: ContainerRef,

@@ -1,22 +1,23 @@
 import type { ContainerRef, Signal } from '../../domain.ts';
+import { dropOldest } from '../../lib/bounded.ts';
 import type { Death } from './death.ts';
 import type { StopPhase } from './stop-phase.ts';
 
-/** What the engine's events and the agent's own restarts say of one container. Internal to this folder. */
+/** What is known of one container from engine events and the agent's own restarts. Internal to this folder. */
 export interface LifecycleRecord {
   container?: ContainerRef;
   createdAt?: number;
-  /** Set when the container is removed; all else is forgotten then, except what a deployment is recognised by. */
+  /** Set when the container is removed. Then only `container` is kept, to recognise a deployment. */
   removedAt?: number;
   startedAt?: number;
-  /** Its process ended, and no start was seen since. */
+  /** Its process has ended, and no start has been seen since. */
   dead: boolean;
   unhealthy: boolean;
   /** Ends that nobody asked for and that may be part of a crash loop; the newest last. */
   crashes: readonly number[];
-  /** A stop was requested and no start was seen since, whoever requested it. */
+  /** When a stop was last requested, by whomever. Absent if a start was seen since. */
   stopRequestedAt?: number;
-  /** The last stop, by whom it was requested and until when it took. */
+  /** The last stop: who requested it, and when it began and ended. */
   stopPhase?: StopPhase;
   /** Signals that a person or tool sent since the last start; the newest last. */
   personSignals: readonly PersonSignal[];
@@ -25,7 +26,7 @@ export interface LifecycleRecord {
   lastEnd?: LastEnd;
   /** An end that is not judged yet: a `stop` event may follow. */
   undecided?: Death;
-  /** The last request by somebody else than the agent. Kept across the start that follows. */
+  /** When somebody other than the agent last requested a stop. Kept after the next start. */
   stoppedByPersonAt?: number;
   /** Until when (monotonic) events of the container belong to a restart by the agent. */
   ownRestartUntil?: number;
@@ -34,7 +35,7 @@ export interface LifecycleRecord {
 }
 
 export interface PersonSignal {
-  /** The number of the signal; undefined if the engine does not say it. */
+  /** The number of the signal; undefined if the engine does not report it. */
   readonly signal: number | undefined;
   readonly at: number;
   /** An earlier run of the agent saw it: it may have been sent by that run. */
@@ -52,9 +53,9 @@ export interface ContainerLifecycle {
   readonly startedAt?: number;
   /** Undefined: no start or end of it was seen. */
   readonly alive?: boolean;
-  /** When somebody else than the agent last asked it to stop, also where it was started again since. */
+  /** When somebody other than the agent last requested a stop, even if it was started again since. */
   readonly stoppedByPersonAt?: number;
-  /** When it was created in the place of another container of its service. */
+  /** When it was created to replace another container of its service. */
   readonly deployedAt?: number;
   /** The last end of its process. */
   readonly lastEnd?: LastEnd;
@@ -64,12 +65,12 @@ export interface ContainerLifecycle {
   readonly crashes: readonly number[];
 }
 
-/** Some 500 bytes each. Beyond it the container of which nothing was heard for the longest time is forgotten. */
+/** About 500 bytes each. Beyond this, the record that was used least recently is dropped. */
 const MAX_RECORDS = 5_000;
 
 export interface Records {
   get(containerId: string): LifecycleRecord | undefined;
-  /** The record of the container, which is created if there is none, and counts as used just now. */
+  /** The record of the container, created if there is none. It becomes the most recently used one. */
   use(containerId: string): LifecycleRecord;
   delete(containerId: string): void;
   entries(): Iterable<readonly [string, LifecycleRecord]>;
@@ -83,10 +84,7 @@ export function createRecords(limit = MAX_RECORDS): Records {
       const record = records.get(id) ?? { dead: false, unhealthy: false, crashes: [], personSignals: [] };
       records.delete(id);
       records.set(id, record);
-      for (const oldest of records.keys()) {
-        if (records.size <= limit) break;
-        records.delete(oldest);
-      }
+      dropOldest(records, limit);
       return record;
     },
     delete: (id) => void records.delete(id),

@@ -1,4 +1,4 @@
-/** The time between a stop request and the next start: what a container prints then is part of its being stopped. */
+/** The time between a stop request and the next start: what a container prints in it is a consequence of the stop. */
 import type { Signal, Suppression } from '../../domain.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 import type { LifecycleRecord } from './record.ts';
@@ -10,10 +10,10 @@ export interface StopPhase {
   readonly by: 'agent' | 'person';
 }
 
-/** A process that lives on so long after a stop request has ignored it, or is at work again. */
+/** A process that still runs this long after a stop request has ignored it. */
 const SURVIVED_MS = 60_000;
 
-/** The engine reports a signal after it has sent it: the program may have answered before. */
+/** The engine reports a signal after sending it: the program may have reacted before. */
 const REPORT_LAG_MS = 500;
 
 export function beginStop(record: LifecycleRecord, at: number, by: StopPhase['by']): void {
@@ -31,8 +31,8 @@ export function endStop(record: LifecycleRecord, at: number): void {
 }
 
 /**
- * Why a signal opens no incident if it belongs to a stop: it is part of the incident for which the agent restarts the
- * container, or a person knows that the container is going down. The end itself is judged elsewhere.
+ * Why a signal that belongs to a stop opens no incident: it is part of the incident for which the agent restarts the
+ * container, or a person is stopping the container. The end itself is judged in ends.ts.
  */
 export function suppressedByStop({ stopPhase, dead }: LifecycleRecord, signal: Signal): Suppression | undefined {
   if (stopPhase === undefined || DETECTOR_INFO[signal.detector].processEnded) return undefined;

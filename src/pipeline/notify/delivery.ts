@@ -5,27 +5,27 @@ import type { SendResult } from '../ports.ts';
 export interface DeliveryFailure {
   /** Of the first failure, epoch ms. */
   readonly since: number;
-  /** Of the latest try. */
+  /** Of the latest attempt. */
   readonly why: string;
-  /** Tries in a row that failed but may succeed later; 0 if the latest message was rejected for good. */
+  /** Consecutive attempts that failed but may succeed later; 0 if the latest message was rejected for good. */
   readonly failures: number;
 }
 
 /** When the next message may be sent to one receiver. All waiting messages share one back-off. */
 export interface Delivery {
   isOpen(): boolean;
-  /** Records the result of a try. Returns the pause before the next one, ms. */
+  /** Records the result of an attempt. Returns the pause before the next one, ms. */
   record(result: SendResult): number;
   /** Nothing is waiting: messages from now on need not keep the pace. */
   queueEmptied(): void;
-  /** Undefined while messages are accepted, and before the first try. */
+  /** Undefined while messages are accepted, and before the first attempt. */
   failure(): DeliveryFailure | undefined;
   /** Whether the receiver has ever accepted a message. */
   hasWorked(): boolean;
 }
 
 const FIRST_RETRY_MS = 2_000;
-/** The end of an outage is noticed within this time; an hour of outage costs about 60 tries, however much waits. */
+/** The end of an outage is noticed within this time; an hour of outage costs about 60 attempts in all. */
 const MAX_RETRY_MS = 60_000;
 
 /**

@@ -1,9 +1,9 @@
 import type { SendResult } from '../ports.ts';
 
 export interface QueuedMessage {
-  /** Identifies it in our log. */
+  /** Identifies it in the agent's log. */
   readonly logFields: Readonly<Record<string, string>>;
-  /** `tries`: how often it was tried before. */
+  /** `tries`: the number of earlier attempts. */
   send(tries: number): Promise<SendResult>;
 }
 

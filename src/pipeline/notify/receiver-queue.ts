@@ -1,4 +1,5 @@
 import type { Alert, TraceLink } from '../../domain.ts';
+import { dropOldest } from '../../lib/bounded.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
@@ -7,7 +8,7 @@ import type { Notice, Outbox, Receiver, SendResult } from '../ports.ts';
 import { createDelivery, type DeliveryFailure } from './delivery.ts';
 import { createMemoryQueue } from './memory-queue.ts';
 
-/** Wraps one try to send an alert in a span. `trace` is the incident's. */
+/** Wraps one attempt to send an alert in a span. `trace` is the incident's. */
 export type TraceSend = (
   receiver: string,
   tries: number,
@@ -32,7 +33,7 @@ export interface AddressedAlert {
 }
 
 export interface ReceiverQueue {
-  /** The outbox has a new alert: sends the oldest now, unless a message is being sent or a pause is on. Never rejects. */
+  /** The outbox has a new alert: sends the oldest now, unless one is being sent or must wait. Never rejects. */
   wake(): Promise<void>;
   /** Queues an alert in memory that the outbox could not store. */
   addUnstored(addressed: AddressedAlert): void;
@@ -51,7 +52,7 @@ const POLL_MS = 1_000;
 export const MAX_WAITING = 1_000;
 /** With the back-off of delivery.ts, reached after about five minutes. */
 export const FAILURES_BEFORE_NOTICE = 10;
-/** How long an alert is skipped that fails while others are accepted. */
+/** How long an alert that fails while others are accepted is skipped. */
 const SKIP_MS = 10 * 60_000;
 
 /**
@@ -70,7 +71,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
   const sentUnmarked = new Map<string, AddressedAlert>();
   let sending = false;
   let mayOverflow = true;
-  /** Since the receiver last accepted a message. */
+  /** The number of messages dropped since the receiver last accepted one. */
   let dropped = 0;
   let outboxFailed = false;
   /** The highest time seen: what is due must not wait longer because the clock is set back. */
@@ -129,7 +130,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
     });
   }
 
-  /** Is tried before all alerts: when it is accepted, the receiver works again, and people know what comes next. */
+  /** Queues a notice that is sent before all alerts. Once it is accepted, people know what follows. */
   function announceDelay(): void {
     const title = 'Alerts were delayed';
     queueNotice(title, async () => {
@@ -145,8 +146,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
 
   function rememberSent(addressed: AddressedAlert): void {
     sentUnmarked.set(addressed.alert.id, addressed);
-    const [oldest] = sentUnmarked.keys();
-    if (sentUnmarked.size > MAX_WAITING && oldest !== undefined) sentUnmarked.delete(oldest);
+    dropOldest(sentUnmarked, MAX_WAITING);
   }
 
   async function markSent(addressed: AddressedAlert): Promise<void> {
@@ -172,7 +172,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
       case 'dropped':
         return outbox.markDropped(deliveryOf(alert), now, result.why);
       case 'retry': {
-        // The notice before it was accepted and this one is not: the cause may be the alert, which must not block others.
+        // The receiver has accepted other messages: the cause may be this alert, which must not block them.
         const skip = tries >= FAILURES_BEFORE_NOTICE && delivery.hasWorked();
         return outbox.markRetry(deliveryOf(alert), skip ? now + SKIP_MS : latest, result.why);
       }
@@ -196,7 +196,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
   /** Stores what was sent while the outbox could not be written. */
   async function storeSent(): Promise<void> {
     for (const addressed of sentUnmarked.values()) {
-      // For all its receivers: the rows of the others keep it from being lost if the agent dies before they have it.
+      // For all its receivers: with their rows, it is not lost if the agent dies before the others have it.
       await outbox.enqueue(addressed.alert, addressed.receivers, addressed.trace);
       await markSent(addressed);
     }

@@ -143,7 +143,7 @@ function readLabels({ name, labels }: ContainerRef): ReadLabels {
       );
       continue;
     }
-    // What compose makes of a variable that is not set.
+    // Compose replaces a variable that is not set with an empty text.
     if (text.trim() === '') continue;
     const { allowed, limits, parse } = POLICY_SETTINGS[key];
     const value = parse(text);

@@ -2,8 +2,8 @@ import { repositoryOf } from '../../lib/image-name.ts';
 
 /**
  * Images that hold data or take part in a quorum: a restart may cause a long recovery, a split cluster or lost writes.
- * The end of the repository's path must be equal, because exporters, consoles and proxies often contain the name of a
- * database and are harmless.
+ * The last one or two parts of the repository's path must match exactly, because the names of exporters, consoles and
+ * proxies, which are harmless, often contain the name of a database.
  */
 const STATEFUL: ReadonlySet<string> = new Set([
   // PostgreSQL and what is built on it

@@ -31,13 +31,13 @@ interface RestartsDeps {
 
 export interface Restarted {
   readonly attempt: Attempt;
-  /** What the engine's refusal left behind; absent if it restarted the container. */
+  /** The state after the engine refused; absent if it restarted the container. */
   readonly refused?: Refusal;
 }
 
 /**
  * `down`: the container ran before, and the engine stopped it but could not start it again. `gone`: it no longer exists.
- * `unchanged`: it is as it was before.
+ * `unchanged`: its state is the same as before.
  */
 export type Refusal = 'down' | 'gone' | 'unchanged';
 

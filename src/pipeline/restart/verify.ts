@@ -59,13 +59,10 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
   const begun = deps.clock.monotonic();
   let startedAt: number | undefined;
   let strategy: Verification['strategy'] = 'stable';
-  let unanswered = false;
-  let starting = false;
 
   for (;;) {
     const facts = await inspect(options, deps);
     const ranFor = deps.clock.monotonic() - begun;
-    unanswered = facts === 'no_answer';
     if (facts === undefined) return { outcome: 'unknown', detail: 'the container was removed', strategy };
     if (options.stoppedByOperator()) {
       return { outcome: 'unknown', detail: 'a person or another tool stopped or restarted it', strategy };
@@ -80,7 +77,6 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
         return { outcome: 'failed', detail: 'it exited again and the engine restarted it', strategy };
       }
       startedAt = facts.startedAt;
-      starting = facts.health === 'starting';
       if (facts.health === 'unhealthy') return { outcome: 'failed', detail: 'its health check fails again', strategy };
       if (options.recurred()) return { outcome: 'failed', detail: 'the same problem came back', strategy };
       if (facts.health === 'healthy') return { outcome: 'recovered', detail: 'its health check passes', strategy };
@@ -94,11 +90,11 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
     }
     if (options.signal.aborted) return { outcome: 'unknown', detail: AGENT_STOPPED, strategy };
     if (ranFor >= options.deadlineMs) {
-      if (unanswered) return { outcome: 'unknown', detail: NO_ANSWER, strategy };
+      if (facts === 'no_answer') return { outcome: 'unknown', detail: NO_ANSWER, strategy };
       const seconds = Math.round(options.deadlineMs / 1000);
       return {
         outcome: 'failed',
-        detail: starting ? `not healthy within ${seconds} s` : `not stable within ${seconds} s`,
+        detail: facts.health === 'starting' ? `not healthy within ${seconds} s` : `not stable within ${seconds} s`,
         strategy,
       };
     }

@@ -27,7 +27,7 @@ interface ContainerListOptions {
   isWanted(container: ContainerRef): boolean;
   /** Epoch ms: where reading starts for containers in the first listing that have no saved position. */
   from(): number;
-  /** How many lines of a log are read at most that were printed before the first listing, the newest. */
+  /** The most lines that are read of what a log held before the first listing, the newest. */
   readonly maxBacklogLines: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,9 +37,9 @@ interface ContainerListOptions {
 }
 
 interface ContainerList {
-  /** How many events were applied so far. */
+  /** The number of events applied so far. */
   readonly events: number;
-  /** Returns the event with the container as it is known; undefined if it is not watched. */
+  /** Returns the event with the current details of its container; undefined if the container is not watched. */
   applyEvent(event: EngineEvent): EngineEvent | undefined;
   /** `eventsBefore`: `events` when the listing was requested. Later events override the listing. */
   applyListing(containers: readonly ListedContainer[], eventsBefore: number): void;
@@ -49,7 +49,7 @@ interface ContainerList {
   /** Whether an event about the container was applied after the first `eventsBefore` events. */
   hasEventSince(containerId: string, eventsBefore: number): boolean;
   missingTargets(): readonly string[];
-  /** Logs of which lines were skipped within the last hour. */
+  /** Logs with lines that were skipped within the last hour. */
   skippedLogs(): readonly SkippedLog[];
   /** Containers with a change that a listing showed and no event reported. */
   readonly unreported: Set<string>;
@@ -60,7 +60,7 @@ interface ContainerList {
   close(): Promise<void>;
 }
 
-/** A log of which the older lines were skipped, because there were too many. */
+/** A log whose older lines were skipped, because there were too many. */
 export interface SkippedLog {
   readonly container: string;
   /** The lines before this time (epoch ms) were skipped. */
@@ -73,7 +73,7 @@ const REPORT_SKIPPED_MS = 3_600_000;
 interface Watched {
   ref: ContainerRef;
   readonly follower: LogFollower;
-  /** Number of the last event about it. */
+  /** The number of the last event about it. */
   lastEvent: number;
 }
 

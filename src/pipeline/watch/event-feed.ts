@@ -1,5 +1,6 @@
 /** Delivers every engine event once, in order, over any number of connections. */
 import type { EngineEvent } from '../../domain.ts';
+import { dropOldest } from '../../lib/bounded.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ContainerSource } from '../ports.ts';
 import { backoffMs, HEALTHY_AFTER_MS, reasonOf, type StreamEnd } from './backoff.ts';
@@ -46,8 +47,7 @@ export function createEventFeed(options: {
       return;
     }
     delivered.set(key, clock.monotonic());
-    const [oldest] = delivered.keys();
-    if (delivered.size > MAX_DELIVERED && oldest !== undefined) delivered.delete(oldest);
+    dropOldest(delivered, MAX_DELIVERED);
     const isLater = event.time - OVERLAP_MS > options.since;
     const offset = clockOffset(clock);
     // After a step back, `since` may go below its initial value: new events have earlier times.

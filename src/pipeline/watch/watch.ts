@@ -42,7 +42,7 @@ export interface WatchOptions {
   /** Checked at every listing; containers for which it is false are not watched. Default: all are. */
   isEnabled?(container: ContainerRef): boolean;
   readonly reconcileEveryMs: number;
-  /** How many lines of each log are read at most that were printed before the start, the newest. Default 100,000. */
+  /** The most lines that are read of what each log held before the start, the newest. Default 100,000. */
   readonly maxBacklogLines?: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,7 +57,7 @@ interface WatchStatus {
   readonly watched: readonly ContainerRef[];
   /** Targets that match no container. */
   readonly missingTargets: readonly string[];
-  /** Logs of which lines were skipped within the last hour: they had too many after an absence. */
+  /** Logs with lines that were skipped within the last hour: they had too many after an absence. */
   readonly skippedLogs: readonly SkippedLog[];
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
@@ -69,7 +69,7 @@ export interface Watch {
   /** Resolves after the first listing or the first failed attempt; attempts go on after that. Never rejects. */
   start(): Promise<void>;
   /**
-   * Resolves when the positions behind all lines delivered so far are saved, or could not be. Lines behind an unsaved
+   * Resolves when the positions after all lines delivered so far are saved, or could not be. Lines after the last saved
    * position are delivered again to the next run.
    */
   saved(): Promise<void>;

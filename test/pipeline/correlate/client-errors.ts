@@ -404,12 +404,12 @@ export const CLIENT_ERRORS: readonly ClientError[] = [
   error('busybox nc', "nc: can't connect to remote host (172.18.0.2): No route to host", '172.18.0.2'),
   error('redis-cli', 'Could not connect to Redis at cache:6379: Name or service not known', 'cache'),
   error(
-    'own words',
+    'application',
     '{"level":"error","msg":"failed to load cart","err":"cart service unreachable","peer.service":"cart"}',
     'cart',
   ),
-  error('own words', 'level=error msg="request failed" upstream=pricing:8080 status=503', 'pricing'),
-  error('own words', 'ERROR payment service is unavailable (HTTP 503)', 'payment'),
+  error('application', 'level=error msg="request failed" upstream=pricing:8080 status=503', 'pricing'),
+  error('application', 'ERROR payment service is unavailable (HTTP 503)', 'payment'),
 ];
 
 /** Errors that no dependency explains. */

@@ -36,19 +36,19 @@ describe('the dependency graph', () => {
     expect(edgesFrom(graph, api.id)).toEqual([[db.name, 'compose']]);
   });
 
-  it('knows an alias', () => {
+  it('finds a dependency by an alias', () => {
     const aliased = { ...onNetwork(''), networks: [{ name: 'shop_default', address: '', aliases: ['postgres'] }] };
     const graph = graphOf([db, aliased], [api, onNetwork('172.18.0.3', { environmentHosts: ['postgres'] })]);
     expect(edgesFrom(graph, api.id)).toEqual([[db.name, 'environment']]);
   });
 
-  it('takes no edge from a network, a project or a host of the environment on another network alone', () => {
+  it('has no edge for a shared network or project alone, or for an environment host on another network', () => {
     const elsewhere = onNetwork('172.19.0.3', { environmentHosts: ['db'] }, 'other');
     expect(edgesFrom(graphOf([db, onNetwork('172.18.0.2')], [api, elsewhere]), api.id)).toEqual([]);
     expect(edgesFrom(graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]), api.id)).toEqual([]);
   });
 
-  it('does not take the services of other projects for those of its own', () => {
+  it('does not confuse services of other projects with those of its own', () => {
     const other = service('db', 'blog');
     const graph = graphOf(
       [other, onNetwork('172.18.0.4')],
@@ -76,7 +76,7 @@ describe('the dependency graph', () => {
     expect(graph.resolve(api, '172.18.0.2', 100)).toEqual([db]);
   });
 
-  it('resolves an address that changed hands a moment ago to the dependency, or else to the earlier container', () => {
+  it('resolves an address that has just changed its owner to a dependency, otherwise to the earlier owner', () => {
     const needsWeb = onNetwork('172.18.0.3', { dependsOn: ['web'] });
     const graph = graphOf(
       [db, onNetwork('172.18.0.2')],
@@ -128,7 +128,7 @@ describe('the dependency graph', () => {
     expect(graph.edges().map(({ to }) => to.id)).toEqual(['db-new']);
   });
 
-  it('follows a path of three edges at most, the nearest first, and survives a cycle', () => {
+  it('follows paths of at most three edges, the nearest containers first, and survives a cycle', () => {
     const names = ['a', 'b', 'c', 'd', 'e'].map((name) => service(name));
     const graph = graphOf(
       ...names.map((container, i) => {
@@ -150,13 +150,13 @@ describe('the dependency graph', () => {
     expect(edgesFrom(later, api.id)).toEqual([[db.name, 'observed']]);
   });
 
-  it('tells addresses of its own networks from others', () => {
+  it('distinguishes addresses in its own networks from others', () => {
     const graph = graphOf([api, onNetwork('172.18.0.3')]);
     expect(graph.isInOwnNetwork(api.id, '172.18.0.99')).toBe(true);
     expect(graph.isInOwnNetwork(api.id, '203.0.113.1')).toBe(false);
   });
 
-  it('knows no neighbours on the default bridge', () => {
+  it('has no neighbours on the default bridge', () => {
     const bridge = (address: string) => onNetwork(address, {}, 'bridge');
     expect(graphOf([db, bridge('172.17.0.2')], [api, bridge('172.17.0.3')]).hasNeighbours(api.id)).toBe(false);
     expect(graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]).hasNeighbours(api.id)).toBe(true);
@@ -173,7 +173,7 @@ describe('the dependency graph', () => {
     expect(graph.observed().length).toBeLessThanOrEqual(10_000);
   });
 
-  it('answers at once among 500 containers that all depend on five others', () => {
+  it('is fast with 500 containers that all depend on five others', () => {
     const graph = createDependencyGraph();
     for (let i = 0; i < 500; i++) {
       const dependsOn = [1, 2, 3, 4, 5].map((step) => `s${(i + step * 7) % 500}`);

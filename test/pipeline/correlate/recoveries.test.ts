@@ -88,7 +88,7 @@ describe('when the cause of an incident is over', () => {
     ['is unhealthy', { health: 'unhealthy' }, false],
     ['is starting', { health: 'starting' }, false],
     ['runs', {}, true],
-  ])('is found out after a listing: the cause %s', async (_, state, isOver) => {
+  ])('members are resolved after a listing only if the cause is available: it %s', async (_, state, isOver) => {
     const { recoveries, facts, open, resolved } = build();
     const root = open(db, 'crash');
     link(open(api), root, 'compose');
@@ -97,7 +97,7 @@ describe('when the cause of an incident is over', () => {
     expect(resolved).toEqual(isOver ? [api.name] : []);
   });
 
-  it('releases nobody if the cause fails again within the minute', async () => {
+  it('no member is released if the cause fails again within the minute', async () => {
     const { recoveries, open, resolved, reopened } = build();
     const root = open(db, 'crash');
     link(open(api), root, 'compose');
@@ -107,7 +107,7 @@ describe('when the cause of an incident is over', () => {
     expect([resolved, reopened]).toEqual([[], []]);
   });
 
-  it('also counts for members of an earlier run whose cause is no longer open', async () => {
+  it('members from an earlier run whose cause is no longer open are resolved if they are quiet', async () => {
     const { recoveries, open, resolved, reopened } = build();
     const quiet = open(api);
     await recoveries.orphaned([quiet]);

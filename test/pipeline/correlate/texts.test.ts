@@ -11,7 +11,7 @@ import { CLIENT_ERRORS, OTHER_ERRORS } from './client-errors.ts';
 const named = (text: string) => hostsIn(text).map(({ host }) => host);
 
 describe('an error of a client', () => {
-  it.each(CLIENT_ERRORS)('says that a dependency fails: $client: $text', ({ text }) => {
+  it.each(CLIENT_ERRORS)('reports a failing dependency: $client: $text', ({ text }) => {
     expect(failureIn(text)).toBeDefined();
   });
 
@@ -40,7 +40,7 @@ describe('the hosts in an error', () => {
     expect(named('read tcp 172.18.0.2:8080->172.18.0.9:51234: read: connection reset by peer')).toEqual([]);
   });
 
-  it('do not include the machine itself', () => {
+  it('do not include the local machine', () => {
     const text = 'Error: connect ECONNREFUSED 127.0.0.1:6379';
     expect(named(text)).toEqual([]);
     expect(namesOnlyItself(text)).toBe(true);
@@ -64,7 +64,7 @@ describe('the hosts in an error', () => {
     ['could not reach api.example.com: timeout', 'api.example.com'],
     ['Post "https://hooks.example.org/x": dial tcp: lookup hooks.example.org: no such host', 'hooks.example.org'],
     ["HTTPSConnectionPool(host='api.example.com', port=443): Max retries exceeded", 'api.example.com'],
-  ])('can lie outside the engine: %s', (text, host) => {
+  ])('can be outside the engine: %s', (text, host) => {
     expect(
       hostsIn(text)
         .filter(canBeExternal)
@@ -89,13 +89,13 @@ describe('a stated cause', () => {
   });
 });
 
-it('tells a name server that fails from a name that does not exist', () => {
+it('distinguishes a failing name server from a name that does not exist', () => {
   expect(isNameServerFailure('getaddrinfo EAI_AGAIN db')).toBe(true);
   expect(isNameServerFailure('lookup db on 127.0.0.11:53: server misbehaving')).toBe(true);
   expect(isNameServerFailure('getaddrinfo ENOTFOUND db')).toBe(false);
 });
 
-it('reads the beginning and the end of a long record', () => {
+it('searches the start and the end of a long record', () => {
   const text = `ERROR request failed\n${'    at frame\n'.repeat(5_000)}Caused by: java.net.ConnectException: Connection refused`;
   expect(readablePart(text).length).toBeLessThan(9_000);
   expect(failureIn(text)).toBe('unreachable');

@@ -30,6 +30,11 @@ const obstacles: [string, Partial<DecideInput>, DecisionReason][] = [
   ['a rule found a full disk', { restartVetoed: true }, 'disk_full'],
   ['the diagnosis calls it unsafe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
   ['only older facts are known', { engineAnswered: false }, 'engine_unreachable'],
+  [
+    'a host that it needs does not answer',
+    { incident: anIncident({ openedAt: OPENED, cause: { kind: 'external', host: 'api.example.com' } }) },
+    'dependency_down',
+  ],
   ['Docker Swarm owns it', { facts: someFacts({ orchestrator: 'Docker Swarm' }) }, 'orchestrator_owns'],
   ['a person stopped it after the incident opened', { stopRequestedAt: OPENED + 500 }, 'operator_action'],
   [
@@ -139,13 +144,7 @@ describe('decide', () => {
   });
 
   it('has a case for every reason', () => {
-    // The workflow itself decides `dependency_down`.
-    const seen = new Set<string>([
-      ...obstacles.map(([, , reason]) => reason),
-      'restart_allowed',
-      'policy_ask',
-      'dependency_down',
-    ]);
+    const seen = new Set<string>([...obstacles.map(([, , reason]) => reason), 'restart_allowed', 'policy_ask']);
     expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
   });
 

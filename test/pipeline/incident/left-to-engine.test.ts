@@ -37,7 +37,7 @@ describe('an incident that was left to the restart policy of the engine', () => 
 
   it.each<[string, Partial<ContainerFacts>]>([
     ['is down below its limit', { restartCount: 2 }],
-    ['ended well', { exitCode: 0 }],
+    ['ended with exit code 0', { exitCode: 0 }],
     ['is always restarted, so that somebody must have stopped it', { restartPolicy: 'always' }],
   ])('is not given up if the container %s', async (_, over) => {
     expect(await leftAfter('engine_restarting', 'exited', over).gaveUp(incident)).toBe(false);
@@ -49,7 +49,7 @@ describe('an incident that was left to the restart policy of the engine', () => 
     expect(await left.gaveUp(incident)).toBe(false);
   });
 
-  it('is one no longer once something else was decided, or it is over', async () => {
+  it('is no longer left to the engine once something else is decided, or it is over', async () => {
     expect(await leftAfter('restart_allowed', 'exited').gaveUp(incident)).toBe(false);
     const left = leftAfter('engine_restarting', 'exited');
     left.ended(incident);

@@ -1,4 +1,4 @@
-/** What happens when the wall clock is set back: nothing waits for the hour to come again. */
+/** When the wall clock is set back, nothing waits for it to catch up. */
 import { describe, expect, it } from 'vitest';
 import { aContainer, aSignal } from '../../support/domain.ts';
 import { aLifecycle, at, die, listed, start } from './support.ts';
@@ -27,7 +27,7 @@ describe('when the clock is set back by an hour', () => {
     expect(lifecycle.due(down, NOON - HOUR)).toHaveLength(1);
   });
 
-  it('crashes from before do not make a loop with those after it, and a loop after it is one', () => {
+  it('crashes before and after it do not form a loop together, but crashes after it do', () => {
     const lifecycle = aLifecycle();
     const crash = (time: number) => lifecycle.observe(at(time, die(1))).map((signal) => signal.detector);
     crash(NOON);

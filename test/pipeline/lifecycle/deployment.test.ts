@@ -36,7 +36,7 @@ describe('a deployment', () => {
     ).toBeUndefined();
   });
 
-  it('is not what comes long after the other container went', () => {
+  it('is not a container created long after another one was removed', () => {
     const old = event('destroy', OTHER, 1_000);
     expect(deployedAfter(old, event('create', ID, 1_000 + 11 * 60_000))).toBeUndefined();
   });
@@ -52,13 +52,13 @@ describe('a deployment', () => {
 describe('a recreation by compose', () => {
   const old = aContainer({ name: 'shop-web-1' });
 
-  it('is seen by the new container under its temporary name', () => {
+  it('is recognised by the temporary name of the new container', () => {
     const fresh = aContainer({ id: OTHER, name: `${ID.slice(0, 12)}_shop-web-1` });
     expect(isBeingReplaced(old, [listed(old), listed(fresh, 'created')])).toBe(true);
     expect(isBeingReplaced(fresh, [listed(fresh)])).toBe(true);
   });
 
-  it('is seen by the label of what replaces one of its service', () => {
+  it('is recognised by the label of a new container of the service', () => {
     const fresh = aContainer({ id: OTHER, name: 'x', labels: { 'com.docker.compose.replace': ID } });
     expect(isBeingReplaced(old, [listed(old), listed(fresh, 'created')])).toBe(true);
   });

@@ -27,7 +27,7 @@ describe('the grace period after a start', () => {
     expect(started().suppresses(aSignal({ detector: 'crash_loop', at: 11_000 }))).toBeUndefined();
   });
 
-  it('does not hide a crash for good: it comes due at the end, once, if the container is still down', () => {
+  it('does not hide a crash for good: it is reported at the end, once, if the container is still down', () => {
     const lifecycle = started();
     const crash = aSignal({ detector: 'crash', at: 11_000 });
     expect(lifecycle.suppresses(crash)).toBe('grace');
@@ -36,7 +36,7 @@ describe('the grace period after a start', () => {
     expect(lifecycle.due([down], 50_000)).toEqual([]);
   });
 
-  it('forgives a crash after which the container came up again', () => {
+  it('hides a crash after which the container was started again', () => {
     const lifecycle = started();
     lifecycle.suppresses(aSignal({ detector: 'crash', at: 11_000 }));
     lifecycle.observe(at(12_000, { kind: 'start' }));

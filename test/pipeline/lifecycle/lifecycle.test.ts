@@ -5,7 +5,7 @@ import { type Action, aLifecycle, at, die, health, kill, listed, start, stop } f
 
 const container = aContainer();
 
-/** The detectors of the signals that a sequence of events leads to, a second apart. */
+/** The detectors of the signals for a sequence of events, a second apart. */
 function detectorsOf(...actions: Action[]): string[] {
   const lifecycle = aLifecycle();
   return actions.flatMap((action, i) => lifecycle.observe(at(1_000 * i, action))).map((signal) => signal.detector);
@@ -21,12 +21,12 @@ describe('engine events', () => {
     ['docker kill is not a crash', [kill(9), die(137)], []],
     ['a recreation by compose is not a crash', [kill(15), die(143), stop, { kind: 'destroy' }], []],
     ['a restart by a person is not a crash', [kill(15), die(143), stop, start, { kind: 'restart' }], []],
-    ['a crash after a stop and a start is one', [kill(15), die(143), start, die(1)], ['crash']],
+    ['a crash after a stop and a start is reported', [kill(15), die(143), start, die(1)], ['crash']],
     ['a health check that fails during a stop gives no signal', [kill(15), health('unhealthy'), die(0)], []],
-    ['an oom event gives a signal although the container lives on', [{ kind: 'oom' }], ['oom']],
+    ['an oom event gives a signal although the container keeps running', [{ kind: 'oom' }], ['oom']],
     ['an oom kill gives two signals', [{ kind: 'oom' }, die(137)], ['oom', 'crash']],
     ['a failing health check gives a signal', [health('unhealthy')], ['health']],
-    ['a health check that goes on failing gives one signal', [health('unhealthy'), health('unhealthy')], ['health']],
+    ['a health check that keeps failing gives one signal', [health('unhealthy'), health('unhealthy')], ['health']],
     [
       'a health check that fails again after it passed gives another signal',
       [health('unhealthy'), health('healthy'), health('unhealthy')],
@@ -41,7 +41,7 @@ describe('engine events', () => {
     expect(detectorsOf(...actions)).toEqual(expected);
   });
 
-  it('a stop that an earlier run of the agent saw being requested is not a crash, a later end is', () => {
+  it('an end is not a crash if an earlier run of the agent saw the stop request, but a later end is', () => {
     const lifecycle = aLifecycle();
     lifecycle.recall(at(0, kill(15)));
     expect(lifecycle.observe(at(5_000, die(143)))).toEqual([]);
@@ -50,7 +50,7 @@ describe('engine events', () => {
     expect(lifecycle.of(container.id).stoppedByPersonAt).toBeUndefined();
   });
 
-  it('crashes that lie far apart are not a loop', () => {
+  it('crashes far apart are not a loop', () => {
     const lifecycle = aLifecycle();
     const signals = [0, 10, 20].flatMap((minute) => lifecycle.observe(at(minute * 60_000, die(1))));
     expect(signals.map((signal) => signal.detector)).toEqual(['crash', 'crash', 'crash']);
@@ -87,7 +87,7 @@ describe('engine events', () => {
     expect(lifecycle.observe(at(3, health('unhealthy')))).toEqual([]);
   });
 
-  it('a crash is one although the start before it was missed, as when the engine itself was restarted', () => {
+  it('a crash is reported although the start before it was missed, as when the engine itself was restarted', () => {
     const lifecycle = aLifecycle();
     for (const [n, action] of [kill(15), die(143), stop].entries()) lifecycle.observe(at(n, action));
     lifecycle.observeListed([listed()], 60_000);
@@ -103,14 +103,14 @@ describe('engine events', () => {
 });
 
 describe('a container that ends with code 0 again and again', () => {
-  /** Starts and ends `count` times, `livedMs` each, a second apart. */
-  const ends = (count: number, livedMs: number, restartPolicy: string, exitCodes = [0]) => {
+  /** Starts and ends `count` times, a second apart. Each time it runs for `ranMs`. */
+  const ends = (count: number, ranMs: number, restartPolicy: string, exitCodes = [0]) => {
     const lifecycle = aLifecycle({ facts: { restartPolicy } });
     const signals: string[] = [];
-    for (let i = 0, time = 0; i < count; i++, time += livedMs + 1_000) {
+    for (let i = 0, time = 0; i < count; i++, time += ranMs + 1_000) {
       lifecycle.observe(at(time, start));
       for (const { detector, summary } of lifecycle.observe(
-        at(time + livedMs, die(exitCodes[i % exitCodes.length] ?? 0)),
+        at(time + ranMs, die(exitCodes[i % exitCodes.length] ?? 0)),
       ))
         signals.push(`${detector}: ${summary}`);
     }
@@ -132,17 +132,17 @@ describe('a container that ends with code 0 again and again', () => {
     ['somebody starts it, as a cron job', 200, 'no'],
     ['the engine restarts it on failure only', 200, 'on-failure'],
     ['it works for a while each time', 15_000, 'always'],
-  ])('is well if %s', (_, livedMs, restartPolicy) => {
-    expect(ends(8, livedMs, restartPolicy)).toEqual([]);
+  ])('is no problem if %s', (_, ranMs, restartPolicy) => {
+    expect(ends(8, ranMs, restartPolicy)).toEqual([]);
   });
 
-  it('is well if its start was not seen or its restart policy is not known', () => {
+  it('is no problem if its start was not seen or its restart policy is not known', () => {
     const lifecycle = aLifecycle();
     expect([0, 1, 2, 3].flatMap((n) => lifecycle.observe(at(n, die(0))))).toEqual([]);
   });
 });
 
-describe('a crash is a kill for memory', () => {
+describe('a crash counts as a kill for memory', () => {
   it.each<[string, readonly (readonly [number, Action])[], boolean]>([
     [
       'if an oom event belongs to it',
@@ -154,7 +154,7 @@ describe('a crash is a kill for memory', () => {
     ],
     ['not without an oom event', [[60, die(137)]], false],
     [
-      'not if it ends with a code of its own after the kill of a child',
+      'not if it ends with another exit code after the kill of a child',
       [
         [0, { kind: 'oom' }],
         [1_000, die(64)],
@@ -211,7 +211,7 @@ describe('what is known of a container', () => {
     expect(lifecycle.of(container.id)).toEqual({ restartingByAgent: false, crashes: [] });
   });
 
-  it('is kept for a bounded number of containers, those heard of last', () => {
+  it('is kept for a limited number of containers, the most recently used ones', () => {
     const records = createRecords(2);
     for (const id of ['a', 'b', 'a', 'c']) records.use(id);
     expect(Array.from(records.entries(), ([id]) => id)).toEqual(['a', 'c']);

@@ -23,7 +23,7 @@ describe('a job', () => {
   it.each([
     ['a name that somebody gave', 'nightly-backup', facts],
     ['a container that stays', 'brave_curie', { ...facts, autoRemove: false }],
-    ['a container of which nothing is known', 'brave_curie', undefined],
+    ['a container that has not been inspected', 'brave_curie', undefined],
   ])('is not assumed of %s', (_, name, known) => {
     const container = aContainer({ name });
     expect(withJobIdentity(container, known)).toBe(container);

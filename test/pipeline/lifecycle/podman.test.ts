@@ -1,4 +1,4 @@
-/** Podman's Docker API reports less of a stop than Docker does, and no kills for memory. */
+/** Podman's Docker API reports less about stops than Docker does, and no kills for memory. */
 import { describe, expect, it } from 'vitest';
 import type { ContainerFacts } from '../../../src/domain.ts';
 import { aContainer } from '../../support/domain.ts';
@@ -10,7 +10,7 @@ const kill: Action = { kind: 'kill' };
 const restart: Action = { kind: 'restart' };
 const remove: Action = { kind: 'destroy' };
 
-/** The detectors of what a sequence of events, a second apart, leads to. `stopsSeen`: a stop of another container was. */
+/** The detectors of the signals for events a second apart. `stopsSeen`: after a stop of another container. */
 async function outcomeOf(actions: readonly Action[], facts: Partial<ContainerFacts> = {}, stopsSeen = false) {
   const detectors: string[] = [];
   const lifecycle = aLifecycle({ facts, sleep: async () => {}, onSignal: ({ detector }) => detectors.push(detector) });
@@ -31,7 +31,7 @@ describe('a stop on Podman is not taken for a crash', () => {
     ['without any event, by the stop signal (5.4)', [start, die(143)], {}],
     ['without any event, by its own stop signal', [start, die(131)], { stopSignal: 3 }],
     ['without any event, by a kill after the stop timeout', [start, die(137)], {}],
-    ['by a kill whose signal is not said', [start, kill, die(1)], {}],
+    ['by a kill whose signal is not reported', [start, kill, die(1)], {}],
     ['by a restart, which is reported first', [start, restart, die(3)], {}],
   ])('%s', async (_, actions, facts) => {
     const { detectors, seen } = await outcomeOf(actions, facts);
@@ -45,7 +45,7 @@ describe('a stop on Podman is not taken for a crash', () => {
     expect((await outcomeOf([start, die(1)], stayed, true)).detectors).toEqual([]);
   });
 
-  it('if Podman says that it was stopped, though no event came', async () => {
+  it('if Podman reports that it was stopped, although there was no event', async () => {
     for (const exitCode of [0, 7, 137]) {
       const { detectors, seen } = await outcomeOf([start, die(exitCode)], { stoppedByUser: true }, true);
       expect(detectors).toEqual([]);
@@ -59,18 +59,18 @@ describe('a stop on Podman is not taken for a crash', () => {
   });
 });
 
-describe('a crash on Podman is one', () => {
-  it('with an exit code of its own', async () => {
+describe('a crash on Podman is reported', () => {
+  it('if its exit code does not belong to a stop', async () => {
     expect((await outcomeOf([start, die(1)])).detectors).toEqual(['crash']);
     const restarting = { restartPolicy: 'always', status: 'running' } as const;
     expect((await outcomeOf([start, die(1)], restarting)).detectors).toEqual(['crash']);
   });
 
-  it('if Podman says that it was not stopped', async () => {
+  it('if Podman reports that it was not stopped', async () => {
     expect((await outcomeOf([start, die(137)], { stoppedByUser: false })).detectors).toEqual(['crash']);
   });
 
-  it('if it was killed for memory, which inspect says', async () => {
+  it('if it was killed for memory, according to inspect', async () => {
     const { detectors } = await outcomeOf([start, die(137)], { oomKilled: true });
     expect(detectors).toEqual(['oom', 'crash']);
   });
@@ -80,9 +80,9 @@ describe('a crash on Podman is one', () => {
     expect((await outcomeOf([start, die(143)], {}, true)).detectors).toEqual(['crash']);
   });
 
-  it('and a loop of them, which the engine restarts, is a crash loop', async () => {
-    const life = [start, die(2), restart];
-    const { detectors, seen } = await outcomeOf([...life, ...life, ...life], {}, true);
+  it('as a crash loop if it repeats and the engine restarts the container', async () => {
+    const cycle = [start, die(2), restart];
+    const { detectors, seen } = await outcomeOf([...cycle, ...cycle, ...cycle], {}, true);
     expect(detectors).toEqual(['crash', 'crash', 'crash', 'crash_loop']);
     expect(seen.stoppedByPersonAt).toBeUndefined();
   });

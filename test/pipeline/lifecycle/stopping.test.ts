@@ -1,4 +1,4 @@
-/** What a container prints and does while it is being stopped is no incident of its own. */
+/** What a container prints while it is being stopped opens no incident. */
 import { describe, expect, it } from 'vitest';
 import { aContainer, aSignal } from '../../support/domain.ts';
 import { aLifecycle, at, die, kill, listed, start, stop } from './support.ts';
@@ -47,13 +47,13 @@ describe('an error that is logged', () => {
     expect(lifecycle.suppresses(errorAt(400))).toBeUndefined();
   });
 
-  it('in answer to a stop request, just before the engine reports that, is ignored', () => {
+  it('in reaction to a stop request, just before the engine reports the request, is ignored', () => {
     const lifecycle = aLifecycle();
     lifecycle.observe(at(1_000, kill(15)));
     expect(lifecycle.suppresses(errorAt(990))).toBe('ignored');
   });
 
-  it('after a restart of which the start was missed is an incident', () => {
+  it('after a restart whose start was missed is an incident', () => {
     const lifecycle = aLifecycle();
     for (const [n, action] of [kill(15), die(0), stop].entries()) lifecycle.observe(at(1_000 + n, action));
     lifecycle.observeListed([listed()], 60_000);
@@ -82,7 +82,7 @@ describe('a crash', () => {
 });
 
 describe('a restart by the agent', () => {
-  it('that could not start the container again leaves it ended by the agent, which is no crash', () => {
+  it('that cannot start the container again counts as an end by the agent, not as a crash', () => {
     let monotonic = 0;
     const lifecycle = aLifecycle({ monotonic: () => monotonic });
     lifecycle.observe(at(0, start));

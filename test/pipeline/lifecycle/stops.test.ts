@@ -1,4 +1,4 @@
-/** Who ended a container: it itself, a person, or the agent. */
+/** Whether a container ended by itself or was stopped by a person. */
 import { describe, expect, it } from 'vitest';
 import { aContainer } from '../../support/domain.ts';
 import { type Action, aLifecycle, at, die, kill, type LifecycleTestOptions, start, stop } from './support.ts';
@@ -12,7 +12,7 @@ const USR1 = 10;
 const TERM = 15;
 const RTMIN_3 = 37;
 
-/** Events with the time of each, ms. Gives all signals, those of the wait for a late `stop` event included. */
+/** Each event has its time, ms. Returns all signals, including those after the wait for a late `stop` event. */
 async function detectorsOf(events: readonly (readonly [number, Action])[], options: LifecycleTestOptions = {}) {
   const late: string[] = [];
   const lifecycle = aLifecycle({ ...options, onSignal: ({ detector }) => late.push(detector) });
@@ -26,7 +26,7 @@ const stopSignal = (signal: number): LifecycleTestOptions => ({ facts: { stopSig
 describe('an end is a stop by a person', () => {
   it.each<[string, readonly (readonly [number, Action])[], LifecycleTestOptions]>([
     [
-      'after the own stop signal of haproxy',
+      'after the stop signal of haproxy',
       [
         [0, kill(USR1)],
         [200, die(1)],
@@ -34,7 +34,7 @@ describe('an end is a stop by a person', () => {
       stopSignal(USR1),
     ],
     [
-      'after the own stop signal of nginx',
+      'after the stop signal of nginx',
       [
         [0, kill(QUIT)],
         [20_000, die(1)],
@@ -42,7 +42,7 @@ describe('an end is a stop by a person', () => {
       stopSignal(QUIT),
     ],
     [
-      'after the own stop signal of systemd',
+      'after the stop signal of systemd',
       [
         [0, kill(RTMIN_3)],
         [60_000, die(130)],
@@ -82,7 +82,7 @@ describe('an end is a stop by a person', () => {
       {},
     ],
     [
-      'after a signal by which it died, however late',
+      'after the signal that killed it, however late',
       [
         [0, kill(USR1)],
         [60_000, die(138)],
@@ -152,7 +152,7 @@ describe('an end is a crash', () => {
       {},
     ],
     [
-      'right after a reload, with a code of its own',
+      'right after a reload, with an unrelated exit code',
       [
         [0, kill(HUP)],
         [1_000, die(1)],
@@ -233,7 +233,7 @@ describe('a stop event that may still come', () => {
 });
 
 describe('a stop request', () => {
-  it('by the own stop signal is known before the end', () => {
+  it('by the stop signal of the container is known before the end', () => {
     const lifecycle = aLifecycle(stopSignal(USR1));
     lifecycle.observe(at(7, kill(USR1)));
     expect(lifecycle.of(id).stoppedByPersonAt).toBe(7);

@@ -31,7 +31,7 @@ export interface LifecycleTestOptions {
   readonly sleep?: (ms: number) => Promise<void>;
   /** What is known of every container from inspect; by default nothing. */
   readonly facts?: Partial<ContainerFacts>;
-  /** Takes the signals that are known some time after their event. */
+  /** Receives the signals of ends that are judged some time after their event. */
   readonly onSignal?: (signal: Signal) => void;
 }
 

@@ -1,4 +1,4 @@
-/** A notifier on a real store, with receivers that answer as a test says. */
+/** A notifier on a real store, with receivers whose answers the test chooses. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -63,7 +63,7 @@ export interface NotifyWorld {
   notify(id: string, over?: Partial<Alert> & { readonly severity?: Severity }): Promise<void>;
   /** Alerts that wait for a receiver. */
   pending(receiver: string): Promise<number>;
-  /** How many tries to send to a receiver ended so. */
+  /** The number of attempts to send to a receiver with this outcome. */
   count(receiver: string, outcome: string): number;
   run(): Promise<void>;
 }

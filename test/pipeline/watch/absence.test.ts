@@ -118,7 +118,7 @@ describe('after an absence of an hour, reading starts', () => {
     await awaitTexts(await watching(), 'quiet', ['ERROR: the agent was killed before it read this']);
   });
 
-  it('one minute back if the clock has stepped back behind the last run', async () => {
+  it('one minute back if the clock has stepped back to before the end of the last run', async () => {
     const quiet = engine.addContainer({ name: 'quiet' });
     await runOnce();
     clock.jump(-2 * HOUR);

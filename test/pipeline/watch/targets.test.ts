@@ -12,22 +12,22 @@ const ref = (name: string, labels: Record<string, string> = {}, id = 'a'.repeat(
 
 describe('TARGET_CONTAINERS', () => {
   it.each([
-    { why: 'nothing named: everything', targets: '', matches: ['web', 'db'], not: [] },
+    { why: 'no name: everything', targets: '', matches: ['web', 'db'], not: [] },
     {
-      why: 'spaces and empty parts count for nothing',
+      why: 'spaces and empty parts are ignored',
       targets: ' web , ,',
       matches: ['web'],
       not: ['web-1', 'my-web'],
     },
     {
-      why: 'a star is any characters',
+      why: 'a star matches any characters',
       targets: 'shop-*-1,db',
       matches: ['shop-api-1', 'shop--1', 'db'],
       not: ['shop-api-2', 'dbx'],
     },
-    { why: 'a question mark is one', targets: 'web-?', matches: ['web-1'], not: ['web-', 'web-10'] },
-    { why: 'other signs mean themselves', targets: 'a.b+(c)', matches: ['a.b+(c)'], not: ['axb+(c)', 'a.bb(c)'] },
-    { why: "the engine's leading slash is no part of the name", targets: '/web', matches: ['web'], not: ['/web'] },
+    { why: 'a question mark matches one character', targets: 'web-?', matches: ['web-1'], not: ['web-', 'web-10'] },
+    { why: 'other characters match themselves', targets: 'a.b+(c)', matches: ['a.b+(c)'], not: ['axb+(c)', 'a.bb(c)'] },
+    { why: "the engine's leading slash is not part of the name", targets: '/web', matches: ['web'], not: ['/web'] },
   ])('$why: "$targets"', ({ targets, matches, not }) => {
     const parsed = parseTargets(targets);
     expect(matches.filter((name) => !parsed.matches(name))).toEqual([]);
@@ -54,7 +54,7 @@ describe('a container is not watched', () => {
     expect(filter(ref('web'))).toBe(true);
   });
 
-  it('but an own id that is too short excludes none', () => {
+  it('but an id that is too short excludes no container', () => {
     expect(createWatchFilter(parseTargets(''), 'a')(ref('web'))).toBe(true);
   });
 });

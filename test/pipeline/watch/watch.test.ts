@@ -224,7 +224,7 @@ describe('containers', () => {
     await eventually(() => (w.watch.status().missingTargets.length === 0 ? true : undefined));
   });
 
-  it('are watched also if there are two hundred', async () => {
+  it('are watched even if there are two hundred', async () => {
     for (let n = 0; n < 200; n++) engine.addContainer({ name: `c-${n}` });
     const w = await watching();
     for (let n = 0; n < 200; n++) engine.container(`c-${n}`)?.log('here');

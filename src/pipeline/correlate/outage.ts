@@ -1,22 +1,19 @@
-/** Why a container cannot serve those that depend on it, as far as the engine knows. */
+/** Why a container is unavailable to those that depend on it, according to the engine. */
 import type { ContainerFacts } from '../../domain.ts';
 import type { ContainerLifecycle } from '../lifecycle/record.ts';
 
-export interface EngineTrouble {
-  /** For people: continues "db …". */
+export interface Outage {
+  /** For people; follows the container's name: "db is paused". */
   readonly what: string;
-  /**
-   * No signal reports it: somebody put the container into this state, or it ends by itself. It becomes an incident only if
-   * it lasts.
-   */
+  /** No signal reports it: somebody caused this state, or it usually passes. It becomes an incident only if it lasts. */
   readonly silent: boolean;
-  /** It ended with code 0 and nobody stopped it, or it never ran: it may have done its work. */
+  /** It may be a finished job, or one that is not due: it ended with code 0 by itself, or has not been started. */
   readonly mayBeDone: boolean;
-  /** Epoch ms; absent if the engine does not say. */
+  /** Epoch ms; absent if unknown. */
   readonly since?: number;
 }
 
-export interface TroubleInput {
+interface OutageInput {
   /** Undefined if the container does not exist. */
   readonly facts: ContainerFacts | undefined;
   readonly lifecycle: ContainerLifecycle;
@@ -25,11 +22,11 @@ export interface TroubleInput {
   readonly now: number;
 }
 
-/** A person's stop is in progress this long at most: the stop timeout, which is rarely longer. */
+/** How long a requested stop may take. Stop timeouts are rarely longer. */
 const STOPPING_MS = 30_000;
 
-/** Undefined if the container runs, is not unhealthy, and is on a network on which others reach it. */
-export function engineTrouble({ facts, lifecycle, neededNetworks, now }: TroubleInput): EngineTrouble | undefined {
+/** Undefined if the container runs, is not starting, unhealthy or being stopped, and others can reach it. */
+export function outageOf({ facts, lifecycle, neededNetworks, now }: OutageInput): Outage | undefined {
   if (facts === undefined) return silent('no longer exists');
   switch (facts.status) {
     case 'exited':
@@ -50,10 +47,10 @@ export function engineTrouble({ facts, lifecycle, neededNetworks, now }: Trouble
   }
 }
 
-const silent = (what: string): EngineTrouble => ({ what, silent: true, mayBeDone: false });
-const loud = (what: string): EngineTrouble => ({ what, silent: false, mayBeDone: false });
+const silent = (what: string): Outage => ({ what, silent: true, mayBeDone: false });
+const loud = (what: string): Outage => ({ what, silent: false, mayBeDone: false });
 
-function ended({ exitCode, finishedAt }: ContainerFacts, { lastEnd }: ContainerLifecycle): EngineTrouble {
+function ended({ exitCode, finishedAt }: ContainerFacts, { lastEnd }: ContainerLifecycle): Outage {
   const since = finishedAt;
   if (lastEnd?.by === 'person' || lastEnd?.by === 'agent') return { ...silent('was stopped'), since };
   if (exitCode === 0) return { ...silent('has ended (exit code 0)'), mayBeDone: true, since };
@@ -65,7 +62,7 @@ function whileRunning(
   { stoppedByPersonAt }: ContainerLifecycle,
   neededNetworks: readonly string[],
   now: number,
-): EngineTrouble | undefined {
+): Outage | undefined {
   if (facts.health === 'unhealthy') return loud('is unhealthy');
   if (facts.health === 'starting') return silent('is starting');
   const { networks } = facts.topology;

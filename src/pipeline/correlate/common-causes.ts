@@ -1,24 +1,24 @@
 /**
- * Incidents that name the same thing that does not answer, and of which no incident tells more: a host outside the
- * engine, the name server, a container that is well as far as the engine knows. The first incident stands for all.
+ * Incidents whose common cause has no incident of its own: a host outside the engine, the name server, or a container
+ * without a known problem. The first of these incidents represents all of them.
  */
 import type { IncidentCause } from '../../domain.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 
 export type CommonCause = Exclude<IncidentCause, { kind: 'incident' }>;
 
-export interface MeetingPoints {
-  /** The open incident that stands for this cause; `live` if there was none until now. */
-  meet(cause: CommonCause, live: LiveIncident): LiveIncident;
+interface CommonCauses {
+  /** The open incident that represents this cause; `live` if there was none. */
+  firstWith(cause: CommonCause, live: LiveIncident): LiveIncident;
 }
 
 /** Shown as the host if names cannot be resolved. */
 export const NAME_RESOLUTION = 'name resolution (DNS)';
 
-export function createMeetingPoints(isOpen: (live: LiveIncident) => boolean): MeetingPoints {
+export function createCommonCauses(isOpen: (live: LiveIncident) => boolean): CommonCauses {
   const first = new Map<string, LiveIncident>();
   return {
-    meet(cause, live) {
+    firstWith(cause, live) {
       const key = keyOf(cause);
       if (key === undefined) return live;
       for (const [other, { resolvedAt }] of first) if (resolvedAt !== undefined) first.delete(other);
@@ -30,15 +30,15 @@ export function createMeetingPoints(isOpen: (live: LiveIncident) => boolean): Me
   };
 }
 
-/** For people: what does not answer, as far as is known. */
+/** What does not answer, as far as is known; for people. */
 export function describeCause(cause: IncidentCause | undefined): string | undefined {
   if (cause === undefined || cause.kind === 'incident') return undefined;
   if (cause.kind === 'external') return `${cause.host} does not answer`;
-  if (cause.named === undefined) return 'its errors speak of a dependency, and the cause is not known';
-  return `its errors name ${cause.named}, which seems to be well; the cause is not known`;
+  if (cause.named === undefined) return 'its errors point to a dependency, but the cause is not known';
+  return `its errors name ${cause.named}, which has no known problem; the cause is not known`;
 }
 
-/** Clients print a host with its port or without: the port does not tell problems apart. */
+/** Without the port, because not all clients print it. Undefined if the cause names nothing. */
 function keyOf(cause: CommonCause): string | undefined {
   if (cause.kind === 'external') return `external ${cause.host.replace(/:\d+$/, '')}`;
   return cause.named === undefined ? undefined : `container ${cause.named}`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerFacts } from '../../../src/domain.ts';
-import { engineTrouble } from '../../../src/pipeline/correlate/trouble.ts';
+import { outageOf } from '../../../src/pipeline/correlate/outage.ts';
 import type { ContainerLifecycle } from '../../../src/pipeline/lifecycle/record.ts';
 import { someFacts } from '../../support/domain.ts';
 import { onNetwork } from './support.ts';
@@ -8,8 +8,8 @@ import { onNetwork } from './support.ts';
 const NOW = 100_000;
 const topology = onNetwork('172.18.0.2');
 
-function trouble(facts: Partial<ContainerFacts> | undefined, lifecycle: Partial<ContainerLifecycle> = {}) {
-  return engineTrouble({
+function outage(facts: Partial<ContainerFacts> | undefined, lifecycle: Partial<ContainerLifecycle> = {}) {
+  return outageOf({
     facts: facts && someFacts({ topology, ...facts }),
     lifecycle: { restartingByAgent: false, crashes: [], ...lifecycle },
     neededNetworks: ['shop_default'],
@@ -30,33 +30,33 @@ describe('the state of a dependency', () => {
     ['has ended (exit code 0)', { status: 'exited', exitCode: 0 }, true],
     ['is disconnected from the network shop_default', { topology: { ...topology, networks: [] } }, true],
   ])('%s', (what, facts, silent) => {
-    expect(trouble(facts)).toMatchObject({ what, silent });
+    expect(outage(facts)).toMatchObject({ what, silent });
   });
 
   it('no longer exists', () => {
-    expect(trouble(undefined)).toMatchObject({ what: 'no longer exists', silent: true });
+    expect(outage(undefined)).toMatchObject({ what: 'no longer exists', silent: true });
   });
 
   it.each(['person', 'agent'] as const)('was stopped by: %s', (by) => {
-    expect(trouble({ status: 'exited', exitCode: 1 }, { lastEnd: { at: 1, exitCode: 1, by } })).toMatchObject({
+    expect(outage({ status: 'exited', exitCode: 1 }, { lastEnd: { at: 1, exitCode: 1, by } })).toMatchObject({
       what: 'was stopped',
       silent: true,
     });
   });
 
   it('is being stopped', () => {
-    expect(trouble({ startedAt: 1 }, { stoppedByPersonAt: NOW - 5_000 })).toMatchObject({ what: 'is being stopped' });
-    expect(trouble({ startedAt: NOW - 1_000 }, { stoppedByPersonAt: NOW - 5_000 })).toBeUndefined();
-    expect(trouble({ startedAt: 1 }, { stoppedByPersonAt: NOW - 60_000 })).toBeUndefined();
+    expect(outage({ startedAt: 1 }, { stoppedByPersonAt: NOW - 5_000 })).toMatchObject({ what: 'is being stopped' });
+    expect(outage({ startedAt: NOW - 1_000 }, { stoppedByPersonAt: NOW - 5_000 })).toBeUndefined();
+    expect(outage({ startedAt: 1 }, { stoppedByPersonAt: NOW - 60_000 })).toBeUndefined();
   });
 
   it('is no problem while it runs, healthy or without a health check', () => {
-    expect(trouble({})).toBeUndefined();
-    expect(trouble({ health: 'healthy' })).toBeUndefined();
+    expect(outage({})).toBeUndefined();
+    expect(outage({ health: 'healthy' })).toBeUndefined();
   });
 
-  it('may be that it has done its work', () => {
-    expect(trouble({ status: 'exited', exitCode: 0 })?.mayBeDone).toBe(true);
-    expect(trouble({ status: 'exited', exitCode: 1 })?.mayBeDone).toBe(false);
+  it('may be that of a finished job', () => {
+    expect(outage({ status: 'exited', exitCode: 0 })?.mayBeDone).toBe(true);
+    expect(outage({ status: 'exited', exitCode: 1 })?.mayBeDone).toBe(false);
   });
 });
