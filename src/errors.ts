@@ -1,5 +1,5 @@
 /**
- * Faults that cross a module boundary. The adapter in which a fault occurs throws one of these. Expected outcomes are
+ * Errors that cross a module boundary. The adapter in which a fault occurs throws one of them. Expected outcomes are
  * data, not errors (see domain.ts).
  */
 
@@ -25,7 +25,7 @@ export type EngineReason =
   | 'server_error'
   | 'protocol';
 
-/** The Docker engine could not do what was asked. */
+/** A request to the Docker engine failed. */
 export class EngineError extends DoctorError {
   declare readonly reason: EngineReason;
   /** The HTTP status of the response; undefined if there was none. */
@@ -48,5 +48,5 @@ export class StoreError extends DoctorError {
   }
 }
 
-/** The agent is stopping. The next run resumes the work that threw this. */
+/** Ends work because the agent is stopping. The next run resumes that work. */
 export class AgentStopping extends Error {}

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Commands, signals and exit codes. */
+/** The entry point: commands, signals and exit codes. */
 import { setSourceMapsSupport } from 'node:module';
 import type { RunningAgent } from './commands/agent.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS, EXIT_WRONG_USAGE } from './commands/exit-codes.ts';
@@ -37,7 +37,7 @@ async function untilStopped(start: () => Promise<RunningAgent>): Promise<number>
   }
 }
 
-/** Each command imports only its own modules: most of the agent's memory and start-up time is modules. */
+/** Each command imports only its own modules, because modules account for most of the memory and start-up time. */
 async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {
