@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
@@ -14,6 +14,7 @@ import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
+import { ensureDirectory } from '../store/engines/data-directory.ts';
 import { loadSettings } from './agent.ts';
 import { dependencyTable, readDependencies } from './dependency-table.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS } from './exit-codes.ts';
@@ -112,19 +113,19 @@ async function checkTargets(engine: DockerEngine, config: Config): Promise<Targe
   const watches = ok('watches', names.length > 0 ? names.join(', ') : 'no container yet');
   const containerId = (watched.find(({ status }) => status === 'running') ?? watched[0])?.ref.id;
   const dependencies = await readDependencies(engine, listed);
-  if (missing.length === 0) return { results: [watches], policies, dependencies, containerId };
   const message = `TARGET_CONTAINERS has names that match no container: ${missing.join(', ')}`;
-  return { results: [watches, problem('targets', message)], policies, dependencies, containerId };
+  const results = missing.length === 0 ? [watches] : [watches, problem('targets', message)];
+  return { results, policies, dependencies, containerId };
 }
 
 async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {
-  // A listing shows an image id once the tag has moved. Inspect still has the name that the container was created with.
+  // A listing shows an image id if the tag has moved. Inspect still has the name from the container's creation.
   const facts = isImageId(listed.image) ? await engine.inspect(listed.id).catch(() => undefined) : undefined;
   const container = { ...listed, image: facts?.image || listed.image };
   return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
 }
 
-/** Tries each kind of request that the agent makes; a restart is tried with a container that does not exist. */
+/** Tries each kind of request that the agent makes. The restart names a container that does not exist. */
 async function checkSources(
   engine: DockerEngine,
   config: Config,
@@ -192,7 +193,7 @@ async function checkDataDir(dataDir: string): Promise<CheckResult> {
   const subject = 'DATA_DIR';
   const probe = path.join(dataDir, `.check-${process.pid}`);
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    ensureDirectory(dataDir);
     await writeFile(probe, '');
     await rm(probe);
     return ok(subject, `${dataDir} can be written`);

@@ -18,7 +18,7 @@ export interface Gauges {
   rateLimitLimit(): MaybeAsync<number>;
   budgetRemainingUsd(): MaybeAsync<number>;
   budgetLimitUsd(): MaybeAsync<number>;
-  /** By name, of the receivers in use. */
+  /** By receiver name, for the receivers in use. */
   outboxPending(): MaybeAsync<Readonly<Record<string, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
@@ -36,10 +36,10 @@ export interface Instruments {
   readonly totals: Record<keyof typeof TOTALS, number>;
 }
 
-/** Prometheus gives up a scrape after 10 s by default. A slow gauge must not cost it the rest of the page. */
+/** By default, Prometheus gives up a scrape after 10 s. One slow gauge must not make the whole scrape fail. */
 const GAUGE_DEADLINE_MS = 2_000;
 
-/** Call it once per meter. `models`: those in use; their series are created at zero. */
+/** Call it once per meter. `models`: the models in use, whose series are created at zero. */
 export function createInstruments(
   meter: Meter,
   gauges: Gauges,
