@@ -9,20 +9,21 @@ interface Prompt {
   readonly user: string;
 }
 
-/** Failing health checks repeat the same output; the newest few are enough. */
+/** The newest few are enough, because failing health checks repeat the same output. */
 const HEALTH_CHECKS = 5;
+/** Characters of one health check's output. */
 const HEALTH_OUTPUT = 1000;
-/** Characters of all evidence, and of one record: a long stack trace, or a short one with further records. */
+/** Characters of all evidence, and of one record: room for a long stack trace and for a few short records. */
 const EVIDENCE = 9000;
 const EVIDENCE_RECORD = 6000;
 /** Characters of a quoted value. */
 const SHORT_TEXT = 500;
 const PATTERNS = 20;
 const RESTARTS = 10;
-/** More names say nothing more about the kind of program. */
+/** More names would not say more about the kind of program. */
 const ENVIRONMENT_NAMES = 100;
 
-/** Equal for all requests, so that the API can cache it. */
+/** The same for all requests, so that the API can cache it. */
 export const SYSTEM_PROMPT = `You diagnose failures of Docker containers for the engineers who run them. You get one incident: what was detected, what the Docker engine knows about the container, and an excerpt of its log. You return one JSON object that follows the given schema.
 
 The data you get
@@ -46,7 +47,7 @@ How to answer
  * cannot end its own quotation.
  */
 export function renderPrompt(context: DiagnosisContext, fence: string): Prompt {
-  // The fence cannot be guessed. If a bug repeats it, text still cannot end its own quotation.
+  // The fence cannot be guessed. Even if a bug reveals it, text cannot end its own quotation.
   const unfence = (text: string) => text.replaceAll(fence, '[fence]');
   const quote: Quote = (text) => JSON.stringify(cutMiddle(unfence(plainText(text)), SHORT_TEXT));
   const fenced = (title: string, lines: readonly string[]) =>
@@ -69,7 +70,7 @@ export function renderPrompt(context: DiagnosisContext, fence: string): Prompt {
   return { system: SYSTEM_PROMPT, user: sections.map((section) => section.join('\n')).join('\n\n') };
 }
 
-/** Quotes untrusted text for one line: visible characters only, and quotation marks escaped. */
+/** Quotes untrusted text on one line, with invisible characters removed and quotation marks escaped. */
 type Quote = (text: string) => string;
 
 function renderIncident({ incident }: DiagnosisContext, quote: Quote): string[] {
@@ -161,7 +162,7 @@ function renderHealthLog(facts: ContainerFacts | undefined): string[] {
     ]);
 }
 
-/** Whole records, because the excerpt of the log may lack the head of a stack trace. */
+/** Whole records, because the excerpt of the log may lack the start of a stack trace. */
 function renderEvidence({ evidence, incident }: DiagnosisContext): string[] {
   const lines: string[] = [];
   let left = EVIDENCE;

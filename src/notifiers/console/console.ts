@@ -20,7 +20,7 @@ import type { ReceiverModule } from '../receiver-module.ts';
 const MAX_LINE = 300;
 const EXCERPT_LINES = 12;
 
-/** Alerts as text in the agent's own log. */
+/** Writes alerts as text to the agent's own log. */
 export const consoleReceiver: ReceiverModule<Record<never, never>> = {
   name: 'console',
   title: 'Console',
@@ -47,7 +47,7 @@ export function createConsole(print: (text: string) => void): Omit<Receiver, 'na
   };
 }
 
-/** An alert as several lines of text. Nothing in it can move the cursor of a terminal or imitate one of our lines. */
+/** An alert as several lines of text. Its content can neither control a terminal nor imitate one of our lines. */
 export function renderText(alert: Alert): string {
   const { incident, diagnosis } = alert;
   const { host, image } = incident.container;
