@@ -53,7 +53,10 @@ export function sourcesUp(states: SourceStates): Readonly<Record<EngineSource, b
   return Object.fromEntries(up) as Record<EngineSource, boolean>;
 }
 
-/** The problems in `/health`. While the engine is disconnected, failures are omitted: the disconnection is reported instead. */
+/**
+ * The problems in `/health`. While the engine is disconnected, failures are omitted: the disconnection is reported
+ * instead.
+ */
 export function sourceProblems(states: SourceStates, isConnected: boolean): readonly string[] {
   return ENGINE_SOURCES.flatMap((source) => {
     const state = states[source];

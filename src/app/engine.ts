@@ -5,7 +5,9 @@ import { createLimit } from '../lib/limit.ts';
 import type { ContainerControl } from '../pipeline/ports.ts';
 import { SPANS, type Tracing } from '../pipeline/tracing.ts';
 
-/** The most concurrent calls that inspect a container or read the end of its log. A busy engine answers few at a time. */
+/**
+ * The most concurrent calls that inspect a container or read the end of its log. A busy engine answers few at a time.
+ */
 const CALLS_AT_ONCE = 32;
 
 type EngineOptions = Parameters<typeof createDockerEngine>[0] & {
@@ -13,7 +15,9 @@ type EngineOptions = Parameters<typeof createDockerEngine>[0] & {
   readonly agentName?: string;
 };
 
-/** Creates the engine, limits concurrent calls, and adds the host to every container. `hostName`: undefined if unknown. */
+/**
+ * Creates the engine, limits concurrent calls, and adds the host to every container. `hostName`: undefined if unknown.
+ */
 export function createEngine({ agentName, ...options }: EngineOptions): {
   readonly engine: DockerEngine;
   hostName(): string | undefined;

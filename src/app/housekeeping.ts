@@ -6,7 +6,9 @@ import type { Store } from '../store/store.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const PRUNE_EVERY_MS = 6 * HOUR_MS;
-/** The agent is idle after this time without activity. Longer than the time between two steps of handling an incident. */
+/**
+ * The agent is idle after this time without activity. Longer than the time between two steps of handling an incident.
+ */
 const IDLE_MS = 60_000;
 
 /** Returns a task that prunes the store every few hours, when the agent is idle. It runs until its signal aborts. */

@@ -12,7 +12,10 @@ export interface WatchStoreDeps {
   readonly everyMs: number;
 }
 
-/** A failure is announced only if a second probe fails too: the disk may be full for a moment, or the database restarting. */
+/**
+ * A failure is announced only if a second probe fails too: the disk may be full for a moment, or the database
+ * restarting.
+ */
 const SECOND_PROBE_AFTER_MS = 2_000;
 
 /**

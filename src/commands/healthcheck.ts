@@ -2,8 +2,8 @@ import { isLoopback } from '../lib/loopback.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 
 /**
- * Requests `/health` of the running agent, for images without curl, and resolves to the exit code. Fails if the status is
- * 503 (the engine does not answer, or the loop has stalled) or there is no response.
+ * Requests `/health` of the running agent, for images without curl, and resolves to the exit code. Fails if the status
+ * is 503 (the engine does not answer, or the loop has stalled) or there is no response.
  */
 export async function runHealthcheck(env: NodeJS.ProcessEnv): Promise<number> {
   const host = env.HOST?.trim() || '127.0.0.1';

@@ -56,7 +56,9 @@ export interface Config {
   readonly secrets: readonly string[];
 }
 
-/** The user's directories: the Docker client keeps its contexts in `home`, a rootless engine its socket in `runtimeDir`. */
+/**
+ * The user's directories: the Docker client keeps its contexts in `home`, a rootless engine its socket in `runtimeDir`.
+ */
 export interface UserDirectories {
   readonly home?: string;
   readonly runtimeDir?: string;

@@ -14,7 +14,8 @@ function sha256(text: string): Buffer {
 
 /**
  * Whether the Host header names this machine. With DNS rebinding, a web page can make its own host name resolve to
- * 127.0.0.1 and send requests to a loopback server through the user's browser. Such requests have the page's host name in this header.
+ * 127.0.0.1 and send requests to a loopback server through the user's browser. Such requests have the page's host name
+ * in this header.
  */
 export function namesThisMachine(hostHeader: string | undefined, host: string): boolean {
   const name = (hostHeader ?? '').toLowerCase().replace(/:\d+$/, '');

@@ -1,4 +1,7 @@
-/** Helpers for collections in memory: bounded maps, an index from a key to several values, and short keys for long texts. */
+/**
+ * Helpers for collections in memory: bounded maps, an index from a key to several values, and short keys for long
+ * texts.
+ */
 
 /** Removes the oldest entries until at most `most` are left. */
 export function dropOldest(map: Map<unknown, unknown>, most: number): void {

@@ -150,7 +150,10 @@ function incidentColumns(incident: Incident) {
   };
 }
 
-/** The incident was opened while the store could not be written. Other rows must not depend on a row that is not durable. */
+/**
+ * The incident was opened while the store could not be written. Other rows must not depend on a row that is not
+ * durable.
+ */
 function unknownIncident(what: string, incidentId: string): StoreError {
   return new StoreError(`could not save a ${what}: incident ${incidentId} is not in the store`, 'missing');
 }

@@ -12,8 +12,8 @@ import { createReviewStore } from './reviews.ts';
 import type { Database } from './schema/tables.ts';
 
 /**
- * Opens only the reviews, without taking the agent's lock, so that a command can use them while the agent runs. Throws a
- * StoreError `missing` if there is no store yet or an older version wrote it, and `unavailable` if it cannot be read.
+ * Opens only the reviews, without taking the agent's lock, so that a command can use them while the agent runs. Throws
+ * a StoreError `missing` if there is no store yet or an older version wrote it, and `unavailable` if it cannot be read.
  */
 export async function openReviews(
   where: StoreLocation,

@@ -42,8 +42,8 @@ const BATCH_ROWS = 200;
 
 /**
  * Deletes rows older than `retention` allows, oldest first. Deleted diagnoses and restarts are added to the totals.
- * Alerts that have been due for a day are dropped if their receiver is not configured. If `signal` aborts, pruning stops
- * after the current transaction.
+ * Alerts that have been due for a day are dropped if their receiver is not configured. If `signal` aborts, pruning
+ * stops after the current transaction.
  */
 export async function prune(
   current: CurrentDatabase,

@@ -9,7 +9,10 @@ export interface QueryRunner {
   write<T>(what: string, query: () => Promise<T>): Promise<T>;
   /** Why the latest query failed; undefined once a write has succeeded. */
   problem(): string | undefined;
-  /** Whether damaged data was found. Later successful writes, which may concern other parts of the file, do not reset it. */
+  /**
+   * Whether damaged data was found. Later successful writes, which may concern other parts of the file, do not reset
+   * it.
+   */
   isDamaged(): boolean;
   /** Runs `work` while no query runs; new queries wait. If it succeeds, earlier errors are forgotten. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;

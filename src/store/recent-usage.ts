@@ -6,8 +6,8 @@ export type AskRow = Insertable<AskTable>;
 export type RequestRow = Insertable<ClaudeRequestTable>;
 
 /**
- * A copy in memory of the rows that count toward the hourly cap and the daily budget, so that both hold even if the store
- * falls back to memory or starts with a new file. The limits themselves bound its size.
+ * A copy in memory of the rows that count toward the hourly cap and the daily budget, so that both hold even if the
+ * store falls back to memory or starts with a new file. The limits themselves bound its size.
  */
 export interface RecentUsage {
   addAsk(row: AskRow): void;

@@ -22,7 +22,8 @@ import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 export const NO_PROJECT = '';
 
 /**
- * Replaces NUL characters and unpaired surrogates, which PostgreSQL rejects. JSON does not need it, since it escapes both.
+ * Replaces NUL characters and unpaired surrogates, which PostgreSQL rejects. JSON does not need it, since it escapes
+ * both.
  */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');

@@ -54,8 +54,8 @@ const FAILED_PROBES_BEFORE_MEMORY = 2;
 /**
  * Opens the store. When the promise of a write resolves, the data is on disk.
  *
- * - If the database cannot be used at start or for two probes, the store moves to memory, and `healthy()` is false. Each
- *   `probe()` tries the database again. Once it works, the data in memory is copied to it.
+ * - If the database cannot be used at start or for two probes, the store moves to memory, and `healthy()` is false.
+ *   Each `probe()` tries the database again. Once it works, the data in memory is copied to it.
  * - If the file is damaged, it is renamed and replaced. `healthy()` is false for an hour, because the number of recent
  *   restarts is unknown.
  * - If a query fails, it rejects with a StoreError `unavailable`, and `healthy()` is false until a write succeeds.

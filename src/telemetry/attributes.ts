@@ -60,7 +60,9 @@ function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
-/** Only a restart that could not be made marks the span as failed. One that did not help is a failure of the container. */
+/**
+ * Only a restart that could not be made marks the span as failed. One that did not help is a failure of the container.
+ */
 function describeOutcome(outcome: Outcome): Attributes {
   return { [ATTRIBUTES.outcome]: outcome, ...(outcome === 'error' ? { [ATTRIBUTES.errorType]: 'restart_error' } : {}) };
 }

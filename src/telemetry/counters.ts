@@ -18,7 +18,10 @@ import type { Metric } from './metric.ts';
 const OTLP_SIGNALS = ['traces', 'metrics', 'logs'] as const;
 export type OtlpSignal = (typeof OTLP_SIGNALS)[number];
 
-/** Counters labelled with a container's name. container-counters.ts implements them, so that their series can be dropped. */
+/**
+ * Counters labelled with a container's name. container-counters.ts implements them, so that their series can be
+ * dropped.
+ */
 export const CONTAINER_COUNTERS = {
   errorsDetected: {
     name: 'container_doctor.errors.detected',
@@ -111,7 +114,10 @@ export const COUNTERS = {
   },
 } as const satisfies Record<string, Metric>;
 
-/** Plain numbers, incremented once per batch of log lines and read at each collection, so that counting allocates nothing. */
+/**
+ * Plain numbers, incremented once per batch of log lines and read at each collection, so that counting allocates
+ * nothing.
+ */
 export const TOTALS = {
   logLines: {
     name: 'container_doctor.log.lines',

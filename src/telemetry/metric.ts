@@ -1,6 +1,6 @@
 /**
- * The definition of a metric. Users build dashboards and alerts on metric names, so a change of a name, a unit or a label
- * is a breaking change. docs/telemetry.md lists all metrics for users.
+ * The definition of a metric. Users build dashboards and alerts on metric names, so a change of a name, a unit or a
+ * label is a breaking change. docs/telemetry.md lists all metrics for users.
  */
 
 /** The closed list of a label's values, or `open` if values are only known at run time. */

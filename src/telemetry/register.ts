@@ -1,6 +1,6 @@
 /**
- * Starts OpenTelemetry. This must happen before the instrumented code runs. The user's OTEL_* variables apply. This file
- * only changes defaults, because many users run no collector.
+ * Starts OpenTelemetry. This must happen before the instrumented code runs. The user's OTEL_* variables apply. This
+ * file only changes defaults, because many users run no collector.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';

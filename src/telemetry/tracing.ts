@@ -66,7 +66,9 @@ export function createTracing(tracer: Tracer): Tracing {
   return { span, incident };
 }
 
-/** A link to the active span; undefined if tracing is off or the trace is not sampled, so that no dead link is shown. */
+/**
+ * A link to the active span; undefined if tracing is off or the trace is not sampled, so that no dead link is shown.
+ */
 export function currentTraceLink(): TraceLink | undefined {
   const span = trace.getSpan(context.active());
   return span && linkOf(span);
@@ -117,7 +119,9 @@ function annotate(span: Span, attributesOf: () => Attributes): Attributes | unde
   }
 }
 
-/** Copies attributes to the incident's root span. If the incident has several rounds, the values of the last one remain. */
+/**
+ * Copies attributes to the incident's root span. If the incident has several rounds, the values of the last one remain.
+ */
 function annotateIncident(active: Context, attributes: Attributes | undefined): void {
   const root = active.getValue(INCIDENT) as Span | undefined;
   if (root === undefined || attributes === undefined) return;

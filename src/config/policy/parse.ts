@@ -21,8 +21,8 @@ const MAX_CHARS = 1024 * 1024;
 const LONGEST_QUOTE = 60;
 
 /**
- * Parses a policy file. Reports all problems at once, each with its line. An empty file is a problem rather than a policy
- * without rules: a file is briefly empty while it is written, and without rules every `never` would be lifted.
+ * Parses a policy file. Reports all problems at once, each with its line. An empty file is a problem rather than a
+ * policy without rules: a file is briefly empty while it is written, and without rules every `never` would be lifted.
  */
 export function parsePolicyFile(text: string): PolicyFile {
   if (text.length > MAX_CHARS) return refused([{ line: 1, what: `longer than ${MAX_CHARS} characters` }]);
@@ -50,7 +50,8 @@ export function parsePolicyFile(text: string): PolicyFile {
   const parsed = policyFileSchema.safeParse(content);
   if (!parsed.success) {
     const { issues } = parsed.error;
-    // A mapping whose only key is misspelt has two issues: it has an unknown key and it sets nothing. Report the first only.
+    // A mapping whose only key is misspelt has two issues: it has an unknown key and it sets nothing. Report the first
+    // only.
     const misspelt = new Set(
       issues.flatMap(({ code, path }) => (code === 'unrecognized_keys' ? [path.join('.')] : [])),
     );

@@ -10,9 +10,9 @@ interface FileToCopy {
 }
 
 /**
- * Opens a database in memory, to be used while the configured one is unavailable. It starts with the content of the file
- * at `copyFrom.path` if that can be read, so that known problems, log positions and budgets are kept. Pending alerts are
- * not copied: they would be sent from memory now and from the file later.
+ * Opens a database in memory, to be used while the configured one is unavailable. It starts with the content of the
+ * file at `copyFrom.path` if that can be read, so that known problems, log positions and budgets are kept. Pending
+ * alerts are not copied: they would be sent from memory now and from the file later.
  */
 export async function openMemory(options: {
   readonly problem: string;

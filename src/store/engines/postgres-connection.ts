@@ -16,7 +16,9 @@ export class ConnectionLost extends Error {}
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A failed attempt to connect that took longer than this makes waiting queries fail without another attempt. */
 const SLOW_FAILURE_MS = 1_000;
-/** Our statements take milliseconds. The server's timeout is the shorter one, so that both sides agree on the result. */
+/**
+ * Our statements take milliseconds. The server's timeout is the shorter one, so that both sides agree on the result.
+ */
 const STATEMENT_TIMEOUT_MS = 8_000;
 const RESPONSE_TIMEOUT_MS = 10_000;
 /** The session of a killed agent ends when the server notices, which is immediately on the same machine. */

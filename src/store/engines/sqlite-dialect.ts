@@ -31,7 +31,8 @@ export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
         database.close();
       },
       prepare: (sql) => {
-        // SQLite rolls back by itself after "disk full" and I/O errors. A second rollback would fail and hide the cause.
+        // SQLite rolls back by itself after "disk full" and I/O errors. A second rollback would fail and hide the
+        // cause.
         if (sql === 'rollback' && !database.isTransaction) return NOTHING;
         const statement = prepared(sql);
         return {

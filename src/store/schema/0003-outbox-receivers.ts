@@ -2,7 +2,8 @@ import type { Migration } from './migration.ts';
 
 /**
  * One row per alert and receiver. SQLite cannot change a primary key, so the table is copied. Earlier versions had one
- * receiver and did not store its name. The copied rows have the receiver `''` until the store opens (assign-receiver.ts).
+ * receiver and did not store its name. The copied rows have the receiver `''` until the store opens
+ * (assign-receiver.ts).
  */
 export const outboxReceivers: Migration = {
   version: 3,
