@@ -3,6 +3,11 @@
  * data, not errors (see domain.ts).
  */
 
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export class DoctorError extends Error {
   /** From a closed list: a value of the span attribute and metric label `error.type`. */
   readonly reason: string;

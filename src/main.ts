@@ -4,6 +4,7 @@ import { setSourceMapsSupport } from 'node:module';
 import type { RunningAgent } from './commands/agent.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS, EXIT_WRONG_USAGE } from './commands/exit-codes.ts';
 import type { Output } from './commands/output.ts';
+import { messageOf } from './errors.ts';
 import { readVersion } from './version.ts';
 
 const output: Output = {
@@ -32,7 +33,7 @@ async function untilStopped(start: () => Promise<RunningAgent>): Promise<number>
     await agent.stop();
     return EXIT_OK;
   } catch (error) {
-    output.printError(`container-doctor: ${error instanceof Error ? error.message : String(error)}\n`);
+    output.printError(`container-doctor: ${messageOf(error)}\n`);
     return EXIT_FAILED;
   }
 }

@@ -6,7 +6,7 @@ import { findOwnContainerId } from '../docker/own-container.ts';
 import { PODMAN_LIMITS } from '../docker/podman.ts';
 import { SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, messageOf } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
 import type { Edge } from '../pipeline/correlate/graph.ts';
@@ -200,8 +200,4 @@ async function checkDataDir(dataDir: string): Promise<CheckResult> {
   } catch (error) {
     return problem(subject, `${dataDir} cannot be written: ${messageOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import express, { type NextFunction, type Request, type Response } from 'express';
+import { within } from '../lib/deadline.ts';
 import type { Logger } from '../lib/log.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { hasToken, namesThisMachine } from './access.ts';
@@ -191,18 +192,6 @@ function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
     response.on('close', () => onRequest(method, route, response.statusCode, performance.now() - start));
     next();
   };
-}
-
-async function within<T>(deadlineMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

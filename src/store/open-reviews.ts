@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { StoreError } from '../errors.ts';
+import { messageOf, StoreError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReviewStore } from '../pipeline/ports.ts';
 import { databasePath } from './engines/data-directory.ts';
@@ -31,8 +31,7 @@ export async function openReviews(
         error,
       );
     }
-    const why = error instanceof Error ? error.message : String(error);
-    throw new StoreError(`${name} cannot be used: ${why}`, 'unavailable', error);
+    throw new StoreError(`${name} cannot be used: ${messageOf(error)}`, 'unavailable', error);
   }
   const queries = createQueryRunner({ logger, ...faults });
   return {

@@ -1,4 +1,4 @@
-import { StoreError } from '../errors.ts';
+import { messageOf, StoreError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { FaultClassifier } from './engines/storage-engine.ts';
 
@@ -36,7 +36,7 @@ export function createQueryRunner({
   const running = new Set<Promise<unknown>>();
 
   function toStoreError(what: string, error: unknown): StoreError {
-    const message = `could not ${what}: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `could not ${what}: ${messageOf(error)}`;
     if (problem === undefined) {
       logger.error('the store failed; nothing is restarted until it can be written again', { problem: message });
     }

@@ -1,5 +1,7 @@
 /** Creates the OpenTelemetry instruments of all metrics. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
+import { messageOf } from '../errors.ts';
+import { within } from '../lib/deadline.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
 import { COUNTERS, TOTALS } from './counters.ts';
 import { GAUGES, OBSERVED_GAUGES, PROCESS_METRICS } from './gauges.ts';
@@ -100,16 +102,10 @@ function observe(
 ): void {
   const { name, unit, description } = OBSERVED_GAUGES[key];
   meter.createObservableGauge(name, { unit, description }).addCallback(async (result) => {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${GAUGE_DEADLINE_MS} ms`)), GAUGE_DEADLINE_MS);
-    });
     try {
-      await Promise.race([read(result), deadline]);
+      await within(GAUGE_DEADLINE_MS, read(result));
     } catch (error) {
-      diag.warn(`cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      clearTimeout(timer);
+      diag.warn(`cannot read ${name}: ${messageOf(error)}`);
     }
   });
 }

@@ -1,5 +1,6 @@
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { messageOf } from '../../errors.ts';
 import { compileRules } from '../../pipeline/detect/rules.ts';
 import type { Rule } from '../../pipeline/policy/resolve.ts';
 import { policyFileSchema, toRule } from './schema.ts';
@@ -45,7 +46,7 @@ export function parsePolicyFile(text: string): PolicyFile {
   try {
     content = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return refused([{ line: 1, what: `invalid YAML: ${error instanceof Error ? error.message : String(error)}` }]);
+    return refused([{ line: 1, what: `invalid YAML: ${messageOf(error)}` }]);
   }
   const parsed = policyFileSchema.safeParse(content);
   if (!parsed.success) {
@@ -134,6 +135,6 @@ function patternProblem({ set }: Rule): string | undefined {
     compileRules({ match: set.detectMatch ?? [], ignore: set.detectIgnore ?? [] });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

@@ -1,5 +1,6 @@
 /** Resolves the policy of each container, and reloads the policy file when it changes. */
 import type { ContainerRef } from '../../domain.ts';
+import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import { type ResolvedPolicy, type Rule, resolvePolicy } from '../../pipeline/policy/resolve.ts';
@@ -76,7 +77,7 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
       versionRead = await files.version(path);
       text = await files.read(path);
     } catch (error) {
-      return refuse([error instanceof Error ? error.message : String(error)]);
+      return refuse([messageOf(error)]);
     }
     const file = parsePolicyFile(text);
     if (!file.ok) return refuse(file.problems.map(({ line, what }) => `line ${line}: ${what}`));
@@ -118,7 +119,6 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
         version = await untilSettled(path, version, signal);
         if (signal.aborted) return;
         if (version === versionRead) continue;
-        versionRead = version;
         await reload();
       }
     },

@@ -1,4 +1,5 @@
 import type { Alert } from '../../domain.ts';
+import { messageOf } from '../../errors.ts';
 import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
@@ -37,7 +38,7 @@ export function createConsole(print: (text: string) => void): Omit<Receiver, 'na
       print(text);
       return { kind: 'sent' };
     } catch (error) {
-      return { kind: 'retry', why: error instanceof Error ? error.message : String(error) };
+      return { kind: 'retry', why: messageOf(error) };
     }
   };
   return {

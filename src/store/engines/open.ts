@@ -1,4 +1,4 @@
-import { StoreError } from '../../errors.ts';
+import { messageOf, StoreError } from '../../errors.ts';
 import { assignReceiver } from '../schema/assign-receiver.ts';
 import { databasePath } from './data-directory.ts';
 import { openMemory } from './memory.ts';
@@ -29,7 +29,7 @@ export async function openConfiguredOrMemory(options: StorageEngineOptions): Pro
     return await openConfigured(options);
   } catch (error) {
     if (!isOutageAtStart(where, error)) throw error;
-    const problem = `${describeLocation(where)} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    const problem = `${describeLocation(where)} cannot be used: ${messageOf(error)}`;
     logger.error('the store is unavailable: data is kept in memory, and nothing is restarted until it is back', {
       problem,
     });

@@ -8,7 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { StoreError } from '../../errors.ts';
+import { messageOf, StoreError } from '../../errors.ts';
 
 /** The network or the server failed, not just one statement. */
 export class ConnectionLost extends Error {}
@@ -77,7 +77,7 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
       const translated = translate(error);
       if (Date.now() - startedAt > SLOW_FAILURE_MS) {
         retryAt = Date.now() + CONNECT_TIMEOUT_MS;
-        lastFailure = messageOf(translated);
+        lastFailure = messagesOf(translated);
       }
       throw translated;
     }
@@ -154,11 +154,10 @@ async function lockName(client: pg.Client, agent: string): Promise<void> {
 
 function translate(error: unknown): unknown {
   if (error instanceof pg.DatabaseError || error instanceof StoreError || error instanceof ConnectionLost) return error;
-  return new ConnectionLost(messageOf(error), { cause: error });
+  return new ConnectionLost(messagesOf(error), { cause: error });
 }
 
 /** For a host name with several addresses, each address has its own error. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+function messagesOf(error: unknown): string {
+  return error instanceof AggregateError ? error.errors.map(messagesOf).join('; ') : messageOf(error);
 }

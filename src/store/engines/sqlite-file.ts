@@ -1,4 +1,5 @@
 /** A SQLite file in DATA_DIR, which belongs to one agent. */
+import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createMetadata } from '../metadata.ts';
 import type { Database } from '../schema/tables.ts';
@@ -77,7 +78,7 @@ function openOrReplace(dataDir: string, now: () => number) {
     return {
       sqlite: openSqlite(ensureDatabaseFile(dataDir)),
       path,
-      damage: { renamed_to: renamedTo, problem: error instanceof Error ? error.message : String(error) },
+      damage: { renamed_to: renamedTo, problem: messageOf(error) },
     };
   }
 }
