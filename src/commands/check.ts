@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
@@ -14,7 +14,6 @@ import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
-import { ensureDirectory } from '../store/engines/data-directory.ts';
 import { loadSettings } from './agent.ts';
 import { dependencyTable, readDependencies } from './dependency-table.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS } from './exit-codes.ts';
@@ -193,7 +192,7 @@ async function checkDataDir(dataDir: string): Promise<CheckResult> {
   const subject = 'DATA_DIR';
   const probe = path.join(dataDir, `.check-${process.pid}`);
   try {
-    ensureDirectory(dataDir);
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await writeFile(probe, '');
     await rm(probe);
     return ok(subject, `${dataDir} can be written`);
