@@ -40,7 +40,7 @@ export async function watchEngine(
   }
 }
 
-/** About containers that were running when the engine was lost and are not running now. */
+/** The notice about containers that were running when the engine was lost and are not running now. */
 export function notBackNotice(containers: readonly ContainerRef[]): Notice {
   const names = containers.map(({ name }) => name).sort();
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';

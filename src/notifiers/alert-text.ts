@@ -57,7 +57,7 @@ export function urgentNote({ kind, restartsLastHour }: Alert): string | undefine
 
 /** Characters of a name or host. A longer one would push the rest of the message out of sight. */
 const MAX_NAME = 80;
-/** More names say no more about the extent of a problem. */
+/** More names would not say more about the extent of a problem. */
 const MAX_MEMBERS = 10;
 
 /** A text with a title. */

@@ -41,7 +41,9 @@ export interface Pruned {
 const BATCH_ROWS = 200;
 
 /**
- * Deletes rows older than `retention` allows, oldest first. Deleted diagnoses and restarts are added to the totals.
+ * Deletes rows that are older than `retention` allows, and the oldest resolved incidents beyond the maximum. Deleted
+ * diagnoses and restarts are added to the totals.
+ *
  * Alerts that have been due for a day are dropped if their receiver is not configured. If `signal` aborts, pruning
  * stops after the current transaction.
  */

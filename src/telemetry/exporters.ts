@@ -120,7 +120,7 @@ function reporting<T extends Exporter>(exporter: T, signal: OtlpSignal, results:
   return exporter;
 }
 
-/** A connection refused by both ::1 and 127.0.0.1 is an AggregateError without a message. */
+/** The message and the code. If both ::1 and 127.0.0.1 refuse a connection, the AggregateError has no message. */
 function messageOf(error: Error | undefined): string {
   const code = error !== undefined && 'code' in error ? String(error.code) : '';
   return [error?.message, code].filter((part) => part).join(' ') || 'unknown';

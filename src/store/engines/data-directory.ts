@@ -65,8 +65,7 @@ export function lockDirectory(dataDir: string): { release(): void } {
 }
 
 /**
- * Renames a damaged database and the files beside it: data may be recoverable from its write-ahead log. Returns the new
- * path.
+ * Renames a damaged database together with its write-ahead log, from which data may be recoverable. Returns the new path.
  */
 export function moveDamagedFile(path: string, now: number): string {
   // Some file systems do not allow colons in names.

@@ -157,7 +157,7 @@ function translate(error: unknown): unknown {
   return new ConnectionLost(messagesOf(error), { cause: error });
 }
 
-/** For a host name with several addresses, each address has its own error. */
+/** Joins the messages of an AggregateError, which has one error per address of a host name. */
 function messagesOf(error: unknown): string {
   return error instanceof AggregateError ? error.errors.map(messagesOf).join('; ') : messageOf(error);
 }
