@@ -1,7 +1,12 @@
 /**
- * Faults that cross a module boundary. The adapter in which a fault occurs throws one of these. Expected outcomes are
+ * Errors that cross a module boundary. The adapter in which a fault occurs throws one of them. Expected outcomes are
  * data, not errors (see domain.ts).
  */
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 export class DoctorError extends Error {
   /** From a closed list: a value of the span attribute and metric label `error.type`. */
@@ -25,7 +30,7 @@ export type EngineReason =
   | 'server_error'
   | 'protocol';
 
-/** The Docker engine could not do what was asked. */
+/** A request to the Docker engine failed. */
 export class EngineError extends DoctorError {
   declare readonly reason: EngineReason;
   /** The HTTP status of the response; undefined if there was none. */
@@ -48,5 +53,5 @@ export class StoreError extends DoctorError {
   }
 }
 
-/** The agent is stopping. The next run resumes the work that threw this. */
+/** Ends work because the agent is stopping. The next run resumes that work. */
 export class AgentStopping extends Error {}

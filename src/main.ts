@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-/** Commands, signals and exit codes. */
+/** The entry point: commands, signals and exit codes. */
 import { setSourceMapsSupport } from 'node:module';
 import type { RunningAgent } from './commands/agent.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS, EXIT_WRONG_USAGE } from './commands/exit-codes.ts';
 import type { Output } from './commands/output.ts';
+import { messageOf } from './errors.ts';
 import { readVersion } from './version.ts';
 
 const output: Output = {
@@ -32,12 +33,12 @@ async function untilStopped(start: () => Promise<RunningAgent>): Promise<number>
     await agent.stop();
     return EXIT_OK;
   } catch (error) {
-    output.printError(`container-doctor: ${error instanceof Error ? error.message : String(error)}\n`);
+    output.printError(`container-doctor: ${messageOf(error)}\n`);
     return EXIT_FAILED;
   }
 }
 
-/** Each command imports only its own modules: most of the agent's memory and start-up time is modules. */
+/** Each command imports only its own modules, because modules account for most of the memory and start-up time. */
 async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [command, ...rest] = args;
   switch (command) {

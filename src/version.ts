@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Of package.json, which stands one folder above both src and dist. */
+/** Returns the version in package.json, which is one folder above both src and dist. */
 export function readVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 }

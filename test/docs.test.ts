@@ -1,4 +1,4 @@
-/** The documents: generated parts are up to date, and links and file names in them lead somewhere. */
+/** Generated documents are up to date, and documents refer only to files that exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

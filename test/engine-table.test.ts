@@ -1,4 +1,4 @@
-/** The table in docs/reliability.md has what test/e2e/engines.engine.test.ts runs, and nothing else. */
+/** The table in docs/reliability.md lists exactly the scenarios that test/e2e/engines.engine.test.ts runs. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { engineTable } from './support/engine-scenarios.ts';

@@ -18,7 +18,7 @@ const STARTS_PROGRAMS = [
 const slow = new Set(globSync(SLOW_TESTS, { cwd: REPOSITORY }));
 const fast = globSync('test/**/*.test.ts', { cwd: REPOSITORY }).filter((file) => !slow.has(file));
 
-/** The test modules that a file imports, directly or not. */
+/** The test modules that a file imports, directly or indirectly. */
 function testModulesOf(file: string, found = new Set<string>()): ReadonlySet<string> {
   const text = readFileSync(path.join(REPOSITORY, file), 'utf8');
   for (const [, specifier = ''] of text.matchAll(/ from '(\.{1,2}\/[^']+)';/g)) {

@@ -9,12 +9,12 @@ import { describe, expect, it, vi } from 'vitest';
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const files = globSync('**/*.ts', { cwd: SRC });
 
-/** Reports of texts for which matching takes twice as long with each further character. */
+/** Reports of texts for which each additional character doubles the time of matching. */
 function exponential(source: string, flags: string): readonly Report[] {
   return analyse({ source, flags }, { reportTypes: { Move: false } }).reports.filter((report) => report.exponential);
 }
 
-/** A container can print anything. No line may block the agent. */
+/** A container can print anything, but no line may block the agent. */
 describe('no text takes exponential time in', () => {
   it('a regular expression literal', () => {
     let seen = 0;
@@ -33,7 +33,7 @@ describe('no text takes exponential time in', () => {
     expect(found).toEqual([]);
   });
 
-  it('a pattern that is built when its module is loaded', async () => {
+  it('a pattern that is built when a module is loaded', async () => {
     const built: RegExp[] = [];
     vi.stubGlobal(
       'RegExp',

@@ -1,4 +1,4 @@
-/** The composition root: from the settings to a running agent. */
+/** The composition root: connects all parts of the agent, as the settings require. */
 import { randomBytes } from 'node:crypto';
 import { type Config, claudeKey, policyDefaults, storePlace } from '../config/config.ts';
 import { policyFilesOnDisk } from '../config/policy/files.ts';
@@ -40,20 +40,20 @@ export interface AppDeps {
   readonly clock: Clock;
   /** Writes an alert to the agent's own log, for the console receiver. */
   print(text: string): void;
-  /** How long others may take to answer, in real time whatever the clock; each has its own default. */
+  /** Timeouts of requests to other services, in real time regardless of `clock`. Each has its own default. */
   readonly requestTimeouts?: { readonly claudeMs?: number; readonly receiverMs?: number; readonly engineMs?: number };
 }
 
 export interface App {
-  /** Resolves when the pages answer and the containers were listed once, or the engine was found away. */
+  /** Resolves once the pages respond and the first attempt to list the containers has ended. */
   start(): Promise<{ readonly url: string }>;
-  /** Reads the policy file again. Never rejects. */
+  /** Reloads the policy file. Never rejects. */
   reload(): Promise<void>;
-  /** Hands over what is under way and closes everything; within 10 s. Idempotent. */
+  /** Stops within 10 s, and leaves unfinished work to the next run. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** As many as a page can show and a person can judge. */
+/** The newest cases in the scorecard. A person cannot judge more of them. */
 const CASES_SCORED = 1_000;
 
 export async function createApp(config: Config, deps: AppDeps): Promise<App> {
@@ -155,7 +155,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
   });
   const collector = createCollector({
-    // Inspecting a container also remembers its secrets.
+    // This `inspect` also remembers the secrets of the container.
     control: traceCalls({ ...engine, inspect: secrets.inspect }, tracing),
     secretsOf: secrets.secretsOf,
     redactor: createRedactor({ personal: config.redactPersonal }),
@@ -273,7 +273,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
     stop() {
       stopped ??= (async () => {
-        // Watch first: its cursors must not move past lines that nobody takes in any more.
+        // The watch stops first: its cursors must not move past lines that the pipeline no longer accepts.
         await Promise.all([watch.stop(), server?.close()]);
         await pipeline.stop();
         stopping.abort();
@@ -285,7 +285,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   };
 }
 
-/** Sorts by time, and is short enough to be read out. */
+/** Ids sort by time and are short enough to be read aloud. */
 function newIncidentId(): string {
   return `${Date.now().toString(36)}-${randomBytes(5).toString('hex')}`;
 }

@@ -2,13 +2,13 @@ import type { ContainerRef } from '../domain.ts';
 import type { Clock } from '../lib/time.ts';
 import type { Notice } from '../pipeline/ports.ts';
 
-/** A restart or an upgrade of the engine takes less. */
+/** An outage is announced after this time. A restart or an upgrade of the engine takes less. */
 const OUTAGE_AFTER_MS = 60_000;
 const POLL_MS = 1_000;
-/** As many names as fit into a message. */
+/** The most names in a notice. More would make it too long. */
 const MAX_NAMES = 20;
 
-/** Announces each outage of the engine once, and its end, until `signal` aborts. */
+/** Announces the start and the end of each outage of the engine, until `signal` aborts. */
 export async function watchEngine(
   deps: { readonly isConnected: () => boolean; readonly announce: (notice: Notice) => void; readonly clock: Clock },
   signal: AbortSignal,
@@ -40,7 +40,7 @@ export async function watchEngine(
   }
 }
 
-/** About containers that were running when the engine was lost and are not running now. */
+/** The notice about containers that were running when the engine was lost and are not running now. */
 export function notBackNotice(containers: readonly ContainerRef[]): Notice {
   const names = containers.map(({ name }) => name).sort();
   const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : '';

@@ -1,29 +1,30 @@
-/** Checks what the engine grants, and notifies people when a request that the agent needs is refused. */
+/** Checks which requests the engine grants, and notifies people when it refuses one that the agent needs. */
 import { describeSource, SOURCE_INFO, type SourceStates } from '../docker/sources.ts';
 import type { Clock } from '../lib/time.ts';
 import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import type { Notice } from '../pipeline/ports.ts';
 import { watchEngine } from './engine-notices.ts';
 
-/** Three requests a minute cost nothing, and a refusal is noticed within a minute. */
+/** At most six requests a minute, which cost little. A refusal is noticed within a minute. */
 const PROBE_EVERY_MS = 30_000;
-/** Until the engine is connected and grants everything, so that a change is noticed soon. */
+/** Used until the engine is connected and grants everything, so that a change is noticed soon. */
 const RETRY_EVERY_MS = 5_000;
+/** A check reads the recorded states and makes no request. */
 const CHECK_EVERY_MS = 1_000;
 /** A proxy that is being restarted with new rules may refuse requests for a moment. */
 const NOTIFY_AFTER_MS = 10_000;
 
-/** Tries the requests that the agent itself makes only now and then, until `signal` aborts. */
-export async function probeSources(
+/** Tries the requests that the agent otherwise makes only occasionally, until `signal` aborts. */
+async function probeSources(
   deps: {
     readonly engine: {
       probe(source: EngineSource, containerId?: string, signal?: AbortSignal): Promise<void>;
       sources(): SourceStates;
     };
     readonly isConnected: () => boolean;
-    /** The id of a watched container, if there is one. */
+    /** Returns the id of a watched container, if there is one. */
     readonly anyContainer: () => string | undefined;
-    /** Whether the agent may restart containers at all. */
+    /** Whether the agent may restart containers. */
     readonly restarts: boolean;
     readonly clock: Clock;
   },
@@ -41,18 +42,21 @@ export async function probeSources(
   }
 }
 
-/** Whether the engine answers but refuses what the watch cannot do without. */
-export function watchIsRefused({ list, events }: SourceStates): boolean {
+/** Whether the engine answers but refuses a request that the watch requires. */
+function watchIsRefused({ list, events }: SourceStates): boolean {
   return list.kind === 'refused' || events.kind === 'refused';
 }
 
-/** For the metric. */
+/** The values of the metric `container_doctor_source_up`. */
 export function sourcesUp(states: SourceStates): Readonly<Record<EngineSource, boolean>> {
   const up = ENGINE_SOURCES.map((source) => [source, states[source].kind === 'ok']);
   return Object.fromEntries(up) as Record<EngineSource, boolean>;
 }
 
-/** What is wrong, for `/health`. Failures of an engine that is away are reported as that. */
+/**
+ * The problems in `/health`. While the engine is disconnected, failures are omitted: the disconnection is reported
+ * instead.
+ */
 export function sourceProblems(states: SourceStates, isConnected: boolean): readonly string[] {
   return ENGINE_SOURCES.flatMap((source) => {
     const state = states[source];
@@ -60,7 +64,7 @@ export function sourceProblems(states: SourceStates, isConnected: boolean): read
   });
 }
 
-/** Notifies people once when requests are refused or fail, and once when they succeed again, until `signal` aborts. */
+/** Sends a notice when requests are refused or fail, and another when they succeed again, until `signal` aborts. */
 export async function notifyAboutSources(
   deps: {
     readonly states: () => SourceStates;
@@ -71,12 +75,12 @@ export async function notifyAboutSources(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, notify } = deps;
-  /** When each source last went down or came back; monotonic. */
+  /** When each source last went down or came back; monotonic ms. */
   const changedAt = new Map<EngineSource, number>();
   const isDown = new Set<EngineSource>();
   const notified = new Set<EngineSource>();
 
-  /** A proxy that changes its rules is one event, so one notice names all sources that it concerns. */
+  /** New rules of a proxy are one event, so the notice for the first due source also names the others. */
   function isDue(sources: readonly EngineSource[]): boolean {
     return sources.some((source) => clock.monotonic() - (changedAt.get(source) ?? 0) >= NOTIFY_AFTER_MS);
   }
@@ -121,7 +125,7 @@ function backNotice(sources: readonly EngineSource[]): Notice {
   };
 }
 
-/** Everything that looks after the connection to the engine, until `signal` aborts. */
+/** Starts all tasks that watch the connection to the engine, until `signal` aborts. */
 export function watchTheEngine(
   deps: {
     readonly engine: Parameters<typeof probeSources>[0]['engine'];
@@ -134,7 +138,7 @@ export function watchTheEngine(
 ): readonly Promise<void>[] {
   const { engine, watch, restarts, announce, clock } = deps;
   const { isConnected } = watch;
-  // A refusal has a notice of its own.
+  // A refusal is announced separately.
   const isConnectedOrRefused = () => isConnected() || watchIsRefused(engine.sources());
   return [
     watchEngine({ isConnected: isConnectedOrRefused, announce, clock }, signal),

@@ -5,15 +5,19 @@ import { createLimit } from '../lib/limit.ts';
 import type { ContainerControl } from '../pipeline/ports.ts';
 import { SPANS, type Tracing } from '../pipeline/tracing.ts';
 
-/** A busy engine answers few calls at a time. Streams do not count. */
+/**
+ * The most concurrent calls that inspect a container or read the end of its log. A busy engine answers few at a time.
+ */
 const CALLS_AT_ONCE = 32;
 
 type EngineOptions = Parameters<typeof createDockerEngine>[0] & {
-  /** The host in alerts, instead of the engine's host name. */
+  /** The host in alerts. Default: the engine's host name. */
   readonly agentName?: string;
 };
 
-/** The engine, with a limit on concurrent calls and the host in every container. `hostName`: undefined if not known. */
+/**
+ * Creates the engine, limits concurrent calls, and adds the host to every container. `hostName`: undefined if unknown.
+ */
 export function createEngine({ agentName, ...options }: EngineOptions): {
   readonly engine: DockerEngine;
   hostName(): string | undefined;
@@ -30,7 +34,7 @@ export function createEngine({ agentName, ...options }: EngineOptions): {
   return { engine, hostName };
 }
 
-/** Each call in a span of its own; concurrent listings are one call. */
+/** Wraps each call in a span. Concurrent listings share one call to the engine. */
 export function traceCalls(engine: ContainerControl, { span }: Tracing): ContainerControl {
   const call = <T>(operation: string, work: () => Promise<T>) =>
     span(SPANS.docker(operation), work, undefined, { kind: 'client' });

@@ -1,4 +1,4 @@
-/** `/health`: gathered from all over, put together by http/health.ts. */
+/** Collects the data for `/health`. http/health.ts builds the page. */
 import { type Config, claudeKey } from '../config/config.ts';
 import type { SourceStates } from '../docker/sources.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
@@ -15,14 +15,15 @@ import type { LateLog } from './late-logs.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** The loop stands still where it missed this many rounds. */
+/** The loop counts as stalled if it is late by this number of rounds and the grace period. */
 const MISSED_ROUNDS = 3;
 const STALL_GRACE_MS = 30_000;
 
-/** What the caps have left. */
+/** What is left of the hourly cap and the daily budget. */
 export interface Limits {
-  /** US dollars in the rolling day. */
+  /** US dollars in the last 24 hours. */
   readonly spent: number;
+  /** In the last hour. */
   readonly asksLeft: number;
   readonly dollarsLeft: number;
 }
@@ -53,24 +54,24 @@ export function createHealthPage(options: {
     };
   };
 
-  const lastTotals = orAsLast(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
-  const lastLimits = orAsLast(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
-  const lastPending = orAsLast(store.pending, new Map<string, number>());
+  const totalsOrLast = withLastResult(store.totals, { diagnoses: 0, restartsByContainer: new Map<string, number>() });
+  const limitsOrLast = withLastResult(limits, { spent: 0, asksLeft: 0, dollarsLeft: 0 });
+  const pendingOrLast = withLastResult(store.pending, new Map<string, number>());
 
   const view = async () => {
     const now = clock.now();
     const sources = options.sources();
     const { connected, watched, missingTargets, skippedLogs, lastEventAt, lastReconcileAt, sinceReconcileMs } =
       watch.status();
-    const [totals, { asksLeft, spent }, pending] = await Promise.all([lastTotals(), lastLimits(), lastPending()]);
-    const patience = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
+    const [totals, { asksLeft, spent }, pending] = await Promise.all([totalsOrLast(), limitsOrLast(), pendingOrLast()]);
+    const stalledAfterMs = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
       now,
       startedAt,
       version,
       mode: config.autoFix ? 'auto_fix' : 'observe',
       dockerConnected: connected,
-      loopStalled: connected && sinceReconcileMs > patience,
+      loopStalled: connected && sinceReconcileMs > stalledAfterMs,
       monitoring: watched.map((container) => container.name).sort(),
       missingTargets,
       totalDiagnoses: totals.diagnoses,
@@ -90,7 +91,7 @@ export function createHealthPage(options: {
         configured: claudeKey(config) !== undefined,
         model: config.anthropic.model,
         lastError: lastError(),
-        ...claudeGate(diagnoser.status()),
+        ...claudeLimits(diagnoser.status()),
       },
       receivers: config.receivers.map(({ name, title }) => ({
         name,
@@ -104,13 +105,13 @@ export function createHealthPage(options: {
   return { view, limits };
 }
 
-/** Why Claude may not be asked just now, as `/health` tells it. */
-function claudeGate({ circuit, overShare }: ClaudeLimitsStatus) {
+/** Whether requests to Claude are paused, and which services used up their share, as `/health` shows them. */
+function claudeLimits({ circuit, overShare }: ClaudeLimitsStatus) {
   return { circuit: circuit.kind, retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined, overShare };
 }
 
-/** What `read` gave last where it fails now: `/health` answers while the store does not. */
-function orAsLast<T>(read: () => Promise<T>, initially: T): () => Promise<T> {
+/** Wraps `read`: if it fails, returns its last result, so that `/health` works while the store fails. */
+function withLastResult<T>(read: () => Promise<T>, initially: T): () => Promise<T> {
   let last = initially;
   return async () => {
     last = await read().catch(() => last);
@@ -118,7 +119,7 @@ function orAsLast<T>(read: () => Promise<T>, initially: T): () => Promise<T> {
   };
 }
 
-/** The observer, and why the latest request to Claude failed: undefined once one succeeded. */
+/** Wraps the observer. `last`: why the latest request to Claude failed; undefined if it succeeded or there was none. */
 export function noteClaudeErrors(observer: Observer): { readonly observer: Observer; last(): string | undefined } {
   let last: string | undefined;
   return {

@@ -6,14 +6,16 @@ import type { Store } from '../store/store.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const PRUNE_EVERY_MS = 6 * HOUR_MS;
-/** Longer than the time between two steps of an incident's handling. */
+/**
+ * The agent is idle after this time without activity. Longer than the time between two steps of handling an incident.
+ */
 const IDLE_MS = 60_000;
 
-/** Deletes what is past its retention every few hours, when the agent is idle. Runs until the signal aborts. */
+/** Returns a task that prunes the store every few hours, when the agent is idle. It runs until its signal aborts. */
 export function createPruner(options: {
   readonly store: Pick<Store, 'prune'>;
   readonly retention: { readonly days: number; readonly incidents: number };
-  /** Changes with every activity. */
+  /** Returns a value that changes with every activity. */
   lastActivity(): number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,7 +27,7 @@ export function createPruner(options: {
     ledgerMs: retention.days * DAY_MS,
   };
 
-  /** Resolves when there was no activity for IDLE_MS, and after an hour in any case. */
+  /** Resolves after IDLE_MS without activity, or after an hour. */
   const idle = async (stopped: AbortSignal): Promise<void> => {
     for (const begun = clock.monotonic(); clock.monotonic() - begun < HOUR_MS && !stopped.aborted; ) {
       const activityBefore = lastActivity();

@@ -1,14 +1,14 @@
 import type { ContainerRef, LogLine } from '../domain.ts';
 import type { Clock } from '../lib/time.ts';
 
-/** More than the minute that logs are read back when no earlier run is known. */
+/** More than a minute, which is how far back logs are read if no earlier run is known. */
 const LATE_MS = 90_000;
-/** A log that is behind is read continuously. After this long without a line, it has been read to its end. */
+/** A late log is read continuously. After this long without a line, it has been read to its end. */
 const CAUGHT_UP_AFTER_MS = 10_000;
 
 export interface LateLog {
   readonly container: string;
-  /** How far reading is behind. */
+  /** The delay between printing and reading. */
   readonly ms: number;
 }
 
@@ -25,7 +25,7 @@ export function trackLateLogs(clock: Pick<Clock, 'now' | 'monotonic'>) {
       else if (late.size > 0) late.delete(id);
     },
     forget: ({ id }: ContainerRef): boolean => late.delete(id),
-    /** The logs that are late now, the furthest behind first. */
+    /** The logs that are currently late, with the largest delay first. */
     current(): readonly LateLog[] {
       const since = clock.monotonic() - CAUGHT_UP_AFTER_MS;
       return [...late.values()]

@@ -3,7 +3,7 @@ import type { Notice } from '../pipeline/ports.ts';
 
 export interface WatchStoreDeps {
   readonly store: {
-    /** Tries a write. Resolves to whether the store works. */
+    /** Tries a write, and resolves to whether the store works. */
     probe(): Promise<boolean>;
     problem(): string | undefined;
   };
@@ -12,12 +12,15 @@ export interface WatchStoreDeps {
   readonly everyMs: number;
 }
 
-/** A disk that is full for a moment and a database that restarts are not worth a notice. */
+/**
+ * A failure is announced only if a second probe fails too: the disk may be full for a moment, or the database
+ * restarting.
+ */
 const SECOND_PROBE_AFTER_MS = 2_000;
 
 /**
- * Probes the store until `signal` aborts, so that it recovers without waiting for an incident. Announces each outage
- * once, and its end.
+ * Probes the store until `signal` aborts, so that it recovers without waiting for an incident. Announces the start and
+ * the end of each outage.
  */
 export async function watchStore(deps: WatchStoreDeps, signal: AbortSignal): Promise<void> {
   const { store, clock, announce } = deps;

@@ -14,7 +14,7 @@ export interface Settings {
   readonly warnings: readonly string[];
 }
 
-/** Undefined if there are problems; these are printed. */
+/** Loads the settings. If they have problems, prints these and returns undefined. */
 export function loadSettings(env: NodeJS.ProcessEnv, { printError }: Output): Settings | undefined {
   const loaded = loadConfig(env);
   if (loaded.ok) return loaded;
@@ -27,7 +27,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, { printError }: Output): Se
 export interface RunningAgent {
   readonly url: string;
   readonly logger: Logger;
-  /** Reads the policy file again; absent if there is none. Never rejects. */
+  /** Reloads the policy file; absent if there is none. Never rejects. */
   reload?(): Promise<void>;
   /** Stops the app and flushes telemetry within 10 s. */
   stop(): Promise<void>;

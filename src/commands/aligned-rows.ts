@@ -1,4 +1,4 @@
-/** Pads the cells of each column to the same width. One line per row. */
+/** Formats each row as a line, with the cells of each column padded to the same width. */
 export function alignedRows(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

@@ -6,7 +6,7 @@ import { findOwnContainerId } from '../docker/own-container.ts';
 import { PODMAN_LIMITS } from '../docker/podman.ts';
 import { SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, messageOf } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';
 import type { Edge } from '../pipeline/correlate/graph.ts';
@@ -112,19 +112,19 @@ async function checkTargets(engine: DockerEngine, config: Config): Promise<Targe
   const watches = ok('watches', names.length > 0 ? names.join(', ') : 'no container yet');
   const containerId = (watched.find(({ status }) => status === 'running') ?? watched[0])?.ref.id;
   const dependencies = await readDependencies(engine, listed);
-  if (missing.length === 0) return { results: [watches], policies, dependencies, containerId };
   const message = `TARGET_CONTAINERS has names that match no container: ${missing.join(', ')}`;
-  return { results: [watches, problem('targets', message)], policies, dependencies, containerId };
+  const results = missing.length === 0 ? [watches] : [watches, problem('targets', message)];
+  return { results, policies, dependencies, containerId };
 }
 
 async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Config): Promise<ContainerPolicy> {
-  // A listing shows an image id once the tag has moved. Inspect still has the name that the container was created with.
+  // A listing shows an image id if the tag has moved. Inspect still has the name from the container's creation.
   const facts = isImageId(listed.image) ? await engine.inspect(listed.id).catch(() => undefined) : undefined;
   const container = { ...listed, image: facts?.image || listed.image };
   return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
 }
 
-/** Tries each kind of request that the agent makes; a restart is tried with a container that does not exist. */
+/** Tries each kind of request that the agent makes. The restart names a container that does not exist. */
 async function checkSources(
   engine: DockerEngine,
   config: Config,
@@ -199,8 +199,4 @@ async function checkDataDir(dataDir: string): Promise<CheckResult> {
   } catch (error) {
     return problem(subject, `${dataDir} cannot be written: ${messageOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -10,7 +10,7 @@ import type { Output } from './output.ts';
 
 const STEP_TIMEOUT_MS = 60_000;
 const BETWEEN_STEPS_MS = 1_500;
-/** How long a step without a problem is given to show that nothing is reported. */
+/** How long to wait in a step without a problem, to show that nothing is reported. */
 const NO_PROBLEM_MS = 4_000;
 const POLL_MS = 200;
 

@@ -3,7 +3,7 @@ import { createDependencyGraph, type Edge } from '../pipeline/correlate/graph.ts
 import type { ContainerControl } from '../pipeline/ports.ts';
 import { alignedRows } from './aligned-rows.ts';
 
-/** The dependencies between containers as far as the engine knows them. Containers that cannot be inspected are left out. */
+/** The dependencies between containers that the engine's data shows. Omits containers that cannot be inspected. */
 export async function readDependencies(
   engine: Pick<ContainerControl, 'inspect'>,
   listed: readonly ListedContainer[],

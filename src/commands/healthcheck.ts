@@ -2,8 +2,8 @@ import { isLoopback } from '../lib/loopback.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 
 /**
- * Asks the running agent's `/health`, for images without curl. Fails if it answers 503 (it cannot see the engine, or
- * its loop has stalled) or not at all. Resolves to the exit code.
+ * Requests `/health` of the running agent, for images without curl, and resolves to the exit code. Fails if the status
+ * is 503 (the engine does not answer, or the loop has stalled) or there is no response.
  */
 export async function runHealthcheck(env: NodeJS.ProcessEnv): Promise<number> {
   const host = env.HOST?.trim() || '127.0.0.1';

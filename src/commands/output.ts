@@ -1,4 +1,4 @@
-/** Where a command prints. Texts end with a newline. */
+/** The output streams of a command. Texts end with a newline. */
 export interface Output {
   print(text: string): void;
   printError(text: string): void;

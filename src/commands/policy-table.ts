@@ -11,8 +11,8 @@ export interface ContainerPolicy {
 }
 
 /**
- * The policy of each container and the source of each value. Without `verbose` only values that are not the default;
- * containers that have only defaults share one line.
+ * Lists the policy of each container with the source of each value. Without `verbose`, omits default values, and lists
+ * containers that have only defaults in one line.
  */
 export function policyTable(containers: readonly ContainerPolicy[], { verbose }: { verbose: boolean }): string {
   const rows: string[][] = [];
@@ -34,7 +34,7 @@ export function policyTable(containers: readonly ContainerPolicy[], { verbose }:
   return lines.map((line) => `  ${line}\n`).join('');
 }
 
-/** Valid, but possibly a mistake. */
+/** Warnings about policies that are valid but may be mistakes. */
 export function policyWarnings(containers: readonly ContainerPolicy[], rules: readonly Rule[]): readonly string[] {
   const restartable = containers.flatMap(({ container, policy }) => {
     const stateful = statefulImage(container.image);

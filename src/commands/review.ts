@@ -32,8 +32,8 @@ const RESULT_TEXT: Readonly<Record<CaseResult, string>> = {
 };
 
 /**
- * Without arguments prints what the agent restarted or would have restarted, and the results. With
- * `INCIDENT right|wrong [NOTE]` records a verdict. The agent may be running. Resolves to the exit code.
+ * Without arguments, prints what the agent restarted or would have restarted, and the results. With
+ * `INCIDENT right|wrong [NOTE]`, records a verdict. The agent may be running. Resolves to the exit code.
  */
 export async function runReview(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
   const { print, printError } = output;

@@ -1,4 +1,4 @@
-/** The configuration of the agent: parsed settings in the units and groups that the program uses. */
+/** The agent's configuration: the parsed settings, in the units and groups that the program uses. */
 import path from 'node:path';
 import { type DiagnoseWith, SEVERITIES } from '../domain.ts';
 import { isLoopback } from '../lib/loopback.ts';
@@ -8,7 +8,7 @@ import { defaultPolicy, type Policy } from '../pipeline/policy/settings.ts';
 import type { SettingValues } from './settings.ts';
 
 export interface Config {
-  /** As in `TARGET_CONTAINERS`. */
+  /** The value of `TARGET_CONTAINERS`. */
   readonly targets: string;
   readonly checkIntervalMs: number;
   readonly logLines: number;
@@ -26,7 +26,7 @@ export interface Config {
     readonly restartsPerHour: number;
     readonly restartsPerHourHost: number;
   };
-  /** At least one: the console if no other is configured. */
+  /** At least one: if no other is configured, the console. */
   readonly receivers: readonly ConfiguredReceiver[];
   readonly http: {
     readonly host: string;
@@ -34,7 +34,7 @@ export interface Config {
     readonly publishedOn?: string;
     readonly token?: string;
   };
-  /** Alerts name it as the host. Absent: the engine's host name. */
+  /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
@@ -56,13 +56,15 @@ export interface Config {
   readonly secrets: readonly string[];
 }
 
-/** Directories of the user, where the Docker client keeps its contexts and rootless engines their sockets. */
+/**
+ * The user's directories: the Docker client keeps its contexts in `home`, a rootless engine its socket in `runtimeDir`.
+ */
 export interface UserDirectories {
   readonly home?: string;
   readonly runtimeDir?: string;
 }
 
-/** The result is frozen. */
+/** Converts the values of the settings. The result is deeply frozen. */
 export function toConfig(
   values: SettingValues,
   receivers: readonly ConfiguredReceiver[],
@@ -119,7 +121,7 @@ export function toConfig(
   });
 }
 
-/** Valid, but probably not what the user wants. */
+/** Returns warnings about settings that are valid but probably not what the user wants. */
 export function warningsOf({ http }: Config): readonly string[] {
   const [name, address] =
     http.publishedOn === undefined ? ['HOST', http.host] : ['HTTP_PUBLISHED_ON', http.publishedOn];
@@ -129,12 +131,12 @@ export function warningsOf({ http }: Config): readonly string[] {
   ];
 }
 
-/** Undefined without a key, and if Claude is never asked. */
+/** The API key; undefined if none is set or Claude is never used. */
 export function claudeKey({ anthropic, diagnoseWith }: Config): string | undefined {
   return diagnoseWith === 'rules-only' ? undefined : anthropic.apiKey;
 }
 
-/** In the form that `openStore` takes. */
+/** The location of the store, as `openStore` expects it. */
 export function storePlace({
   database,
   dataDir,
@@ -142,10 +144,10 @@ export function storePlace({
   return database === undefined ? { dataDir } : { databaseUrl: database.url, agent: database.agent };
 }
 
-/** The policy of a container without labels and rules. */
+/** The policy of a container that has no policy labels and matches no rule. */
 export function policyDefaults(config: Config): Policy {
   return defaultPolicy({
-    // The lowest of all receivers: an alert that none of them takes is not made.
+    // The lowest of all receivers, since an alert that no receiver accepts is not created.
     minSeverity: SEVERITIES.find((severity) => config.receivers.some((each) => each.minSeverity === severity)) ?? 'low',
     maxRestartsPerHour: config.limits.restartsPerHour,
     verifyFor: config.verify.stableForMs / 1000,

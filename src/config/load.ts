@@ -1,4 +1,4 @@
-/** Reads the settings from the environment. Nothing else reads environment variables but the OpenTelemetry set-up. */
+/** Reads the settings from the environment. Only the OpenTelemetry setup reads environment variables elsewhere. */
 import { readFileSync } from 'node:fs';
 import type { ReceiverModule } from '../notifiers/receiver-module.ts';
 import { configureReceivers, settingsOf } from '../notifiers/registry.ts';
@@ -25,8 +25,8 @@ interface SettingSource {
 }
 
 /**
- * Reads all settings and the policy file. Reports all problems at once and never throws. `moreReceivers`: receivers that
- * are not in the registry.
+ * Reads all settings and the policy file. Reports all problems at once and never throws. `moreReceivers` are receivers
+ * outside the registry.
  */
 export function loadConfig(
   env: SettingSource['env'],
@@ -39,7 +39,7 @@ export function loadConfig(
   const values = read.values as Partial<SettingValues>;
   const refused: SettingProblem[] = [];
   const refuse = (name: string, message: string): void => {
-    // Its value is missing because of the problem that is reported already.
+    // The value is missing because of a problem that is already reported.
     if (problems.some((problem) => problem.name === name || problem.name === `${name}_FILE`)) return;
     refused.push({ name, value: table[name]?.secret ? '(hidden)' : (env[name] ?? ''), message });
   };
@@ -55,7 +55,7 @@ export function loadConfig(
 }
 
 interface ReadSettings<T extends SettingTable> {
-  /** Without those that have a problem. */
+  /** Values of the settings that have no problem. */
   readonly values: Partial<ValuesOf<T>>;
   readonly secrets: readonly string[];
   readonly problems: readonly SettingProblem[];
@@ -79,12 +79,12 @@ function readSettings<T extends SettingTable>(table: T, source: SettingSource): 
   return { values: values as Partial<ValuesOf<T>>, secrets, problems };
 }
 
-/** One line, ready to print. */
+/** Formats a problem as one line of text. */
 export function formatProblem({ name, value, message }: SettingProblem): string {
   return `${name}=${value}: ${message}`;
 }
 
-/** An empty value is an unset one: Compose passes on unset variables as empty. */
+/** Treats an empty value as unset, because Compose passes unset variables as empty strings. */
 function givenText(value: string | undefined): string | undefined {
   return value?.trim() === '' ? undefined : value;
 }
@@ -105,7 +105,7 @@ function readSecret(
   }
 }
 
-/** Values that are allowed one by one but not together. */
+/** Returns problems of values that are valid individually but not together. */
 function conflicts(values: Partial<SettingValues>): SettingProblem[] {
   const problems: SettingProblem[] = [];
   const { VERIFY_DEADLINE_SECONDS: deadline, VERIFY_STABLE_SECONDS: stable } = values;
@@ -114,7 +114,7 @@ function conflicts(values: Partial<SettingValues>): SettingProblem[] {
     problems.push({ name: 'VERIFY_DEADLINE_SECONDS', value: String(deadline), message });
   }
   if (values.DATABASE_URL !== undefined && values.AGENT_NAME === undefined) {
-    // No default: the host name of a container changes each time it is created.
+    // There is no default, because the host name of a container changes each time it is created.
     const message = `is required with DATABASE_URL; must be ${SETTINGS.AGENT_NAME.allowed}`;
     problems.push({ name: 'AGENT_NAME', value: '', message });
   }

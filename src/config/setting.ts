@@ -1,18 +1,18 @@
-/** How a setting is described. A receiver describes its own settings in the same way. */
+/** The definition of a setting. Receivers define their settings in the same way. */
 import { z } from 'zod';
 
 export interface Setting {
   /** Parses the text of the environment variable. */
   readonly schema: z.ZodType<unknown, string>;
-  /** As a user would write it. Absent: unset is the default. */
+  /** In the form that a user would write. Absent: the setting is unset by default. */
   readonly default?: string;
   /** Completes the sentence "must be …". */
   readonly allowed: string;
   /** One line, for `--help` and docs/settings.md. */
   readonly about: string;
-  /** More sentences for docs/settings.md. */
+  /** Additional sentences for docs/settings.md. */
   readonly details?: string;
-  /** Never printed. Can also be read from the file that NAME_FILE names. */
+  /** The value is never printed, and can also be read from the file whose path is in NAME_FILE. */
   readonly secret?: true;
 }
 
@@ -31,7 +31,7 @@ export interface SettingGroup {
 
 export const text = () => z.string().trim();
 
-/** Printable ASCII without spaces: what an HTTP header can carry. */
+/** Printable ASCII without spaces, so that the value can be sent in an HTTP header. */
 export const token = () => text().regex(/^[\x21-\x7e]+$/);
 
 export const integer = (min: number, max: number) => numeric(/^\d+$/, min, max);

@@ -1,6 +1,6 @@
 /**
- * Every setting: its schema, its default, what is allowed and what it is for. `--help` and docs/settings.md are made
- * from these tables (`npm run docs`); tests compare .env.example with them.
+ * Every setting with its schema, default, allowed values and purpose. `--help` and docs/settings.md are generated from
+ * these tables (`npm run docs`). Tests compare .env.example with them.
  */
 import { DIAGNOSE_WITH } from '../domain.ts';
 import { RECEIVER_SETTINGS } from '../notifiers/registry.ts';
@@ -61,7 +61,8 @@ const RESTARTS = {
     schema: integer(0, 1000),
     default: '12',
     allowed: 'a whole number, 0 to 1000',
-    about: 'the most restarts of all containers together in any 60 minutes: a bad image must not restart everything',
+    about:
+      'the most restarts of all containers together in any 60 minutes, so that a bad image cannot restart everything',
   },
   VERIFY_STABLE_SECONDS: {
     schema: integer(1, 3600),
@@ -140,13 +141,13 @@ const PAGES = {
     schema: integer(0, 65_535),
     default: '8080',
     allowed: 'a port, 0 to 65535 (0: any free port)',
-    about: 'the port that they listen on',
+    about: 'the port that /health, /history and /metrics listen on',
   },
   HTTP_PUBLISHED_ON: {
     schema: text().regex(/^[\w.:[\]-]+$/),
     allowed: 'a host name or an IP address',
     about: 'the address that the port is published on, if the agent runs in a container; Compose sets it',
-    details: 'In a container HOST is an address inside it, which does not show who can reach the port.',
+    details: 'In a container, HOST is an address inside the container and does not show who can reach the port.',
   },
   HTTP_TOKEN: {
     schema: token(),
@@ -230,7 +231,7 @@ const TELEMETRY = {
     default: 'info',
     allowed: either(LOG_LEVELS),
     about: "the lowest level of the agent's own log",
-    details: 'JSON lines; readable text on a terminal.',
+    details: 'Records are lines of JSON, or readable text on a terminal.',
   },
 } as const satisfies SettingTable;
 

@@ -14,7 +14,7 @@ export interface HealthView {
   readonly fixes_applied: Readonly<Record<string, number>>;
   readonly rate_limit_remaining: number;
   readonly rate_limit_limit: number;
-  /** When this response was made. */
+  /** When this response was generated. */
   readonly uptime_check: string;
   readonly version: string;
   readonly mode: 'auto_fix' | 'observe';
@@ -29,7 +29,7 @@ export interface HealthView {
       { readonly state: 'ok' | 'refused' | 'failing'; readonly status: number | null; readonly since: string | null }
     >
   >;
-  /** Logs with too many unread lines at the start: the lines before `before` were skipped. For an hour. */
+  /** Logs with too many unread lines after an absence: those before `before` were skipped. Listed for an hour. */
   readonly skipped_logs: readonly { readonly container: string; readonly before: string }[];
   readonly last_event_at: string | null;
   readonly last_reconcile_at: string | null;
@@ -37,20 +37,20 @@ export interface HealthView {
   readonly spend_today_usd: number;
   readonly spend_limit_usd: number;
   readonly open_incidents: number;
-  /** Alerts to be sent; one for two receivers counts twice. */
+  /** Alerts to be sent. An alert to two receivers counts twice. */
   readonly outbox_pending: number;
   readonly store_healthy: boolean;
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
     readonly last_error: string | null;
-    /** `open`: requests are paused until `retry_at` after repeated failures. `half_open`: one request tests it. */
+    /** `open`: after repeated failures, requests are paused until `retry_at`. `half_open`: one request tests Claude. */
     readonly circuit: 'closed' | 'open' | 'half_open';
     readonly retry_at: string | null;
     /** Services that used up their share of the diagnoses in the last hour. */
     readonly over_share: readonly string[];
   };
-  /** As in `receivers`, if Slack is one of them. */
+  /** The same values as in `receivers`, if Slack is one of them. */
   readonly slack: {
     readonly configured: boolean;
     readonly failing_since: string | null;
@@ -60,7 +60,7 @@ export interface HealthView {
     readonly name: string;
     /** Alerts to be sent. */
     readonly pending: number;
-    /** Since when it accepts no messages; null while it does. */
+    /** When it stopped accepting messages; null while it accepts them. */
     readonly failing_since: string | null;
     readonly last_error: string | null;
   }[];
@@ -83,7 +83,7 @@ export interface HealthInputs {
   readonly spend: { readonly today: number; readonly limit: number };
   readonly lastEventAt?: number;
   readonly lastReconcileAt?: number;
-  /** Containers whose log lines are read long after they were written, with the largest delay first. */
+  /** Containers whose log lines are read long after they were printed, with the largest delay first. */
   readonly lateLogs: readonly { readonly container: string; readonly ms: number }[];
   readonly sources: readonly {
     readonly source: string;
@@ -91,15 +91,15 @@ export interface HealthInputs {
     readonly status?: number;
     readonly since?: number;
   }[];
-  /** What is wrong with them, for people. */
+  /** Sentences about sources that are not `ok`. */
   readonly sourceProblems: readonly string[];
-  /** Logs of which the lines before a time were skipped, because there were too many after an absence. */
+  /** Logs that had too many unread lines after an absence: lines before `before` were skipped. */
   readonly skippedLogs: readonly { readonly container: string; readonly before: number }[];
   readonly openIncidents: number;
   readonly storeHealthy: boolean;
   /** The error, if the store is not healthy. */
   readonly storeProblem?: string;
-  /** `lastError`: of the latest request; absent if it succeeded. */
+  /** `lastError`: the error of the latest request; absent if it succeeded. */
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
@@ -114,14 +114,14 @@ export interface HealthInputs {
 
 interface ReceiverHealth {
   readonly name: string;
-  /** For people. */
+  /** The name to show to users. */
   readonly title: string;
   readonly pending: number;
   /** Why it accepts no messages; absent while it does. */
   readonly failure?: { readonly since: number; readonly why: string };
 }
 
-/** The status is 503 only if the agent watches nothing. A restart of the agent helps with no other problem. */
+/** The HTTP status is 503 only if the agent watches nothing. Restarting the agent would not solve any other problem. */
 export function buildHealth(inputs: HealthInputs): {
   readonly status: HealthView['status'];
   readonly httpStatus: 200 | 503;
@@ -195,7 +195,7 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (inputs.skippedLogs.length > 0) {
     const logs = inputs.skippedLogs.map(({ container, before }) => `${container} (before ${iso(before)})`);
     problems.push(
-      `too many log lines were printed while the agent was not running, the older ones were skipped: ${logs.join(', ')}`,
+      `too many log lines were printed while the agent was not running; the older ones were skipped: ${logs.join(', ')}`,
     );
   }
   if (inputs.lateLogs.length > 0) {
@@ -228,7 +228,7 @@ function disconnected({ sources }: HealthInputs): string {
   return `the Docker engine ${refused ? 'refuses requests that the agent needs' : 'does not answer'}: no container is watched`;
 }
 
-/** Once `retryAt` has passed, only the next problem shows whether Claude works again. */
+/** When Claude is asked next. After `retryAt`, that is when the next problem is diagnosed. */
 function nextRequest(retryAt: number | undefined, now: number): string {
   if (retryAt === undefined) return `one request tests whether it works again; until then ${ONLY_RULES}`;
   if (retryAt <= now) return 'it is asked again about the next problem';

@@ -31,7 +31,7 @@ export interface HistoryEntry {
     /** Why only the built-in rules diagnosed; absent otherwise. */
     readonly fallback?: NonNullable<Diagnosis['fallback']>;
   } | null;
-  /** What the incident was detected by. */
+  /** The patterns by which the incident was detected. */
   readonly patterns: readonly string[];
   /** Id of the incident. */
   readonly id: string;
@@ -46,7 +46,7 @@ export interface HistoryEntry {
   readonly detector: Detector;
   readonly image: string;
   readonly state: IncidentState;
-  /** Why the container is not the cause itself; null if it is, as far as is known. */
+  /** Why the container is not the cause itself; null if it is, as far as known. */
   readonly cause: IncidentCause | null;
   /** Other containers that suffer from this problem, the most affected first. */
   readonly members: readonly IncidentMember[];

@@ -1,4 +1,4 @@
-/** The page `/api/scorecard`: restarts that were made or would have been made, and how they turned out. */
+/** The page `/api/scorecard`: actual and possible restarts, and their results. */
 import type { DecisionKind, DecisionReason, Detector, Verdict } from '../domain.ts';
 import type { CaseResult, Scorecard, Tally } from '../pipeline/incident/scorecard.ts';
 

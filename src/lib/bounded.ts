@@ -1,6 +1,9 @@
-/** Maps with a bound, and an index from a key to several values. */
+/**
+ * Helpers for collections in memory: bounded maps, an index from a key to several values, and short keys for long
+ * texts.
+ */
 
-/** Removes the entries that were added first until `most` are left. */
+/** Removes the oldest entries until at most `most` are left. */
 export function dropOldest(map: Map<unknown, unknown>, most: number): void {
   for (const oldest of map.keys()) {
     if (map.size <= most) return;
@@ -8,6 +11,7 @@ export function dropOldest(map: Map<unknown, unknown>, most: number): void {
   }
 }
 
+/** Maps each key to a set of values. Keys without values take no memory. */
 export class Index<Key, Value> {
   readonly #values = new Map<Key, Set<Value>>();
 
@@ -27,7 +31,7 @@ export class Index<Key, Value> {
   }
 }
 
-/** 53 bits of a text: cyrb53 by bryc (public domain). Not secure against somebody who looks for collisions. */
+/** A 53-bit hash of a text: cyrb53 by bryc (public domain). Not secure: collisions can be constructed. */
 export function fingerprintOf(text: string): number {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;

@@ -1,6 +1,6 @@
 /**
- * Coalesces concurrent reads: callers that ask while a read is running share the next one, which begins when the
- * running one has ended. So no caller gets a result that is older than its call.
+ * Coalesces concurrent reads. Callers that arrive during a read share the next one, which begins when the current one
+ * has ended. So no caller gets a result that is older than its call.
  */
 export function coalesce<T>(read: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> | undefined;

@@ -1,4 +1,4 @@
-/** Compiles a glob for the whole of a name: `*` is any characters, `?` is one. */
+/** Compiles a glob that matches whole names: `*` stands for any number of characters, `?` for exactly one. */
 export function globToRegExp(glob: string): RegExp {
   const source = glob
     .replace(/\*+/g, '*')

@@ -1,5 +1,5 @@
 interface ImageName {
-  /** With registry: `registry:5000/team/app`. */
+  /** Including the registry: `registry:5000/team/app`. */
   readonly repository: string;
   readonly tag?: string;
 }
@@ -27,7 +27,7 @@ export function repositoryOf(image: string): string {
   return parts.join('/');
 }
 
-/** A container listing shows the image's id once its tag has moved to another image. */
+/** Whether `image` is an image id. Container listings show one if the tag has moved to another image. */
 export function isImageId(image: string): boolean {
   return /^(sha256:)?[0-9a-f]{12,64}$/.test(image);
 }

@@ -1,11 +1,11 @@
 export interface Permit {
-  /** False if a permit was free at once. After a wait, what the caller knew before may be out of date. */
+  /** Whether the caller had to wait. If so, what it knew before may be out of date. */
   readonly waited: boolean;
   /** Idempotent. */
   release(): void;
 }
 
-/** A semaphore: the returned function resolves when one of `max` permits is free, first come, first served. */
+/** Returns a function that resolves when one of `max` permits is free. Callers are served in order. */
 export function createSemaphore(max: number): () => Promise<Permit> {
   const waiting: (() => void)[] = [];
   let free = max;
@@ -34,7 +34,7 @@ export function createSemaphore(max: number): () => Promise<Permit> {
   };
 }
 
-/** Returns a runner that runs at most `max` tasks at a time; the others wait, first come, first served. */
+/** Returns a function that runs tasks, at most `max` at a time. The others wait in order. */
 export function createLimit(max: number): <T>(task: () => Promise<T>) => Promise<T> {
   const acquire = createSemaphore(max);
   return async (task) => {

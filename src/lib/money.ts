@@ -1,4 +1,7 @@
-/** US dollars for people: two decimals, and up to five for less than a dollar. A diagnosis costs about a tenth of a cent. */
+/**
+ * Formats US dollars with two decimals, or up to five below one dollar, since a diagnosis costs about a tenth of a
+ * cent.
+ */
 export function formatUsd(amount: number): string {
   return `$${amount >= 1 ? amount.toFixed(2) : amount.toFixed(5).replace(/0{1,3}$/, '')}`;
 }

@@ -1,4 +1,6 @@
-/** Returns a runner that runs one task after the other, in the order of the calls. The next task runs even if one fails. */
+/**
+ * Returns a function that runs one task at a time, in the order of the calls. A failed task does not stop later ones.
+ */
 export function createMutex(): <T>(task: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {

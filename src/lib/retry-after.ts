@@ -1,4 +1,6 @@
-/** The pause that a response asks for, in ms; undefined if its headers name none. Can be negative for a date in the past. */
+/**
+ * The pause that the headers of a response request, in ms; undefined if there is none, negative for a date in the past.
+ */
 export function retryAfterMs(headers: Headers, now: number): number | undefined {
   const ms = Number.parseFloat(headers.get('retry-after-ms') ?? '');
   if (!Number.isNaN(ms)) return ms;

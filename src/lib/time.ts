@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Clock {
-  /** Wall-clock time, epoch ms: when something happened. NTP or a person may set it forward or back. */
+  /** Wall-clock time in epoch ms, for when something happened. NTP or a person may set it forward or back. */
   now(): number;
-  /** Milliseconds from an arbitrary start; never goes back. For durations. */
+  /** Milliseconds since an arbitrary start, for durations. Never goes back. */
   monotonic(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -1,4 +1,4 @@
-/** The sentences of an alert and of a notice, shared by all receivers. */
+/** The sentences of alerts and notices, shared by all receivers. */
 import {
   type Alert,
   type ClaudeFailure,
@@ -15,7 +15,7 @@ import type { Notice } from '../pipeline/ports.ts';
 
 const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
 
-/** The kind of the alert and its container, in one line. */
+/** One line with the kind of the alert and the container. */
 export function headline(alert: Alert): string {
   return isOldNews(alert.incident) ? `${subject(alert)} (old news)` : subject(alert);
 }
@@ -55,12 +55,12 @@ export function urgentNote({ kind, restartsLastHour }: Alert): string | undefine
   }
 }
 
-/** Characters of a name or host. Longer ones would push the rest of the message out of sight. */
+/** Characters of a name or host. A longer one would push the rest of the message out of sight. */
 const MAX_NAME = 80;
-/** More names say no more about the extent of a problem. */
+/** More names would not say more about the extent of a problem. */
 const MAX_MEMBERS = 10;
 
-/** Text below a title. */
+/** A text with a title. */
 export interface TitledText {
   readonly title: string;
   readonly text: string;
@@ -79,7 +79,7 @@ function memberText({ container, occurrences }: IncidentMember, index: number): 
   return `${short(container)} (${occurrences}${unit})`;
 }
 
-/** That a dependency seems to fail, but which one or why is not known; undefined in all other cases. */
+/** A note that a dependency seems to fail but the cause is not known; undefined in all other cases. */
 export function unknownCause({ incident: { cause } }: Alert): TitledText | undefined {
   if (cause?.kind !== 'unknown') return undefined;
   const text =
@@ -100,7 +100,7 @@ const OUTCOME_TEXT: Readonly<Record<Outcome, string>> = {
   error: '❌ The restart failed',
 };
 
-/** Quiet hours and lists of names can be long. */
+/** Characters of `because`, which may contain quiet hours or a long list of names. */
 const MAX_DETAIL = 200;
 
 export interface ActionText {
@@ -108,7 +108,7 @@ export interface ActionText {
   readonly reason: string;
 }
 
-/** What was done about the incident, or that nothing was, and why. */
+/** What was done about the incident, if anything, and why. */
 export function actionText({ attempt, decision, because }: Alert): ActionText {
   const explanation = DECISION_REASONS[decision.reason] ?? decision.reason;
   const reason = because === undefined ? explanation : `${explanation}; ${cutEnd(because, MAX_DETAIL)}`;
@@ -159,7 +159,7 @@ export function diagnosedBy({ diagnosis }: Alert): string {
   }
 }
 
-/** Why only the built-in rules answered; undefined if they did not make the diagnosis. */
+/** Why only the built-in rules made the diagnosis; undefined if they did not. */
 export function rulesNote({ diagnosis }: Alert): string | undefined {
   if (diagnosis.tier !== 'rules') return undefined;
   const why = diagnosis.fallback && FALLBACK_TEXT[diagnosis.fallback];
@@ -179,10 +179,10 @@ export function occurrences({ incident }: Alert): string {
   return count > 1 ? `${times(count)}, ${first} to ${utc(lastSeenAt)}` : `once, ${first}`;
 }
 
-/** A reader expects an alert to be about the last minutes. */
+/** An alert is marked as late after this time, because readers expect it to be about the last few minutes. */
 const LATE_AFTER_MS = 2 * 60_000;
 
-/** How late an alert is that is sent at `now`; undefined if it is not. */
+/** How late an alert is if it is sent at `now`; undefined if it is not late. */
 export function lateness(alert: Alert, now: number): string | undefined {
   const late = now - alert.at;
   if (late < LATE_AFTER_MS) return undefined;

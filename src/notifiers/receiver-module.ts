@@ -1,4 +1,4 @@
-/** What the folder of a receiver exports: one record, listed in registry.ts. */
+/** The interface of a receiver. Its folder exports one such record, which registry.ts lists. */
 import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain.ts';
 import type { Receiver } from '../pipeline/ports.ts';
@@ -7,20 +7,20 @@ export interface ReceiverModule<
   Table extends SettingTable = SettingTable,
   Settings extends ReceiverSettings = ReceiverSettings,
 > {
-  /** Key in the outbox, label value in metrics, name in /health. It never changes. */
+  /** The key in the outbox, label value in metrics and name in /health. It must never change. */
   readonly name: string;
-  /** For people. */
+  /** The name to show to users. */
   readonly title: string;
-  /** Its environment variables. They become part of the table of settings, and so of `--help` and the documentation. */
+  /** Its environment variables. They are added to the table of settings, and so to `--help` and the documentation. */
   readonly settings: Table;
-  /** Undefined if the values do not configure this receiver. `refuse` reports a value that is missing or does not fit. */
+  /** Undefined if the values do not configure this receiver. `refuse` reports a missing or unsuitable value. */
   configure(values: ValuesOf<Table>, refuse: RefuseSetting<Table>): Settings | undefined;
   create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name'>;
-  /** Whether the receiver would accept messages. Sends none. Never rejects. */
+  /** Checks whether the receiver would accept messages, without sending one. Never rejects. */
   check(settings: Settings): Promise<CheckResult>;
 }
 
-/** Common to all receivers. */
+/** Settings that all receivers have. */
 export interface ReceiverSettings {
   /** Less severe alerts are not sent to this receiver. */
   readonly minSeverity: Severity;
@@ -35,11 +35,11 @@ export interface ReceiverDeps {
   /** Writes to the agent's own log. */
   print(text: string): void;
   now(): number;
-  /** For one request to the service, in real time. Each receiver has its own default. */
+  /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
 }
 
-/** In words for the person who runs `container-doctor check`. */
+/** `detail` and `why` are shown to the user of `container-doctor check`. */
 export type CheckResult = { readonly ok: true; readonly detail: string } | { readonly ok: false; readonly why: string };
 
 /** The setting of a receiver's minimum severity. */

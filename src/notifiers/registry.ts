@@ -1,4 +1,4 @@
-/** Every receiver. To add one, add its folder and its line in RECEIVERS. */
+/** All receivers. To add one, add its folder and an entry in RECEIVERS. */
 import type { SettingTable } from '../config/setting.ts';
 import type { Severity } from '../domain.ts';
 import type { Receiver } from '../pipeline/ports.ts';
@@ -11,7 +11,7 @@ const RECEIVERS = [slack] as const;
 /** Used if no other receiver is configured. */
 const FALLBACK = consoleReceiver;
 
-/** All names: the closed list of a metric label. */
+/** The names of all receivers: the closed list of a metric label. */
 export const RECEIVER_NAMES: readonly string[] = [...RECEIVERS, FALLBACK].map(({ name }) => name);
 
 /** The settings of all receivers. */
@@ -21,7 +21,7 @@ type Intersection<Union> = (Union extends unknown ? (each: Union) => void : neve
   ? All
   : never;
 
-/** A receiver with its settings. */
+/** A receiver together with its settings. */
 export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title'> {
   readonly minSeverity: Severity;
   create(deps: ReceiverDeps): Receiver;
@@ -29,9 +29,9 @@ export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title
 }
 
 /**
- * The receivers that `values`, the parsed settings, configure; at least one. `moreModules` are not in the registry.
+ * Returns the receivers that the parsed settings configure, at least one. `moreModules` are outside the registry.
  *
- * The console has no minimum severity of its own: SLACK_MIN_SEVERITY has always applied to it too.
+ * The console has no setting for its minimum severity: SLACK_MIN_SEVERITY has always applied to it too.
  */
 export function configureReceivers(
   values: Readonly<Record<string, unknown>> & { readonly SLACK_MIN_SEVERITY: Severity },

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { messageOf } from '../errors.ts';
 import { connectPostgres } from './engines/postgres.ts';
 
 /** For `container-doctor check`: whether the database can be reached. Writes nothing. */
@@ -11,7 +12,7 @@ export async function checkDatabase(database: {
     await sql`SELECT 1`.execute(db);
     return { ok: true };
   } catch (error) {
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
+    return { ok: false, why: messageOf(error) };
   } finally {
     await db.destroy();
   }

@@ -1,5 +1,5 @@
 /**
- * Rows per statement. SQLite allows 32,766 parameters, PostgreSQL 65,535; our widest row has 25 columns. Small
+ * Rows per statement. SQLite allows 32,766 parameters, PostgreSQL 65,535; our widest row has 28 columns. Small
  * statements also block the event loop for less time.
  */
 const ROWS_PER_STATEMENT = 500;

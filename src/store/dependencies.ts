@@ -5,7 +5,7 @@ import type { QueryRunner } from './query-runner.ts';
 
 const DEPENDENCIES = 'dependencies';
 
-/** A few KB at most, always read and written as a whole: one named value. */
+/** Stored as one named value: the list is a few KB at most, and always read and written as a whole. */
 export function createDependencyStore(current: CurrentDatabase, queries: QueryRunner): DependencyStore {
   const metadata = createMetadata(current);
   return {

@@ -3,7 +3,7 @@ import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { caseOf, selectCases } from './rows.ts';
 
-/** Outcomes of restarts that took place. A refused one did not, and a running one is not counted yet. */
+/** Outcomes of restarts that took place. Excludes running ones and those that the engine refused (`error`). */
 export const RESTARTED = ['recovered', 'failed', 'unknown'] as const;
 
 export function createHistoryStore(current: CurrentDatabase, queries: QueryRunner): HistoryStore {

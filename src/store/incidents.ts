@@ -18,7 +18,7 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
           .onConflict((conflict) =>
             conflict.column('id').doUpdateSet((eb) => ({
               ...row,
-              // saveOccurrences may have written higher values meanwhile: neither may decrease.
+              // saveOccurrences may have written higher values in the meantime. Neither value may decrease.
               occurrences: eb
                 .case()
                 .when('excluded.occurrences', '>', eb.ref('incidents.occurrences'))
@@ -150,7 +150,10 @@ function incidentColumns(incident: Incident) {
   };
 }
 
-/** The incident was opened while the store could not be written. Nothing may depend on a row that is not durable. */
+/**
+ * The incident was opened while the store could not be written. Other rows must not depend on a row that is not
+ * durable.
+ */
 function unknownIncident(what: string, incidentId: string): StoreError {
   return new StoreError(`could not save a ${what}: incident ${incidentId} is not in the store`, 'missing');
 }

@@ -5,7 +5,7 @@ interface Metadata {
   set(name: string, value: string): Promise<void>;
 }
 
-/** Named values about the store itself; the `notes` table. */
+/** The agent's named values, in the table `notes`. */
 export function createMetadata(current: CurrentDatabase): Metadata {
   const { agent } = current;
   return {

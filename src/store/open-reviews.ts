@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { StoreError } from '../errors.ts';
+import { messageOf, StoreError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { ReviewStore } from '../pipeline/ports.ts';
 import { databasePath } from './engines/data-directory.ts';
@@ -12,8 +12,8 @@ import { createReviewStore } from './reviews.ts';
 import type { Database } from './schema/tables.ts';
 
 /**
- * The reviews alone, without the agent's lock: for a command that runs beside the agent. Throws a StoreError
- * `missing` if there is no store yet or an older version wrote it, and `unavailable` if it cannot be read.
+ * Opens only the reviews, without taking the agent's lock, so that a command can use them while the agent runs. Throws
+ * a StoreError `missing` if there is no store yet or an older version wrote it, and `unavailable` if it cannot be read.
  */
 export async function openReviews(
   where: StoreLocation,
@@ -31,8 +31,7 @@ export async function openReviews(
         error,
       );
     }
-    const why = error instanceof Error ? error.message : String(error);
-    throw new StoreError(`${name} cannot be used: ${why}`, 'unavailable', error);
+    throw new StoreError(`${name} cannot be used: ${messageOf(error)}`, 'unavailable', error);
   }
   const queries = createQueryRunner({ logger, ...faults });
   return {

@@ -31,7 +31,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
             .execute();
           if (known.length > 0) return false;
           if (receivers.length === 0) return true;
-          // A sequence and not the time: two alerts of one millisecond keep their order.
+          // A sequence number rather than the time, so that alerts of the same millisecond keep their order.
           const { seq } = await trx
             .selectFrom('outbox')
             .select((eb) => eb.fn.coalesce(eb.fn.max('seq'), eb.lit(0)).as('seq'))

@@ -11,22 +11,22 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export interface Retention {
   readonly resolvedIncidentsMs: number;
   readonly maxResolvedIncidents: number;
-  /** For asks, requests and restart attempts. At least as long as the longest window of a limit. */
+  /** For asks, requests and restart attempts. Must not be shorter than the longest window of a limit. */
   readonly ledgerMs: number;
-  /** For alerts that were sent or dropped. The same alert, enqueued later than this, would be sent again. */
+  /** For alerts that were sent or dropped. If the same alert is enqueued again after this time, it is sent again. */
   readonly finishedAlertsMs: number;
 }
 
 export const DEFAULT_RETENTION: Retention = {
-  // A quarter: "did this happen before?" concerns the last release or two.
+  // Three months: people compare an incident with those of the last release or two.
   resolvedIncidentsMs: 90 * DAY_MS,
-  // About 3 KB each with diagnosis and labels: 30 MB.
+  // About 30 MB: an incident with its diagnosis and labels takes about 3 KB.
   maxResolvedIncidents: 10_000,
   ledgerMs: 90 * DAY_MS,
   finishedAlertsMs: 7 * DAY_MS,
 };
 
-/** As long as an alert waits for a receiver that is configured but fails (notify.ts). */
+/** Equals the time that an alert waits for a configured receiver that fails (MAX_AGE_MS in receiver-queue.ts). */
 const UNDELIVERABLE_AFTER_MS = DAY_MS;
 
 /** Numbers of deleted rows. */
@@ -37,13 +37,15 @@ export interface Pruned {
   readonly alerts: number;
 }
 
-/** Rows per transaction, which takes a few milliseconds. Other queries run between two transactions. */
+/** The most rows per transaction, which takes a few milliseconds. Other queries run between transactions. */
 const BATCH_ROWS = 200;
 
 /**
- * Deletes rows older than `retention` allows, oldest first. Deleted diagnoses and restarts are added to the totals.
- * Alerts that have been due for a day to a receiver that is not configured are dropped. Aborting `signal` stops it
- * between two transactions.
+ * Deletes rows that are older than `retention` allows, and the oldest resolved incidents beyond the maximum. Deleted
+ * diagnoses and restarts are added to the totals.
+ *
+ * Alerts that have been due for a day are dropped if their receiver is not configured. If `signal` aborts, pruning
+ * stops after the current transaction.
  */
 export async function prune(
   current: CurrentDatabase,
@@ -51,7 +53,7 @@ export async function prune(
   options: {
     readonly now: number;
     readonly retention: Retention;
-    /** The configured ones. */
+    /** Names of the configured receivers. */
     readonly receivers: readonly string[];
     readonly logger: Logger;
     readonly signal?: AbortSignal;
@@ -60,7 +62,7 @@ export async function prune(
   const { agent } = current;
   const { now, retention, receivers, logger, signal } = options;
 
-  /** Repeats `change`, which returns a number of rows, while there are more. */
+  /** Repeats `change` until it changes less than a full batch. `change` returns the number of rows that it changed. */
   async function inBatches(what: string, change: (trx: Database) => Promise<number>): Promise<number> {
     let total = 0;
     while (!signal?.aborted) {

@@ -1,25 +1,28 @@
-import { StoreError } from '../errors.ts';
+import { messageOf, StoreError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { FaultClassifier } from './engines/storage-engine.ts';
 
-/** Runs every query of the store, translates its faults, and tracks whether the last write succeeded. */
+/** Runs every query of the store, translates errors, and tracks whether the store works. */
 export interface QueryRunner {
   /** `what` completes "could not …" in the error. */
   read<T>(what: string, query: () => Promise<T>): Promise<T>;
   write<T>(what: string, query: () => Promise<T>): Promise<T>;
   /** Why the latest query failed; undefined once a write has succeeded. */
   problem(): string | undefined;
-  /** Damaged data was found. A later write that succeeds elsewhere in the file does not clear this. */
+  /**
+   * Whether damaged data was found. Later successful writes, which may concern other parts of the file, do not reset
+   * it.
+   */
   isDamaged(): boolean;
-  /** Runs `work` while no query runs; new queries wait. If it succeeds, earlier faults are forgotten. */
+  /** Runs `work` while no query runs; new queries wait. If it succeeds, earlier errors are forgotten. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
   /** Rejects new queries, and resolves when the running ones are done. */
   drain(): Promise<void>;
 }
 
 /**
- * An outage becomes a StoreError `unavailable` and is remembered until a write succeeds. Any other error is a bug of
- * ours and passes through unchanged.
+ * An outage is translated to a StoreError `unavailable` and remembered until a write succeeds. Any other error is a bug
+ * in our code and is rethrown unchanged.
  */
 export function createQueryRunner({
   logger,
@@ -33,7 +36,7 @@ export function createQueryRunner({
   const running = new Set<Promise<unknown>>();
 
   function toStoreError(what: string, error: unknown): StoreError {
-    const message = `could not ${what}: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `could not ${what}: ${messageOf(error)}`;
     if (problem === undefined) {
       logger.error('the store failed; nothing is restarted until it can be written again', { problem: message });
     }

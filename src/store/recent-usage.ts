@@ -6,14 +6,14 @@ export type AskRow = Insertable<AskTable>;
 export type RequestRow = Insertable<ClaudeRequestTable>;
 
 /**
- * What counts toward the hourly cap and the daily budget, kept in memory as well: both hold when the store falls back
- * to memory or starts with a new file. Bounded by the caps themselves.
+ * A copy in memory of the rows that count toward the hourly cap and the daily budget, so that both hold even if the
+ * store falls back to memory or starts with a new file. The limits themselves bound its size.
  */
 export interface RecentUsage {
   addAsk(row: AskRow): void;
-  /** Also requests that could not be saved: they cost money all the same. */
+  /** Includes requests that could not be saved, because they cost money too. */
   addRequests(rows: readonly RequestRow[]): void;
-  /** Reads what earlier runs of this agent used. */
+  /** Adds the usage of earlier runs of this agent. */
   loadFrom(db: Database): Promise<void>;
   /** Adds the rows that `db` does not have. */
   saveTo(db: Database): Promise<void>;

@@ -13,7 +13,7 @@ import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText } from './rows.ts';
 
-/** Restarts, and decisions that would have been restarts. */
+/** Reasons of restarts, and of restarts that only a setting held back. */
 const REVIEWED_REASONS: readonly DecisionReason[] = ['restart_allowed', ...HELD_BACK_REASONS];
 
 export function createReviewStore(current: CurrentDatabase, queries: QueryRunner): ReviewStore {
@@ -63,7 +63,7 @@ export function createReviewStore(current: CurrentDatabase, queries: QueryRunner
           .select(['reviews.aftermath', 'reviews.verdict', 'reviews.note'])
           .where('incidents.agent', '=', agent)
           .where((eb) =>
-            // After a restart, the latest decision may be another one, such as `restart_limit`.
+            // The latest decision after a restart may have another reason, such as `restart_limit`.
             eb.or([eb('incidents.decision_reason', 'in', REVIEWED_REASONS), eb('attempts.id', 'is not', null)]),
           )
           .orderBy('incidents.decided_at', 'desc')

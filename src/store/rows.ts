@@ -1,4 +1,4 @@
-/** Conversions between rows and domain types that several modules share. */
+/** Conversions between rows and domain types, shared by several modules. */
 import type { Selectable } from 'kysely';
 import type {
   Attempt,
@@ -18,11 +18,12 @@ import type {
 import type { IncidentCase } from '../pipeline/ports.ts';
 import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 
-/** "No compose project", as part of a key. */
+/** Stands for "no compose project" in a column that is part of a key. */
 export const NO_PROJECT = '';
 
 /**
- * Text that PostgreSQL accepts: without NUL characters and unpaired surrogates. Not needed for JSON, which escapes both.
+ * Replaces NUL characters and unpaired surrogates, which PostgreSQL rejects. JSON does not need it, since it escapes
+ * both.
  */
 export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
@@ -84,8 +85,8 @@ function incidentOf(row: Selectable<IncidentTable>): Incident {
   };
 }
 
-/** The patterns by which detectors marked their signals before schema 4. */
-const PATTERN_OF_DETECTOR: Readonly<Record<string, Detector>> = {
+/** Before schema 4, an incident's patterns included one for each of these detectors. */
+const DETECTOR_OF_PATTERN: Readonly<Record<string, Detector>> = {
   crash: 'crash',
   'crash loop': 'crash_loop',
   oom: 'oom',
@@ -95,7 +96,7 @@ const PATTERN_OF_DETECTOR: Readonly<Record<string, Detector>> = {
 
 /** The detectors of an incident that was stored before schema 4. */
 export function detectorsOf({ detector, patterns }: Pick<Incident, 'detector' | 'patterns'>): readonly Detector[] {
-  return [...new Set([detector, ...patterns.flatMap((pattern) => PATTERN_OF_DETECTOR[pattern] ?? [])])];
+  return [...new Set([detector, ...patterns.flatMap((pattern) => DETECTOR_OF_PATTERN[pattern] ?? [])])];
 }
 
 function decisionOf(row: Selectable<IncidentTable>): { decision?: Decision } {

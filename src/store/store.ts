@@ -37,11 +37,11 @@ export type Store = CursorStore &
   Outbox &
   HistoryStore &
   ReviewStore & {
-    /** Writes are durable and reads are complete, so that limits can be relied on. */
+    /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
-    /** Why not, for people; undefined while healthy. */
+    /** The error to show to users; undefined while the store is healthy. */
     problem(): string | undefined;
-    /** Tries a write, so that a failure or a recovery is noticed without waiting for an incident. Returns `healthy()`. */
+    /** Tries a write, so that a failure or a recovery is noticed before the next incident. Resolves to `healthy()`. */
     probe(): Promise<boolean>;
     /** Deletes rows older than `retention` allows, in small transactions, and returns their space to the disk. */
     prune(options?: { readonly retention?: Partial<Retention>; readonly signal?: AbortSignal }): Promise<Pruned>;
@@ -51,20 +51,22 @@ export type Store = CursorStore &
 
 type StoreOptions = StorageEngineOptions;
 
-/** A database that restarts fails one probe; a longer outage fails the next one too. */
+/** A restart of the database fails one probe; a longer outage also fails the next one. */
 const FAILED_PROBES_BEFORE_MEMORY = 2;
 
 /**
- * Opens the store. Every write is on the disk when its promise resolves.
+ * Opens the store. When the promise of a write resolves, the data is on disk.
  *
- * - The database cannot be used, at start or for two probes: the store moves to memory, and `healthy()` is false. Each
- *   `probe()` tries the database again; once it works, the data in memory is copied to it.
- * - The file is damaged: it is renamed and replaced. `healthy()` is false for an hour, as restart limits are unknown.
- * - A query fails: it rejects with a StoreError `unavailable`, and `healthy()` is false until a write succeeds.
- * - A diagnosis, a decision or the result of an attempt has no row to belong to: a StoreError `missing`.
+ * - If the database cannot be used at start or for two probes, the store moves to memory, and `healthy()` is false.
+ *   Each `probe()` tries the database again. Once it works, the data in memory is copied to it.
+ * - If the file is damaged, it is renamed and replaced. `healthy()` is false for an hour, because the number of recent
+ *   restarts is unknown.
+ * - If a query fails, it rejects with a StoreError `unavailable`, and `healthy()` is false until a write succeeds.
+ * - A diagnosis, a decision or the result of an attempt is rejected with a StoreError `missing` if its incident or
+ *   attempt is not in the store.
  *
  * Throws a StoreError `locked` if another agent uses the directory or the name, and `newer_schema` if a newer program
- * has written there: to continue would do harm in both cases.
+ * has written there. Continuing would do harm in both cases.
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { receivers, now, logger } = options;
@@ -94,7 +96,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     current.db = next.db;
   }
 
-  /** From memory to the configured database. Throws if that still cannot be used. */
+  /** Moves from memory to the configured database. Throws if the database still cannot be used. */
   async function leaveMemory(): Promise<void> {
     const next = await openConfigured(options);
     try {
@@ -116,7 +118,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   async function reopen(): Promise<void> {
     await queries.exclusively(async () => {
       await engine.close();
-      // In use by another agent or written by a newer program: no reason to stop an agent that runs.
+      // Use memory even if the store is locked or has a newer schema: a running agent must not stop.
       switchTo(await openConfiguredOrMemory(options).catch((error) => openMemory({ problem: String(error), now })));
       await usage.saveTo(current.db).catch((error: unknown) =>
         logger.error(

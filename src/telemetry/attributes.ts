@@ -1,4 +1,4 @@
-/** Domain objects as span attributes. None holds log text, prompts or answers. */
+/** Converts domain objects to span attributes. None of them contains log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
 import type { ContainerRef, Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
 import { splitImageName } from '../lib/image-name.ts';
@@ -28,7 +28,7 @@ export function describeIncident(incident: Incident): Attributes {
   };
 }
 
-export function describeContext({ logLines, redactions }: DiagnosisContext): Attributes {
+function describeContext({ logLines, redactions }: DiagnosisContext): Attributes {
   return {
     [ATTRIBUTES.contextLines]: logLines.length,
     [ATTRIBUTES.contextBytes]: logLines.reduce((bytes, line) => bytes + Buffer.byteLength(line), 0),
@@ -36,7 +36,7 @@ export function describeContext({ logLines, redactions }: DiagnosisContext): Att
   };
 }
 
-export function describeDiagnosis(diagnosis: Diagnosis): Attributes {
+function describeDiagnosis(diagnosis: Diagnosis): Attributes {
   const { tier, model, fallback, severity, autoRestartSafe, costUsd } = diagnosis;
   return {
     [ATTRIBUTES.tier]: tier,
@@ -56,16 +56,18 @@ function describeCorrelation({ kind, evidence }: NonNullable<SpanDetails['correl
   };
 }
 
-export function describeDecision({ kind, reason }: Decision): Attributes {
+function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
-/** A restart that did not help is a failure of the container, not of the span; one that could not be made is. */
-export function describeOutcome(outcome: Outcome): Attributes {
+/**
+ * Only a restart that could not be made marks the span as failed. One that did not help is a failure of the container.
+ */
+function describeOutcome(outcome: Outcome): Attributes {
   return { [ATTRIBUTES.outcome]: outcome, ...(outcome === 'error' ? { [ATTRIBUTES.errorType]: 'restart_error' } : {}) };
 }
 
-export function describeSend({ receiver, tries, result }: NonNullable<SpanDetails['send']>): Attributes {
+function describeSend({ receiver, tries, result }: NonNullable<SpanDetails['send']>): Attributes {
   return {
     [ATTRIBUTES.integration]: receiver,
     [ATTRIBUTES.tries]: tries,
@@ -95,7 +97,7 @@ export function describe({
   };
 }
 
-/** For log records and pages: where the trace is. */
+/** The ids of a trace, as fields of a log record. */
 export function describeTrace(link: TraceLink | undefined): Record<string, string> {
   return link === undefined ? {} : { trace_id: link.traceId, span_id: link.spanId };
 }

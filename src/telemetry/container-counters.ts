@@ -1,7 +1,7 @@
 /**
- * Counters labelled with a container's name. The OpenTelemetry SDK keeps every series as long as the process lives.
- * These are therefore counted here and handed to the metric readers as an additional MetricProducer, so that the
- * series of a removed container can be dropped.
+ * Counters labelled with a container's name. The OpenTelemetry SDK keeps every series for the lifetime of the process.
+ * So these are counted here and passed to the metric readers as an additional MetricProducer, and the series of a
+ * removed container can be dropped.
  */
 import { type Attributes, type HrTime, ValueType } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -37,7 +37,7 @@ export interface ContainerCounters {
  */
 const KEEP_MS = 60 * 60_000;
 
-/** Container names with series of their own. Further containers are counted together as `_OTHER`. */
+/** The most container names with their own series. Further containers are counted together as `_OTHER`. */
 const MAX_CONTAINERS = 200;
 
 interface Series {
@@ -49,7 +49,7 @@ interface Series {
 
 interface Container {
   readonly series: Map<string, Series>;
-  /** When a listing first lacked it; monotonic, ms. */
+  /** When a listing first lacked the container; monotonic, ms. Absent while it is listed. */
   missingSince?: number;
 }
 
@@ -58,7 +58,7 @@ export function createContainerCounters(scope: ScopeMetrics['scope']): Container
   const containers = new Map<string, Container>();
   const other: Container = { series: new Map() };
 
-  /** No container can be called `_OTHER`: Docker requires a letter or digit first. */
+  /** No container can be called `_OTHER`, because Docker requires names to begin with a letter or digit. */
   const find = (name: string): readonly [string, Container] => {
     let container = containers.get(name);
     if (container === undefined) {
@@ -122,7 +122,7 @@ function toPoint({ attributes, startTime, value }: Series): DataPoint<number> {
   return { attributes, startTime, endTime: hrTime(), value };
 }
 
-/** Points with what was added to each series since the previous call; none for a series that did not change. */
+/** Returns a function that creates a point for each series that grew since the previous call, with the growth. */
 function createDeltaPoints(): (series: Series[]) => DataPoint<number>[] {
   const reported = new WeakMap<Series, DataPoint<number>>();
   return (series) =>

@@ -14,11 +14,14 @@ import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import { CAUSE_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
-/** What can be exported over OTLP. */
+/** The kinds of telemetry that can be exported over OTLP. */
 const OTLP_SIGNALS = ['traces', 'metrics', 'logs'] as const;
 export type OtlpSignal = (typeof OTLP_SIGNALS)[number];
 
-/** Counters with a container's name. container-counters.ts implements them, because their series can be removed. */
+/**
+ * Counters labelled with a container's name. container-counters.ts implements them, so that their series can be
+ * dropped.
+ */
 export const CONTAINER_COUNTERS = {
   errorsDetected: {
     name: 'container_doctor.errors.detected',
@@ -111,7 +114,10 @@ export const COUNTERS = {
   },
 } as const satisfies Record<string, Metric>;
 
-/** Incremented once per batch of log lines and read at each collection, so that counting a line allocates nothing. */
+/**
+ * Plain numbers, incremented once per batch of log lines and read at each collection, so that counting allocates
+ * nothing.
+ */
 export const TOTALS = {
   logLines: {
     name: 'container_doctor.log.lines',

@@ -1,9 +1,9 @@
-/** OpenTelemetry's own diagnostics, written to our log. */
+/** Writes OpenTelemetry's diagnostics to our log. */
 import { type DiagLogFunction, type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import type { Logger } from '../lib/log.ts';
 import { type ExportResults, settingOf } from './exporters.ts';
 
-/** Distinct messages remembered. Messages with varying numbers in them must not fill the memory. */
+/** The most messages remembered. Messages that contain varying numbers must not fill the memory. */
 const MAX_SEEN = 100;
 
 /**

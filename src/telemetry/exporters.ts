@@ -15,8 +15,8 @@ import type { OtlpSignal } from './counters.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * By protocol; the first of a signal is its default. The exporters themselves read endpoint, headers, timeout,
- * compression and certificates from OTEL_EXPORTER_OTLP_*.
+ * The exporters of each signal by protocol. The first protocol is the default. The exporters read endpoint, headers,
+ * timeout, compression and certificates from OTEL_EXPORTER_OTLP_* themselves.
  */
 const EXPORTERS = {
   traces: {
@@ -108,7 +108,7 @@ interface Exporter {
   export(batch: any, done: (result: { code: number; error?: Error }) => void): void;
 }
 
-/** The same exporter; it also reports the result of each export to `results`. */
+/** Changes the exporter to also report the result of each export to `results`. Returns it. */
 function reporting<T extends Exporter>(exporter: T, signal: OtlpSignal, results: ExportResults): T {
   const send = exporter.export.bind(exporter);
   exporter.export = (batch, done) =>
@@ -120,7 +120,7 @@ function reporting<T extends Exporter>(exporter: T, signal: OtlpSignal, results:
   return exporter;
 }
 
-/** A connection refused by both ::1 and 127.0.0.1 is an AggregateError without a message. */
+/** The message and the code. If both ::1 and 127.0.0.1 refuse a connection, the AggregateError has no message. */
 function messageOf(error: Error | undefined): string {
   const code = error !== undefined && 'code' in error ? String(error.code) : '';
   return [error?.message, code].filter((part) => part).join(' ') || 'unknown';

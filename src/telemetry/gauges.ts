@@ -3,7 +3,7 @@ import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import { ENGINE_SOURCES, RATE_LIMIT_RESOURCES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
-/** Recorded when they change. Absent until the first value. */
+/** Recorded when their values change. Absent until the first value. */
 export const GAUGES = {
   anthropicLimit: {
     name: 'container_doctor.anthropic.ratelimit.limit',

@@ -48,7 +48,7 @@ export const HISTOGRAMS = {
     unit: 's',
     description: 'Duration of requests to the Docker engine.',
     labels: { operation: 'open', 'error.type': 'open' },
-    // A listing takes milliseconds, a restart up to the stop timeout of 10 s and longer.
+    // A listing takes milliseconds. A restart may take the stop timeout, 10 s by default, or longer.
     boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40],
   },
   genAiDuration: {

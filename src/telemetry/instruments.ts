@@ -1,5 +1,7 @@
 /** Creates the OpenTelemetry instruments of all metrics. */
 import { type Counter, diag, type Gauge, type Histogram, type Meter, type ObservableResult } from '@opentelemetry/api';
+import { messageOf } from '../errors.ts';
+import { within } from '../lib/deadline.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
 import { COUNTERS, TOTALS } from './counters.ts';
 import { GAUGES, OBSERVED_GAUGES, PROCESS_METRICS } from './gauges.ts';
@@ -18,7 +20,7 @@ export interface Gauges {
   rateLimitLimit(): MaybeAsync<number>;
   budgetRemainingUsd(): MaybeAsync<number>;
   budgetLimitUsd(): MaybeAsync<number>;
-  /** By name, of the receivers in use. */
+  /** By receiver name, for the receivers in use. */
   outboxPending(): MaybeAsync<Readonly<Record<string, number>>>;
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
@@ -36,10 +38,10 @@ export interface Instruments {
   readonly totals: Record<keyof typeof TOTALS, number>;
 }
 
-/** Prometheus gives up a scrape after 10 s by default. A slow gauge must not cost it the rest of the page. */
+/** By default, Prometheus gives up a scrape after 10 s. One slow gauge must not make the whole scrape fail. */
 const GAUGE_DEADLINE_MS = 2_000;
 
-/** Call it once per meter. `models`: those in use; their series are created at zero. */
+/** Call it once per meter. `models`: the models in use, whose series are created at zero. */
 export function createInstruments(
   meter: Meter,
   gauges: Gauges,
@@ -100,16 +102,10 @@ function observe(
 ): void {
   const { name, unit, description } = OBSERVED_GAUGES[key];
   meter.createObservableGauge(name, { unit, description }).addCallback(async (result) => {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${GAUGE_DEADLINE_MS} ms`)), GAUGE_DEADLINE_MS);
-    });
     try {
-      await Promise.race([read(result), deadline]);
+      await within(GAUGE_DEADLINE_MS, read(result));
     } catch (error) {
-      diag.warn(`cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      clearTimeout(timer);
+      diag.warn(`cannot read ${name}: ${messageOf(error)}`);
     }
   });
 }

@@ -20,21 +20,21 @@ const SEVERITY_NUMBERS = {
   error: SeverityNumber.ERROR,
 } as const satisfies Record<LogLevel, SeverityNumber>;
 
-/** Names that every record uses itself. A field with such a name gets a trailing underscore. */
+/** Fields that every record has. Another field with such a name gets a trailing underscore. */
 const RESERVED = new Set(['level', 'time', 'msg', 'trace_id', 'span_id']);
 
 /** Fields are small. Anything deeper is a mistake or a cycle, and is cut off. */
 const MAX_DEPTH = 6;
 
 /**
- * `redact` is applied to every string, including messages and stack traces. Records are written synchronously, because
- * the last ones before an exit matter most.
+ * `redact` is applied to every string, including messages and stack traces. Records are written synchronously, so that
+ * the last ones before an exit are not lost.
  */
 export function createLogger(options: {
   readonly level: LogLevel;
   /** Default: standard output. */
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
-  /** Readable text. Default: if `stream` is a terminal. */
+  /** Whether to write readable text. Default: only if `stream` is a terminal. */
   readonly pretty?: boolean;
   redact(text: string): string;
 }): Logger {

@@ -1,6 +1,6 @@
 /**
- * How a metric is defined. Users build dashboards and alerts on metric names, so a change of a name, a unit or a label
- * is a breaking change. docs/telemetry.md lists all metrics for users.
+ * The definition of a metric. Users build dashboards and alerts on metric names, so a change of a name, a unit or a
+ * label is a breaking change. docs/telemetry.md lists all metrics for users.
  */
 
 /** The closed list of a label's values, or `open` if values are only known at run time. */
@@ -18,6 +18,6 @@ export interface Metric {
 }
 
 export interface HistogramMetric extends Metric {
-  /** Upper bounds of the buckets, in seconds. */
+  /** Upper bounds of the buckets, in the unit of the metric. */
   readonly boundaries: readonly number[];
 }

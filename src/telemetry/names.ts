@@ -37,7 +37,7 @@ export const ATTRIBUTES = {
   errorType: 'error.type',
 } as const;
 
-/** Attributes of stage spans that are copied to the incident's root span, so that traces can be searched by them. */
+/** Attributes of stage spans that are copied to the root span of the incident, so that traces can be found by them. */
 export const ON_INCIDENT = [
   ATTRIBUTES.severity,
   ATTRIBUTES.decision,

@@ -1,4 +1,4 @@
-/** Counts what the pipeline and the HTTP server report. */
+/** Records what the pipeline and the HTTP server report as metrics. */
 import type { Observer } from '../pipeline/observer.ts';
 import type { TokenUsage } from '../pipeline/ports.ts';
 import type { ContainerCounters } from './container-counters.ts';
@@ -24,7 +24,7 @@ export function createMetricsObserver(
       counters.errorsSuppressed.add(1, { reason });
     },
     incidentOpened({ detector, latencyMs }) {
-      // The clock behind the event's time may be ahead of ours. A histogram takes no negative values.
+      // The event's timestamp may come from a clock that is ahead of ours. A histogram accepts no negative values.
       histograms.detectionLatency.record(Math.max(0, latencyMs) / 1e3, { detector });
     },
     incidentDiagnosed({ containerName, severity }) {
@@ -101,7 +101,7 @@ export function createMetricsObserver(
   };
 }
 
-/** Measures HTTP requests. `route`: undefined if none matched. */
+/** Returns a function that records an HTTP request. `route`: undefined if none matched. */
 export function createHttpObserver({ histograms }: Instruments) {
   return (method: string, route: string | undefined, status: number, durationMs: number): void => {
     histograms.httpServerDuration.record(durationMs / 1e3, {

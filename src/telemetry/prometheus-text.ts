@@ -6,7 +6,10 @@
 import type { Attributes, AttributeValue } from '@opentelemetry/api';
 import { DataPointType, type Histogram, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 
-/** Create one per page: it caches the formatted labels of each series. Units are not printed, they are in the names. */
+/**
+ * Create one per page, because it caches the formatted labels of each series. Units are not printed: names contain
+ * them.
+ */
 export function createPrometheusText(): (collected: ResourceMetrics) => string {
   const formatted = new WeakMap<Attributes, string>();
 

@@ -22,7 +22,7 @@ import { withEmptyHistograms } from './zeros.ts';
 export interface PrometheusPage {
   /** To be registered with a MeterProvider. */
   readonly reader: MetricReader;
-  /** The page as text. Rejects if a part of the collection failed: missing series would look like a change. */
+  /** Renders the page. Rejects if part of the collection failed, because missing series would look like a change. */
   render(): Promise<string>;
 }
 
@@ -41,7 +41,7 @@ export function createPrometheusPage(metricProducers: MetricProducer[]): Prometh
     if (errors.length > 0) throw new AggregateError(errors, 'metrics could not be collected');
     return print(withConventionalNames(resourceMetrics));
   };
-  // One at a time: of two concurrent collections, only one would get the observed gauges.
+  // Coalesced, because of two concurrent collections only one would get the observed gauges.
   return { reader: exporter, render: coalesce(render) };
 }
 

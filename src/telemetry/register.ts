@@ -1,6 +1,6 @@
 /**
- * Starts OpenTelemetry. It must run before the code that is to be instrumented. The user's OTEL_* variables apply;
- * this file only changes defaults, because many users run no collector.
+ * Starts OpenTelemetry. This must happen before the instrumented code runs. The user's OTEL_* variables apply. This
+ * file only changes defaults, because many users run no collector.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -38,7 +38,7 @@ export interface Telemetry {
   readonly tracing: boolean;
   /** The metrics page in Prometheus text. Rejects if the collection failed. Undefined if metrics are off. */
   readonly renderMetrics?: () => Promise<string>;
-  /** Exports what is pending, for at most `timeoutMs`. Never rejects. */
+  /** Exports pending telemetry, for at most `timeoutMs` (default 3 s). Never rejects. */
   shutdown(timeoutMs?: number): Promise<void>;
 }
 
@@ -49,8 +49,8 @@ export interface Telemetry {
 const LOOP_DELAY_INTERVAL_MS = 100;
 
 /**
- * Registers the global providers. Call it once per process. Outside tests `env` must be `process.env`, because
- * OpenTelemetry reads most of its variables from there itself.
+ * Registers the global providers. Call it once per process. Outside tests, `env` must be `process.env`, because
+ * OpenTelemetry itself reads most of its variables from there.
  */
 export function startTelemetry(options: {
   readonly serviceName?: string;
@@ -77,7 +77,7 @@ export function startTelemetry(options: {
     ? undefined
     : createPrometheusPage([containerCounters.producer()]);
   const sdk = new NodeSDK({
-    // Defaults: the SDK merges the user's variables over them.
+    // These are defaults: the SDK merges the user's variables over them.
     resource: defaultResource().merge(
       resourceFromAttributes({
         'service.name': serviceName,
@@ -107,7 +107,7 @@ export function startTelemetry(options: {
   };
 }
 
-/** The same instrument as the one that `createInstruments` creates at zero. */
+/** Creates the same instrument that `createInstruments` creates at zero. */
 function createExportCounter(meter: Meter): Counter {
   const { name, unit, description } = COUNTERS.telemetryExports;
   return meter.createCounter(name, { unit, description });
@@ -117,7 +117,7 @@ function scoped(version: string): { readonly tracer: Tracer; readonly meter: Met
   return { tracer: trace.getTracer(SCOPE, version), meter: metrics.getMeter(SCOPE, version) };
 }
 
-/** Traces are off if neither an exporter nor an endpoint is set: nobody would receive them. */
+/** Traces are off if neither an exporter nor an endpoint is set, because nothing would receive them. */
 function planTraces(env: NodeJS.ProcessEnv): { readonly exporters: readonly string[]; readonly offBecause?: string } {
   const named = listOf(env, 'OTEL_TRACES_EXPORTER');
   if (named.includes('none')) return { exporters: [], offBecause: 'OTEL_TRACES_EXPORTER is none' };
@@ -178,7 +178,7 @@ function logProcessors(env: NodeJS.ProcessEnv, results: ExportResults): LogRecor
   ];
 }
 
-/** If the collector is down, the SDK's own shutdown takes 8 s and rejects. */
+/** Limits the duration of the shutdown: if the collector is down, the SDK's own takes 8 s and rejects. */
 async function shutDown(sdk: NodeSDK, timeoutMs: number, logger: Logger): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<'timeout'>((resolve) => {

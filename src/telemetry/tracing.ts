@@ -1,4 +1,4 @@
-/** The tracing port of the pipeline on OpenTelemetry. */
+/** Implements the tracing port of the pipeline with OpenTelemetry. */
 import {
   type Attributes,
   type Context,
@@ -21,7 +21,7 @@ import { SPANS, type SpanDetails, type SpanOptions, type Tracing } from '../pipe
 import { describe, describeContainer, describeIncident } from './attributes.ts';
 import { ATTRIBUTES, ON_INCIDENT, OTHER } from './names.ts';
 
-/** Context key of the incident's root span: some attributes of its steps are repeated there, to be searched by. */
+/** Context key of the incident's root span, to which some attributes of its stages are copied (ON_INCIDENT). */
 const INCIDENT = createContextKey('incident');
 
 export function createTracing(tracer: Tracer): Tracing {
@@ -66,7 +66,9 @@ export function createTracing(tracer: Tracer): Tracing {
   return { span, incident };
 }
 
-/** The active span; undefined if tracing is off or the trace is not sampled, so that no dead link is shown. */
+/**
+ * A link to the active span; undefined if tracing is off or the trace is not sampled, so that no dead link is shown.
+ */
 export function currentTraceLink(): TraceLink | undefined {
   const span = trace.getSpan(context.active());
   return span && linkOf(span);
@@ -103,7 +105,7 @@ function endWith<Result>(span: Span, work: () => Result, onResult: (result: unkn
   return result instanceof Promise ? (result.then(succeed, fail) as Result) : succeed(result);
 }
 
-/** An `error.type` attribute marks the span as failed. A failing description must not stop the work. */
+/** Adds attributes to the span. `error.type` marks it as failed. An error in `attributesOf` must not stop the work. */
 function annotate(span: Span, attributesOf: () => Attributes): Attributes | undefined {
   if (!span.isRecording()) return undefined;
   try {
@@ -117,7 +119,9 @@ function annotate(span: Span, attributesOf: () => Attributes): Attributes | unde
   }
 }
 
-/** With several rounds, the last one's values stay. */
+/**
+ * Copies attributes to the incident's root span. If the incident has several rounds, the values of the last one remain.
+ */
 function annotateIncident(active: Context, attributes: Attributes | undefined): void {
   const root = active.getValue(INCIDENT) as Span | undefined;
   if (root === undefined || attributes === undefined) return;
@@ -127,7 +131,7 @@ function annotateIncident(active: Context, attributes: Attributes | undefined): 
   }
 }
 
-/** From a closed list. Never the message, which may quote a log. */
+/** Returns a value from a closed list, never the message, which may quote a log. */
 function errorType(error: unknown): string {
   if (error instanceof DoctorError) return error.reason;
   if (error instanceof Error && error.name === 'TimeoutError') return 'timeout';

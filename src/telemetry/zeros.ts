@@ -1,5 +1,5 @@
 /**
- * Series at zero. `increase()` and `rate()` do not see a series' first value, so every series whose labels are all
+ * Series at zero. `increase()` and `rate()` ignore the first value of a series, so every series whose labels are all
  * closed lists exists at zero from the start.
  */
 import { ValueType } from '@opentelemetry/api';
@@ -15,8 +15,8 @@ import { HISTOGRAMS } from './histograms.ts';
 import type { Metric } from './metric.ts';
 
 /**
- * All combinations of a metric's labels that are known in advance. `known`: values of open labels. Empty if an open
- * label has none.
+ * Returns all combinations of a metric's labels that are known in advance. `known`: values of open labels. Empty if an
+ * open label has no known values.
  */
 export function closedSeries(
   metric: Metric,

@@ -1,25 +1,18 @@
 import { expect, it } from 'vitest';
 import { watchEngine } from '../../src/app/engine-notices.ts';
+import { createSteppedClock } from './stepped-clock.ts';
 
-/** The notices while the engine is connected (`+`) or not (`-`); each character is 10 s. */
+/** Returns the titles of the notices. `course` has one character per 10 s: is the engine connected (`+`) or not (`-`)? */
 async function noticesDuring(course: string): Promise<string[]> {
   const titles: string[] = [];
-  const end = new AbortController();
-  let seconds = 0;
+  const { clock, elapsedSeconds, ended } = createSteppedClock(course.length * 10);
   await watchEngine(
     {
-      isConnected: () => course[Math.floor(seconds / 10)] === '+',
+      isConnected: () => course[Math.floor(elapsedSeconds() / 10)] === '+',
       announce: ({ title }) => void titles.push(title),
-      clock: {
-        now: () => 0,
-        monotonic: () => seconds * 1_000,
-        async sleep() {
-          seconds += 1;
-          if (seconds >= course.length * 10) end.abort();
-        },
-      },
+      clock,
     },
-    end.signal,
+    ended,
   );
   return titles;
 }
@@ -28,11 +21,11 @@ const LOST = 'Container Doctor cannot reach the Docker engine';
 const BACK = 'Container Doctor is connected to the Docker engine again';
 
 it.each<[string, string, string[]]>([
-  ['nothing while it is connected', '++++++++++', []],
-  ['nothing about a restart of the engine', '++-----+++', []],
-  ['once after a minute without it, and once when it is back', '++---------------+++', [LOST, BACK]],
-  ['that it is missing from the start', '--------', [LOST]],
-  ['nothing about short interruptions', '+---+---+---+---+', []],
-])('a notice says %s', async (_, course, expected) => {
+  ['nothing while the engine is connected', '++++++++++', []],
+  ['nothing if the engine restarts', '++-----+++', []],
+  ['an outage once after a minute, and once that it is over', '++---------------+++', [LOST, BACK]],
+  ['an outage that lasts from the start', '--------', [LOST]],
+  ['nothing during short interruptions', '+---+---+---+---+', []],
+])('announces %s', async (_, course, expected) => {
   expect(await noticesDuring(course)).toEqual(expected);
 });

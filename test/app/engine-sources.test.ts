@@ -3,6 +3,7 @@ import { notifyAboutSources, sourceProblems } from '../../src/app/engine-sources
 import type { SourceState, SourceStates } from '../../src/docker/sources.ts';
 import type { EngineSource } from '../../src/pipeline/observer.ts';
 import type { Notice } from '../../src/pipeline/ports.ts';
+import { createSteppedClock } from './stepped-clock.ts';
 
 const OK: SourceState = { kind: 'ok' };
 const REFUSED: SourceState = { kind: 'refused', status: 403, since: 0 };
@@ -17,34 +18,26 @@ const states = (over: Partial<Record<EngineSource, SourceState>> = {}): SourceSt
   ...over,
 });
 
-/** The notices while the states change every ten seconds. */
+/** Returns the notices. `course`: the states of the sources, one entry per 10 s. */
 async function noticesDuring(
   course: readonly Partial<Record<EngineSource, SourceState>>[],
   isConnected = true,
 ): Promise<Notice[]> {
   const notices: Notice[] = [];
-  const end = new AbortController();
-  let seconds = 0;
+  const { clock, elapsedSeconds, ended } = createSteppedClock(course.length * 10);
   await notifyAboutSources(
     {
-      states: () => states(course[Math.floor(seconds / 10)]),
+      states: () => states(course[Math.floor(elapsedSeconds() / 10)]),
       isConnected: () => isConnected,
       notify: (notice) => void notices.push(notice),
-      clock: {
-        now: () => 0,
-        monotonic: () => seconds * 1_000,
-        async sleep() {
-          seconds += 1;
-          if (seconds >= course.length * 10) end.abort();
-        },
-      },
+      clock,
     },
-    end.signal,
+    ended,
   );
   return notices;
 }
 
-it('people are notified once that requests are refused, and once that they are granted again', async () => {
+it('announces once that requests are refused, and once that they are granted again', async () => {
   const refused = { logs: REFUSED, inspect: REFUSED };
   const notices = await noticesDuring([{}, refused, refused, refused, {}, {}, {}]);
   expect(notices.map(({ title }) => title)).toEqual([
@@ -56,11 +49,11 @@ it('people are notified once that requests are refused, and once that they are g
   expect(notices[1]?.text).toBe('GET /containers/{id}/logs, GET /containers/{id}/json');
 });
 
-it('a refusal that lasts less than ten seconds is not worth a notice', async () => {
+it('does not announce a refusal that lasts less than ten seconds', async () => {
   expect(await noticesDuring([{}, { logs: REFUSED }, {}, { logs: REFUSED }, {}])).toEqual([]);
 });
 
-it('an engine that is away is not reported as failing requests', async () => {
+it('does not report failing requests while the engine is disconnected', async () => {
   const course = Array.from({ length: 5 }, () => ({ list: FAILING, logs: FAILING }));
   expect(await noticesDuring(course, false)).toEqual([]);
   expect(await noticesDuring(course, true)).toHaveLength(1);

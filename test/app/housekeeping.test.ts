@@ -4,7 +4,7 @@ import { createPruner } from '../../src/app/housekeeping.ts';
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** Runs it for `forMs` of a clock whose sleeps end at once. Returns the times at which it pruned. */
+/** Runs the pruner for `forMs` on a clock whose sleeps end at once. Returns the times at which it pruned. */
 async function prunedAt(forMs: number, options: { busyUntil?: number; fails?: boolean } = {}) {
   let time = 0;
   const stopping = new AbortController();
@@ -34,7 +34,7 @@ async function prunedAt(forMs: number, options: { busyUntil?: number; fails?: bo
 }
 
 describe('pruning', () => {
-  it('waits for a minute without activity, and repeats after six hours', async () => {
+  it('waits for a minute without activity, and is repeated six hours later', async () => {
     expect(await prunedAt(13 * HOUR)).toEqual([MINUTE, 6 * HOUR + 2 * MINUTE, 12 * HOUR + 3 * MINUTE]);
   });
 

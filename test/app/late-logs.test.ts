@@ -8,7 +8,7 @@ describe('a log that is read late', () => {
   const web = aContainer({ id: 'web', name: 'web' });
   const read = (ageMs: number) => late.onLines(web, [{ time: now - ageMs, stream: 'stdout', text: 'INFO served' }]);
 
-  it('is reported while it is behind, and not after it was read to its end', () => {
+  it('is reported while it is late, but not after it has been read to its end', () => {
     read(120_000);
     expect(late.current()).toEqual([{ container: 'web', ms: 120_000 }]);
     read(1_000);

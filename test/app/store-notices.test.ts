@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { watchStore } from '../../src/app/store-notices.ts';
 import type { Notice } from '../../src/pipeline/ports.ts';
 
-/** The notices about a store whose probes succeed or fail as given. */
+/** Returns the notices about a store whose probes succeed or fail as given. */
 async function noticesFor(probes: readonly boolean[]): Promise<string[]> {
   const notices: Notice[] = [];
   const stopping = new AbortController();
@@ -29,7 +29,7 @@ async function noticesFor(probes: readonly boolean[]): Promise<string[]> {
 it.each<[string, boolean[], string[]]>([
   ['announces nothing while the store works', [true, true, true, true], []],
   ['announces nothing about a single failure', [true, false, true, true, true], []],
-  ['announces once that it is down, however long', [true, false, false, false, false, false], ['down']],
+  ['announces only once that it is down', [true, false, false, false, false, false], ['down']],
   ['announces that it is back', [false, false, false, true, true, true], ['down', 'back']],
   ['announces each outage', [false, false, true, false, false, true, true], ['down', 'back', 'down', 'back']],
 ])('%s', async (_, probes, expected) => {

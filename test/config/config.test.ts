@@ -52,7 +52,7 @@ describe('settings', () => {
     expect(configOf({ AUTO_FIX: value }).autoFix).toBe(true);
   });
 
-  it('treat an empty value as unset, as Compose passes on unset variables', () => {
+  it('treat an empty value as unset, because Compose passes unset variables as empty strings', () => {
     expect(configOf({ ANTHROPIC_API_KEY: '', PORT: ' ', SLACK_WEBHOOK_URL: '' })).toMatchObject({
       anthropic: { apiKey: undefined },
       http: { port: 8080 },
@@ -60,7 +60,7 @@ describe('settings', () => {
     });
   });
 
-  it('that are invalid are reported all at once, each with its name, its value and what is allowed', () => {
+  it('that are invalid are all reported at once, each with its name, its value and the allowed values', () => {
     const problems = problemsOf({
       CHECK_INTERVAL: '0',
       LOG_LINES: 'many',
@@ -113,7 +113,7 @@ describe('settings', () => {
     expect(problemsOf({ HTTP_TOKEN: 'a', HTTP_TOKEN_FILE: '/b' })[0]?.name).toBe('HTTP_TOKEN_FILE');
   });
 
-  it('reject a verification deadline before the time that a container must be stable', () => {
+  it('reject a verification deadline that is shorter than the time for which a container must be stable', () => {
     expect(problemsOf({ VERIFY_STABLE_SECONDS: '60', VERIFY_DEADLINE_SECONDS: '30' })[0]?.name).toBe(
       'VERIFY_DEADLINE_SECONDS',
     );
@@ -174,7 +174,7 @@ describe('a shared database', () => {
     });
   });
 
-  it('can be set by a file, and an invalid address is not printed', () => {
+  it('can be set in a file, and an invalid address is not printed', () => {
     expect(loadConfig({ DATABASE_URL_FILE: '/run/secrets/db', AGENT_NAME: 'a' }, () => `${url}\n`)).toMatchObject({
       config: { database: { url } },
     });

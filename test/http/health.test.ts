@@ -112,7 +112,7 @@ describe('health', () => {
     ['the store fails', { storeHealthy: false }, 'degraded', 200, /store/],
     ['the budget is spent', { spend: { today: 1.004, limit: 1 } }, 'degraded', 200, /\$1\.00 of \$1\.00/],
     ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.01\)/],
-    ['the hour is used up', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
+    ['the hourly limit is reached', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
     ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
     [
       'requests to Claude are paused',
@@ -122,7 +122,7 @@ describe('health', () => {
       /paused until 2026-11-23T04:01:00.000Z, and only the built-in rules diagnose/,
     ],
     [
-      'the pause is over and Claude was not needed since',
+      'the pause is over and Claude has not been needed since',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now - 60_000 } },
       'degraded',
       200,
@@ -150,7 +150,7 @@ describe('health', () => {
     else expect(health.body.problems).toEqual([expect.stringMatching(problem)]);
   });
 
-  it('reports each receiver by itself, and Slack under its own name too', () => {
+  it('reports each receiver separately, and Slack also under `slack`', () => {
     const { body } = buildHealth({
       ...well,
       receivers: [

@@ -40,7 +40,7 @@ describe('a history entry', () => {
     });
   });
 
-  it('says why the built-in rules diagnosed, and has no trace id without a trace', () => {
+  it('says why the built-in rules made the diagnosis, and has no trace id without a trace', () => {
     const entry = toHistoryEntry({
       incident: { ...incident, trace: undefined },
       diagnosis: { ...diagnosis, tier: 'rules', model: undefined, fallback: 'hourly_cap', costUsd: 0 },
@@ -49,7 +49,7 @@ describe('a history entry', () => {
     expect(entry).toMatchObject({ trace_id: null, outcome: null, diagnosis: { fallback: 'hourly_cap', model: null } });
   });
 
-  it('exists before the incident is diagnosed', () => {
+  it('can be created before the incident is diagnosed', () => {
     expect(toHistoryEntry({ incident })).toMatchObject({
       timestamp: '2026-11-23T03:00:00.000Z',
       diagnosis: null,

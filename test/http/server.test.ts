@@ -197,7 +197,7 @@ describe('every response', () => {
     expect(text).not.toMatch(/node_modules|\n\s+at /);
   });
 
-  it('is reported by route', async () => {
+  it('is reported with its method, route and status', async () => {
     const seen: unknown[] = [];
     const { get } = await serve({ onRequest: (...args) => seen.push(args) });
     await get('/health?x=1');
@@ -211,7 +211,7 @@ describe('every response', () => {
     ]);
   });
 
-  it('of / lists the pages', async () => {
+  it('to / lists the pages', async () => {
     const { get } = await serve();
     expect((await get('/')).text).toContain('/history');
   });
@@ -264,7 +264,7 @@ describe('on loopback without HTTP_TOKEN', () => {
 });
 
 describe('the server', () => {
-  it('closes within two seconds despite idle connections and a request that hangs', async () => {
+  it('closes within two seconds even with an idle connection and a hanging request', async () => {
     const { port, close, get } = await serve({ history: () => new Promise(() => {}) });
     await get('/livez');
     const idle = connect(port, '127.0.0.1');
@@ -280,7 +280,7 @@ describe('the server', () => {
     await close();
   });
 
-  it('rejects with the port if it is in use', async () => {
+  it('rejects with the number of the port if that is in use', async () => {
     const { port } = await serve();
     await expect(serve({ port })).rejects.toMatchObject({ code: 'EADDRINUSE', port });
   });

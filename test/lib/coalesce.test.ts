@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { coalesce } from '../../src/lib/coalesce.ts';
 
-/** A coalesced read, and the promises that end each underlying read. */
+/** A coalesced read, and the promise of each underlying read. */
 function createReads() {
   const reads: PromiseWithResolvers<string>[] = [];
   const read = () => {
@@ -14,7 +14,7 @@ function createReads() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-it('shares one read among callers that ask while another read is running, begun after they asked', async () => {
+it('gives all callers that arrive during a read the result of one new read, which begins after it', async () => {
   const { reads, read } = createReads();
   const first = read();
   const later = [read(), read(), read()];
@@ -27,7 +27,7 @@ it('shares one read among callers that ask while another read is running, begun 
   expect(await Promise.all(later)).toEqual(['new', 'new', 'new']);
 });
 
-it('begins a read at once if none is running', async () => {
+it('begins a read immediately if none is running', async () => {
   const { reads, read } = createReads();
   const first = read();
   reads[0]?.resolve('one');

@@ -9,7 +9,7 @@ it.each([
   ['registry:5000/team/app:1.2@sha256:0123', 'registry:5000/team/app', '1.2', 'team/app'],
   ['localhost/db@sha256:0123', 'localhost/db', undefined, 'db'],
   ['', '', undefined, ''],
-])('%s has the repository %s, the tag %s and, without registry, the repository %s', (image, repository, tag, short) => {
+])('%s has the repository %s and the tag %s; without the registry: %s', (image, repository, tag, short) => {
   expect(splitImageName(image)).toEqual({ repository, ...(tag === undefined ? {} : { tag }) });
   expect(repositoryOf(image)).toBe(short);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLimit, createSemaphore } from '../../src/lib/limit.ts';
 
-it('gives out permits in order up to the limit, and reports which caller waited', async () => {
+it('grants permits in order up to the limit, and reports which caller waited', async () => {
   const take = createSemaphore(2);
   const [first, second] = [await take(), await take()];
   expect([first.waited, second.waited]).toEqual([false, false]);
@@ -24,7 +24,7 @@ it('gives out permits in order up to the limit, and reports which caller waited'
   expect(order).toEqual(['third', 'fourth']);
 });
 
-it('gives a released permit out again', async () => {
+it('grants a released permit again', async () => {
   const take = createSemaphore(1);
   (await take()).release();
   expect((await take()).waited).toBe(false);

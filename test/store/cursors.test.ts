@@ -5,7 +5,7 @@ import { onEveryEngine, open } from './support.ts';
 onEveryEngine(({ newLocation }) => {
   const stamp = (second: number) => `2026-11-23T12:00:${String(second).padStart(2, '0')}.123456789Z`;
 
-  test('the cursor saved last is loaded, with its nanoseconds and streams', async () => {
+  test('the last saved cursor is loaded, with nanoseconds and streams', async () => {
     const where = await newLocation();
     const store = await open(where);
     const split: LogCursor = {
@@ -40,7 +40,7 @@ onEveryEngine(({ newLocation }) => {
     await store.forgetCursors([]);
   });
 
-  test('the end of the last run is kept', async () => {
+  test('the time of the last run is kept', async () => {
     const where = await newLocation();
     const store = await open(where);
     expect(await store.loadLastRun()).toBeUndefined();

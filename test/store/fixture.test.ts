@@ -1,4 +1,4 @@
-/** Stores written by earlier versions: every version opens them and loses nothing. */
+/** The current version can open stores written by earlier versions, and loses nothing. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -43,7 +43,7 @@ function withDetectors(_key: string, value: unknown): unknown {
   return { ...value, detectors: [...new Set([detector, ...others])] };
 }
 
-/** The receivers that are configured after the upgrade; the first one takes over what was pending. */
+/** Receivers configured after the upgrade. The first one gets the pending alerts. */
 const AFTER_UPGRADE = [{ receivers: ['slack'] }, { receivers: ['console'] }, { receivers: ['slack', 'alertmanager'] }];
 /** Its outbox does not name receivers. */
 const WITHOUT_RECEIVERS = 'schema-2';

@@ -14,7 +14,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await ids(50)).toEqual(['i-0', 'i-1', 'i-2', 'i-3', 'i-5']);
   });
 
-  test('the history of a container is that of exactly this name', async () => {
+  test('the history of a container includes only incidents with exactly its name', async () => {
     const store = await open(await newLocation());
     for (const name of ['api', 'api-2', 'API', 'a%']) {
       await store.saveIncident(incident({ id: name, container: container({ name }) }));
@@ -44,7 +44,7 @@ onEveryEngine(({ newLocation }) => {
     });
   });
 
-  test('totals survive retention and keep growing', async () => {
+  test('totals include rows that retention has deleted', async () => {
     const clock = { time: NOON };
     const store = await open(await newLocation(), { clock });
     for (const id of ['one', 'two']) {

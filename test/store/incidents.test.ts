@@ -34,7 +34,7 @@ onEveryEngine(({ newLocation }) => {
       ]);
     });
 
-    test('a case has no keys for what is not known', async () => {
+    test('a case has no keys for unknown values', async () => {
       const store = await open(await newLocation());
       const bare = incident({ trace: undefined, container: container({ project: undefined, labels: {} }) });
       await store.saveIncident(bare);
@@ -91,7 +91,7 @@ onEveryEngine(({ newLocation }) => {
       expect(await store.openCases()).toEqual([]);
     });
 
-    test('a decision on an incident that was never saved is rejected: the restart would have no durable record', async () => {
+    test('a decision, diagnosis or result without a saved incident or attempt is rejected', async () => {
       const store = await open(await newLocation());
       await expect(store.saveDecision('nobody', { kind: 'restart', reason: 'restart_allowed' })).rejects.toMatchObject({
         name: 'StoreError',
@@ -146,7 +146,7 @@ onEveryEngine(({ newLocation }) => {
       });
     });
 
-    test('is never that of another fingerprint, service or compose project', async () => {
+    test('never has another fingerprint, service or compose project', async () => {
       const store = await open(await newLocation());
       await store.saveIncident(incident());
       await store.saveDiagnosis('incident-1', diagnosis());
@@ -159,7 +159,7 @@ onEveryEngine(({ newLocation }) => {
   });
 
   describe('restart attempts of a service', () => {
-    test('come oldest first, including running ones, without those of the same name in other projects', async () => {
+    test('are listed oldest first, including running ones, but not those of the same service name in other projects', async () => {
       const store = await open(await newLocation());
       await store.beginAttempt(attempt({ id: 'before', startedAt: NOON - 1 }));
       await store.beginAttempt(attempt({ id: 'second', startedAt: NOON + 5 }));
@@ -176,7 +176,7 @@ onEveryEngine(({ newLocation }) => {
       expect((await store.attemptsSince({ service: 'api' }, NOON)).map(({ id }) => id)).toEqual(['alone']);
     });
 
-    test('are saved once, even if begun twice', async () => {
+    test('are saved only once, even if begun twice', async () => {
       const store = await open(await newLocation());
       await store.beginAttempt(attempt());
       await store.finishAttempt('attempt-1', { outcome: 'recovered', detail: 'healthy', finishedAt: NOON + 1 });

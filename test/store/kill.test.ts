@@ -15,7 +15,7 @@ function startWriter(dataDir: string, ...more: string[]): ChildProcess {
   return child;
 }
 
-/** How many steps the writer had acknowledged when it died; kills it after `killAfter`. */
+/** Kills the writer after `killAfter` steps. Returns the number of steps that it had acknowledged when it died. */
 async function acknowledged(child: ChildProcess, killAfter = Number.POSITIVE_INFINITY): Promise<number> {
   const exited = once(child, 'exit');
   let last = 0;
@@ -49,7 +49,7 @@ async function stepsFound(store: Store): Promise<number> {
   return total + asks + requests + (pending.get('slack') ?? 0) + cursors.size;
 }
 
-test('everything written before a SIGKILL is there after it', async () => {
+test('everything written before a SIGKILL is in the store afterwards', async () => {
   const dataDir = await temporaryDirectory();
   const done = await acknowledged(startWriter(dataDir, String(2 * STEPS.length)));
   expect(done).toBe(2 * STEPS.length);
@@ -63,7 +63,7 @@ test('everything written before a SIGKILL is there after it', async () => {
   expect(await stepsFound(store)).toBe(done);
 });
 
-test('a process killed at any moment has lost no acknowledged step and left no partial one', async () => {
+test('a process killed at any moment loses no acknowledged step and leaves no partial one', async () => {
   for (const killAfter of [1, 7, 23, 58, 131]) {
     const dataDir = await temporaryDirectory();
     const done = await acknowledged(startWriter(dataDir), killAfter);
@@ -71,7 +71,7 @@ test('a process killed at any moment has lost no acknowledged step and left no p
 
     const store = await open(dataDir);
     const found = await stepsFound(store);
-    // The kill may come between the write and its acknowledgement.
+    // The process may be killed between a write and its acknowledgement.
     expect(found).toBeGreaterThanOrEqual(done);
     expect(found).toBeLessThanOrEqual(done + 1);
     await store.close();

@@ -9,7 +9,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.spendSince(0)).toBe(0);
   });
 
-  test('every question counts once saved, also the second for the same incident', async () => {
+  test('every saved question counts, even a second one about the same incident', async () => {
     const where = await newLocation();
     const store = await open(where);
     await store.recordAsk({ at: NOON, incidentId: 'incident-1' });
@@ -39,7 +39,7 @@ onEveryEngine(({ newLocation }) => {
         }),
         fc.array(fc.integer({ min: 0, max: 5 * HOUR }), { minLength: 1, maxLength: 5 }),
         async (rows, moments) => {
-          // In memory, for speed: no directory can be created below a file.
+          // This location makes the store use memory, which is faster: no directory can be created below a file.
           const store = await open('/dev/null/store');
           for (const { at } of rows) await store.recordAsk({ at, incidentId: 'incident-1' });
           await store.recordRequests(rows.map(({ at, cents }) => request({ at, costUsd: cents / 100 })));

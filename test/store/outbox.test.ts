@@ -6,7 +6,7 @@ const toConsole = (alertId: string) => ({ alertId, receiver: 'console' });
 const idsOf = (rows: readonly { readonly alert: { readonly id: string } }[]) => rows.map((row) => row.alert.id);
 
 onEveryEngine(({ newLocation }) => {
-  test('an alert waits in the outbox, complete, across a restart of the agent', async () => {
+  test('a pending alert is complete after a restart of the agent', async () => {
     const where = await newLocation();
     const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };
     const store = await open(where);
@@ -18,7 +18,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await reopened.due('slack', NOON, 10)).toStrictEqual([{ alert: alert(), tries: 0, trace }]);
   });
 
-  test('enqueuing an alert again changes nothing, whatever became of the first', async () => {
+  test('enqueuing an alert again changes nothing, whatever the state of the first', async () => {
     const store = await open(await newLocation());
     expect(await store.enqueue(alert(), ['slack'])).toBe(true);
     expect(await store.enqueue(alert({ excerpt: ['other'] }), ['slack'])).toBe(false);
@@ -30,7 +30,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.due('slack', NOON, 10)).toEqual([]);
   });
 
-  test('alerts are sent in the order in which they came, also within one millisecond', async () => {
+  test('alerts are due in the order in which they were enqueued, even within the same millisecond', async () => {
     const store = await open(await newLocation());
     const ids = ['z', 'b', 'y', 'a'];
     for (const id of ids) await store.enqueue(alert({ id }), ['slack', 'console']);
@@ -38,7 +38,7 @@ onEveryEngine(({ newLocation }) => {
     expect(idsOf(await store.due('console', NOON, 9))).toEqual(ids);
   });
 
-  test('a postponed alert is due again at its time and keeps the number of tries', async () => {
+  test('a postponed alert is due again at the given time, with its number of tries', async () => {
     const store = await open(await newLocation());
     await store.enqueue(alert(), ['slack']);
     await store.enqueue(alert({ id: 'alert-2' }), ['slack']);
@@ -58,7 +58,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.pending()).toEqual(new Map());
   });
 
-  test('an incident’s later state does not change an alert that waits', async () => {
+  test('a later change of the incident does not change a pending alert', async () => {
     const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.enqueue(alert(), ['slack']);
@@ -67,7 +67,7 @@ onEveryEngine(({ newLocation }) => {
   });
 
   describe('with several receivers', () => {
-    test('each has its own state of an alert', async () => {
+    test('an alert has a separate state for each', async () => {
       const where = await newLocation();
       const store = await open(where);
       expect(await store.enqueue(alert(), ['slack', 'console', 'slack'])).toBe(true);
@@ -98,7 +98,7 @@ onEveryEngine(({ newLocation }) => {
       expect(await store.pending()).toEqual(new Map([['slack', 1]]));
     });
 
-    test('an alert for none is new, and nothing waits', async () => {
+    test('an alert to none of them is new, but not pending', async () => {
       const store = await open(await newLocation());
       expect(await store.enqueue(alert(), [])).toBe(true);
       expect(await store.pending()).toEqual(new Map());

@@ -72,7 +72,7 @@ onEveryEngine(({ newLocation }) => {
     expect(await store.pending()).toEqual(new Map([['slack', 1]]));
   });
 
-  test('pruning stops between two batches when aborted', async () => {
+  test('pruning stops if the signal aborts', async () => {
     const store = await open(await newLocation());
     await store.saveIncident(incident());
     await store.resolveIncident('incident-1', NOON - 91 * DAY);

@@ -22,12 +22,12 @@ it('keeps the first aftermath and the last verdict, and lists oldest first', asy
   expect((await store.reviewedCases(1)).map(({ incidentId }) => incidentId)).toEqual(['two']);
 });
 
-it('takes no verdict on an unknown incident', async () => {
+it('rejects a verdict on an unknown incident', async () => {
   const store = await open(await temporaryDirectory());
   expect(await store.saveVerdict('nobody', { verdict: 'right', at: 1 })).toBe(false);
 });
 
-it('takes a verdict while the agent has the store open', async () => {
+it('accepts a verdict while the agent has the store open', async () => {
   const directory = await temporaryDirectory();
   const store = await open(directory);
   await store.saveIncident(anIncident({ id: 'one' }));
@@ -40,7 +40,7 @@ it('takes a verdict while the agent has the store open', async () => {
   expect((await store.reviewedCases(10))[0]).toMatchObject({ verdict: 'right', aftermath: 'came_back' });
 });
 
-it('says so if there is no store', async () => {
+it('reports that there is no store', async () => {
   await expect(openReviews({ dataDir: await temporaryDirectory() }, recordingLogger())).rejects.toThrow(
     /the agent has not run/,
   );

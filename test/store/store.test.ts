@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { alert, attempt, incident, NOON, open, request, SECOND, temporaryDirectory } from './support.ts';
 
 describe('concurrent calls', () => {
-  test('statements and transactions that overlap do not disturb each other', async () => {
+  test('do not interfere with each other', async () => {
     const store = await open(await temporaryDirectory());
     const numbers = Array.from({ length: 100 }, (_, n) => n);
     const reads: Promise<unknown>[] = [];
@@ -28,7 +28,7 @@ describe('concurrent calls', () => {
     expect(await store.loadCursors()).toEqual(new Map([['same', { at: '99', seen: 99 }]]));
   });
 
-  test('of many that enqueue the same alert, exactly one is told that it is new', async () => {
+  test('that enqueue the same alert report only once that it is new', async () => {
     const store = await open(await temporaryDirectory());
     const answers = await Promise.all(Array.from({ length: 20 }, () => store.enqueue(alert(), ['slack'])));
     expect(answers.filter(Boolean)).toHaveLength(1);

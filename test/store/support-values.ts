@@ -1,4 +1,4 @@
-/** Complete values with overrides. Imports no vitest, since child processes use it too. */
+/** Complete domain values with overrides. Does not import vitest, because child processes use them too. */
 import type { Alert, Attempt, ContainerRef, Diagnosis, Incident } from '../../src/domain.ts';
 import type { ClaudeRequest } from '../../src/pipeline/ports.ts';
 

@@ -1,4 +1,4 @@
-/** Directories and stores that are removed at the end of the test. */
+/** Directories and stores that are removed or closed at the end of the test. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ export interface SmallDisk {
   free(): void;
 }
 
-/** A file system of a few megabytes, until the end of the test. Undefined if this user may not mount one. */
+/** Mounts a file system of a few megabytes until the end of the test. Undefined if this user may not do so. */
 export async function smallDisk(): Promise<SmallDisk | undefined> {
   const path = await temporaryDirectory();
   const disk = mountSmallDisk(path);
@@ -51,7 +51,7 @@ export function recordingLogger(): Logger & { readonly lines: readonly LogLine[]
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** Opens a store, in a directory if `where` is a string. It is closed at the end of the test. */
+/** Opens a store, and closes it at the end of the test. If `where` is a string, it is a directory. */
 export async function open(
   where: string | StoreLocation,
   {
@@ -71,11 +71,11 @@ export async function open(
 }
 
 export interface Locations {
-  /** A different, empty one at each call. */
+  /** Returns a new, empty location. */
   newLocation(): Promise<StoreLocation>;
 }
 
-/** Declares the same tests for every engine; those for PostgreSQL are skipped on a machine without its programs. */
+/** Declares the same tests for every engine. Those for PostgreSQL are skipped if its programs are not installed. */
 export function onEveryEngine(declare: (locations: Locations) => void): void {
   describe('on SQLite', () => declare({ newLocation: async () => ({ dataDir: await temporaryDirectory() }) }));
 

@@ -1,4 +1,4 @@
-/** Calls every hook of the observer, for tests that need every series. */
+/** For tests that need every series. */
 import {
   CLAUDE_OUTCOMES,
   DECISION_KINDS,

@@ -46,7 +46,7 @@ export async function startCollector(
     url: `http://127.0.0.1:${port}`,
     port,
     received,
-    /** From requests in JSON. */
+    /** The spans in all requests, which must be JSON. */
     spans: () =>
       received.filter(({ path }) => path === '/v1/traces').flatMap(({ body }) => spansOf(JSON.parse(String(body)))),
     close: () =>
@@ -122,7 +122,7 @@ export function telemetryWith(env: Record<string, string>, logger: Logger = reco
   };
 }
 
-/** Exports spans and log records at once, and gives up failing exports soon. */
+/** Makes telemetry export spans and log records without delay, and give up failing exports soon. */
 export const FAST = {
   OTEL_BSP_SCHEDULE_DELAY: '20',
   OTEL_BLRP_SCHEDULE_DELAY: '20',

@@ -46,7 +46,7 @@ describe('the series of a container', () => {
     expect(await signals(page)).toEqual({ web: 1 });
   });
 
-  it('stay while the engine cannot be listed, however long that takes', async () => {
+  it('stay while the containers cannot be listed, for any length of time', async () => {
     const { signal, listed, producer } = create();
     const page = producer();
     signal('web');
@@ -80,7 +80,7 @@ describe('the series of a container', () => {
 });
 
 describe('with delta temporality', () => {
-  it('each reader gets what was added since its own last collection', async () => {
+  it('each reader gets the increase since its own last collection', async () => {
     const { signal, producer } = create();
     const [first, second] = [producer(AggregationTemporality.DELTA), producer(AggregationTemporality.DELTA)];
     signal('web');

@@ -11,7 +11,7 @@ import { readRepositoryFile } from '../deploy/compose-file.ts';
 const page = readRepositoryFile('docs/telemetry.md');
 const rows = page.split('\n').filter((line) => line.startsWith('| `'));
 
-it('explains each decision reason in the words of the alerts', () => {
+it('explains each decision reason with the text of the alerts', () => {
   const documented = [...page.matchAll(/^\| `(\w+)` \| ([^|]+) \|$/gm)].map(([, reason, meaning]) => [reason, meaning]);
   expect(Object.fromEntries(documented)).toEqual(DECISION_REASONS);
 });

@@ -20,7 +20,7 @@ import { callEveryHook, gauges, MODEL } from './all-hooks.ts';
 const theirs = (collected: ResourceMetrics) =>
   new PrometheusSerializer(undefined, false, undefined, false, true).serialize(collected);
 
-/** As prometheus.ts passes it on: the units are already in the names. */
+/** Removes the units, as prometheus.ts does, because the names contain them. */
 const withoutUnits = ({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics => ({
   resource,
   scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({
@@ -29,7 +29,7 @@ const withoutUnits = ({ resource, scopeMetrics }: ResourceMetrics): ResourceMetr
   })),
 });
 
-it('prints every metric as the library does, also after its values have grown', async () => {
+it('prints every metric as the library does, even after its values have grown', async () => {
   const containers = createContainerCounters({ name: 'test' });
   const reader = new PrometheusExporter({ preventServerStart: true, metricProducers: [containers.producer()] });
   const provider = new MeterProvider({ readers: [reader] });
@@ -100,7 +100,7 @@ const metric = fc.tuple(name, fc.string(), kind).map(
     }) as unknown as MetricData,
 );
 
-/** With distinct names. The library prints neither of two kinds under one name; our metrics never have that. */
+/** Metrics with distinct names. The library prints none of several kinds with the same name, which ours never have. */
 const metrics = fc.uniqueArray(metric, {
   minLength: 1,
   maxLength: 6,

@@ -153,7 +153,7 @@ describe('the metrics page', () => {
     expect(text).toMatch(/target_info\{.*process_pid/);
   });
 
-  it('has series for 200 containers and counts all others together', async () => {
+  it('has separate series for 200 containers, and counts all others together', async () => {
     const observer = createObserver();
     for (let i = 0; i < 1_000; i++) observer.signal('log', `job-${i}`);
     observer.signal('log', 'job-7');
@@ -189,7 +189,7 @@ describe('the metrics page', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('is complete for each of several scrapes at the same time', async () => {
+  it('is complete for each of several concurrent scrapes', async () => {
     createObserver();
     for (const text of await Promise.all([page(), page(), page()])) {
       expect(text).toContain('container_doctor_incidents_open{state="open"} 2');

@@ -22,14 +22,14 @@ afterEach(async () => {
   await collector.close();
 });
 
-/** All that was sent, by name; flushes first. */
+/** Flushes, and returns all exported spans by name. */
 async function spans() {
   await telemetry.shutdown();
   return new Map(collector.spans().map((span) => [span.name, span]));
 }
 
 describe('a span', () => {
-  it('passes on the result of its work, synchronous or not, and describes it', async () => {
+  it('returns the result of its work, synchronous or not, and describes it', async () => {
     const decision = { kind: 'notify', reason: 'auto_fix_off' } as const;
     expect(
       tracing.span(
@@ -49,7 +49,7 @@ describe('a span', () => {
     expect(sent.get('restart web')?.attributes).not.toHaveProperty('error.type');
   });
 
-  it('passes on an error and records its reason, but not its message', async () => {
+  it('rethrows an error and records its reason, but not its message', async () => {
     const secret = new EngineError('cannot reach tcp://user:hunter2@host', 'unreachable');
     const inspect = () => tracing.span(SPANS.docker('inspect'), async () => Promise.reject(secret));
     const parse = () =>
@@ -95,7 +95,7 @@ describe('a span', () => {
 });
 
 describe('the trace of an incident', () => {
-  it('has a root of its own, whatever span is active', async () => {
+  it('has its own root, even if another span is active', async () => {
     const inspect = () => tracing.span(SPANS.docker('inspect'), async () => {}, undefined, { kind: 'client' });
     const link = await tracing.span('something else', () =>
       tracing.incident(incident, undefined, async (given) => {
@@ -161,7 +161,7 @@ describe('the trace of an incident', () => {
     expect(root?.links).toMatchObject([first]);
   });
 
-  it('is continued or linked by a queued job', async () => {
+  it('can be continued or linked by a queued job', async () => {
     const send = async () => {};
     const incidentTrace = await tracing.incident(incident, undefined, async (link) => link);
     await tracing.span('notify at once', send, undefined, { kind: 'client', childOf: incidentTrace });

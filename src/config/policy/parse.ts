@@ -1,5 +1,6 @@
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { messageOf } from '../../errors.ts';
 import { compileRules } from '../../pipeline/detect/rules.ts';
 import type { Rule } from '../../pipeline/policy/resolve.ts';
 import { policyFileSchema, toRule } from './schema.ts';
@@ -7,7 +8,7 @@ import { policyFileSchema, toRule } from './schema.ts';
 export interface PolicyFileProblem {
   /** Counted from 1. */
   readonly line: number;
-  /** The position (`rule 2, restart`) and what is wrong there. */
+  /** The position (`rule 2, restart`) and the problem. */
   readonly what: string;
 }
 
@@ -15,13 +16,14 @@ export type PolicyFile =
   | { readonly ok: true; readonly rules: readonly Rule[] }
   | { readonly ok: false; readonly problems: readonly PolicyFileProblem[] };
 
-/** A thousand rules take about 100 KB. */
+/** About ten times the size of a file with the maximum of a thousand rules. */
 const MAX_CHARS = 1024 * 1024;
+/** Characters of a value that a problem quotes. */
 const LONGEST_QUOTE = 60;
 
 /**
- * Parses a policy file. Reports all problems at once, each with its line. An empty file is a problem, not a policy
- * without rules: a file is empty for a moment while it is written, and dropping all rules would lift every `never`.
+ * Parses a policy file. Reports all problems at once, each with its line. An empty file is a problem rather than a
+ * policy without rules: a file is briefly empty while it is written, and without rules every `never` would be lifted.
  */
 export function parsePolicyFile(text: string): PolicyFile {
   if (text.length > MAX_CHARS) return refused([{ line: 1, what: `longer than ${MAX_CHARS} characters` }]);
@@ -44,12 +46,13 @@ export function parsePolicyFile(text: string): PolicyFile {
   try {
     content = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return refused([{ line: 1, what: `invalid YAML: ${error instanceof Error ? error.message : String(error)}` }]);
+    return refused([{ line: 1, what: `invalid YAML: ${messageOf(error)}` }]);
   }
   const parsed = policyFileSchema.safeParse(content);
   if (!parsed.success) {
     const { issues } = parsed.error;
-    // A mapping whose only key is misspelt has two issues: the unknown key, and that it sets nothing. One is enough.
+    // A mapping whose only key is misspelt has two issues: it has an unknown key and it sets nothing. Report the first
+    // only.
     const misspelt = new Set(
       issues.flatMap(({ code, path }) => (code === 'unrecognized_keys' ? [path.join('.')] : [])),
     );
@@ -106,7 +109,7 @@ function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** The line of the deepest part of `path` that the file has. For an entry of a mapping: the line of its key. */
+/** The line of the deepest part of `path` that is in the file. For an entry of a mapping, the line of its key. */
 function lineOfPath(root: Node, path: readonly PropertyKey[], lines: LineCounter): number {
   let node: unknown = root;
   let offset = root.range?.[0] ?? 0;
@@ -132,6 +135,6 @@ function patternProblem({ set }: Rule): string | undefined {
     compileRules({ match: set.detectMatch ?? [], ignore: set.detectIgnore ?? [] });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

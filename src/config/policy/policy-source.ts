@@ -1,5 +1,6 @@
-/** The policies in force, and when the policy file is read again. */
+/** Resolves the policy of each container, and reloads the policy file when it changes. */
 import type { ContainerRef } from '../../domain.ts';
+import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import { type ResolvedPolicy, type Rule, resolvePolicy } from '../../pipeline/policy/resolve.ts';
@@ -20,35 +21,35 @@ export interface PolicySourceOptions {
 export interface PolicyFiles {
   /** Rejects if the file cannot be read. */
   read(path: string): Promise<string>;
-  /** Differs whenever the file has changed; undefined if there is no file. */
+  /** A value that changes whenever the file does; undefined if there is no file. Never rejects. */
   version(path: string): Promise<string | undefined>;
 }
 
 export interface PolicySource {
   policyOf(container: ContainerRef): ResolvedPolicy;
-  /** Reads the file. If it is invalid or missing, the previous rules stay in force and the reason is logged. Never rejects. */
+  /** Reads the file. If it is invalid or missing, keeps the previous rules and logs the reason. Never rejects. */
   reload(): Promise<void>;
-  /** Reads the file each time it changes, until `signal` aborts. */
+  /** Reloads the file each time it changes, until `signal` aborts. */
   watch(signal: AbortSignal): Promise<void>;
   /** False while the previous rules are in force because the file is invalid or missing. */
   lastReloadSuccessful(): boolean;
 }
 
 /**
- * Each poll is one `stat`. Unlike the kernel's file notifications, polling works on bind mounts, network file systems
- * and mounted secrets, whose files are replaced through a symbolic link.
+ * The time between polls, each of which is one `stat`. Unlike the kernel's file notifications, polling works on bind
+ * mounts, network file systems and mounted secrets, whose files are replaced through a symbolic link.
  */
 const POLL_MS = 1_000;
-/** A changed file may still be being written. It is read once it has not changed for this long. */
+/** A file is read once it has not changed for this long, because it may still be being written. */
 const SETTLE_MS = 500;
-/** Bounds the memory: container ids and labels change for as long as the agent runs. */
+/** Bounds the memory: while the agent runs, new container ids and labels keep appearing. */
 const MAX_CACHED = 2_000;
 
 export function createPolicySource(options: PolicySourceOptions): PolicySource {
   const { defaults, path, files, clock, logger } = options;
   let rules = options.rules;
   let successful = true;
-  /** Undefined at first: the file may have changed since the agent started. */
+  /** Undefined at first, so that the first poll reads the file: it may have changed since the agent started. */
   let versionRead: string | undefined;
   const resolved = new Map<string, { readonly container: ContainerRef; readonly policy: ResolvedPolicy }>();
   const warned = new Set<string>();
@@ -76,7 +77,7 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
       versionRead = await files.version(path);
       text = await files.read(path);
     } catch (error) {
-      return refuse([error instanceof Error ? error.message : String(error)]);
+      return refuse([messageOf(error)]);
     }
     const file = parsePolicyFile(text);
     if (!file.ok) return refuse(file.problems.map(({ line, what }) => `line ${line}: ${what}`));
@@ -118,7 +119,6 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
         version = await untilSettled(path, version, signal);
         if (signal.aborted) return;
         if (version === versionRead) continue;
-        versionRead = version;
         await reload();
       }
     },
@@ -127,7 +127,7 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
   };
 }
 
-/** Of one container only these can change: it can be renamed, and its image can lose its tag. */
+/** Only these properties of a container can change: it can be renamed, and its image can lose its tag. */
 function resolvesAlike(a: ContainerRef, b: ContainerRef): boolean {
   return a === b || (a.name === b.name && a.image === b.image);
 }

@@ -67,7 +67,7 @@ export const policyFileSchema = z.strictObject({
     .describe('A later rule overrides an earlier one.'),
 });
 
-/** For editors. docs/policy.schema.json is generated from it (`npm run docs`). */
+/** The JSON schema for editors, published as docs/policy.schema.json (`npm run docs`). */
 export function policyJsonSchema(): object {
   return {
     ...z.toJSONSchema(policyFileSchema, { io: 'input' }),

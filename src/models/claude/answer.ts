@@ -3,7 +3,7 @@ import type { Assessment } from '../../domain.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import type { TokenUsage } from '../../pipeline/ports.ts';
 
-/** What Claude is asked to return. An answer without `confidence` is complete. */
+/** The answer that Claude is asked for. `confidence` is optional. */
 export const ANSWER_SCHEMA = z.object({
   root_cause: z.string().describe('What went wrong and why, in one to three sentences.'),
   severity: z.enum(['low', 'medium', 'high']),
@@ -19,7 +19,7 @@ export const ANSWER_SCHEMA = z.object({
   confidence: z.enum(['low', 'medium', 'high']).optional().describe('How well the evidence supports root_cause.'),
 });
 
-/** In characters; `suggestions` is a count. Longer answers add nothing, and chat messages are limited too. */
+/** In characters, but `suggestions` is a count. Longer texts add nothing, and chat messages are limited too. */
 const LIMITS = { rootCause: 1200, suggestedFix: 2000, impact: 600, suggestion: 300, suggestions: 10 } as const;
 
 type ParsedAnswer =
@@ -31,7 +31,7 @@ const MESSAGE = z.object({
   stop_reason: z.string().nullish(),
 });
 
-/** Reads the body of a response. It may be any value: a proxy may have made it. */
+/** Parses the body of a response. It may be any value, because a proxy may have sent it. */
 export function parseAnswer(body: unknown): ParsedAnswer {
   const message = MESSAGE.safeParse(body);
   if (!message.success) return { kind: 'invalid' };
@@ -57,7 +57,7 @@ const USAGE = z.object({
   }),
 });
 
-/** All zero if the body states no usage. */
+/** All zero if the body contains no usage. */
 export function usageOf(body: unknown): TokenUsage {
   const parsed = USAGE.safeParse(body);
   if (!parsed.success) return { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
@@ -70,7 +70,7 @@ export function usageOf(body: unknown): TokenUsage {
   };
 }
 
-/** Undefined if it is not JSON. A code fence around it is accepted: models behind gateways that drop the schema add one. */
+/** Undefined if the text is not JSON. It may be in a code fence, which models add if a gateway drops the schema. */
 function parseJson(text: string): unknown {
   const inner = text.trim();
   const fence = /^```(?:json)?\s*\n/.exec(inner)?.[0];

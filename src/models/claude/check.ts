@@ -4,7 +4,7 @@ import { connect, DEFAULT_BASE_URL } from './connection.ts';
 type CheckResult = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
 /**
- * Checks that the API accepts the key and knows the model. The request is free. `why` is for the person who runs
+ * Checks that the API accepts the key and knows the model. The request is free. `why` is shown to the user of
  * `container-doctor check`. Never rejects.
  */
 export async function checkClaude(options: {

@@ -18,14 +18,14 @@ export interface ClaudeOptions {
   readonly model: string;
   /** Asked if the first is unsure or its advice did not help. */
   readonly strongModel: string;
-  /** For a question with its retries; default 90 s. */
+  /** Timeout of a question including its retries. Default: 90 s. */
   readonly timeoutMs?: number;
-  /** Called for each response that states rate limits. */
+  /** Called for each response that contains rate limits. */
   onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
   now(): number;
 }
 
-/** Thinking counts toward it. An answer takes some 500 tokens, so only a runaway answer reaches it. */
+/** Includes thinking. An answer takes about 500 tokens, so only a runaway answer reaches this limit. */
 const MAX_TOKENS = 8192;
 const NO_TOKENS: TokenUsage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
 
@@ -40,7 +40,7 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       const prompt = renderPrompt(context, randomBytes(16).toString('hex'));
 
       const sent: SentRequest[] = [];
-      // The SDK's own timeout, which is per request, is set to expire later than this one.
+      // The SDK's own timeout is per request, and set to expire later than this one.
       const deadline = AbortSignal.timeout(timeoutMs);
       let body: unknown;
       let failure: ClaudeFailure | undefined;
@@ -65,7 +65,7 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       const parsed = failure === undefined ? parseAnswer(body) : { kind: failure };
       const requests = sent.map((request, index): ClaudeAnswer['requests'][number] => {
         const last = index === sent.length - 1;
-        // Only a response that was read to its end states its usage.
+        // The usage is only known if the response was read to its end.
         const tokens = last && failure === undefined ? usageOf(body) : NO_TOKENS;
         const outcome = parsed.kind === 'answered' ? 'ok' : parsed.kind;
         return {
@@ -77,7 +77,7 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
           costUsd: costUsd(model, tokens),
         };
       });
-      // An answer that has arrived is paid for: it is returned even if the signal has just been aborted.
+      // An answer that has arrived is paid for, so it is returned even if the signal has just aborted.
       if (failure !== undefined) signal.throwIfAborted();
       if (parsed.kind === 'answered') return { ...parsed, model, requests };
       return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests };
@@ -91,6 +91,6 @@ function failureOf(error: unknown, outOfTime: boolean): ClaudeFailure {
     return outcomeOf(error.status);
   }
   if (outOfTime) return 'timeout';
-  // A body that is not JSON although its header says so, or that is too long.
+  // A SyntaxError: the body is too long, or is not JSON although its header says so.
   return error instanceof SyntaxError ? 'invalid' : 'error';
 }

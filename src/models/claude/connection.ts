@@ -5,9 +5,8 @@ export const DEFAULT_BASE_URL = 'https://api.anthropic.com';
 const RETRIES = 2;
 
 /**
- * Creates a client for one question. The SDK takes nothing from the environment: base address, credentials and log level
- * are set here, and `createFetch` drops the headers that the SDK adds. `timeoutMs`: per request, until the head of its
- * response.
+ * Creates a client for one question. The SDK uses nothing from the environment: base URL, credentials and log level are
+ * set here, and `createFetch` drops headers that the SDK adds. `timeoutMs`: for the headers of each response.
  */
 export function connect(options: FetchOptions & { readonly baseURL?: string; readonly timeoutMs: number }): Anthropic {
   return new Anthropic({
@@ -19,7 +18,7 @@ export function connect(options: FetchOptions & { readonly baseURL?: string; rea
     timeout: options.timeoutMs,
     // `debug` prints prompts.
     logLevel: 'off',
-    // The API does not get our trace context, and the SDK's spans carry no prompts or answers.
+    // The API does not receive our trace context, and the SDK's spans contain no prompts or answers.
     openTelemetry: { propagation: false, traces: { enabled: true, contentMode: 'metadata_only' } },
     fetch: createFetch(options),
   });

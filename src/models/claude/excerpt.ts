@@ -1,11 +1,14 @@
 import type { Incident } from '../../domain.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
 
-/** Characters: 6,000 to 8,000 tokens cost less than a tenth of a cent and hold 50 lines with stack traces. */
+/**
+ * Characters of the excerpt. They are 6,000 to 8,000 tokens, which cost less than a tenth of a cent and hold 50 lines
+ * with stack traces.
+ */
 const BUDGET = 24_000;
-/** Longer lines are JSON objects or base64 data; their two ends are enough. */
+/** Characters. Longer lines are JSON objects or base64 data, of which both ends are enough. */
 const LONGEST_LINE = 2_000;
-/** The share of the budget for the newest lines. The rest is for older lines that are about the problem. */
+/** The share of the budget for the newest lines. The rest is for older lines that concern the problem. */
 const NEWEST_SHARE = 0.6;
 /** Lines of context on each side of a relevant line. */
 const CONTEXT_LINES = 2;
@@ -13,8 +16,8 @@ const CONTEXT_LINES = 2;
 type Problem = Pick<Incident, 'summary' | 'patterns'>;
 
 /**
- * The lines for the prompt, in order: all of them if they fit, otherwise the newest and those about the problem. A note
- * replaces each gap.
+ * Selects the lines for the prompt, in order: all if they fit, otherwise the newest ones and those that concern the
+ * problem. A note replaces the lines of each gap.
  */
 export function selectLines(logLines: readonly string[], incident: Problem, budget: number = BUDGET): string[] {
   const lines = logLines.flatMap((text) =>
@@ -65,11 +68,11 @@ function withGaps(lines: readonly string[], kept: ReadonlySet<number>): string[]
   return shown;
 }
 
-const ERROR_WORD =
+const ERROR_TERM =
   /\b(?:error|fatal|panic|critical|emerg|alert|exception|traceback|caused by|killed|segfault|segmentation fault|out of memory|oom|no space left|refused|denied|timed? ?out|exhausted|unhealthy|failed|failure)\b/i;
 
 function isRelevant(line: string, { summary, patterns }: Problem): boolean {
-  if (ERROR_WORD.test(line)) return true;
+  if (ERROR_TERM.test(line)) return true;
   const lower = line.toLowerCase();
   const firstLine = plainText(summary).split('\n')[0]?.trim().toLowerCase() ?? '';
   if (firstLine.length >= 8 && lower.includes(firstLine)) return true;

@@ -5,7 +5,7 @@ import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/obser
 /** An HTTP request to the API. */
 export interface SentRequest {
   readonly at: number;
-  /** Set if it failed before its response could be read. */
+  /** Set if the request failed before its response could be read. */
   outcome?: ClaudeFailure;
   /** Set with `outcome`. */
   endedAt?: number;
@@ -19,13 +19,15 @@ export interface FetchOptions {
   onRateLimits?(rateLimits: readonly AnthropicRateLimit[]): void;
 }
 
-/** A longer pause than this would delay the alert; the rules answer instead. */
+/** After a request for a longer pause, the rules answer: waiting would delay the alert. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
 
-/** Bytes: some 30 times the longest answer that MAX_TOKENS allows. A longer body is not from the model. */
+/** Bytes. About 30 times the longest answer that MAX_TOKENS allows, so a longer body is not from the model. */
 const LONGEST_BODY = 1024 * 1024;
 
-/** All that the API needs. The SDK also sends the headers in ANTHROPIC_CUSTOM_HEADERS, which may hold another credential. */
+/**
+ * All headers that the API needs. The SDK also sends those in ANTHROPIC_CUSTOM_HEADERS, which may contain a credential.
+ */
 const SENT_HEADERS =
   /^(?:accept|content-type|user-agent|anthropic-version|anthropic-beta|idempotency-key|x-stainless-.*)$/;
 
@@ -45,7 +47,7 @@ export function createFetch(options: FetchOptions): typeof fetch {
     try {
       response = await fetch(input, { ...init, headers, redirect: 'manual' });
     } catch (error) {
-      // The SDK aborts only at a time limit: its own, or the deadline of the question.
+      // Aborted means a timeout: the SDK's own or that of the question. If the caller aborts, the outcome is not used.
       request.outcome = init?.signal?.aborted ? 'timeout' : 'error';
       request.endedAt = options.now();
       throw error;

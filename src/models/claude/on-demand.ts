@@ -2,8 +2,8 @@ import type { ClaudePort } from '../../pipeline/ports.ts';
 import type { ClaudeOptions } from './claude.ts';
 
 /**
- * Like `createClaude`, but loads the SDK, some 7 MB of memory, only when it is first needed. Loading takes some 150 ms:
- * call `prepare` as soon as a question is likely.
+ * Like `createClaude`, but loads the SDK on first use, because it takes about 7 MB of memory. Loading takes about 150
+ * ms: call `prepare` as soon as a question is likely.
  */
 export function createClaudeOnDemand(options: ClaudeOptions): ClaudePort {
   let loaded: Promise<ClaudePort | undefined> | undefined;

@@ -4,20 +4,20 @@ import type { TokenUsage } from '../../pipeline/ports.ts';
 interface Rates {
   readonly input: number;
   readonly output: number;
-  /** Written to the five-minute cache. */
+  /** For writes to the five-minute cache. */
   readonly cacheWrite: number;
   readonly cacheRead: number;
 }
 
 interface ModelPrice {
-  /** A model id. It includes dated ids of the model (`…-20260901`). */
+  /** A model id. The price also applies to dated ids of the model (`…-20260901`). */
   readonly model: string;
   readonly rates: Rates;
-  /** Rates of the whole request if its prompt has more than `promptTokens` tokens. */
+  /** The rates of the whole request if its prompt has more than `promptTokens` tokens. */
   readonly longPrompt?: { readonly promptTokens: number; readonly rates: Rates };
 }
 
-/** Compared with Anthropic's price page on 2026-11-23. */
+/** Checked against Anthropic's price page on 2026-11-23. */
 export const PRICES: readonly ModelPrice[] = [
   {
     model: 'claude-haiku-5-5',
@@ -34,8 +34,8 @@ export const PRICES: readonly ModelPrice[] = [
 const HIGHEST_RATES = highestRates();
 
 /**
- * US dollars for one request. A model that is not in the table costs the highest rate of each kind, so that an unknown
- * price cannot break a spend cap.
+ * The cost of a request in US dollars. For a model that is not in the table, the highest rate of each kind is used, so
+ * that an unknown price cannot exceed the budget.
  */
 export function costUsd(model: string, tokens: TokenUsage): number {
   const rates = ratesFor(model, tokens);

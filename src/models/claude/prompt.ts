@@ -12,17 +12,18 @@ interface Prompt {
   readonly user: string;
 }
 
-/** Failing health checks repeat the same output; the newest few are enough. */
+/** The newest few are enough, because failing health checks repeat the same output. */
 const HEALTH_CHECKS = 5;
+/** Characters of one health check's output. */
 const HEALTH_OUTPUT = 1000;
-/** Characters of all evidence, and of one record: a long stack trace, or a short one with further records. */
+/** Characters of all evidence, and of one record: room for a long stack trace and for a few short records. */
 const EVIDENCE = 9000;
 const EVIDENCE_RECORD = 6000;
 /** Characters of a quoted value. */
 const SHORT_TEXT = 500;
 const PATTERNS = 20;
 const RESTARTS = 10;
-/** More names say nothing more about the kind of program. */
+/** More names would not say more about the kind of program. */
 const ENVIRONMENT_NAMES = 100;
 
 /**
@@ -30,7 +31,7 @@ const ENVIRONMENT_NAMES = 100;
  * cannot end its own quotation.
  */
 export function renderPrompt(context: DiagnosisContext, fence: string): Prompt {
-  // The fence cannot be guessed. If a bug repeats it, text still cannot end its own quotation.
+  // The fence cannot be guessed. Even if a bug reveals it, text cannot end its own quotation.
   const unfence = (text: string) => text.replaceAll(fence, '[fence]');
   const quote: Quote = (text) => JSON.stringify(cutMiddle(unfence(plainText(text)), SHORT_TEXT));
   const fenced = (title: string, lines: readonly string[]) =>
@@ -147,7 +148,7 @@ function renderHealthLog(facts: ContainerFacts | undefined): string[] {
     ]);
 }
 
-/** Whole records, because the excerpt of the log may lack the head of a stack trace. */
+/** Whole records, because the excerpt of the log may lack the start of a stack trace. */
 function renderEvidence({ evidence, incident }: DiagnosisContext): string[] {
   const lines: string[] = [];
   let left = EVIDENCE;

@@ -1,4 +1,5 @@
 import type { Alert } from '../../domain.ts';
+import { messageOf } from '../../errors.ts';
 import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
@@ -20,7 +21,7 @@ import type { ReceiverModule } from '../receiver-module.ts';
 const MAX_LINE = 300;
 const EXCERPT_LINES = 12;
 
-/** Alerts as text in the agent's own log. */
+/** Writes alerts as text to the agent's own log. */
 export const consoleReceiver: ReceiverModule<Record<never, never>> = {
   name: 'console',
   title: 'Console',
@@ -37,7 +38,7 @@ export function createConsole(print: (text: string) => void): Omit<Receiver, 'na
       print(text);
       return { kind: 'sent' };
     } catch (error) {
-      return { kind: 'retry', why: error instanceof Error ? error.message : String(error) };
+      return { kind: 'retry', why: messageOf(error) };
     }
   };
   return {
@@ -47,7 +48,7 @@ export function createConsole(print: (text: string) => void): Omit<Receiver, 'na
   };
 }
 
-/** An alert as several lines of text. Nothing in it can move the cursor of a terminal or imitate one of our lines. */
+/** An alert as several lines of text. Its content can neither control a terminal nor imitate one of our lines. */
 export function renderText(alert: Alert): string {
   const { incident, diagnosis } = alert;
   const { host, image } = incident.container;

@@ -1,8 +1,8 @@
 /**
  * The parts of Block Kit that we use. Each stays within Slack's limits for any input.
  *
- * Text from outside goes only into plain text and rich text elements, which Slack does not parse: no mentions, links or
- * formatting. `&`, `<` and `>` are escaped in them as well, as Slack requires.
+ * Text from outside is only used in plain text and rich text elements, in which Slack parses no mentions, links or
+ * formatting. Slack requires `&`, `<` and `>` to be escaped even there.
  */
 import { plainText } from '../../lib/text.ts';
 
@@ -44,11 +44,14 @@ export type Block =
 
 /** Slack's documented limits, in characters of the escaped text. */
 export const SLACK_LIMITS = { header: 150, field: 2000, fields: 10, contextElements: 10, blocks: 50 } as const;
-/** The limit of rich text is not documented. This is the documented limit of a section, which rich text accepts too. */
+/**
+ * Slack does not document a limit of rich text. This is the documented limit of a section, which rich text also
+ * accepts.
+ */
 export const RICH_TEXT_LIMIT = 3000;
 const CONTEXT_LIMIT = 300;
 
-/** Visible characters only, escaped; at most `max` characters after escaping, without cutting an entity. */
+/** Removes invisible characters, escapes the text, and cuts it to `max` characters without cutting an entity. */
 export function escapeWithin(text: string, max: number): string {
   let out = '';
   let endIfCut = 0;
@@ -69,7 +72,7 @@ export function header(text: string): Block {
   return { type: 'header', text: plain(text, SLACK_LIMITS.header) };
 }
 
-/** Rows of a name, which is a constant of ours, and a value. At most five rows. */
+/** A table with at most five rows. The names must be our own constants. */
 export function table(rows: readonly (readonly [name: string, value: string])[]): Block {
   const fields = rows
     .slice(0, SLACK_LIMITS.fields / 2)

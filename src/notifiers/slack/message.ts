@@ -41,7 +41,7 @@ const MAX = {
   lines: 12,
 };
 
-/** An alert as Slack shows it; within Slack's limits for any alert. `now`: when it is sent; a late alert says so. */
+/** Renders an alert for Slack, within Slack's limits for any alert. `now`: when it is sent. A late alert says so. */
 export function renderSlack(alert: Alert, now: number): SlackMessage {
   const { incident, diagnosis } = alert;
   const { host, image } = incident.container;
@@ -90,7 +90,7 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
   ]);
 }
 
-/** With everything switched off that would make Slack interpret the text. */
+/** Creates a message. All options that would make Slack interpret the text are off. */
 export function slackMessage(text: string, blocks: readonly Block[]): SlackMessage {
   return {
     text: escapeWithin(text.replace(/\s+/g, ' '), MAX_TEXT),
@@ -103,7 +103,7 @@ export function slackMessage(text: string, blocks: readonly Block[]): SlackMessa
   };
 }
 
-/** The last lines: the newest are the most informative. */
+/** The last lines, because the newest ones are the most informative. */
 function excerptOf(lines: readonly string[]): string {
   return lines
     .flatMap((line) => line.split(/\r\n?|\n/))

@@ -3,7 +3,7 @@ import { noticeLine } from '../alert-text.ts';
 import { context, header, titled } from './blocks.ts';
 import { type SlackMessage, slackMessage } from './message.ts';
 
-/** A notice about the agent itself, as Slack shows it. */
+/** Renders a notice about the agent itself for Slack. */
 export function renderSlackNotice(notice: Notice): SlackMessage {
   const { title, text, host } = notice;
   return slackMessage(noticeLine(notice), [

@@ -16,7 +16,7 @@ interface SlackSettings extends ReceiverSettings {
   readonly webhookUrl: string;
 }
 
-/** An incoming webhook of Slack. */
+/** Sends alerts to an incoming webhook of Slack. */
 export const slack: ReceiverModule<typeof SETTINGS, SlackSettings> = {
   name: 'slack',
   title: 'Slack',

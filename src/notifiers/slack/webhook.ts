@@ -7,16 +7,16 @@ import { renderSlackNotice } from './notice.ts';
 export interface SlackWebhookOptions {
   /** A secret: whoever has it can post. It must not appear in an error, a log or a result. */
   readonly webhookUrl: string;
-  /** For one request; default 8 s. */
+  /** Timeout of one request. Default: 8 s. */
   readonly timeoutMs?: number;
   readonly now?: () => number;
 }
 
 /** Slack accepts about one message per second from a webhook. */
 const PACE_MS = 1_000;
-/** Slack asks for seconds or minutes; a longer pause is a mistake of a proxy. */
+/** Slack requests pauses of seconds or minutes. A longer one is a mistake of a proxy. */
 const MAX_PAUSE_MS = 3_600_000;
-/** Slack's own answers are a few words. */
+/** Characters read of a response. Slack's own responses are a few words. */
 const MAX_ANSWER = 256;
 
 export function createSlackWebhook(options: SlackWebhookOptions): Omit<Receiver, 'name'> {
@@ -38,8 +38,8 @@ export function createSlackWebhook(options: SlackWebhookOptions): Omit<Receiver,
 }
 
 /**
- * Whether the webhook exists, without posting a message: a working webhook rejects an empty one with status 400, a
- * revoked one answers 403, 404 or 410. Never rejects.
+ * Checks the webhook without posting a message. It sends an empty one: a working webhook rejects that with status 400,
+ * a revoked one with 403, 404 or 410. Never rejects.
  */
 export async function checkSlackWebhook(
   options: Pick<SlackWebhookOptions, 'webhookUrl' | 'timeoutMs'>,
@@ -62,7 +62,7 @@ async function post(options: SlackWebhookOptions, payload: unknown, signal: Abor
       redirect: 'manual',
       signal: AbortSignal.any([signal, timeout]),
     });
-    // The status is known: if the rest is cut off, a message that Slack accepted must not be sent again.
+    // If the body is cut off, the status still counts, so that a message that Slack accepted is not sent again.
     const answer = await readStart(response).catch(() => '');
     return { ...resultOf(response, answer, (options.now ?? Date.now)()), answer };
   } catch (error) {
@@ -76,7 +76,7 @@ async function post(options: SlackWebhookOptions, payload: unknown, signal: Abor
 
 function resultOf(response: Response, answer: string, now: number): SendResult {
   const { status } = response;
-  // Slack answers with codes such as `no_service`. Anything else is not repeated.
+  // Slack answers with codes such as `no_service`. Other text is not quoted.
   const why = `Slack answered ${status}${/^[a-z_]{1,60}$/.test(answer) ? ` ${answer}` : ''}`;
   if (response.ok) {
     return answer.startsWith('<')
@@ -88,12 +88,12 @@ function resultOf(response: Response, answer: string, now: number): SendResult {
   return { kind: 'dropped', status, why };
 }
 
-/** Between the ordinary pace and MAX_PAUSE_MS. */
+/** The pause that the response requests, limited to the range from PACE_MS to MAX_PAUSE_MS. */
 function pauseMs(headers: Headers, now: number): number {
   return Math.min(Math.max(retryAfterMs(headers, now) ?? PACE_MS, PACE_MS), MAX_PAUSE_MS);
 }
 
-/** At most MAX_ANSWER characters; the rest is not read. */
+/** Reads at most MAX_ANSWER characters of the body. */
 async function readStart(response: Response): Promise<string> {
   if (!response.body) return '';
   const decoder = new TextDecoder();
@@ -105,7 +105,7 @@ async function readStart(response: Response): Promise<string> {
   return text.trim().slice(0, MAX_ANSWER);
 }
 
-/** The message of a fetch error may contain the URL, its code does not. */
+/** The error's code, because its message may contain the URL. */
 function codeOf(error: unknown): string {
   const { cause, name } = error as { cause?: { code?: unknown }; name?: unknown };
   const code = cause?.code ?? name;

@@ -13,13 +13,13 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['reviews', ['incident_id']],
 ];
 
-/** Tables are addressed by name here, which Kysely's row types cannot follow. */
+/** Table names are variables here, which Kysely's types do not support. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type AnyTables = Kysely<any>;
 
 /**
- * Copies an agent's rows from memory to its database, in one transaction. Memory started empty or as a copy of that
- * database, so its rows are newer and replace those with the same key.
+ * Copies an agent's rows from memory to its database in one transaction. The database in memory started empty or as a
+ * copy, so its rows are newer: they replace rows with the same key.
  */
 export async function copyRows(from: Database, to: Database, agent: string): Promise<void> {
   await (to as AnyTables).transaction().execute(async (trx) => {

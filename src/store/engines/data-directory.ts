@@ -8,7 +8,7 @@ import { isBusy } from './sqlite-errors.ts';
 const DATABASE = 'doctor.db';
 const LOCK = 'doctor.lock';
 
-/** Alerts and diagnoses may hold what other users of the host should not see. */
+/** Alerts and diagnoses may contain data that other users of the host must not see. */
 const OWNER_ONLY_DIRECTORY = 0o700;
 const OWNER_ONLY_FILE = 0o600;
 
@@ -31,16 +31,16 @@ export function ensureDatabaseFile(dataDir: string): string {
     closeSync(openSync(path, 'wx', OWNER_ONLY_FILE));
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    // Not opened here: closing any descriptor of a file drops this process's POSIX locks on it. SQLite creates the
-    // files beside the database with the database's mode.
+    // `chmod` by path, because closing any descriptor of a file releases this process's POSIX locks on it. SQLite
+    // creates its other files with the mode of the database.
     chmodSync(path, OWNER_ONLY_FILE);
   }
   return path;
 }
 
 /**
- * Locks the directory until `release`. The kernel drops the lock when the process dies, however it dies. The lock is on
- * a separate file, so that other programs can read the database while the agent runs.
+ * Locks the directory until `release`. If the process is killed, the kernel releases the lock. It is held on a separate
+ * file, so that other programs can read the database while the agent runs.
  *
  * Throws a StoreError `locked` if another agent holds it; any other error is the file system's.
  */
@@ -65,8 +65,7 @@ export function lockDirectory(dataDir: string): { release(): void } {
 }
 
 /**
- * Renames a damaged database and the files beside it: data may be recoverable from its write-ahead log. Returns the new
- * path.
+ * Renames a damaged database together with its write-ahead log, from which data may be recoverable. Returns the new path.
  */
 export function moveDamagedFile(path: string, now: number): string {
   // Some file systems do not allow colons in names.
@@ -82,7 +81,7 @@ export function moveDamagedFile(path: string, now: number): string {
   return newPath;
 }
 
-/** Differs for another file of the same name; undefined if the file cannot be read. */
+/** Changes if another file replaces the one at `path`; undefined if there is none. */
 export function fileIdentity(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path, { bigint: true });

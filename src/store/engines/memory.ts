@@ -10,9 +10,9 @@ interface FileToCopy {
 }
 
 /**
- * A database in memory, for as long as the configured one is unavailable. It starts with the content of the file at
- * `copyFrom.path` if that can be read: known problems, log positions and budgets stay known. Pending alerts stay in the file
- * alone: sent from memory, they would be sent again later.
+ * Opens a database in memory, to be used while the configured one is unavailable. It starts with the content of the
+ * file at `copyFrom.path` if that can be read, so that known problems, log positions and budgets are kept. Pending
+ * alerts are not copied: they would be sent from memory now and from the file later.
  */
 export async function openMemory(options: {
   readonly problem: string;
@@ -39,7 +39,7 @@ async function openCopy({ path, defaultReceiver }: FileToCopy, now: () => number
   try {
     const db = await migrateSqlite(sqlite, now);
     await db.deleteFrom('outbox').where('state', '=', 'pending').execute();
-    // As in the file when it opens again: the rows must have equal keys.
+    // The file gets the same receiver when it is opened again. Rows must have the same keys in both.
     if (defaultReceiver !== undefined) await assignReceiver(db, FILE_AGENT, defaultReceiver);
     return { sqlite, db };
   } catch (error) {

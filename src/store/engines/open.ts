@@ -1,3 +1,4 @@
+import { messageOf, StoreError } from '../../errors.ts';
 import { assignReceiver } from '../schema/assign-receiver.ts';
 import { databasePath } from './data-directory.ts';
 import { openMemory } from './memory.ts';
@@ -28,7 +29,7 @@ export async function openConfiguredOrMemory(options: StorageEngineOptions): Pro
     return await openConfigured(options);
   } catch (error) {
     if (!isOutageAtStart(where, error)) throw error;
-    const problem = `${describeLocation(where)} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    const problem = `${describeLocation(where)} cannot be used: ${messageOf(error)}`;
     logger.error('the store is unavailable: data is kept in memory, and nothing is restarted until it is back', {
       problem,
     });
@@ -40,8 +41,8 @@ export async function openConfiguredOrMemory(options: StorageEngineOptions): Pro
 
 function isOutageAtStart(where: StoreLocation, error: unknown): boolean {
   if ('dataDir' in where) return isFileOutage(error);
-  // Another agent of the same name: an outage for an agent that runs, a wrong setting for one that starts.
-  return isPostgresOutage(error) && !(error as { reason?: unknown }).reason;
+  // If another agent uses the same name, that is an outage for a running agent but a wrong setting at start.
+  return isPostgresOutage(error) && !(error instanceof StoreError);
 }
 
 function describeLocation(where: StoreLocation): string {

@@ -1,28 +1,31 @@
 /**
- * A single connection to PostgreSQL, opened when first needed and reopened after it is lost. Queries wait for their
- * turn. Kysely sees it as a pool.
+ * A single connection to PostgreSQL, with the interface of a pool for Kysely. It is opened on first use and reopened
+ * after a loss. Queries run one after the other.
  *
- * One connection is enough (about ten small statements per incident), and it holds the session lock on the agent's
- * name: whoever can write has the lock.
+ * One connection is enough, because an incident takes about ten small statements. It also holds the session lock on the
+ * agent's name, so only the agent that has the lock can write.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { StoreError } from '../../errors.ts';
+import { messageOf, StoreError } from '../../errors.ts';
 
-/** The network or the whole server failed, rather than one statement. */
+/** The network or the server failed, not just one statement. */
 export class ConnectionLost extends Error {}
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A failed attempt to connect that took longer than this makes waiting queries fail without another attempt. */
 const SLOW_FAILURE_MS = 1_000;
-/** Our statements take milliseconds. The server gives up first, so that both sides agree on what was done. */
+/**
+ * Our statements take milliseconds. The server's timeout is the shorter one, so that both sides agree on the result.
+ */
 const STATEMENT_TIMEOUT_MS = 8_000;
 const RESPONSE_TIMEOUT_MS = 10_000;
-/** The session of a killed agent ends when the server notices; on the same machine that is at once. */
+/** The session of a killed agent ends when the server notices, which is immediately on the same machine. */
 const LOCK_TIMEOUT_MS = 3_000;
 const LOCK_POLL_MS = 200;
 
-/** Reads 8-byte integers (type 20) as numbers: ours are times and counts, far below 2^53. */
+/** Parses 8-byte integers (type 20) as numbers: our values are times and counts far below 2^53. */
 const types = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
     oid === 20 ? Number : pg.types.getTypeParser(oid, format as 'text'),
@@ -32,7 +35,7 @@ export interface ConnectionOptions {
   /** A secret. */
   readonly url: string;
   readonly agent: string;
-  /** While connected, no other agent may use this name in this database. */
+  /** Whether to lock the agent's name while connected, so that no other agent can use it in this database. */
   readonly exclusive: boolean;
 }
 
@@ -40,7 +43,7 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
   let client: pg.Client | undefined;
   let lastTurn: Promise<void> = Promise.resolve();
   let ended = false;
-  /** After an attempt that took seconds to fail, queries that waited for it fail at once until this time. */
+  /** Epoch ms until which queries fail immediately, set after a slow failure to connect. */
   let retryAt = 0;
   let lastFailure = '';
 
@@ -63,7 +66,7 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
     opened.on('end', forget);
     try {
       await opened.connect();
-      // If this machine vanishes, its lock must not stay for the two hours that TCP waits by default.
+      // If this machine fails, the server must release the lock sooner than after TCP's default of two hours.
       await opened.query(
         'SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3',
       );
@@ -74,7 +77,7 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
       const translated = translate(error);
       if (Date.now() - startedAt > SLOW_FAILURE_MS) {
         retryAt = Date.now() + CONNECT_TIMEOUT_MS;
-        lastFailure = messageOf(translated);
+        lastFailure = messagesOf(translated);
       }
       throw translated;
     }
@@ -87,9 +90,9 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
 
   async function connect(): Promise<PostgresPoolClient> {
     const turn = Promise.withResolvers<void>();
-    const before = lastTurn;
+    const previousTurn = lastTurn;
     lastTurn = turn.promise;
-    await before;
+    await previousTurn;
     try {
       if (ended) throw new ConnectionLost('the connection is closed');
       if (client === undefined && Date.now() < retryAt) throw new ConnectionLost(lastFailure);
@@ -151,11 +154,10 @@ async function lockName(client: pg.Client, agent: string): Promise<void> {
 
 function translate(error: unknown): unknown {
   if (error instanceof pg.DatabaseError || error instanceof StoreError || error instanceof ConnectionLost) return error;
-  return new ConnectionLost(messageOf(error), { cause: error });
+  return new ConnectionLost(messagesOf(error), { cause: error });
 }
 
-/** For a host name with several addresses, each address has its own error. */
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+/** Joins the messages of an AggregateError, which has one error per address of a host name. */
+function messagesOf(error: unknown): string {
+  return error instanceof AggregateError ? error.errors.map(messagesOf).join('; ') : messageOf(error);
 }

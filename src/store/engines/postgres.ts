@@ -9,12 +9,12 @@ import type { StorageEngine } from './storage-engine.ts';
 
 /** SQLSTATE classes (the first two characters) of errors in our SQL or our values. */
 const OUR_MISTAKES: ReadonlySet<string> = new Set(['0A', '21', '22', '23', '26', '34', '42']);
-/** Class 42, but the database owner's to fix. */
+/** In class 42, but an error that the owner of the database has to fix. */
 const INSUFFICIENT_PRIVILEGE = '42501';
 /** data_corrupted, index_corrupted */
 const DAMAGE: ReadonlySet<string> = new Set(['XX001', 'XX002']);
 
-/** Any key that no other program uses for an advisory lock in this database: "doctor" in ASCII. */
+/** The key of an advisory lock, unlikely to be used by another program: "doctor" in ASCII. */
 const MIGRATION_LOCK = 0x646f63746f72;
 
 export function connectPostgres(options: ConnectionOptions): Database {
@@ -60,7 +60,7 @@ export function isPostgresDamage(error: unknown): boolean {
 
 export function isPostgresOutage(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;
-  // The connection was lost, and another agent has taken the name since.
+  // After the connection was lost, another agent took the name.
   if (error instanceof StoreError) return error.reason === 'locked';
   if (!(error instanceof pg.DatabaseError)) return false;
   return error.code === INSUFFICIENT_PRIVILEGE || !OUR_MISTAKES.has((error.code ?? '').slice(0, 2));

@@ -1,8 +1,9 @@
-/** Kysely on Node's own `node:sqlite`. */
+/** A Kysely dialect for `node:sqlite`. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { SqliteDialect } from 'kysely';
+import { dropOldest } from '../../lib/bounded.ts';
 
-/** Statements differ by table and by number of rows; this is several times as many as we use. */
+/** Statements differ by table and by number of rows. This is several times the number that we use. */
 const STATEMENT_CACHE_SIZE = 200;
 
 /** Kysely expects the interface of better-sqlite3; this implements the part that it calls. */
@@ -12,17 +13,14 @@ export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
   function prepared(sql: string): StatementSync {
     const known = statements.get(sql);
     if (known !== undefined) {
-      // To the end: the map is in order of last use.
+      // Move it to the end, so that the map is in order of last use.
       statements.delete(sql);
       statements.set(sql, known);
       return known;
     }
     const statement = database.prepare(sql);
     statements.set(sql, statement);
-    if (statements.size > STATEMENT_CACHE_SIZE) {
-      const oldest = statements.keys().next();
-      if (!oldest.done) statements.delete(oldest.value);
-    }
+    dropOldest(statements, STATEMENT_CACHE_SIZE);
     return statement;
   }
 
@@ -33,7 +31,8 @@ export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
         database.close();
       },
       prepare: (sql) => {
-        // After "disk full" and I/O errors SQLite has already rolled back; a second rollback would fail and hide the cause.
+        // SQLite rolls back by itself after "disk full" and I/O errors. A second rollback would fail and hide the
+        // cause.
         if (sql === 'rollback' && !database.isTransaction) return NOTHING;
         const statement = prepared(sql);
         return {

@@ -10,7 +10,7 @@ const CODE = {
   notADatabase: 26,
 } as const;
 
-/** Errors in our SQL or our values, rather than of the file or the disk. */
+/** Errors in our SQL or our values, as opposed to errors of the file or the disk. */
 const OUR_MISTAKES: ReadonlySet<number> = new Set([
   CODE.error,
   CODE.constraint,
@@ -19,13 +19,13 @@ const OUR_MISTAKES: ReadonlySet<number> = new Set([
   CODE.range,
 ]);
 
-/** Undefined if `error` is not SQLite's. */
+/** Undefined if `error` does not come from SQLite. */
 function primaryCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
   return error.errcode & 0xff;
 }
 
-/** The file cannot be read or written: disk full, no permission, I/O error, damage. */
+/** Whether the file cannot be read or written: disk full, no permission, I/O error, damage. */
 export function isOutage(error: unknown): boolean {
   const code = primaryCode(error);
   return code !== undefined && !OUR_MISTAKES.has(code);
@@ -40,7 +40,7 @@ export function isBusy(error: unknown): boolean {
   return primaryCode(error) === CODE.busy;
 }
 
-/** The error that SQLite itself gives for a damaged file. */
+/** An error with the code that SQLite uses for a damaged file. */
 export function corruptionError(detail: string): Error {
   return Object.assign(new Error(detail), { errcode: CODE.corrupt });
 }

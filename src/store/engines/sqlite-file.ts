@@ -1,4 +1,5 @@
 /** A SQLite file in DATA_DIR, which belongs to one agent. */
+import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createMetadata } from '../metadata.ts';
 import type { Database } from '../schema/tables.ts';
@@ -7,7 +8,7 @@ import { migrateSqlite, openSqlite, vacuum } from './sqlite.ts';
 import { isCorruption, isOutage } from './sqlite-errors.ts';
 import { FILE_AGENT, type StorageEngine } from './storage-engine.ts';
 
-/** Restart limits look back one hour; nothing older in a lost file could count toward them. */
+/** Restart limits cover one hour, so after this time no restart in the lost file could count toward them. */
 const LIMITS_UNKNOWN_FOR_MS = 60 * 60 * 1000;
 
 interface FileOptions {
@@ -31,7 +32,7 @@ export async function openSqliteFile({ dataDir, now, logger }: FileOptions): Pro
         ...damage,
       });
     }
-    // A full disk can still be read: only a write shows that the store is usable.
+    // A full disk can still be read, so only a write shows that the store can be used.
     await metadata.set('opened_at', String(now()));
     const limitsUnknownUntil = Number((await metadata.get('limits_unknown_until')) ?? 0);
     const identity = fileIdentity(path);
@@ -61,12 +62,12 @@ export async function openSqliteFile({ dataDir, now, logger }: FileOptions): Pro
   }
 }
 
-/** The directory, the file or the disk cannot be used. */
+/** Whether the directory, the file or the disk cannot be used. */
 export function isFileOutage(error: unknown): boolean {
   return isOutage(error) || (error instanceof Error && 'syscall' in error);
 }
 
-/** Renames a damaged file and starts a new one. */
+/** Opens the database. A damaged file is renamed and replaced by an empty one. */
 function openOrReplace(dataDir: string, now: () => number) {
   const path = ensureDatabaseFile(dataDir);
   try {
@@ -77,7 +78,7 @@ function openOrReplace(dataDir: string, now: () => number) {
     return {
       sqlite: openSqlite(ensureDatabaseFile(dataDir)),
       path,
-      damage: { renamed_to: renamedTo, problem: error instanceof Error ? error.message : String(error) },
+      damage: { renamed_to: renamedTo, problem: messageOf(error) },
     };
   }
 }

@@ -9,25 +9,25 @@ import { nodeSqliteDialect } from './sqlite-dialect.ts';
 import { corruptionError } from './sqlite-errors.ts';
 
 /**
- * Another reader of the file (`sqlite3`, a backup) may hold a lock for a moment. Waiting blocks the event loop, so it
- * is kept short.
+ * Another reader of the file (`sqlite3`, a backup) may hold a lock for a moment. Waiting blocks the event loop, so the
+ * timeout is short.
  */
 const BUSY_TIMEOUT_MS = 1_000;
 
-/** Truncates the write-ahead log after it has grown beyond this. */
+/** SQLite truncates the write-ahead log once it is larger than this. */
 const WAL_SIZE_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Opens or creates a database. Throws SQLite's error. Every page is read once, so that damage is found now and not in
- * the middle of an incident.
+ * Opens or creates a database. Throws SQLite's error. Reads every page once, so that damage is found now and not during
+ * an incident.
  *
- * `synchronous = FULL`: when a commit returns it is on the disk, not only in the page cache. See
+ * `synchronous = FULL`: a commit is on disk when it returns, not only in the page cache. See
  * docs/decisions/0001-store-sqlite.md.
  */
 export function openSqlite(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
   try {
-    // First: it takes effect in an empty file only.
+    // This must come first, because it only has an effect in an empty file.
     database.exec('PRAGMA auto_vacuum = INCREMENTAL');
     database.exec('PRAGMA journal_mode = WAL');
     database.exec('PRAGMA synchronous = FULL');
@@ -58,11 +58,11 @@ export function connectSqlite(sqlite: DatabaseSync): Database {
   return new Kysely<Schema>({ dialect: nodeSqliteDialect(sqlite) });
 }
 
-/** A database in memory with the content of the file at `path`, which is not written. Undefined if it cannot be read. */
+/** Copies the file at `path` to a database in memory, without writing the file. Undefined if it cannot be read. */
 export function copyToMemory(path: string): DatabaseSync | undefined {
   const image = readImage(path);
   if (image === undefined) return undefined;
-  // The read and write versions in the file header: 2 is WAL, which a database in memory does not support; 1 is not.
+  // The read and write versions in the file header. A database in memory supports 1 (rollback journal) but not 2 (WAL).
   image[18] = 1;
   image[19] = 1;
   const memory = new DatabaseSync(':memory:');
@@ -78,8 +78,8 @@ export function copyToMemory(path: string): DatabaseSync | undefined {
 function readImage(path: string): Uint8Array | undefined {
   if (!existsSync(path)) return undefined;
   const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
-  // To read a WAL database SQLite creates a file beside it, which fails on a disk that is full or read-only. Without a
-  // write-ahead log the file is the whole database and can be read as immutable.
+  // To read a WAL database, SQLite creates another file, which fails on a disk that is full or read-only. If the
+  // write-ahead log is missing or empty, the file is the whole database and can be read as immutable.
   const modes = log === undefined || log.size === 0 ? ['mode=ro', 'immutable=1'] : ['mode=ro'];
   for (const mode of modes) {
     let file: DatabaseSync | undefined;
@@ -87,7 +87,7 @@ function readImage(path: string): Uint8Array | undefined {
       file = new DatabaseSync(new URL(`?${mode}`, pathToFileURL(path)), { readOnly: true });
       return file.serialize();
     } catch {
-      // Try the next mode; without one the caller starts empty and has already logged why.
+      // Try the next mode. If there is none, the caller starts with an empty database and has already logged why.
     } finally {
       file?.close();
     }
@@ -95,15 +95,17 @@ function readImage(path: string): Uint8Array | undefined {
   return undefined;
 }
 
-/** Pages of 4 KB per step, which takes a few milliseconds. */
+/** Pages of 4 KB per step. A step takes a few milliseconds. */
 const VACUUM_PAGES = 500;
 
-/** Returns the space of deleted rows to the disk in steps, with a turn of the event loop between them. */
+/** Returns the space of deleted rows to the disk in steps, and lets the event loop run between them. */
 export async function vacuum(database: DatabaseSync, signal?: AbortSignal): Promise<void> {
   const freePages = () => Number(database.prepare('PRAGMA freelist_count').get()?.freelist_count ?? 0);
-  for (let free = freePages(), before = Number.POSITIVE_INFINITY; free > 0 && free < before && !signal?.aborted; ) {
+  let free = freePages();
+  let freeBefore = Number.POSITIVE_INFINITY;
+  while (free > 0 && free < freeBefore && !signal?.aborted) {
     database.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
-    before = free;
+    freeBefore = free;
     free = freePages();
     await nextTurn();
   }

@@ -2,9 +2,9 @@ import type { Logger } from '../../lib/log.ts';
 import type { Database } from '../schema/tables.ts';
 
 export interface FaultClassifier {
-  /** The database cannot be read or written. False: a bug of ours, such as wrong SQL. */
+  /** Whether the database cannot be read or written. False for bugs in our code, such as wrong SQL. */
   isOutage(error: unknown): boolean;
-  /** The stored data itself is damaged. */
+  /** Whether the stored data is damaged. */
   isDamage(error: unknown): boolean;
 }
 
@@ -12,7 +12,7 @@ export interface FaultClassifier {
 export interface StorageEngine extends FaultClassifier {
   readonly db: Database;
   readonly inMemory: boolean;
-  /** Why writes are not durable or reads are incomplete; undefined if neither is the case. `now`: epoch ms. */
+  /** Why writes are not durable or reads are incomplete; undefined if the store works. `now`: epoch ms. */
   problem(now: number): string | undefined;
   /** Returns the space of deleted rows to the disk, in steps of milliseconds. */
   reclaimSpace(signal?: AbortSignal): Promise<void>;
@@ -28,8 +28,8 @@ export type StoreLocation =
 export interface StorageEngineOptions {
   readonly where: StoreLocation;
   /**
-   * Names of the receivers that are configured. The first gets the alerts of versions that knew only one; pending
-   * alerts of others are dropped by `prune` after a day.
+   * Names of the configured receivers. The first one gets the alerts of versions that had only one receiver. `prune`
+   * drops pending alerts to receivers that are not in this list after a day.
    */
   readonly receivers: readonly string[];
   /** Epoch ms. */
@@ -37,7 +37,7 @@ export interface StorageEngineOptions {
   readonly logger: Logger;
 }
 
-/** The agent's name in a SQLite file, which belongs to one agent whatever its name. */
+/** The agent's name in the rows of a SQLite file. A file belongs to one agent, so the configured name is not used. */
 export const FILE_AGENT = 'local';
 
 export function agentOf(where: StoreLocation): string {

@@ -1,8 +1,9 @@
 import type { Migration } from './migration.ts';
 
 /**
- * One row per alert and receiver. SQLite cannot change a primary key, so the table is copied. Until now an agent had
- * one receiver, which the rows did not name: `''` stands for it until the store opens (assign-receiver.ts).
+ * One row per alert and receiver. SQLite cannot change a primary key, so the table is copied. Earlier versions had one
+ * receiver and did not store its name. The copied rows have the receiver `''` until the store opens
+ * (assign-receiver.ts).
  */
 export const outboxReceivers: Migration = {
   version: 3,

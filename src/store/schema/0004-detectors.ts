@@ -1,6 +1,6 @@
 import type { Migration } from './migration.ts';
 
-/** All detectors of an incident, as a JSON array. Null in rows of earlier versions, which told them in `patterns`. */
+/** All detectors of an incident, as a JSON array. Null in rows of earlier versions, which listed them in `patterns`. */
 export const incidentDetectors: Migration = {
   version: 4,
   name: 'incident-detectors',

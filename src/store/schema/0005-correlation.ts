@@ -1,6 +1,8 @@
 import type { Migration } from './migration.ts';
 
-/** The cause of an incident in another one, and the containers that suffer from it; JSON, null for most. */
+/**
+ * Why the container is not the cause itself, and which other containers are affected. JSON; null for most incidents.
+ */
 export const correlation: Migration = {
   version: 5,
   name: 'correlation',

@@ -1,4 +1,4 @@
-/** One step of the schema, in SQL that SQLite and PostgreSQL both accept. Never changed once released. */
+/** One schema change, in SQL that both SQLite and PostgreSQL accept. Never edit its statements after a release. */
 export interface Migration {
   readonly version: number;
   readonly name: string;

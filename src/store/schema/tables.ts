@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely';
 
 /**
- * The tables as Kysely sees them; the SQL is in the migrations beside this file.
+ * The tables as Kysely types. The SQL is in the migrations in this folder.
  *
- * Several agents may share a database: every row names the agent that wrote it, and an agent reads only its own.
+ * Several agents may share a database. Every row names the agent that wrote it, and an agent reads only its own rows.
  *
  * Times are epoch milliseconds, JSON is text, an absent compose project is `''` (so that it can be part of a key).
  */
@@ -109,7 +109,7 @@ export interface OutboxTable extends Owned {
   tries: number;
   next_at: number;
   last_error: string | null;
-  /** When it was sent or dropped. */
+  /** When the alert was sent or dropped. */
   finished_at: number | null;
 }
 
@@ -130,7 +130,7 @@ export interface PrunedRestartsTable extends Owned {
   restarts: number;
 }
 
-/** Named values about the store itself. */
+/** Named values, such as the known dependencies and the time of the last run. */
 export interface NoteTable extends Owned {
   name: string;
   value: string;

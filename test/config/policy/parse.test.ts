@@ -41,7 +41,7 @@ describe('the policy file', () => {
     });
   });
 
-  it('is rejected with all problems at once, each with its line', () => {
+  it('is rejected with all its problems, each with its line', () => {
     const text = `rules:
   - match: { name: web }
     restart: nevr
@@ -78,7 +78,7 @@ describe('the policy file', () => {
     expect(problemsOf(text)[0]).toMatch(problem);
   });
 
-  it('is rejected if its aliases expand to far more than it contains', () => {
+  it('is rejected if its aliases expand to a huge document', () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'
       .split('')
       .map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefg'[i]}`).join(',')}]`)
@@ -86,7 +86,7 @@ describe('the policy file', () => {
     expect(problemsOf(bomb)[0]).toMatch(/invalid YAML/);
   });
 
-  it('is rejected or has only complete rules if it is cut off anywhere', () => {
+  it('is rejected or has only complete rules, wherever it is cut off', () => {
     const whole = parsePolicyFile(GOOD);
     if (!whole.ok) return expect.fail();
     for (let end = 0; end < GOOD.length; end++) {

@@ -30,7 +30,7 @@ function sourceOf(text: string) {
 }
 
 describe('the policy in force', () => {
-  it('is at first the content of the file when the agent started', () => {
+  it('is initially that of the file when the agent started', () => {
     expect(sourceOf(rule('never')).restart()).toBe('never');
   });
 
@@ -48,7 +48,7 @@ describe('the policy in force', () => {
     ['empty', ''],
     ['half-written', 'rules:\n  - match: { name: we'],
     ['missing', undefined],
-  ])('stays the same if the file is %s, and the log says why', async (_, text) => {
+  ])('does not change if the file is %s, and the log says why', async (_, text) => {
     const { source, logged, write, restart } = sourceOf(rule('never'));
     write(text);
     await source.reload();
@@ -74,7 +74,7 @@ describe('the policy in force', () => {
     await watching;
   });
 
-  it('warns about an invalid label once', () => {
+  it('leads to one warning about an invalid label', () => {
     const { source, logged } = sourceOf(rule('ask'));
     for (let i = 0; i < 3; i++) source.policyOf(aContainer({ labels: { 'container-doctor.grace': 'long' } }));
     expect(logged.filter((line) => line.includes('container-doctor.grace'))).toHaveLength(1);

@@ -115,7 +115,7 @@ describe('an answer', () => {
     expect(requests[0]?.costUsd).toBeCloseTo((2000 * 0.1 + 300 * 0.5 + 1000 * 0.01 + 400 * 0.125) / 1e6, 12);
   });
 
-  it('reports the rate limits that the API states', async () => {
+  it('reports the rate limits in the response', async () => {
     await claude({ now: () => 7 }).ask(sampleContext(), 'first', NEVER);
     const resetAt = Date.UTC(2026, 10, 23, 12, 1);
     expect(rateLimits).toEqual([
@@ -127,7 +127,7 @@ describe('an answer', () => {
     ]);
   });
 
-  it('is reduced to short plain text, whatever a hostile log made the model write', async () => {
+  it('is reduced to short plain text, even if a hostile log made the model write something else', async () => {
     server.reply([
       answer({
         root_cause: `\u001b[31mred\u001b[0m \u202Eevil\u202C zero\u200Bwidth ${'x'.repeat(50_000)}`,
@@ -144,13 +144,13 @@ describe('an answer', () => {
 });
 
 describe('a request', () => {
-  it('goes to the model of the requested strength', async () => {
+  it('is sent to the model of the requested strength', async () => {
     await claude().ask(sampleContext(), 'first', NEVER);
     await claude().ask(sampleContext(), 'strong', NEVER);
     expect(server.requests.map((request) => request.body?.model)).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
   });
 
-  it('asks for the seven fields and the confidence by schema, at low effort, with enough tokens to think', async () => {
+  it('has a schema with the seven fields and the confidence, low effort, and enough tokens to think', async () => {
     await claude().ask(sampleContext(), 'first', NEVER);
     const body = server.requests[0]?.body as {
       max_tokens: number;
@@ -219,9 +219,9 @@ describe('a failure', () => {
     ['401', [status(401)], 'error', ['error']],
     ['402', [status(402)], 'error', ['error']],
     ['404', [status(404)], 'error', ['error']],
-    ['429 that asks for a pause of a minute', [status(429, { 'retry-after': '60' })], 'rate_limited', ['rate_limited']],
+    ['429 that requests a pause of a minute', [status(429, { 'retry-after': '60' })], 'rate_limited', ['rate_limited']],
     [
-      '529 that asks for a pause until a date',
+      '529 that requests a pause until a date',
       [status(529, { 'retry-after': new Date(Date.now() + 60_000).toUTCString() })],
       'overloaded',
       ['overloaded'],
@@ -282,7 +282,7 @@ describe('a failure', () => {
 
   it.each([
     ['a request that is never answered', hang()],
-    ['an answer that stops in its middle', stall()],
+    ['an answer that stops halfway', stall()],
     ['an answer that comes too late', delay(5000, answer())],
   ])('%s ends at the deadline of the question, as a timeout', async (_what, behaviour) => {
     server.reply(() => behaviour);
@@ -301,7 +301,7 @@ describe('a failure', () => {
 });
 
 describe("the caller's signal", () => {
-  it('ends the question, which rejects with the reason of the signal', async () => {
+  it('ends the question, which then rejects with the reason of the signal', async () => {
     server.reply(() => hang());
     const controller = new AbortController();
     const question = claude().ask(sampleContext(), 'first', controller.signal);
@@ -310,7 +310,7 @@ describe("the caller's signal", () => {
     await expect(question).rejects.toThrow('shutting down');
   });
 
-  it('prevents the request if it is already aborted', async () => {
+  it('prevents the request if it has already aborted', async () => {
     await expect(claude().ask(sampleContext(), 'first', AbortSignal.abort(new Error('no')))).rejects.toThrow('no');
     expect(server.requests).toEqual([]);
   });

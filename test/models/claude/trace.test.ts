@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-it('a question makes one client span of the SDK without its content, and no trace context is sent', async () => {
+it('a question creates one client span of the SDK, without its content, and sends no trace context', async () => {
   const claude = createClaude({
     apiKey: 'key-for-tests',
     baseURL: server.url,

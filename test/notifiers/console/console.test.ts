@@ -12,7 +12,7 @@ describe('an alert as text', () => {
     expect(renderText(sampleAlert())).not.toContain('Host');
   });
 
-  it('has a line for everything that a person needs', () => {
+  it('has all parts in this order', () => {
     expect(renderText(sampleAlert())).toBe(`🔴 shop-web-1: error in the log
   Severity:      high
   Detected:      error in the log: ERROR pool exhausted: 10 of 10 connections in use

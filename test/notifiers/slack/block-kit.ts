@@ -1,4 +1,4 @@
-/** What Slack would reject or interpret in a message of ours. */
+/** Finds the parts of our messages that Slack would reject or interpret. */
 import { RICH_TEXT_LIMIT, SLACK_LIMITS } from '../../../src/notifiers/slack/blocks.ts';
 
 const BLOCKS = new Set(['header', 'section', 'rich_text', 'context', 'divider']);
@@ -17,7 +17,7 @@ interface Node {
   readonly [key: string]: unknown;
 }
 
-/** Empty if the message is within the limits and contains no active markup. */
+/** Returns an empty list if the message is within the limits and contains no active markup. */
 // biome-ignore lint/suspicious/noExplicitAny: a message as it came over the wire
 export function problemsOf(message: any): string[] {
   const problems: string[] = [];

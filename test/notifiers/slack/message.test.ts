@@ -7,7 +7,7 @@ import { NOON, sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } fro
 import { arbitraryAlert } from '../arbitrary-alert.ts';
 import { problemsOf } from './block-kit.ts';
 
-/** As if it were sent at once. */
+/** Renders an alert that is sent immediately. */
 const renderSlack = (alert: Alert) => renderAt(alert, alert.at);
 
 interface Text {
@@ -15,7 +15,7 @@ interface Text {
   readonly text: string;
 }
 
-/** Every object of the message that has a text. */
+/** All objects in the message that have a text. */
 function textsOf(value: unknown): Text[] {
   if (Array.isArray(value)) return value.flatMap(textsOf);
   if (typeof value !== 'object' || value === null) return [];
@@ -30,7 +30,7 @@ const readable = (message: SlackMessage) =>
 const shown = (over: Partial<Alert> = {}) => readable(renderSlack(sampleAlert(over)));
 
 describe('a Slack message', () => {
-  it('contains what a person needs, in this order', () => {
+  it('has all parts in this order', () => {
     const message = renderSlack(
       sampleAlert({
         incident: sampleIncident({
@@ -242,7 +242,7 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
     );
   });
 
-  it('respects every limit of Slack if all its texts are too long', () => {
+  it('respects every limit of Slack even if all texts are too long', () => {
     const long = 'x'.repeat(5_000);
     const incident = sampleIncident({
       id: long,

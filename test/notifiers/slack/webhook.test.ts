@@ -24,13 +24,17 @@ describe('the Slack webhook', () => {
 
   const table: [what: string, behaviour: SlackBehaviour, expected: object][] = [
     [
-      'waits as long as Slack asks',
+      'waits for as long as Slack requests',
       { status: 429, headers: { 'retry-after': '30' } },
       { kind: 'retry', status: 429, afterMs: 30_000 },
     ],
-    ['waits a second if Slack does not say how long', { status: 429 }, { kind: 'retry', status: 429, afterMs: 1000 }],
     [
-      'waits an hour at most',
+      'waits for a second if Slack does not say how long',
+      { status: 429 },
+      { kind: 'retry', status: 429, afterMs: 1000 },
+    ],
+    [
+      'waits for at most an hour',
       { status: 429, headers: { 'retry-after': '999999' } },
       { kind: 'retry', afterMs: 3_600_000 },
     ],
@@ -50,7 +54,7 @@ describe('the Slack webhook', () => {
       { kind: 'retry', status: 302 },
     ],
     [
-      'does not take a web page for an answer of Slack',
+      'retries after a web page, which cannot come from Slack',
       { status: 200, body: '<html>log in</html>' },
       { kind: 'retry', status: 200 },
     ],
@@ -83,7 +87,7 @@ describe('the Slack webhook', () => {
     expect(await send(NEVER, 100)).toEqual({ kind: 'retry', why: 'Slack did not answer in time' });
   });
 
-  it('trusts the status of an answer whose body is cut off, so that nothing is sent twice', async () => {
+  it('relies on the status of an answer whose body is cut off, so that nothing is sent twice', async () => {
     slack.reply([
       { status: 200, cut: true },
       { status: 503, cut: true },

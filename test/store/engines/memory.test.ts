@@ -1,4 +1,6 @@
-/** The store keeps its data in memory while its database cannot be used, and takes it back when it can. */
+/**
+ * The store keeps its data in memory while its database cannot be used, and copies it there when it can be used again.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +19,7 @@ import {
 } from '../support.ts';
 
 describe('a directory that cannot be used', () => {
-  test('makes the store use memory and report that it is unhealthy', async () => {
+  test('makes the store use memory and report a problem', async () => {
     const file = join(await temporaryDirectory(), 'file');
     writeFileSync(file, '');
     const logger = recordingLogger();
@@ -35,7 +37,7 @@ describe('a directory that cannot be used', () => {
     expect(await store.probe()).toBe(false);
   });
 
-  test('includes one in which a directory has the name of the database', async () => {
+  test('can be one in which a directory has the name of the database', async () => {
     const dataDir = await temporaryDirectory();
     mkdirSync(join(dataDir, 'doctor.db'));
     const store = await open(dataDir);
@@ -45,7 +47,7 @@ describe('a directory that cannot be used', () => {
 });
 
 describe('a directory that can be used again', () => {
-  test('is used from the next probe on, with the data that was kept in memory', async () => {
+  test('is used after the next probe, with the data that was kept in memory', async () => {
     const dataDir = join(await temporaryDirectory(), 'data');
     writeFileSync(dataDir, 'a file where the directory should be');
     const logger = recordingLogger();
@@ -74,7 +76,7 @@ describe('a directory that can be used again', () => {
     expect((await reopened.loadCursors()).size).toBe(1);
   });
 
-  test('makes calls wait while the data is copied, and then find all of it', async () => {
+  test('makes calls wait until all data is copied', async () => {
     const dataDir = join(await temporaryDirectory(), 'data');
     writeFileSync(dataDir, '');
     const store = await open(dataDir);
@@ -87,7 +89,7 @@ describe('a directory that can be used again', () => {
     expect(await store.openCases()).toHaveLength(100);
   });
 
-  test('after a full disk, sends what was pending in the file and nothing that was sent from memory', async ({
+  test('still has the alerts that were pending before the disk was full, except those sent from memory', async ({
     skip,
   }) => {
     const disk = (await smallDisk()) ?? skip('needs the right to mount a tmpfs');
@@ -110,8 +112,8 @@ describe('a directory that can be used again', () => {
   });
 });
 
-describe('a disk that can only be read', () => {
-  async function leaveCase(dataDir: string): Promise<void> {
+describe('a disk that cannot be written', () => {
+  async function saveCase(dataDir: string): Promise<void> {
     const store = await open(dataDir);
     await store.saveIncident(incident());
     await store.saveDiagnosis('incident-1', diagnosis());
@@ -124,12 +126,12 @@ describe('a disk that can only be read', () => {
   }
 
   test.for<[string, (disk: SmallDisk) => unknown]>([
-    ['because it is full', (disk) => disk.fill()],
-    ['because it is mounted read-only', (disk) => execFileSync('mount', ['-o', 'remount,ro', disk.path])],
-  ])('%s still gives its data; its pending alerts stay in the file', async ([, makeReadOnly], { skip }) => {
+    ['full', (disk) => disk.fill()],
+    ['mounted read-only', (disk) => execFileSync('mount', ['-o', 'remount,ro', disk.path])],
+  ])('can still be read if it is %s; its pending alerts stay in the file', async ([, makeReadOnly], { skip }) => {
     const disk = (await smallDisk()) ?? skip('needs the right to mount a tmpfs');
     const dataDir = join(disk.path, 'data');
-    await leaveCase(dataDir);
+    await saveCase(dataDir);
     makeReadOnly(disk);
 
     const store = await open(dataDir);
@@ -143,10 +145,10 @@ describe('a disk that can only be read', () => {
     expect(await store.openCases()).toHaveLength(2);
   });
 
-  test('and is damaged makes the store start empty in memory', async ({ skip }) => {
+  test('makes the store start empty in memory if its database is damaged', async ({ skip }) => {
     const disk = (await smallDisk()) ?? skip('needs the right to mount a tmpfs');
     const dataDir = join(disk.path, 'data');
-    await leaveCase(dataDir);
+    await saveCase(dataDir);
     const path = join(dataDir, 'doctor.db');
     const whole = readFileSync(path);
     writeFileSync(path, whole.fill(0xa5, 4096));
@@ -164,7 +166,7 @@ describe('an alert to several receivers', () => {
   const slack = { alertId: 'alert-1', receiver: 'slack' };
   const receivers = ['slack', 'console'];
 
-  test('that one received from memory is pending for the other when the directory can be used', async () => {
+  test('is pending only for those that did not get it from memory, once the directory can be used', async () => {
     const dataDir = join(await temporaryDirectory(), 'data');
     writeFileSync(dataDir, 'a file where the directory should be');
     const store = await open(dataDir, { receivers });
@@ -177,7 +179,7 @@ describe('an alert to several receivers', () => {
     expect(await store.enqueue(alert(), receivers)).toBe(false);
   });
 
-  test('that one received before the disk was full is sent to the other afterwards, once', async ({ skip }) => {
+  test('is pending after a full disk only for those that did not get it before', async ({ skip }) => {
     const disk = (await smallDisk()) ?? skip('needs the right to mount a tmpfs');
     const dataDir = join(disk.path, 'data');
     const before = await open(dataDir, { receivers });

@@ -1,4 +1,4 @@
-/** What concerns PostgreSQL alone: a database that agents share, a network, a server that goes away. */
+/** Behaviour that only PostgreSQL has: agents share a database, and the server or the network can fail. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { checkDatabase } from '../../../src/store/check.ts';
@@ -18,14 +18,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
 
   async function client(url: string): Promise<pg.Client> {
     const opened = new pg.Client({ connectionString: url });
-    // Tests stop the server while it is connected.
+    // Tests stop the server while clients are connected.
     opened.on('error', () => {});
     await opened.connect();
     onTestFinished(() => opened.end());
     return opened;
   }
 
-  test('shows each agent its own rows only', async () => {
+  test('shows each agent only its own rows', async () => {
     const databaseUrl = server.createDatabase();
     const one = await open({ databaseUrl, agent: 'host-1' });
     const two = await open({ databaseUrl, agent: 'host-2' });
@@ -60,7 +60,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await one.openCases()).toHaveLength(1);
   });
 
-  test('is used by one agent of a name at a time', async () => {
+  test('is used by only one agent with the same name at a time', async () => {
     const databaseUrl = server.createDatabase();
     const first = await open({ databaseUrl, agent: 'host-1' });
     await expect(open({ databaseUrl, agent: 'host-1' })).rejects.toMatchObject({
@@ -80,14 +80,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(rows.map((row) => Number(row.version))).toEqual(rows.map((_, n) => n + 1));
   });
 
-  test('of a newer program is refused', async () => {
+  test('is refused if a newer program has written to it', async () => {
     const databaseUrl = server.createDatabase();
     await (await open({ databaseUrl, agent: 'host-1' })).close();
     await (await client(databaseUrl)).query(`INSERT INTO schema_version VALUES (99, 'from the future', 0)`);
     await expect(open({ databaseUrl, agent: 'host-1' })).rejects.toMatchObject({ reason: 'newer_schema' });
   });
 
-  test('that ends its sessions is used again from the next call on; the running one is rejected', async () => {
+  test('is used again by later calls after it ended the session', async () => {
     const databaseUrl = server.createDatabase();
     const store = await open({ databaseUrl, agent: 'host-1' });
     const other = await client(databaseUrl);
@@ -99,7 +99,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.openCases()).toHaveLength(1);
   });
 
-  test('in which the agent’s name was taken while the connection was lost makes the store unhealthy until it is free', async () => {
+  test('makes the store unhealthy while another agent holds the name, taken while the connection was lost', async () => {
     const databaseUrl = server.createDatabase();
     const store = await open({ databaseUrl, agent: 'host-1' });
     const other = await client(databaseUrl);
@@ -117,7 +117,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.probe()).toBe(true);
   });
 
-  test('that goes away makes the store unhealthy, and comes back with the data', async () => {
+  test('makes the store unhealthy while the server is down, and still has the data afterwards', async () => {
     const store = await open({ databaseUrl: server.createDatabase(), agent: 'host-1' });
     await store.saveIncident(incident());
     await server.stop();
@@ -129,7 +129,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(await store.openCases()).toMatchObject([{ incident: { id: 'incident-1' } }]);
   });
 
-  test('that is away when the store opens gets the data that was kept in memory', async () => {
+  test('gets the data that was kept in memory if the server was down when the store opened', async () => {
     const databaseUrl = server.createDatabase();
     const before = await open({ databaseUrl, agent: 'host-1' });
     await before.enqueue(alert({ id: 'waiting' }), ['slack']);
@@ -155,7 +155,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     expect(logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('available again'));
   });
 
-  test('that goes away leaves the cap and the budget as they were, including earlier runs, and counts nothing twice', async () => {
+  test('keeps the cap and the budget exact when the server fails: earlier runs count, and nothing counts twice', async () => {
     const where = { databaseUrl: server.createDatabase(), agent: 'host-1' };
     const another = await open({ ...where, agent: 'host-2' });
     await another.recordRequests([request({ costUsd: 5 })]);
@@ -191,7 +191,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     });
   });
 
-  test('takes a verdict from a command while the agent runs', async () => {
+  test('accepts a verdict from a command while the agent runs', async () => {
     const where = { databaseUrl: server.createDatabase(), agent: 'host-1' };
     const store = await open(where);
     await store.saveIncident(incident());

@@ -66,7 +66,7 @@ describe('the data directory', () => {
 
 describe('a damaged database', () => {
   const cases: readonly [string, (whole: Buffer) => Buffer][] = [
-    ['is no database at all', () => Buffer.from('hello, world\n'.repeat(400))],
+    ['is not a database', () => Buffer.from('hello, world\n'.repeat(400))],
     [
       'has garbage in its pages',
       (whole) => Buffer.concat([whole.subarray(0, 4096), Buffer.alloc(whole.length - 4096, 0xa5)]),
@@ -118,7 +118,7 @@ describe('a damaged database', () => {
   });
 });
 
-test('a file that is found damaged while the agent runs is replaced at the next probe', async () => {
+test('a file whose damage is found while the agent runs is replaced at the next probe', async () => {
   const dataDir = await temporaryDirectory();
   const path = join(dataDir, 'doctor.db');
   const store = await open(dataDir);
@@ -131,7 +131,7 @@ test('a file that is found damaged while the agent runs is replaced at the next 
   const file = openSync(path, 'r+');
   const size = statSync(path).size;
   writeSync(file, Buffer.alloc(size - 4096, 0xa5), 0, size - 4096, 4096);
-  // Closed at the end: closing it now would drop the process's locks on the file.
+  // Close it at the end, because closing releases this process's locks on the file.
   onTestFinished(() => closeSync(file));
 
   await expect(store.history({ limit: 500 }).then(() => store.openCases())).rejects.toMatchObject({
@@ -178,7 +178,7 @@ describe('a disk that fills up', () => {
     expect(logger.lines.map(({ level }) => level)).toEqual(['error', 'info']);
   });
 
-  test('before the agent starts makes the store use memory', async ({ skip }) => {
+  test('makes the store use memory if it is full when the agent starts', async ({ skip }) => {
     const disk = (await smallDisk()) ?? skip('needs the right to mount a tmpfs');
     disk.fill();
     const store = await open(join(disk.path, 'data'));
@@ -188,7 +188,7 @@ describe('a disk that fills up', () => {
   });
 });
 
-test('a database file that is removed while the agent runs is noticed', async () => {
+test('the removal of the database file while the agent runs is a problem until the file is back', async () => {
   const dataDir = await temporaryDirectory();
   const store = await open(dataDir);
   const path = join(dataDir, 'doctor.db');
