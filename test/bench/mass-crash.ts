@@ -78,6 +78,8 @@ export async function run(): Promise<void> {
       ANTHROPIC_API_KEY: 'sk-ant-stand-in',
       ANTHROPIC_BASE_URL: claude.url,
       SLACK_WEBHOOK_URL: slack.webhookUrl,
+      // A high limit, so that other bounds are measured.
+      MAX_RESTARTS_PER_HOUR_HOST: '1000',
       VERIFY_STABLE_SECONDS: String(VERIFY_SECONDS),
       VERIFY_DEADLINE_SECONDS: '60',
     },
