@@ -46,8 +46,8 @@ debian_mirror() {
 #
 # Each engine runs in its own root directory, into which its packages, their libraries and helpers are unpacked, and in
 # its own mount, network and process namespaces. So it adds no bridge, firewall rule, mount or process to the machine,
-# and killing its first process ends all others. /tmp is the machine's, so that the socket, the state and bind mounts have
-# the same paths inside and outside.
+# and killing its first process ends all others. /tmp is the machine's, so that the socket, the state and bind mounts
+# have the same paths inside and outside.
 
 # unpack_engine NAME SUITE PACKAGES...: downloads the packages and unpacks them into the engine's root directory.
 unpack_engine() {
@@ -74,8 +74,8 @@ run_engine() {
   local engine="$tools/engines/$1"
   shift
   cp "$(command -v busybox)" "$engine/root/busybox"
-  # pivot_root, not chroot alone: `exec` enters the mount namespace of a container and starts at its real root, which would
-  # be the machine's. crun refuses cgroup v1 with a version 2 hierarchy (unified) that has controllers beside it.
+  # pivot_root, not chroot alone: `exec` enters the mount namespace of a container and starts at its real root, which
+  # would be the machine's. crun refuses cgroup v1 with a version 2 hierarchy (unified) that has controllers beside it.
   # shellcheck disable=SC2016 # expanded by the inner shells
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     unshare --mount --net --pid --fork --kill-child sh -c '
@@ -129,8 +129,8 @@ await_engine() {
   return 1
 }
 
-# add_engine NAME docker|podman SUITES PACKAGES...: starts the engine from the first of SUITES (separated by spaces) whose
-# packages can be downloaded and run, and adds it to DOCTOR_TEST_ENGINES, where the tests find it.
+# add_engine NAME docker|podman SUITES PACKAGES...: starts the engine from the first of SUITES (separated by spaces)
+# whose packages can be downloaded and run, and adds it to DOCTOR_TEST_ENGINES, where the tests find it.
 add_engine() {
   local name="$1" kind="$2" suites="$3" suite version
   shift 3

@@ -34,8 +34,8 @@ export const INCIDENT_LINKS: readonly Link[] = [
 ];
 
 /**
- * Returns the URL of Explore with a search for incident traces in the displayed time range. `tags`: `key=value`, or empty
- * for all. Grafana replaces variables before it decodes the URL, so variables must not be encoded.
+ * Returns the URL of Explore with a search for incident traces in the displayed time range. `tags`: `key=value`, or
+ * empty for all. Grafana replaces variables before it decodes the URL, so variables must not be encoded.
  */
 export function traces(tags: string): string {
   const query = { refId: 'A', datasource: TRACES, queryType: 'search', service: 'container-doctor', limit: 50, tags };

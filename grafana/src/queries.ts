@@ -26,8 +26,8 @@ const STEP: Range = { text: '$__rate_interval', seconds: '$__rate_interval_ms / 
 
 /**
  * The increase of a counter. The series of a container begins with its first event, and `increase()` ignores the first
- * value of a series. Therefore a series that began within the range counts with its full value. A series that was merely
- * not scraped for a while does not: the agent must have been scraped before the range, or have started in it.
+ * value of a series. Therefore a series that began within the range counts with its full value. A series that was
+ * merely not scraped for a while does not: the agent must have been scraped before the range, or have started in it.
  */
 export function increaseOf(selector: string, { text, seconds }: Range): string {
   const agentStarted = `${of('process_start_time_seconds')} > time() - ${seconds}`;

@@ -1,6 +1,6 @@
 /**
- * Writes src/redact/word-model.ts: how common each pair of letters is in words and identifiers. The counts come from the
- * declarations and readmes of the installed packages and change with them, so run it only to improve the model.
+ * Writes src/redact/word-model.ts: how common each pair of letters is in words and identifiers. The counts come from
+ * the declarations and readmes of the installed packages and change with them, so run it only to improve the model.
  *
  *   node scripts/redact/word-model.ts
  */
