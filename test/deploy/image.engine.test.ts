@@ -1,7 +1,7 @@
 /**
  * Builds the Dockerfile on the test engine and runs the image. The build's `npm ci` uses the host's network (`--network
- * host`). If the base image cannot be pulled it is replaced (stand-in-node-image.ts). The agent reaches the engine through
- * a proxy that applies the allow list of compose.yaml.
+ * host`). If the base image cannot be pulled it is replaced (stand-in-node-image.ts). The agent reaches the engine
+ * through a proxy that applies the allow list of compose.yaml.
  */
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

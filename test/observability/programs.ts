@@ -54,8 +54,8 @@ export function check(
 }
 
 /**
- * Starts a server program and resolves when `readyUrl` answers with a success status. Rejects with its output if it exits
- * before that. `folder` has its files.
+ * Starts a server program and resolves when `readyUrl` answers with a success status. Rejects with its output if it
+ * exits before that. `folder` has its files.
  */
 export async function startProgram(
   program: string,
