@@ -43,7 +43,7 @@ interface ScrapeJob {
   static_configs: { targets: string[] }[];
 }
 
-/** `doctorUrl` replaces `doctor:8080`. Jobs for programs that do not run here are left out. */
+/** `doctorUrl` replaces `doctor:8080`. The other scrape jobs are removed, because their programs do not run. */
 export async function startPrometheus(
   program: string,
   doctorUrl: string,
