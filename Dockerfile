@@ -1,4 +1,4 @@
-# Without BuildKit syntax, so that podman, kaniko and older engines can build it.
+# No BuildKit syntax, so that podman, kaniko and older engines can build it.
 ARG NODE_IMAGE=node:24.21-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
@@ -38,7 +38,7 @@ STOPSIGNAL SIGTERM
 # Failures during the first 10 s do not count, because the agent is still starting.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
   CMD ["node", "dist/main.js", "healthcheck"]
-# By default a half of V8's young generation grows to 32 MB while the modules load, and is never returned: 30 MB more
-# than the agent needs. --optimize-for-size saves another 5 MB. It costs a third of the detection speed, which is
-# three times what is needed.
+# By default a semi-space of V8's young generation grows to 32 MB while the modules load, and the memory is never
+# returned: 30 MB more than the agent needs. --optimize-for-size saves another 5 MB. It makes detection a third slower,
+# which is still almost three times as fast as required.
 ENTRYPOINT ["node", "--max-semi-space-size=2", "--optimize-for-size", "dist/main.js"]

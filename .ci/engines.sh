@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Debian packages from other suites, and container engines made of them. Sourced by .ci/run; needs $tools, an empty
-# directory under /tmp.
+# Downloads Debian packages of other suites, and runs container engines from them. Sourced by .ci/run; needs $tools, an
+# empty directory under /tmp.
 
-# suite_apt SUITE ARGUMENTS...: apt-get for one suite of Debian, from the mirror and with the keys of this machine. Its
-# files are in $tools, so the machine's own sources and packages stay as they are. Its list of installed packages is
-# empty: `install --download-only` gets a package with all that it depends on.
+# suite_apt SUITE ARGUMENTS...: apt-get for one suite of Debian, with the mirror and the keys of this machine. Its files
+# are in $tools, so the machine's own sources and packages do not change. Its list of installed packages is empty, so
+# `install --download-only` downloads a package with all its dependencies.
 suite_apt() {
   local suite="$1" apt="$tools/apt/$1" mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   shift
@@ -29,14 +29,14 @@ suite_apt() {
   apt-get "${options[@]}" "$@"
 }
 
-# The first address that serves Debian itself (not its security updates, not another vendor's packages).
+# Prints the first address that serves Debian itself (not its security updates, not another vendor's packages).
 debian_mirror() {
   {
     # deb822: URIs of stanzas that name a Debian suite.
     cat /etc/apt/sources.list.d/*.sources 2> /dev/null | awk -v RS='' '
       /Suites:[^\n]*(bookworm|trixie|stable)/ && !/-security/ && match($0, /URIs:[ \t]*[^ \t\n]+/) {
         uri = substr($0, RSTART, RLENGTH); sub(/URIs:[ \t]*/, "", uri); print uri }'
-    # One line each: deb [options] URI suite components.
+    # The one-line format: deb [options] URI suite components.
     cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2> /dev/null |
       sed -nE 's/^deb +(\[[^]]*\] +)?([^ ]+) +(bookworm|trixie|stable) .*main.*/\2/p'
   } | head -n 1
@@ -44,19 +44,19 @@ debian_mirror() {
 
 # ── engines of other releases ────────────────────────────────────────────────
 #
-# Each engine runs from its packages unpacked into a root directory of its own, with their own libraries and helpers, in
-# its own mount, network and process namespaces: no bridge, firewall rule, mount or process of it reaches the machine,
-# and killing its first process ends all of it. /tmp is the machine's: socket, state and bind mounts have the same paths
-# inside and outside.
+# Each engine runs in its own root directory, into which its packages, their libraries and helpers are unpacked, and in
+# its own mount, network and process namespaces. So it adds no bridge, firewall rule, mount or process to the machine,
+# and killing its first process ends all others. /tmp is the machine's, so that the socket, the state and bind mounts
+# have the same paths inside and outside.
 
-# unpack_engine NAME SUITE PACKAGES...
+# unpack_engine NAME SUITE PACKAGES...: downloads the packages and unpacks them into the engine's root directory.
 unpack_engine() {
   local name="$1" suite="$2" engine="$tools/engines/$1" archive directory
   local root="$engine/root" archives="$tools/apt/$2/cache-$1"
   shift 2
   rm -rf "$engine"
   mkdir -p "$archives/partial" "$root"/{proc,sys,dev,run,tmp,etc,var/tmp,machine}
-  # catatonit is the first process: it forwards signals and reaps what the engine leaves.
+  # catatonit is the first process: it forwards signals and reaps orphaned processes.
   suite_apt "$suite" -o "Dir::Cache::archives=$archives" install --download-only -y -q --no-install-recommends \
     catatonit "$@" || return 1
   for archive in "$archives"/*.deb; do
@@ -68,13 +68,13 @@ unpack_engine() {
   rm -rf "$archives"
 }
 
-# run_engine NAME COMMAND...: runs it in the root of the engine, in the background. Its process id goes to .../pid, its
-# output to .../log.
+# run_engine NAME COMMAND...: runs COMMAND in the engine's root directory, in the background. Its process id is written
+# to .../pid, its output to .../log.
 run_engine() {
   local engine="$tools/engines/$1"
   shift
   cp "$(command -v busybox)" "$engine/root/busybox"
-  # pivot_root and not chroot alone: `exec` enters the mount namespace of a container and begins at its real root, which
+  # pivot_root, not chroot alone: `exec` enters the mount namespace of a container and starts at its real root, which
   # would be the machine's. crun refuses cgroup v1 with a version 2 hierarchy (unified) that has controllers beside it.
   # shellcheck disable=SC2016 # expanded by the inner shells
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -94,14 +94,14 @@ run_engine() {
       exec /busybox chroot . /busybox sh -c "/busybox umount -l /machine && /busybox ip link set lo up && exec catatonit -- \"\$@\"" sh "$@"
     ' sh "$engine/root" "$@" > "$engine/log" 2>&1 < /dev/null &
   echo $! > "$engine/pid"
-  # Bash would report its end.
+  # Otherwise Bash would report its end.
   disown
 }
 
-# start_docker NAME / start_podman NAME: resolves when the engine answers at unix://$tools/engines/NAME/socket.
+# start_docker NAME, start_podman NAME: return when the engine answers at unix://$tools/engines/NAME/socket.
 start_docker() {
   local engine="$tools/engines/$1"
-  # Containers of the tests have no network, or only publish a port: the proxy that dockerd starts is enough for that.
+  # The tests' containers have no network or only publish a port, for which the proxy that dockerd starts is sufficient.
   run_engine "$1" dockerd --host "unix://$engine/socket" --data-root "$engine/data" --exec-root "$engine/exec" \
     --pidfile "$engine/dockerd.pid" --iptables=false --ip6tables=false
   await_engine "$1"
@@ -109,7 +109,7 @@ start_docker() {
 
 start_podman() {
   local engine="$tools/engines/$1"
-  # Without systemd there are no journal and no scopes.
+  # Without systemd there is no journal, and there are no scopes.
   printf '%s\n' '[engine]' 'events_logger = "file"' 'cgroup_manager = "cgroupfs"' '[containers]' \
     'log_driver = "k8s-file"' '[network]' 'firewall_driver = "none"' > "$engine/containers.conf"
   CONTAINERS_CONF="$engine/containers.conf" run_engine "$1" podman --root "$engine/data" --runroot "$engine/exec" \
@@ -129,8 +129,8 @@ await_engine() {
   return 1
 }
 
-# add_engine NAME docker|podman SUITES PACKAGES...: starts the engine from the first of the suites (words) whose packages
-# can be had and run, and adds it to DOCTOR_TEST_ENGINES, where the tests find it.
+# add_engine NAME docker|podman SUITES PACKAGES...: starts the engine from the first of SUITES (separated by spaces)
+# whose packages can be downloaded and run, and adds it to DOCTOR_TEST_ENGINES, where the tests find it.
 add_engine() {
   local name="$1" kind="$2" suites="$3" suite version
   shift 3

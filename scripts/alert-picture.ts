@@ -1,4 +1,4 @@
-/** docs/images/alert.svg: an alert as Slack shows it. The Slack renderer makes the message; this file only draws it. */
+/** Draws docs/images/alert.svg: an alert as Slack shows it. The message comes from the Slack renderer. */
 import type { Alert } from '../src/domain.ts';
 import type { Block, Mrkdwn, PlainText, RichElement, RichText } from '../src/notifiers/slack/blocks.ts';
 import { renderSlack } from '../src/notifiers/slack/message.ts';
@@ -96,7 +96,7 @@ const BODY: Style = { size: 15 };
 const SMALL: Style = { size: 12, color: COLORS.gray };
 const lineHeight = ({ size }: Style): number => Math.round(size * 1.47);
 
-/** An SVG fragment and its height. */
+/** An SVG fragment, and its height in pixels. */
 interface Drawn {
   readonly svg: string;
   readonly height: number;
@@ -136,7 +136,7 @@ function drawBlock(block: Block, y: number): Drawn {
         y,
       );
     case 'context': {
-      // Breaks between the elements only.
+      // Lines break only between the elements.
       const text = block.elements.map((element) => unescaped(element.text).replaceAll(' ', NO_BREAK_SPACE)).join('   ');
       return drawRuns([{ text, style: SMALL }], LEFT, y, RIGHT - LEFT);
     }
@@ -258,7 +258,7 @@ function textSvg(line: readonly Run[], x: number, y: number): string {
   return spans.length === 0 ? '' : `<text x="${x}" y="${round(y)}" xml:space="preserve">${spans.join('')}</text>\n`;
 }
 
-/** Neighbours of the same style become one run. */
+/** Merges adjacent runs of the same style. */
 function joined(line: readonly Run[]): Run[] {
   const runs: Run[] = [];
   for (const run of line) {

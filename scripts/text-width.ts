@@ -1,6 +1,6 @@
-/** Estimates how wide a browser draws a text, so that lines can be wrapped without one. */
+/** Estimates the width of a text in a browser, so that lines can be wrapped without one. */
 
-/** Widths of Helvetica in thousandths of the font size, from its published metrics; most fonts are close. */
+/** Widths of Helvetica in thousandths of the font size, from its published metrics. Most fonts are similar. */
 const WIDTHS: readonly (readonly [characters: string, width: number])[] = [
   ["'ijl|", 222],
   [' \u00a0!,./:;I[\\]ft', 278],
@@ -22,10 +22,12 @@ const WIDTH_OF = new Map(WIDTHS.flatMap(([characters, width]) => [...characters]
 /** Emoji and everything else. */
 const OTHER_WIDTH = 1000;
 const MONO_WIDTH = 602;
-/** Bold letters, and fonts that are wider than Helvetica. */
+/** How much wider bold letters are. */
 const BOLD = 1.07;
+/** A margin for fonts that are wider than Helvetica. */
 const MARGIN = 1.04;
 
+/** In the unit of `size`, the font size. */
 export function textWidth(
   text: string,
   { size, bold = false, mono = false }: { readonly size: number; readonly bold?: boolean; readonly mono?: boolean },

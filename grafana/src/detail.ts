@@ -36,21 +36,21 @@ export const detail = () =>
 const detection = () => [
   countPanel({
     title: 'Signals by container',
-    description: 'All signals, including repeats: errors in logs, crashes, out of memory, failing health checks.',
+    description: 'All signals, including repeats: errors in logs, crashes, out-of-memory kills, failing health checks.',
     queries: [positiveIncreaseBy('container_name', ofContainers('container_doctor_errors_detected_total'))],
     links: CONTAINER_LINKS,
   }),
   countPanel({
     title: 'Signals by detector',
     description:
-      'Signals by what detected them. Many of type storm: a container logs new kinds of errors faster than they can be grouped.',
+      'Signals by detector. Many from storm: a container logs new kinds of errors faster than they can be grouped.',
     queries: [positiveIncreaseBy('detector', ofContainers('container_doctor_errors_detected_total'))],
     links: INCIDENT_LINKS,
   }),
   countPanel({
     title: 'Signals that opened no incident',
     description:
-      'Signals that did not open an incident, by reason: repeats of an open incident, errors that a container logs all the time, and ignored ones. Overflow: a log storm.',
+      'By reason. Repeat: of an open incident. Habit: the container logs it regularly. Dependency: part of the incident of another container. Overflow: a log storm. docs/telemetry.md explains all reasons.',
     queries: [increaseBy('reason', of('container_doctor_errors_suppressed_total'))],
   }),
   seriesPanel({
@@ -96,7 +96,7 @@ const diagnosis = () => [
   countPanel({
     title: 'Diagnoses without Claude',
     description:
-      'Diagnoses made by the built-in rules only, by reason: a limit is reached, a service has used up its share, requests are paused, no key. "circuit open" is 1 while requests are paused after repeated failures.',
+      'Diagnoses made by the built-in rules alone, by reason: a limit is reached, a service has used up its share, requests are paused, or there is no key. "circuit open" is 1 while requests are paused after repeated failures.',
     queries: [
       increaseBy('reason', of('container_doctor_diagnoses_skipped_total')),
       { expr: `max(${of('container_doctor_claude_circuit_open')})`, legend: 'circuit open' },
@@ -188,7 +188,7 @@ const restarts = () => [
   }),
   seriesPanel({
     title: 'Verification duration, p95',
-    description: 'Time from a restart to its outcome. At the deadline (120 s) the outcome is failed.',
+    description: 'Time from a restart to its outcome. At the deadline (by default 120 s) the outcome is failed.',
     queries: [p95By('outcome', of('container_doctor_verification_duration_seconds_bucket'))],
     unit: 's',
     steps: redFrom(120),
@@ -213,7 +213,7 @@ const alerts = () => [
   }),
   seriesPanel({
     title: 'Alerts waiting',
-    description: 'Alerts in the outbox. It grows while Slack does not answer, and then empties by itself.',
+    description: 'Alerts in the outbox. It grows while a receiver accepts no messages, and then empties by itself.',
     queries: [by('integration', of('container_doctor_outbox_pending'))],
     unit: 'short',
     steps: redFrom(10),
@@ -236,7 +236,7 @@ const engine = () => [
   countPanel({
     title: 'Log streams reopened',
     description:
-      'Log streams that ended while their container was running: a proxy timeout (ended), a broken connection (error), a stream that delivered nothing although the container logged (stalled).',
+      'Log streams that were reopened while their container was running, after a proxy timeout (ended), a broken connection (error), or when a stream delivered nothing although the container logged (stalled).',
     queries: [increaseBy('cause', of('container_doctor_log_reconnects_total'))],
   }),
   seriesPanel({
@@ -248,7 +248,7 @@ const engine = () => [
   }),
   seriesPanel({
     title: 'Engine requests',
-    description: 'By operation and error. Without an error they succeeded.',
+    description: 'By operation and error. Requests without an error succeeded.',
     queries: [by('operation, error_type', perSecond(of('container_doctor_docker_request_duration_seconds_count')))],
     unit: 'reqps',
   }),
@@ -285,7 +285,7 @@ const agentProcess = () => [
   seriesPanel({
     title: 'Event loop',
     description:
-      'The p99 of the event loop’s delay, and the share of time that it is busy. The delay includes the sampling interval of 100 ms.',
+      'The p99 of the event loop’s delay, and the share of time in which it is busy. The delay includes the sampling interval of 100 ms.',
     queries: [
       { expr: of('nodejs_eventloop_delay_p99_seconds'), legend: 'delay p99, s {{instance}}' },
       { expr: of('nodejs_eventloop_utilization_ratio'), legend: 'busy {{instance}}' },

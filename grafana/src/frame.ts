@@ -4,7 +4,7 @@ import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { type Link, PROMETHEUS, traces } from './links.ts';
 import { ofContainers, positiveIncreaseBy } from './queries.ts';
 
-/** A dashboard with the common parts. `rows`: panels by the title of their row. */
+/** Creates a dashboard with the common parts. `rows`: the panels of each row, by its title. */
 export function createDashboard(options: {
   readonly uid: string;
   readonly title: string;
@@ -87,7 +87,7 @@ function dashboardLink({ title, url }: Link, options: { readonly keep?: boolean 
   );
 }
 
-/** By default the SDK hides links and annotations in a menu. */
+/** By default the SDK moves links and annotations into a menu. */
 function shown<T extends { placement?: unknown }>(builder: Builder<T>): Builder<T> {
   return {
     build() {

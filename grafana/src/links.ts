@@ -1,6 +1,6 @@
 /** Data sources, dashboards, and links from panels. */
 
-/** Never change them: links, bookmarks and provisioning refer to them. */
+/** Never change these: links, bookmarks and provisioning refer to them. */
 export const UIDS = { overview: 'container-doctor-overview', detail: 'container-doctor-detail' } as const;
 
 export const PROMETHEUS = { type: 'prometheus', uid: `\${datasource}` } as const;
@@ -11,7 +11,7 @@ export interface Link {
   readonly url: string;
 }
 
-/** For panels by `container_name`: to the container's traces, its history and its details. */
+/** For panels by `container_name`: links to the container's traces, history and details. */
 export const CONTAINER_LINKS: readonly Link[] = [
   {
     title: `Traces of \${__field.labels.container_name}`,
@@ -34,8 +34,8 @@ export const INCIDENT_LINKS: readonly Link[] = [
 ];
 
 /**
- * URL of Explore with a search for incident traces in the shown time range. Grafana replaces variables before it decodes
- * the URL, so variables must not be encoded.
+ * Returns the URL of Explore with a search for incident traces in the displayed time range. `tags`: `key=value`, or
+ * empty for all. Grafana replaces variables before it decodes the URL, so variables must not be encoded.
  */
 export function traces(tags: string): string {
   const query = { refId: 'A', datasource: TRACES, queryType: 'search', service: 'container-doctor', limit: 50, tags };

@@ -1,4 +1,4 @@
-/** The dashboard for a first look: is there a problem? */
+/** The overview dashboard: shows at a glance whether there is a problem. */
 import { createDashboard } from './frame.ts';
 import { CONTAINER_LINKS, INCIDENT_LINKS, UIDS } from './links.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './panels.ts';
 import { DAY, increaseOf, of, ofContainers, positiveIncreaseBy, share, sumBy } from './queries.ts';
 
-/** For shares that are left: red if nearly used up. */
+/** Thresholds for the remaining share of a limit: red if it is nearly used up. */
 const REMAINING = betterFrom([0.1, 'orange'], [0.25, 'green']);
 
 const inDay = (selector: string) => `sum(${increaseOf(selector, DAY)})`;
@@ -37,7 +37,7 @@ export const overview = () =>
     collapsedRow('Latest traces (needs a Jaeger data source)', [
       tracesPanel({
         title: 'Latest incidents',
-        description: 'One trace per incident, newest first. Click one to see what was done. Empty if traces are off.',
+        description: 'One trace per incident, newest first. Click a trace to see each step. Empty if traces are off.',
       }),
     ]),
   );
@@ -78,7 +78,7 @@ const agentHealth = () => [
   }),
   statPanel({
     title: 'Alerts waiting',
-    description: 'Alerts that are not delivered yet. If there are several for a long time, Slack does not accept them.',
+    description: 'Alerts that are not delivered yet. If several wait for a long time, Slack does not accept them.',
     expr: `sum(${of('container_doctor_outbox_pending')})`,
     unit: 'short',
     steps: worseFrom([1, 'yellow'], [10, 'red']),
@@ -130,7 +130,7 @@ const incidents = () => [
   }),
   statPanel({
     title: 'Alerts dropped, 24 h',
-    description: 'Alerts dropped in the last 24 hours, because Slack rejected them or did not answer for a day.',
+    description: 'Alerts dropped in the last 24 hours: rejected permanently, older than a day, or too many.',
     expr: inDay(of('container_doctor_notifications_total', 'outcome="dropped"')),
     unit: 'short',
     decimals: 0,
@@ -172,7 +172,7 @@ const claude = () => [
   statPanel({
     title: 'Budget left',
     description:
-      'Budget for Claude that is left in the rolling day (MAX_SPEND_PER_DAY). At zero only the built-in rules diagnose.',
+      'Budget for Claude that is left in the rolling day (MAX_SPEND_PER_DAY). At zero, only the built-in rules diagnose.',
     expr: `min(${of('container_doctor_budget_remaining_usd')})`,
     unit: 'currencyUSD',
     decimals: 2,
@@ -181,7 +181,7 @@ const claude = () => [
   }),
   statPanel({
     title: 'Budget spent',
-    description: 'Share of the budget of the rolling day that is spent.',
+    description: 'Share of the rolling daily budget that is spent.',
     expr: `max(1 - ${share('container_doctor_budget_remaining_usd', 'container_doctor_budget_limit_usd')})`,
     unit: 'percentunit',
     decimals: 0,
@@ -214,7 +214,7 @@ const claude = () => [
   statPanel({
     title: 'Diagnoses without Claude, 24 h',
     description:
-      'Diagnoses in the last 24 hours by the built-in rules only: a limit was reached, requests were paused, or there is no key.',
+      'Diagnoses in the last 24 hours by the built-in rules alone: a limit was reached, requests were paused, or there is no key.',
     expr: inDay(of('container_doctor_diagnoses_skipped_total')),
     unit: 'short',
     decimals: 0,

@@ -1,4 +1,4 @@
-/** Panels with unit, thresholds, description and links. */
+/** Creates panels with a unit, thresholds, a description and links. */
 import * as bargauge from '@grafana/grafana-foundation-sdk/bargauge';
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import * as common from '@grafana/grafana-foundation-sdk/common';
@@ -133,7 +133,7 @@ export function barPanel(options: PanelOptions & Query & { readonly max?: number
   return panel;
 }
 
-/** A table of the latest traces from the trace store. Each row links to its trace. */
+/** A table of the latest traces in the trace store. Each row links to its trace. */
 export function tracesPanel(options: {
   readonly title: string;
   readonly description: string;

@@ -1,15 +1,15 @@
 /** PromQL for both dashboards. */
 
-/** Every query is limited to the selected agents, and queries by container to the selected containers. */
+/** All queries are limited to the selected agents, and queries by container also to the selected containers. */
 const SCOPE = 'instance=~"$instance"';
 const CONTAINERS = 'container_name=~"$container"';
 
-/** A metric of the selected agents. `labels`: further matchers, such as `job="x"`. */
+/** Selects a metric of the selected agents. `labels`: further matchers, such as `job="x"`. */
 export function of(metric: string, ...labels: readonly string[]): string {
   return `${metric}{${[SCOPE, ...labels].join(', ')}}`;
 }
 
-/** A metric by container, for the selected containers. */
+/** Selects a metric of the selected containers. */
 export function ofContainers(metric: string, ...labels: readonly string[]): string {
   return of(metric, CONTAINERS, ...labels);
 }
@@ -21,13 +21,13 @@ interface Range {
 }
 
 export const DAY: Range = { text: '24h', seconds: '86400' };
-/** The distance between two points of a graph, chosen by Grafana. */
+/** The interval between two points of a graph, chosen by Grafana. */
 const STEP: Range = { text: '$__rate_interval', seconds: '$__rate_interval_ms / 1000' };
 
 /**
  * The increase of a counter. The series of a container begins with its first event, and `increase()` ignores the first
- * value of a series. Therefore a series that began within the range counts with its full value. A series that was merely
- * not scraped for a while does not: the agent must have been scraped before the range, or have started in it.
+ * value of a series. Therefore a series that began within the range counts with its full value. A series that was
+ * merely not scraped for a while does not: the agent must have been scraped before the range, or have started in it.
  */
 export function increaseOf(selector: string, { text, seconds }: Range): string {
   const agentStarted = `${of('process_start_time_seconds')} > time() - ${seconds}`;
@@ -45,7 +45,7 @@ export function quantile(q: number, bucket: string, by = ''): string {
   return `histogram_quantile(${q}, ${sumBy(by === '' ? 'le' : `le, ${by}`, perSecond(bucket))})`;
 }
 
-/** `metric` divided by `whole`; no result where `whole` is 0. */
+/** `metric` divided by `whole`; no result if `whole` is 0. */
 export const share = (metric: string, whole: string): string => `${of(metric)} / (${of(whole)} > 0)`;
 
 /** A query of a panel. `legend`: template for the names of its series. */

@@ -1,6 +1,6 @@
 /**
- * Writes src/redact/word-model.ts: how common each pair of letters is in words and identifiers. Learned from the
- * declarations and readmes of the installed packages, so it changes with them; run it only to improve the model.
+ * Writes src/redact/word-model.ts: how common each pair of letters is in words and identifiers. The counts come from
+ * the declarations and readmes of the installed packages and change with them, so run it only to improve the model.
  *
  *   node scripts/redact/word-model.ts
  */
@@ -10,8 +10,9 @@ import { SYMBOLS, symbolOf } from '../../src/redact/symbols.ts';
 
 const ROOT = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const TARGET = fileURLToPath(new URL('../../src/redact/word-model.ts', import.meta.url));
+/** Bytes. Larger files are skipped. */
 const LARGEST_FILE = 400_000;
-/** A word that is printed a thousand times says no more than one printed fifteen times. */
+/** A word that occurs a thousand times counts no more than one that occurs fifteen times: log2(1 + 15). */
 const MAX_WEIGHT = 4;
 /** Added to every count: a pair that was never seen is rare, not impossible. */
 const SMOOTHING = 0.5;

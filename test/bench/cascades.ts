@@ -1,7 +1,9 @@
 /**
- * Faults that spread: does the agent make one incident of each, with the right cause? On generated projects of 3 to 30
- * services on the simulated engine. The model always speaks for a restart. `CASCADES=tuning` plays other faults in other
- * words, those by which the code was tuned; `CASCADES_VERBOSE=1` prints each fault.
+ * Faults that spread: does the agent open one incident for each, with the right cause? The faults occur in generated
+ * projects of 3 to 30 services on the simulated engine. The model always recommends a restart.
+ *
+ * CASCADES=tuning: the faults and log messages that the code was tuned with. CASCADES_KIND: only this kind of fault.
+ * CASCADES_VERBOSE=1: prints each fault.
  */
 
 import { batches, percentile } from './support.ts';
@@ -15,16 +17,20 @@ const AT_ONCE = 3;
 const FIRST_SEED = { final: 7_000, tuning: 100 };
 const GOALS = { f1: 0.95, cause: 0.9, perFault: 1.2, aloneMs: 1_000, awaitedMs: 4_000 };
 
-/** Kinds in which a question need not wait for what becomes of a dependency. */
+/** Kinds for which the question need not wait to see whether a dependency has a problem. */
 const ALONE: ReadonlySet<FaultKind> = new Set(['own error', 'own crash', 'unhealthy, answers']);
 
+/** An incident, weighted by its occurrences: its true cluster (the fault), and the cluster found (the root incident). */
 interface Item {
   readonly weight: number;
   readonly truth: string;
   readonly found: string;
 }
 
-/** The share of each item's cluster that is right, and the share of what is right that is in its cluster. */
+/**
+ * B³, the weighted mean over all items. Precision: the share of an item's found cluster that is in its true cluster.
+ * Recall: the share of its true cluster that is in its found cluster.
+ */
 function bCubed(items: readonly Item[]): { readonly precision: number; readonly recall: number; readonly f1: number } {
   const total = sum(items.map(({ weight }) => weight));
   const share = (of: (item: Item) => string, other: (item: Item) => string) =>
@@ -62,7 +68,7 @@ const truthOf = (incident: SeenIncident, { faults }: Played): number =>
 
 function itemsOf(played: Played): readonly Item[] {
   const { incidents, seed, kind } = played;
-  // Incidents that are over without having been judged are no message to anybody.
+  // Incidents that ended before they were diagnosed cause no alert.
   return incidents
     .filter(({ passed }) => !passed)
     .map((incident) => ({
@@ -72,7 +78,7 @@ function itemsOf(played: Played): readonly Item[] {
     }));
 }
 
-/** `abstained`: the agent says that the cause is not known. */
+/** `abstained`: the agent says that the cause is unknown. `none`: it opened no incident. */
 function causeOf(fault: Fault, index: number, played: Played): 'right' | 'wrong' | 'abstained' | 'none' {
   const roots = played.incidents
     .filter((incident) => !incident.passed && truthOf(incident, played) === index)
@@ -122,18 +128,18 @@ function report(all: readonly Played[]): void {
     const of = faults.filter(({ played: { kind: its } }) => its === kind);
     const count = (what: string) => of.filter(({ cause }) => cause === what).length;
     const asked = played.flatMap(({ askedAfter }) => askedAfter ?? []);
-    const words = [
+    const counts = [
       ['right', 'right'],
       ['wrong', 'wrong'],
       ['abstained', 'unknown'],
       ['none', 'none'],
-    ].flatMap(([what, word]) => (count(what ?? '') > 0 ? [`${count(what ?? '')} ${word}`] : []));
+    ].flatMap(([what, shown]) => (count(what ?? '') > 0 ? [`${count(what ?? '')} ${shown}`] : []));
     const { f1 } = bCubed(played.flatMap(itemsOf));
     console.log(
       [
         kind.padEnd(22),
         Number.isNaN(f1) ? '  –  ' : f1.toFixed(3),
-        words.join(', ').padEnd(20),
+        counts.join(', ').padEnd(20),
         (sum(played.map(({ alerts }) => alerts)) / of.length).toFixed(2).padStart(5),
         (sum(played.map(({ questions }) => questions)) / of.length).toFixed(2).padStart(7),
         String(sum(played.map(({ wrongRestarts }) => wrongRestarts.length))).padStart(8),
@@ -163,13 +169,13 @@ function report(all: readonly Played[]): void {
     `B³ F1 ${total.f1.toFixed(3)} (precision ${total.precision.toFixed(3)}, recall ${total.recall.toFixed(3)})`,
   );
   goal(
-    'cause right where it can be known',
+    'cause right if it can be known',
     right >= GOALS.cause,
     `${percent(right)} of ${knowable.length}; ${faults.filter(({ cause }) => cause === 'abstained').length} abstentions`,
   );
   goal('alerts per fault', alerts <= GOALS.perFault, alerts.toFixed(2));
   goal('questions per fault', questions <= GOALS.perFault, questions.toFixed(2));
-  goal('restarts of what is not the cause', restarts.length === 0, String(restarts.length));
+  goal('restarts of other containers', restarts.length === 0, String(restarts.length));
   goal('question, one container, p95', askedAfter(true) <= GOALS.aloneMs, `${Math.round(askedAfter(true))} ms`);
   goal('question, cascades, p95', askedAfter(false) <= GOALS.awaitedMs, `${Math.round(askedAfter(false))} ms`);
 }

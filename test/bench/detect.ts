@@ -106,7 +106,7 @@ function grouped(): void {
   }
 }
 
-/** Lines a second and MB a second, by processor time: the machine may be busy with other things. */
+/** Lines and MB per second of CPU time, because the machine may be busy with other work. */
 function timed(bytes: Buffer, lines: number, rounds: number, work: (chunk: Buffer) => void, end: () => void) {
   const started = process.cpuUsage();
   for (let round = 0; round < rounds; round++) {
@@ -147,7 +147,7 @@ function throughput(): void {
       JSON.parse,
     ],
   ];
-  row('quiet logs through detect (by processor time)', 'goal', 'reached, and the ceiling of the same run');
+  row('quiet logs through detect (by CPU time)', 'goal', 'reached, and the ceiling of the same run');
   for (const [name, goal, lines, parse] of kinds) {
     const bytes = Buffer.from(`${lines.join('\n')}\n`);
     const rounds = 6;
@@ -170,7 +170,7 @@ function throughput(): void {
         },
         () => {},
       );
-    // Once to warm up.
+    // The first runs are a warm-up.
     detecting();
     decoding();
     const reached = detecting();
@@ -213,7 +213,7 @@ function hostile(): void {
       for (let i = 0; i < 3; i++) {
         const grouper = createGrouper();
         const detector = createLogDetector({
-          emit: (trouble) => void grouper.assign(aContainer(), trouble, 0),
+          emit: (error) => void grouper.assign(aContainer(), error, 0),
           now: () => 0,
         });
         const started = performance.now();

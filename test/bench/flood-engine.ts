@@ -16,7 +16,7 @@ import { number, withContainers } from './support.ts';
 import { buildAgent, cpuSeconds } from './support-agent.ts';
 
 const SECONDS = Number(process.env.BENCH_FLOOD_SECONDS ?? 20);
-/** With the pauses and the time for printing, some 50,000 lines per second. */
+/** With the pauses and the time for printing, about 50,000 lines per second. */
 const LINES_AT_ONCE = 5_000;
 const ROUNDS = SECONDS * 10;
 const LINES = ROUNDS * LINES_AT_ONCE;
@@ -44,7 +44,7 @@ async function hasWritten(container: TestContainer): Promise<boolean> {
   return String(tail).includes(LAST);
 }
 
-/** Until all lines are read, or no more arrive. */
+/** Waits until all lines are read, or no more arrive. */
 async function follow(container: TestContainer, doctor: Doctor) {
   const read = () => doctor.metric('container_doctor_log_lines_total');
   await eventually(async () => ((await read()) > 0 ? true : undefined), { deadlineMs: PATIENCE_MS });

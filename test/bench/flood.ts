@@ -16,12 +16,12 @@ import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-
 import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
-import { number, spread } from './support.ts';
+import { number, print, spread } from './support.ts';
 import { type Agent, blocksOf, buildAgent, cpuSeconds, rssMib, withLoopDelay } from './support-agent.ts';
 import { FLOOD, type Flood, type FloodMessage, LINES_PER_MS } from './support-flood-engine.ts';
 
 const SECONDS = Number(process.env.BENCH_FLOOD_SECONDS ?? 300);
-/** How long the agent is stopped in the middle of the last run. */
+/** How long the agent is stopped (SIGSTOP) in the middle of the last run. */
 const FREEZE_MS = Math.min(10_000, (SECONDS * 1_000) / 4);
 const WATCHED = 21;
 const SAMPLE_EVERY_MS = 1_000;
@@ -102,7 +102,7 @@ async function freeze(doctor: Doctor): Promise<void> {
   doctor.signal('SIGCONT');
 }
 
-/** Until the flood is over and the agent has read everything. */
+/** Waits until the flood is over and the agent has read everything. */
 async function watchFlood(engine: Engine, doctor: Doctor, frozen: boolean) {
   const samples: Sample[] = [];
   const cpuBefore = cpuSeconds(doctor.pid);
@@ -215,10 +215,6 @@ export async function run(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function print(what: string, got: string): void {
-  console.log(`${what.padEnd(36)} ${got}`);
 }
 
 /** MiB per minute, by least squares. */

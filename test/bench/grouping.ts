@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- grouping DIR`: how well messages of the same statement come together. DIR holds one file a
- * system: `*_structured.csv` of the public template sets (columns Content and EventId), or `*.jsonl` with `message`
- * and `template`. GA: messages whose group is exactly that of their template; FGA: F1 over groups.
+ * `npm run bench -- grouping DIR`: how well messages of the same log statement are grouped. DIR has one file per
+ * system: `*_structured.csv` of the public template sets (columns Content and EventId), or `*.jsonl` with `message` and
+ * `template`. GA: the share of messages whose group is exactly that of their template. FGA: F1 over groups.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ interface Result {
   readonly groups: number;
 }
 
-/** Apart enough that no message is taken for a consequence of the one before. */
+/** Long enough that no message counts as a follow-up of the previous one. */
 const APART_MS = 60_000;
 
 export async function run(dir?: string): Promise<void> {

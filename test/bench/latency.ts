@@ -1,6 +1,6 @@
 /**
- * The time from a container's error line to the question to Claude, on a real engine. The time of the line is the engine's
- * timestamp; the time of the question is its arrival at the stand-in for the API.
+ * The time from a container's error line to the question to Claude, on a real engine. The time of the line is the
+ * engine's timestamp; the time of the question is its arrival at the stand-in for the API.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-
 import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { docker, engineHost, type RunOptions, type TestContainer } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { letters } from '../support/letters.ts';
 import { startSlackServer } from '../support/slack-server.ts';
 import { percentile, withContainers } from './support.ts';
 
@@ -58,9 +59,8 @@ async function latencies(containers: readonly TestContainer[], scene: Scene): Pr
   return Promise.all(containers.map(async (one) => (asked(one.name) as number) - (await lineTime(one))));
 }
 
-/** Ends with letters, because numbered replicas are one service with one problem. */
+/** Ends with letters, because numbered replicas are one service, and all would have the same problem. */
 const nameOf = (scene: Scene, kind: string, i: number) => `cd-bench-${scene.run}-${kind}-${letters(i)}`;
-const letters = (i: number) => `${String.fromCharCode(97 + Math.floor(i / 26))}${String.fromCharCode(97 + (i % 26))}`;
 
 async function failTogether(scene: Scene): Promise<number[]> {
   const all: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [NAME [FOLDER]…]`: runs the named benches, or all, each with the folder of data that it reads. Each
- * runs in its own process, so that its memory use does not affect the next one.
+ * `npm run bench -- [NAME [FOLDER]…]`: runs the named benchmarks, or all. FOLDER: input data of the benchmark before
+ * it. Each runs in its own process, so that its memory use does not affect the next one.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -12,7 +12,7 @@ const HERE = new URL('.', import.meta.url);
 const RUN_ONE = '--run';
 
 interface Bench {
-  /** `folder`: data that the bench reads, where it reads any. */
+  /** `folder`: its input data, if it needs any. */
   run(folder?: string): Promise<void>;
 }
 

@@ -15,7 +15,7 @@ import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { startSlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
-import { number, spread } from './support.ts';
+import { number, print, spread } from './support.ts';
 import { blocksOf, buildAgent, cpuSeconds, rssMib, withLoopDelay } from './support-agent.ts';
 
 const CONTAINERS = 300;
@@ -28,7 +28,7 @@ const CRASHING_ENGINE = fileURLToPath(new URL('support-crashing-engine.ts', impo
 const isOver = ({ decision, outcome }: HistoryEntry): boolean =>
   decision !== null && (decision !== 'restart' || outcome !== null);
 
-/** Until all incidents are settled. */
+/** Waits until all incidents are settled. */
 async function watchCrash(doctor: Doctor, crashedAt: number) {
   const cpuBefore = cpuSeconds(doctor.pid);
   const blocksBefore = blocksOf(doctor).length;
@@ -65,8 +65,8 @@ export async function run(): Promise<void> {
   const engine = spawn(process.execPath, [CRASHING_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const told = createInterface({ input: engine.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<string> => String((await told.next()).value);
+  const lines = createInterface({ input: engine.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => String((await lines.next()).value);
   const claude = await startClaudeServer(() => answer(SAFE));
   const slack = await startSlackServer();
   const doctor = await startDoctor(
@@ -78,6 +78,8 @@ export async function run(): Promise<void> {
       ANTHROPIC_API_KEY: 'sk-ant-stand-in',
       ANTHROPIC_BASE_URL: claude.url,
       SLACK_WEBHOOK_URL: slack.webhookUrl,
+      // A high limit, so that other bounds are measured.
+      MAX_RESTARTS_PER_HOUR_HOST: '1000',
       VERIFY_STABLE_SECONDS: String(VERIFY_SECONDS),
       VERIFY_DEADLINE_SECONDS: '60',
     },
@@ -94,7 +96,7 @@ export async function run(): Promise<void> {
     const crashed = await watchCrash(doctor, Number(await next()));
     const history = await doctor.history();
     engine.stdin.write('count\n');
-    const asked = JSON.parse(await next()) as Record<string, number>;
+    const requests = JSON.parse(await next()) as Record<string, number>;
 
     console.log(
       `${CONTAINERS} containers crash at once; a restart takes 0.3 s and is verified for ${VERIFY_SECONDS} s`,
@@ -109,8 +111,8 @@ export async function run(): Promise<void> {
     print('longest block of each second', spread(crashed.blocks));
     print('/health', spread(crashed.healthMs));
     print(
-      'asked of the engine',
-      Object.entries(asked)
+      'requests to the engine',
+      Object.entries(requests)
         .map(([what, count]) => `${number(count)} ${what}`)
         .join(', '),
     );
@@ -124,8 +126,4 @@ export async function run(): Promise<void> {
     await slack.close();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function print(what: string, got: string): void {
-  console.log(`${what.padEnd(36)} ${got}`);
 }

@@ -1,4 +1,4 @@
-/** The cost of durable writes to a real file. Each line measures one awaited call of a port at a time. */
+/** The cost of durable writes to a real file. Each row measures one call of a port; calls are awaited one after another. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, diagnosis, incident, NOON, request } from '../store/support-values.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
+import { percentile } from './support.ts';
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -44,10 +45,6 @@ const READS: readonly Measure[] = [
   { name: 'totals', run: (store) => store.totals() },
 ];
 
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-}
-
 async function measure(store: Store, { name, run }: Measure): Promise<void> {
   const took: number[] = [];
   const start = performance.now();
@@ -57,7 +54,6 @@ async function measure(store: Store, { name, run }: Measure): Promise<void> {
     took.push(performance.now() - before);
   }
   const perSecond = Math.round((took.length * 1_000) / (performance.now() - start));
-  took.sort((a, b) => a - b);
   const ms = (share: number) => percentile(took, share).toFixed(2).padStart(7);
   console.log(`${name.padEnd(26)}${String(perSecond).padStart(8)}/s   p50 ${ms(0.5)} ms   p99 ${ms(0.99)} ms`);
 }

@@ -1,4 +1,4 @@
-/** Generates projects of services that depend on each other, and faults in them of which the truth is known. */
+/** Generates projects of services that depend on each other, and faults in them with known causes. */
 import type { SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
 import { composeProject, type ServiceOptions } from '../support/compose-project.ts';
 import type { Wordings } from './support-cascade-wordings.ts';
@@ -25,7 +25,7 @@ export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface Dependency {
   readonly on: string;
-  /** By what the agent can know it, besides errors. */
+  /** The evidence that the agent has for it, in addition to errors. */
   readonly by: 'compose' | 'environment' | 'nothing';
 }
 
@@ -38,28 +38,28 @@ export interface Topology {
 export interface Victim {
   readonly service: string;
   readonly text: string;
-  /** After the fault, ms. */
+  /** Time after the fault, ms. */
   readonly at: number;
-  /** It ends after its error. */
+  /** It exits after its error. */
   readonly crashes: boolean;
 }
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** The service that is the cause; undefined for what lies outside. */
+  /** The service that is the cause; undefined if the cause is outside the project. */
   readonly cause?: string;
   readonly victims: readonly Victim[];
-  /** What the cause itself prints. */
+  /** The log line of the cause itself. */
   readonly says?: string;
-  /** Of the health check that notices it, ms after the victims. */
+  /** When the health check of the cause fails, ms after the fault. */
   readonly noticedAfter?: number;
-  /** Whether the cause can be known from what the agent can see. */
+  /** Whether the agent can find the cause from what it sees. */
   readonly knowable: boolean;
 }
 
 export type Random = () => number;
 
-/** mulberry32 (public domain). */
+/** A pseudorandom generator of numbers from 0 to 1: mulberry32 (public domain). */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -146,11 +146,11 @@ export interface FaultInput {
   readonly wordings: Wordings;
   /** The address that a service has before the fault. */
   addressOf(service: string): string;
-  /** Services that another fault in the same project concerns. */
+  /** Services that are part of another fault in the same project. */
   readonly taken: ReadonlySet<string>;
 }
 
-/** Undefined if the topology has no place for such a fault. */
+/** Returns undefined if no service of the topology is suitable for such a fault. */
 export function generateFault(input: FaultInput): Fault | undefined {
   const { topology, kind, random, wordings, taken } = input;
   const free = (service: string) => !taken.has(service);
@@ -206,7 +206,7 @@ export function generateFault(input: FaultInput): Fault | undefined {
   }
 }
 
-/** The dependents of the cause fail, and some of theirs. */
+/** The dependents of the cause fail, and some of their own dependents. */
 function spread(cause: string, texts: readonly string[], input: FaultInput): readonly Victim[] {
   const { topology, random, wordings, taken } = input;
   const victims = new Map<string, Victim>();
@@ -250,7 +250,7 @@ function hasKnownEdge({ services }: Topology, cause: string): boolean {
   );
 }
 
-/** One without a restart policy would need a restart of its own once the cause is back. */
+/** A service without a restart policy would itself need a restart once the cause is back. */
 function restartsItself({ containers }: Topology, service: string): boolean {
   return containers.some(
     ({ name, restartPolicy }) => name.includes(`-${service}-`) && restartPolicy === 'unless-stopped',

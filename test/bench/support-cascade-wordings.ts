@@ -1,20 +1,21 @@
 /**
- * What clients print in the cascades of the bench. `{host}`, `{ip}` and `{port}` are filled in. One set is for tuning, the
- * other for the number that counts: they have no text in common.
+ * Log messages of the cascades benchmark, with the placeholders `{host}`, `{ip}` and `{port}`. The code was tuned with
+ * one set; the other gives the reported figures. They have no text in common.
  */
 export interface Wordings {
   /** The name of a container that does not run cannot be resolved, or its port is closed. */
   readonly gone: readonly string[];
   /** A connection is open or is being opened, and nothing answers. */
   readonly silent: readonly string[];
-  /** A service that fails itself because of another. */
+  /** A service fails because another service fails. */
   readonly relayed: readonly string[];
-  /** A host outside. */
+  /** A host outside the project cannot be reached. */
   readonly outside: readonly string[];
   /** The name server does not answer. */
   readonly noNames: readonly string[];
-  /** A full disk, in the words of a store; clients repeat `{text}`. */
+  /** A full disk, as a store logs it. */
   readonly full: readonly string[];
+  /** Clients repeat the store's message as `{text}`. */
   readonly repeats: readonly string[];
   /** Errors of the container itself. */
   readonly own: readonly string[];

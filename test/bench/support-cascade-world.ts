@@ -1,4 +1,4 @@
-/** Plays one generated fault against the real agent on the simulated engine, and reads what the agent made of it. */
+/** Simulates one generated fault for the real agent on the simulated engine, and reads the resulting incidents. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,7 +25,7 @@ export interface SeenIncident {
   readonly summary: string;
   readonly occurrences: number;
   readonly cause?: IncidentCause;
-  /** It was over before it was judged: its dependency came back. */
+  /** It ended before it was diagnosed, because its dependency came back. */
   readonly passed: boolean;
 }
 
@@ -37,9 +37,9 @@ export interface Played {
   readonly incidents: readonly SeenIncident[];
   readonly alerts: number;
   readonly questions: number;
-  /** Of containers that are no cause. */
+  /** Names of restarted containers that are not a cause. */
   readonly wrongRestarts: readonly string[];
-  /** From the first signal to the first question, ms; undefined if nobody was asked. */
+  /** From the first signal to the first question, ms; undefined if there was no question. */
   readonly askedAfter?: number;
 }
 
@@ -64,6 +64,7 @@ export async function play(kind: FaultKind, seed: number, size: number, wordings
     await clock.sleep(20_000);
     const faults = faultsOf(kind, { topology, random, wordings, world });
     clock.speed = 1;
+    // Work that began at high speed ends before the fault, whose delays are measured.
     await clock.sleep(300);
     const startedAt = clock.now();
     await Promise.all(faults.map((fault) => perform(fault, topology, world, clock)));
@@ -188,7 +189,7 @@ async function perform(fault: Fault, topology: Topology, world: FastWorld, clock
     await clock.sleep(Math.max(0, begun + at - clock.monotonic()));
     await act();
   }
-  // Two more errors of each while the fault lasts.
+  // Each victim logs two more errors while the fault lasts.
   for (const later of [1_000, 3_000]) {
     void clock.sleep(later).then(() => {
       for (const { service, text, crashes } of fault.victims)

@@ -1,7 +1,7 @@
 /**
- * Runs as a process: the simulated engine with one container. For each number on standard input, the container prints as
- * many lines as fast as they are read, then an error that is unique to the number. Prints its DOCKER_HOST when it listens;
- * exits when standard input ends.
+ * Runs as a process: the simulated engine with one container. For each number N on standard input, the container prints
+ * N lines as fast as they are read, and then an error that is different each time. Prints its DOCKER_HOST when it
+ * listens; exits when standard input ends.
  *
  *     node test/bench/support-chatty-engine.ts SOCKET
  */
@@ -11,14 +11,14 @@ import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 
 /** Lines per turn of the event loop, so that the sockets are served in between. */
 const AT_ONCE = 200;
-/** Words without digits, because masked words would make the errors equal. */
+/** Without digits, because numbers are masked and the errors would be the same problem. */
 const WORDS = ['anchor', 'bottle', 'candle', 'dragon', 'engine', 'falcon', 'garden', 'harbor', 'island', 'jacket'];
 
 const [socketPath = ''] = process.argv.slice(2);
 const engine = createSimulatedEngine({ socketPath });
 const container = engine.addContainer({ name: 'chatty' });
 console.log(await engine.listen());
-let told = 0;
+let errors = 0;
 for await (const line of createInterface({ input: process.stdin })) {
   const count = Number(line);
   for (let i = 0; i < count; i += AT_ONCE) {
@@ -26,7 +26,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     container.log(lines.join('\n'));
     await turn();
   }
-  container.log(`ERROR cannot open the ${WORDS[told++ % WORDS.length]}`, { stream: 'stderr' });
+  container.log(`ERROR cannot open the ${WORDS[errors++ % WORDS.length]}`, { stream: 'stderr' });
 }
 process.exit(0);
 

@@ -1,6 +1,6 @@
 /**
  * Runs as a process: the simulated engine with COUNT containers. For each line on standard input, all crash at once: a
- * third out of memory, a third with the same error, a third with an error of their own. Prints its DOCKER_HOST when it
+ * third out of memory, a third with the same error, a third each with a different error. Prints its DOCKER_HOST when it
  * listens, and the time of each crash, epoch ms. On the line `count`, it prints the number of requests by operation, as
  * JSON. Exits when standard input ends.
  *
@@ -9,6 +9,7 @@
 import { createInterface } from 'node:readline';
 import type { EngineOperation } from '../../src/demo/engine/requests.ts';
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
+import { letters } from '../support/letters.ts';
 
 /** Like a small service on a real engine. */
 const START_TAKES_MS = 300;
@@ -37,8 +38,3 @@ for await (const line of createInterface({ input: process.stdin })) {
   console.log(Date.now());
 }
 process.exit(0);
-
-/** Without digits, because numbered containers are one service. */
-function letters(n: number): string {
-  return [n / 676, n / 26, n].map((digit) => String.fromCharCode(97 + (Math.floor(digit) % 26))).join('');
-}

@@ -8,7 +8,7 @@ export function percentile(sample: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-/** Runs `use` with a function that starts containers. They are removed at the end in any case, also after Ctrl-C. */
+/** Runs `use` with a function that starts containers. They are always removed at the end, even after Ctrl-C. */
 export async function withContainers(
   use: (start: (options: RunOptions) => Promise<TestContainer>) => Promise<void>,
 ): Promise<void> {
@@ -48,7 +48,12 @@ export function batches<T>(items: readonly T[], size: number): readonly (readonl
 
 export const number = (value: number): string => value.toLocaleString('en-US');
 
-/** Summarises durations in ms. Infinity: it did not end. */
+/** Prints one row of a report. */
+export function print(what: string, got: string): void {
+  console.log(`${what.padEnd(36)} ${got}`);
+}
+
+/** Summarizes durations in ms. Infinity: it did not end. */
 export function spread(sample: readonly number[]): string {
   const ms = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
   return `p50 ${ms(percentile(sample, 0.5))}, p95 ${ms(percentile(sample, 0.95))}, at most ${ms(Math.max(...sample))}`;

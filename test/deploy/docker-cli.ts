@@ -31,12 +31,12 @@ export async function exec(
   }
 }
 
-/** `docker ...` without BuildKit: its plugin is not installed everywhere, and our Dockerfile does not need it. */
+/** Runs `docker ...` without BuildKit: its plugin is not installed everywhere, and our Dockerfile does not need it. */
 export function docker(args: readonly string[], deadlineMs?: number): Promise<Finished> {
   return exec('docker', args, { deadlineMs, env: { ...process.env, DOCKER_BUILDKIT: '0' } });
 }
 
-/** `docker ...` with `input` as its standard input. */
+/** Runs `docker ...` with `input` as its standard input. */
 export async function dockerWithInput(args: readonly string[], input: Readable, deadlineMs: number): Promise<void> {
   const child = spawn('docker', args, {
     stdio: ['pipe', 'ignore', 'pipe'],
@@ -65,7 +65,7 @@ async function answers(program: string, args: readonly string[]): Promise<boolea
 /** The command of Compose v2: a plugin of the docker client, or a separate program. Undefined if there is none. */
 export async function findCompose(): Promise<readonly string[] | undefined> {
   if (await answers('docker', ['compose', 'version'])) return ['docker', 'compose'];
-  // Version 1 was a different program. It is not accepted.
+  // Version 1 was a different program and is not accepted.
   const { stdout } = await exec('docker-compose', ['version', '--short']).catch(() => ({ stdout: '' }));
   return /^v?(?!1\.)\d/.test(stdout.trim()) ? ['docker-compose'] : undefined;
 }

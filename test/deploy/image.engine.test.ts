@@ -1,15 +1,15 @@
 /**
  * Builds the Dockerfile on the test engine and runs the image. The build's `npm ci` uses the host's network (`--network
- * host`). If the base image cannot be pulled it is replaced (stand-in-node-image.ts). The agent reaches the engine through
- * a proxy that applies the allow list of compose.yaml.
+ * host`). If the base image cannot be pulled it is replaced (stand-in-node-image.ts). The agent reaches the engine
+ * through a proxy that applies the allow list of compose.yaml.
  */
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { type FilteringProxy, readAllowList, startFilteringProxy } from './allow-list.ts';
 import { REPOSITORY, readRepositoryFile } from './compose-file.ts';
 import { docker } from './docker-cli.ts';
@@ -221,7 +221,7 @@ describeEngine('the image', (dockerHost) => {
   );
 });
 
-/** The files of the repository, and untracked files that must not get into the image. */
+/** Copies the files of the repository, and adds untracked files that must not get into the image. */
 async function buildContext(): Promise<string> {
   const context = await mkdtemp(join(tmpdir(), 'doctor-context-'));
   const ignored = (path: string) => /\/(node_modules|\.git|dist|data|coverage)$/.test(path) || path.endsWith('/.env');
@@ -232,14 +232,4 @@ async function buildContext(): Promise<string> {
   await mkdir(join(context, 'dist'));
   await writeFile(join(context, 'dist', 'old.js'), `// ${PLANTED_SECRET}\n`);
   return context;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

@@ -33,8 +33,8 @@ it('no file of the repository contains the path of this checkout', async () => {
   const checkout = REPOSITORY.replace(/\/$/, '');
   expect(await filesContaining(checkout)).toEqual([]);
   const parent = dirname(checkout);
-  // A parent such as /tmp is in many files for other reasons.
-  const everywhere = [
+  // Many files contain parents such as /tmp for other reasons.
+  const common = [
     '/',
     '/app',
     '/data',
@@ -48,10 +48,10 @@ it('no file of the repository contains the path of this checkout', async () => {
     '/var',
     '/var/tmp',
   ];
-  if (!everywhere.includes(parent)) expect(await filesContaining(`${parent}/`)).toEqual([]);
+  if (!common.includes(parent)) expect(await filesContaining(`${parent}/`)).toEqual([]);
 });
 
-it('no file of the repository names a package registry: each machine has its own', async () => {
+it('no file of the repository names a package registry, because each machine may have its own', async () => {
   const registries = [
     'registry.npm' + 'js',
     'deb.deb' + 'ian',

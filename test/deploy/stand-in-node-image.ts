@@ -1,7 +1,7 @@
 /**
- * Replaces the base image `node:24...-slim` on an engine that cannot pull it. The replacement contains the Node that runs
- * the tests, the C library that it needs, npm, busybox as a shell, and the user `node` (1000). It gets the same name, so
- * that the Dockerfile is tested unchanged.
+ * Replaces the base image `node:24...-slim` on an engine that cannot pull it. The replacement contains the Node that
+ * runs the tests, the C library that it needs, npm, busybox as a shell, and the user `node` (1000). It gets the same
+ * name, so that the Dockerfile is tested unchanged.
  *
  * Settings of this machine (a certificate authority, npm's registry) also go into the replacement, never into the
  * Dockerfile. Registry credentials do not.
@@ -14,12 +14,12 @@ import { docker, dockerWithInput, exec } from './docker-cli.ts';
 
 const LABEL = 'container-doctor.stand-in';
 
-/** Ensures that the image `name` exists on the engine. Resolves with a function that undoes that. */
+/** Ensures that the image `name` exists on the engine. Resolves with a function that removes the replacement, if any. */
 export async function provideNodeImage(name: string): Promise<() => Promise<void>> {
-  const there = await docker(['image', 'inspect', '--format', `{{index .Config.Labels "${LABEL}"}}`, name]).catch(
+  const existing = await docker(['image', 'inspect', '--format', `{{index .Config.Labels "${LABEL}"}}`, name]).catch(
     () => undefined,
   );
-  const isReal = there !== undefined && there.stdout.trim() !== 'true';
+  const isReal = existing !== undefined && existing.stdout.trim() !== 'true';
   if (isReal) return async () => {};
 
   const root = await mkdtemp(join(tmpdir(), 'doctor-node-image-'));

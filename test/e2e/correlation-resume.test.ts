@@ -1,4 +1,4 @@
-/** The agent ends in the middle of a cascade, and the next run goes on: nobody is told twice, and nobody is forgotten. */
+/** The agent stops in the middle of a cascade, and the next run continues: no alert is repeated, no container forgotten. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -47,7 +47,7 @@ describe('an agent that is killed in the middle of a cascade', () => {
         ]);
         return true;
       });
-      // The same text twice: killed after Slack took it, and before that was stored.
+      // The same text may arrive twice, if the agent was killed after Slack accepted it and before that was stored.
       const alerts = () => new Set(world.slack.posts.map(({ text }) => text));
       await soon(() => alerts().size > 0 || undefined);
       await sleep(1_500);
@@ -67,7 +67,7 @@ describe('an agent that starts again', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('releases the members of an incident of its earlier run', async () => {
+  it('releases the members of an incident from its earlier run', async () => {
     const clock = createAdjustableClock(6);
     const simulated = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), clock });
     engine = simulated;

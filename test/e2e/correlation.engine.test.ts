@@ -12,7 +12,7 @@ import { SAFE } from '../support/world.ts';
 /** Ends with code 3 once `/tmp/die` exists, and is slow to serve after that. */
 const SERVER =
   'trap "exit 0" TERM; if [ -e /tmp/die ]; then rm /tmp/die; sleep 8; fi; mkdir -p /tmp/www; echo ok > /tmp/www/index.html; httpd -p 8080 -h /tmp/www; while [ ! -e /tmp/die ]; do sleep 0.2; done; exit 3';
-/** Loads a page again and again, and prints what went wrong. By `nc`: the `wget` of a static busybox cannot connect. */
+/** Loads a page repeatedly and prints errors. With `nc`, because the `wget` of a static busybox cannot connect. */
 const client = (address: string) => `trap "exit 0" TERM; sleep 2
 while true; do
   answer=$(printf "GET /index.html HTTP/1.0\\r\\n\\r\\n" | nc -w 2 ${address} 8080 2>&1 & sleep 2; kill $! 2> /dev/null)
@@ -43,7 +43,7 @@ describeEngine('correlation on a real engine', (dockerHost) => {
     return docker().getContainer(container.id);
   };
 
-  /** A server and two clients on a network of their own; what one client needs is in its environment. */
+  /** A server and two clients on their own network. `web` has its dependency in its environment, `job` in a label. */
   const scene = async (name: string) => {
     await docker().createNetwork({ Name: `${run}-${name}`, CheckDuplicate: true });
     networks.push(`${run}-${name}`);
@@ -120,13 +120,17 @@ describeEngine('correlation on a real engine', (dockerHost) => {
     ['paused', 'is paused'],
     ['stopped', 'was stopped'],
     ['cut', 'is disconnected from the network'],
-  ])('finds the cause of clients whose server is %s, and restarts nobody', { timeout: 90_000 }, async (name, what) => {
-    const entry = await groupOf(name);
-    expect(entry.diagnosis?.root_cause).toContain(what);
-    expect(entry.decision).toBe('notify');
-    expect(await restartsOf(name)).toEqual([]);
-    await eventually(() => expect(postsFor(name)).toHaveLength(1), { deadlineMs: 20_000 });
-  });
+  ])(
+    'finds the cause if the server of two clients is %s, and restarts none of them',
+    { timeout: 90_000 },
+    async (name, what) => {
+      const entry = await groupOf(name);
+      expect(entry.diagnosis?.root_cause).toContain(what);
+      expect(entry.decision).toBe('notify');
+      expect(await restartsOf(name)).toEqual([]);
+      await eventually(() => expect(postsFor(name)).toHaveLength(1), { deadlineMs: 20_000 });
+    },
+  );
 
   it('restarts a server that ended by itself, and none of its clients', { timeout: 90_000 }, async () => {
     const entry = await groupOf('killed');

@@ -1,4 +1,4 @@
-/** One cause, one incident: the real agent on the simulated engine, on a clock that runs fast. */
+/** One cause, one incident: the real agent on the simulated engine, with a fast clock. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,14 +12,14 @@ import { type AdjustableClock, createAdjustableClock } from '../support/fast-clo
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { SAFE } from '../support/world.ts';
 
-/** Fast enough for the seconds in which incidents are correlated, and slow enough for requests. */
+/** Shortens the seconds in which incidents are correlated, and is slow enough for requests. */
 const SPEED = 6;
 const SKIPPING_SPEED = 40;
 const NO_NAME = 'could not translate host name "db" to address: Name or service not known';
 let world: FastWorld;
 afterEach(() => world?.close());
 
-/** A shop: web calls api and worker calls api; both need db, api also needs cache. */
+/** A shop: web needs api; api and worker need db; api also needs cache. */
 const SHOP: Readonly<Record<string, ServiceOptions>> = {
   db: { image: 'postgres:17', health: 'healthy' },
   cache: {},
@@ -35,7 +35,7 @@ async function start(...projects: readonly (readonly [string, Readonly<Record<st
   world = await startFastWorld({
     clock,
     containers: projects.flatMap(([name, services]) => composeProject(name, services)),
-    // The model always speaks for a restart: only correlation holds it back.
+    // The model always recommends a restart, so only correlation can prevent one.
     claude: () => answer(SAFE),
     env: { CHECK_INTERVAL: '5', VERIFY_STABLE_SECONDS: '3', VERIFY_DEADLINE_SECONDS: '20' },
   });
@@ -76,7 +76,7 @@ async function groups(): Promise<readonly Group[]> {
 const restarted = (): readonly string[] =>
   world.engine.requests.flatMap(({ operation, container }) => (operation === 'restart' ? [container ?? ''] : []));
 
-/** Until no step of an incident is under way that takes less than a minute. */
+/** Waits until every step of an incident that takes less than a minute is over. */
 async function settle(): Promise<void> {
   await pass(5);
   await skip(40);
@@ -109,7 +109,7 @@ describe('correlation', () => {
     expect(await groups()).toHaveLength(1);
   });
 
-  it('reports a dependency that a person stopped after a grace period, without a question', async () => {
+  it('reports a dependency that a person stopped, after a grace period and without asking Claude', async () => {
     await start(['shop', SHOP]);
     await get('shop-db-1').stop();
     fails('shop-worker-1', `ERROR psycopg.OperationalError: ${NO_NAME}`);
@@ -141,7 +141,7 @@ describe('correlation', () => {
     expect(restarted()).toEqual([]);
   });
 
-  it('finds a paused dependency of clients that name nobody', async () => {
+  it('finds a paused dependency although the errors of its clients name no host', async () => {
     await start(['shop', SHOP]);
     get('shop-db-1').pause();
     fails('shop-worker-1', 'ERROR TimeoutError: timed out');
@@ -162,7 +162,7 @@ describe('correlation', () => {
     expect(restarted()).toEqual([]);
   });
 
-  it('recognises the cause that a victim relays', async () => {
+  it('recognises the cause that a client relays', async () => {
     await start(['shop', SHOP]);
     const full = 'could not extend file "base/16384/2619": No space left on device';
     fails('shop-db-1', `2026-11-25 10:00:00.000 UTC [71] ERROR:  ${full}`);
@@ -173,7 +173,7 @@ describe('correlation', () => {
     expect(restarted()).toEqual([]);
   });
 
-  it('keeps an unhealthy container apart from errors that do not speak of it', async () => {
+  it('does not join errors to an unhealthy container that they do not refer to', async () => {
     await start(['shop', SHOP]);
     get('shop-db-1').setHealth('unhealthy', 'pg_isready: slow');
     fails('shop-worker-1', "ERROR KeyError: 'customer_id'");
@@ -186,7 +186,7 @@ describe('correlation', () => {
     );
   });
 
-  it('joins victims that speak before the health check of the cause fails', async () => {
+  it('joins victims whose errors precede the failed health check of the cause', async () => {
     await start(['shop', SHOP]);
     fails(
       'shop-worker-1',
@@ -202,7 +202,7 @@ describe('correlation', () => {
     expect(restarted()).not.toContain('shop-worker-1');
   });
 
-  it('makes one incident of a host outside that five services cannot reach', async () => {
+  it('opens one incident for an external host that five services cannot reach', async () => {
     const names = ['mail', 'billing', 'signup', 'report', 'alarm'];
     await start(['shop', Object.fromEntries(names.map((name) => [name, {}]))]);
     fails('shop-mail-1', 'ERROR Error: connect ETIMEDOUT smtp.example.net:587');
@@ -220,7 +220,7 @@ describe('correlation', () => {
     expect(restarted()).toEqual([]);
   });
 
-  it('makes one incident of a name server that does not answer', async () => {
+  it('opens one incident for a name server that does not answer', async () => {
     await start(['shop', SHOP]);
     fails('shop-api-1', 'ERROR Error: getaddrinfo EAI_AGAIN db');
     fails('shop-worker-1', 'ERROR could not translate host name "db" to address: Temporary failure in name resolution');
@@ -257,7 +257,7 @@ describe('correlation', () => {
     expect(all).toHaveLength(2);
   });
 
-  it('keeps two faults in one project apart', async () => {
+  it('separates two faults in one project', async () => {
     await start(['shop', SHOP]);
     get('shop-db-1').exit(1);
     get('shop-cache-1').exit(1);
@@ -271,7 +271,7 @@ describe('correlation', () => {
     expect(all).toContainEqual({ root: 'shop-web-1', members: [] });
   });
 
-  it('keeps the same fault of two projects apart, also on a network that they share', async () => {
+  it('separates the same fault in two projects, even on a shared network', async () => {
     const services = {
       db: { networks: ['proxy'] },
       api: { networks: ['proxy'], dependsOn: ['db'] },

@@ -1,6 +1,6 @@
 /**
- * A real agent process is killed with SIGKILL at every step of the workflow that is visible from outside, and at moments
- * spread over all of it. Then it is started again. The stand-ins for the engine, Claude and Slack count the requests they
+ * A real agent process is killed with SIGKILL at every externally visible step of the workflow, and at moments spread
+ * over all of it. Then it is started again. The stand-ins for the engine, Claude and Slack count the requests that they
  * received, and the database shows what was stored when the process died.
  *
  * The guarantees and their limits (docs/decisions/0013-after-a-kill.md):
@@ -44,7 +44,7 @@ const posted: Moment = ({ slack }) => at(() => slack.posts.length > 0);
 const line: Moment = async () => {};
 const positionWritten: Moment = ({ dataDir, web }) => at(() => cursorsOnDisk(dataDir).includes(web.id));
 
-/** As fast as real ones at best, and slow enough for a kill during each. */
+/** As fast as the real services at best, and slow enough for a kill during each step. */
 const CLAUDE_TAKES_MS = 60;
 const SLACK_TAKES_MS = 40;
 const RESTART_TAKES_MS = 60;
@@ -72,21 +72,21 @@ const POINTS: readonly [string, Moment][] = [
 /** Positions are stored once a second. The line is printed in different parts of that second, ms. */
 const PHASES = [0, 150, 300, 450, 600, 700, 800, 900];
 
-/** The workflow takes some 2 s. */
+/** ms after the line. The workflow takes about 2 s. */
 const SPREAD = Array.from({ length: 25 }, (_, n) => n * 90);
 
 const twoAtATime = createLimit(2);
 
 describe.concurrent('killed', { timeout: 240_000 }, () => {
   it.each(POINTS)('%s', async (_, moment) => twoAtATime(() => killAndCheck(moment)));
-  it.each(PHASES)('when the position of the line is stored, which was printed after %d ms', async (ms) =>
+  it.each(PHASES)('when the position of a line that was printed after %d ms is stored', async (ms) =>
     twoAtATime(() => killAndCheck(positionWritten, { waitMs: ms })),
   );
   it('while the engine stops the container slowly', async () =>
     twoAtATime(() => killAndCheck(later(restarting, 2_300), { web: { stopTakesMs: 3_000 } })));
   it('while the engine waits for the stop timeout', async () =>
     twoAtATime(() => killAndCheck(later(restarting, 100), { web: { ignoresStop: true, stopTimeout: 6 } })));
-  it('when a restart was stored that the engine never received: people are notified, and a new decision is made', async () =>
+  it('when a restart is stored that the engine never received: people are notified, and a new decision is made', async () =>
     twoAtATime(() => killAndCheck(restarting, { engineReceivesNothing: true })));
   it.each(SPREAD)('%d ms after the line', async (ms) => twoAtATime(() => killAndCheck(later(line, ms))));
 });
@@ -148,12 +148,12 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
     expect(await second.stop()).toBe(0);
     const end = stored(scene.dataDir);
 
-    // The line is read again if its incident was not stored. It still opens only one.
+    // The line is read again if its incident was not stored, but opens only one incident.
     expect(history.map((entry) => entry.container).sort()).toEqual(['api', 'web']);
     expect(end.incidents).toBe(2);
 
-    // Killed after the attempt was stored and before the engine received the request: the attempt was found to have had no
-    // effect, and a second decision led to the restart.
+    // If the agent was killed after it stored the attempt and before the engine received the request, it found that the
+    // attempt had no effect, and a second decision led to the restart.
     const withoutEffect = end.attempts === 2 ? 1 : 0;
     if (withoutEffect) expect(left.attempts).toBe(1);
     if (engineReceivesNothing) expect(withoutEffect).toBe(1);

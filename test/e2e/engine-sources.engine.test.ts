@@ -32,7 +32,7 @@ describeEngine('an engine behind a proxy', (dockerHost) => {
 
   const settings = () => ({ DOCKER_HOST: proxy.dockerHost, TARGET_CONTAINERS: `${prefix}-*` });
 
-  /** The check command posts without a text. */
+  /** Notices only: the check command posts without a text. */
   const notices = () => world.slack.posts.map(({ text }) => text).filter((text) => text !== '');
 
   /** Waits until `/health` and the metric report these sources as refused, and no others. */
@@ -61,7 +61,7 @@ describeEngine('an engine behind a proxy', (dockerHost) => {
   }
 
   it(
-    'that refuses requests: /health, the metric, a notice and the check name them until they are granted again',
+    'that refuses requests: /health, the metric, a notice and `check` name them until they are granted again',
     async () => {
       proxy.refuse(/\/containers\/[^/]+\/(logs|json|restart)$/);
       const doctor = await world.start(settings());

@@ -1,4 +1,4 @@
-/** The whole loop on engines of several releases and kinds: the scenarios of test/support/engine-scenarios.ts. */
+/** The whole loop on several releases and kinds of engines: the scenarios of test/support/engine-scenarios.ts. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { describeOnEngine } from '../support/test-engines.ts';
 
 const MIB = 1024 * 1024;
 const LONG = 240_000;
-/** Other tests keep the machine busy; on an idle one it is less than a second. */
+/** Long, because other tests keep the machine busy; on an idle machine it is less than a second. */
 const NOTICED_WITHIN_MS = 5_000;
 
 interface Stage {
@@ -41,7 +41,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
       ({ msg, container: name }) => msg === 'incident opened' && name === agent.fullName('crash'),
     );
     expect(Date.parse(String(opened?.time)) - Date.parse(FinishedAt)).toBeLessThan(NOTICED_WITHIN_MS);
-    await expectToldOnce(agent, 'crash');
+    await expectReportedOnce(agent, 'crash');
     expect(agent.requestsFor('crash')[0]?.prompt).toMatch(/exit code.*: 3/);
   },
 
@@ -55,7 +55,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
       outcome: 'recovered',
       occurrences: 300,
     });
-    await expectToldOnce(agent, 'log-error');
+    await expectReportedOnce(agent, 'log-error');
   },
 
   async stop({ agent }) {
@@ -100,7 +100,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
     await old.remove();
     await agent.start('recreate', { cmd: `sleep 1; echo "ERROR cannot serve" >&2; ${idle()}` });
     expect(await agent.decided('recreate')).toMatchObject({ detector: 'log', reason: 'deployed_just_now' });
-    await expectToldOnce(agent, 'recreate');
+    await expectReportedOnce(agent, 'recreate');
   },
 
   async oom({ agent }) {
@@ -110,7 +110,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
       outcome: 'recovered',
       patterns: expect.arrayContaining(['oom']),
     });
-    await expectToldOnce(agent, 'oom');
+    await expectReportedOnce(agent, 'oom');
   },
 
   async 'oom-child'({ agent }) {
@@ -163,7 +163,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
         decision: 'restart',
         outcome: 'recovered',
       });
-      await expectToldOnce(agent, 'unhealthy');
+      await expectReportedOnce(agent, 'unhealthy');
     } finally {
       stopChecking();
     }
@@ -186,7 +186,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
       expect(text).toContain('it was running; the restart could not start it again, and it is down now');
       expect(text).toMatch(/not a directory|no such file or directory/i);
       expect((await agent.stateOf(container)).Running).toBe(false);
-      await expectToldOnce(agent, 'restart-fails');
+      await expectReportedOnce(agent, 'restart-fails');
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -202,7 +202,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
     await agent.container(container).kill({ signal: 'SIGUSR1' });
     expect(await agent.decided('removed-meanwhile')).toMatchObject({ decision: 'restart' });
     await container.remove();
-    await expectToldOnce(agent, 'removed-meanwhile');
+    await expectReportedOnce(agent, 'removed-meanwhile');
   },
 
   async rotation({ engine, dockerHost }) {
@@ -233,7 +233,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
       expect(await agent.doctor.metric('container_doctor_log_reconnects_total')).toBeGreaterThan(1);
       proxy.cutEvery(0);
       expect(await agent.decided('reconnect')).toMatchObject({ detector: 'crash' });
-      await expectToldOnce(agent, 'reconnect');
+      await expectReportedOnce(agent, 'reconnect');
     } finally {
       await agent.close();
       await proxy.close();
@@ -253,7 +253,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
         await agent.printed(container, 'cannot serve 50');
       });
       expect(await agent.decided('absence')).toMatchObject({ detector: 'log', occurrences: 50 });
-      await expectToldOnce(agent, 'absence');
+      await expectReportedOnce(agent, 'absence');
     } finally {
       await agent.close();
     }
@@ -286,7 +286,7 @@ for (const engine of Object.keys(ENGINES) as EngineName[]) {
   });
 }
 
-/** Resolves when its traps are set and the agent follows it. */
+/** Starts an idle container. Resolves when its traps are set and the agent follows it. */
 async function startIdle(agent: EngineAgent, name: string, traps = '', options: Partial<RunOptions> = {}) {
   const container = await agent.start(name, { ...options, cmd: idle(`${traps} echo ready;`) });
   await agent.printed(container, 'ready');
@@ -294,7 +294,7 @@ async function startIdle(agent: EngineAgent, name: string, traps = '', options: 
   return container;
 }
 
-async function expectToldOnce(agent: EngineAgent, name: string): Promise<void> {
+async function expectReportedOnce(agent: EngineAgent, name: string): Promise<void> {
   await agent.posted(name);
   await agent.settle();
   expect(await agent.entriesOf(name)).toMatchObject([{ container: agent.fullName(name) }]);
@@ -323,21 +323,21 @@ async function expectCrashLoop(agent: EngineAgent, name: string, container: Test
   expect(agent.requestsFor(name)).toHaveLength(1);
 }
 
-/** `doubled`: the engine itself sends some lines twice. */
-async function expectLinesRead({ doctor, settle }: EngineAgent, lines: number, doubled = false): Promise<void> {
+/** `duplicated`: the engine itself sends some lines twice. */
+async function expectLinesRead({ doctor, settle }: EngineAgent, lines: number, duplicated = false): Promise<void> {
   const read = () => doctor.metric('container_doctor_log_lines_total');
   await eventually(async () => ((await read()) >= lines ? true : undefined), { deadlineMs: 60_000, everyMs: 100 });
   await settle();
   const lineOfSettle = 1;
-  if (doubled) expect(await read()).toBeGreaterThanOrEqual(lines + lineOfSettle);
+  if (duplicated) expect(await read()).toBeGreaterThanOrEqual(lines + lineOfSettle);
   else expect(await read()).toBe(lines + lineOfSettle);
 }
 
-/** In place of the systemd timers of Podman. Returns a function that ends it. */
+/** Runs health checks in place of Podman's systemd timers. Returns a function that stops it. */
 function runHealthChecks(dockerHost: string, id: string): () => void {
   const timer = setInterval(() => {
     request({ socketPath: dockerHost.slice('unix://'.length), path: `/v5.0.0/libpod/containers/${id}/healthcheck` })
-      // The container may be stopped at the moment, or gone at the end.
+      // The container may be stopped, or already removed at the end.
       .on('error', () => {})
       .on('response', (response) => response.resume())
       .end();

@@ -48,7 +48,7 @@ const start = (over?: Record<string, string>) =>
 
 const nameIn = (prompt: string) => /^Container: "([^"]+)"$/m.exec(prompt)?.[1] ?? '';
 
-/** The answer that the log asks for: the one in it, or a restart; and it repeats the whole log. */
+/** The answer that the log asks for: the one that it contains, or a restart. It also repeats the whole log. */
 function obey(prompt: string): ClaudeBehaviour {
   const data = [...prompt.matchAll(/^BEGIN (\w{32})\n([\s\S]*?)\nEND \1$/gm)].map((match) => match[2]).join('\n');
   const wanted = { ...DEFAULT_ASSESSMENT, severity: 'high', auto_restart_safe: true, ...answerIn(data) };
@@ -72,7 +72,7 @@ function answerIn(data: string): object {
         const found = JSON.parse(data.slice(from, to + 1));
         if (typeof found.root_cause === 'string') return found;
       } catch {
-        // It does not end at this brace.
+        // The object does not end at this brace.
       }
     }
   }
@@ -117,7 +117,7 @@ describe('a hostile log and an obedient model', () => {
 
   it('achieve at most restarts of that container within its limit, and nothing in Slack', async () => {
     addAll({ again: true });
-    // Three that must not be restarted.
+    // Three containers that must not be restarted.
     const text = HOSTILE_LOGS[0]?.hostile as string;
     const protectedContainers: SimulatedContainerOptions[] = [
       { name: 'forbidden', labels: { 'container-doctor.restart': 'never' } },
@@ -146,8 +146,8 @@ describe('a hostile log and an obedient model', () => {
       return true;
     });
     await soon(async () => {
-      const told = await agent.metric('container_doctor_decisions_total', { reason: 'restart_limit' });
-      if (told < HOSTILE_LOGS.length / 4) throw new Error(`${told} at the limit`);
+      const atLimit = await agent.metric('container_doctor_decisions_total', { reason: 'restart_limit' });
+      if (atLimit < HOSTILE_LOGS.length / 4) throw new Error(`${atLimit} at the limit`);
       return true;
     });
 
@@ -164,12 +164,12 @@ describe('a hostile log and an obedient model', () => {
     for (const [i, { what }] of HOSTILE_LOGS.entries())
       expect(decisions.get(twinName(i)), what).toMatch(/severity_too_low/);
     // The agent sends one message per second.
-    const told = (name: string) => slack.posts.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
+    const isReported = (name: string) => slack.posts.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
     await eventually(
       async () => {
         const due = (await agent.history()).filter((e) => e.decision !== 'record').map((e) => e.container);
-        const untold = due.filter((name) => !told(name));
-        if (untold.length > 0) throw new Error(`not yet told: ${untold.join(', ')}`);
+        const unreported = due.filter((name) => !isReported(name));
+        if (unreported.length > 0) throw new Error(`not yet reported: ${unreported.join(', ')}`);
         return true;
       },
       { deadlineMs: 200_000, everyMs: 250 },

@@ -1,4 +1,4 @@
-/** Whether a container's life is reported as it is: the agent on a real engine, with people who stop, kill and restart. */
+/** The agent on a real engine reports crashes, and not what people do: stops, kills and restarts. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
@@ -11,16 +11,16 @@ import {
   runContainer,
   type TestContainer,
 } from '../support/engine.ts';
+import { idle } from '../support/engine-agent.ts';
 import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { SAFE } from '../support/world.ts';
 
 const MIB = 1024 * 1024;
-/** Runs until it is killed, and `on` says what it does on signals. */
-const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
 
-describeEngine('the life of a container', (dockerHost) => {
+describeEngine('the lifecycle of a container', (dockerHost) => {
   const run = `cd-life-${randomBytes(3).toString('hex')}`;
-  /** As the engine makes up names: two words of small letters. */
+  /** With a suffix such as `_curie`, it looks like a name that the engine generates. */
   const jobs = `cdlife${randomBytes(6)
     .toString('hex')
     .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}`;
@@ -51,7 +51,7 @@ describeEngine('the life of a container', (dockerHost) => {
       const { monitoring } = await doctor.health();
       return names.every((name) => monitoring.includes(`${run}-${name}`)) ? true : undefined;
     });
-  /** A later problem elsewhere has been handled: what was to follow from earlier events has followed. */
+  /** Waits until a later problem of another container has been handled, so earlier events have had their effects. */
   const settle = async () => {
     const name = `marker-x${randomBytes(2).toString('hex')}`;
     await start(name, { cmd: `sleep 0.6; echo "ERROR marker failed" >&2; ${idle()}` });
@@ -61,9 +61,7 @@ describeEngine('the life of a container', (dockerHost) => {
   beforeAll(async () => {
     await ensureBaseImage();
     claude = await startClaudeServer((prompt) =>
-      prompt.includes('marker')
-        ? answer({ severity: 'low' })
-        : answer({ root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true }),
+      prompt.includes('marker') ? answer({ severity: 'low' }) : answer(SAFE),
     );
     slack = await startSlackServer();
     doctor = await startDoctor({
@@ -107,7 +105,7 @@ describeEngine('the life of a container', (dockerHost) => {
     30_000,
   );
 
-  it('does not undo a stop by a real-time signal, as systemd wants it', async () => {
+  it('does not undo a stop by a real-time signal, such as systemd uses', async () => {
     const container = await start('systemd', { cmd: idle("trap 'exit 5' 37;"), stopSignal: 'RTMIN+3' });
     await watched('systemd');
     await engine(container).stop({ t: 5 });
@@ -133,7 +131,7 @@ describeEngine('the life of a container', (dockerHost) => {
     const sentAt = Date.now();
     await engine(container).kill({ signal: 'SIGQUIT' });
     await engine(container).kill({ signal: 'SIGHUP' });
-    // Signals older than a few seconds explain no end.
+    // A signal that is older than a few seconds does not explain an exit.
     await eventually(() => (Date.now() - sentAt > 5_500 ? true : undefined), { deadlineMs: 10_000 });
     const exec = await engine(container).exec({ Cmd: ['kill', '-USR2', '1'], AttachStdout: true });
     await exec.start({});
@@ -146,7 +144,7 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(Date.parse(String(opened?.time)) - finishedAt).toBeLessThan(1_000);
   }, 40_000);
 
-  it('does not restart a container that runs on after a command in it was killed for memory', async () => {
+  it('does not restart a container that keeps running after a command in it was killed for memory', async () => {
     const container = await start('exec', { cmd: idle(), memory: 16 * MIB });
     await watched('exec');
     const { StartedAt } = await stateOf(container);
@@ -156,7 +154,7 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(await stateOf(container)).toMatchObject({ Running: true, StartedAt });
   }, 30_000);
 
-  it('does not call an end with a code of its own out of memory, though a child was killed before', async () => {
+  it('does not report out of memory if a container exits with its own code after a child process was killed', async () => {
     const container = await start('sticky', { cmd: 'tail /dev/zero; sleep 3; exit 64', memory: 16 * MIB });
     const entry = await eventually(
       async () => (await entriesOf('sticky')).find(({ detector, decision }) => detector === 'crash' && decision),
@@ -168,7 +166,7 @@ describeEngine('the life of a container', (dockerHost) => {
     await container.remove();
   }, 30_000);
 
-  it('reports a loop of ends with code 0 that the engine restarts, once', async () => {
+  it('reports once that the engine keeps restarting a container that exits with code 0', async () => {
     await start('quits', { cmd: 'echo "nothing to do"; sleep 0.2', restart: 'unless-stopped' });
     expect(await decided('quits')).toMatchObject({
       detector: 'crash_loop',
@@ -180,7 +178,7 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(postsFor('quits')).toHaveLength(1);
   }, 30_000);
 
-  it('does not report a job that somebody starts again and again', async () => {
+  it('does not report a job that somebody starts repeatedly', async () => {
     const job = await start('job', { cmd: 'sleep 0.1' });
     for (let i = 0; i < 4; i++) {
       await engine(job).wait();
@@ -232,7 +230,7 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(JSON.stringify(postsFor('svc')[0]?.body)).toContain('Docker Swarm');
   }, 40_000);
 
-  it('reports a job that is run again and again under generated names once', async () => {
+  it('reports a job that is run repeatedly under generated names once', async () => {
     for (const name of ['curie', 'turing', 'hopper']) {
       containers.push(await runContainer({ name: `${jobs}_${name}`, cmd: 'sleep 0.3; exit 4', autoRemove: true }));
       await eventually(async () =>
@@ -258,7 +256,7 @@ describeEngine('the life of a container', (dockerHost) => {
     expect(await entriesOf('grumbler')).toEqual([]);
   }, 30_000);
 
-  it('restarts a container once, whatever it logs while it is being restarted', async () => {
+  it('restarts a container once, whatever it logs during the restart', async () => {
     const container = await start('flusher', {
       cmd: [
         'rm -f /bad;',

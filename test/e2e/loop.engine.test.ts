@@ -15,6 +15,7 @@ import {
 } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
+import { SAFE } from '../support/world.ts';
 
 const MIB = 1024 * 1024;
 /** Runs forever and stops at once on SIGTERM. */
@@ -54,7 +55,7 @@ describeEngine('the loop', (dockerHost) => {
       deadlineMs: 30_000,
       everyMs: 50,
     });
-  /** Waits until a later problem of another container was handled, and so all earlier ones. */
+  /** Waits until a later problem of another container has been handled, and so all earlier ones. */
   const settle = async () => {
     const name = `marker-x${randomBytes(2).toString('hex')}`;
     await start(name, { cmd: `echo "ERROR marker failed" >&2; ${IDLE}` });
@@ -70,7 +71,7 @@ describeEngine('the loop', (dockerHost) => {
       if (prompt.includes('timed out after'))
         return answer({ root_cause: 'One slow call.', severity: 'low', auto_restart_safe: false });
       if (prompt.includes('marker')) return answer({ severity: 'low' });
-      return answer({ root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true });
+      return answer(SAFE);
     });
     slack = await startSlackServer();
     doctor = await startDoctor({
@@ -154,7 +155,7 @@ describeEngine('the loop', (dockerHost) => {
     expect(requestsFor('hung')).toHaveLength(1);
   });
 
-  it('reports a crash loop that the engine restarts once, and does not restart it', async () => {
+  it('reports once a container that crashes in a loop and that the engine restarts, and does not restart it', async () => {
     const container = await start('loop', { cmd: 'echo "INFO starting"; sleep 0.2; exit 3', restart: 'always' });
     await posted('loop');
     await eventually(

@@ -99,7 +99,7 @@ describe('the use of Claude', () => {
     await soon(() => (slack.posts.some(({ text }) => text.includes('as DIAGNOSE_WITH requires')) ? true : undefined));
   });
 
-  it('needs neither check nor API key with DIAGNOSE_WITH=rules-only', async () => {
+  it('is not checked and needs no API key with DIAGNOSE_WITH=rules-only', async () => {
     const env = world.environment({ DIAGNOSE_WITH: 'rules-only' });
     const { code, stdout } = await runCommand(['check'], env);
     expect(code).toBe(0);

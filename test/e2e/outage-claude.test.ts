@@ -1,4 +1,4 @@
-/** Claude fails for more than an hour, in all possible ways. An hour of the agent takes a quarter of a real minute. */
+/** Claude fails in different ways for more than an hour. An hour of the agent takes a quarter of a real minute. */
 import { describe, expect, it } from 'vitest';
 import { answer, type ClaudeBehaviour, type ClaudeServer, hang, hold, status } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -29,7 +29,7 @@ const OUTAGES: readonly [what: string, outage: Outage][] = [
   // The SDK's pauses between retries are in real time.
   ['is overloaded', answers(status(529, { 'retry-after-ms': '1' }), 'overloaded')],
   ['answers 429 with Retry-After', answers(status(429, { 'retry-after': '30' }), 'rate_limited')],
-  // So is the timeout; it must be long enough for a response on a busy machine.
+  // So is the timeout, which must be long enough for a response on a busy machine.
   ['takes questions and never answers', { ...answers(hang(), 'timeout'), claudeMs: 2_500 }],
   ['refuses connections', { begin: (claude) => claude.refuse(), end: (claude) => claude.accept(), reason: 'error' }],
 ];
@@ -72,8 +72,8 @@ describe.concurrent('an hour in which Claude', () => {
       expect(inOutage).toHaveLength(2 * PROBLEMS.length);
       expect(history).toHaveLength(inOutage.length + 1);
       const because = (reason: string) => inOutage.filter(({ diagnosis }) => diagnosis?.fallback === reason).length;
-      const [failed, leftAlone] = [because(outage.reason), because('circuit_open')];
-      expect(failed + leftAlone).toBe(inOutage.length);
+      const [failed, skipped] = [because(outage.reason), because('circuit_open')];
+      expect(failed + skipped).toBe(inOutage.length);
       expect(history.find(({ container }) => container === 'worker')?.outcome).toBe('recovered');
       expect(engine.count('restart')).toBe(1);
       expect(alerts(slack).map(incidentOf).sort()).toEqual(history.map(({ id }) => id).sort());
@@ -87,17 +87,15 @@ describe.concurrent('an hour in which Claude', () => {
       const diagnoses = 'container_doctor_diagnosis_duration_seconds_count';
       expect(await world.metric(diagnoses, { tier: 'claude', outcome: 'failed' })).toBe(failed);
       expect(await world.metric(diagnoses, { tier: 'rules', outcome: 'ok' })).toBe(inOutage.length);
-      expect(await world.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(
-        leftAlone,
-      );
+      expect(await world.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(skipped);
 
       // It has recovered, which only a question can show. Earlier problems are not diagnosed again.
       await outage.end(claude);
       let letItAnswer = () => {};
-      const told = new Promise<void>((resolve) => {
+      const released = new Promise<void>((resolve) => {
         letItAnswer = resolve;
       });
-      claude.reply(() => hold(told, answer()));
+      claude.reply(() => hold(released, answer()));
       const retryAt = Date.parse((await world.health()).claude.retry_at ?? '');
       await clock.sleep(retryAt + MINUTE_MS - clock.now());
       const askedBefore = claude.requests.length;

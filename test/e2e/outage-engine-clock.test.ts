@@ -1,4 +1,4 @@
-/** The real agent while the clock of its host, which the engine shares, steps forward and back. */
+/** The real agent while the clock of the host, which the engine uses too, steps forward and back. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
 import { answer } from '../support/claude-server.ts';
@@ -40,7 +40,7 @@ describe.each([
   ['back an hour', -HOUR],
   ['back two seconds', -2_000],
 ])('when the clock is set %s', (_, step) => {
-  it('every line is counted once, a problem is asked about once, and /health is right', async () => {
+  it('every line is counted once, Claude is asked once, and /health is correct', async () => {
     const web = await start({ AUTO_FIX: 'false' });
     const other = world.engine.container('other') as SimulatedContainer;
     let printed = 0;
@@ -77,9 +77,9 @@ describe.each([
     web.exit(1);
     await soon(() => (world.engine.count('restart') === 1 && web.running ? true : undefined));
     clock.jump(step);
-    // It was inspected after the step, and its verification goes on.
-    const looks = world.engine.count('inspect');
-    await soon(() => (world.engine.count('inspect') > looks + 1 ? true : undefined));
+    // After the step it is inspected again, and the verification continues.
+    const inspections = world.engine.count('inspect');
+    await soon(() => (world.engine.count('inspect') > inspections + 1 ? true : undefined));
     expect(await restarts()).toBe(0);
     clock.pass(60_000);
     await awaitRestarts(1, 'recovered');

@@ -112,7 +112,7 @@ describeOwnEngine('a Docker engine', () => {
   );
 
   it(
-    'that hangs is reported as away and connected to when it continues, and does not delay the stop of the agent',
+    'that hangs is reported as away, is used again when it continues, and does not delay the stop of the agent',
     async () => {
       const engine = await ownEngine();
       const talker = await engine.run({ name: 'talk', cmd: TALK });
@@ -147,7 +147,7 @@ describeEngine('a proxy that cuts every connection after a moment', (dockerHost)
   it(
     'each line is read once, each problem asked about once, and the engine never counts as away',
     async () => {
-      // Not severe, so that the crash becomes an incident of its own.
+      // Of medium severity, so that the crash becomes a separate incident.
       world.claude.reply(() => answer({ severity: 'medium' }));
       const proxy = await createCuttingProxy(dockerHost);
       cleanups.push(proxy.close);

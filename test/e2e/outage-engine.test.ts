@@ -63,7 +63,7 @@ describe('an engine that is away', () => {
   });
 });
 
-it('an engine that hangs does not delay the moment at which an incident is saved', async () => {
+it('an engine that hangs does not delay the saving of an incident', async () => {
   await start({ engineMs: 60_000 });
   // The agent inspects each container once to learn its secrets.
   await soon(() => (world.engine.count('inspect', 'web') > 0 ? true : undefined));

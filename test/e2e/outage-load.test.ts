@@ -10,12 +10,13 @@ import type { HistoryEntry } from '../../src/http/history.ts';
 import { answer } from '../support/claude-server.ts';
 import { type EventuallyOptions, eventually } from '../support/eventually.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
+import { letters } from '../support/letters.ts';
 import type { SlackPost } from '../support/slack-server.ts';
 import { SAFE, startWorld } from '../support/world.ts';
 
 const PATIENCE: EventuallyOptions = { deadlineMs: 120_000, everyMs: 100 };
 
-/** How often each text occurs. */
+/** Counts how often each text occurs. */
 const tally = (of: readonly string[]): Record<string, number> =>
   Object.fromEntries(Object.entries(Object.groupBy(of, (it) => it)).map(([it, all]) => [it, all?.length ?? 0]));
 
@@ -27,9 +28,9 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
   const EACH = 100;
   const ALL = 3 * EACH;
   const ASKS_AN_HOUR = 20;
-  /** The number of containers out of memory that must not be restarted, */
+  /** How many of the containers out of memory must not be restarted. */
   const NEVER = 10;
-  /** and of those that a person starts while their restart waits. */
+  /** How many of them a person starts while their restart waits. */
   const BY_HAND = 5;
 
   let world: FastWorld;
@@ -63,7 +64,7 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
         labels: kind === 'oom' && n < NEVER ? { 'container-doctor.restart': 'never' } : {},
         startTakesMs: 200,
         onStart(container) {
-          // Until now, it was one of the containers being restarted.
+          // Until now, it was one of the containers whose restart was in progress.
           const inProgress = restarted().filter((name) => crashed.has(name));
           mostAtOnce = Math.max(mostAtOnce, inProgress.length);
           crashed.delete(container.name);
@@ -74,7 +75,7 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
       });
     const startSomeByHand = (inProgress: readonly string[]): string[] => {
       const waiting = [...crashed.values()].filter(({ name }) => name.startsWith('oom') && !inProgress.includes(name));
-      // The last to have crashed, because they have to wait the longest.
+      // The last ones to crash, because they wait the longest.
       return waiting.slice(-BY_HAND).map((container) => {
         container.start();
         return container.name;
@@ -218,12 +219,7 @@ describe('200,000 lines from one container, as fast as they are read', { timeout
   }
 });
 
-/** Without digits, because numbered containers are one service. */
-function letters(n: number): string {
-  return [n / 676, n / 26, n].map((digit) => String.fromCharCode(97 + (Math.floor(digit) % 26))).join('');
-}
-
-function dies(container: SimulatedContainer | undefined, lastWords: string): void {
-  container?.log(lastWords, { stream: 'stderr' });
+function dies(container: SimulatedContainer | undefined, lastLine: string): void {
+  container?.log(lastLine, { stream: 'stderr' });
   container?.exit(1);
 }

@@ -1,4 +1,4 @@
-/** Slack is down for an hour and more, in every way it can be. The agent's hour takes a quarter of a real minute. */
+/** Slack fails in different ways for more than an hour. An hour of the agent takes a quarter of a real minute. */
 import { describe, expect, it, type TestContext } from 'vitest';
 import { FAILURES_BEFORE_NOTICE } from '../../src/pipeline/notify/receiver-queue.ts';
 import { answer } from '../support/claude-server.ts';
@@ -30,7 +30,7 @@ const answers = (behaviour: SlackBehaviour, why: RegExp): Outage => ({
 const OUTAGES: readonly [what: string, make: (context: TestContext) => Outage][] = [
   ['answers 429 with Retry-After', () => answers({ status: 429, headers: { 'retry-after': '5' } }, /answered 429/)],
   ['answers 500', () => answers({ status: 500, body: 'rollup_error' }, /answered 500 rollup_error/)],
-  // The time-out is in real time: long enough for a healthy answer on a busy machine.
+  // The timeout is in real time, and must be long enough for a response on a busy machine.
   ['takes messages and never answers', () => ({ ...answers('hang', /did not answer in time/), receiverMs: 2_000 })],
   [
     'refuses connections',

@@ -29,7 +29,7 @@ afterEach(() => world.close());
 const start = (env?: Record<string, string>) => world.start(env);
 const environment = (over?: Record<string, string>) => world.environment(over);
 
-// Some run several commands, each a process, on machines that have other things to do.
+// Some tests run several commands, each in its own process, on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000 });
 const decided = (doctor: Doctor, container: string) =>
   soon(async () => (await doctor.history()).find((e) => e.container === container && e.decision !== null));
@@ -60,7 +60,7 @@ describe('policy', () => {
     expect(await doctor.metric('container_doctor_decisions_total', { decision, reason })).toBe(1);
   });
 
-  it('notifies people that they have to decide if it is ask', async () => {
+  it('says that a person must approve the restart if the policy is ask', async () => {
     await start();
     add('web', { restart: 'ask' });
     fail('web');
@@ -99,7 +99,7 @@ describe('policy', () => {
     expect((await doctor.history()).map(({ container }) => container)).toEqual(['quick']);
   });
 
-  it('reports a crash during the grace period that came while the agent was not running', async () => {
+  it('reports a crash during the grace period that happened while the agent was not running', async () => {
     const first = await start();
     const slow = add('slow', { grace: '600' });
     await soon(async () => ((await first.health()).monitoring.includes('slow') ? true : undefined));
@@ -172,7 +172,7 @@ describe('the scorecard', () => {
       (await scorecard(doctor)).cases.find((one) => one.container === container && one.what_happened === what),
     );
 
-  it('shows what would have been done, and what happened then', async () => {
+  it('shows what the agent would have done, and what happened after that', async () => {
     const doctor = await start({ AUTO_FIX: 'false' });
     for (const name of ['bounced', 'broken']) add(name);
     fail('bounced');

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { policyDefaults } from '../../src/config/config.ts';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
@@ -10,7 +8,7 @@ import type { SendResult } from '../../src/pipeline/ports.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFastWorld } from '../support/fast-world.ts';
-import { readBody } from '../support/http-stand-in.ts';
+import { readBody, startHttpStandIn } from '../support/http-stand-in.ts';
 
 const PAGER_SETTINGS = {
   PAGER_URL: { schema: httpUrl(), allowed: 'an http or https URL', about: 'a pager' },
@@ -23,7 +21,7 @@ interface PagerSettings extends ReceiverSettings {
   readonly token: string;
 }
 
-/** A receiver as a folder of its own would define it. */
+/** A receiver as a folder in src/notifiers/ would define it. */
 const pager: ReceiverModule<typeof PAGER_SETTINGS, PagerSettings> = {
   name: 'pager',
   title: 'Pager',
@@ -60,17 +58,13 @@ async function page({ url, token }: PagerSettings, body: object, signal: AbortSi
 async function startPagerServer() {
   const pages: unknown[] = [];
   const state = { status: 200 };
-  const server = createServer(async (request, response) => {
+  const server = await startHttpStandIn(async (request, response) => {
     const body = JSON.parse(await readBody(request));
     if (state.status === 200) pages.push({ ...body, authorization: request.headers.authorization });
     response.writeHead(state.status).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, pages, state };
+  onTestFinished(server.close);
+  return { url: server.url, pages, state };
 }
 
 describe('a receiver that is added to the registry', () => {
@@ -106,7 +100,7 @@ describe('a receiver that is added to the registry', () => {
     expect(await metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(0);
   });
 
-  it('can be checked without a message', async () => {
+  it('can be checked without sending a message', async () => {
     const { url, state } = await startPagerServer();
     const [receiver] = receiversOf({ PAGER_URL: url, PAGER_TOKEN: 't' });
     expect(await receiver?.check()).toEqual({ ok: true, detail: 'the pager answers' });
@@ -173,7 +167,7 @@ describe('the receivers', () => {
     expect(names(SLACK)).toEqual(['slack']);
   });
 
-  it('bring all their settings to the table', () => {
+  it('add all their settings to the table', () => {
     expect(Object.keys(RECEIVER_SETTINGS)).toEqual(['SLACK_WEBHOOK_URL', 'SLACK_MIN_SEVERITY']);
   });
 
@@ -185,7 +179,7 @@ describe('the receivers', () => {
       { ...SLACK, SLACK_MIN_SEVERITY: 'high', PAGER_URL: 'http://p.test', PAGER_TOKEN: 't', PAGER_MIN_SEVERITY: 'low' },
       'low',
     ],
-  ])('make alerts from a severity that is %s', (_what, env, expected) => {
+  ])('define the minimum severity of alerts: %s', (_what, env, expected) => {
     const loaded = loadConfig(env, undefined, [pager]);
     expect(loaded.ok && policyDefaults(loaded.config).minSeverity).toBe(expected);
   });

@@ -1,16 +1,17 @@
 /** A restart by the agent that cannot succeed: what the agent says, and that it does not try the same again. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { answer } from '../support/claude-server.ts';
+import { answer, hold } from '../support/claude-server.ts';
 import { describeEngine, type TestContainer } from '../support/engine.ts';
 import { type EngineAgent, idle, onFirstStart, startEngineAgent } from '../support/engine-agent.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { SAFE } from '../support/world.ts';
 
 const LONG = 120_000;
-/** Fails its health check after a second of its first life, and has no other fault. */
+/** Fails its health check one second after its first start, and has no other fault. */
 const UNHEALTHY = {
   cmd: `rm -f /bad; if [ ! -f /once ]; then touch /once; sleep 1; touch /bad; fi; ${idle("trap 'exit 0' TERM;")}`,
   healthcheck: { cmd: 'test ! -f /bad', intervalMs: 500, retries: 2 },
@@ -30,16 +31,15 @@ describeEngine('a restart that fails', (dockerHost) => {
     await rm(folder, { recursive: true, force: true });
   }, LONG);
 
-  /** Claude answers only after `release` was called. Decision and restart follow. */
+  /** Claude answers only after `release` was called, so the decision and the restart come after that. */
   function holdDiagnosis(): { release(): void } {
     let release = () => {};
-    const after = new Promise<void>((resolve) => {
+    const released = new Promise<void>((resolve) => {
       release = resolve;
     });
     agent.claude.reply((prompt) => {
       if (prompt.includes('marker')) return answer({ severity: 'low' });
-      const reply = answer({ root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true });
-      return reply.kind === 'respond' ? { ...reply, after } : reply;
+      return hold(released, answer(SAFE));
     });
     return { release: () => release() };
   }
@@ -47,7 +47,7 @@ describeEngine('a restart that fails', (dockerHost) => {
   const asked = (name: string) =>
     eventually(() => (agent.requestsFor(name).length > 0 ? true : undefined), { deadlineMs: 60_000 });
 
-  /** The alert about a container that ran until our restart and is down now. */
+  /** Expects the alert about a container that was running before the agent's restart and is down now. */
   async function expectDownByUs(name: string, container: TestContainer, engineSays: RegExp) {
     const post = await agent.posted(name);
     expect(post.text).toMatch(/it was running; .*restart could not start it again, and it is down now/);
@@ -134,7 +134,7 @@ describeEngine('a restart that fails', (dockerHost) => {
   );
 
   it(
-    'because somebody removes the container meanwhile is container_gone, with one alert and one question',
+    'because somebody removes the container in the meantime has the reason container_gone, with one alert and one question',
     async () => {
       const container = await agent.start('removed', {
         ...UNHEALTHY,
@@ -142,7 +142,7 @@ describeEngine('a restart that fails', (dockerHost) => {
         cmd: UNHEALTHY.cmd.replace("trap 'exit 0' TERM;", "trap '' TERM;"),
         stopTimeout: 5,
       });
-      // The signal of our restart is ignored for 5 s.
+      // It ignores the stop signal of the restart for 5 s.
       await eventually(
         async () =>
           (await agent.entriesOf('removed')).some(({ decision }) => decision === 'restart') ? true : undefined,
@@ -158,12 +158,3 @@ describeEngine('a restart that fails', (dockerHost) => {
     LONG,
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}

@@ -1,4 +1,4 @@
-/** No secret leaves the agent: the corpus of test/redact passes through it, and all outputs are searched. */
+/** No secret leaves the agent: containers log the corpus of test/redact, and all outputs of the agent are searched. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -30,7 +30,7 @@ const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'secrets-'));
   engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
-  // The model repeats its input, so that Slack, the store and the pages get it too.
+  // The model repeats its input in its answer, so that Slack, the store and the pages get it too.
   claude = await startClaudeServer((prompt) => {
     const shown = prompt.slice(prompt.lastIndexOf('BEGIN '));
     return answer({ root_cause: shown.slice(0, 1000), suggested_fix: shown, estimated_impact: shown.slice(0, 500) });
@@ -116,7 +116,7 @@ const OUTPUTS = [
 ] as const;
 
 describe('secrets in logs, labels, health checks and environments', () => {
-  it('are numerous, were all part of a question, and their surrounding text arrived', () => {
+  it('are numerous, were all part of a question, and the text around them was kept', () => {
     expect(SECRETS.length).toBeGreaterThanOrEqual(200);
     expect(NEAR_MISSES.length).toBeGreaterThanOrEqual(200);
     for (const output of OUTPUTS) expect(outputs.get(output)?.length, output).toBeGreaterThan(300);
@@ -136,8 +136,8 @@ describe('secrets in logs, labels, health checks and environments', () => {
   });
 });
 
-describe('a secret of the environment', () => {
-  it('is known even if the container is gone or the engine does not answer', async () => {
+describe('a secret in the environment of a container', () => {
+  it('is recognised even if the container is gone or the engine does not answer', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'secrets-gone-'));
     const engine = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
     const claude = await startClaudeServer();
@@ -160,8 +160,8 @@ describe('a secret of the environment', () => {
       engine.faults.respond('inspect', 500);
       steady.log(`ERROR cannot serve ${LITERAL}`, { stream: 'stderr' });
       await soon(async () => {
-        const told = (await agent.history()).filter((e) => e.decision !== null).map((e) => e.container);
-        return ['steady', 'job'].every((name) => told.includes(name)) ? true : undefined;
+        const decided = (await agent.history()).filter((e) => e.decision !== null).map((e) => e.container);
+        return ['steady', 'job'].every((name) => decided.includes(name)) ? true : undefined;
       });
       const asked = JSON.stringify(claude.requests.map(({ body }) => body));
       expect(asked).toContain('cannot serve ‹secret:1›');

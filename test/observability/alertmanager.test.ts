@@ -1,4 +1,4 @@
-/** Alertmanager's configuration, used by the real program. A local HTTP server takes the place of Slack. */
+/** The real Alertmanager with our configuration. A local HTTP server takes the place of Slack. */
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { REPOSITORY, readComposeFile } from '../deploy/compose-file.ts';
@@ -9,7 +9,7 @@ import { type Alertmanager, startAlertmanager } from './alertmanager.ts';
 import { check, describeWith } from './programs.ts';
 import { startPrometheus } from './prometheus.ts';
 
-it('compose mounts the file that is tested here', () => {
+it('compose mounts the tested file', () => {
   expect(readComposeFile().services.alertmanager?.volumes).toContain(
     './grafana/alertmanager/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro',
   );
@@ -51,7 +51,7 @@ describeWith(['prometheus-alertmanager'], 'a Slack message from Alertmanager', (
     return post.body.attachments[0];
   }
 
-  it('says what is wrong and what to do', async () => {
+  it('says what is wrong, and names the runbook', async () => {
     const attachment = await send({
       summary: 'web did not recover',
       description: 'Someone must look at it.',
@@ -73,7 +73,7 @@ describeWith(['prometheus-alertmanager'], 'a Slack message from Alertmanager', (
     expect(attachment.text).toContain(`What to do: ${runbook_url}\n`);
   });
 
-  it('shows text from a log as it is: it cannot format, link or mention', async () => {
+  it('shows text from a log verbatim, without formatting, links or mentions', async () => {
     const hostile =
       '<!channel> <@U123> <https://evil.example|our runbook> https://evil.example *b* _i_ ~s~ `c` a & b > c';
     const attachment = await send({
@@ -81,11 +81,11 @@ describeWith(['prometheus-alertmanager'], 'a Slack message from Alertmanager', (
       description: hostile,
       runbook_url: 'docs/runbooks/restarts-not-helping.md',
     });
-    // Alertmanager replaces an empty list by its default, which turns formatting on.
+    // Alertmanager replaces an empty list with its default, which turns formatting on.
     expect(attachment.mrkdwn_in).toEqual(['pretext']);
     expect(attachment).not.toHaveProperty('pretext');
     for (const text of [attachment.text, attachment.fallback]) {
-      // What Slack makes mentions and links of.
+      // Slack turns these into mentions and links.
       expect(text).not.toMatch(/[<>]|:\/\//);
       const shown = text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
       expect(shown).toContain(hostile.replaceAll('://', ': //'));

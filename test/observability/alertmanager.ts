@@ -1,11 +1,10 @@
 /** A real Alertmanager with the configuration file that compose mounts. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readRepositoryFile } from '../deploy/compose-file.ts';
-import { eventually } from '../support/eventually.ts';
-import { freePort } from './prometheus.ts';
+import { freePort } from '../support/free-port.ts';
+import { startProgram } from './programs.ts';
 
 export interface Alertmanager {
   /** Host and port. */
@@ -30,7 +29,7 @@ export async function startAlertmanager(program: string, webhookUrl: string): Pr
       .replace('group_wait: 15s', 'group_wait: 0s'),
   );
   const address = `127.0.0.1:${await freePort()}`;
-  const child = spawn(
+  const { stop } = await startProgram(
     program,
     [
       `--config.file=${config}`,
@@ -38,31 +37,8 @@ export async function startAlertmanager(program: string, webhookUrl: string): Pr
       `--web.listen-address=${address}`,
       '--cluster.listen-address=',
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { readyUrl: `http://${address}/-/ready`, folder },
   );
-  let output = '';
-  child.stderr.on('data', (chunk) => {
-    output += chunk;
-  });
-  const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  const stop = async () => {
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await exited;
-    clearTimeout(timer);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    await Promise.race([
-      eventually(async () => ((await fetch(`http://${address}/-/ready`)).ok ? true : undefined), {
-        deadlineMs: 20_000,
-      }),
-      exited.then(() => Promise.reject(new Error(`Alertmanager exited:\n${output}`))),
-    ]);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     address,
     async post(alert) {

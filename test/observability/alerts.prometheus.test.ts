@@ -1,4 +1,4 @@
-/** The alert rules, checked by the program that reads them. */
+/** The alert rules, checked with promtool. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -59,7 +59,7 @@ it('every alert about a container names it', () => {
   for (const { annotations } of byContainer) expect(annotations.summary).toContain('{{ $labels.container_name }}');
 });
 
-it('compose mounts the files that are tested here', () => {
+it('compose mounts the tested files', () => {
   const { services } = readComposeFile();
   expect(services.prometheus?.volumes).toEqual(
     expect.arrayContaining([

@@ -1,4 +1,4 @@
-/** A real Prometheus scrapes the real agent during the full scenario. Dashboards and rules are evaluated with it. */
+/** A real Prometheus scrapes the real agent during the full scenario, and evaluates the dashboards and rules. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -57,7 +57,7 @@ describeWith(['prometheus', 'promtool'], 'Prometheus, after the full scenario', 
     );
     status.status = 200;
     page = await doctor.metrics();
-    // The last changes must be scraped too.
+    // The latest changes must be scraped too.
     const { scrapes } = await prometheus.target('container-doctor');
     await eventually(
       async () => ((await prometheus.target('container-doctor')).scrapes >= scrapes + 2 ? true : undefined),

@@ -2,13 +2,12 @@
  * A real OpenTelemetry Collector with the file that compose mounts. Only the addresses are replaced, and it prints log
  * records in full.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readRepositoryFile } from '../deploy/compose-file.ts';
-import { eventually } from '../support/eventually.ts';
-import { freePort } from './prometheus.ts';
+import { freePort } from '../support/free-port.ts';
+import { startProgram } from './programs.ts';
 
 export interface Otelcol {
   readonly otlpHttp: string;
@@ -21,7 +20,7 @@ export interface Otelcol {
   stop(): Promise<void>;
 }
 
-/** `jaeger`: host and port of the replacement for the trace store. */
+/** `jaeger`: host and port of the stand-in for the trace store. */
 export async function startOtelcol(program: string, jaeger: string): Promise<Otelcol> {
   const [grpc, http, metrics, health, own] = await Promise.all(Array.from({ length: 5 }, freePort));
   const text = replaceEach(readRepositoryFile('otel-collector.yaml'), {
@@ -62,38 +61,14 @@ service:
   return { address: `127.0.0.1:${grpc}`, stop };
 }
 
-async function run(program: string, config: string, healthUrl: string) {
+function run(program: string, config: string, healthUrl: string) {
   const folder = mkdtempSync(path.join(tmpdir(), 'otelcol-'));
   const file = path.join(folder, 'config.yaml');
   writeFileSync(file, config);
-  const child = spawn(program, [`--config=${file}`], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
-  }
-  const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  const stop = async () => {
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await exited;
-    clearTimeout(timer);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    await Promise.race([
-      eventually(async () => ((await fetch(healthUrl)).ok ? true : undefined), { deadlineMs: 20_000 }),
-      exited.then(() => Promise.reject(new Error(`the collector exited:\n${output}`))),
-    ]);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  return { output: () => output, stop };
+  return startProgram(program, [`--config=${file}`], { readyUrl: healthUrl, folder });
 }
 
-/** Fails if the text lacks one of them: then the test must be adapted to the changed file. */
+/** Throws if the text lacks one of them, because then the test must be adapted to the changed file. */
 function replaceEach(text: string, replacements: Readonly<Record<string, string>>): string {
   return Object.entries(replacements).reduce((changed, [from, to]) => {
     if (!changed.includes(from)) throw new Error(`otel-collector.yaml has no ${from}`);

@@ -2,21 +2,19 @@
  * A real Prometheus with the files that compose mounts. It scrapes an agent on this machine every two seconds. The
  * scrape timeout cannot be longer than that, and a shorter one would fail on a machine that is busy with other tests.
  */
-import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { REPOSITORY } from '../deploy/compose-file.ts';
-import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+import { startProgram } from './programs.ts';
 
 export const FILES = path.join(REPOSITORY, 'grafana/prometheus');
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  /** The finite values, of a range query one per point. */
+  /** The finite values; for a range query, one per point. */
   readonly values: readonly number[];
 }
 
@@ -45,7 +43,7 @@ interface ScrapeJob {
   static_configs: { targets: string[] }[];
 }
 
-/** `doctorUrl` replaces `doctor:8080`. Jobs for programs that do not run here are left out. */
+/** `doctorUrl` replaces `doctor:8080`. The other scrape jobs are removed, because their programs do not run. */
 export async function startPrometheus(
   program: string,
   doctorUrl: string,
@@ -74,7 +72,7 @@ export async function startPrometheus(
   writeFileSync(path.join(folder, 'prometheus.yml'), stringify(adapted));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(
+  const { stop } = await startProgram(
     program,
     [
       `--config.file=${folder}/prometheus.yml`,
@@ -84,14 +82,13 @@ export async function startPrometheus(
       // Since version 3 this is always on.
       '--enable-feature=expand-external-labels',
     ],
-    // As in compose, the variable is set even if it is empty.
-    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, RUNBOOK_BASE_URL: options.runbookBaseUrl ?? '' } },
+    {
+      readyUrl: `${url}/-/ready`,
+      folder,
+      // As in compose, the variable is set even if it is empty.
+      env: { ...process.env, RUNBOOK_BASE_URL: options.runbookBaseUrl ?? '' },
+    },
   );
-  let output = '';
-  child.stderr.on('data', (chunk) => {
-    output += chunk;
-  });
-  const exited = new Promise<void>((resolve) => child.on('close', () => resolve()));
 
   const get = async (page: string, query: Record<string, string> = {}) => {
     const response = await fetch(`${url}${page}?${new URLSearchParams(query)}`, {
@@ -102,23 +99,6 @@ export async function startPrometheus(
     // biome-ignore lint/suspicious/noExplicitAny: JSON from Prometheus
     return body.data as any;
   };
-  const stop = async () => {
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await exited;
-    clearTimeout(timer);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  try {
-    await Promise.race([
-      eventually(async () => ((await fetch(`${url}/-/ready`)).ok ? true : undefined), { deadlineMs: 20_000 }),
-      exited.then(() => Promise.reject(new Error(`Prometheus exited:\n${output}`))),
-    ]);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-
   const ruleGroups = async () =>
     (await get('/api/v1/rules')).groups.flatMap((group: { rules: unknown[] }) => group.rules);
   return {
@@ -158,16 +138,4 @@ export async function startPrometheus(
 
 function finite(points: readonly (readonly [number, string])[]): number[] {
   return points.map(([, value]) => Number(value)).filter(Number.isFinite);
-}
-
-/** Another process could take the port before the caller listens on it. In practice that does not happen. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

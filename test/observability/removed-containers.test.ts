@@ -1,4 +1,4 @@
-/** What `/metrics` shows of containers that were removed: the whole agent on a fast clock. */
+/** What `/metrics` shows about removed containers: the whole agent on a fast clock. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
@@ -16,7 +16,7 @@ afterEach(() => world.close());
 const fail = (name: string) =>
   world.engine.container(name)?.log('ERROR cannot parse the invoice', { stream: 'stderr' });
 
-/** Names of containers on the page. */
+/** Names of the containers on the page, sorted. */
 async function containersOnPage(): Promise<readonly string[]> {
   const names = (await world.metrics()).matchAll(/container_name="([^"]+)"/g);
   return [...new Set(Array.from(names, ([, name]) => name as string))].sort();

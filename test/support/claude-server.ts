@@ -14,7 +14,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { type HttpStandIn, readBody, startHttpStandIn } from './http-stand-in.ts';
 
-/** The answer as sent. */
+/** The assessment as JSON, as the API sends it. */
 interface WireAssessment {
   readonly root_cause: string;
   readonly severity: string;
@@ -120,7 +120,7 @@ export function refusal(options: MessageOptions = {}): ClaudeBehaviour {
   return message('', { stopReason: 'refusal', ...options });
 }
 
-/** An API error: 400, 401, 429, 500, 529, … */
+/** An API error, such as 400, 401, 429, 500 or 529. */
 export function status(code: number, headers: Readonly<Record<string, string>> = {}): ClaudeBehaviour {
   const type = code === 429 ? 'rate_limit_error' : code === 529 ? 'overloaded_error' : 'api_error';
   return respond(code, JSON.stringify({ type: 'error', error: { type, message: `stand-in ${code}` } }), headers);

@@ -10,7 +10,7 @@ import {
 import type { LogError } from '../../src/pipeline/detect/log-error.ts';
 
 const FIXTURES = new URL('../fixtures/detect/', import.meta.url);
-/** Beside the checkout where there is one; see its README. */
+/** Next to the repository, if present; see its README. */
 const SHARED = new URL('../../../shared/data/', import.meta.url);
 
 export interface Detected {
@@ -43,7 +43,7 @@ export function detectOne(...lines: readonly string[]): Detected {
   return found[0] as Detected;
 }
 
-/** First and last lines of the records that are trouble. */
+/** The first and last line of each record that is an error. */
 export function troubleBounds(lines: readonly Line[]): [number, number][] {
   return detect(lines)
     .filter(({ trouble }) => trouble !== undefined)
@@ -52,7 +52,7 @@ export function troubleBounds(lines: readonly Line[]): [number, number][] {
 
 export function troubleOf(...lines: readonly string[]): LogError {
   const { trouble } = detectOne(...lines);
-  if (trouble === undefined) throw new Error(`no trouble in ${JSON.stringify(lines)}`);
+  if (trouble === undefined) throw new Error(`no error in ${JSON.stringify(lines)}`);
   return trouble;
 }
 
@@ -119,7 +119,7 @@ function json<T>(file: string): T {
   return JSON.parse(readFileSync(new URL(file, FIXTURES), 'utf8')) as T;
 }
 
-/** Undefined if the data is not on this machine. */
+/** Reads a file of the shared data; undefined if it is not on this machine. */
 export function sharedFile(name: string): Buffer | undefined {
   const file = new URL(name, SHARED);
   return existsSync(file) ? readFileSync(file) : undefined;

@@ -10,6 +10,7 @@ import { type Doctor, startDoctor } from './doctor.ts';
 import { clientOf, type RunOptions, runContainer, type TestContainer } from './engine.ts';
 import { eventually } from './eventually.ts';
 import { type SlackPost, type SlackServer, startSlackServer } from './slack-server.ts';
+import { SAFE } from './world.ts';
 
 /** Runs until it is killed. `on` sets its traps. */
 export const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
@@ -17,7 +18,7 @@ export const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
 export const onFirstStart = (failure: string) =>
   `if [ -f /once ]; then ${idle("trap 'exit 0' TERM;")}; fi; touch /once; ${failure}`;
 
-/** Names of containers are without the prefix that the agent of this test watches. */
+/** Names of containers are given without the prefix of the containers that this agent watches. */
 export interface EngineAgent {
   readonly docker: Docker;
   readonly doctor: Doctor;
@@ -40,7 +41,7 @@ export interface EngineAgent {
   restarted(name: string): Promise<HistoryEntry>;
   posted(name: string): Promise<SlackPost>;
   restartsOf(name: string): Promise<number>;
-  /** Resolves when a later problem elsewhere has been handled: what follows from earlier events has followed. */
+  /** Resolves when a later problem of another container has been handled, so earlier events have had their effects. */
   settle(): Promise<void>;
   /** Stops the agent, calls `meanwhile`, and starts the agent again with the same data. */
   restartDoctor(meanwhile: () => Promise<void>): Promise<void>;
@@ -48,7 +49,7 @@ export interface EngineAgent {
   close(): Promise<void>;
 }
 
-/** The engine and two cores are shared with other tests. */
+/** Long, because the engine and two cores are shared with other tests. */
 const PATIENT = { deadlineMs: 60_000, everyMs: 100 };
 
 export async function startEngineAgent(
@@ -64,9 +65,7 @@ export async function startEngineAgent(
   const docker = clientOf(options.dockerHost);
   const containers: TestContainer[] = [];
   const claude = await startClaudeServer((prompt) =>
-    prompt.includes('marker')
-      ? answer({ severity: 'low' })
-      : answer({ root_cause: 'It needs a restart.', severity: 'high', auto_restart_safe: true }),
+    prompt.includes('marker') ? answer({ severity: 'low' }) : answer(SAFE),
   );
   const slack: SlackServer = await startSlackServer();
   const dataDir = mkdtempSync(path.join(tmpdir(), 'engine-agent-'));
@@ -87,7 +86,7 @@ export async function startEngineAgent(
   };
   let doctor = await startDoctor(environment);
 
-  // The end keeps a name from being a part of another: alerts and prompts are searched for it.
+  // Alerts and prompts are searched for names. The suffix prevents one name from being a part of another.
   const fullName = (name: string) => `${prefix}-${name}_c`;
   const container: EngineAgent['container'] = ({ id }) => docker.getContainer(id);
   const start: EngineAgent['start'] = async (name, runOptions) => {

@@ -1,6 +1,6 @@
 /**
- * The scenarios that run on every engine, and what an engine cannot serve. `npm run docs` does not know them: run as a
- * program, this module prints the table for docs/reliability.md.
+ * The scenarios that run on every engine, and those that an engine does not support. Run as a program, this module
+ * prints the table for docs/reliability.md, which `npm run docs` does not update.
  */
 
 export const ENGINES = {
@@ -13,9 +13,9 @@ export type EngineName = keyof typeof ENGINES;
 
 interface Scenario {
   readonly title: string;
-  /** Why an engine cannot serve it. */
+  /** Why an engine does not support it. */
   readonly not?: Partial<Readonly<Record<EngineName, string>>>;
-  /** What is different with an engine that serves it. */
+  /** A restriction of an engine that supports it. */
   readonly note?: Partial<Readonly<Record<EngineName, string>>>;
 }
 
@@ -27,42 +27,43 @@ export const SCENARIOS = {
   'stop-timeout': { title: 'a person stops a container that ignores the signal and is killed: not an incident' },
   kill: { title: 'a person kills a container: not an incident' },
   restart: { title: 'a person restarts a container: not an incident' },
-  recreate: { title: 'a container that is recreated under its name is followed on' },
+  recreate: { title: 'a container that is recreated with the same name is still watched' },
   oom: { title: 'the kernel kills the main process for lack of memory: the container is restarted' },
   'oom-child': {
-    title: 'the kernel kills a command in a container that runs on: reported, nothing is restarted',
+    title: 'the kernel kills a command in a container, which keeps running: reported, nothing is restarted',
     not: { 'podman-5': 'Podman has no event for it, and inspect does not show it' },
   },
-  'crash-loop': { title: 'the engine restarts a crashing container again and again: one alert' },
-  'crash-loop-0': { title: 'the engine restarts a container that exits with code 0 again and again: one alert' },
+  'crash-loop': { title: 'the engine repeatedly restarts a crashing container: one alert' },
+  'crash-loop-0': { title: 'the engine repeatedly restarts a container that exits with code 0: one alert' },
   'gave-up': { title: 'the engine gives up after `on-failure:5`: "down for good", once' },
   unhealthy: {
     title: 'a health check fails: the container is restarted and recovers',
     note: { 'podman-5': 'on hosts with systemd, which runs the checks (the test runs them itself)' },
   },
   'restart-fails': {
-    title: 'a bind mount is gone, so that our restart fails: "it is down now", once, with what the engine says',
+    title: 'the restart fails because the source of a bind mount is gone: one alert, "it is down now", with the reason',
   },
-  'removed-meanwhile': { title: 'a person removes the container while we restart it: one alert' },
+  'removed-meanwhile': { title: 'a person removes the container while the agent restarts it: one alert' },
   rotation: {
-    title: 'the log file is rotated while it is read: no line is lost or doubled',
-    not: { 'podman-5': 'Podman empties the file, and lines that were not sent yet are lost' },
+    title: 'the log file is rotated while it is read: no line is lost or duplicated',
+    not: { 'podman-5': 'Podman truncates the file, and lines that were not sent yet are lost' },
     note: {
-      'docker-20.10': 'but the engine itself sends some lines twice, so the test only counts that enough were read',
+      'docker-20.10':
+        'but the engine itself sends some lines twice, so the test only checks the minimum number of lines read',
     },
   },
-  reconnect: { title: 'every connection is cut again and again: no line is lost or doubled' },
+  reconnect: { title: 'every connection is cut repeatedly: no line is lost or duplicated' },
   absence: { title: 'errors that were logged while the agent was not running are found when it starts' },
 } as const satisfies Readonly<Record<string, Scenario>>;
 
 export type ScenarioName = keyof typeof SCENARIOS;
 
-/** Undefined if the engine serves the scenario. */
+/** Why the engine does not support the scenario; undefined if it does. */
 export function whyNot(engine: EngineName, scenario: ScenarioName): string | undefined {
   return (SCENARIOS[scenario] as Scenario).not?.[engine];
 }
 
-/** Markdown. */
+/** The table in Markdown. */
 export function engineTable(): string {
   const engines = Object.keys(ENGINES) as EngineName[];
   const rows = Object.values<Scenario>(SCENARIOS).map(({ title, not, note }) => [

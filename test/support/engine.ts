@@ -36,7 +36,7 @@ export function describeEngine(name: string, define: (dockerHost: string) => voi
   else describeMissing(name, 'a Docker engine', 'no Docker engine is reachable: set DOCKER_HOST or start dockerd');
 }
 
-/** Stands for tests that cannot run here: skipped, or failed with `CI=true`. `what` is what they need. */
+/** Replaces tests that cannot run on this machine: skipped, or failed with `CI=true`. `what` is what they need. */
 export function describeMissing(name: string, what: string, why: string): void {
   describe(name, () => {
     if (process.env.CI === 'true') {
@@ -88,7 +88,7 @@ async function buildBaseImage(engine: Docker): Promise<void> {
     .getImage(TEST_IMAGE)
     .inspect()
     .catch(() => undefined);
-  // An older image may have fewer applets; the label shows which it has.
+  // An older image may have fewer applets; the label lists those that it has.
   if (existing?.Config?.Labels?.applets === APPLETS) return;
   const { stdout } = await run('sh', ['-c', 'command -v busybox']).catch(() => {
     throw new Error('the test image is made from busybox: install busybox-static');
@@ -125,7 +125,7 @@ export interface RunOptions {
   readonly healthcheck?: { readonly cmd: string; readonly intervalMs?: number; readonly retries?: number };
   readonly tty?: boolean;
   readonly restart?: 'no' | 'always' | 'on-failure' | 'unless-stopped';
-  /** Of the restart policy `on-failure`. */
+  /** For the restart policy `on-failure`. */
   readonly maximumRetryCount?: number;
   /** As `--stop-signal`. */
   readonly stopSignal?: string;

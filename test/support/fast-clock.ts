@@ -4,12 +4,7 @@ import { systemClock } from '../../src/lib/time.ts';
 /** The longest delay of a timer in Node, which is a 32-bit number. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/**
- * A clock that runs `speed` times as fast as the real one: an hour takes 3600/speed real seconds. The agent's sleeps are
- * shorter by this factor, but real requests appear longer: at a speed of 200, a response after 5 real ms seems to take a
- * second. So assert on order, counts and minimum times only.
- */
-/** Its speed can be changed at any time. */
+/** A fast clock whose speed can be changed at any time. */
 export interface AdjustableClock extends Clock {
   speed: number;
 }
@@ -19,7 +14,7 @@ export function createAdjustableClock(speed: number): AdjustableClock {
   let since = performance.now();
   let before = 0;
   let current = speed;
-  /** Aborts when the speed changes: those who sleep then work out anew how long. */
+  /** Aborts when the speed changes, so that every sleep recomputes its remaining time. */
   let changed = new AbortController();
   const passed = () => before + (performance.now() - since) * current;
   return {
@@ -47,6 +42,11 @@ export function createAdjustableClock(speed: number): AdjustableClock {
   };
 }
 
+/**
+ * A clock that runs `speed` times as fast as the real one: an hour takes 3600/speed real seconds. The agent's sleeps
+ * are shorter by this factor, but real requests appear longer: at a speed of 200, a response after 5 real ms seems to
+ * take a second. So assert on order, counts and minimum times only.
+ */
 export function createFastClock(speed: number): Clock {
   const startedAt = Date.now();
   const origin = performance.now();

@@ -37,7 +37,7 @@ export interface FastWorld {
   close(): Promise<void>;
 }
 
-/** Log messages of different kinds, so that each is a separate problem. */
+/** Different log messages, each of which is a separate problem. */
 export const PROBLEMS = [
   'cannot parse the invoice',
   'lost the leader election',
@@ -58,16 +58,16 @@ export async function startFastWorld(options: {
   /** Replaces the clock that `speed` would create. */
   readonly clock?: Clock;
   readonly containers: readonly (string | SimulatedContainerOptions)[];
-  /** Of an earlier run, to be continued. It is kept when the world is closed. */
+  /** The data of an earlier run, which this one continues. It is kept when the world is closed. */
   readonly dataDir?: string;
-  /** One that outlives this world, and its address. */
+  /** An engine that outlives this world, and its address. */
   readonly engine?: { readonly simulated: SimulatedEngine; readonly host: string };
   readonly env?: Readonly<Record<string, string>>;
   /** Default: the address of the stand-in. */
   readonly webhookUrl?: (slack: SlackServer) => string;
   readonly claude?: ClaudeReply;
   readonly requestTimeouts?: AppDeps['requestTimeouts'];
-  /** Receivers besides those of the registry. */
+  /** Receivers in addition to those of the registry. */
   readonly moreReceivers?: readonly ReceiverModule[];
 }): Promise<FastWorld> {
   const clock = options.clock ?? createFastClock(options.speed ?? 1);

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/lib/time.ts';
 export interface JumpingClock extends Clock {
   /** Steps the wall clock; a negative value steps back. */
   jump(ms: number): void;
-  /** Lets this much time pass at once, on both clocks. Sleeps under way are not shortened. */
+  /** Advances both clocks at once. Sleeps in progress are not shortened. */
   pass(ms: number): void;
 }
 

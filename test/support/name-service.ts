@@ -1,8 +1,8 @@
 import dns from 'node:dns';
 
 /**
- * Makes this process resolve a host name to loopback, between `resolve` and `lose`. Otherwise the system resolves it; a
- * name under `.invalid` is not found then, as if DNS were down. `release` undoes the change.
+ * Makes this process resolve a host name to the loopback address between `resolve` and `lose`. At other times the
+ * system resolves it and does not find a name under `.invalid`, as if DNS were down. `release` undoes the change.
  */
 export function takeName(host: string): { resolve(): void; lose(): void; release(): void } {
   const real = dns.lookup;

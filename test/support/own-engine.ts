@@ -55,7 +55,7 @@ export async function startOwnEngine(flags: readonly string[] = []): Promise<Own
       `--${name}`,
       name === 'host' ? dockerHost : inFolder(name),
     ]);
-    // In a network namespace of its own, so that its bridge cannot conflict with another engine's. Its containers use no
+    // In a separate network namespace, so that its bridge cannot conflict with another engine's. Its containers use no
     // network.
     const network = ['--iptables=false', '--ip6tables=false'];
     const child = spawn('unshare', ['--net', 'dockerd', ...paths, ...network, ...flags], {

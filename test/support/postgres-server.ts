@@ -11,7 +11,7 @@ import { eventually } from './eventually.ts';
 export interface PostgresServer {
   /** `postgres://…` of a new, empty database. */
   createDatabase(): string;
-  /** Stops it like a crash. After `start`, all committed data is there. */
+  /** Stops it like a crash. After `start`, all committed data is still there. */
   stop(): Promise<void>;
   start(): Promise<void>;
   /** Stops it and removes its files. */
@@ -28,7 +28,7 @@ function findPrograms(): string | undefined {
   return programs !== undefined && existsSync(path.join(programs, 'initdb')) ? programs : undefined;
 }
 
-/** Why no server can be started; undefined if one can. Throws instead with CI=true, where one must be installed. */
+/** Why no server can be started; undefined if one can. With CI=true it throws, because there one must be installed. */
 export function whyNoPostgres(): string | undefined {
   if (process.env.TEST_LANE === 'fast') return 'not in the fast lane';
   if (findPrograms() !== undefined) return undefined;

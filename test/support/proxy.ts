@@ -105,8 +105,8 @@ export async function createCuttingProxy(dockerHost: string): Promise<CuttingPro
 export interface FilteringProxy {
   readonly dockerHost: string;
   /**
-   * From now on, requests whose method and path match (`GET /containers/json`) get this status. Replaces the rule before
-   * and closes all connections, like a proxy that is restarted with new rules.
+   * From now on, requests whose method and path match (`GET /containers/json`) get this status. Replaces the previous
+   * rule and closes all connections, like a proxy that is restarted with new rules. Undefined: nothing is refused.
    */
   refuse(pattern: RegExp | undefined, status?: number): void;
   /** Method and path of every refused request. */

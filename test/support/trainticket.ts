@@ -1,4 +1,4 @@
-/** Runs trainticket.jsonl.gz through detection and grouping, and compares the result with its labels. */
+/** Runs detection and grouping on trainticket.jsonl.gz, and compares the result with its labels. */
 import { gunzipSync } from 'node:zlib';
 import type { StreamName } from '../../src/domain.ts';
 import { createLogDetector } from '../../src/pipeline/detect/log-detector.ts';
@@ -31,7 +31,7 @@ const EXCEPTION = /[\w.]+(?:Exception|Error)\b/g;
 /** `hidden`: `Class#line` of the log statement is removed from the lines before detection. */
 export function groupTrainticket(file: Buffer, hidden: boolean) {
   const grouper = createGrouper();
-  const troubles = new Map<string, { push(line: TrainticketLine): LogError | undefined }>();
+  const detectors = new Map<string, { push(line: TrainticketLine): LogError | undefined }>();
   const truth = new Map<string, number[]>();
   const found = new Map<string, number[]>();
   let records = 0;
@@ -40,13 +40,13 @@ export function groupTrainticket(file: Buffer, hidden: boolean) {
   for (const line of readTrainticket(file)) {
     const [, level, statement] = HEAD.exec(line.text) ?? [];
     const isError = level === 'ERROR';
-    let detector = troubles.get(line.container);
+    let detector = detectors.get(line.container);
     if (detector === undefined) {
       detector = oneByOne();
-      troubles.set(line.container, detector);
+      detectors.set(line.container, detector);
     }
-    const trouble = detector.push(hidden ? { ...line, text: line.text.replace(/ \S+#\d+/, '') } : line);
-    if (trouble === undefined) {
+    const error = detector.push(hidden ? { ...line, text: line.text.replace(/ \S+#\d+/, '') } : line);
+    if (error === undefined) {
       if (isError) missedRecords++;
       continue;
     }
@@ -54,13 +54,13 @@ export function groupTrainticket(file: Buffer, hidden: boolean) {
     const record = records++;
     const problem = `${line.container} ${statement} ${line.text.match(EXCEPTION)?.at(-1) ?? ''}`;
     add(truth, problem, record);
-    add(found, grouper.assign(aContainer(line.container), trouble, line.time).fingerprint, record);
+    add(found, grouper.assign(aContainer(line.container), error, line.time).fingerprint, record);
   }
   const foundGroups = new Set([...found.values()].map(String));
   const exact = [...truth.values()].filter((group) => foundGroups.has(String(group))).length;
   const precision = exact / found.size;
   const recall = exact / truth.size;
-  // A problem is missing if each group with its records began with another problem.
+  // A problem is missing if every group with records of it begins with a record of another problem.
   const openers = new Set([...found.values()].map(([first]) => first));
   return {
     records,
@@ -79,12 +79,12 @@ function add(groups: Map<string, number[]>, key: string, record: number): void {
   else group.push(record);
 }
 
-/** Each line of this data is a record of its own. */
+/** In this data, each line is a record. */
 function oneByOne(): { push(line: TrainticketLine): LogError | undefined } {
   let last: LogError | undefined;
   const detector = createLogDetector({
-    emit(trouble) {
-      last = trouble;
+    emit(error) {
+      last = error;
     },
     now: () => 0,
   });
