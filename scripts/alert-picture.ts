@@ -1,5 +1,5 @@
 /** Draws docs/images/alert.svg: an alert as Slack shows it. The message comes from the Slack renderer. */
-import type { Alert } from '../src/domain.ts';
+import type { Alert } from '../src/domain/alert.ts';
 import type { Block, Mrkdwn, PlainText, RichElement, RichText } from '../src/notifiers/slack/blocks.ts';
 import { renderSlack } from '../src/notifiers/slack/message.ts';
 import { textWidth } from './text-width.ts';

@@ -1,6 +1,6 @@
 /**
  * Errors that cross a module boundary. The adapter in which a fault occurs throws one of them. Expected outcomes are
- * data, not errors (see domain.ts).
+ * data, not errors (see domain/).
  */
 
 /** The message of anything that was thrown. */

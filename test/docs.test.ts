@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { generatedDocs } from '../scripts/docs.ts';
-import { DETECTORS } from '../src/domain.ts';
+import { DETECTORS } from '../src/domain/incident.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
 const read = (file: string): string => readFileSync(path.join(REPOSITORY, file), 'utf8');

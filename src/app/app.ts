@@ -4,7 +4,7 @@ import { type Config, claudeKey, policyDefaults, storePlace } from '../config/co
 import { policyFilesOnDisk } from '../config/policy/files.ts';
 import { createPolicySource } from '../config/policy/policy-source.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
-import { serviceKey } from '../domain.ts';
+import { serviceKey } from '../domain/containers.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';

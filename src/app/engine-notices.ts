@@ -1,6 +1,6 @@
-import type { ContainerRef } from '../domain.ts';
+import type { ContainerRef } from '../domain/containers.ts';
 import type { Clock } from '../lib/time.ts';
-import type { Notice } from '../pipeline/ports.ts';
+import type { Notice } from '../pipeline/ports/receiver.ts';
 
 /** An outage is announced after this time. A restart or an upgrade of the engine takes less. */
 const OUTAGE_AFTER_MS = 60_000;

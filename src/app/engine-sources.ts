@@ -2,7 +2,7 @@
 import { describeSource, SOURCE_INFO, type SourceStates } from '../docker/sources.ts';
 import type { Clock } from '../lib/time.ts';
 import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
-import type { Notice } from '../pipeline/ports.ts';
+import type { Notice } from '../pipeline/ports/receiver.ts';
 import { watchEngine } from './engine-notices.ts';
 
 /** At most six requests a minute, which cost little. A refusal is noticed within a minute. */

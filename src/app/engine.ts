@@ -2,7 +2,7 @@ import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { createHostName, withHostName } from '../docker/host-name.ts';
 import { coalesce } from '../lib/coalesce.ts';
 import { createLimit } from '../lib/limit.ts';
-import type { ContainerControl } from '../pipeline/ports.ts';
+import type { ContainerControl } from '../pipeline/ports/engine.ts';
 import { SPANS, type Tracing } from '../pipeline/tracing.ts';
 
 /**

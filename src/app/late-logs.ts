@@ -1,4 +1,4 @@
-import type { ContainerRef, LogLine } from '../domain.ts';
+import type { ContainerRef, LogLine } from '../domain/containers.ts';
 import type { Clock } from '../lib/time.ts';
 
 /** More than a minute, which is how far back logs are read if no earlier run is known. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/time.ts';
-import type { Notice } from '../pipeline/ports.ts';
+import type { Notice } from '../pipeline/ports/receiver.ts';
 
 export interface WatchStoreDeps {
   readonly store: {

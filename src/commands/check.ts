@@ -5,7 +5,7 @@ import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { PODMAN_LIMITS } from '../docker/podman.ts';
 import { SOURCE_INFO } from '../docker/sources.ts';
-import type { ContainerRef } from '../domain.ts';
+import type { ContainerRef } from '../domain/containers.ts';
 import { EngineError, messageOf } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
 import { checkClaude } from '../models/claude/check.ts';

@@ -1,6 +1,6 @@
-import type { ListedContainer } from '../domain.ts';
+import type { ListedContainer } from '../domain/containers.ts';
 import { createDependencyGraph, type Edge } from '../pipeline/correlate/graph.ts';
-import type { ContainerControl } from '../pipeline/ports.ts';
+import type { ContainerControl } from '../pipeline/ports/engine.ts';
 import { alignedRows } from './aligned-rows.ts';
 
 /** The dependencies between containers that the engine's data shows. Omits containers that cannot be inspected. */

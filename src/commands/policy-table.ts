@@ -1,4 +1,4 @@
-import type { ContainerRef } from '../domain.ts';
+import type { ContainerRef } from '../domain/containers.ts';
 import { matches } from '../pipeline/policy/match.ts';
 import { describeSource, type ResolvedPolicy, type Rule } from '../pipeline/policy/resolve.ts';
 import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey } from '../pipeline/policy/settings.ts';

@@ -1,5 +1,5 @@
 import { type Config, storePlace } from '../config/config.ts';
-import { VERDICTS, type Verdict } from '../domain.ts';
+import { VERDICTS, type Verdict } from '../domain/decision.ts';
 import { StoreError } from '../errors.ts';
 import { cutEnd } from '../lib/text.ts';
 import { systemClock } from '../lib/time.ts';

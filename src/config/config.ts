@@ -1,6 +1,6 @@
 /** The agent's configuration: the parsed settings, in the units and groups that the program uses. */
 import path from 'node:path';
-import { type DiagnoseWith, SEVERITIES } from '../domain.ts';
+import { type DiagnoseWith, SEVERITIES } from '../domain/diagnosis.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { ConfiguredReceiver } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';

@@ -2,7 +2,7 @@
  * Every setting with its schema, default, allowed values and purpose. `--help` and docs/settings.md are generated from
  * these tables (`npm run docs`). Tests compare .env.example with them.
  */
-import { DIAGNOSE_WITH } from '../domain.ts';
+import { DIAGNOSE_WITH } from '../domain/diagnosis.ts';
 import { RECEIVER_SETTINGS } from '../notifiers/registry.ts';
 import {
   decimal,

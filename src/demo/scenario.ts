@@ -1,5 +1,5 @@
 import type { Clock } from '../lib/time.ts';
-import type { SimulatedContainer } from './engine/container.ts';
+import type { SimulatedContainer } from './engine/simulated-container.ts';
 import type { SimulatedEngine } from './simulated-engine.ts';
 
 const MIB = 1024 * 1024;

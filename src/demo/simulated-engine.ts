@@ -13,12 +13,7 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { parseSignal } from '../docker/signals.ts';
-import {
-  createContainer,
-  type EngineContainer,
-  type SimulatedContainer,
-  type SimulatedContainerOptions,
-} from './engine/container.ts';
+import { createContainer, type EngineContainer } from './engine/container.ts';
 import { createEventLog } from './engine/event-log.ts';
 import { createFaults, type EngineFaults } from './engine/faults.ts';
 import { createAddresses } from './engine/networks.ts';
@@ -32,6 +27,7 @@ import {
   sinceOf,
 } from './engine/requests.ts';
 import { endEmpty, openStream, sendJson } from './engine/responses.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from './engine/simulated-container.ts';
 import { createTimestamps } from './engine/timestamps.ts';
 
 interface EngineRequest {

@@ -1,6 +1,6 @@
 /** Converts the engine's descriptions of containers to domain types. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
-import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain.ts';
+import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain/containers.ts';
 import { secretsOfVariable } from '../redact/environment.ts';
 import { presentableName } from '../redact/presentable-name.ts';
 import { commandKey, orchestratorOf, serviceOf } from './identity.ts';

@@ -1,9 +1,9 @@
 /** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine, through dockerode. */
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
-import type { LogLine } from '../domain.ts';
+import type { LogLine } from '../domain/containers.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
-import type { ContainerControl, ContainerSource, ContainerStats } from '../pipeline/ports.ts';
+import type { ContainerControl, ContainerSource, ContainerStats } from '../pipeline/ports/engine.ts';
 import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';

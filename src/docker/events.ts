@@ -3,7 +3,7 @@
  * names for some events, and leaves out details of others.
  */
 import { StringDecoder } from 'node:string_decoder';
-import type { EngineEvent } from '../domain.ts';
+import type { EngineEvent } from '../domain/containers.ts';
 import { EngineError } from '../errors.ts';
 import { toContainerRef } from './containers.ts';
 

@@ -1,5 +1,5 @@
-import type { ContainerRef } from '../domain.ts';
-import type { ContainerSource } from '../pipeline/ports.ts';
+import type { ContainerRef } from '../domain/containers.ts';
+import type { ContainerSource } from '../pipeline/ports/engine.ts';
 import type { DockerEngine } from './engine.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** The orchestrator, service and command of a container, which stay the same when the container is replaced. */
 import { createHash } from 'node:crypto';
-import type { ServiceRef } from '../domain.ts';
+import type { ServiceRef } from '../domain/containers.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -7,9 +7,9 @@
  * end with `\r\n`, and the timestamps of later fragments are in the middle of the line. Timestamps are always requested,
  * so the first byte shows the format: a digit, or a number below four.
  */
-import type { LogLine, StreamName } from '../domain.ts';
+import type { LogLine, StreamName } from '../domain/containers.ts';
 import { EngineError } from '../errors.ts';
-import type { LogCursor } from '../pipeline/ports.ts';
+import type { LogCursor } from '../pipeline/ports/engine.ts';
 import { createPositionTracker } from './position-tracker.ts';
 import { compareInstants, createTimestampReader, FIXED_LENGTH, type Instant } from './timestamp.ts';
 

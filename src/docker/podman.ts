@@ -1,7 +1,7 @@
 /** The differences between Podman's Docker API and Docker's. */
 import type Docker from 'dockerode';
 import type { DockerVersion } from 'dockerode';
-import type { ContainerFacts } from '../domain.ts';
+import type { ContainerFacts } from '../domain/containers.ts';
 
 export type EngineKind = 'docker' | 'podman';
 

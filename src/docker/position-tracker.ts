@@ -8,8 +8,8 @@
  * After the clock stepped back, timestamps repeat. The log is then requested from an earlier time, and lines are skipped
  * by their order in the log, up to the last line that was read, not by their timestamps.
  */
-import type { StreamName } from '../domain.ts';
-import type { LogCursor } from '../pipeline/ports.ts';
+import type { StreamName } from '../domain/containers.ts';
+import type { LogCursor } from '../pipeline/ports/engine.ts';
 import {
   addMs,
   compareInstants,

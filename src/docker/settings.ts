@@ -1,6 +1,6 @@
 /** The settings of a container that a deployment may change, from its inspect data. */
 import type { ContainerInspectInfo } from 'dockerode';
-import type { ContainerSettings } from '../domain.ts';
+import type { ContainerSettings } from '../domain/containers.ts';
 import { presentableName } from '../redact/presentable-name.ts';
 
 /** Limits memory: the settings of every service are remembered. */

@@ -1,5 +1,5 @@
 /** Reads the engine's statistics of one container. */
-import type { ResourceUse } from '../pipeline/ports.ts';
+import type { ResourceUse } from '../pipeline/ports/engine.ts';
 
 interface RawStats {
   readonly memory_stats?: {

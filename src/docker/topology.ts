@@ -1,6 +1,6 @@
 /** A container's connections to others, from its inspect data. */
 import type { ContainerInspectInfo } from 'dockerode';
-import type { Topology } from '../domain.ts';
+import type { Topology } from '../domain/containers.ts';
 
 const MAX_HOSTS = 64;
 const DEPENDS_ON_LABEL = 'com.docker.compose.depends_on';

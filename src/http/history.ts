@@ -1,17 +1,8 @@
 /** The page `/history`: incidents with diagnosis, decision and outcome. */
-import type {
-  DecisionKind,
-  DecisionReason,
-  Detector,
-  Diagnosis,
-  IncidentCause,
-  IncidentMember,
-  IncidentState,
-  Outcome,
-  Severity,
-  Tier,
-} from '../domain.ts';
-import type { IncidentCase } from '../pipeline/ports.ts';
+import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
+import type { Diagnosis, Severity, Tier } from '../domain/diagnosis.ts';
+import type { Detector, IncidentCause, IncidentMember, IncidentState } from '../domain/incident.ts';
+import type { IncidentCase } from '../pipeline/ports/store.ts';
 
 /** One entry of the JSON response. Times are ISO 8601. */
 export interface HistoryEntry {

@@ -1,5 +1,6 @@
 /** The page `/api/scorecard`: actual and possible restarts, and their results. */
-import type { DecisionKind, DecisionReason, Detector, Verdict } from '../domain.ts';
+import type { DecisionKind, DecisionReason, Verdict } from '../domain/decision.ts';
+import type { Detector } from '../domain/incident.ts';
 import type { CaseResult, Scorecard, Tally } from '../pipeline/incident/scorecard.ts';
 
 interface TallyView {

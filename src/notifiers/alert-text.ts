@@ -1,17 +1,11 @@
 /** The sentences of alerts and notices, shared by all receivers. */
-import {
-  type Alert,
-  type ClaudeFailure,
-  DECISION_REASONS,
-  type IncidentMember,
-  isOldNews,
-  type Outcome,
-  type Severity,
-  type SkipReason,
-} from '../domain.ts';
+import type { Alert } from '../domain/alert.ts';
+import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
+import type { ClaudeFailure, Severity, SkipReason } from '../domain/diagnosis.ts';
+import { type IncidentMember, isOldNews } from '../domain/incident.ts';
 import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
-import type { Notice } from '../pipeline/ports.ts';
+import type { Notice } from '../pipeline/ports/receiver.ts';
 
 const SEVERITY_DOTS: Readonly<Record<Severity, string>> = { high: '🔴', medium: '🟠', low: '🟡' };
 

@@ -1,7 +1,7 @@
 /** The interface of a receiver. Its folder exports one such record, which registry.ts lists. */
 import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
-import { SEVERITIES, type Severity } from '../domain.ts';
-import type { Receiver } from '../pipeline/ports.ts';
+import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
+import type { Receiver } from '../pipeline/ports/receiver.ts';
 
 export interface ReceiverModule<
   Table extends SettingTable = SettingTable,

@@ -1,7 +1,7 @@
 /** All receivers. To add one, add its folder and an entry in RECEIVERS. */
 import type { SettingTable } from '../config/setting.ts';
-import type { Severity } from '../domain.ts';
-import type { Receiver } from '../pipeline/ports.ts';
+import type { Severity } from '../domain/diagnosis.ts';
+import type { Receiver } from '../pipeline/ports/receiver.ts';
 import { consoleReceiver } from './console/console.ts';
 import type { CheckResult, ReceiverDeps, ReceiverModule, ReceiverSettings, RefuseSetting } from './receiver-module.ts';
 import { slack } from './slack/slack.ts';

@@ -1,5 +1,5 @@
 /** What each detector means. Code that depends on the detector of a signal or incident uses this table. */
-import type { Detector } from '../domain.ts';
+import type { Detector } from '../domain/incident.ts';
 
 interface DetectorInfo {
   /** For people. */

@@ -2,19 +2,11 @@
  * What the pipeline and the adapters report for metrics. Each method is called once, where the event occurs. It must
  * return at once and never throw. Durations are in ms, times are epoch ms.
  */
-import type {
-  ClaudeOutcome,
-  DecisionKind,
-  DecisionReason,
-  Detector,
-  EdgeEvidence,
-  Outcome,
-  Severity,
-  SkipReason,
-  Suppression,
-  Tier,
-} from '../domain.ts';
-import type { TokenUsage } from './ports.ts';
+import type { EdgeEvidence } from '../domain/containers.ts';
+import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
+import type { ClaudeOutcome, Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
+import type { Detector, Suppression } from '../domain/incident.ts';
+import type { TokenUsage } from './ports/model.ts';
 
 /** Whether a tier diagnosed the incident. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;

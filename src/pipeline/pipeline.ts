@@ -1,13 +1,6 @@
-import type {
-  Aftermath,
-  ContainerFacts,
-  ContainerRef,
-  EngineEvent,
-  ListedContainer,
-  LogLine,
-  Signal,
-  Suppression,
-} from '../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, LogLine } from '../domain/containers.ts';
+import type { Aftermath } from '../domain/decision.ts';
+import type { Signal, Suppression } from '../domain/incident.ts';
 import { createCorrelation } from './correlate/correlation.ts';
 import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
@@ -27,7 +20,8 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
-import type { ConfigurationStore, ContainerStats, DependencyStore, ReviewStore } from './ports.ts';
+import type { ContainerStats } from './ports/engine.ts';
+import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/store.ts';
 
 export interface PipelineDeps
   extends Omit<

@@ -1,6 +1,10 @@
 /** What the pipeline needs from tracing. The adapter turns details into span attributes. */
-import type { Decision, Diagnosis, EdgeEvidence, Incident, Outcome, TraceLink } from '../domain.ts';
-import type { DiagnosisContext, SendResult } from './ports.ts';
+import type { EdgeEvidence } from '../domain/containers.ts';
+import type { Decision, Outcome } from '../domain/decision.ts';
+import type { Diagnosis } from '../domain/diagnosis.ts';
+import type { Incident, TraceLink } from '../domain/incident.ts';
+import type { DiagnosisContext } from './ports/model.ts';
+import type { SendResult } from './ports/receiver.ts';
 
 export const SPANS = {
   incident: (container: string) => `incident ${container}`,

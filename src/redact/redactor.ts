@@ -3,7 +3,7 @@ import { lintSource } from '@secretlint/core';
 import { secretLintProfiler } from '@secretlint/profiler';
 import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend';
 import { plainText } from '../lib/text.ts';
-import type { Redactor } from '../pipeline/ports.ts';
+import type { Redactor } from '../pipeline/ports/model.ts';
 import { findSecrets } from './find.ts';
 import { findLiterals } from './literals.ts';
 import { createNumbers, hide, type Span } from './spans.ts';

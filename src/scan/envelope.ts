@@ -2,7 +2,7 @@
  * Unwraps log lines from the formats they are stored in: Docker's json-file, Kubernetes' CRI, the JSON of log
  * forwarders.
  */
-import type { StreamName } from '../domain.ts';
+import type { StreamName } from '../domain/containers.ts';
 
 export interface Unwrapped {
   text: string;

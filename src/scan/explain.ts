@@ -1,5 +1,5 @@
 /** `scan --explain LINE`: explains why a line was read as it was, in the terms of docs/detection.md. */
-import type { LogRecord } from '../domain.ts';
+import type { LogRecord } from '../domain/incident.ts';
 import type { Finding } from '../pipeline/detect/classify.ts';
 import { readHead } from '../pipeline/detect/head.ts';
 import { emptyHead } from '../pipeline/detect/head-formats.ts';

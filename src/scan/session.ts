@@ -1,5 +1,6 @@
 /** One run of `scan`: turns lines into incidents with the agent's own detector and grouper. */
-import type { ContainerRef, Level, LogRecord, StreamName } from '../domain.ts';
+import type { ContainerRef, StreamName } from '../domain/containers.ts';
+import type { Level, LogRecord } from '../domain/incident.ts';
 import type { Finding } from '../pipeline/detect/classify.ts';
 import { type CompiledRules, createLogDetector, type LogDetector } from '../pipeline/detect/log-detector.ts';
 import type { LogError } from '../pipeline/detect/log-error.ts';

@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts';
-import type { AttemptStore } from '../pipeline/ports.ts';
+import type { AttemptStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { attemptOf, NO_PROJECT, storableText } from './rows.ts';

@@ -1,4 +1,4 @@
-import type { ConfigurationStore } from '../pipeline/ports.ts';
+import type { ConfigurationStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { createMetadata } from './metadata.ts';
 import type { QueryRunner } from './query-runner.ts';

@@ -1,4 +1,5 @@
-import type { CursorStore, LogCursor } from '../pipeline/ports.ts';
+import type { LogCursor } from '../pipeline/ports/engine.ts';
+import type { CursorStore } from '../pipeline/ports/store.ts';
 import { chunks } from './chunks.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { createMetadata } from './metadata.ts';

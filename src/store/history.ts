@@ -1,4 +1,4 @@
-import type { HistoryStore } from '../pipeline/ports.ts';
+import type { HistoryStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { caseOf, selectCases } from './rows.ts';

@@ -1,6 +1,6 @@
-import type { Incident } from '../domain.ts';
+import type { Incident } from '../domain/incident.ts';
 import { StoreError } from '../errors.ts';
-import type { IncidentStore } from '../pipeline/ports.ts';
+import type { IncidentStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { caseOf, NO_PROJECT, selectCases, storableText, traceColumns } from './rows.ts';

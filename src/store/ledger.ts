@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Ledger } from '../pipeline/ports.ts';
+import type { Ledger } from '../pipeline/ports/store.ts';
 import { chunks } from './chunks.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { messageOf, StoreError } from '../errors.ts';
 import type { Logger } from '../lib/log.ts';
-import type { ReviewStore } from '../pipeline/ports.ts';
+import type { ReviewStore } from '../pipeline/ports/store.ts';
 import { databasePath } from './engines/data-directory.ts';
 import { connectPostgres, isPostgresDamage, isPostgresOutage } from './engines/postgres.ts';
 import { connectSqlite, openSqlite } from './engines/sqlite.ts';

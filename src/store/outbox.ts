@@ -1,5 +1,5 @@
-import type { Alert } from '../domain.ts';
-import type { Outbox } from '../pipeline/ports.ts';
+import type { Alert } from '../domain/alert.ts';
+import type { Outbox } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';

@@ -2,13 +2,12 @@ import {
   type Aftermath,
   type DecisionKind,
   type DecisionReason,
-  type Detector,
   HELD_BACK_REASONS,
-  type IncidentState,
   type Outcome,
   type Verdict,
-} from '../domain.ts';
-import type { ReviewedCase, ReviewStore } from '../pipeline/ports.ts';
+} from '../domain/decision.ts';
+import type { Detector, IncidentState } from '../domain/incident.ts';
+import type { ReviewedCase, ReviewStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText } from './rows.ts';

@@ -1,21 +1,17 @@
 /** Conversions between rows and domain types, shared by several modules. */
 import type { Selectable } from 'kysely';
+import type { ContainerRef } from '../domain/containers.ts';
+import type { Attempt, Decision, DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
+import type { Diagnosis } from '../domain/diagnosis.ts';
 import type {
-  Attempt,
-  ContainerRef,
-  Decision,
-  DecisionKind,
-  DecisionReason,
   Detector,
-  Diagnosis,
   Incident,
   IncidentCause,
   IncidentMember,
   IncidentState,
-  Outcome,
   TraceLink,
-} from '../domain.ts';
-import type { IncidentCase } from '../pipeline/ports.ts';
+} from '../domain/incident.ts';
+import type { IncidentCase } from '../pipeline/ports/store.ts';
 import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 
 /** Stands for "no compose project" in a column that is part of a key. */

@@ -9,7 +9,7 @@ import type {
   Ledger,
   Outbox,
   ReviewStore,
-} from '../pipeline/ports.ts';
+} from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
 import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';

@@ -1,8 +1,11 @@
 /** Converts domain objects to span attributes. None of them contains log text, prompts or answers. */
 import type { Attributes } from '@opentelemetry/api';
-import type { ContainerRef, Decision, Diagnosis, Incident, Outcome, TraceLink } from '../domain.ts';
+import type { ContainerRef } from '../domain/containers.ts';
+import type { Decision, Outcome } from '../domain/decision.ts';
+import type { Diagnosis } from '../domain/diagnosis.ts';
+import type { Incident, TraceLink } from '../domain/incident.ts';
 import { splitImageName } from '../lib/image-name.ts';
-import type { DiagnosisContext } from '../pipeline/ports.ts';
+import type { DiagnosisContext } from '../pipeline/ports/model.ts';
 import type { SpanDetails } from '../pipeline/tracing.ts';
 import { ATTRIBUTES } from './names.ts';
 

@@ -1,15 +1,8 @@
 /** The counters. See metric.ts. */
-import {
-  CLAUDE_OUTCOMES,
-  DECISION_KINDS,
-  DECISION_REASONS,
-  DETECTORS,
-  EDGE_EVIDENCE,
-  OUTCOMES,
-  SEVERITIES,
-  SKIP_REASONS,
-  SUPPRESSIONS,
-} from '../domain.ts';
+import { EDGE_EVIDENCE } from '../domain/containers.ts';
+import { DECISION_KINDS, DECISION_REASONS, OUTCOMES } from '../domain/decision.ts';
+import { CLAUDE_OUTCOMES, SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
+import { DETECTORS, SUPPRESSIONS } from '../domain/incident.ts';
 import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import { CAUSE_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';

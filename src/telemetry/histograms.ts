@@ -1,5 +1,7 @@
 /** The histograms. See metric.ts. */
-import { DETECTORS, OUTCOMES, TIERS } from '../domain.ts';
+import { OUTCOMES } from '../domain/decision.ts';
+import { TIERS } from '../domain/diagnosis.ts';
+import { DETECTORS } from '../domain/incident.ts';
 import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import { DIAGNOSIS_OUTCOMES } from '../pipeline/observer.ts';
 import type { HistogramMetric } from './metric.ts';

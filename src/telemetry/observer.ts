@@ -1,6 +1,6 @@
 /** Records what the pipeline and the HTTP server report as metrics. */
 import type { Observer } from '../pipeline/observer.ts';
-import type { TokenUsage } from '../pipeline/ports.ts';
+import type { TokenUsage } from '../pipeline/ports/model.ts';
 import type { ContainerCounters } from './container-counters.ts';
 import type { Instruments } from './instruments.ts';
 

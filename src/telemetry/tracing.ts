@@ -15,7 +15,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { Incident, TraceLink } from '../domain.ts';
+import type { Incident, TraceLink } from '../domain/incident.ts';
 import { DoctorError } from '../errors.ts';
 import { SPANS, type SpanDetails, type SpanOptions, type Tracing } from '../pipeline/tracing.ts';
 import { describe, describeContainer, describeIncident } from './attributes.ts';

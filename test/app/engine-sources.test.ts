@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { notifyAboutSources, sourceProblems } from '../../src/app/engine-sources.ts';
 import type { SourceState, SourceStates } from '../../src/docker/sources.ts';
 import type { EngineSource } from '../../src/pipeline/observer.ts';
-import type { Notice } from '../../src/pipeline/ports.ts';
+import type { Notice } from '../../src/pipeline/ports/receiver.ts';
 import { createSteppedClock } from './stepped-clock.ts';
 
 const OK: SourceState = { kind: 'ok' };

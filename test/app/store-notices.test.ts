@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { watchStore } from '../../src/app/store-notices.ts';
-import type { Notice } from '../../src/pipeline/ports.ts';
+import type { Notice } from '../../src/pipeline/ports/receiver.ts';
 
 /** Returns the notices about a store whose probes succeed or fail as given. */
 async function noticesFor(probes: readonly boolean[]): Promise<string[]> {

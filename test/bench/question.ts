@@ -4,7 +4,7 @@
  */
 import { renderPrompt } from '../../src/models/claude/prompt.ts';
 import { SYSTEM_PROMPT } from '../../src/models/claude/system-prompt.ts';
-import type { DiagnosisContext, Surroundings } from '../../src/pipeline/ports.ts';
+import type { DiagnosisContext, Surroundings } from '../../src/pipeline/ports/model.ts';
 import { HARMLESS } from '../redact/corpus-harmless.ts';
 import { NOON, sampleContext, sampleFacts } from '../support/samples.ts';
 

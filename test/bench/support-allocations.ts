@@ -4,7 +4,7 @@
  *
  *     node --expose-gc --min-semi-space-size=512 --max-semi-space-size=512 test/bench/support-allocations.ts
  */
-import type { LogLine } from '../../src/domain.ts';
+import type { LogLine } from '../../src/domain/containers.ts';
 import { noopObserver, type Observer } from '../../src/pipeline/observer.ts';
 import { createPipeline, type Pipeline, type PipelineDeps } from '../../src/pipeline/pipeline.ts';
 import { createInstruments } from '../../src/telemetry/instruments.ts';

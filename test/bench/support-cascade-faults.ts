@@ -1,5 +1,5 @@
 /** Generates projects of services that depend on each other, and faults in them with known causes. */
-import type { SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 import { composeProject, type ServiceOptions } from '../support/compose-project.ts';
 import type { Wordings } from './support-cascade-wordings.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { IncidentCause } from '../../src/domain.ts';
+import type { IncidentCause } from '../../src/domain/incident.ts';
 import { answer } from '../support/claude-server.ts';
 import { type AdjustableClock, createAdjustableClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { createDockerEngine } from '../../src/docker/engine.ts';
 import { createHostName, withHostName } from '../../src/docker/host-name.ts';
-import type { ContainerRef } from '../../src/domain.ts';
+import type { ContainerRef } from '../../src/domain/containers.ts';
 import { eventually } from '../support/eventually.ts';
 
 async function setUp(agentName?: string) {

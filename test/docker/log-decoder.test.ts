@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createLogDecoder } from '../../src/docker/log-decoder.ts';
-import type { LogLine, StreamName } from '../../src/domain.ts';
-import type { LogCursor } from '../../src/pipeline/ports.ts';
+import type { LogLine, StreamName } from '../../src/domain/containers.ts';
+import type { LogCursor } from '../../src/pipeline/ports/engine.ts';
 
 const FRAGMENT = 16 * 1024;
 const T = (nanos: number, second = 0) =>

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/simulated-container.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer } from '../support/claude-server.ts';
 import { composeProject } from '../support/compose-project.ts';

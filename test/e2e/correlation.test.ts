@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/simulated-container.ts';
 import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer } from '../support/claude-server.ts';
 import { composeProject, type ServiceOptions } from '../support/compose-project.ts';

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 import { createLimit } from '../../src/lib/limit.ts';
 import { answer, delay } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';

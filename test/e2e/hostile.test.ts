@@ -1,7 +1,7 @@
 /** The whole agent against logs that try to manipulate it, and a model that obeys them. */
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { problemsOf } from '../notifiers/slack/block-kit.ts';
 import {

@@ -1,6 +1,6 @@
 /** The real agent while the clock of the host, which the engine uses too, steps forward and back. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/simulated-container.ts';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';

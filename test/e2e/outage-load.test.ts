@@ -4,7 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/simulated-container.ts';
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import { answer } from '../support/claude-server.ts';

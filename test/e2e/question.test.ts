@@ -1,6 +1,6 @@
 /** What the question to the model says of other containers: the real agent on the simulated engine. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer, SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 import { answer, type ClaudeReply } from '../support/claude-server.ts';
 import { composeProject, type ServiceOptions } from '../support/compose-project.ts';
 import { eventually } from '../support/eventually.ts';

@@ -4,7 +4,7 @@ import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { httpUrl, type SettingTable, token } from '../../src/config/setting.ts';
 import { minSeveritySetting, type ReceiverModule, type ReceiverSettings } from '../../src/notifiers/receiver-module.ts';
 import { RECEIVER_NAMES, RECEIVER_SETTINGS } from '../../src/notifiers/registry.ts';
-import type { SendResult } from '../../src/pipeline/ports.ts';
+import type { SendResult } from '../../src/pipeline/ports/receiver.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { startFastWorld } from '../support/fast-world.ts';

@@ -1,15 +1,9 @@
 import fc from 'fast-check';
-import type { Alert } from '../../src/domain.ts';
-import {
-  ALERT_KINDS,
-  DECISION_KINDS,
-  DECISION_REASONS,
-  DETECTORS,
-  type DecisionReason,
-  OUTCOMES,
-  SEVERITIES,
-  TIERS,
-} from '../../src/domain.ts';
+import type { Alert } from '../../src/domain/alert.ts';
+import { ALERT_KINDS } from '../../src/domain/alert.ts';
+import { DECISION_KINDS, DECISION_REASONS, type DecisionReason, OUTCOMES } from '../../src/domain/decision.ts';
+import { SEVERITIES, TIERS } from '../../src/domain/diagnosis.ts';
+import { DETECTORS } from '../../src/domain/incident.ts';
 import { sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../support/samples.ts';
 
 /** Text that a hostile log could make the model write. */

@@ -2,7 +2,7 @@
  * A scenario that changes every metric, for the real agent on the simulated engine: all detectors, tiers, decisions and
  * restart outcomes, and failures of Claude, Slack and the collector.
  */
-import type { SimulatedContainer } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainer } from '../../src/demo/engine/simulated-container.ts';
 import type { SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer, refusal, status } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';

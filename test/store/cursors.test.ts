@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { LogCursor } from '../../src/pipeline/ports.ts';
+import type { LogCursor } from '../../src/pipeline/ports/engine.ts';
 import { onEveryEngine, open } from './support.ts';
 
 onEveryEngine(({ newLocation }) => {

@@ -1,6 +1,10 @@
 /** Complete domain values with overrides. Does not import vitest, because child processes use them too. */
-import type { Alert, Attempt, ContainerRef, Diagnosis, Incident } from '../../src/domain.ts';
-import type { ClaudeRequest } from '../../src/pipeline/ports.ts';
+import type { Alert } from '../../src/domain/alert.ts';
+import type { ContainerRef } from '../../src/domain/containers.ts';
+import type { Attempt } from '../../src/domain/decision.ts';
+import type { Diagnosis } from '../../src/domain/diagnosis.ts';
+import type { Incident } from '../../src/domain/incident.ts';
+import type { ClaudeRequest } from '../../src/pipeline/ports/model.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12);
 export const SECOND = 1_000;

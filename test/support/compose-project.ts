@@ -1,5 +1,5 @@
 /** Containers of a compose project, as compose labels and connects them. */
-import type { SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 
 export interface ServiceOptions extends Omit<SimulatedContainerOptions, 'name' | 'labels' | 'networks'> {
   /** Services, or `service:condition`. */

@@ -1,6 +1,6 @@
 /** Runs lines through the detector, and reads the labelled sets in test/fixtures/detect. */
 import { existsSync, readFileSync } from 'node:fs';
-import type { ContainerRef, StreamName } from '../../src/domain.ts';
+import type { ContainerRef, StreamName } from '../../src/domain/containers.ts';
 import {
   compileRules,
   createLogDetector,

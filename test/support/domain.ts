@@ -1,5 +1,8 @@
 /** Values of the domain for tests, with defaults: a test states only what matters to it. */
-import type { Attempt, ContainerFacts, ContainerRef, Diagnosis, Incident, Signal } from '../../src/domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../src/domain/containers.ts';
+import type { Attempt } from '../../src/domain/decision.ts';
+import type { Diagnosis } from '../../src/domain/diagnosis.ts';
+import type { Incident, Signal } from '../../src/domain/incident.ts';
 import type { DecideInput } from '../../src/pipeline/decide/decide.ts';
 import type { RestartHistory } from '../../src/pipeline/decide/restart-history.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';

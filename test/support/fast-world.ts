@@ -9,7 +9,7 @@ import { ProxyTracerProvider } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type AppDeps, createApp } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { SimulatedContainerOptions } from '../../src/demo/engine/container.ts';
+import type { SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';

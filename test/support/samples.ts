@@ -1,6 +1,10 @@
 /** An incident of a shop's web service with all of its parts, for tests of prompts and alerts. */
-import type { Alert, Attempt, ContainerFacts, Diagnosis, Incident } from '../../src/domain.ts';
-import type { DiagnosisContext } from '../../src/pipeline/ports.ts';
+import type { Alert } from '../../src/domain/alert.ts';
+import type { ContainerFacts } from '../../src/domain/containers.ts';
+import type { Attempt } from '../../src/domain/decision.ts';
+import type { Diagnosis } from '../../src/domain/diagnosis.ts';
+import type { Incident } from '../../src/domain/incident.ts';
+import type { DiagnosisContext } from '../../src/pipeline/ports/model.ts';
 import { aContainer, aDiagnosis, anIncident, someFacts } from './domain.ts';
 
 export const NOON = Date.UTC(2026, 10, 23, 12, 0, 0);

@@ -1,6 +1,6 @@
 /** Runs detection and grouping on trainticket.jsonl.gz, and compares the result with its labels. */
 import { gunzipSync } from 'node:zlib';
-import type { StreamName } from '../../src/domain.ts';
+import type { StreamName } from '../../src/domain/containers.ts';
 import { createLogDetector } from '../../src/pipeline/detect/log-detector.ts';
 import type { LogError } from '../../src/pipeline/detect/log-error.ts';
 import { createGrouper } from '../../src/pipeline/group/grouper.ts';

@@ -1,9 +1,10 @@
 /** A watch over a real connection, which records everything that it delivers. */
 import { createDockerEngine } from '../../src/docker/engine.ts';
-import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../src/domain.ts';
+import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../src/domain/containers.ts';
 import type { Logger } from '../../src/lib/log.ts';
 import { systemClock } from '../../src/lib/time.ts';
-import type { CursorStore, LogCursor } from '../../src/pipeline/ports.ts';
+import type { LogCursor } from '../../src/pipeline/ports/engine.ts';
+import type { CursorStore } from '../../src/pipeline/ports/store.ts';
 import { createWatch, type Watch, type WatchOptions } from '../../src/pipeline/watch/watch.ts';
 
 export interface RecordingLogger extends Logger {

@@ -1,14 +1,7 @@
 /** For tests that need every series. */
-import {
-  CLAUDE_OUTCOMES,
-  DECISION_KINDS,
-  DETECTORS,
-  OUTCOMES,
-  SEVERITIES,
-  SKIP_REASONS,
-  SUPPRESSIONS,
-  TIERS,
-} from '../../src/domain.ts';
+import { DECISION_KINDS, OUTCOMES } from '../../src/domain/decision.ts';
+import { CLAUDE_OUTCOMES, SEVERITIES, SKIP_REASONS, TIERS } from '../../src/domain/diagnosis.ts';
+import { DETECTORS, SUPPRESSIONS } from '../../src/domain/incident.ts';
 import { RECEIVER_NAMES } from '../../src/notifiers/registry.ts';
 import {
   DIAGNOSIS_OUTCOMES,

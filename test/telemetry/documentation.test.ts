@@ -1,6 +1,6 @@
 /** docs/telemetry.md must list what the code defines. prometheus.test.ts checks names, kinds and labels of metrics. */
 import { expect, it } from 'vitest';
-import { DECISION_REASONS } from '../../src/domain.ts';
+import { DECISION_REASONS } from '../../src/domain/decision.ts';
 import { CONTAINER_COUNTERS, COUNTERS } from '../../src/telemetry/counters.ts';
 import { GAUGES, OBSERVED_GAUGES } from '../../src/telemetry/gauges.ts';
 import { HISTOGRAMS } from '../../src/telemetry/histograms.ts';

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DETECTORS } from '../../src/domain.ts';
+import { DETECTORS } from '../../src/domain/incident.ts';
 import type { Observer } from '../../src/pipeline/observer.ts';
 import { createInstruments, type Gauges } from '../../src/telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../../src/telemetry/observer.ts';

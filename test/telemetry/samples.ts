@@ -1,4 +1,6 @@
-import type { ContainerRef, Diagnosis, Incident } from '../../src/domain.ts';
+import type { ContainerRef } from '../../src/domain/containers.ts';
+import type { Diagnosis } from '../../src/domain/diagnosis.ts';
+import type { Incident } from '../../src/domain/incident.ts';
 
 export const container: ContainerRef = {
   id: 'c0ffee'.padEnd(64, '0'),

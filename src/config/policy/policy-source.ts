@@ -1,5 +1,5 @@
 /** Resolves the policy of each container, and reloads the policy file when it changes. */
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
 import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';

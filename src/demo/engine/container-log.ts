@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { StreamName } from '../../domain.ts';
+import type { StreamName } from '../../domain/containers.ts';
 
 /** The engine splits longer lines into fragments of this size, all with the timestamp of the first. */
 const FRAGMENT_BYTES = 16 * 1024;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Assessment } from '../../domain.ts';
+import type { Assessment } from '../../domain/diagnosis.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
-import type { TokenUsage } from '../../pipeline/ports.ts';
+import type { TokenUsage } from '../../pipeline/ports/model.ts';
 
 /** The answer that Claude is asked for. `confidence` is optional. */
 export const ANSWER_SCHEMA = z.object({

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
-import type { ClaudeFailure } from '../../domain.ts';
+import type { ClaudeFailure } from '../../domain/diagnosis.ts';
 import type { AnthropicRateLimit } from '../../pipeline/observer.ts';
-import type { ClaudeAnswer, ClaudePort, TokenUsage } from '../../pipeline/ports.ts';
+import type { ClaudeAnswer, ClaudePort, TokenUsage } from '../../pipeline/ports/model.ts';
 import { ANSWER_SCHEMA, parseAnswer, usageOf } from './answer.ts';
 import { connect } from './connection.ts';
 import { outcomeOf, type SentRequest } from './fetch.ts';

@@ -1,4 +1,4 @@
-import type { Incident } from '../../domain.ts';
+import type { Incident } from '../../domain/incident.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { ClaudeFailure } from '../../domain.ts';
+import type { ClaudeFailure } from '../../domain/diagnosis.ts';
 import { retryAfterMs } from '../../lib/retry-after.ts';
 import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/observer.ts';
 

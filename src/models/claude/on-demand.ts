@@ -1,4 +1,4 @@
-import type { ClaudePort } from '../../pipeline/ports.ts';
+import type { ClaudePort } from '../../pipeline/ports/model.ts';
 import type { ClaudeOptions } from './claude.ts';
 
 /**

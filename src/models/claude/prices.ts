@@ -1,4 +1,4 @@
-import type { TokenUsage } from '../../pipeline/ports.ts';
+import type { TokenUsage } from '../../pipeline/ports/model.ts';
 
 /** US dollars per million tokens. */
 interface Rates {

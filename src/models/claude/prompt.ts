@@ -1,7 +1,9 @@
-import type { Attempt, ContainerFacts, Diagnosis } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Attempt } from '../../domain/decision.ts';
+import type { Diagnosis } from '../../domain/diagnosis.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import type { DiagnosisContext, RuleMatch } from '../../pipeline/ports.ts';
+import type { DiagnosisContext, RuleMatch } from '../../pipeline/ports/model.ts';
 import { selectLines } from './excerpt.ts';
 import { iso, type Quote } from './render.ts';
 import { renderResources, renderSurroundings } from './surroundings.ts';

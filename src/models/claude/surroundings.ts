@@ -1,15 +1,15 @@
 /** Renders what is known around the container that fails. Names and records are quoted; everything else is our own. */
-import type { ContainerFacts } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { ResourceUse } from '../../pipeline/ports/engine.ts';
 import type {
   AffectedContainer,
   ConfigurationChange,
   DependencyState,
   DiagnosisContext,
-  ResourceUse,
   ServiceChanges,
   Surroundings,
   TimelineEntry,
-} from '../../pipeline/ports.ts';
+} from '../../pipeline/ports/model.ts';
 import { iso, type Quote } from './render.ts';
 
 /** The share of the rest of the question: with what the system prompt says of it, the question grows by at most half. */

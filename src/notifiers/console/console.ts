@@ -1,9 +1,9 @@
-import type { Alert } from '../../domain.ts';
+import type { Alert } from '../../domain/alert.ts';
 import { messageOf } from '../../errors.ts';
 import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import type { Receiver, SendResult } from '../../pipeline/ports.ts';
+import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import {
   actionText,
   alsoAffected,

@@ -1,4 +1,4 @@
-import type { Alert } from '../../domain.ts';
+import type { Alert } from '../../domain/alert.ts';
 import { formatUsd } from '../../lib/money.ts';
 import { cutEnd } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';

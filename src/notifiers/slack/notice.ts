@@ -1,4 +1,4 @@
-import type { Notice } from '../../pipeline/ports.ts';
+import type { Notice } from '../../pipeline/ports/receiver.ts';
 import { noticeLine } from '../alert-text.ts';
 import { context, header, titled } from './blocks.ts';
 import { type SlackMessage, slackMessage } from './message.ts';

@@ -1,5 +1,5 @@
 import { retryAfterMs } from '../../lib/retry-after.ts';
-import type { Receiver, SendResult } from '../../pipeline/ports.ts';
+import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { CheckResult } from '../receiver-module.ts';
 import { renderSlack } from './message.ts';
 import { renderSlackNotice } from './notice.ts';

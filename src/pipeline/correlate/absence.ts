@@ -1,5 +1,7 @@
 /** The incident of a dependency that is unavailable although no signal reports it: stopped, paused, off its network. */
-import type { Assessment, ContainerRef, Incident, Signal } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import type { Assessment } from '../../domain/diagnosis.ts';
+import type { Incident, Signal } from '../../domain/incident.ts';
 
 /** Equal for all absences of a service: they are one problem. */
 const FINGERPRINT = 'absent';

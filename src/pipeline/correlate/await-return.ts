@@ -1,5 +1,5 @@
 /** Waits for a dependency that is briefly unavailable: restarted by hand, replaced by a deployment, or starting. */
-import type { ContainerFacts, ContainerRef } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { Correlation } from './correlate.ts';

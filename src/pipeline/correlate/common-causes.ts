@@ -2,7 +2,7 @@
  * Incidents whose common cause has no incident of its own: a host outside the engine, the name server, or a container
  * without a known problem. The first of these incidents represents all of them.
  */
-import type { IncidentCause } from '../../domain.ts';
+import type { IncidentCause } from '../../domain/incident.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 
 export type CommonCause = Exclude<IncidentCause, { kind: 'incident' }>;

@@ -2,9 +2,10 @@
  * Finds the incident that causes another one. Evidence decides, never timing alone: the victim's error says that a
  * dependency fails, the dependency graph connects the two, and the dependency has a problem of its own.
  */
-import { type ContainerFacts, type ContainerRef, type EdgeEvidence, type Signal, serviceKey } from '../../domain.ts';
+import { type ContainerFacts, type ContainerRef, type EdgeEvidence, serviceKey } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 import type { LiveIncident, Suffering } from '../incident/open-incidents.ts';
-import type { DiagnosisContext } from '../ports.ts';
+import type { DiagnosisContext } from '../ports/model.ts';
 import { absenceAssessment } from './absence.ts';
 import { type AwaitReturn, createAwaitReturn } from './await-return.ts';
 import { type CommonCause, createCommonCauses } from './common-causes.ts';

@@ -1,11 +1,13 @@
 /** Connects the parts of this folder with the pipeline. */
-import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer, Signal } from '../../domain.ts';
+import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
-import type { ContainerControl, DependencyStore, IncidentStore } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
+import type { DependencyStore, IncidentStore } from '../ports/store.ts';
 import { absenceSignal } from './absence.ts';
 import { type Correlator, createCorrelator } from './correlate.ts';
 import { createDependencies, type Inspected } from './dependencies.ts';

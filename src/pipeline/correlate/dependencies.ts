@@ -1,8 +1,8 @@
 /** Keeps the dependency graph current: from inspect data, and across restarts of the agent. */
-import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer } from '../../domain/containers.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { DependencyStore } from '../ports.ts';
+import type { DependencyStore } from '../ports/store.ts';
 import { createDependencyGraph, type DependencyGraph } from './graph.ts';
 
 export type Inspected = Pick<ContainerFacts, 'topology' | 'startedAt'>;

@@ -1,7 +1,13 @@
 /** Which container depends on which, and the evidence for it. */
-import { type ContainerRef, EDGE_EVIDENCE, type EdgeEvidence, serviceKey, type Topology } from '../../domain.ts';
+import {
+  type ContainerRef,
+  EDGE_EVIDENCE,
+  type EdgeEvidence,
+  serviceKey,
+  type Topology,
+} from '../../domain/containers.ts';
 import { dropOldest, fingerprintOf, Index } from '../../lib/bounded.ts';
-import type { ObservedDependency } from '../ports.ts';
+import type { ObservedDependency } from '../ports/store.ts';
 
 export interface Edge {
   readonly from: ContainerRef;

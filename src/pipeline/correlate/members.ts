@@ -1,6 +1,7 @@
 /** Which incidents belong to the incident of another container. */
-import type { ContainerRef, EdgeEvidence, IncidentMember } from '../../domain.ts';
-import { serviceKey } from '../../domain.ts';
+import type { ContainerRef, EdgeEvidence } from '../../domain/containers.ts';
+import { serviceKey } from '../../domain/containers.ts';
+import type { IncidentMember } from '../../domain/incident.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import { statedCause } from './failure-texts.ts';

@@ -1,5 +1,5 @@
 /** Why a container is unavailable to those that depend on it, according to the engine. */
-import type { ContainerFacts } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
 import type { ContainerLifecycle } from '../lifecycle/record.ts';
 
 export interface Outage {

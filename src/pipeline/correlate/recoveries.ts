@@ -2,11 +2,11 @@
  * Detects that the cause of other incidents is over. These members then have a minute to recover. A member that still
  * fails becomes an incident of its own: its connections may be stale, and now a restart can help.
  */
-import type { ContainerRef, EngineEvent } from '../../domain.ts';
+import type { ContainerRef, EngineEvent } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
-import type { ContainerControl } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
 import { absenceAssessment } from './absence.ts';
 import type { Correlator } from './correlate.ts';
 import type { DependencyGraph } from './graph.ts';

@@ -1,9 +1,9 @@
 /** Finds containers whose problem may cause the problems of others. */
-import type { ContainerFacts, ContainerRef } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
-import type { ContainerControl } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
 import type { DependencyGraph } from './graph.ts';
 import { isAboutState, isOf, rootOf, statedCauseOf } from './members.ts';
 import { type Outage, outageOf } from './outage.ts';

@@ -1,7 +1,7 @@
 /** What the texts of an incident say about the dependencies of its container. */
-import type { ContainerFacts, ContainerRef } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../domain/containers.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
-import type { DiagnosisContext } from '../ports.ts';
+import type { DiagnosisContext } from '../ports/model.ts';
 import { NAME_RESOLUTION } from './common-causes.ts';
 import { type Failure, failureIn, isNameResolutionFailure, isNameServerFailure, statedCause } from './failure-texts.ts';
 import type { DependencyGraph } from './graph.ts';

@@ -1,12 +1,7 @@
-import {
-  type ContainerFacts,
-  type Decision,
-  type DecisionReason,
-  type Diagnosis,
-  type Incident,
-  isOldNews,
-  type Severity,
-} from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Decision, DecisionReason } from '../../domain/decision.ts';
+import type { Diagnosis, Severity } from '../../domain/diagnosis.ts';
+import { type Incident, isOldNews } from '../../domain/incident.ts';
 import { processEnded } from '../detectors.ts';
 import { isQuiet } from '../policy/quiet-hours.ts';
 import type { ResolvedPolicy } from '../policy/resolve.ts';

@@ -1,4 +1,5 @@
-import type { Attempt, Incident } from '../../domain.ts';
+import type { Attempt } from '../../domain/decision.ts';
+import type { Incident } from '../../domain/incident.ts';
 
 /** What the agent's restarts in the last hour mean for the next one. */
 export interface RestartHistory {

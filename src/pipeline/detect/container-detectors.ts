@@ -1,4 +1,4 @@
-import type { ContainerRef, LogLine } from '../../domain.ts';
+import type { ContainerRef, LogLine } from '../../domain/containers.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Policy } from '../policy/settings.ts';

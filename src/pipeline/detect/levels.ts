@@ -4,7 +4,7 @@
  * In this folder a level is a number, so that "at least WARN" is one comparison and a line without a level needs no
  * `undefined`.
  */
-import { LEVELS, type Level } from '../../domain.ts';
+import { LEVELS, type Level } from '../../domain/incident.ts';
 
 export const NO_LEVEL = 0;
 export const TRACE = 1;

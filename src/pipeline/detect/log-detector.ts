@@ -3,7 +3,7 @@
  *
  * A record at INFO or below is settled by its first line, at the cost of reading its head.
  */
-import type { LogLine, StreamName } from '../../domain.ts';
+import type { LogLine, StreamName } from '../../domain/containers.ts';
 import { type Bursts, createBursts, type FoundError } from './bursts.ts';
 import { classify, type Finding, logErrorOf } from './classify.ts';
 import { cleanLine } from './clean.ts';

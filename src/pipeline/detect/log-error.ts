@@ -1,4 +1,4 @@
-import type { LogRecord } from '../../domain.ts';
+import type { LogRecord } from '../../domain/incident.ts';
 import type { RecordParts } from './record-parts.ts';
 
 /** A record that is an error: the output of detection and the input of grouping. */

@@ -1,5 +1,6 @@
 /** The open record of a stream: the lines it has so far, and what decides which lines may still join it. */
-import type { LogRecord, StreamName } from '../../domain.ts';
+import type { StreamName } from '../../domain/containers.ts';
+import type { LogRecord } from '../../domain/incident.ts';
 import { capText, cleanLine, MAX_RECORD } from './clean.ts';
 import { levelName, NO_LEVEL } from './levels.ts';
 import type { Trace } from './trace-state.ts';

@@ -82,9 +82,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   function joinHeld(stream: OpenRecord): void {
-    const held = stream.held;
-    stream.held = [];
-    for (const line of held) join(stream, line);
+    for (const line of stream.held.splice(0)) join(stream, line);
   }
 
   function hold(stream: OpenRecord, line: Held): void {
@@ -95,20 +93,17 @@ export function createAssembler(options: AssemblerOptions): Assembler {
 
   /** Closes the open record and processes the lines held after it anew; lines may be held again. */
   function closeBeforeHeld(stream: OpenRecord): void {
-    const held = stream.held;
-    stream.held = [];
+    const held = stream.held.splice(0);
     close(stream);
     for (const line of held) accept(stream, line);
   }
 
-  /** Repeats this until no line is held. */
   function settle(stream: OpenRecord): void {
-    do closeBeforeHeld(stream);
-    while (stream.held.length > 0);
+    while (stream.held.length > 0) closeBeforeHeld(stream);
   }
 
   function release(stream: OpenRecord): void {
-    if (stream.held.length > 0) settle(stream);
+    settle(stream);
     close(stream);
   }
 

@@ -2,9 +2,9 @@
  * Remembers the configuration of each service, in memory, to tell what has changed since it last worked. Names and limits
  * only: values of environment variables are not kept.
  */
-import { type ContainerFacts, type ContainerRef, type ServiceRef, serviceKey } from '../../domain.ts';
+import { type ContainerFacts, type ContainerRef, type ServiceRef, serviceKey } from '../../domain/containers.ts';
 import { dropOldest } from '../../lib/bounded.ts';
-import type { ConfigurationChange, ServiceChanges } from '../ports.ts';
+import type { ConfigurationChange, ServiceChanges } from '../ports/model.ts';
 
 export interface ConfigurationHistory {
   /** After every inspect. */

@@ -1,7 +1,8 @@
-import type { ClaudeFailure, Incident, SkipReason } from '../../domain.ts';
+import type { ClaudeFailure, SkipReason } from '../../domain/diagnosis.ts';
+import type { Incident } from '../../domain/incident.ts';
 import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { Ledger } from '../ports.ts';
+import type { Ledger } from '../ports/store.ts';
 import { admit, type Circuit, CLOSED, failed, succeeded, withdrawn } from './circuit.ts';
 import { createFairShare } from './fair-share.ts';
 

@@ -1,8 +1,12 @@
-import type { Attempt, ContainerFacts, ContainerRef, Incident, Signal } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../domain/containers.ts';
+import type { Attempt } from '../../domain/decision.ts';
+import type { Incident, Signal } from '../../domain/incident.ts';
 import { createLimit } from '../../lib/limit.ts';
 import type { Clock } from '../../lib/time.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
-import type { AttemptStore, ContainerControl, DiagnosisContext, Redactor, RuleMatch } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
+import type { DiagnosisContext, Redactor, RuleMatch } from '../ports/model.ts';
+import type { AttemptStore } from '../ports/store.ts';
 import { applyRules } from './rules.ts';
 
 export interface CollectDeps {

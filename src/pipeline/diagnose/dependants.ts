@@ -1,5 +1,5 @@
 /** Which containers depend on a container, directly or through others. */
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import { type DependencyGraph, type Edge, MAX_PATH } from '../correlate/graph.ts';
 

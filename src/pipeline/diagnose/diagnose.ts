@@ -1,8 +1,10 @@
-import type { Assessment, ClaudeFailure, DiagnoseWith, Diagnosis, Incident, SkipReason, Tier } from '../../domain.ts';
+import type { Assessment, ClaudeFailure, DiagnoseWith, Diagnosis, SkipReason, Tier } from '../../domain/diagnosis.ts';
+import type { Incident } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
-import type { ClaudePort, DiagnosisContext, IncidentStore, Ledger, RuleMatch } from '../ports.ts';
+import type { ClaudePort, DiagnosisContext, RuleMatch } from '../ports/model.ts';
+import type { IncidentStore, Ledger } from '../ports/store.ts';
 import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
 import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
 import { isUnambiguous } from './rules.ts';

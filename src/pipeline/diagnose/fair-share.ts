@@ -1,4 +1,4 @@
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
 
 /** The caps, and how much of them all services together have used. */
 interface CapUsage {

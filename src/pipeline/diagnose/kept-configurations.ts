@@ -1,5 +1,5 @@
 import type { Logger } from '../../lib/log.ts';
-import type { ConfigurationStore } from '../ports.ts';
+import type { ConfigurationStore } from '../ports/store.ts';
 import type { ConfigurationHistory } from './changes.ts';
 
 export interface KeptConfigurations {

@@ -1,7 +1,9 @@
 /** Whether an earlier diagnosis of the same problem can be reused. */
-import type { Diagnosis, DiagnosisBasis, Incident } from '../../domain.ts';
+import type { Diagnosis, DiagnosisBasis } from '../../domain/diagnosis.ts';
+import type { Incident } from '../../domain/incident.ts';
 import { isPartOfDeath } from '../detectors.ts';
-import type { DiagnosisContext, IncidentCase } from '../ports.ts';
+import type { DiagnosisContext } from '../ports/model.ts';
+import type { IncidentCase } from '../ports/store.ts';
 
 const HOUR_MS = 3_600_000;
 /** Longer than an outage with its repeats; short enough that unseen changes do not go unnoticed for long. */

@@ -1,7 +1,7 @@
-import type { ContainerFacts } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { KnownFacts } from '../lifecycle/lifecycle.ts';
-import type { ContainerControl } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
 
 /**
  * Remembers the secret values in containers' environments, in memory only. They must stay known when a container is

@@ -1,5 +1,7 @@
 /** What the built-in rules of a diagnosis have in common. */
-import type { Assessment, ContainerFacts, Detector } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Assessment } from '../../domain/diagnosis.ts';
+import type { Detector } from '../../domain/incident.ts';
 import { processEnded } from '../detectors.ts';
 
 export interface RuleInput {

@@ -1,7 +1,7 @@
 /** What a built-in rule says of one container, extended by what is known of those around it. */
-import type { Assessment } from '../../domain.ts';
+import type { Assessment } from '../../domain/diagnosis.ts';
 import { processEnded } from '../detectors.ts';
-import type { DependencyState, DiagnosisContext } from '../ports.ts';
+import type { DependencyState, DiagnosisContext } from '../ports/model.ts';
 
 /** More names would hide the cause. */
 const MAX_NAMES = 5;

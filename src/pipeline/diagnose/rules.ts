@@ -1,6 +1,6 @@
-import type { ContainerFacts } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
 import { processEnded } from '../detectors.ts';
-import type { RuleMatch } from '../ports.ts';
+import type { RuleMatch } from '../ports/model.ts';
 import { LOG_RULES, NO_SPACE_LEFT } from './log-rules.ts';
 import { assessment, type DiagnosisRule, endedAtStart, hasLine, type RuleInput } from './rule.ts';
 

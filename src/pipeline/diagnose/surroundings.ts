@@ -1,19 +1,12 @@
 /** Gathers what is known around a container that fails: who suffers from it, what it depends on, what happened before. */
-import type { ContainerRef, EdgeEvidence } from '../../domain.ts';
-import { serviceKey } from '../../domain.ts';
+import type { ContainerRef, EdgeEvidence } from '../../domain/containers.ts';
+import { serviceKey } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { DependencyGraph } from '../correlate/graph.ts';
 import { isOf } from '../correlate/members.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
-import type {
-  AffectedContainer,
-  ContainerControl,
-  ContainerStats,
-  DependencyState,
-  DiagnosisContext,
-  ResourceUse,
-  Surroundings,
-} from '../ports.ts';
+import type { ContainerControl, ContainerStats, ResourceUse } from '../ports/engine.ts';
+import type { AffectedContainer, DependencyState, DiagnosisContext, Surroundings } from '../ports/model.ts';
 import type { ConfigurationHistory } from './changes.ts';
 import type { Collector } from './collect.ts';
 import type { Dependant, DependantsOf } from './dependants.ts';

@@ -1,7 +1,7 @@
 /** Remembers the engine events of the last minutes, so that a question can show what happened around an incident. */
-import { type EngineEvent, type ServiceRef, serviceKey } from '../../domain.ts';
+import { type EngineEvent, type ServiceRef, serviceKey } from '../../domain/containers.ts';
 import { dropOldest } from '../../lib/bounded.ts';
-import type { TimelineEntry } from '../ports.ts';
+import type { TimelineEntry } from '../ports/model.ts';
 
 export interface Timeline {
   observe(event: EngineEvent): void;

@@ -4,7 +4,7 @@
  *
  * Memory is bounded per service (the least recently seen groups are forgotten) and for the whole agent.
  */
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
 import type { LogError } from '../detect/log-error.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
 import { createFollowUps, type FollowUps } from './follow-ups.ts';

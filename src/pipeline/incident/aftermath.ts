@@ -1,11 +1,6 @@
-import {
-  type Aftermath,
-  type ContainerFacts,
-  type Decision,
-  type EngineEvent,
-  HELD_BACK_REASONS,
-  type Incident,
-} from '../../domain.ts';
+import type { ContainerFacts, EngineEvent } from '../../domain/containers.ts';
+import { type Aftermath, type Decision, HELD_BACK_REASONS } from '../../domain/decision.ts';
+import type { Incident } from '../../domain/incident.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 
 /** Records how problems ended after a restart was held back. */

@@ -1,5 +1,7 @@
-import type { Alert, AlertKind, Attempt, Incident } from '../../domain.ts';
-import type { DiagnosisContext } from '../ports.ts';
+import type { Alert, AlertKind } from '../../domain/alert.ts';
+import type { Attempt } from '../../domain/decision.ts';
+import type { Incident } from '../../domain/incident.ts';
+import type { DiagnosisContext } from '../ports/model.ts';
 import type { Round } from './round.ts';
 
 const EXCERPT_LINES = 8;

@@ -1,6 +1,6 @@
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { IncidentStore } from '../ports.ts';
+import type { IncidentStore } from '../ports/store.ts';
 
 /** The shortest time between two writes. */
 const COUNTS_EVERY_MS = 1_000;

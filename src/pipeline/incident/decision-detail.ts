@@ -1,4 +1,6 @@
-import type { ContainerFacts, Decision, Incident } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Decision } from '../../domain/decision.ts';
+import type { Incident } from '../../domain/incident.ts';
 import { describeCause } from '../correlate/common-causes.ts';
 import { policyBehind, type ResolvedPolicy } from '../policy/resolve.ts';
 

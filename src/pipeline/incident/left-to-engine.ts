@@ -2,8 +2,10 @@
  * Incidents whose restart was left to the restart policy of the engine. The engine may give up: at the limit of
  * `on-failure:N`, or because it can no longer start the container.
  */
-import type { ContainerFacts, Decision, Incident, ListedContainer } from '../../domain.ts';
-import type { ContainerControl } from '../ports.ts';
+import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts';
+import type { Decision } from '../../domain/decision.ts';
+import type { Incident } from '../../domain/incident.ts';
+import type { ContainerControl } from '../ports/engine.ts';
 
 export interface LeftToEngine {
   decided(incident: Incident, decision: Decision): void;

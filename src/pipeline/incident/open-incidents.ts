@@ -1,11 +1,6 @@
-import {
-  type EdgeEvidence,
-  type Incident,
-  type ListedContainer,
-  type Severity,
-  type Signal,
-  serviceKey,
-} from '../../domain.ts';
+import { type EdgeEvidence, type ListedContainer, serviceKey } from '../../domain/containers.ts';
+import type { Severity } from '../../domain/diagnosis.ts';
+import type { Incident, Signal } from '../../domain/incident.ts';
 import { DETECTOR_INFO, isPartOfDeath, processEnded } from '../detectors.ts';
 
 /**

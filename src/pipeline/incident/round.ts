@@ -1,12 +1,7 @@
-import type {
-  Assessment,
-  Attempt,
-  ContainerFacts,
-  Decision,
-  Diagnosis,
-  Incident,
-  ListedContainer,
-} from '../../domain.ts';
+import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts';
+import type { Attempt, Decision } from '../../domain/decision.ts';
+import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
+import type { Incident } from '../../domain/incident.ts';
 import { AgentStopping } from '../../errors.ts';
 import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -24,7 +19,9 @@ import { isBeingReplaced } from '../lifecycle/deployment.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import { describeSource, type PolicyOf, type ResolvedPolicy } from '../policy/resolve.ts';
-import type { AttemptStore, ContainerControl, DiagnosisContext, IncidentStore } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
+import type { DiagnosisContext } from '../ports/model.ts';
+import type { AttemptStore, IncidentStore } from '../ports/store.ts';
 import { createRestarts, type Refusal } from '../restart/attempt.ts';
 import { SPANS, type Tracing } from '../tracing.ts';
 import { decisionDetail } from './decision-detail.ts';

@@ -1,4 +1,4 @@
-import type { ReviewedCase } from '../ports.ts';
+import type { ReviewedCase } from '../ports/store.ts';
 import { isHeldBack } from './aftermath.ts';
 
 /** How a case ended. `unknown`: its end was not observed. */

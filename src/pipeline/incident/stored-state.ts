@@ -1,5 +1,6 @@
-import type { Attempt, Decision, Diagnosis } from '../../domain.ts';
-import type { IncidentCase } from '../ports.ts';
+import type { Attempt, Decision } from '../../domain/decision.ts';
+import type { Diagnosis } from '../../domain/diagnosis.ts';
+import type { IncidentCase } from '../ports/store.ts';
 
 /** How far the store says an incident got. The table at the head of workflow.ts explains the states. */
 export type StoredState =

@@ -18,12 +18,14 @@
  *
  * A second and later rounds go through `diagnosed` to `restarted` again.
  */
-import type { AlertKind, Decision, TraceLink } from '../../domain.ts';
+import type { AlertKind } from '../../domain/alert.ts';
+import type { Decision } from '../../domain/decision.ts';
+import type { TraceLink } from '../../domain/incident.ts';
 import { AgentStopping } from '../../errors.ts';
 import type { Correlator } from '../correlate/correlate.ts';
 import { isAboutState, rootOf, toMembers } from '../correlate/members.ts';
 import type { Notifier } from '../notify/notify.ts';
-import type { IncidentCase } from '../ports.ts';
+import type { IncidentCase } from '../ports/store.ts';
 import { SPANS } from '../tracing.ts';
 import { buildAlert } from './alert.ts';
 import type { LiveIncident, OpenIncidents } from './open-incidents.ts';

@@ -1,6 +1,6 @@
-import type { Incident } from '../../domain.ts';
+import type { Incident } from '../../domain/incident.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { IncidentStore } from '../ports.ts';
+import type { IncidentStore } from '../ports/store.ts';
 
 /**
  * The order in which log positions and incidents are saved: a position after the incidents that its lines opened,

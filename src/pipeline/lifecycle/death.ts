@@ -1,5 +1,6 @@
 /** Judges the end of a container's process: did it end by itself, or did a person end it? */
-import type { ContainerRef, Signal } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 import type { LifecycleRecord } from './record.ts';
 import { crashLoopSignal, crashSignal } from './signals.ts';
 

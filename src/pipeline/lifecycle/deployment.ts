@@ -1,4 +1,4 @@
-import { type ContainerRef, type ListedContainer, serviceKey } from '../../domain.ts';
+import { type ContainerRef, type ListedContainer, serviceKey } from '../../domain/containers.ts';
 import type { LifecycleRecord, Records } from './record.ts';
 
 /** The removal of the old container and the creation of the new one are at most this far apart. */

@@ -1,5 +1,6 @@
 /** Judges the end of a container's process, at once or after a short wait for an event that explains it. */
-import type { ContainerFacts, Signal } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 import type { Clock } from '../../lib/time.ts';
 import { type Death, endedByItself, judge, KILLED, restartsAlways } from './death.ts';
 import type { LifecycleRecord } from './record.ts';

@@ -1,4 +1,5 @@
-import type { ListedContainer, Signal } from '../../domain.ts';
+import type { ListedContainer } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 import type { LifecycleRecord } from './record.ts';
 

@@ -2,7 +2,8 @@
  * What is known of each container's lifecycle: when it started and ended, who stopped it, when it was deployed, and
  * whether the agent is restarting it. Engine events go in, signals come out.
  */
-import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Signal, Suppression } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer } from '../../domain/containers.ts';
+import type { Signal, Suppression } from '../../domain/incident.ts';
 import type { Clock } from '../../lib/time.ts';
 import { DEFAULT_STOP_SIGNAL, type Death, isStopping, KILLED, SIGKILL } from './death.ts';
 import { deployedAt, pruneRemoved } from './deployment.ts';

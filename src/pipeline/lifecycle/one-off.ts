@@ -1,5 +1,5 @@
 /** Jobs that run in a new container each time, under a new name. */
-import type { ContainerFacts, ContainerRef } from '../../domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../domain/containers.ts';
 import { repositoryOf } from '../../lib/image-name.ts';
 
 /** A name that the engine generated, such as `brave_curie` or `brave_curie7`. */

@@ -1,4 +1,5 @@
-import type { ContainerRef, Signal } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { Death } from './death.ts';
 import type { StopPhase } from './stop-phase.ts';

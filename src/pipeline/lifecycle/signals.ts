@@ -1,5 +1,6 @@
 /** The signals that engine events lead to. Summaries are for people. */
-import type { ContainerRef, Signal } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import type { Signal } from '../../domain/incident.ts';
 
 export function crashSignal(container: ContainerRef, at: number, exitCode: number): Signal {
   return {

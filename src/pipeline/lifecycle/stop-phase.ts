@@ -1,5 +1,5 @@
 /** The time between a stop request and the next start: what a container prints in it is a consequence of the stop. */
-import type { Signal, Suppression } from '../../domain.ts';
+import type { Signal, Suppression } from '../../domain/incident.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
 import type { LifecycleRecord } from './record.ts';
 

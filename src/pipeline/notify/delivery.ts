@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/time.ts';
-import type { SendResult } from '../ports.ts';
+import type { SendResult } from '../ports/receiver.ts';
 
 /** A receiver that does not accept messages. */
 export interface DeliveryFailure {

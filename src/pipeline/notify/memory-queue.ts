@@ -1,4 +1,4 @@
-import type { SendResult } from '../ports.ts';
+import type { SendResult } from '../ports/receiver.ts';
 
 export interface QueuedMessage {
   /** Identifies it in the agent's log. */

@@ -1,8 +1,12 @@
-import { type Alert, type ContainerRef, SEVERITIES, type Severity, type TraceLink } from '../../domain.ts';
+import type { Alert } from '../../domain/alert.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import { SEVERITIES, type Severity } from '../../domain/diagnosis.ts';
+import type { TraceLink } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
-import type { Notice, Outbox, Receiver } from '../ports.ts';
+import type { Notice, Receiver } from '../ports/receiver.ts';
+import type { Outbox } from '../ports/store.ts';
 import type { DeliveryFailure } from './delivery.ts';
 import { createReceiverQueue, type TraceSend } from './receiver-queue.ts';
 

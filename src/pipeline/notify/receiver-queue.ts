@@ -1,10 +1,12 @@
-import type { Alert, TraceLink } from '../../domain.ts';
+import type { Alert } from '../../domain/alert.ts';
+import type { TraceLink } from '../../domain/incident.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
-import type { Notice, Outbox, Receiver, SendResult } from '../ports.ts';
+import type { Notice, Receiver, SendResult } from '../ports/receiver.ts';
+import type { Outbox } from '../ports/store.ts';
 import { createDelivery, type DeliveryFailure } from './delivery.ts';
 import { createMemoryQueue } from './memory-queue.ts';
 

@@ -1,4 +1,4 @@
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
 import { globToRegExp } from '../../lib/glob.ts';
 import { repositoryOf } from '../../lib/image-name.ts';
 

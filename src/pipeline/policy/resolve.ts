@@ -1,4 +1,5 @@
-import type { ContainerRef, DecisionReason } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import type { DecisionReason } from '../../domain/decision.ts';
 import { type Match, matches } from './match.ts';
 import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey, type PolicySetting } from './settings.ts';
 import { statefulImage } from './stateful-images.ts';

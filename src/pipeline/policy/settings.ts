@@ -1,5 +1,5 @@
 /** The settings of each container: by its labels, by the policy file, or by default. */
-import { SEVERITIES, type Severity } from '../../domain.ts';
+import { SEVERITIES, type Severity } from '../../domain/diagnosis.ts';
 import { NO_QUIET_HOURS, parseQuietHours, QUIET_HOURS_FORM, type QuietHours } from './quiet-hours.ts';
 
 export const MODES = ['act', 'observe'] as const;

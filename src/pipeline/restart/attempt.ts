@@ -1,5 +1,6 @@
 /** A restart attempt from its record in the store to its outcome. */
-import type { Attempt, ContainerFacts, Outcome } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Attempt, Outcome } from '../../domain/decision.ts';
 import { AgentStopping } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
@@ -7,7 +8,8 @@ import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import type { PolicyOf } from '../policy/resolve.ts';
-import type { AttemptStore, ContainerControl } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
+import type { AttemptStore } from '../ports/store.ts';
 import { SPANS, type Tracing } from '../tracing.ts';
 import { restart } from './restart.ts';
 import { type Unconfirmed, verify } from './verify.ts';

@@ -1,7 +1,10 @@
-import type { Attempt, ContainerFacts, Incident } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Attempt } from '../../domain/decision.ts';
+import type { Incident } from '../../domain/incident.ts';
 import { EngineError } from '../../errors.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { AttemptStore, ContainerControl } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
+import type { AttemptStore } from '../ports/store.ts';
 import { START_PATIENCE_MS } from './verify.ts';
 
 interface RestartDeps {

@@ -1,6 +1,7 @@
-import type { ContainerFacts, Outcome } from '../../domain.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Outcome } from '../../domain/decision.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { ContainerControl } from '../ports.ts';
+import type { ContainerControl } from '../ports/engine.ts';
 
 export interface VerifyOptions {
   readonly containerId: string;

@@ -1,9 +1,9 @@
 /** The watched containers and their log followers, kept up to date by events and listings. */
-import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../domain.ts';
+import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../domain/containers.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ReconnectCause } from '../observer.ts';
-import type { ContainerControl, ContainerSource } from '../ports.ts';
+import type { ContainerControl, ContainerSource } from '../ports/engine.ts';
 import { toReconnectCause } from './backoff.ts';
 import { createLogFollower, type LogFollower, type LogFollowerOptions } from './log-follower.ts';
 import type { LogPositions } from './log-positions.ts';

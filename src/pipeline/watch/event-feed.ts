@@ -1,8 +1,8 @@
 /** Delivers every engine event once, in order, over any number of connections. */
-import type { EngineEvent } from '../../domain.ts';
+import type { EngineEvent } from '../../domain/containers.ts';
 import { dropOldest } from '../../lib/bounded.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { ContainerSource } from '../ports.ts';
+import type { ContainerSource } from '../ports/engine.ts';
 import { backoffMs, HEALTHY_AFTER_MS, reasonOf, type StreamEnd } from './backoff.ts';
 import { clockOffset, stepBackBetween } from './clock-steps.ts';
 

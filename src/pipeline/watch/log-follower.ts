@@ -5,9 +5,9 @@
  * engine ends the stream when the container stops. The last lines may miss the stream, so after `die` the log is read
  * once more from the last position. Any other end is a connection fault: the stream is reopened at the last position.
  */
-import type { LogLine } from '../../domain.ts';
+import type { LogLine } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { ContainerControl, ContainerSource, LogCursor } from '../ports.ts';
+import type { ContainerControl, ContainerSource, LogCursor } from '../ports/engine.ts';
 import { backoffMs, HEALTHY_AFTER_MS, reasonOf, type StreamEnd } from './backoff.ts';
 import { clockOffset, stepBackBetween } from './clock-steps.ts';
 

@@ -1,6 +1,7 @@
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { CursorStore, LogCursor } from '../ports.ts';
+import type { LogCursor } from '../ports/engine.ts';
+import type { CursorStore } from '../ports/store.ts';
 
 const SAVE_EVERY_MS = 1_000;
 /**

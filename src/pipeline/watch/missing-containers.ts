@@ -4,7 +4,7 @@
  * An engine that shuts down stops its containers with a stop signal, so their exits are not crashes. Its restart
  * policies start some of them again. The rest are reported together, once.
  */
-import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
+import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 
 /** The longest time from the first container that a shutting-down engine stops to the loss of the engine. */

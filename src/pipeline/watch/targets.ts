@@ -1,5 +1,5 @@
 /** Decides which containers are watched. */
-import type { ContainerRef } from '../../domain.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
 import { globToRegExp } from '../../lib/glob.ts';
 
 /** A container with this label set to `false` is not watched. */

@@ -4,10 +4,11 @@
  * The agent subscribes to events first and then lists the containers, so that nothing is missed in between. The listing
  * is repeated regularly, because a stream can stall and an event can be missed.
  */
-import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain.ts';
+import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain/containers.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
-import type { ContainerControl, ContainerSource, CursorStore } from '../ports.ts';
+import type { ContainerControl, ContainerSource } from '../ports/engine.ts';
+import type { CursorStore } from '../ports/store.ts';
 import { reasonOf, toReconnectCause } from './backoff.ts';
 import { clockOffset, stepBackBetween } from './clock-steps.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ClaudeFailure } from '../../../src/domain.ts';
+import type { ClaudeFailure } from '../../../src/domain/diagnosis.ts';
 import { checkClaude } from '../../../src/models/claude/check.ts';
 import { type ClaudeOptions, createClaude } from '../../../src/models/claude/claude.ts';
 import type { AnthropicRateLimit } from '../../../src/pipeline/observer.ts';

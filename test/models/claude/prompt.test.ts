@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { selectLines } from '../../../src/models/claude/excerpt.ts';
 import { renderPrompt } from '../../../src/models/claude/prompt.ts';
 import { SYSTEM_PROMPT } from '../../../src/models/claude/system-prompt.ts';
-import type { DiagnosisContext, Surroundings } from '../../../src/pipeline/ports.ts';
+import type { DiagnosisContext, Surroundings } from '../../../src/pipeline/ports/model.ts';
 import {
   NOON,
   sampleAttempt,

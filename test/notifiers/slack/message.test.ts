@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert } from '../../../src/domain.ts';
+import type { Alert } from '../../../src/domain/alert.ts';
 import { renderSlack as renderAt, type SlackMessage } from '../../../src/notifiers/slack/message.ts';
 import { renderSlackNotice } from '../../../src/notifiers/slack/notice.ts';
 import { NOON, sampleAlert, sampleAttempt, sampleDiagnosis, sampleIncident } from '../../support/samples.ts';

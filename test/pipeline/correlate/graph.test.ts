@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Topology } from '../../../src/domain.ts';
+import type { Topology } from '../../../src/domain/containers.ts';
 import { createDependencyGraph } from '../../../src/pipeline/correlate/graph.ts';
 import { onNetwork, service } from './support.ts';
 

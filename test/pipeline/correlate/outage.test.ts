@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts } from '../../../src/domain.ts';
+import type { ContainerFacts } from '../../../src/domain/containers.ts';
 import { outageOf } from '../../../src/pipeline/correlate/outage.ts';
 import type { ContainerLifecycle } from '../../../src/pipeline/lifecycle/record.ts';
 import { someFacts } from '../../support/domain.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts, ContainerRef } from '../../../src/domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../../src/domain/containers.ts';
 import type { DependencyGraph } from '../../../src/pipeline/correlate/graph.ts';
 import { link, rootOf, toMembers } from '../../../src/pipeline/correlate/members.ts';
 import { createRecoveries } from '../../../src/pipeline/correlate/recoveries.ts';

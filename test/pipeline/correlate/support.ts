@@ -1,4 +1,4 @@
-import type { ContainerRef, Topology } from '../../../src/domain.ts';
+import type { ContainerRef, Topology } from '../../../src/domain/containers.ts';
 import { aContainer } from '../../support/domain.ts';
 
 /** A container of a compose project; its id is its name. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DECISION_REASONS, type DecisionReason, SEVERITIES } from '../../../src/domain.ts';
+import { DECISION_REASONS, type DecisionReason } from '../../../src/domain/decision.ts';
+import { SEVERITIES } from '../../../src/domain/diagnosis.ts';
 import { type DecideInput, decide } from '../../../src/pipeline/decide/decide.ts';
 import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
 import type { Source } from '../../../src/pipeline/policy/resolve.ts';

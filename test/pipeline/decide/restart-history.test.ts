@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Attempt } from '../../../src/domain.ts';
+import type { Attempt } from '../../../src/domain/decision.ts';
 import { backOffMs, restartHistory } from '../../../src/pipeline/decide/restart-history.ts';
 import { anAttempt, anIncident, NO_RESTARTS } from '../../support/domain.ts';
 

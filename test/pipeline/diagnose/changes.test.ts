@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts } from '../../../src/domain.ts';
+import type { ContainerFacts } from '../../../src/domain/containers.ts';
 import { createConfigurationHistory } from '../../../src/pipeline/diagnose/changes.ts';
 import { aContainer, someFacts } from '../../support/domain.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ContainerFacts } from '../../../src/domain.ts';
+import type { ContainerFacts } from '../../../src/domain/containers.ts';
 import { systemClock } from '../../../src/lib/time.ts';
 import { createCollector } from '../../../src/pipeline/diagnose/collect.ts';
 import { createKnownSecrets } from '../../../src/pipeline/diagnose/known-secrets.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withSurroundings } from '../../../src/pipeline/diagnose/rules-in-context.ts';
-import type { DiagnosisContext } from '../../../src/pipeline/ports.ts';
+import type { DiagnosisContext } from '../../../src/pipeline/ports/model.ts';
 import { aContainer, anIncident, someFacts } from '../../support/domain.ts';
 import { sampleContext, sampleDiagnosis } from '../../support/samples.ts';
 

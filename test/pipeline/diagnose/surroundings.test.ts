@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts, ContainerRef, Signal } from '../../../src/domain.ts';
+import type { ContainerFacts, ContainerRef } from '../../../src/domain/containers.ts';
+import type { Signal } from '../../../src/domain/incident.ts';
 import type { Clock } from '../../../src/lib/time.ts';
 import type { Edge } from '../../../src/pipeline/correlate/graph.ts';
 import { createCollector } from '../../../src/pipeline/diagnose/collect.ts';
 import { createDependantsOf } from '../../../src/pipeline/diagnose/dependants.ts';
 import { createSurroundings, type SurroundingsDeps } from '../../../src/pipeline/diagnose/surroundings.ts';
 import { createOpenIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
-import type { ContainerStats, DiagnosisContext } from '../../../src/pipeline/ports.ts';
+import type { ContainerStats } from '../../../src/pipeline/ports/engine.ts';
+import type { DiagnosisContext } from '../../../src/pipeline/ports/model.ts';
 import { createRedactor } from '../../../src/redact/redactor.ts';
 import { aContainer, aSignal, someFacts } from '../../support/domain.ts';
 import { sampleContext } from '../../support/samples.ts';

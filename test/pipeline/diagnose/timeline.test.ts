@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineEvent } from '../../../src/domain.ts';
+import type { EngineEvent } from '../../../src/domain/containers.ts';
 import { createTimeline, TIMELINE_MS } from '../../../src/pipeline/diagnose/timeline.ts';
 import { aContainer } from '../../support/domain.ts';
 

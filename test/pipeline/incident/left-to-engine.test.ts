@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts, DecisionReason } from '../../../src/domain.ts';
+import type { ContainerFacts } from '../../../src/domain/containers.ts';
+import type { DecisionReason } from '../../../src/domain/decision.ts';
 import { createLeftToEngine } from '../../../src/pipeline/incident/left-to-engine.ts';
 import { anIncident, someFacts } from '../../support/domain.ts';
 

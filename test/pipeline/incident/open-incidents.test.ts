@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Signal } from '../../../src/domain.ts';
+import type { Signal } from '../../../src/domain/incident.ts';
 import { decide } from '../../../src/pipeline/decide/decide.ts';
 import { createOpenIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import { aContainer, anIncident, aRestartWith, aSignal, someFacts } from '../../support/domain.ts';

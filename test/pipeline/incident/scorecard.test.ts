@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts, Decision, EngineEvent } from '../../../src/domain.ts';
+import type { ContainerFacts, EngineEvent } from '../../../src/domain/containers.ts';
+import type { Decision } from '../../../src/domain/decision.ts';
 import { createAftermaths } from '../../../src/pipeline/incident/aftermath.ts';
 import { scorecard } from '../../../src/pipeline/incident/scorecard.ts';
-import type { ReviewedCase } from '../../../src/pipeline/ports.ts';
+import type { ReviewedCase } from '../../../src/pipeline/ports/store.ts';
 import { aContainer, anIncident, someFacts } from '../../support/domain.ts';
 
 const OBSERVED: Decision = { kind: 'notify', reason: 'observe_mode' };

@@ -1,15 +1,10 @@
 /** The workflow with real stages. The engine, the store and the model are stand-ins, and sleeps end at once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type {
-  Alert,
-  Attempt,
-  ContainerFacts,
-  Decision,
-  Diagnosis,
-  ListedContainer,
-  Outcome,
-} from '../../../src/domain.ts';
+import type { Alert } from '../../../src/domain/alert.ts';
+import type { ContainerFacts, ListedContainer } from '../../../src/domain/containers.ts';
+import type { Attempt, Decision, Outcome } from '../../../src/domain/decision.ts';
+import type { Diagnosis } from '../../../src/domain/diagnosis.ts';
 import { backOffMs } from '../../../src/pipeline/decide/restart-history.ts';
 import { createCollector } from '../../../src/pipeline/diagnose/collect.ts';
 import { createOpenIncidents } from '../../../src/pipeline/incident/open-incidents.ts';

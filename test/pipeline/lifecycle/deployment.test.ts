@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineEvent } from '../../../src/domain.ts';
+import type { EngineEvent } from '../../../src/domain/containers.ts';
 import { isBeingReplaced } from '../../../src/pipeline/lifecycle/deployment.ts';
 import { aContainer } from '../../support/domain.ts';
 import { aLifecycle, listed } from './support.ts';

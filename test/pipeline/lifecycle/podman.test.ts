@@ -1,6 +1,6 @@
 /** Podman's Docker API reports less about stops than Docker does, and no kills for memory. */
 import { describe, expect, it } from 'vitest';
-import type { ContainerFacts } from '../../../src/domain.ts';
+import type { ContainerFacts } from '../../../src/domain/containers.ts';
 import { aContainer } from '../../support/domain.ts';
 import { type Action, aLifecycle, at, die, start, stop } from './support.ts';
 

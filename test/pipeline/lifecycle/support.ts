@@ -1,5 +1,6 @@
 /** Events and listings of one container, for the tests of its lifecycle. */
-import type { ContainerFacts, EngineEvent, ListedContainer, Signal } from '../../../src/domain.ts';
+import type { ContainerFacts, EngineEvent, ListedContainer } from '../../../src/domain/containers.ts';
+import type { Signal } from '../../../src/domain/incident.ts';
 import { createLifecycle, type Lifecycle } from '../../../src/pipeline/lifecycle/lifecycle.ts';
 import { aContainer, someFacts } from '../../support/domain.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDelivery } from '../../../src/pipeline/notify/delivery.ts';
-import type { SendResult } from '../../../src/pipeline/ports.ts';
+import type { SendResult } from '../../../src/pipeline/ports/receiver.ts';
 
 const SENT: SendResult = { kind: 'sent' };
 const REJECTED: SendResult = { kind: 'dropped', why: 'Slack answered 404 no_service' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Severity } from '../../../src/domain.ts';
+import type { Severity } from '../../../src/domain/diagnosis.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type sampleAlert, sampleIncident } from '../../support/samples.ts';
 import { createService, startNotifier } from './support.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DecisionReason } from '../../../src/domain.ts';
+import type { DecisionReason } from '../../../src/domain/decision.ts';
 import { describeSource, policyBehind, type Rule, resolvePolicy } from '../../../src/pipeline/policy/resolve.ts';
 import { RESTARTS } from '../../../src/pipeline/policy/settings.ts';
 import { aContainer, DEFAULT_POLICY } from '../../support/domain.ts';

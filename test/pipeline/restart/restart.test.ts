@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Attempt } from '../../../src/domain.ts';
+import type { Attempt } from '../../../src/domain/decision.ts';
 import { EngineError } from '../../../src/errors.ts';
 import { restart } from '../../../src/pipeline/restart/restart.ts';
 import { anIncident, someFacts } from '../../support/domain.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainerOptions } from '../../../src/demo/engine/container.ts';
+import type { SimulatedContainerOptions } from '../../../src/demo/engine/simulated-container.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../../src/demo/simulated-engine.ts';
 import { createDockerEngine } from '../../../src/docker/engine.ts';
 import type { Clock } from '../../../src/lib/time.ts';

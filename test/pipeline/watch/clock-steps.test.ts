@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SimulatedContainer } from '../../../src/demo/engine/container.ts';
+import type { SimulatedContainer } from '../../../src/demo/engine/simulated-container.ts';
 import { createSimulatedEngine, type SimulatedEngine } from '../../../src/demo/simulated-engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createJumpingClock, type JumpingClock } from '../../support/jumping-clock.ts';

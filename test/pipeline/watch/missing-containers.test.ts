@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { notBackNotice } from '../../../src/app/engine-notices.ts';
-import type { EngineEvent, ListedContainer } from '../../../src/domain.ts';
+import type { EngineEvent, ListedContainer } from '../../../src/domain/containers.ts';
 import { createMissingContainers, type MissingContainers } from '../../../src/pipeline/watch/missing-containers.ts';
 import { aContainer } from '../../support/domain.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerRef } from '../../../src/domain.ts';
+import type { ContainerRef } from '../../../src/domain/containers.ts';
 import { createWatchFilter, parseTargets } from '../../../src/pipeline/watch/targets.ts';
 
 const ref = (name: string, labels: Record<string, string> = {}, id = 'a'.repeat(64)): ContainerRef => ({

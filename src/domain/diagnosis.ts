@@ -1,0 +1,81 @@
+/** What went wrong, and who said so. Times are epoch milliseconds. */
+
+export const SEVERITIES = ['low', 'medium', 'high'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** What went wrong and what to do about it, according to a model or a rule. */
+export interface Assessment {
+  readonly rootCause: string;
+  readonly severity: Severity;
+  readonly suggestedFix: string;
+  readonly autoRestartSafe: boolean;
+  readonly configSuggestions: readonly string[];
+  readonly likelyRecurring: boolean;
+  readonly estimatedImpact: string;
+}
+
+/** The source of a diagnosis: an earlier diagnosis of the same problem, Claude, or the built-in rules. */
+export const TIERS = ['known', 'claude', 'rules'] as const;
+export type Tier = (typeof TIERS)[number];
+
+/**
+ * `claude-first`: Claude, or the built-in rules if it cannot be asked. `rules-first`: an unambiguous rule answers
+ * alone unless the restart it led to did not help; Claude answers the rest. `rules-only`: Claude is never asked.
+ */
+export const DIAGNOSE_WITH = ['claude-first', 'rules-first', 'rules-only'] as const;
+export type DiagnoseWith = (typeof DIAGNOSE_WITH)[number];
+
+/** Why Claude was not asked. */
+export const SKIP_REASONS = [
+  'hourly_cap',
+  'daily_spend',
+  'fair_share',
+  'circuit_open',
+  'no_key',
+  'store_unavailable',
+] as const;
+export type SkipReason = (typeof SKIP_REASONS)[number];
+
+/** How a request to Claude ended. A label value of the requests metric. */
+export const CLAUDE_OUTCOMES = [
+  'ok',
+  'refused',
+  'truncated',
+  'invalid',
+  'rate_limited',
+  'overloaded',
+  'timeout',
+  'error',
+] as const;
+export type ClaudeOutcome = (typeof CLAUDE_OUTCOMES)[number];
+export type ClaudeFailure = Exclude<ClaudeOutcome, 'ok'>;
+
+export interface Diagnosis extends Assessment {
+  readonly tier: Tier;
+  /** The model that answered; absent for the rules. */
+  readonly model?: string;
+  /** The built-in rules that matched, strongest first. */
+  readonly rules: readonly string[];
+  /** Why the rules answered; absent if Claude or an earlier diagnosis did. */
+  readonly fallback?: SkipReason | ClaudeFailure;
+  /** US dollars, failed requests included. */
+  readonly costUsd: number;
+  readonly at: number;
+  /** It was asked for because a restart had not helped; the question included that history. */
+  readonly afterFailedRestart: boolean;
+  /** When the model or rule answered: before `at` if the answer is reused. */
+  readonly answeredAt: number;
+  /** The facts it is based on; absent for diagnoses from before these were stored. */
+  readonly basis?: DiagnosisBasis;
+}
+
+/** Facts that invalidate an earlier diagnosis when they change. Null: unknown. */
+export interface DiagnosisBasis {
+  /** The image id, or the image reference if the engine did not report an id. */
+  readonly image: string;
+  /** Of the crash; null if it did not exit. */
+  readonly exitCode: number | null;
+  readonly oomKilled: boolean;
+  /** Bytes; 0 for no limit. */
+  readonly memoryLimit: number | null;
+}
