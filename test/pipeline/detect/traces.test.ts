@@ -157,4 +157,18 @@ describe('the line that a trace joins', () => {
       [2, 3],
     ]);
   });
+
+  it('of an unhandled rejection ends before what Node explains about rejections', () => {
+    expect(
+      troubleBounds([
+        "(node:21) UnhandledPromiseRejectionWarning: Error: Can't reach database server at `db`:`5432`",
+        '',
+        'Please make sure your database server is running at `db`:`5432`.',
+        '    at /node_modules/@prisma/client/runtime/index.js:36260:21',
+        '(Use `node --trace-warnings ...` to show where the warning was created)',
+        '(node:21) UnhandledPromiseRejectionWarning: Unhandled promise rejection. This error originated either by throwing inside of an async function without a catch block, or by rejecting a promise which was not handled with .catch(). (rejection id: 1)',
+        '(node:21) [DEP0018] DeprecationWarning: Unhandled promise rejections are deprecated.',
+      ]),
+    ).toEqual([[1, 4]]);
+  });
 });
