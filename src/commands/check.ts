@@ -67,7 +67,8 @@ function printPolicies(
 ): void {
   const file =
     path === undefined ? 'no policy file' : `${rules.length} rule${rules.length === 1 ? '' : 's'} in ${path}`;
-  print(`\npolicy (AUTO_FIX=${askFirst ? 'ask' : autoFix}; ${file})\n${policyTable(policies, options)}`);
+  const autoFixText = askFirst ? 'ask: restart is ask by default' : String(autoFix);
+  print(`\npolicy (AUTO_FIX=${autoFixText}; ${file})\n${policyTable(policies, options)}`);
   for (const warning of policyWarnings(policies, rules)) print(`warning   ${warning}\n`);
 }
 

@@ -103,7 +103,7 @@ export interface ActionText {
 }
 
 /** What was done about the incident, if anything, and why. */
-export function actionText({ attempt, decision, because }: Alert): ActionText {
+export function actionText({ attempt, decision, because, request }: Alert): ActionText {
   const explanation = DECISION_REASONS[decision.reason] ?? decision.reason;
   const reason = because === undefined ? explanation : `${explanation}; ${cutEnd(because, MAX_DETAIL)}`;
   if (attempt) {
@@ -114,13 +114,17 @@ export function actionText({ attempt, decision, because }: Alert): ActionText {
     case 'restart':
       return { action: '🔄 It will be restarted', reason };
     case 'ask':
-      return { action: '✋ Not restarted: the restart needs a decision by a person', reason };
+      return { action: `✋ Not restarted: the restart needs a decision by a person${untilText(request)}`, reason };
     case 'notify':
     case 'record':
       return { action: 'Nothing was done', reason };
     default:
       return decision.kind satisfies never;
   }
+}
+
+function untilText(request: Alert['request']): string {
+  return request === undefined ? '' : `, until ${utc(request.expiresAt)}`;
 }
 
 const FALLBACK_TEXT: Readonly<Record<SkipReason | ClaudeFailure, string>> = {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { policyDefaults } from '../../src/config/config.ts';
 import { formatProblem, loadConfig } from '../../src/config/load.ts';
 import { SETTING_GROUPS, SETTINGS } from '../../src/config/settings.ts';
 
@@ -50,6 +51,14 @@ describe('settings', () => {
 
   it.each(['true', 'TRUE', '1', 'yes', 'on'])('accept %s as true', (value) => {
     expect(configOf({ AUTO_FIX: value }).autoFix).toBe(true);
+  });
+
+  it('accept AUTO_FIX=ask, which makes ask the default policy', () => {
+    const config = configOf({ AUTO_FIX: 'Ask' });
+    expect(config).toMatchObject({ autoFix: true, askFirst: true });
+    expect(policyDefaults(config).restart).toBe('ask');
+    expect(policyDefaults(configOf({ AUTO_FIX: 'true' })).restart).toBe('auto');
+    expect(configOf({}).askFirst).toBe(false);
   });
 
   it('treat an empty value as unset, because Compose passes unset variables as empty strings', () => {
