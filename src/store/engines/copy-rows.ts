@@ -11,6 +11,9 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['outbox', ['alert_id', 'receiver']],
   ['cursors', ['agent', 'container_id']],
   ['reviews', ['incident_id']],
+  ['restart_requests', ['id']],
+  ['snoozes', ['id']],
+  ['audit', ['id']],
 ];
 
 /** Table names are variables here, which Kysely's types do not support. */
