@@ -125,7 +125,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
-  const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
+  const receiverDeps = {
+    print: deps.print,
+    now: clock.now,
+    timeoutMs: deps.requestTimeouts?.receiverMs,
+    memory: store,
+  };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
@@ -168,6 +173,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     collector,
     diagnoser,
     notify: notifier.notify,
+    resolved: notifier.resolved,
     control,
     untracedControl: engine,
     store,

@@ -28,6 +28,8 @@ export interface PipelineDeps
     WorkflowDeps,
     'incidents' | 'lifecycle' | 'correlator' | 'surroundings' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
   > {
+  /** The end of an incident is stored. */
+  resolved(incidentId: string): Promise<void>;
   readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore;
   readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
@@ -68,7 +70,13 @@ const STOP_PATIENCE_MS = 5_000;
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
   const order = createWriteOrder(deps.store, deps);
-  const { store } = order;
+  const store: PipelineDeps['store'] = {
+    ...order.store,
+    async resolveIncident(id, at) {
+      await order.store.resolveIncident(id, at);
+      await deps.resolved(id);
+    },
+  };
   const stopping = new AbortController();
   const stopNow = new AbortController();
   const lifecycle = createLifecycle({

@@ -4,10 +4,12 @@ import type {
   ConfigurationStore,
   CursorStore,
   DependencyStore,
+  FollowedIncidents,
   HistoryStore,
   IncidentStore,
   Ledger,
   Outbox,
+  ReceiverMemory,
   ReviewStore,
 } from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
@@ -18,6 +20,7 @@ import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
@@ -35,6 +38,8 @@ export type Store = CursorStore &
   IncidentStore &
   AttemptStore &
   Outbox &
+  FollowedIncidents &
+  ReceiverMemory &
   HistoryStore &
   ReviewStore & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
@@ -137,6 +142,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createIncidentStore(current, queries, now),
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
+    ...createFollowedIncidents(current, queries, now),
     ...createHistoryStore(current, queries),
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),

@@ -7,15 +7,16 @@ import type { Round } from './round.ts';
 const EXCERPT_LINES = 8;
 
 /**
- * `update`: 0 for the first alert of its kind, 1 for the one about the end. The id is derived from both, so that an alert
- * is sent only once if a step is repeated after a crash of the agent, or while a restart limit remains reached.
+ * `update`: 0 for the first alert of its kind, 1 for the one about the end; the id of the attempt if it is about one
+ * restart. The id is derived from both, so that an alert is sent only once if a step is repeated after a crash of the
+ * agent, or while a restart limit remains reached.
  */
 export function buildAlert(
   incident: Incident,
   { context, diagnosis, decision, because, attempt }: Omit<Round, 'ordinal'>,
   restarts: readonly Attempt[],
   kind: AlertKind,
-  update: number,
+  update: string,
   now: number,
 ): Alert {
   const subject = kind === 'repeated_failure' ? (restarts.at(-1)?.id ?? incident.id) : incident.id;

@@ -53,6 +53,8 @@ export interface RoundDeps {
   readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
   /** Called with every decision and the facts it is based on. */
   onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
+  /** The attempt is stored. Must not reject. */
+  onRestarting(live: LiveIncident, round: Omit<Round, 'ordinal'>): Promise<void>;
   /** Aborted when the agent stops: what merely waits is left to the next run. */
   readonly stopping: AbortSignal;
   /** Aborted some seconds later: until then, paid answers may still arrive. */
@@ -116,9 +118,7 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const restartsLastHour: Rounds['restartsLastHour'] = (live) =>
     store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
-
   const restartsOnHost = (): Promise<number> => store.countAttemptsSince(clock.now() - HOUR_MS).catch(() => 0);
-
   const restartsFor = async ({ id, container, openedAt }: Incident): Promise<number> => {
     const ofService = await store.attemptsSince(container, openedAt).catch(() => []);
     return ofService.filter(({ incidentId }) => incidentId === id).length;
@@ -272,7 +272,10 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const restart = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
     try {
-      const { attempt, refused } = await restarts.restartAndVerify(live, facts, () => permit?.release());
+      const { attempt, refused } = await restarts.restartAndVerify(live, facts, {
+        onBegun: (attempt) => deps.onRestarting(live, { ...round, attempt }),
+        onRestarted: () => permit?.release(),
+      });
       return refused === undefined ? { ...round, attempt } : await afterRefusal(live, { ...round, attempt }, refused);
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
@@ -315,6 +318,7 @@ export function createRounds(deps: RoundDeps): Rounds {
           const ordinal = Math.max(0, (await restartsFor(live.incident)) - 1);
           const round = { ordinal, context: await collect(live), diagnosis, decision, attempt };
           if (stored.state === 'restarted') return round;
+          await deps.onRestarting(live, round);
           return { ...round, attempt: await oneAtATime(live, () => restarts.verifyInterrupted(live, attempt)) };
         }
         case 'settled':

@@ -18,7 +18,7 @@
  *
  * A second and later rounds go through `diagnosed` to `restarted` again.
  */
-import type { AlertKind } from '../../domain/alert.ts';
+import type { Alert, AlertKind } from '../../domain/alert.ts';
 import type { Decision } from '../../domain/decision.ts';
 import type { TraceLink } from '../../domain/incident.ts';
 import { AgentStopping } from '../../errors.ts';
@@ -32,7 +32,7 @@ import type { LiveIncident, OpenIncidents } from './open-incidents.ts';
 import { createRounds, type Folded, type Round, type RoundDeps } from './round.ts';
 import { storedState } from './stored-state.ts';
 
-export interface WorkflowDeps extends RoundDeps {
+export interface WorkflowDeps extends Omit<RoundDeps, 'onRestarting'> {
   readonly incidents: OpenIncidents;
   readonly notify: Notifier['notify'];
   readonly correlator: Pick<Correlator, 'correlate' | 'membersOf'>;
@@ -57,7 +57,7 @@ const SETTLE_MS = 300;
 
 export function createWorkflow(deps: WorkflowDeps): Workflow {
   const { store, clock, logger, tracing } = deps;
-  const rounds = createRounds(deps);
+  const rounds = createRounds({ ...deps, onRestarting: (live, round) => progress(live, round, 'restarting') });
   const { keep } = rounds;
 
   const handle = async (live: LiveIncident, trace: TraceLink | undefined): Promise<Round | Folded> => {
@@ -92,6 +92,7 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
       if (live.cause !== undefined) return 'member';
       const { outcome } = round.attempt ?? {};
       const failed = !round.isLast && (outcome === 'failed' || outcome === 'error');
+      await progress(live, round, 'outcome');
       if (round.decision.reason === 'restart_limit') await notify(live, round, 'repeated_failure');
       else if (round === first && firstAlert !== 'diagnosed') await notify(live, round, firstAlert);
       else if (round.ordinal === 0 || !failed) await notify(live, round, 'diagnosed', Math.min(round.ordinal, 1));
@@ -109,13 +110,31 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     update = 0,
   ): Promise<void> => {
     if (round.decision.kind === 'record') return;
+    await deps.notify(await alertOf(live, round, kind, String(update)), live.incident.trace);
+  };
+
+  const alertOf = async (
+    live: LiveIncident,
+    round: Omit<Round, 'ordinal'>,
+    kind: AlertKind,
+    update: string,
+  ): Promise<Alert> => {
     const members = toMembers(live, deps.correlator.membersOf(live));
     if (members.length > 0) {
       live.incident = { ...live.incident, members };
       await keep('the members of an incident', store.saveIncident(live.incident));
     }
     const restarts = await rounds.restartsLastHour(live);
-    await deps.notify(buildAlert(live.incident, round, restarts, kind, update, clock.now()), live.incident.trace);
+    return buildAlert(live.incident, round, restarts, kind, update, clock.now());
+  };
+
+  const progress = async (
+    live: LiveIncident,
+    round: Omit<Round, 'ordinal'>,
+    kind: 'restarting' | 'outcome',
+  ): Promise<void> => {
+    if (round.attempt === undefined || round.decision.kind === 'record') return;
+    await deps.notify(await alertOf(live, round, kind, round.attempt.id), live.incident.trace);
   };
 
   const settle = async (live: LiveIncident, last: Round | Folded): Promise<void> => {

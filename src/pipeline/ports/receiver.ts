@@ -20,6 +20,8 @@ export interface Notice {
 export interface Receiver {
   /** Its name in the outbox, in metrics and in /health. */
   readonly name: string;
+  /** It keeps one message for each incident and updates it, so it also gets the alerts of PROGRESS_KINDS. */
+  readonly follows?: true;
   /** The least time between two messages of a queue that has built up, ms. */
   readonly paceMs: number;
   /** Never rejects. */
