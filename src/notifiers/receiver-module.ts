@@ -2,6 +2,7 @@
 import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
 export interface ReceiverModule<
@@ -41,6 +42,8 @@ export interface ReceiverDeps {
   /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
   readonly memory: IncidentMemory;
+  /** For receivers with buttons. Usable once the agent runs. */
+  readonly people: PeopleAccess;
 }
 
 /** What one receiver keeps of incidents, for example where its message is. Survives a restart of the agent. */
