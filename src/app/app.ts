@@ -133,6 +133,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     print: deps.print,
     now: clock.now,
     timeoutMs: deps.requestTimeouts?.receiverMs,
+    clock,
+    logger,
     memory: store,
     people: people.access,
   };

@@ -2,6 +2,8 @@
 import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Clock } from '../lib/time.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
@@ -41,6 +43,8 @@ export interface ReceiverDeps {
   now(): number;
   /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
   readonly memory: IncidentMemory;
   /** For receivers with buttons. Usable once the agent runs. */
   readonly people: PeopleAccess;

@@ -13,8 +13,9 @@ import type {
   RefuseSetting,
 } from './receiver-module.ts';
 import { slack } from './slack/slack.ts';
+import { slackApp } from './slack-app/slack-app.ts';
 
-const RECEIVERS = [slack] as const;
+const RECEIVERS = [slack, slackApp] as const;
 
 /** Used if no other receiver is configured. */
 const FALLBACK = consoleReceiver;

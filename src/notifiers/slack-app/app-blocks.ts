@@ -71,12 +71,28 @@ export function actions(id: string, elements: readonly Button[]): AppBlock {
 
 /** A sentence with a person in it. Only a user id of Slack is shown as a person; other text stays text. */
 export function byPerson(before: string, who: string, after: string): AppBlock {
-  const person = /^[UW][A-Z0-9]{2,30}$/.test(who)
-    ? ({ type: 'user', user_id: who } as const)
-    : ({ type: 'text', text: escapeWithin(who, 80) || '–' } as const);
-  const text = (each: string) => (each === '' ? [] : [{ type: 'text' as const, text: escapeWithin(each, 500) }]);
-  return {
-    type: 'rich_text',
-    elements: [{ type: 'rich_text_section', elements: [...text(before), person, ...text(after)] }],
-  };
+  return section([
+    ...textOf(before),
+    USER_ID.test(who) ? { type: 'user', user_id: who } : { type: 'text', text: escapeWithin(who, 80) || '–' },
+    ...textOf(after),
+  ]);
+}
+
+/** A text in which the words that `isPerson` accepts are shown as persons. */
+export function sentence(text: string, isPerson: (word: string) => boolean): AppBlock {
+  const parts = escapeWithin(text, 500).split(/\b([UW][A-Z0-9]{7,20})\b/);
+  const elements = parts.map((part): RichText | RichUser =>
+    USER_ID.test(part) && isPerson(part) ? { type: 'user', user_id: part } : { type: 'text', text: part },
+  );
+  return section(elements.filter((each) => each.type === 'user' || each.text !== ''));
+}
+
+const USER_ID = /^[UW][A-Z0-9]{7,20}$/;
+
+function textOf(text: string): readonly RichText[] {
+  return text === '' ? [] : [{ type: 'text', text: escapeWithin(text, 500) }];
+}
+
+function section(elements: readonly (RichText | RichUser)[]): AppBlock {
+  return { type: 'rich_text', elements: [{ type: 'rich_text_section', elements }] };
 }

@@ -24,7 +24,7 @@ export interface SocketOptions {
 export interface Socket {
   /** Keeps a connection until `signal` aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
-  /** Why no click arrives; undefined while there is a connection. */
+  /** Why no click arrives; undefined while there is a connection, and until the first one has failed. */
   problem(): string | undefined;
 }
 
@@ -34,10 +34,9 @@ const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 /** A connection that ends within this time counts as a failure, so that a fault does not become a tight loop. */
 const SHORT_MS = 2_000;
-const NOT_YET = 'not connected yet';
 
 export function createSocket(options: SocketOptions): Socket {
-  let problem: string | undefined = NOT_YET;
+  let problem: string | undefined;
 
   return {
     async run(signal) {

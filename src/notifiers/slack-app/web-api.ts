@@ -36,8 +36,8 @@ export interface WebApi {
   /** Resolves to the message's `ts`. */
   post(message: AppMessage, thread?: { readonly ts: string; readonly broadcast: boolean }): Promise<ApiResult<string>>;
   edit(ts: string, message: AppMessage): Promise<ApiResult<string>>;
-  /** Shows a text to one person only. */
-  whisper(user: string, text: string, threadTs?: string): Promise<ApiResult<string>>;
+  /** Shows a message to one person only. */
+  whisper(user: string, message: AppMessage): Promise<ApiResult<string>>;
 }
 
 const TIMEOUT_MS = 8_000;
@@ -47,22 +47,7 @@ const POSTED = { ...INERT, mrkdwn: false, unfurl_links: false, unfurl_media: fal
 
 export function createWebApi(options: WebApiOptions): WebApi {
   const { channel } = options;
-  const client = new WebClient(options.botToken, {
-    slackApiUrl: options.apiUrl,
-    timeout: options.timeoutMs ?? TIMEOUT_MS,
-    retryConfig: { retries: 0 },
-    rejectRateLimitedCalls: true,
-    allowAbsoluteUrls: false,
-    logger: silentLogger,
-  });
-
-  const call = async <T>(work: () => Promise<T>): Promise<ApiResult<T>> => {
-    try {
-      return { kind: 'ok', value: await work() };
-    } catch (error) {
-      return { kind: 'failed', failure: failureOf(error) };
-    }
-  };
+  const client = clientFor(options.botToken, options);
 
   /** An alert without a layout is better than none. */
   const withFallback = async (
@@ -99,10 +84,36 @@ export function createWebApi(options: WebApiOptions): WebApi {
         return ts;
       }),
 
-    whisper: (user, text, threadTs) =>
-      call(async () => {
-        const { message_ts } = await client.chat.postEphemeral({ channel, user, text, thread_ts: threadTs, ...INERT });
+    whisper: (user, message) =>
+      withFallback(message, async (content) => {
+        const { message_ts } = await client.chat.postEphemeral({ channel, user, ...content, ...INERT });
         return message_ts ?? '';
       }),
   };
+}
+
+/** Whether Slack would open a connection for clicks. Opens none. Never rejects. */
+export function canConnect(
+  options: Pick<WebApiOptions, 'apiUrl' | 'timeoutMs'> & { readonly appToken: string },
+): Promise<ApiResult<unknown>> {
+  return call(() => clientFor(options.appToken, options).apps.connections.open({}), 'SLACK_APP_TOKEN');
+}
+
+function clientFor(token: string, { apiUrl, timeoutMs }: Pick<WebApiOptions, 'apiUrl' | 'timeoutMs'>): WebClient {
+  return new WebClient(token, {
+    slackApiUrl: apiUrl,
+    timeout: timeoutMs ?? TIMEOUT_MS,
+    retryConfig: { retries: 0 },
+    rejectRateLimitedCalls: true,
+    allowAbsoluteUrls: false,
+    logger: silentLogger,
+  });
+}
+
+async function call<T>(work: () => Promise<T>, token?: 'SLACK_APP_TOKEN'): Promise<ApiResult<T>> {
+  try {
+    return { kind: 'ok', value: await work() };
+  } catch (error) {
+    return { kind: 'failed', failure: failureOf(error, token) };
+  }
 }

@@ -28,4 +28,8 @@ export interface Receiver {
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;
   /** Never rejects. */
   sendNotice(notice: Notice, signal: AbortSignal): Promise<SendResult>;
+  /** Serves people who answer in the receiver, until `signal` aborts. Never rejects. */
+  run?(signal: AbortSignal): Promise<void>;
+  /** For /health: what does not work besides sending messages. */
+  problem?(): string | undefined;
 }

@@ -34,7 +34,8 @@ function start(over: { speed?: number; onInteraction?: (payload: unknown) => Pro
   return socket;
 }
 
-const connected = (socket: Socket) => eventually(() => (socket.problem() === undefined ? true : undefined));
+const connected = (socket: Socket) =>
+  eventually(() => (socket.problem() === undefined && slack.socket.connections() > 0 ? true : undefined));
 const click = () =>
   slack.socket.click({
     team: slack.team,
