@@ -34,7 +34,7 @@ export function createHealthPage(options: {
   readonly startedAt: number;
   readonly store: Store;
   readonly watch: Pick<Watch, 'status'>;
-  readonly pipeline: Pick<Pipeline, 'openIncidents'>;
+  readonly pipeline: Pick<Pipeline, 'openIncidents' | 'waitingRequests' | 'snoozes'>;
   readonly diagnoser: Pick<Diagnoser, 'status'>;
   readonly notifier: Pick<Notifier, 'failure' | 'problem'>;
   readonly clock: Clock;
@@ -69,7 +69,7 @@ export function createHealthPage(options: {
       now,
       startedAt,
       version,
-      mode: config.autoFix ? 'auto_fix' : 'observe',
+      mode: config.askFirst ? 'ask' : config.autoFix ? 'auto_fix' : 'observe',
       dockerConnected: connected,
       loopStalled: connected && sinceReconcileMs > stalledAfterMs,
       monitoring: watched.map((container) => container.name).sort(),
@@ -85,6 +85,8 @@ export function createHealthPage(options: {
       sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
       sourceProblems: sourceProblems(sources, connected),
       openIncidents: pipeline.openIncidents(),
+      waitingRequests: pipeline.waitingRequests(),
+      snoozes: pipeline.snoozes(),
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
       claude: {

@@ -20,7 +20,7 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
-import { createPeople } from './people/people.ts';
+import { createPeople, type People } from './people/people.ts';
 import type { ContainerStats } from './ports/engine.ts';
 import type { OnRequestChanged, PeopleActions, PeopleRecords } from './ports/people.ts';
 import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/store.ts';
@@ -28,6 +28,7 @@ import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/s
 export interface PipelineDeps
   extends Omit<
     WorkflowDeps,
+    | keyof People['forWorkflow']
     | 'incidents'
     | 'lifecycle'
     | 'correlator'
@@ -36,10 +37,6 @@ export interface PipelineDeps
     | 'onRecovered'
     | 'stopping'
     | 'stopNow'
-    | 'requests'
-    | 'snoozes'
-    | 'people'
-    | 'onApproved'
   > {
   /** The end of an incident is stored. */
   resolved(incidentId: string): Promise<void>;
@@ -87,11 +84,10 @@ const STOP_PATIENCE_MS = 5_000;
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
-  const order = createWriteOrder(deps.store, deps);
+  const order = createWriteOrder(deps.store, { ...deps, beforeResolved: (id) => requests.withdraw(id) });
   const store: typeof deps.store = {
     ...order.store,
     async resolveIncident(id, at) {
-      await requests.withdraw(id);
       await order.store.resolveIncident(id, at);
       await deps.resolved(id);
     },
@@ -151,10 +147,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     lifecycle,
     correlator: correlation.correlator,
     onRecovered: correlation.recovered,
-    requests,
-    snoozes,
-    people: store,
-    onApproved: people.onApproved,
+    ...people.forWorkflow,
     onDecided(incident, decision, facts) {
       aftermaths.decided(incident, decision, facts);
       leftToEngine.decided(incident, decision);

@@ -79,15 +79,14 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
   };
 
   const act = async (asked: Asked, { state, request }: Target, actor: Actor): Promise<ActionResult> => {
-    const { id, container, fingerprint } = state.alert.incident;
-    const { service, project } = container;
+    const { id } = state.alert.incident;
     switch (asked.kind) {
       case 'approve':
         return deps.people.actions.approve(request?.id ?? '', actor);
       case 'deny':
         return deps.people.actions.deny(request?.id ?? '', actor);
       case 'snooze':
-        return deps.people.actions.snooze({ service: { service, project }, fingerprint, forMs: asked.forMs }, actor);
+        return deps.people.actions.snooze({ incidentId: id, forMs: asked.forMs }, actor);
       case 'judge':
         return deps.people.actions.judge(id, asked.verdict, undefined, actor);
       default:

@@ -96,6 +96,8 @@ export function policyBehind(
   reason: DecisionReason,
   { values, sources }: Pick<ResolvedPolicy, 'values' | 'sources'>,
 ): string | undefined {
+  // Nothing but this setting makes it the default.
+  if (reason === 'policy_ask' && sources.restart.kind === 'default') return 'AUTO_FIX=ask';
   const key = keyBehind(reason, values);
   if (key === undefined) return undefined;
   const { name, show } = POLICY_SETTINGS[key] as PolicySetting<unknown>;

@@ -41,12 +41,11 @@ describe('a click', () => {
     ['snooze_1h', 1],
     ['snooze_8h', 8],
     ['snooze_24h', 24],
-  ])('on %s snoozes the problem of the service, both read from the store', async (action, hours) => {
+  ])('on %s snoozes the problem of the incident, which is read from the store', async (action, hours) => {
     const app = await waitingApp();
-    const { fingerprint } = sampleIncident();
     await press(app, JOE, action);
     await soon(() => !hasButton(app));
-    expect(app.asked).toMatchObject([{ action: `snooze ${hours} h`, of: `web ${fingerprint}` }]);
+    expect(app.asked).toMatchObject([{ action: `snooze ${hours} h`, of: 'inc-1' }]);
     expect(app.text()).toContain('💤 Snoozed by');
     expect(app.slack.violations).toEqual([]);
   });

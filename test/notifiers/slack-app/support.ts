@@ -172,8 +172,9 @@ function peopleIn(
   const some: Partial<PeopleActions> = {
     approve: async (id, actor) => answer('approved', id, actor),
     deny: async (id, actor) => answer('denied', id, actor),
-    async snooze({ service, fingerprint, forMs }, actor) {
-      asked.push({ action: `snooze ${forMs / 3_600_000} h`, of: `${service.service} ${fingerprint}`, actor });
+    async snooze({ forMs, ...what }, actor) {
+      const of = 'incidentId' in what ? what.incidentId : what.service.service;
+      asked.push({ action: `snooze ${forMs / 3_600_000} h`, of, actor });
       return { kind: 'done', what: 'snoozed' };
     },
     async judge(incidentId, verdict, _note, actor) {
