@@ -133,6 +133,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     print: deps.print,
     now: clock.now,
     timeoutMs: deps.requestTimeouts?.receiverMs,
+    clock,
+    logger,
+    memory: store,
     people: people.access,
   };
   const notifier = createNotifier({
@@ -177,6 +180,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     collector,
     diagnoser,
     notify: notifier.notify,
+    resolved: notifier.resolved,
     control,
     untracedControl: engine,
     store,

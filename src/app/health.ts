@@ -36,7 +36,7 @@ export function createHealthPage(options: {
   readonly watch: Pick<Watch, 'status'>;
   readonly pipeline: Pick<Pipeline, 'openIncidents' | 'waitingRequests' | 'snoozes'>;
   readonly diagnoser: Pick<Diagnoser, 'status'>;
-  readonly notifier: Pick<Notifier, 'failure'>;
+  readonly notifier: Pick<Notifier, 'failure' | 'problem'>;
   readonly clock: Clock;
   lastError(): string | undefined;
   lateLogs(): readonly LateLog[];
@@ -100,6 +100,7 @@ export function createHealthPage(options: {
         title,
         pending: pending.get(name) ?? 0,
         failure: notifier.failure(name),
+        problem: notifier.problem(name),
       })),
     }).body;
   };

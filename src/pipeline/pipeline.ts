@@ -38,6 +38,8 @@ export interface PipelineDeps
     | 'stopping'
     | 'stopNow'
   > {
+  /** The end of an incident is stored. */
+  resolved(incidentId: string): Promise<void>;
   readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore & PeopleRecords;
   readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
@@ -83,7 +85,13 @@ const STOP_PATIENCE_MS = 5_000;
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
   const order = createWriteOrder(deps.store, { ...deps, beforeResolved: (id) => requests.withdraw(id) });
-  const { store } = order;
+  const store: typeof deps.store = {
+    ...order.store,
+    async resolveIncident(id, at) {
+      await order.store.resolveIncident(id, at);
+      await deps.resolved(id);
+    },
+  };
   const stopping = new AbortController();
   const stopNow = new AbortController();
   const lifecycle = createLifecycle({

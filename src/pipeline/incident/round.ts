@@ -45,6 +45,8 @@ export interface RoundDeps extends Omit<EvaluationDeps, 'restartsLastHour' | 're
   readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
   /** Called with every decision and the facts it is based on. */
   onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
+  /** The attempt is stored. Must not reject. */
+  onRestarting(live: LiveIncident, round: Omit<Round, 'ordinal'>): Promise<void>;
   /** Aborted when the agent stops: what merely waits is left to the next run. */
   readonly stopping: AbortSignal;
   /** Aborted some seconds later: until then, paid answers may still arrive. */
@@ -121,9 +123,7 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const restartsLastHour: Rounds['restartsLastHour'] = (live) =>
     store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
-
   const restartsOnHost = (): Promise<number> => store.countAttemptsSince(clock.now() - HOUR_MS).catch(() => 0);
-
   const restartsFor = async ({ id, container, openedAt }: Incident): Promise<number> => {
     const ofService = await store.attemptsSince(container, openedAt).catch(() => []);
     return ofService.filter(({ incidentId }) => incidentId === id).length;
@@ -261,7 +261,10 @@ export function createRounds(deps: RoundDeps): Rounds {
     try {
       const { attempt, refused } = await restarts.restartAndVerify(live, facts, {
         attemptId: approval?.request.id,
-        onBegun: () => approval?.begun?.(),
+        onBegun(attempt) {
+          approval?.begun?.();
+          return deps.onRestarting(live, { ...round, attempt });
+        },
         onRestarted: () => permit?.release(),
       });
       return refused === undefined ? { ...round, attempt } : await afterRefusal(live, { ...round, attempt }, refused);
@@ -318,6 +321,7 @@ export function createRounds(deps: RoundDeps): Rounds {
           const request = attempt.id === approved?.id ? approved : undefined;
           const round = { ordinal, context: await collect(live), diagnosis, decision, attempt, request };
           if (stored.state === 'restarted') return round;
+          await deps.onRestarting(live, round);
           return { ...round, attempt: await oneAtATime(live, () => restarts.verifyInterrupted(live, attempt)) };
         }
         case 'settled':
