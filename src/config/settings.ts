@@ -8,6 +8,7 @@ import {
   decimal,
   either,
   flag,
+  hostNames,
   httpUrl,
   integer,
   oneOf,
@@ -148,6 +149,14 @@ const PAGES = {
     allowed: 'a host name or an IP address',
     about: 'the address that the port is published on, if the agent runs in a container; Compose sets it',
     details: 'In a container, HOST is an address inside the container and does not show who can reach the port.',
+  },
+  ALLOWED_HOSTS: {
+    schema: hostNames(),
+    default: '',
+    allowed: 'host names without port, separated by commas',
+    about: 'without HTTP_TOKEN, pages are served only at these names, localhost and IP addresses',
+    details:
+      'Protects against DNS rebinding: a web page that makes its own name resolve to this machine. Name the host under which a browser, Prometheus or a reverse proxy requests the pages. Compose adds the names of the service.',
   },
   HTTP_TOKEN: {
     schema: token(),

@@ -140,6 +140,26 @@ describe('settings', () => {
     expect(warnings('')).toEqual([expect.stringContaining('HOST=0.0.0.0')]);
   });
 
+  it('read the host names of the pages, and accept the address that the port is published on', () => {
+    const hosts = (env: Record<string, string>) => configOf(env).http.allowedHosts;
+    expect(hosts({})).toEqual([]);
+    expect(hosts({ ALLOWED_HOSTS: 'doctor, Doctor.Example. ,my_service,' })).toEqual([
+      'doctor',
+      'doctor.example.',
+      'my_service',
+    ]);
+    expect(hosts({ ALLOWED_HOSTS: 'doctor', HTTP_PUBLISHED_ON: 'nas.lan' })).toEqual(['doctor', 'nas.lan']);
+  });
+
+  it.each(['*', '*.example', 'doctor:8080', 'http://doctor', 'a b', 'a..b', '[::1]', '-,*'])(
+    'reject the host name %s of the pages, and say what is allowed',
+    (value) => {
+      expect(problemsOf({ ALLOWED_HOSTS: value })).toEqual([
+        { name: 'ALLOWED_HOSTS', value, message: 'must be host names without port, separated by commas' },
+      ]);
+    },
+  );
+
   it('that are secret are listed, so that the log can mask them', () => {
     const { secrets } = configOf({ HTTP_TOKEN: 'open-sesame', ANTHROPIC_API_KEY: 'sk-ant-x', HOST: 'localhost' });
     expect([...secrets].sort()).toEqual(['open-sesame', 'sk-ant-x']);
