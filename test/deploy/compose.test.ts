@@ -166,6 +166,7 @@ describe('the socket proxy allows', () => {
     `/containers/${id}/stats?stream=0`,
     `/containers/${id}/top`,
     '/containers/shop_api-1.blue/json',
+    `/images/sha256:${id}/json`,
   ])('GET %s, with and without an API version', (path) => {
     expect(byDefault.allows('GET', path)).toBe(true);
     expect(byDefault.allows('GET', `/v1.41${path}`)).toBe(true);
@@ -179,6 +180,9 @@ describe('the socket proxy allows', () => {
 
   it.each([
     ['GET', '/images/json'],
+    ['GET', '/images/sha256:abc/json'],
+    ['GET', `/images/sha256:${id}/history`],
+    ['GET', '/images/search'],
     ['GET', '/containers'],
     ['GET', '/containers/'],
     ['GET', '/containers//json'],
