@@ -159,8 +159,8 @@ const PAGES = {
       'Protects against DNS rebinding: a web page that makes its own name resolve to this machine. Name the host under which a browser, Prometheus or a reverse proxy requests the pages. Compose adds the names of the service.',
   },
   HTTP_TOKEN: {
-    schema: token(),
-    allowed: 'printable ASCII without spaces',
+    schema: token().min(16),
+    allowed: 'at least 16 printable ASCII characters without spaces',
     about: 'the bearer token that pages require, except /livez and the status in /health; unset: none',
     secret: true,
   },
