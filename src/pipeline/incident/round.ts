@@ -9,6 +9,7 @@ import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
+import { sufferingOf } from '../correlate/members.ts';
 import { type DecideInput, decide } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
@@ -219,7 +220,7 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
     let decided = await decideNow(live, diagnosed);
-    if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
+    if (decided.decision.kind === 'restart' && sufferingOf(live) !== undefined) {
       // A dependency may still turn out to be the cause, and then a restart would not help.
       await clock.sleep(Math.max(0, live.incident.openedAt + AFTER_MS - clock.now()), deps.stopping);
       if (deps.stopping.aborted) throw new AgentStopping();
