@@ -55,7 +55,12 @@ describeEngine('the question on a real engine', (dockerHost) => {
   it('has resource use, the state of dependencies, changes and engine events', { timeout: 60_000 }, async () => {
     const dependsOn = { 'com.docker.compose.depends_on': 'db:service_started:false' };
     await watches(await start('db', { cmd: IDLE }));
-    const first = await start('api', { cmd: IDLE, memory: 128 * MIB, labels: dependsOn, env: ['API_TOKEN=swordfish-of-the-api'] });
+    const first = await start('api', {
+      cmd: IDLE,
+      memory: 128 * MIB,
+      labels: dependsOn,
+      env: ['API_TOKEN=swordfish-of-the-api'],
+    });
     await watches(first);
     await first.remove();
     const second = await start('api', { cmd: FAILS_ON_DEMAND, memory: 64 * MIB, labels: dependsOn });
