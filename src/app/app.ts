@@ -69,6 +69,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
+    originOf: (containerId) => engine.labelOriginOf(containerId),
     clock,
     logger,
   });
@@ -133,6 +134,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     print: deps.print,
     now: clock.now,
     timeoutMs: deps.requestTimeouts?.receiverMs,
+    clock,
+    logger,
+    memory: store,
     people: people.access,
   };
   const notifier = createNotifier({
@@ -177,6 +181,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     collector,
     diagnoser,
     notify: notifier.notify,
+    resolved: notifier.resolved,
     control,
     untracedControl: engine,
     store,
@@ -201,6 +206,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     targets: config.targets,
     ownId: await findOwnContainerId(),
     isEnabled: (container) => policies.policyOf(container).values.enable,
+    originOf: engine.labelOriginOf,
     reconcileEveryMs: config.checkIntervalMs,
     clock,
     logger,
@@ -245,6 +251,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
     sources: engine.sources,
+    imagesRefused: engine.imagesRefused,
   });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 

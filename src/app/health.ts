@@ -1,6 +1,6 @@
 /** Collects the data for `/health`. http/health.ts builds the page. */
 import { type Config, claudeKey } from '../config/config.ts';
-import type { SourceStates } from '../docker/sources.ts';
+import { IMAGES_REFUSED, type SourceStates } from '../docker/sources.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
 import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
@@ -36,11 +36,12 @@ export function createHealthPage(options: {
   readonly watch: Pick<Watch, 'status'>;
   readonly pipeline: Pick<Pipeline, 'openIncidents' | 'waitingRequests' | 'snoozes'>;
   readonly diagnoser: Pick<Diagnoser, 'status'>;
-  readonly notifier: Pick<Notifier, 'failure'>;
+  readonly notifier: Pick<Notifier, 'failure' | 'problem'>;
   readonly clock: Clock;
   lastError(): string | undefined;
   lateLogs(): readonly LateLog[];
   sources(): SourceStates;
+  imagesRefused(): boolean;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
   const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
 
@@ -83,7 +84,7 @@ export function createHealthPage(options: {
       lateLogs: options.lateLogs(),
       skippedLogs,
       sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
-      sourceProblems: sourceProblems(sources, connected),
+      sourceProblems: [...sourceProblems(sources, connected), ...(options.imagesRefused() ? [IMAGES_REFUSED] : [])],
       openIncidents: pipeline.openIncidents(),
       waitingRequests: pipeline.waitingRequests(),
       snoozes: pipeline.snoozes(),
@@ -100,6 +101,7 @@ export function createHealthPage(options: {
         title,
         pending: pending.get(name) ?? 0,
         failure: notifier.failure(name),
+        problem: notifier.problem(name),
       })),
     }).body;
   };

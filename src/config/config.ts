@@ -34,6 +34,7 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly publishedOn?: string;
+    readonly allowedHosts: readonly string[];
     readonly token?: string;
   };
   /** The host in alerts. Absent: the engine's host name is used. */
@@ -99,6 +100,7 @@ export function toConfig(
       host: values.HOST,
       port: values.PORT,
       publishedOn: values.HTTP_PUBLISHED_ON,
+      allowedHosts: [...values.ALLOWED_HOSTS, ...(values.HTTP_PUBLISHED_ON ? [values.HTTP_PUBLISHED_ON] : [])],
       token: values.HTTP_TOKEN,
     },
     agentName: agent,

@@ -127,6 +127,8 @@ interface ReceiverHealth {
   readonly pending: number;
   /** Why it accepts no messages; absent while it does. */
   readonly failure?: { readonly since: number; readonly why: string };
+  /** What does not work besides sending alerts; absent if everything does. */
+  readonly problem?: string;
 }
 
 /** The HTTP status is 503 only if the agent watches nothing. Restarting the agent would not solve any other problem. */
@@ -224,7 +226,8 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
     problems.push(`these services used up their share of the diagnoses: ${claude.overShare.join(', ')}`);
   }
-  for (const { title, pending, failure } of inputs.receivers) {
+  for (const { title, pending, failure, problem } of inputs.receivers) {
+    if (problem !== undefined) problems.push(`${title}: ${problem}`);
     if (failure === undefined) continue;
     const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
     problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);

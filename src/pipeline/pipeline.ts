@@ -12,6 +12,7 @@ import { keepConfigurations } from './diagnose/kept-configurations.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
 import { createGrouper } from './group/grouper.ts';
+import { logSignal } from './group/log-signal.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createLeftToEngine } from './incident/left-to-engine.ts';
@@ -38,6 +39,8 @@ export interface PipelineDeps
     | 'stopping'
     | 'stopNow'
   > {
+  /** The end of an incident is stored. */
+  resolved(incidentId: string): Promise<void>;
   readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore & PeopleRecords;
   readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
@@ -83,7 +86,13 @@ const STOP_PATIENCE_MS = 5_000;
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
   const order = createWriteOrder(deps.store, { ...deps, beforeResolved: (id) => requests.withdraw(id) });
-  const { store } = order;
+  const store: typeof deps.store = {
+    ...order.store,
+    async resolveIncident(id, at) {
+      await order.store.resolveIncident(id, at);
+      await deps.resolved(id);
+    },
+  };
   const stopping = new AbortController();
   const stopNow = new AbortController();
   const lifecycle = createLifecycle({
@@ -204,24 +213,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const takeLogError = (seen: ContainerRef, error: LogError): void => {
     const container = identify(seen);
     const grouped = grouper.assign(container, error, clock.monotonic());
-    const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
       observer.suppressed('habit');
       return;
     }
-    const signal: Signal = {
-      container,
-      detector: storm ? 'storm' : 'log',
-      at: error.record.time,
-      fingerprint: grouped.fingerprint,
-      summary: storm
-        ? `log storm: more new kinds of errors than can be distinguished, such as ${error.summary}`
-        : error.summary,
-      patterns: storm ? [...error.patterns, 'log storm'] : error.patterns,
-      record: error.record,
-    };
-    take(signal, storm ? 'overflow' : 'repeat');
+    take(logSignal(container, error, grouped), grouped.kind === 'overflow' ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({

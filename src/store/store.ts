@@ -5,10 +5,12 @@ import type {
   ConfigurationStore,
   CursorStore,
   DependencyStore,
+  FollowedIncidents,
   HistoryStore,
   IncidentStore,
   Ledger,
   Outbox,
+  ReceiverMemory,
   ReviewStore,
 } from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
@@ -20,6 +22,7 @@ import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
@@ -39,6 +42,8 @@ export type Store = CursorStore &
   IncidentStore &
   AttemptStore &
   Outbox &
+  FollowedIncidents &
+  ReceiverMemory &
   HistoryStore &
   ReviewStore &
   PeopleRecords & {
@@ -142,6 +147,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createIncidentStore(current, queries, now),
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
+    ...createFollowedIncidents(current, queries, now),
     ...createHistoryStore(current, queries),
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),

@@ -101,7 +101,8 @@ export interface PeopleStore {
 /** For the places where people act: the page, receivers with buttons. */
 export interface PeopleAccess {
   readonly actions: PeopleActions;
-  readonly store: PeopleStore;
+  /** `saveAudit`: for what was refused before it reached `actions`. */
+  readonly store: PeopleStore & Pick<PeopleRecords, 'saveAudit'>;
   /** Returns a function that removes the listener. */
   onRequestChanged(listener: OnRequestChanged): () => void;
 }
