@@ -17,6 +17,7 @@ import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
@@ -32,6 +33,7 @@ import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
+import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
 
 export interface AppDeps {
@@ -46,6 +48,7 @@ export interface AppDeps {
 }
 
 export interface App {
+  readonly people: PeopleAccess;
   /** Resolves once the pages respond and the first attempt to list the containers has ended. */
   start(): Promise<{ readonly url: string }>;
   /** Reloads the policy file. Never rejects. */
@@ -67,6 +70,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
+    originOf: (containerId) => engine.labelOriginOf(containerId),
     clock,
     logger,
   });
@@ -126,12 +130,16 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
+  const people = createPeopleAccess(store, () => pipeline.people, logger);
   const receiverDeps = {
     print: deps.print,
     now: clock.now,
     timeoutMs: deps.requestTimeouts?.receiverMs,
+    clock,
+    logger,
     memory: store,
     publicUrl: config.publicUrl,
+    people: people.access,
   };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ ...each, receiver: each.create(receiverDeps) })),
@@ -187,6 +195,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     newId: newIncidentId,
+    onRequestChanged: people.changed,
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     policyOf: policies.policyOf,
@@ -200,6 +209,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     targets: config.targets,
     ownId: await findOwnContainerId(),
     isEnabled: (container) => policies.policyOf(container).values.enable,
+    originOf: engine.labelOriginOf,
     reconcileEveryMs: config.checkIntervalMs,
     clock,
     logger,
@@ -244,6 +254,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
     sources: engine.sources,
+    imagesRefused: engine.imagesRefused,
   });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
@@ -252,6 +263,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   let stopped: Promise<void> | undefined;
 
   return {
+    people: people.access,
+
     async start() {
       server = await createHttpServer({
         ...config.http,

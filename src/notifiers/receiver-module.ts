@@ -2,7 +2,10 @@
 import { either, oneOf, type Setting, type SettingTable, text, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Clock } from '../lib/time.ts';
 import { FILTER_FORM, type Filter, parseFilter } from '../pipeline/policy/filter.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
 export interface ReceiverModule<
@@ -45,7 +48,11 @@ export interface ReceiverDeps {
   now(): number;
   /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
   readonly memory: IncidentMemory;
+  /** For receivers with buttons. Usable once the agent runs. */
+  readonly people: PeopleAccess;
   /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
   readonly publicUrl?: string;
 }

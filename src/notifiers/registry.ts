@@ -16,9 +16,10 @@ import type {
   RefuseSetting,
 } from './receiver-module.ts';
 import { slack } from './slack/slack.ts';
+import { slackApp } from './slack-app/slack-app.ts';
 import { webhook } from './webhook/webhook.ts';
 
-const RECEIVERS = [slack, alertmanager, apprise, webhook] as const;
+const RECEIVERS = [slack, slackApp, alertmanager, apprise, webhook] as const;
 
 /** Used if no other receiver is configured. */
 const FALLBACK = consoleReceiver;

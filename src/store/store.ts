@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts';
+import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
   AttemptStore,
   ConfigurationStore,
@@ -15,6 +16,7 @@ import type {
   ReviewStore,
 } from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
+import { createAuditStore } from './audit.ts';
 import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';
 import { createDependencyStore } from './dependencies.ts';
@@ -33,7 +35,9 @@ import { createOutbox } from './outbox.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
 import { createQueryRunner } from './query-runner.ts';
 import { createRecentUsage } from './recent-usage.ts';
+import { createRequestStore } from './restart-requests.ts';
 import { createReviewStore } from './reviews.ts';
+import { createSnoozeStore } from './snoozes.ts';
 
 export type Store = CursorStore &
   ConfigurationStore &
@@ -47,7 +51,8 @@ export type Store = CursorStore &
   DigestStore &
   ReceiverMemory &
   HistoryStore &
-  ReviewStore & {
+  ReviewStore &
+  PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
     /** The error to show to users; undefined while the store is healthy. */
@@ -155,6 +160,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),
     ...createReviewStore(current, queries),
+    ...createRequestStore(current, queries),
+    ...createSnoozeStore(current, queries, now),
+    ...createAuditStore(current, queries),
 
     healthy: () => problem() === undefined,
     problem,

@@ -54,6 +54,8 @@ export interface Notifier {
   run(signal: AbortSignal): Promise<void>;
   /** Why a receiver does not accept messages; undefined while it does. */
   failure(receiver: string): DeliveryFailure | undefined;
+  /** See Receiver. */
+  problem(receiver: string): string | undefined;
 }
 
 /** A receiver that answers more slowly must not hold up the incident. */
@@ -169,12 +171,16 @@ export function createNotifier(deps: NotifierDeps): Notifier {
 
     async run(signal) {
       await resolveUntold();
-      await Promise.all([...queues.values()].map((queue) => queue.run(signal)));
+      await Promise.all([
+        ...[...queues.values()].map((queue) => queue.run(signal)),
+        ...routes.map(({ receiver }) => receiver.run?.(signal)),
+      ]);
       // What is being sent must be marked before the store closes.
       await idle();
     },
 
     failure: (receiver) => queues.get(receiver)?.failure(),
+    problem: (name) => routes.find(({ receiver }) => receiver.name === name)?.receiver.problem?.(),
   };
 }
 

@@ -72,4 +72,8 @@ export interface Receiver {
     /** Never rejects. */
     send(signal: AbortSignal): Promise<SendResult>;
   };
+  /** Serves people who answer in the receiver, until `signal` aborts. Never rejects. */
+  run?(signal: AbortSignal): Promise<void>;
+  /** For /health: what does not work besides sending messages. */
+  problem?(): string | undefined;
 }

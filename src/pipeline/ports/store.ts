@@ -47,6 +47,8 @@ export interface IncidentStore {
   saveDiagnosis(incidentId: string, diagnosis: Diagnosis): Promise<void>;
   saveDecision(incidentId: string, decision: Decision): Promise<void>;
   saveSettled(incidentId: string, at: number): Promise<void>;
+  /** It is handled again: if the agent is killed meanwhile, its next run resumes it. */
+  saveUnsettled(incidentId: string): Promise<void>;
   resolveIncident(incidentId: string, at: number): Promise<void>;
   openCases(): Promise<readonly IncidentCase[]>;
   /** The newest incident of this problem that has a diagnosis, open or resolved. */

@@ -12,6 +12,8 @@ interface RestartDeps {
   readonly attempts: Pick<AttemptStore, 'beginAttempt'>;
   readonly clock: Clock;
   newId(): string;
+  /** Default: a new one. */
+  readonly attemptId?: string;
   /** The attempt is stored. The engine is called without waiting for it. Must not reject. */
   onBegun(attempt: Attempt): Promise<void>;
 }
@@ -31,7 +33,7 @@ export type Restarted =
 export async function restart(incident: Incident, facts: ContainerFacts, deps: RestartDeps): Promise<Restarted> {
   const { container } = incident;
   const attempt: Attempt = {
-    id: deps.newId(),
+    id: deps.attemptId ?? deps.newId(),
     incidentId: incident.id,
     containerId: container.id,
     containerName: container.name,

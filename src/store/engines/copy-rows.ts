@@ -12,6 +12,9 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['followed_incidents', ['agent', 'receiver', 'incident_id']],
   ['cursors', ['agent', 'container_id']],
   ['reviews', ['incident_id']],
+  ['restart_requests', ['id']],
+  ['snoozes', ['id']],
+  ['audit', ['id']],
 ];
 
 /** Table names are variables here, which Kysely's types do not support. */
