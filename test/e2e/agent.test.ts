@@ -47,7 +47,7 @@ describe('the agent', () => {
     });
     expect(code).toBe(78);
     expect(stderr).toMatch(/PORT=http: must be/);
-    expect(stderr).toMatch(/AUTO_FIX=perhaps: must be true or false/);
+    expect(stderr).toMatch(/AUTO_FIX=perhaps: must be true, ask or false/);
     expect(stderr).toMatch(/SLACK_WEBHOOK_URL=\(hidden\)/);
     expect(stderr).not.toContain('s3cr3t');
   });
