@@ -30,6 +30,8 @@ export interface Config {
   };
   /** At least one: if no other is configured, the console. */
   readonly receivers: readonly ConfiguredReceiver[];
+  /** When the daily digest is sent. Absent: never. */
+  readonly digest?: DigestTime;
   readonly http: {
     readonly host: string;
     readonly port: number;
@@ -37,6 +39,8 @@ export interface Config {
     readonly allowedHosts: readonly string[];
     readonly token?: string;
   };
+  /** Where people reach the pages, without a slash at the end. */
+  readonly publicUrl?: string;
   /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
   readonly dataDir: string;
@@ -57,6 +61,12 @@ export interface Config {
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
   /** The values of all secret settings. They must not appear in the agent's own log. */
   readonly secrets: readonly string[];
+}
+
+export interface DigestTime {
+  /** Of the local day. */
+  readonly minute: number;
+  readonly zone: string;
 }
 
 /**
@@ -96,6 +106,7 @@ export function toConfig(
       restartsPerHourHost: values.MAX_RESTARTS_PER_HOUR_HOST,
     },
     receivers,
+    ...(values.DIGEST_AT !== undefined && { digest: { minute: values.DIGEST_AT, zone: values.TZ } }),
     http: {
       host: values.HOST,
       port: values.PORT,
@@ -103,6 +114,7 @@ export function toConfig(
       allowedHosts: [...values.ALLOWED_HOSTS, ...(values.HTTP_PUBLISHED_ON ? [values.HTTP_PUBLISHED_ON] : [])],
       token: values.HTTP_TOKEN,
     },
+    publicUrl: values.PUBLIC_URL,
     agentName: agent,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),

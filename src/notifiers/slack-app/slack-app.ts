@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { summaryNotice } from '../../pipeline/notify/summary.ts';
 import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
 import { renderSlackNotice } from '../slack/notice.ts';
@@ -55,6 +56,8 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   let loaded: Promise<WebApi | undefined> | undefined;
   let socket: Socket | undefined;
   let unidentified: string | undefined;
+  /** After a restart of the agent, a new message takes its place. */
+  let summaryMessage: { readonly id: string; readonly ts: string } | undefined;
 
   const api = (): Promise<WebApi | undefined> => {
     loaded ??= import('./web-api.ts').then(
@@ -129,6 +132,18 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
         const { text, blocks } = renderSlackNotice(notice);
         const result = await ready.post({ text, blocks });
         return result.kind === 'ok' ? { kind: 'sent', status: 200 } : sendResultOf(result.failure);
+      }),
+    updatesSummary: true,
+    sendSummary: (summary) =>
+      withApi(async (ready) => {
+        const { text, blocks } = renderSlackNotice(summaryNotice(summary, clock.now(), deps.publicUrl));
+        const ts = summaryMessage?.id === summary.id ? summaryMessage.ts : undefined;
+        const edited = ts === undefined ? undefined : await ready.edit(ts, { text, blocks });
+        const isGone = edited?.kind === 'failed' && edited.failure.kind === 'missing';
+        const result = edited === undefined || isGone ? await ready.post({ text, blocks }) : edited;
+        if (result.kind === 'failed') return sendResultOf(result.failure);
+        summaryMessage = { id: summary.id, ts: result.value };
+        return { kind: 'sent', status: 200 };
       }),
     async run(signal) {
       await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);

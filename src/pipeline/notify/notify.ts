@@ -5,8 +5,9 @@ import type { TraceLink } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
+import { type Filter, passes } from '../policy/filter.ts';
 import type { Notice, Receiver } from '../ports/receiver.ts';
-import type { FollowedIncidents, Outbox } from '../ports/store.ts';
+import type { FloodStore, FollowedIncidents, Outbox } from '../ports/store.ts';
 import type { DeliveryFailure } from './delivery.ts';
 import { createReceiverQueue, type ReceiverQueue, type TraceSend } from './receiver-queue.ts';
 
@@ -14,6 +15,8 @@ import { createReceiverQueue, type ReceiverQueue, type TraceSend } from './recei
 export interface Route {
   readonly receiver: Receiver;
   readonly minSeverity: Severity;
+  /** Absent: the alerts of all containers. */
+  readonly only?: Filter;
 }
 
 export interface NotifierDeps {
@@ -23,7 +26,9 @@ export interface NotifierDeps {
   hasOwnMinSeverity(container: ContainerRef): boolean;
   /** The host that the agent runs on, if known: for notices, and for alerts that do not name one. */
   hostName(): string | undefined;
-  readonly outbox: Outbox & FollowedIncidents;
+  readonly outbox: Outbox & FollowedIncidents & FloodStore;
+  /** For links in summaries. */
+  readonly publicUrl?: string;
   readonly observer: Observer;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -41,6 +46,8 @@ export interface Notifier {
   resolved(incidentId: string): Promise<void>;
   /** Sends a notice about the agent itself to every receiver. It is kept in memory until it is sent. */
   announce(notice: Notice): void;
+  /** Sends a notice to one receiver. The caller gives it again to the next run of the agent until `finished` is called. */
+  deliver(receiver: string, notice: Notice, finished: () => Promise<void>): void;
   /** Resolves when no receiver is sending what `notify` woke it for. */
   idle(): Promise<void>;
   /** Sends what is waiting until `signal` aborts. */
@@ -65,8 +72,9 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   const receiversOf = (alert: Alert): readonly string[] =>
     routes
       .filter(
-        ({ minSeverity, receiver }) =>
+        ({ minSeverity, only, receiver }) =>
           isForKind(receiver, alert) &&
+          passes(only, alert.incident.container) &&
           (isAtLeast(alert.diagnosis.severity, minSeverity) || deps.hasOwnMinSeverity(alert.incident.container)),
       )
       .map(({ receiver }) => receiver.name);
@@ -141,7 +149,10 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       const to = [...new Set([...receiversOf(alert), ...(await followersOf(alert))])];
       if (to.length > 0) return enqueue(alert, to, trace);
       if (isProgress(alert.kind)) return;
-      logger.info('no receiver takes alerts of this severity', { alert: alert.id, severity: alert.diagnosis.severity });
+      logger.info('no receiver takes alerts of this severity and container', {
+        alert: alert.id,
+        severity: alert.diagnosis.severity,
+      });
     },
 
     resolved,
@@ -149,6 +160,11 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     announce(notice) {
       const host = deps.hostName();
       for (const queue of queues.values()) queue.announce(host === undefined ? notice : { host, ...notice });
+    },
+
+    deliver(receiver, notice, finished) {
+      const host = deps.hostName();
+      queues.get(receiver)?.deliver(host === undefined ? notice : { host, ...notice }, finished);
     },
 
     idle,
