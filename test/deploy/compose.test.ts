@@ -117,7 +117,7 @@ describe('every service in compose', () => {
   const outsideDemo = services.filter(([, service]) => !service.profiles?.includes('demo'));
 
   it.each(services)('%s has a pinned image, a memory limit and rotated logs', (name, service) => {
-    if (name !== 'doctor') expect(service.image).toMatch(/:v?\d+(\.\d+)*(-\w+)?$/);
+    if (name !== 'doctor') expect(service.image).toMatch(/:v?\d+(\.\d+)*(-\w+)?(@sha256:[0-9a-f]{64})?$/);
     expect(service.mem_limit).toMatch(/^\d+m$/);
     expect(service.logging).toMatchObject({ driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } });
   });
