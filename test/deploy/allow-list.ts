@@ -25,6 +25,29 @@ export function readAllowList(values: Readonly<Record<string, string>> = {}): Al
   };
 }
 
+/**
+ * The requests of the allow list as `METHOD /path`, each alternative of the patterns on its own, with `{}` for ids and
+ * without API versions.
+ */
+export function listedRequests(values: Readonly<Record<string, string>> = {}): readonly string[] {
+  return (readComposeFile().services['socket-proxy']?.command ?? []).flatMap((argument) => {
+    const [, method, source] = /^-allow([A-Z]+)=(.*)$/.exec(argument) ?? [];
+    if (!method || !source) return [];
+    const simple = interpolate(source, values)
+      .replace('(/v1\\.[0-9]{1,2})?', '')
+      .replace(/(?:\[[^\]]*\](?:[*+]|\{\d+\})?)+/g, '{}');
+    return alternatives(simple).map((path) => `${method} ${path}`);
+  });
+}
+
+/** Expands parentheses: `/(a|b/(c|d))` is `/a`, `/b/c` and `/b/d`. */
+function alternatives(pattern: string): string[] {
+  const [whole, before = '', inner = '', after = ''] = /^([^(]*)\(((?:[^()]|\([^()]*\))*)\)(.*)$/.exec(pattern) ?? [];
+  if (whole === undefined) return [pattern];
+  const parts = inner.match(/(?:[^|()]|\([^()]*\))+/g) ?? [];
+  return parts.flatMap((part) => alternatives(`${part}${after}`).map((rest) => before + rest));
+}
+
 export interface FilteringProxy {
   readonly port: number;
   /** Forwarded requests as `METHOD path` without query, in order. */

@@ -1,5 +1,5 @@
 /** The files in DATA_DIR: their permissions, the lock, and damaged databases. */
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../../errors.ts';
@@ -33,9 +33,19 @@ export function ensureDatabaseFile(dataDir: string): string {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     // `chmod` by path, because closing any descriptor of a file releases this process's POSIX locks on it. SQLite
     // creates its other files with the mode of the database.
-    chmodSync(path, OWNER_ONLY_FILE);
+    makePrivate(path);
   }
   return path;
+}
+
+/**
+ * Takes the permissions of others away, unless the file may belong to somebody else: a link in a directory that others can
+ * write to could name any file.
+ */
+function makePrivate(path: string): void {
+  const stats = lstatSync(path);
+  const isOwn = process.getuid === undefined || stats.uid === process.getuid();
+  if (stats.isFile() && isOwn && stats.nlink === 1) chmodSync(path, OWNER_ONLY_FILE);
 }
 
 /**
@@ -48,7 +58,7 @@ export function lockDirectory(dataDir: string): { release(): void } {
   const path = join(dataDir, LOCK);
   const lock = new DatabaseSync(path, { timeout: 0 });
   try {
-    chmodSync(path, OWNER_ONLY_FILE);
+    makePrivate(path);
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();

@@ -1,11 +1,13 @@
 import {
   closeSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   statSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -35,6 +37,19 @@ describe('the data directory', () => {
     await open(dataDir);
     expect(modeOf(dataDir)).toBe('755');
     expect(modeOf(join(dataDir, 'doctor.db'))).toBe('600');
+  });
+
+  test('does not change the mode of files elsewhere, whether by a symbolic or a hard link', async () => {
+    for (const link of [symlinkSync, linkSync]) {
+      for (const name of ['doctor.db', 'doctor.lock']) {
+        const dataDir = await temporaryDirectory();
+        const elsewhere = join(await temporaryDirectory(), 'file-of-others');
+        writeFileSync(elsewhere, '', { mode: 0o644 });
+        link(elsewhere, join(dataDir, name));
+        await open(dataDir).catch(() => undefined);
+        expect([name, modeOf(elsewhere)]).toEqual([name, '644']);
+      }
+    }
   });
 
   test('is used by one agent at a time', async () => {
