@@ -1,6 +1,7 @@
 /** Which incidents belong to which, second by second. */
 import { describe, expect, it } from 'vitest';
 import type { Signal } from '../../../src/domain/incident.ts';
+import { absenceAssessment } from '../../../src/pipeline/correlate/absence.ts';
 import { sufferingOf } from '../../../src/pipeline/correlate/members.ts';
 import type { LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import { service } from './support.ts';
@@ -279,6 +280,21 @@ describe('a dependency that is unavailable without an incident', () => {
     expect(live.cause?.root.incident.container.name).toBe('shop-db-1');
   });
 
+  it('has a diagnosis from the start, of medium severity, that forbids a restart', async () => {
+    const world = await shop();
+    world.sets('db', PAUSED);
+    world.correlates(world.fails('api', REFUSED));
+    await world.clock.pass(31 * SECOND);
+    const absence = world.incidents.open().find(({ incident }) => incident.fingerprint === 'absent');
+    expect(absence && absenceAssessment(absence.incident)).toMatchObject({
+      rootCause: 'shop-db-1 is paused, and others depend on it.',
+      severity: 'medium',
+      autoRestartSafe: false,
+      configSuggestions: [],
+      likelyRecurring: false,
+    });
+  });
+
   it('gets one only once, and it has its own problem then', async () => {
     const world = await shop({ worker: { dependsOn: ['db'] } });
     world.sets('db', PAUSED);
@@ -547,6 +563,61 @@ describe('without a dependency that has a problem', () => {
     const running = world.correlates(world.fails('api', 'ERROR connect ECONNREFUSED 127.0.0.1:8080'));
     await world.clock.pass(5 * SECOND);
     expect(running.result).toEqual({ kind: 'own' });
+  });
+});
+
+describe('containers whose errors name nothing', () => {
+  it('without a dependency in common have one incident each', async () => {
+    const world = await createWorld({
+      services: { db: {}, cache: {}, api: { dependsOn: ['db'] }, web: { dependsOn: ['cache'] } },
+    });
+    const lives = [world.fails('api', UNNAMED), world.fails('web', UNNAMED)];
+    const running = lives.map((live) => world.correlates(live));
+    await world.clock.pass(10 * SECOND);
+    expect(running.map(({ result }) => result)).toEqual([{ kind: 'unknown' }, { kind: 'unknown' }]);
+    expect(lives.map(({ cause }) => cause)).toEqual([undefined, undefined]);
+  });
+
+  it('that repeat the cause of a dependency do not count for a common one', async () => {
+    const world = await shop({ worker: { dependsOn: ['db'] } });
+    world.correlates(world.fails('worker', 'ERROR DiskFull: No space left on device'));
+    await world.clock.pass(SECOND);
+    const running = world.correlates(world.fails('api', UNNAMED));
+    await world.clock.pass(5 * SECOND);
+    expect(running.result).toEqual({ kind: 'unknown' });
+  });
+
+  it('belong with those that name the dependency', async () => {
+    const world = await shop({ cache: {}, worker: { dependsOn: ['cache'] } });
+    const named = world.fails('worker', 'ERROR Error: connect ECONNREFUSED db:5432');
+    world.correlates(named);
+    await world.clock.pass(SECOND);
+    const live = world.fails('api', UNNAMED);
+    world.correlates(live);
+    await world.clock.pass(5 * SECOND);
+    expect(live.cause?.root).toBe(named);
+  });
+});
+
+describe('a restart of the container waits for a cause', () => {
+  const suffering = async (text: string, name = 'api', services: Parameters<typeof shop>[0] = {}) => {
+    const world = await shop(services);
+    const live = world.fails(name, text);
+    world.correlates(live);
+    await world.clock.pass(10 * SECOND);
+    return sufferingOf(live);
+  };
+
+  it('if its error names a container, known or not, or its dependency may be meant', async () => {
+    expect(await suffering(REFUSED)).toEqual({ named: new Set(['shop-db-1']) });
+    expect(await suffering('ERROR getaddrinfo ENOTFOUND mystery', 'db')).toEqual({ named: new Set() });
+    expect(await suffering(UNNAMED)).toEqual({ named: new Set() });
+    expect(await suffering('ERROR getaddrinfo EAI_AGAIN smtp.example.net', 'db')).toEqual({ named: new Set() });
+  });
+
+  it('not if nothing can be meant: a host outside does not answer, or it has no dependencies', async () => {
+    expect(await suffering('ERROR connect ETIMEDOUT smtp.example.net:587')).toBeUndefined();
+    expect(await suffering(UNNAMED, 'db')).toBeUndefined();
   });
 });
 
