@@ -26,7 +26,11 @@ function subject({ kind, incident, diagnosis }: Alert): string {
       return `🚨 ${dot} Crash loop: ${what}`;
     case 'engine_gave_up':
       return `🚨 ${dot} Down for good: ${what}`;
+    case 'resolved':
+      return `✅ Resolved: ${what}: ${DETECTOR_INFO[incident.detector].title}`;
     case 'diagnosed':
+    case 'restarting':
+    case 'outcome':
       return isExternal ? `${dot} ${what}` : `${dot} ${what}: ${DETECTOR_INFO[incident.detector].title}`;
     default:
       return kind satisfies never;
@@ -43,6 +47,9 @@ export function urgentNote({ kind, restartsLastHour }: Alert): string | undefine
     case 'engine_gave_up':
       return '🚨 Down for good: the engine was restarting it and has given up.';
     case 'diagnosed':
+    case 'restarting':
+    case 'outcome':
+    case 'resolved':
       return undefined;
     default:
       return kind satisfies never;

@@ -32,6 +32,10 @@ export interface DecideInput {
   /** Names of running containers that use its network namespace. */
   readonly networkDependants: readonly string[];
   readonly storeHealthy: boolean;
+  /** A person has approved this restart. Lifts `policy_ask`, nothing else. */
+  readonly approved?: boolean;
+  /** A person has snoozed the problem: no restart, no request to a person, no alert. */
+  readonly snoozed?: boolean;
 }
 
 /** A person who stopped or restarted it this recently is probably still working on it. */
@@ -45,11 +49,12 @@ const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
  * Decides what to do about an incident. A pure function with a decision for every input. The container is restarted only
  * if no reason prevents it. Otherwise the first reason applies, in this order: the diagnosis, the facts from the engine,
  * the policy, the limits, and last what holds back a restart that is otherwise allowed. The diagnosis can prevent a
- * restart but never cause one.
+ * restart but never cause one. An approval lifts only the requirement of one.
  */
 export function decide(input: DecideInput): Decision {
+  if (input.snoozed) return { kind: 'record', reason: 'snoozed' };
   const reason = reasonAgainst(input);
-  if (!reason) return { kind: 'restart', reason: 'restart_allowed' };
+  if (!reason) return { kind: 'restart', reason: input.approved ? 'approved_by_person' : 'restart_allowed' };
   if (reason === 'policy_ask') return { kind: 'ask', reason };
   const alerts = RANK[input.diagnosis.severity] >= RANK[input.policy.values.minSeverity];
   return { kind: alerts ? 'notify' : 'record', reason };
@@ -137,12 +142,12 @@ function reasonInLimits(input: WithFacts): DecisionReason | undefined {
   return undefined;
 }
 
-/** Must match HELD_BACK_REASONS. */
-function reasonToHoldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionReason | undefined {
+/** All of them are in HELD_BACK_REASONS. */
+function reasonToHoldBack({ now, autoFix, approved, policy: { values } }: DecideInput): DecisionReason | undefined {
   if (isQuiet(values.quietHours, now)) return 'quiet_hours';
   if (values.mode === 'observe') return 'observe_mode';
   if (!autoFix) return 'auto_fix_off';
-  if (values.restart === 'ask') return 'policy_ask';
+  if (values.restart === 'ask' && !approved) return 'policy_ask';
   return undefined;
 }
 

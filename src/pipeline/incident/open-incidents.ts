@@ -24,6 +24,8 @@ export interface LiveIncident {
   /** It has occurrences that are not stored yet. */
   dirty: boolean;
   readonly keys: Set<string>;
+  /** Settles when nothing handles it any more. Absent if nothing has. */
+  work?: Promise<void>;
   /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
   /** What its errors say about its dependencies; see `sufferingOf` in members.ts. Set by the correlator only. */

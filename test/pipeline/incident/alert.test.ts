@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { buildAlert } from '../../../src/pipeline/incident/alert.ts';
+import { type AlertOccasion, buildAlert } from '../../../src/pipeline/incident/alert.ts';
 import type { DiagnosisContext } from '../../../src/pipeline/ports/model.ts';
 import { aDiagnosis, anAttempt, anIncident } from '../../support/domain.ts';
 
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `line ${i}`);
 
 function alertOf(
-  kind: Parameters<typeof buildAlert>[3],
+  kind: AlertOccasion['kind'],
   over: Partial<DiagnosisContext> = {},
   restarts: Parameters<typeof buildAlert>[2] = [],
 ) {
   const incident = over.incident ?? anIncident();
   const context = { incident, evidence: [], logLines: [], redactions: 0, restarts: [], ruleMatches: [], ...over };
   const decision = { kind: 'notify', reason: 'restart_limit' } as const;
-  return buildAlert(incident, { context, diagnosis: aDiagnosis(), decision }, restarts, kind, 0, 5_000);
+  return buildAlert(incident, { context, diagnosis: aDiagnosis(), decision }, restarts, { kind }, 5_000);
 }
 
 describe('the id of an alert', () => {

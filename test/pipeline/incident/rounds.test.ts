@@ -714,6 +714,8 @@ describe('a change of a settled incident', () => {
       },
     });
     const next = again.open({ detector: 'crash' });
+    next.phase = 'settled';
+    stored.incident = next.incident;
     await again.workflow.decideAgain(next, 'engine_gave_up');
     expect(asked).toMatchObject([{ service: 'web', fingerprint: 'f1' }]);
     expect(again.alerts.map(({ id }) => id.replace(/^[^/]*/, ''))).toEqual(['/engine_gave_up/0', '/diagnosed/1']);
@@ -739,18 +741,20 @@ describe('a change of a settled incident', () => {
           return down;
         },
       },
-      store: { lastCase: async () => ({ incident: anIncident(), diagnosis: aDiagnosis() }) },
+      store: { lastCase: async () => ({ incident: live.incident, diagnosis: aDiagnosis() }) },
     });
-    const live = built.open({ detector: 'crash' });
+    const live: LiveIncident = built.open({ detector: 'crash' });
+    live.phase = 'settled';
     await built.workflow.decideAgain(live, 'engine_gave_up');
     expect(phases[0]).toBe('handling');
     expect(live.phase).toBe('settled');
   });
 
   const reported = async (change: 'crash_loop' | 'engine_gave_up', world: Partial<Parameters<typeof build>[0]>) => {
-    const lastCase = async () => ({ incident: anIncident(), diagnosis: aDiagnosis() });
+    const lastCase = async () => ({ incident: live.incident, diagnosis: aDiagnosis() });
     const built = correlated([() => ({ kind: 'own' })], { autoFix: false, store: { lastCase }, ...world });
-    const live = built.open({ detector: 'crash' });
+    const live: LiveIncident = built.open({ detector: 'crash' });
+    live.phase = 'settled';
     await built.workflow.decideAgain(live, change);
     return built.alerts.map(({ kind }) => kind);
   };
@@ -780,9 +784,11 @@ describe('a change of a settled incident', () => {
   });
 
   it('is not reported if the incident belongs to another one', async () => {
-    const lastCase = async () => ({ incident: anIncident(), diagnosis: aDiagnosis() });
+    const lastCase = async () => ({ incident: live.incident, diagnosis: aDiagnosis() });
     const built = correlated([() => ({ kind: 'member' })], { store: { lastCase } });
-    await built.workflow.decideAgain(built.open({ detector: 'crash' }), 'engine_gave_up');
+    const live: LiveIncident = built.open({ detector: 'crash' });
+    live.phase = 'settled';
+    await built.workflow.decideAgain(live, 'engine_gave_up');
     expect([built.alerts, built.decisions]).toEqual([[], [{ kind: 'record', reason: 'dependency_down' }]]);
   });
 });

@@ -1,5 +1,5 @@
 /** The workflow with real stages. The engine, the store and the model are stand-ins, and sleeps end at once. */
-import type { Alert } from '../../../src/domain/alert.ts';
+import { type Alert, isProgress } from '../../../src/domain/alert.ts';
 import type { ContainerFacts } from '../../../src/domain/containers.ts';
 import type { Attempt, Decision, Outcome } from '../../../src/domain/decision.ts';
 import type { Diagnosis } from '../../../src/domain/diagnosis.ts';
@@ -10,7 +10,7 @@ import { createWorkflow, type WorkflowDeps } from '../../../src/pipeline/inciden
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Policy } from '../../../src/pipeline/policy/settings.ts';
 import { noTracing } from '../../../src/pipeline/tracing.ts';
-import { aDiagnosis, anIncident, aPolicy, aSignal, someFacts } from '../../support/domain.ts';
+import { aDiagnosis, anIncident, aPolicy, aRequest, aSignal, someFacts } from '../../support/domain.ts';
 
 const HOUR = 3_600_000;
 
@@ -45,6 +45,8 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
   };
   const attempts: Attempt[] = [];
   const alerts: Alert[] = [];
+  /** What receivers get that follow incidents. */
+  const progress: Alert[] = [];
   const decisions: Decision[] = [];
   const order: string[] = [];
   const saved: Incident[] = [];
@@ -70,8 +72,9 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
     },
     saveSettled: async (id) => void ends.push(`settled ${id}`),
     resolveIncident: async (id) => void ends.push(`resolved ${id}`),
+    saveUnsettled: nothing,
     openCases: async () => [],
-    lastCase: async () => (latest ? { incident: anIncident(), diagnosis: latest } : undefined),
+    lastCase: async () => (latest ? { incident: saved.at(-1) ?? anIncident(), diagnosis: latest } : undefined),
     async beginAttempt(attempt) {
       attempts.push(attempt);
     },
@@ -124,7 +127,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
         return aDiagnosis();
       },
     },
-    notify: async (alert) => void alerts.push(alert),
+    notify: async (alert) => void (isProgress(alert.kind) ? progress : alerts).push(alert),
     control: { ...engine, ...control },
     untracedControl: engine,
     store,
@@ -151,6 +154,14 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
     verifySlackMs: 90_000,
     lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },
     onDecided: () => {},
+    requests: {
+      open: async (incident, facts) =>
+        aRequest({ id: `req-${order.length}`, incidentId: incident.id, containerStartedAt: facts.startedAt }),
+      withdraw: nothing,
+    },
+    snoozes: { of: () => undefined, holdsBack: () => false },
+    people: { requestsOf: async () => [] },
+    onApproved: () => {},
     stopping: stopping.signal,
     stopNow: never,
     ...deps,
@@ -163,6 +174,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
     engine,
     attempts,
     alerts,
+    progress,
     decisions,
     order,
     lifecycle,

@@ -43,6 +43,22 @@ describe('the workflow of an incident', () => {
     expect(alerts.map(({ kind, decision }) => [kind, decision.reason])).toEqual([['diagnosed', 'policy_never']]);
   });
 
+  it('tells receivers that follow it of every restart and its outcome, each once', async () => {
+    const { alerts, progress } = await handle(1, { outcomes: ['failed', 'recovered'] });
+    expect(progress.map(({ id, kind, attempt }) => [id, kind, attempt?.outcome])).toEqual([
+      [expect.stringMatching(/\/restarting\/att-0$/), 'restarting', undefined],
+      [expect.stringMatching(/\/outcome\/att-0$/), 'outcome', 'failed'],
+      [expect.stringMatching(/\/restarting\/att-1$/), 'restarting', undefined],
+      [expect.stringMatching(/\/outcome\/att-1$/), 'outcome', 'recovered'],
+    ]);
+    expect(alerts.map(({ kind }) => kind)).toEqual(['diagnosed', 'diagnosed']);
+  });
+
+  it('that is not restarted has no progress', async () => {
+    const { progress } = await handle(1, { policy: { restart: 'ask' }, outcomes: [] });
+    expect(progress).toEqual([]);
+  });
+
   it('reports the outcome of the second restart, even if the agent was killed during its verification', async () => {
     const { workflow, incidents, clock, engine, attempts, alerts } = build({ outcomes: ['failed', 'recovered'] });
     const incident = anIncident({ openedAt: clock.now() });
