@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { IncidentCause } from '../../src/domain/incident.ts';
 import { answer } from '../support/claude-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type AdjustableClock, createAdjustableClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { SAFE } from '../support/world.ts';
@@ -64,8 +65,7 @@ export async function play(kind: FaultKind, seed: number, size: number, wordings
     await clock.sleep(20_000);
     const faults = faultsOf(kind, { topology, random, wordings, world });
     clock.speed = 1;
-    // Work that began at high speed ends before the fault, whose delays are measured.
-    await clock.sleep(300);
+    await untilIdle(world);
     const startedAt = clock.now();
     await Promise.all(faults.map((fault) => perform(fault, topology, world, clock)));
     await clock.sleep(4_500);
@@ -98,6 +98,24 @@ export async function play(kind: FaultKind, seed: number, size: number, wordings
     await world.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+const POLL_MS = 50;
+/** As many polls without a new request to the engine. The agent asks only every few seconds while nothing happens. */
+const QUIET_POLLS = 5;
+
+/** Resolves when work that began at high speed has ended: the fault comes after that, and its delays are measured. */
+async function untilIdle({ engine }: FastWorld): Promise<void> {
+  let seen = -1;
+  let quiet = 0;
+  await eventually(
+    () => {
+      quiet = engine.requests.length === seen ? quiet + 1 : 0;
+      seen = engine.requests.length;
+      return quiet >= QUIET_POLLS ? true : undefined;
+    },
+    { deadlineMs: 10_000, everyMs: POLL_MS },
+  );
 }
 
 /** Kinds in which the engine reports the cause at once. */

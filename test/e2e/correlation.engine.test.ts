@@ -1,5 +1,7 @@
 /** One cause, one incident: on a real engine, with clients that fail for real. */
 import { randomBytes } from 'node:crypto';
+import { existsSync, realpathSync } from 'node:fs';
+import type Docker from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import { answer, type ClaudeServer, startClaudeServer } from '../support/claude-server.ts';
@@ -9,14 +11,36 @@ import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
 
-/** Ends with code 3 once `/tmp/die` exists, and is slow to serve after that. */
-const SERVER =
-  'trap "exit 0" TERM; if [ -e /tmp/die ]; then rm /tmp/die; sleep 8; fi; mkdir -p /tmp/www; echo ok > /tmp/www/index.html; httpd -p 8080 -h /tmp/www; while [ ! -e /tmp/die ]; do sleep 0.2; done; exit 3';
+/** Runs `fault` once `/tmp/die` exists, and is slow to serve after that. */
+const serverUntil = (fault: string) =>
+  `trap "exit 0" TERM; if [ -e /tmp/die ]; then rm /tmp/die; sleep 8; fi; mkdir -p /tmp/www; echo ok > /tmp/www/index.html; httpd -f -p 8080 -h /tmp/www & while [ ! -e /tmp/die ]; do sleep 0.2; done; ${fault}`;
+const SERVER = serverUntil('exit 3');
+const OUT_OF_MEMORY = serverUntil('exec tail /dev/zero');
+/** Its process runs on and nobody listens: only its health check tells the engine, some seconds later. */
+const HANGING = serverUntil('kill $!; while true; do sleep 0.2; done');
+/** Serves the error of the kernel to its clients instead of the page. */
+const DISK_FULL = serverUntil(`dd if=/dev/zero of=/data/full bs=64k 2> /dev/null
+while true; do
+  why=$(dd if=/dev/zero of=/data/page bs=64k count=1 2>&1 | head -n 1)
+  echo "ERROR cannot write the page: $why" >&2; echo "$why" > /tmp/www/index.html; sleep 2
+done`);
+/** As busybox has no resolver of its own, the Node of this machine looks up the name of the server. */
+const lookupClient = (server: string) => `exec /node -e '
+  process.on("SIGTERM", () => process.exit(0));
+  setInterval(() => {
+    const socket = require("node:net").connect(8080, "${server}", () => socket.destroy());
+    socket.on("error", ({ message }) => console.error("ERROR cannot load the page: " + message));
+  }, 1000);
+'`;
+const NODE_BINDS = [
+  `${process.execPath}:/node:ro`,
+  ...['/lib', '/lib64'].filter((folder) => existsSync(folder)).map((folder) => `${realpathSync(folder)}:${folder}:ro`),
+];
 /** Loads a page repeatedly and prints errors. With `nc`, because the `wget` of a static busybox cannot connect. */
 const client = (address: string) => `trap "exit 0" TERM; sleep 2
 while true; do
   answer=$(printf "GET /index.html HTTP/1.0\\r\\n\\r\\n" | nc -w 2 ${address} 8080 2>&1 & sleep 2; kill $! 2> /dev/null)
-  case "$answer" in *ok*) ;; *) echo "ERROR cannot load the page: \${answer:-read timed out}" >&2 ;; esac
+  case "$answer" in *ok*) ;; *) echo "ERROR cannot load the page: $(echo "\${answer:-read timed out}" | tail -n 1)" >&2 ;; esac
   sleep 1
 done`;
 
@@ -44,19 +68,31 @@ describeEngine('correlation on a real engine', (dockerHost) => {
   };
 
   /** A server and two clients on their own network. `web` has its dependency in its environment, `job` in a label. */
-  const scene = async (name: string) => {
+  const scene = async (
+    name: string,
+    server: Omit<RunOptions, 'name' | 'networkMode'> = { cmd: SERVER },
+    byName = false,
+  ) => {
     await docker().createNetwork({ Name: `${run}-${name}`, CheckDuplicate: true });
     networks.push(`${run}-${name}`);
-    const server = await start(name, 'server', { cmd: SERVER });
-    const { Networks } = (await server.inspect()).NetworkSettings;
+    const started = await start(name, 'server', server);
+    const { Networks } = (await started.inspect()).NetworkSettings;
+    const fullName = `${run}-${name}-server`;
     // A static busybox cannot look up names.
-    const address = Networks[`${run}-${name}`]?.IPAddress ?? '';
-    await start(name, 'web', { cmd: client(address), env: [`BACKEND=http://${run}-${name}-server:8080/`] });
-    await start(name, 'job', {
-      cmd: client(address),
+    const clients = byName
+      ? { cmd: lookupClient(fullName), binds: NODE_BINDS }
+      : { cmd: client(Networks[`${run}-${name}`]?.IPAddress ?? '') };
+    const web = await start(name, 'web', { ...clients, env: [`BACKEND=http://${fullName}:8080/`] });
+    const job = await start(name, 'job', {
+      ...clients,
       labels: { 'com.docker.compose.depends_on': 'server:service_started:false' },
     });
-    return server;
+    return { server: started, clients: [web, job] };
+  };
+
+  const exec = async (container: Docker.Container | undefined, command: string) => {
+    const exec = await container?.exec({ Cmd: ['sh', '-c', command] });
+    await exec?.start({});
   };
 
   const entriesOf = async (name: string): Promise<readonly HistoryEntry[]> =>
@@ -65,11 +101,11 @@ describeEngine('correlation on a real engine', (dockerHost) => {
     Object.keys((await doctor.health()).fixes_applied).filter((container) => container.startsWith(`${run}-${name}-`));
   const postsFor = (name: string) => slack.posts.filter(({ text }) => text.includes(`${run}-${name}-`));
 
-  /** The one incident of the scene, once both clients belong to it. */
+  /** The one incident of the scene, once both clients belong to it. They may have had an alert before. */
   const groupOf = (name: string) =>
     eventually(
       async () => {
-        const entries = await entriesOf(name);
+        const entries = (await entriesOf(name)).filter(({ cause }) => cause?.kind !== 'incident');
         expect(
           entries.map(({ container, members }) => [container, members.map((one) => one.container).sort()]),
         ).toEqual([[`${run}-${name}-server`, [`${run}-${name}-job`, `${run}-${name}-web`]]]);
@@ -94,17 +130,27 @@ describeEngine('correlation on a real engine', (dockerHost) => {
       VERIFY_DEADLINE_SECONDS: '15',
       MAX_DIAGNOSES_PER_HOUR: '1000',
     });
-    const [killed, paused, stopped, cutOff] = await Promise.all(['killed', 'paused', 'stopped', 'cut'].map(scene));
-    await eventually(async () => ((await doctor.health()).monitoring.length >= 12 ? true : undefined), {
-      deadlineMs: 20_000,
+    const [killed, paused, stopped, cutOff, oom, full, late, dns] = await Promise.all([
+      scene('killed'),
+      scene('paused'),
+      scene('stopped'),
+      scene('cut'),
+      scene('oom', { cmd: OUT_OF_MEMORY, memory: 16 * 2 ** 20 }),
+      scene('full', { cmd: DISK_FULL, tmpfs: { '/data': 'size=1m' } }),
+      scene('late', { cmd: HANGING, healthcheck: { cmd: 'test ! -e /tmp/die', intervalMs: 2_000, retries: 5 } }),
+      scene('dns', { cmd: SERVER }, true),
+    ]);
+    await eventually(async () => ((await doctor.health()).monitoring.length >= 24 ? true : undefined), {
+      deadlineMs: 40_000,
     });
     await Promise.all([
-      killed?.exec({ Cmd: ['touch', '/tmp/die'] }).then((exec) => exec.start({})),
-      paused?.pause(),
-      stopped?.stop(),
-      docker().getNetwork(`${run}-cut`).disconnect({ Container: cutOff?.id }),
+      ...[killed, oom, full, late].map(({ server }) => exec(server, 'touch /tmp/die')),
+      paused.server.pause(),
+      stopped.server.stop(),
+      docker().getNetwork(`${run}-cut`).disconnect({ Container: cutOff.server.id }),
+      ...dns.clients.map((one) => exec(one, 'echo nameserver 127.0.0.2 > /etc/resolv.conf')),
     ]);
-  }, 90_000);
+  }, 120_000);
 
   afterAll(async () => {
     await doctor?.stop();
@@ -132,9 +178,47 @@ describeEngine('correlation on a real engine', (dockerHost) => {
     },
   );
 
-  it('restarts a server that ended by itself, and none of its clients', { timeout: 90_000 }, async () => {
-    const entry = await groupOf('killed');
+  it.each([
+    ['ended by itself', 'killed'],
+    ['was killed for memory', 'oom'],
+  ])('restarts a server that %s, and none of its clients', { timeout: 90_000 }, async (_, name) => {
+    const entry = await groupOf(name);
     expect([entry.decision, entry.reason]).toEqual(['restart', 'restart_allowed']);
-    expect(await restartsOf('killed')).toEqual([`${run}-killed-server`]);
+    expect(await restartsOf(name)).toEqual([`${run}-${name}-server`]);
+  });
+
+  it('finds a server with a full disk by the cause that its clients relay, and restarts nothing', {
+    timeout: 90_000,
+  }, async () => {
+    const entry = await groupOf('full');
+    expect([entry.decision, entry.reason]).toEqual(['notify', 'disk_full']);
+    expect(await restartsOf('full')).toEqual([]);
+  });
+
+  it('finds a server whose health check fails long after its clients do, and restarts none of them', {
+    timeout: 90_000,
+  }, async () => {
+    const entry = await groupOf('late');
+    expect([entry.decision, entry.reason]).toEqual(['restart', 'restart_allowed']);
+    expect(await restartsOf('late')).toEqual([`${run}-late-server`]);
+  });
+
+  it('opens one incident for clients whose name server does not answer, and restarts nothing', {
+    timeout: 90_000,
+  }, async () => {
+    const root = await eventually(
+      async () => {
+        const [first, ...others] = (await entriesOf('dns')).filter(({ cause }) => cause?.kind !== 'incident');
+        expect(others).toEqual([]);
+        expect(first?.members).toHaveLength(1);
+        expect(first?.decision).not.toBeNull();
+        return first as HistoryEntry;
+      },
+      { deadlineMs: 60_000, everyMs: 250 },
+    );
+    expect(root.cause).toEqual({ kind: 'external', host: 'name resolution (DNS)' });
+    expect([root.decision, root.reason]).toEqual(['notify', 'dependency_down']);
+    expect(await restartsOf('dns')).toEqual([]);
+    await eventually(() => expect(postsFor('dns')).toHaveLength(1), { deadlineMs: 20_000 });
   });
 });

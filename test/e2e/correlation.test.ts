@@ -8,6 +8,7 @@ import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import { answer } from '../support/claude-server.ts';
 import { composeProject, type ServiceOptions } from '../support/compose-project.ts';
 import { runCommand } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
 import { type AdjustableClock, createAdjustableClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { SAFE } from '../support/world.ts';
@@ -94,7 +95,7 @@ describe('correlation', () => {
     await settle();
     expect(await groups()).toEqual([{ root: 'shop-db-1', members: ['shop-api-1', 'shop-web-1', 'shop-worker-1'] }]);
     expect(world.claude.requests).toHaveLength(1);
-    expect(world.slack.posts).toHaveLength(1);
+    await eventually(() => expect(world.slack.posts).toHaveLength(1));
     expect(restarted()).toEqual([]);
   });
 
@@ -119,7 +120,7 @@ describe('correlation', () => {
     await settle();
     expect(await groups()).toEqual([{ root: 'shop-db-1', members: ['shop-api-1', 'shop-worker-1'] }]);
     expect(world.claude.requests).toHaveLength(0);
-    expect(world.slack.posts).toHaveLength(1);
+    await eventually(() => expect(world.slack.posts).toHaveLength(1));
     expect(posts()[0]).toContain('was stopped');
     expect(restarted()).toEqual([]);
   });
@@ -215,7 +216,7 @@ describe('correlation', () => {
     expect(all).toHaveLength(1);
     expect(all[0]?.members).toHaveLength(4);
     expect(world.claude.requests).toHaveLength(1);
-    expect(world.slack.posts).toHaveLength(1);
+    await eventually(() => expect(world.slack.posts).toHaveLength(1));
     await skip(120);
     expect(restarted()).toEqual([]);
   });

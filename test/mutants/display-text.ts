@@ -5,6 +5,7 @@
 import { declareValuePlugin, PluginKind } from '@stryker-mutator/api/plugin';
 
 interface Named {
+  readonly type?: string;
   readonly name?: string;
 }
 
@@ -14,6 +15,7 @@ interface Path {
   isStringLiteral(): boolean;
   isTemplateLiteral(): boolean;
   isCallExpression(): boolean;
+  isArrayExpression(): boolean;
   get(key: string): Path;
   toString(): string;
 }
@@ -46,8 +48,11 @@ const TRANSPARENT: ReadonlySet<string> = new Set([
   'ConditionalExpression',
   'IfStatement',
   'LogicalExpression',
+  'ObjectExpression',
   'ReturnStatement',
   'TemplateLiteral',
+  'VariableDeclaration',
+  'VariableDeclarator',
 ]);
 
 const isText = (path: Path): boolean => path.isStringLiteral() || path.isTemplateLiteral();
@@ -60,7 +65,7 @@ export const strykerPlugins = [
         const callee = path.get('callee').toString();
         if (/^(?:deps\.)?logger\.\w+$/.test(callee)) return 'A line in the log of the agent.';
       }
-      return isText(path) ? reasonToIgnore(path) : undefined;
+      return isText(path) || path.isArrayExpression() ? reasonToIgnore(path) : undefined;
     },
   }),
 ];
@@ -70,6 +75,8 @@ function reasonToIgnore(text: Path): string | undefined {
   for (let path = text.parentPath; path !== null; path = path.parentPath) {
     const { type, key, id } = path.node as { type: string; key?: Named; id?: Named };
     if (type === 'CallExpression') return SUBJECT_CALLS.get(path.get('callee').toString());
+    // The table of a display function: a number and its text.
+    if (type === 'ObjectProperty' && key?.type === 'NumericLiteral') continue;
     if (type === 'ObjectProperty') return DISPLAY_PROPERTIES.has(key?.name ?? '') ? 'Text for people.' : undefined;
     if (type === 'FunctionDeclaration') return DISPLAY_FUNCTIONS.has(id?.name ?? '') ? 'Text for people.' : undefined;
     // What is compared or assigned is data.

@@ -138,6 +138,8 @@ export interface RunOptions {
   readonly logs?: Readonly<Record<string, string>>;
   /** As `--volume`: `source:target`. The source may be a file or a directory of the host. */
   readonly binds?: readonly string[];
+  /** As `--tmpfs`: options by mount point, e.g. `size=1m`. */
+  readonly tmpfs?: Readonly<Record<string, string>>;
   /** Published on 127.0.0.1; the container listens on the same number. */
   readonly port?: number;
   /** Seconds. */
@@ -184,6 +186,7 @@ export async function runContainer(options: RunOptions, engine = docker()): Prom
       AutoRemove: options.autoRemove ?? false,
       NetworkMode: options.networkMode ?? 'none',
       Binds: [...(options.binds ?? [])],
+      Tmpfs: { ...options.tmpfs },
       ...(options.port === undefined
         ? {}
         : { PortBindings: { [`${options.port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: String(options.port) }] } }),

@@ -82,7 +82,12 @@ const KEPT_AFTER_RECOVERY_MS = 60_000;
 /** Limits memory. Beyond it, the settled incident that has been quiet the longest is forgotten; the store still has it. */
 const MAX_OPEN = 10_000;
 
-export function createOpenIncidents(options: { newId(): string; now(): number }): OpenIncidents {
+export function createOpenIncidents(options: {
+  newId(): string;
+  now(): number;
+  readonly maxOpen?: number;
+}): OpenIncidents {
+  const { maxOpen = MAX_OPEN } = options;
   const byKey = new Map<string, LiveIncident>();
   const all = new Set<LiveIncident>();
 
@@ -153,7 +158,7 @@ export function createOpenIncidents(options: { newId(): string; now(): number })
         return { kind: 'repeat', live, newlyLooping };
       }
 
-      if (all.size >= MAX_OPEN) evictQuietest();
+      if (all.size >= maxOpen) evictQuietest();
       const opened: LiveIncident = {
         incident: {
           id: options.newId(),

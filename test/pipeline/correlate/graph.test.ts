@@ -162,6 +162,158 @@ describe('the dependency graph', () => {
     expect(graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]).hasNeighbours(api.id)).toBe(true);
   });
 
+  it('knows nothing of a container that it has not learned', () => {
+    const graph = createDependencyGraph();
+    expect(graph.dependenciesOf('x')).toEqual([]);
+    expect(graph.resolve(api, 'db', 0)).toEqual([]);
+    expect(graph.isInOwnNetwork('x', '172.18.0.1')).toBe(false);
+    expect(graph.hasNeighbours('x')).toBe(false);
+    expect(graph.networksOf('x')).toEqual([]);
+    expect(graph.reachableFrom('x')).toEqual([]);
+    expect(graph.current(api)).toEqual([api]);
+  });
+
+  it('has no edge from a service to itself', () => {
+    const second = service('api', 'shop', { id: 'api-2', name: 'shop-api-2' });
+    const own = onNetwork('172.18.0.3', { dependsOn: ['api'], links: ['shop-api-2'], environmentHosts: ['api'] });
+    const graph = graphOf([api, own], [second, onNetwork('172.18.0.4')]);
+    expect(graph.dependenciesOf(api.id)).toEqual([]);
+    expect(graph.resolve(api, '172.18.0.3', 0)).toEqual([]);
+    expect(graph.resolve(api, '172.18.0.4', 0)).toEqual([]);
+  });
+
+  it('follows a container that gets another service', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3', { dependsOn: ['db'] })]);
+    graph.learn({ ...db, service: 'store' }, onNetwork('172.18.0.2'), 0);
+    expect(graph.dependenciesOf(api.id)).toEqual([]);
+  });
+
+  it('resolves names in the network of another container for one that shares it', () => {
+    const shared = { ...onNetwork(''), networks: [], sharesNetworkOf: api.id };
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')], [web, shared]);
+    expect(graph.resolve(web, 'db', 0)).toEqual([db]);
+    expect(graph.resolve(web, '172.18.0.2', 0)).toEqual([db]);
+    expect(graph.networksOf(web.id)).toEqual(['shop_default']);
+  });
+
+  it('resolves a name of several services to the one of its project, even on another network', () => {
+    const other = service('db', 'blog');
+    const elsewhere = onNetwork('172.19.0.2', {}, 'back');
+    const graph = graphOf([other, onNetwork('172.18.0.4')], [db, elsewhere], [api, onNetwork('172.18.0.3')]);
+    expect(graph.resolve(api, 'db', 0)).toEqual([db]);
+    expect(graphOf([other, onNetwork('172.18.0.4')], [api, onNetwork('172.18.0.3')]).resolve(api, 'db', 0)).toEqual([
+      other,
+    ]);
+  });
+
+  it('reaches a container of another project only on a shared network or by a link', () => {
+    const other = service('cache', 'blog');
+    const elsewhere = onNetwork('172.19.0.2', {}, 'back');
+    const linked = onNetwork('172.18.0.3', { links: [other.name] });
+    expect(graphOf([other, elsewhere], [api, onNetwork('172.18.0.3')]).resolve(api, 'cache', 0)).toEqual([]);
+    expect(edgesFrom(graphOf([other, elsewhere], [api, linked]), api.id)).toEqual([[other.name, 'network']]);
+    const noProject = { ...service('cache'), project: undefined };
+    const alone = { ...api, project: undefined };
+    expect(graphOf([noProject, elsewhere], [alone, onNetwork('172.18.0.3')]).resolve(alone, 'cache', 0)).toEqual([]);
+  });
+
+  it.each([
+    [1_000_000 - 1, [db]],
+    [1_000_000, [db]],
+    [1_000_000 + 119_999, [db]],
+    [1_000_000 + 120_000, [web]],
+  ])('takes an address for its earlier owner until two minutes after the change: at %d', (at, owner) => {
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [web, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    expect(graph.resolve(api, '172.18.0.2', at)).toEqual(owner);
+  });
+
+  it('does not take an address for a container that got it only later, even for a dependency', () => {
+    const needsWeb = onNetwork('172.18.0.3', { dependsOn: ['web'] });
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [web, onNetwork('172.18.0.4')], [api, needsWeb]);
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    expect(graph.resolve(api, '172.18.0.2', 999_999)).toEqual([db]);
+    expect(graph.resolve(api, '172.18.0.2', 1_000_000)).toEqual([web]);
+    const late = createDependencyGraph();
+    late.learn(api, onNetwork('172.18.0.3'), 0);
+    late.learn(db, onNetwork('172.18.0.2'), 5_000);
+    expect(late.resolve(api, '172.18.0.2', 1)).toEqual([db]);
+  });
+
+  it('remembers the networks of a container, the newest last, but not without limit', () => {
+    const graph = graphOf([api, onNetwork('172.18.0.3', {}, 'a')]);
+    graph.learn(api, onNetwork('172.19.0.3', {}, 'b'), 0);
+    graph.learn(api, onNetwork('', {}, 'a'), 0);
+    expect(graph.networksOf(api.id)).toEqual(['b', 'a']);
+    expect(graph.isInOwnNetwork(api.id, '172.18.9.9')).toBe(true);
+    for (let i = 0; i < 40; i++) graph.learn(api, onNetwork('172.20.0.3', {}, `n${i}`), 0);
+    expect(graph.networksOf(api.id)).toHaveLength(32);
+    expect(graph.networksOf(api.id).at(-1)).toBe('n39');
+  });
+
+  it('compares the first two numbers of an address', () => {
+    const graph = graphOf([api, onNetwork('172.18.0.3')]);
+    expect(graph.isInOwnNetwork(api.id, '17.218.0.3')).toBe(false);
+    expect(graph.isInOwnNetwork(api.id, '172.180.0.3')).toBe(false);
+  });
+
+  it('finds each container once on several paths', () => {
+    const graph = graphOf(
+      [service('d'), onNetwork('172.18.0.5')],
+      [service('b'), onNetwork('172.18.0.3', { dependsOn: ['d'] })],
+      [service('c'), onNetwork('172.18.0.4', { environmentHosts: ['d'] })],
+      [service('a'), onNetwork('172.18.0.2', { dependsOn: ['b', 'c'] })],
+    );
+    expect(graph.reachableFrom('shop-a-1').map((one) => one.service)).toEqual(['b', 'c', 'd']);
+    expect(graph.evidenceOfPath('shop-c-1', 'shop-d-1')).toBe('environment');
+  });
+
+  it('keeps several observed dependencies, the last observed one last, with its time', () => {
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [api, onNetwork('172.18.0.3')],
+      [web, onNetwork('172.18.0.4')],
+    );
+    graph.observe(api, db, 1);
+    graph.observe(web, db, 2);
+    graph.observe(api, db, 3);
+    expect(graph.observed().map(({ from, lastSeenAt }) => [from, lastSeenAt])).toEqual([
+      ['shop/web', 2],
+      ['shop/api', 3],
+    ]);
+  });
+
+  it('has neighbours if another service that exists is on a network with names', () => {
+    const two = (over: Topology['networks'], other = db) => {
+      const graph = graphOf([other, { ...onNetwork(''), networks: over }], [api, { ...onNetwork(''), networks: over }]);
+      return graph;
+    };
+    const network = (name: string) => ({ name, address: '', aliases: [] });
+    expect(two([network('bridge'), network('shop_default')]).hasNeighbours(api.id)).toBe(true);
+    for (const name of ['host', 'none', 'bridge']) expect(two([network(name)]).hasNeighbours(api.id)).toBe(false);
+    const replica = service('api', 'shop', { id: 'api-2', name: 'shop-api-2' });
+    expect(two([network('shop_default')], replica).hasNeighbours(api.id)).toBe(false);
+    const gone = two([network('shop_default')]);
+    gone.removed(db.id);
+    expect(gone.hasNeighbours(api.id)).toBe(false);
+  });
+
+  it('resolves only the last of several removed replicas', () => {
+    const second = service('db', 'shop', { id: 'db-2', name: 'shop-db-2' });
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2')],
+      [second, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    for (const { id } of [db, second]) graph.removed(id);
+    expect(graph.resolve(api, 'db', 0)).toEqual([second]);
+    expect(graph.current(db)).toEqual([second]);
+  });
+
   it('is bounded', () => {
     const graph = createDependencyGraph();
     for (let i = 0; i < 12_000; i++) {
@@ -170,7 +322,9 @@ describe('the dependency graph', () => {
       graph.observe(container, db, i);
     }
     expect(graph.edges().length).toBeLessThanOrEqual(5_000);
-    expect(graph.observed().length).toBeLessThanOrEqual(10_000);
+    expect(graph.observed()).toHaveLength(10_000);
+    expect(graph.networksOf('shop-s6999-1')).toEqual([]);
+    expect(graph.networksOf('shop-s7000-1')).toEqual(['shop_default']);
   });
 
   it('is fast with 500 containers that all depend on five others', () => {

@@ -46,6 +46,9 @@ describe('the state of a dependency', () => {
 
   it('is being stopped', () => {
     expect(outage({ startedAt: 1 }, { stoppedByPersonAt: NOW - 5_000 })).toMatchObject({ what: 'is being stopped' });
+    expect(outage({ startedAt: 1 }, { stoppedByPersonAt: NOW - 29_999 })).toBeDefined();
+    expect(outage({ startedAt: 1 }, { stoppedByPersonAt: NOW - 30_000 })).toBeUndefined();
+    expect(outage({ startedAt: NOW - 5_000 }, { stoppedByPersonAt: NOW - 5_000 })).toBeUndefined();
     expect(outage({ startedAt: NOW - 1_000 }, { stoppedByPersonAt: NOW - 5_000 })).toBeUndefined();
     expect(outage({ startedAt: 1 }, { stoppedByPersonAt: NOW - 60_000 })).toBeUndefined();
   });
@@ -53,6 +56,17 @@ describe('the state of a dependency', () => {
   it('is no problem while it runs, healthy or without a health check', () => {
     expect(outage({})).toBeUndefined();
     expect(outage({ health: 'healthy' })).toBeUndefined();
+  });
+
+  it('on a network that nobody needs is no problem', () => {
+    const facts = someFacts({ topology: { ...topology, networks: [] } });
+    const lifecycle = { restartingByAgent: false, crashes: [] };
+    expect(outageOf({ facts, lifecycle, neededNetworks: [], now: NOW })).toBeUndefined();
+  });
+
+  it('may be that of a start, which may take longer', () => {
+    expect(outage({ health: 'starting' })?.isStart).toBe(true);
+    expect(outage({ status: 'paused' })?.isStart).toBeUndefined();
   });
 
   it('may be that of a finished job', () => {

@@ -121,6 +121,131 @@ describe('open incidents', () => {
     expect(ids()).toHaveLength(1);
   });
 
+  const pairs: readonly (readonly [string, Partial<Signal>, Partial<Signal>, number, boolean])[] = [
+    // The signals of one death are at most five seconds apart, in either order.
+    ['a crash and a kill for memory', crash(), oom(), 5_000, true],
+    ['a crash and a kill for memory', crash(), oom(), -5_000, true],
+    ['a crash and a kill for memory', crash(), oom(), -5_001, false],
+    // Log timestamps may be slightly later than the event.
+    ['a crash and the last output', crash(), aSignal(), 1_000, true],
+    ['a crash and the last output', crash(), aSignal(), 1_001, false],
+    ['a crash and the last output', crash(), aSignal(), -5_000, true],
+    ['a crash and the last output', crash(), aSignal(), -5_001, false],
+    ['a crash and a crash loop', crash(), aSignal({ detector: 'crash_loop', fingerprint: 'loop' }), 240_000, true],
+    ['an error and a crash', aSignal(), crash(), 10_000, true],
+    ['an error and a crash', aSignal(), crash(), 10_001, false],
+    ['an error and a failed health check', aSignal(), aSignal({ detector: 'health', fingerprint: 'h' }), 60_000, true],
+    ['an error and a failed health check', aSignal(), aSignal({ detector: 'health', fingerprint: 'h' }), 60_001, false],
+    ['a crash and a failed health check', crash(), aSignal({ detector: 'health', fingerprint: 'h' }), 60_000, true],
+    ['an error and another error', aSignal(), aSignal({ fingerprint: 'f2' }), 0, false],
+    ['an error and an error read late', aSignal(), aSignal({ fingerprint: 'f2' }), -10, false],
+  ];
+  it.each(
+    pairs.map(
+      ([what, first, second, later, joined]) =>
+        [joined ? 'join' : 'separate', what, `${later} ms later`, first, second, later] as const,
+    ),
+  )('%s %s, %s', (verb, _, __, first, second, later) => {
+    const joined = verb === 'join';
+    for (const phase of ['handling', 'settled'] as const) {
+      const { incidents } = setUp();
+      const { live } = incidents.fold(aSignal({ ...first, at: 100_000 }));
+      live.phase = phase;
+      live.severity = 'high';
+      expect(incidents.fold(aSignal({ ...second, at: 100_000 + later })).kind).toBe(joined ? 'repeat' : 'opened');
+    }
+  });
+
+  it('separate the end of a process from the handled kill of a child, but not further kills', () => {
+    const { incidents, settle } = setUp();
+    const { live } = incidents.fold(oom());
+    settle(live);
+    expect(incidents.fold(aSignal({ fingerprint: 'last words', at: 1_500 }))).toMatchObject({ kind: 'repeat', live });
+    expect(incidents.fold(crash({ at: 2_000 })).kind).toBe('opened');
+  });
+
+  it('join a further signal to a handled death that included the main process', () => {
+    const { incidents, settle } = setUp();
+    const { live } = incidents.fold(oom());
+    incidents.fold(crash({ at: 1_100 }));
+    settle(live);
+    expect(incidents.fold(aSignal({ detector: 'crash', fingerprint: 'crash/2', at: 1_500 })).kind).toBe('repeat');
+  });
+
+  it('keep at most twenty signals and patterns as evidence', () => {
+    const { incidents } = setUp();
+    const { live } = incidents.fold(aSignal({ patterns: ['error'] }));
+    incidents.fold(aSignal({ fingerprint: 'f1b', patterns: ['error', 'fatal'] }));
+    expect(live.incident.patterns).toEqual(['error', 'fatal']);
+    for (let i = 0; i < 30; i++) incidents.fold(aSignal({ fingerprint: `x${i}`, patterns: [`p${i}`] }));
+    expect([live.evidence.length, live.incident.patterns.length]).toEqual([20, 20]);
+  });
+
+  it('recognise a joined problem when it repeats, and count it as no occurrence', () => {
+    const { incidents, settle } = setUp();
+    const { live } = incidents.fold(aSignal());
+    incidents.fold(aSignal({ fingerprint: 'f2' }));
+    settle(live);
+    expect(incidents.fold(aSignal({ fingerprint: 'f2', at: 900_000 }))).toMatchObject({ kind: 'repeat', live });
+    expect(live.incident.occurrences).toBe(1);
+  });
+
+  it('know when a burst of signals began: after more than a minute without one', () => {
+    let now = 0;
+    const incidents = createOpenIncidents({ newId: () => 'inc', now: () => now });
+    const burstAfter = (at: number) => {
+      now = at + 7;
+      return incidents.fold(aSignal({ at })).live.burstAt;
+    };
+    expect(burstAfter(1_000)).toBe(1_007);
+    expect(burstAfter(61_000)).toBe(1_007);
+    expect(burstAfter(121_001)).toBe(121_008);
+    // A line that is read late begins no burst, and is not the last one.
+    expect(incidents.fold(aSignal({ at: 5_000 })).live.incident.lastSeenAt).toBe(121_001);
+  });
+
+  it('know a crash loop from its first signal, also after a restart of the agent', () => {
+    const { incidents } = setUp();
+    const loop = aSignal({ detector: 'crash_loop', fingerprint: 'crash_loop' });
+    incidents.fold(loop);
+    expect(incidents.fold({ ...loop, at: 2_000 })).toMatchObject({ newlyLooping: false });
+    const later = setUp().incidents;
+    later.adopt(anIncident({ detector: 'crash_loop', fingerprint: 'crash_loop' }), 'settled');
+    expect(later.fold({ ...loop, at: 2_000 })).toMatchObject({ kind: 'repeat', newlyLooping: false });
+    expect(later.takeDirty()).toHaveLength(1);
+    const other = setUp().incidents;
+    other.adopt(anIncident({ detector: 'crash', fingerprint: 'crash_loop' }), 'settled');
+    expect(other.takeDirty()).toEqual([]);
+    expect(other.fold({ ...loop, at: 2_000 })).toMatchObject({ kind: 'repeat', newlyLooping: true });
+    expect(other.fold(aSignal({ fingerprint: 'crash_loop', at: 2_000 }))).toMatchObject({ newlyLooping: false });
+  });
+
+  it('sample a log storm only until it is examined', () => {
+    const { incidents, settle } = setUp();
+    const storm = aSignal({ detector: 'storm', fingerprint: 'storm' });
+    const { live } = incidents.fold(storm);
+    settle(live);
+    incidents.fold(storm);
+    expect(live.evidence).toHaveLength(1);
+  });
+
+  it('are limited in number: the settled one that has been quiet the longest is forgotten', () => {
+    const incidents = createOpenIncidents({ newId: () => 'inc', now: () => 0, maxOpen: 4 });
+    const open = (at: number) =>
+      incidents.fold(aSignal({ container: aContainer({ id: `${at}`, service: `${at}` }), at })).live;
+    const [handled, first, second, third] = [open(1), open(5), open(3), open(4)];
+    for (const live of [first, second, third]) live.phase = 'settled';
+    expect(incidents.open()).toEqual([handled, first, second, third]);
+    const next = open(10);
+    expect(incidents.open()).toEqual([handled, first, third, next]);
+  });
+
+  it('are limited only by what is settled', () => {
+    const incidents = createOpenIncidents({ newId: () => 'inc', now: () => 0, maxOpen: 1 });
+    for (const service of ['a', 'b']) incidents.fold(aSignal({ container: aContainer({ id: service, service }) }));
+    expect(incidents.open()).toHaveLength(2);
+  });
+
   it('report a new crash loop once', () => {
     const { incidents, settle } = setUp();
     settle(incidents.fold(crash({ at: 1_000 })).live);
@@ -135,7 +260,7 @@ describe('open incidents', () => {
     const later = 1_000 + 31 * 60_000;
     expect(incidents.expire(later, listed('running'))).toEqual([]);
     settle(live);
-    expect(incidents.expire(1_000 + 60_000, listed('running'))).toEqual([]);
+    expect(incidents.expire(1_000 + 30 * 60_000 - 1, listed('running'))).toEqual([]);
     expect(incidents.expire(later, listed('running'))).toEqual([live]);
     expect(incidents.fold(aSignal({ at: later })).kind).toBe('opened');
   });
@@ -177,6 +302,43 @@ describe('open incidents', () => {
 });
 
 describe('a recovered incident', () => {
+  it('is kept for a minute, and is no longer open in the meantime', () => {
+    let now = 5_000;
+    const incidents = createOpenIncidents({ newId: () => 'next', now: () => now });
+    const live = incidents.adopt(anIncident(), 'settled');
+    const open = incidents.adopt(anIncident({ id: 'other', fingerprint: 'f2', lastSeenAt: 64_000 }), 'settled');
+    incidents.resolve(live);
+    now = 65_000;
+    expect(incidents.expire(now, listed('running'))).toEqual([]);
+    expect(incidents.recent()).toEqual([live, open]);
+    expect(incidents.open()).toEqual([open]);
+    expect(incidents.expire(65_001, listed('running'))).toEqual([]);
+    expect(incidents.recent()).toEqual([open]);
+  });
+
+  it('does not expire a second time', () => {
+    const incidents = createOpenIncidents({ newId: () => 'next', now: () => 40 * 60_000 });
+    incidents.resolve(incidents.adopt(anIncident(), 'settled'));
+    expect(incidents.expire(40 * 60_000 + 1, listed('running'))).toEqual([]);
+  });
+
+  it('is not joined by newer signals of its container', () => {
+    const incidents = createOpenIncidents({ newId: () => 'next', now: () => 5_000 });
+    const live = incidents.adopt(anIncident({ detector: 'crash', lastSeenAt: 1_000 }), 'settled');
+    incidents.resolve(live);
+    expect(incidents.fold(aSignal({ fingerprint: 'last words', at: 1_000 })).kind).toBe('repeat');
+    expect(incidents.fold(aSignal({ fingerprint: 'more', at: 1_500 })).kind).toBe('opened');
+  });
+
+  it('makes way for the next one of the same problem', () => {
+    const incidents = createOpenIncidents({ newId: () => 'next', now: () => 5_000 });
+    incidents.resolve(incidents.adopt(anIncident(), 'settled'));
+    const { live } = incidents.fold(aSignal({ at: 2_000 }));
+    expect(incidents.recent()).toEqual([live]);
+    expect(live.incident.state).toBe('open');
+    expect(incidents.fold(aSignal({ at: 3_000 }))).toMatchObject({ kind: 'repeat', live });
+  });
+
   it('takes signals that are read again, but no newer ones', () => {
     const incidents = createOpenIncidents({ newId: () => 'next', now: () => 5_000 });
     const live = incidents.adopt(anIncident({ id: 'past', lastSeenAt: 1_000 }), 'settled');

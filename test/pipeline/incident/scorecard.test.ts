@@ -53,6 +53,13 @@ describe('the aftermath of a decision to hold a restart back', () => {
 
   it('ignores starts by the engine, earlier stops and other containers', () => {
     expect(aftermathsAfter((a) => a.observe(event('start')))).toEqual([]);
+    const up = someFacts({ status: 'running', restartPolicy: 'no' });
+    expect(aftermathsAfter((a) => a.observe(event('start')), OBSERVED, up)).toEqual([]);
+    const restarted = someFacts({ status: 'exited', restartPolicy: 'always' });
+    expect(aftermathsAfter((a) => a.observe(event('start')), OBSERVED, restarted)).toEqual([]);
+    expect(aftermathsAfter((a) => a.observe(event('stop')), OBSERVED, DOWN)).toEqual([]);
+    const other = aContainer({ id: 'b'.repeat(64) });
+    expect(aftermathsAfter((a) => a.observe(event('destroy', other)))).toEqual([]);
     expect(aftermathsAfter((a) => a.observe(event('stop')))).toEqual([]);
     expect(aftermathsAfter((a) => a.observe(event('stop', aContainer({ id: 'b'.repeat(64) }))))).toEqual([]);
   });
