@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { policyJsonSchema } from '../src/config/policy/schema.ts';
+import { webhookJsonSchema } from '../src/notifiers/webhook/event.ts';
 import { alertPicture } from './alert-picture.ts';
 import { settingsPage } from './settings-page.ts';
 
@@ -11,6 +12,7 @@ export function generatedDocs(): Readonly<Record<string, string>> {
   return {
     'docs/settings.md': settingsPage(),
     'docs/policy.schema.json': `${JSON.stringify(policyJsonSchema(), null, 2)}\n`,
+    'docs/webhook.schema.json': `${JSON.stringify(webhookJsonSchema(), null, 2)}\n`,
     'docs/images/alert.svg': alertPicture(),
   };
 }

@@ -8,4 +8,5 @@ export const SLOW_TESTS = [
   'test/deploy/**/*.test.ts',
   'test/**/*.engine.test.ts',
   'test/**/*.prometheus.test.ts',
+  'test/**/*.program.test.ts',
 ];

@@ -137,9 +137,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     memory: store,
     people: people.access,
+    publicUrl: config.publicUrl,
   };
   const notifier = createNotifier({
-    routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
+    routes: config.receivers.map((each) => ({ ...each, receiver: each.create(receiverDeps) })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
     outbox: store,

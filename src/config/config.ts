@@ -36,6 +36,8 @@ export interface Config {
     readonly publishedOn?: string;
     readonly token?: string;
   };
+  /** Where people reach the pages, without a slash at the end. */
+  readonly publicUrl?: string;
   /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
   readonly dataDir: string;
@@ -101,6 +103,7 @@ export function toConfig(
       publishedOn: values.HTTP_PUBLISHED_ON,
       token: values.HTTP_TOKEN,
     },
+    publicUrl: values.PUBLIC_URL,
     agentName: agent,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),

@@ -159,6 +159,11 @@ const PAGES = {
     about: 'the bearer token that pages require, except /livez and the status in /health; unset: none',
     secret: true,
   },
+  PUBLIC_URL: {
+    schema: httpUrl().transform((s) => s.replace(/\/+$/, '')),
+    allowed: 'an http or https URL',
+    about: 'the address at which people reach the pages; alerts then link to the incident',
+  },
 } as const satisfies SettingTable;
 
 const STORAGE = {

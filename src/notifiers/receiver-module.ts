@@ -1,9 +1,10 @@
 /** The interface of a receiver. Its folder exports one such record, which registry.ts lists. */
-import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
+import { either, oneOf, type Setting, type SettingTable, text, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
+import { FILTER_FORM, type Filter, parseFilter } from '../pipeline/policy/filter.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
@@ -17,11 +18,13 @@ export interface ReceiverModule<
   readonly title: string;
   /** See Receiver. */
   readonly follows?: true;
+  /** See Receiver. */
+  readonly groups?: true;
   /** Its environment variables. They are added to the table of settings, and so to `--help` and the documentation. */
   readonly settings: Table;
   /** Undefined if the values do not configure this receiver. `refuse` reports a missing or unsuitable value. */
   configure(values: ValuesOf<Table>, refuse: RefuseSetting<Table>): Settings | undefined;
-  create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'>;
+  create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows' | 'groups'>;
   /** Checks whether the receiver would accept messages, without sending one. Never rejects. */
   check(settings: Settings): Promise<CheckResult>;
 }
@@ -30,6 +33,8 @@ export interface ReceiverModule<
 export interface ReceiverSettings {
   /** Less severe alerts are not sent to this receiver. */
   readonly minSeverity: Severity;
+  /** The containers whose alerts are sent to it. Absent: all. */
+  readonly only?: Filter;
 }
 
 export type RefuseSetting<Table extends SettingTable = SettingTable> = (
@@ -48,6 +53,13 @@ export interface ReceiverDeps {
   readonly memory: IncidentMemory;
   /** For receivers with buttons. Usable once the agent runs. */
   readonly people: PeopleAccess;
+  /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
+  readonly publicUrl?: string;
+}
+
+/** The page of an incident; undefined if PUBLIC_URL is not set. */
+export function incidentUrl(publicUrl: string | undefined, incidentId: string): string | undefined {
+  return publicUrl === undefined ? undefined : `${publicUrl}/incidents/${encodeURIComponent(incidentId)}`;
 }
 
 /** What one receiver keeps of incidents, for example where its message is. Survives a restart of the agent. */
@@ -69,6 +81,17 @@ export interface IncidentMemory {
 
 /** `detail` and `why` are shown to the user of `container-doctor check`. */
 export type CheckResult = { readonly ok: true; readonly detail: string } | { readonly ok: false; readonly why: string };
+
+/** The setting of a receiver's filter. */
+export function onlySetting(title: string) {
+  return {
+    schema: text()
+      .transform(parseFilter)
+      .refine((filter) => filter !== undefined),
+    allowed: FILTER_FORM,
+    about: `the containers or compose projects whose alerts are sent to ${title}; unset: all`,
+  } as const satisfies Setting;
+}
 
 /** The setting of a receiver's minimum severity. */
 export function minSeveritySetting(title: string) {

@@ -1,8 +1,11 @@
 /** All receivers. To add one, add its folder and an entry in RECEIVERS. */
 import type { SettingTable } from '../config/setting.ts';
 import type { Severity } from '../domain/diagnosis.ts';
+import type { Filter } from '../pipeline/policy/filter.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 import type { ReceiverMemory } from '../pipeline/ports/store.ts';
+import { alertmanager } from './alertmanager/alertmanager.ts';
+import { apprise } from './apprise/apprise.ts';
 import { consoleReceiver } from './console/console.ts';
 import type {
   CheckResult,
@@ -14,8 +17,9 @@ import type {
 } from './receiver-module.ts';
 import { slack } from './slack/slack.ts';
 import { slackApp } from './slack-app/slack-app.ts';
+import { webhook } from './webhook/webhook.ts';
 
-const RECEIVERS = [slack, slackApp] as const;
+const RECEIVERS = [slack, slackApp, alertmanager, apprise, webhook] as const;
 
 /** Used if no other receiver is configured. */
 const FALLBACK = consoleReceiver;
@@ -38,6 +42,7 @@ export interface SharedDeps extends Omit<ReceiverDeps, 'memory'> {
 /** A receiver together with its settings. */
 export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title'> {
   readonly minSeverity: Severity;
+  readonly only?: Filter;
   create(deps: SharedDeps): Receiver;
   check(): Promise<CheckResult>;
 }
@@ -65,16 +70,18 @@ export function settingsOf(modules: readonly ReceiverModule[]): SettingTable {
 }
 
 function withSettings<Settings extends ReceiverSettings>(
-  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'follows' | 'create' | 'check'>,
+  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'follows' | 'groups' | 'create' | 'check'>,
   settings: Settings,
 ): ConfiguredReceiver {
   return {
     name: module.name,
     title: module.title,
     minSeverity: settings.minSeverity,
+    ...(settings.only && { only: settings.only }),
     create: (deps) => ({
       name: module.name,
       ...(module.follows && { follows: module.follows }),
+      ...(module.groups && { groups: module.groups }),
       ...module.create(settings, { ...deps, memory: memoryOf(module.name, deps.memory) }),
     }),
     check: () => module.check(settings),

@@ -1,5 +1,5 @@
 import { httpUrl, type SettingTable, text, token, type ValuesOf } from '../../config/setting.ts';
-import { minSeveritySetting, type ReceiverSettings, type RefuseSetting } from '../receiver-module.ts';
+import { minSeveritySetting, onlySetting, type ReceiverSettings, type RefuseSetting } from '../receiver-module.ts';
 
 /** Ids of channels begin with C, of private ones from before 2021 with G, of direct messages with D. */
 const CHANNEL_ID = /^[CGD][A-Z0-9]{7,20}$/;
@@ -9,7 +9,8 @@ export const SLACK_APP_SETTINGS = {
   SLACK_BOT_TOKEN: {
     schema: token().startsWith('xoxb-'),
     allowed: 'the bot token of a Slack app, which begins with xoxb-',
-    about: 'a Slack app for alerts, with one message for each incident; see slack.md',
+    about: 'a Slack app for alerts, with one message for each incident',
+    details: 'See [slack.md](slack.md).',
     secret: true,
   },
   SLACK_CHANNEL: {
@@ -38,6 +39,7 @@ export const SLACK_APP_SETTINGS = {
     about: "the address of Slack's Web API",
   },
   SLACK_APP_MIN_SEVERITY: minSeveritySetting('the Slack app'),
+  SLACK_APP_ONLY: onlySetting('the Slack app'),
 } as const satisfies SettingTable;
 
 export interface SlackAppSettings extends ReceiverSettings {
@@ -67,6 +69,6 @@ export function configureSlackApp(
     needs('SLACK_CHANNEL', 'SLACK_BOT_TOKEN');
     return undefined;
   }
-  const { SLACK_API_URL: apiUrl, SLACK_APP_MIN_SEVERITY: minSeverity } = values;
-  return { botToken, channel, appToken, approvers, apiUrl, minSeverity };
+  const { SLACK_API_URL: apiUrl, SLACK_APP_MIN_SEVERITY: minSeverity, SLACK_APP_ONLY: only } = values;
+  return { botToken, channel, appToken, approvers, apiUrl, minSeverity, only };
 }

@@ -1,5 +1,5 @@
 import { httpUrl, type SettingTable, type ValuesOf } from '../../config/setting.ts';
-import { minSeveritySetting, type ReceiverModule, type ReceiverSettings } from '../receiver-module.ts';
+import { minSeveritySetting, onlySetting, type ReceiverModule, type ReceiverSettings } from '../receiver-module.ts';
 import { checkSlackWebhook, createSlackWebhook } from './webhook.ts';
 
 const SETTINGS = {
@@ -10,6 +10,7 @@ const SETTINGS = {
     secret: true,
   },
   SLACK_MIN_SEVERITY: minSeveritySetting('Slack'),
+  SLACK_ONLY: onlySetting('Slack'),
 } as const satisfies SettingTable;
 
 interface SlackSettings extends ReceiverSettings {
@@ -21,8 +22,11 @@ export const slack: ReceiverModule<typeof SETTINGS, SlackSettings> = {
   name: 'slack',
   title: 'Slack',
   settings: SETTINGS,
-  configure: ({ SLACK_WEBHOOK_URL: webhookUrl, SLACK_MIN_SEVERITY: minSeverity }: ValuesOf<typeof SETTINGS>) =>
-    webhookUrl === undefined ? undefined : { webhookUrl, minSeverity },
+  configure: ({
+    SLACK_WEBHOOK_URL: webhookUrl,
+    SLACK_MIN_SEVERITY: minSeverity,
+    SLACK_ONLY: only,
+  }: ValuesOf<typeof SETTINGS>) => (webhookUrl === undefined ? undefined : { webhookUrl, minSeverity, only }),
   create: ({ webhookUrl }, { now, timeoutMs }) => createSlackWebhook({ webhookUrl, now, timeoutMs }),
   check: ({ webhookUrl }) => checkSlackWebhook({ webhookUrl }),
 };

@@ -5,6 +5,7 @@ import type { TraceLink } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
+import { type Filter, passes } from '../policy/filter.ts';
 import type { Notice, Receiver } from '../ports/receiver.ts';
 import type { FollowedIncidents, Outbox } from '../ports/store.ts';
 import type { DeliveryFailure } from './delivery.ts';
@@ -14,6 +15,8 @@ import { createReceiverQueue, type ReceiverQueue, type TraceSend } from './recei
 export interface Route {
   readonly receiver: Receiver;
   readonly minSeverity: Severity;
+  /** Absent: the alerts of all containers. */
+  readonly only?: Filter;
 }
 
 export interface NotifierDeps {
@@ -65,8 +68,9 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   const receiversOf = (alert: Alert): readonly string[] =>
     routes
       .filter(
-        ({ minSeverity, receiver }) =>
+        ({ minSeverity, only, receiver }) =>
           isForKind(receiver, alert) &&
+          passes(only, alert.incident.container) &&
           (isAtLeast(alert.diagnosis.severity, minSeverity) || deps.hasOwnMinSeverity(alert.incident.container)),
       )
       .map(({ receiver }) => receiver.name);
@@ -141,7 +145,10 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       const to = [...new Set([...receiversOf(alert), ...(await followersOf(alert))])];
       if (to.length > 0) return enqueue(alert, to, trace);
       if (isProgress(alert.kind)) return;
-      logger.info('no receiver takes alerts of this severity', { alert: alert.id, severity: alert.diagnosis.severity });
+      logger.info('no receiver takes alerts of this severity and container', {
+        alert: alert.id,
+        severity: alert.diagnosis.severity,
+      });
     },
 
     resolved,

@@ -206,6 +206,18 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
     }
   }
 
+  let repeatedAt = clock.monotonic();
+
+  async function repeat(): Promise<void> {
+    const { repeat } = receiver;
+    if (repeat === undefined || !delivery.isOpen() || clock.monotonic() - repeatedAt < repeat.everyMs) return;
+    repeatedAt = clock.monotonic();
+    const result = await repeat.send(AbortSignal.timeout(SEND_TIMEOUT_MS));
+    delivery.record(result);
+    if (result.kind === 'sent') return;
+    logger.warn('open alerts could not be repeated', { receiver: receiver.name, why: result.why });
+  }
+
   async function dropOverflow(): Promise<void> {
     if (!mayOverflow) return;
     mayOverflow = false;
@@ -253,6 +265,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
         try {
           while (!signal.aborted && (await exclusively(sendOldest)));
           await exclusively(dropOverflow);
+          await exclusively(repeat);
           outboxFailed = false;
         } catch (error) {
           if (!outboxFailed)

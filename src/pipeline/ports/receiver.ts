@@ -1,5 +1,6 @@
 /** What the pipeline needs from a receiver of alerts. */
 import type { Alert } from '../../domain/alert.ts';
+import type { Severity } from '../../domain/diagnosis.ts';
 
 /** The result of sending one message. */
 export type SendResult =
@@ -16,12 +17,39 @@ export interface Notice {
   readonly host?: string;
 }
 
+/** Takes the place of many alerts that would all be sent within a minute. */
+export interface Summary {
+  /** Equal for all versions of one summary. */
+  readonly id: string;
+  /** When the flood began. */
+  readonly since: number;
+  /** How many alerts it replaces so far. */
+  readonly alerts: number;
+  /** The worst first: by severity, then by number. */
+  readonly groups: readonly SummaryGroup[];
+  /** The newest ones, at most 1000. */
+  readonly incidentIds: readonly string[];
+  readonly host?: string;
+}
+
+/** Alerts of one compose project with the same cause. */
+export interface SummaryGroup {
+  readonly project?: string;
+  readonly cause: string;
+  readonly severity: Severity;
+  readonly alerts: number;
+  /** Names of some of them. */
+  readonly containers: readonly string[];
+}
+
 /** A service or place that alerts are sent to. */
 export interface Receiver {
   /** Its name in the outbox, in metrics and in /health. */
   readonly name: string;
   /** It keeps one message for each incident and updates it, so it also gets the alerts of PROGRESS_KINDS. */
   readonly follows?: true;
+  /** The service groups alerts itself, so it gets all of them, however many there are. */
+  readonly groups?: true;
   /** The least time between two messages of a queue that has built up, ms. */
   readonly paceMs: number;
   /** Never rejects. */
@@ -32,4 +60,16 @@ export interface Receiver {
   run?(signal: AbortSignal): Promise<void>;
   /** For /health: what does not work besides sending messages. */
   problem?(): string | undefined;
+  /**
+   * Absent: the summary is sent as a notice. `updatesSummary`: it replaces the earlier version with the same id, so it
+   * can be called every few seconds. Never rejects.
+   */
+  sendSummary?(summary: Summary, signal: AbortSignal): Promise<SendResult>;
+  readonly updatesSummary?: true;
+  /** Called from time to time, for a service that forgets what is not repeated. */
+  readonly repeat?: {
+    readonly everyMs: number;
+    /** Never rejects. */
+    send(signal: AbortSignal): Promise<SendResult>;
+  };
 }

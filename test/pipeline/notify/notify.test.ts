@@ -101,7 +101,9 @@ describe('the minimum severity of a receiver', () => {
     const { notify, pending, logger } = await startNotifier([pager]);
     await notify('alert-1', { severity: 'low' });
     expect([pager.accepted, await pending('pager')]).toEqual([[], 0]);
-    expect(logger.records.map(({ message }) => message)).toContain('no receiver takes alerts of this severity');
+    expect(logger.records.map(({ message }) => message)).toContain(
+      'no receiver takes alerts of this severity and container',
+    );
   });
 });
 
