@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemClock } from '../lib/time.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { redactText } from '../redact/redactor.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { startTelemetry } from '../telemetry/register.ts';
@@ -27,6 +28,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, { printError }: Output): Se
 export interface RunningAgent {
   readonly url: string;
   readonly logger: Logger;
+  readonly people: PeopleAccess;
   /** Reloads the policy file; absent if there is none. Never rejects. */
   reload?(): Promise<void>;
   /** Stops the app and flushes telemetry within 10 s. */
@@ -66,7 +68,7 @@ export async function startAgent(
     logMissingSettings(config, logger);
     const { url } = await app.start();
     logger.info('container-doctor is running', { version, url, auto_fix: config.askFirst ? 'ask' : config.autoFix });
-    return { url, logger, reload: config.policy.path === undefined ? undefined : app.reload, stop };
+    return { url, logger, people: app.people, reload: config.policy.path === undefined ? undefined : app.reload, stop };
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;

@@ -40,6 +40,9 @@ const EXPIRES_AFTER_MS = 15 * 60_000;
 /** The clock may be set while a request waits. */
 const CHECK_AT_LEAST_EVERY_MS = 60_000;
 
+/** The engine reports a start at most this long after the time that inspect shows. A later one is another start. */
+const SAME_START_MS = 5_000;
+
 const EXPIRED: Decision = { kind: 'notify', reason: 'approval_expired' };
 
 interface Waiting {
@@ -136,13 +139,17 @@ export function createRequests(deps: RequestsDeps): Requests {
     answer,
     withdraw,
 
-    observe({ containerId, action }) {
+    observe({ containerId, action, time }) {
       if (byIncident.size === 0) return;
       const { stoppedByPersonAt } = lifecycle.of(containerId);
       for (const { request, stoppedByPersonAt: before } of [...byIncident.values()]) {
         if (request.containerId !== containerId) continue;
-        const isStopped = stoppedByPersonAt !== undefined && stoppedByPersonAt !== before;
-        if (isStopped || action.kind === 'start' || action.kind === 'destroy') deps.start(end(request, 'withdrawn'));
+        // After a restart of the agent, the engine repeats events from before the request.
+        const { containerStartedAt } = request;
+        const isStopped =
+          stoppedByPersonAt !== undefined && stoppedByPersonAt !== before && stoppedByPersonAt > containerStartedAt;
+        const isStarted = action.kind === 'start' && time > containerStartedAt + SAME_START_MS;
+        if (isStopped || isStarted || action.kind === 'destroy') deps.start(end(request, 'withdrawn'));
       }
     },
 
