@@ -26,6 +26,7 @@ import { createInstruments } from '../telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
 import { createTracing } from '../telemetry/tracing.ts';
+import { sendDigests } from './digest.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
@@ -144,6 +145,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
     outbox: store,
+    publicUrl: config.publicUrl,
     observer,
     logger,
     clock,
@@ -275,6 +277,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
+        ...(config.digest === undefined
+          ? []
+          : [
+              sendDigests(
+                { ...config, when: config.digest, store, deliver: notifier.deliver, clock, logger },
+                stopping.signal,
+              ),
+            ]),
         prune(stopping.signal),
         ...watchTheEngine(
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },

@@ -30,6 +30,8 @@ export interface Config {
   };
   /** At least one: if no other is configured, the console. */
   readonly receivers: readonly ConfiguredReceiver[];
+  /** When the daily digest is sent. Absent: never. */
+  readonly digest?: DigestTime;
   readonly http: {
     readonly host: string;
     readonly port: number;
@@ -58,6 +60,12 @@ export interface Config {
   readonly policy: { readonly path?: string; readonly rules: readonly Rule[] };
   /** The values of all secret settings. They must not appear in the agent's own log. */
   readonly secrets: readonly string[];
+}
+
+export interface DigestTime {
+  /** Of the local day. */
+  readonly minute: number;
+  readonly zone: string;
 }
 
 /**
@@ -97,6 +105,7 @@ export function toConfig(
       restartsPerHourHost: values.MAX_RESTARTS_PER_HOUR_HOST,
     },
     receivers,
+    ...(values.DIGEST_AT !== undefined && { digest: { minute: values.DIGEST_AT, zone: values.TZ } }),
     http: {
       host: values.HOST,
       port: values.PORT,

@@ -1,5 +1,6 @@
 /** Reads the settings from the environment. Only the OpenTelemetry setup reads environment variables elsewhere. */
 import { readFileSync } from 'node:fs';
+import { isTimeZone } from '../lib/time-zone.ts';
 import type { ReceiverModule } from '../notifiers/receiver-module.ts';
 import { configureReceivers, settingsOf } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
@@ -112,6 +113,9 @@ function conflicts(values: Partial<SettingValues>): SettingProblem[] {
   if (deadline !== undefined && stable !== undefined && deadline < stable) {
     const message = `must not be less than VERIFY_STABLE_SECONDS, which is ${stable}`;
     problems.push({ name: 'VERIFY_DEADLINE_SECONDS', value: String(deadline), message });
+  }
+  if (values.DIGEST_AT !== undefined && values.TZ !== undefined && !isTimeZone(values.TZ)) {
+    problems.push({ name: 'TZ', value: values.TZ, message: `must be ${SETTINGS.TZ.allowed}, with DIGEST_AT` });
   }
   if (values.DATABASE_URL !== undefined && values.AGENT_NAME === undefined) {
     // There is no default, because the host name of a container changes each time it is created.

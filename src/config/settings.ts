@@ -244,12 +244,33 @@ const TELEMETRY = {
   },
 } as const satisfies SettingTable;
 
+const DIGEST = {
+  DIGEST_AT: {
+    schema: text()
+      .transform(minuteOfDay)
+      .refine((minute) => minute !== undefined),
+    allowed: 'a time of day, 00:00 to 23:59',
+    about: 'when each receiver gets one message about the last day; unset: never',
+  },
+  TZ: {
+    schema: text(),
+    default: 'UTC',
+    allowed: 'an IANA time zone such as Europe/Berlin',
+    about: 'the time zone of DIGEST_AT',
+  },
+} as const satisfies SettingTable;
+
+function minuteOfDay(given: string): number | undefined {
+  const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(given) ?? [];
+  return hour === undefined ? undefined : Number(hour) * 60 + Number(minute);
+}
+
 /** In the order of docs/settings.md and `--help`. */
 export const SETTING_GROUPS: readonly SettingGroup[] = [
   { title: 'What is watched', settings: WATCHING },
   { title: 'Restarts', settings: RESTARTS },
   { title: 'Diagnosis', settings: DIAGNOSIS },
-  { title: 'Notifications', settings: RECEIVER_SETTINGS },
+  { title: 'Notifications', settings: { ...RECEIVER_SETTINGS, ...DIGEST } },
   { title: 'Pages', settings: PAGES },
   { title: 'Storage', settings: STORAGE },
   { title: 'Docker engine', settings: ENGINE },
@@ -261,6 +282,7 @@ export const SETTINGS = {
   ...RESTARTS,
   ...DIAGNOSIS,
   ...RECEIVER_SETTINGS,
+  ...DIGEST,
   ...PAGES,
   ...STORAGE,
   ...ENGINE,

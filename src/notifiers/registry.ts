@@ -40,7 +40,7 @@ export interface SharedDeps extends Omit<ReceiverDeps, 'memory'> {
 }
 
 /** A receiver together with its settings. */
-export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title'> {
+export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title' | 'groups'> {
   readonly minSeverity: Severity;
   readonly only?: Filter;
   create(deps: SharedDeps): Receiver;
@@ -77,6 +77,7 @@ function withSettings<Settings extends ReceiverSettings>(
     name: module.name,
     title: module.title,
     minSeverity: settings.minSeverity,
+    ...(module.groups && { groups: module.groups }),
     ...(settings.only && { only: settings.only }),
     create: (deps) => ({
       name: module.name,

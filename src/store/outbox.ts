@@ -67,6 +67,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
           .where('agent', '=', agent)
           .where('receiver', '=', receiver)
           .where('state', '=', 'pending')
+          .where('flood', 'is', null)
           .where('next_at', '<=', time)
           .orderBy('seq')
           .limit(limit)

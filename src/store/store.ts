@@ -5,6 +5,8 @@ import type {
   ConfigurationStore,
   CursorStore,
   DependencyStore,
+  DigestStore,
+  FloodStore,
   FollowedIncidents,
   HistoryStore,
   IncidentStore,
@@ -18,10 +20,12 @@ import { createAuditStore } from './audit.ts';
 import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';
 import { createDependencyStore } from './dependencies.ts';
+import { createDigestStore } from './digests.ts';
 import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import { createFloodStore } from './floods.ts';
 import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
@@ -43,6 +47,8 @@ export type Store = CursorStore &
   AttemptStore &
   Outbox &
   FollowedIncidents &
+  FloodStore &
+  DigestStore &
   ReceiverMemory &
   HistoryStore &
   ReviewStore &
@@ -148,6 +154,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
     ...createFollowedIncidents(current, queries, now),
+    ...createFloodStore(current, queries),
+    ...createDigestStore(current, queries),
     ...createHistoryStore(current, queries),
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),

@@ -47,18 +47,18 @@ const DEFAULT_TAG = 'all';
 const TIMEOUT_MS = 9_500;
 
 export function createApprise(options: AppriseOptions): Omit<Receiver, 'name'> {
-  const { tags, now, publicUrl } = options;
+  const { tags, now } = options;
   const noticeTag = tags.medium ?? DEFAULT_TAG;
   return {
     paceMs: 1_000,
     send: (alert, signal) => post(options, renderApprise(alert, options, now()), signal),
-    sendNotice: ({ title, text, host }, signal) =>
+    sendNotice: ({ title, text, host, url }, signal) =>
       post(
         options,
         {
           title: inertLine(`${title}${host === undefined ? '' : ` (host ${host})`}`, MAX_TITLE),
           // The link is ours.
-          body: [...cutLines(inert(text).split('\n')), ...(publicUrl === undefined ? [] : [publicUrl])].join('\n'),
+          body: [...cutLines(inert(text).split('\n')), ...(url === undefined ? [] : [url])].join('\n'),
           type: 'warning',
           format: 'text',
           tag: noticeTag,

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts';
 import { formatUsd } from '../../lib/money.ts';
 import { cutEnd, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
-import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
+import type { Notice, Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import {
   actionText,
   alsoAffected,
@@ -44,8 +44,18 @@ export function createConsole(print: (text: string) => void): Omit<Receiver, 'na
   return {
     paceMs: 0,
     send: (alert) => write(renderText(alert)),
-    sendNotice: (notice) => write(plainText(noticeLine(notice))),
+    sendNotice: (notice) => write(renderNotice(notice)),
   };
+}
+
+/** A notice on one line, or on several if its text has several. */
+function renderNotice(notice: Notice): string {
+  const { text, url } = notice;
+  if (url === undefined && !text.includes('\n')) return plainText(noticeLine(notice));
+  const [first, ...lines] = [noticeLine({ ...notice, text: '' }), ...plainText(text).split('\n')];
+  return [plainText(first ?? ''), ...lines.map((line) => `  ${line}`), ...(url === undefined ? [] : [`  ${url}`])].join(
+    '\n',
+  );
 }
 
 /** An alert as several lines of text. Its content can neither control a terminal nor imitate one of our lines. */

@@ -20,7 +20,9 @@ export interface Mrkdwn {
 }
 
 export interface RichText {
-  readonly type: 'text';
+  readonly type: 'text' | 'link';
+  /** Of a link. */
+  readonly url?: string;
   readonly text: string;
   readonly style?: { readonly bold?: true; readonly italic?: true };
 }
@@ -106,6 +108,14 @@ export function emphasis(strong: string, rest = ''): Block {
     ...(rest === '' ? [] : [{ type: 'text' as const, text: escapeWithin(rest, 1500) }]),
   ];
   return { type: 'rich_text', elements: [{ type: 'rich_text_section', elements }] };
+}
+
+/** A link to a page of the agent. Never for text from outside. */
+export function link(url: string, text: string): Block {
+  return {
+    type: 'rich_text',
+    elements: [{ type: 'rich_text_section', elements: [{ type: 'link', url, text: escapeWithin(text, 100) }] }],
+  };
 }
 
 export function list(title: string, items: readonly string[], maxItem: number): Block {

@@ -27,6 +27,7 @@ export const slack: ReceiverModule<typeof SETTINGS, SlackSettings> = {
     SLACK_MIN_SEVERITY: minSeverity,
     SLACK_ONLY: only,
   }: ValuesOf<typeof SETTINGS>) => (webhookUrl === undefined ? undefined : { webhookUrl, minSeverity, only }),
-  create: ({ webhookUrl }, { now, timeoutMs }) => createSlackWebhook({ webhookUrl, now, timeoutMs }),
+  create: ({ webhookUrl }, { now, timeoutMs, publicUrl }) =>
+    createSlackWebhook({ webhookUrl, now, timeoutMs, publicUrl }),
   check: ({ webhookUrl }) => checkSlackWebhook({ webhookUrl }),
 };

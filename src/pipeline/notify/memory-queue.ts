@@ -3,6 +3,8 @@ import type { SendResult } from '../ports/receiver.ts';
 export interface QueuedMessage {
   /** Identifies it in the agent's log. */
   readonly logFields: Readonly<Record<string, string>>;
+  /** It is sent again by the next run of the agent, so it is not lost when this one stops. */
+  readonly isKept?: true;
   /** `tries`: the number of earlier attempts. */
   send(tries: number): Promise<SendResult>;
 }
@@ -44,7 +46,7 @@ export function createMemoryQueue(options: {
     },
 
     clear() {
-      for (const message of triesByMessage.keys()) onDropped(message, 'the agent stops');
+      for (const message of triesByMessage.keys()) if (!message.isKept) onDropped(message, 'the agent stops');
       triesByMessage.clear();
     },
   };

@@ -7,7 +7,7 @@ import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import { type Filter, passes } from '../policy/filter.ts';
 import type { Notice, Receiver } from '../ports/receiver.ts';
-import type { FollowedIncidents, Outbox } from '../ports/store.ts';
+import type { FloodStore, FollowedIncidents, Outbox } from '../ports/store.ts';
 import type { DeliveryFailure } from './delivery.ts';
 import { createReceiverQueue, type ReceiverQueue, type TraceSend } from './receiver-queue.ts';
 
@@ -26,7 +26,9 @@ export interface NotifierDeps {
   hasOwnMinSeverity(container: ContainerRef): boolean;
   /** The host that the agent runs on, if known: for notices, and for alerts that do not name one. */
   hostName(): string | undefined;
-  readonly outbox: Outbox & FollowedIncidents;
+  readonly outbox: Outbox & FollowedIncidents & FloodStore;
+  /** For links in summaries. */
+  readonly publicUrl?: string;
   readonly observer: Observer;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -44,6 +46,8 @@ export interface Notifier {
   resolved(incidentId: string): Promise<void>;
   /** Sends a notice about the agent itself to every receiver. It is kept in memory until it is sent. */
   announce(notice: Notice): void;
+  /** Sends a notice to one receiver. The caller gives it again to the next run of the agent until `finished` is called. */
+  deliver(receiver: string, notice: Notice, finished: () => Promise<void>): void;
   /** Resolves when no receiver is sending what `notify` woke it for. */
   idle(): Promise<void>;
   /** Sends what is waiting until `signal` aborts. */
@@ -156,6 +160,11 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     announce(notice) {
       const host = deps.hostName();
       for (const queue of queues.values()) queue.announce(host === undefined ? notice : { host, ...notice });
+    },
+
+    deliver(receiver, notice, finished) {
+      const host = deps.hostName();
+      queues.get(receiver)?.deliver(host === undefined ? notice : { host, ...notice }, finished);
     },
 
     idle,

@@ -6,9 +6,11 @@ import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import type { Notice, Receiver, SendResult } from '../ports/receiver.ts';
-import type { Outbox } from '../ports/store.ts';
+import type { FloodStore, Outbox } from '../ports/store.ts';
 import { createDelivery, type DeliveryFailure } from './delivery.ts';
+import { createFloodControl } from './flood.ts';
 import { createMemoryQueue } from './memory-queue.ts';
+import { summaryNotice } from './summary.ts';
 
 /** Wraps one attempt to send an alert in a span. `trace` is the incident's. */
 export type TraceSend = (
@@ -20,7 +22,9 @@ export type TraceSend = (
 
 export interface ReceiverQueueDeps {
   readonly receiver: Receiver;
-  readonly outbox: Outbox;
+  readonly outbox: Outbox & FloodStore;
+  /** For a link in summaries. */
+  readonly publicUrl?: string;
   readonly observer: Observer;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -42,6 +46,8 @@ export interface ReceiverQueue {
   /** Queues an alert in memory that the outbox could not store. */
   addUnstored(addressed: AddressedAlert): void;
   announce(notice: Notice): void;
+  /** As `announce`, for a notice that the caller gives again to the next run. `finished`: it was sent or rejected. */
+  deliver(notice: Notice, finished: () => Promise<void>): void;
   /** Sends what is waiting until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
   failure(): DeliveryFailure | undefined;
@@ -71,6 +77,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
   const { receiver, outbox, observer, logger, clock } = deps;
   const delivery = createDelivery(receiver.paceMs, clock);
   const exclusively = createMutex();
+  const floods = createFloodControl({ receiver, store: outbox, clock });
   /** Sent, but the outbox could not be written: never to be sent again, only to be marked. */
   const sentUnmarked = new Map<string, AddressedAlert>();
   let sending = false;
@@ -168,10 +175,14 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
     const addressed = { alert, receivers: [receiver.name], following: [], trace };
     if (sentUnmarked.has(alert.id)) return markSent(addressed);
     if (isTooOld(alert)) return dropStored(alert, TOO_OLD);
+    const verdict = await floods.judge(alert, true);
+    if (verdict === 'hold') return;
+    if (verdict === 'skip') return outbox.markDropped(deliveryOf(alert), clock.now(), 'its alert is in a summary');
     const result = await sendAlert(alert, tries, trace);
     const now = clock.now();
     switch (result.kind) {
       case 'sent':
+        floods.sent(alert);
         return markSent(addressed);
       case 'dropped':
         return outbox.markDropped(deliveryOf(alert), now, result.why);
@@ -191,7 +202,9 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
       recordDropped('an alert was dropped', logFieldsOf(alert), TOO_OLD);
       return { kind: 'dropped', why: TOO_OLD };
     }
+    if ((await floods.judge(alert, false)) !== 'send') return { kind: 'sent' };
     const result = await sendAlert(alert, tries, trace);
+    if (result.kind === 'sent') floods.sent(alert);
     // Otherwise the next start of the agent would send it again.
     if (result.kind === 'sent') rememberSent(addressed);
     return result;
@@ -204,6 +217,22 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
       await outbox.enqueue(addressed.alert, addressed.receivers, addressed.trace, addressed.following);
       await markSent(addressed);
     }
+  }
+
+  /** False if none is due. */
+  async function sendSummary(): Promise<boolean> {
+    const due = await floods.due();
+    if (due === undefined) return false;
+    const { summary, accepted } = due;
+    const { publicUrl } = deps;
+    const result = await send({ receiver: receiver.name, summary: summary.id }, (signal) =>
+      receiver.sendSummary === undefined
+        ? receiver.sendNotice(summaryNotice(summary, clock.now(), publicUrl), signal)
+        : receiver.sendSummary(summary, signal),
+    );
+    // A summary that is rejected for good would be rejected again.
+    if (result.kind !== 'retry') await accepted();
+    return true;
   }
 
   let repeatedAt = clock.monotonic();
@@ -235,6 +264,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
     latest = Math.max(latest, clock.now());
     const [oldest] = await outbox.due(receiver.name, latest, 1);
     if (oldest === undefined) {
+      if (await sendSummary()) return true;
       delivery.queueEmptied();
       return false;
     }
@@ -259,6 +289,19 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
     },
 
     announce: (notice) => queueNotice(notice.title, async () => notice),
+
+    deliver(notice, finished) {
+      const logFields = { receiver: receiver.name, notice: notice.title };
+      memory.add({
+        logFields,
+        isKept: true,
+        async send() {
+          const result = await send(logFields, (signal) => receiver.sendNotice(notice, signal));
+          if (result.kind !== 'retry') await finished();
+          return result;
+        },
+      });
+    },
 
     async run(signal) {
       while (!signal.aborted) {

@@ -1,3 +1,5 @@
+import { isTimeZone, localTime } from '../../lib/time-zone.ts';
+
 /** Hours of the day in which nothing is restarted. */
 export interface QuietHours {
   /** As configured. */
@@ -38,7 +40,7 @@ export function parseQuietHours(text: string): QuietHours | undefined {
 
 export function isQuiet(hours: QuietHours, now: number): boolean {
   if (hours.windows.length === 0) return false;
-  const minute = localMinute(hours.zone, now);
+  const { minute } = localTime(hours.zone, now);
   return hours.windows.some(({ from, to }) =>
     from < to ? minute >= from && minute < to : minute >= from || minute < to,
   );
@@ -47,24 +49,4 @@ export function isQuiet(hours: QuietHours, now: number): boolean {
 function minuteOfDay(hour = '', minute = ''): number | undefined {
   const minutes = Number(hour) * 60 + Number(minute);
   return Number(minute) < 60 && minutes <= MINUTES_OF_DAY ? minutes : undefined;
-}
-
-function isTimeZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function localMinute(zone: string, now: number): number {
-  const clock = new Intl.DateTimeFormat('en-GB', {
-    timeZone: zone,
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  }).format(now);
-  const [hour = '0', minute = '0'] = clock.split(':');
-  return Number(hour) * 60 + Number(minute);
 }

@@ -15,6 +15,10 @@ export interface Notice {
   readonly text: string;
   /** The host that it is about, if known. */
   readonly host?: string;
+  /** Above the text, for receivers that show headings. Default: "What it means". */
+  readonly heading?: string;
+  /** A page with more; from our settings. */
+  readonly url?: string;
 }
 
 /** Takes the place of many alerts that would all be sent within a minute. */

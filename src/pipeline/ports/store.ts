@@ -100,6 +100,22 @@ export interface Outbox {
   pending(): Promise<ReadonlyMap<string, number>>;
 }
 
+/** Alerts that a summary replaces. They wait in the outbox until a summary with them was accepted. */
+export interface FloodStore {
+  /** When the receiver accepted the first alert of each incident since then, oldest first; without summaries. */
+  sentSince(receiver: string, since: number): Promise<readonly number[]>;
+  /** The alert is no longer due by itself. */
+  hold(delivery: { readonly alertId: string; readonly receiver: string }, flood: string): Promise<void>;
+  /** All alerts of the flood, oldest first. `upTo`: for markSummarized. */
+  held(receiver: string, flood: string): Promise<{ readonly alerts: readonly Alert[]; readonly upTo: number }>;
+  markSummarized(receiver: string, flood: string, upTo: number, at: number): Promise<void>;
+  /** Whether a receiver that follows the incident has accepted an alert about it alone. */
+  isShown(receiver: string, incidentId: string): Promise<boolean>;
+  /** As saved; undefined if nothing was. */
+  loadFlood(receiver: string): Promise<string | undefined>;
+  saveFlood(receiver: string, state: string): Promise<void>;
+}
+
 /** Which receivers follow which incidents: they have had an alert about it, and get its progress until its end. */
 export interface FollowedIncidents {
   followersOf(incidentId: string): Promise<readonly string[]>;
@@ -127,6 +143,17 @@ export interface ReceiverMemory {
   ): Promise<{ readonly incidentId: string; readonly value: string } | undefined>;
   /** The values for all incidents whose end the receiver does not know yet. */
   recallOpen(receiver: string): Promise<readonly { readonly incidentId: string; readonly value: string }[]>;
+}
+
+/** For the daily digest. */
+export interface DigestStore {
+  /** The newest `limit` incidents that were diagnosed since then, oldest first. */
+  casesSince(time: number, limit: number): Promise<readonly IncidentCase[]>;
+  /** US dollars. */
+  spendBetween(from: number, to: number): Promise<number>;
+  /** The date of the last digest that the receiver got; undefined if there was none. */
+  loadDigest(receiver: string): Promise<string | undefined>;
+  saveDigest(receiver: string, date: string): Promise<void>;
 }
 
 /** For the HTTP pages. Incidents with a diagnosis, newest last. */

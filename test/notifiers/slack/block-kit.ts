@@ -6,6 +6,7 @@ const ELEMENTS = new Set([
   'plain_text',
   'mrkdwn',
   'text',
+  'link',
   'rich_text_section',
   'rich_text_preformatted',
   'rich_text_list',

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { FAILURES_BEFORE_NOTICE, MAX_WAITING } from '../../../src/pipeline/notify/receiver-queue.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createFastClock } from '../../support/fast-clock.ts';
+import { sampleIncident } from '../../support/samples.ts';
 import { createService, FULL, startNotifier } from './support.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -85,7 +86,7 @@ it('limits the number of waiting alerts: the oldest are dropped, counted and men
   const slack = createService('slack');
   const { notify, pending, count, run } = await startNotifier([slack], { clock });
   slack.answer = { kind: 'retry', why: 'down' };
-  for (let i = 0; i < MAX_WAITING + 3; i++) await notify(`a${i}`);
+  for (let i = 0; i < MAX_WAITING + 3; i++) await notify(`a${i}`, { incident: sampleIncident({ id: `i${i}` }) });
   void run();
   await eventually(async () => ((await pending('slack')) === MAX_WAITING ? true : undefined), { deadlineMs: 20_000 });
   expect(count('slack', 'dropped')).toBe(3);
@@ -94,11 +95,12 @@ it('limits the number of waiting alerts: the oldest are dropped, counted and men
     deadlineMs: 20_000,
   });
   slack.answer = { kind: 'sent' };
-  await eventually(() => (slack.accepted.length === MAX_WAITING + 1 ? true : undefined), { deadlineMs: 40_000 });
+  await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 40_000 });
   expect(slack.messages[0]).toMatchObject({
     text: expect.stringMatching(/Waiting, and sent next, oldest first: 1000 alerts\. Dropped: 3 alerts;/),
   });
-  expect(slack.accepted.slice(1)).toEqual(Array.from({ length: MAX_WAITING }, (_, i) => `a${i + 3}`));
+  expect(slack.accepted.slice(1, 11)).toEqual(Array.from({ length: 10 }, (_, i) => `a${i + 3}`));
+  expect(slack.accepted[11]).toMatch(/^990 more problems/);
 });
 
 it('drops an alert older than a day without sending it', async () => {

@@ -10,7 +10,7 @@ import { type Clock, systemClock } from '../../../src/lib/time.ts';
 import { createNotifier, type Notifier } from '../../../src/pipeline/notify/notify.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Notice, Receiver, SendResult } from '../../../src/pipeline/ports/receiver.ts';
-import type { FollowedIncidents, Outbox } from '../../../src/pipeline/ports/store.ts';
+import type { FloodStore, FollowedIncidents, Outbox } from '../../../src/pipeline/ports/store.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
 import { sampleAlert, sampleDiagnosis } from '../../support/samples.ts';
 import { createRecordingLogger } from '../../support/watching.ts';
@@ -32,7 +32,7 @@ export interface Service {
   readonly messages: (Alert | Notice)[];
 }
 
-export function createService(name: string, options: Pick<Receiver, 'follows'> = {}): Service {
+export function createService(name: string, options: Pick<Receiver, 'follows' | 'groups'> = {}): Service {
   let released = Promise.resolve();
   let release = () => {};
   let hanging = false;
@@ -66,8 +66,11 @@ export function createService(name: string, options: Pick<Receiver, 'follows'> =
 export interface NotifyWorld {
   readonly notifier: Notifier;
   /** The same store. While `full`, it rejects writes and reads of the outbox. */
-  readonly outbox: Outbox & FollowedIncidents & { full: boolean };
+  readonly outbox: Outbox & FollowedIncidents & FloodStore & { full: boolean };
   readonly store: Store;
+  readonly dataDir: string;
+  /** Ends it as the agent ends; its data stay until the end of the test. */
+  close(): Promise<void>;
   readonly logger: ReturnType<typeof createRecordingLogger>;
   readonly stopping: AbortController;
   notify(id: string, over?: Partial<Alert> & { readonly severity?: Severity }): Promise<void>;
@@ -80,10 +83,15 @@ export interface NotifyWorld {
 
 export async function startNotifier(
   services: readonly (Service & { readonly minSeverity?: Severity })[],
-  options: { readonly clock?: Clock; readonly hasOwnMinSeverity?: boolean; readonly hostName?: string } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly hasOwnMinSeverity?: boolean;
+    readonly hostName?: string;
+    readonly dataDir?: string;
+  } = {},
 ): Promise<NotifyWorld> {
   const { clock = systemClock } = options;
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'doctor-notify-'));
+  const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'doctor-notify-')));
   const logger = createRecordingLogger();
   const store = await openStore({
     where: { dataDir },
@@ -95,11 +103,14 @@ export async function startNotifier(
   const outcomes: string[] = [];
   const stopping = new AbortController();
   const running: Promise<void>[] = [];
-  onTestFinished(async () => {
+  const close = async () => {
     stopping.abort();
     await Promise.all(running);
     await store.close();
-    await rm(dataDir, { recursive: true });
+  };
+  onTestFinished(async () => {
+    await close();
+    await rm(dataDir, { recursive: true, force: true });
   });
   const notifier = createNotifier({
     routes: services.map(({ receiver, minSeverity = 'low' }) => ({ receiver, minSeverity })),
@@ -118,6 +129,8 @@ export async function startNotifier(
     notifier,
     outbox,
     store,
+    dataDir,
+    close,
     logger,
     stopping,
     async notify(id, { severity = 'high', ...over } = {}) {
@@ -152,6 +165,13 @@ function failingOutbox(store: Store): NotifyWorld['outbox'] {
     markDropped: unlessFull(store.markDropped),
     pending: unlessFull(store.pending),
     followersOf: unlessFull(store.followersOf),
+    sentSince: unlessFull(store.sentSince),
+    hold: unlessFull(store.hold),
+    held: unlessFull(store.held),
+    markSummarized: unlessFull(store.markSummarized),
+    isShown: unlessFull(store.isShown),
+    loadFlood: unlessFull(store.loadFlood),
+    saveFlood: unlessFull(store.saveFlood),
     followedCase: unlessFull(store.followedCase),
     untoldResolutions: unlessFull(store.untoldResolutions),
   });
