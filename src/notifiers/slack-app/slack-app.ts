@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
-import { renderSlackNotice } from '../slack/notice.ts';
 import { checkSlackApp } from './check.ts';
 import { createClicks } from './clicks.ts';
-import { sendResultOf } from './failures.ts';
 import { createIncidentMessages } from './incident-messages.ts';
 import { createKeptIncidents } from './kept.ts';
+import { createNotices } from './notices.ts';
 import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
 import type { Socket } from './socket.ts';
 import type { WebApi } from './web-api.ts';
@@ -38,6 +37,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   const messages = createIncidentMessages({
     kept,
     now: clock.now,
+    publicUrl: deps.publicUrl,
     buttons: appToken !== undefined && approvers.length > 0,
     requestsOf: people.store.requestsOf,
   });
@@ -51,6 +51,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     now: clock.now,
     newId: randomUUID,
   });
+  const notices = createNotices();
   const handling = new Set<Promise<void>>();
   let loaded: Promise<WebApi | undefined> | undefined;
   let socket: Socket | undefined;
@@ -124,12 +125,9 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   return {
     paceMs: PACE_MS,
     send: (alert) => withApi((ready) => messages.show(ready, alert)),
-    sendNotice: (notice) =>
-      withApi(async (ready) => {
-        const { text, blocks } = renderSlackNotice(notice);
-        const result = await ready.post({ text, blocks });
-        return result.kind === 'ok' ? { kind: 'sent', status: 200 } : sendResultOf(result.failure);
-      }),
+    sendNotice: (notice) => withApi((ready) => notices.post(ready, notice)),
+    sendSummary: (summary, _signal, notice) => withApi((ready) => notices.update(ready, summary.id, notice)),
+    updatesSummary: true,
     async run(signal) {
       await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);
     },

@@ -66,9 +66,9 @@ export interface Receiver {
   problem?(): string | undefined;
   /**
    * Absent: the summary is sent as a notice. `updatesSummary`: it replaces the earlier version with the same id, so it
-   * can be called every few seconds. Never rejects.
+   * can be called every few seconds. `notice`: the summary for people. Never rejects.
    */
-  sendSummary?(summary: Summary, signal: AbortSignal): Promise<SendResult>;
+  sendSummary?(summary: Summary, signal: AbortSignal, notice: Notice): Promise<SendResult>;
   readonly updatesSummary?: true;
   /** Called from time to time, for a service that forgets what is not repeated. */
   readonly repeat?: {
