@@ -64,7 +64,10 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
       if (isOurs) await answer(api, actor, REFUSED[refusal]);
       return;
     }
-    if (!found) return answer(api, actor, REFUSED.unknown);
+    if (!found) {
+      await audit(asked, actor, REFUSED.unknown, undefined);
+      return answer(api, actor, REFUSED.unknown);
+    }
     const result = await act(asked, found, actor);
     await messageAfter(api, asked, found, actor, result);
   };

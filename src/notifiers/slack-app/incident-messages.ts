@@ -159,11 +159,13 @@ function nextState(before: Kept, alert: Alert): Omit<Kept, 'ts'> {
     const times = before.times + 1;
     return { alert, times, replies: before.replies, owed: { id: alert.id, isFirst: false, broadcast: true } };
   }
-  const owed = { id: alert.id, isFirst: false, broadcast: needsNotice(alert, before.alert) };
+  // While a problem is snoozed, only its end is told.
+  const { snooze } = before;
+  const isSnoozeOver = snooze !== undefined && alert.kind !== 'resolved' && alert.at > snooze.at;
+  const owed = { id: alert.id, isFirst: false, broadcast: isSnoozeOver || needsNotice(alert, before.alert) };
   // Alerts come in order, unless one had to be skipped.
   if (alert.at < before.alert.at) return { ...rest, owed };
-  const isAskedAnew = alert.request !== undefined && alert.request.id !== before.alert.request?.id;
-  return { ...rest, alert, owed, snooze: isAskedAnew ? undefined : before.snooze };
+  return { ...rest, alert, owed, snooze: isSnoozeOver ? undefined : snooze };
 }
 
 /** It has become worse, or a person has to decide. */
