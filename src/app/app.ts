@@ -70,6 +70,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
+    originOf: (containerId) => engine.labelOriginOf(containerId),
     clock,
     logger,
   });
@@ -208,6 +209,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     targets: config.targets,
     ownId: await findOwnContainerId(),
     isEnabled: (container) => policies.policyOf(container).values.enable,
+    originOf: engine.labelOriginOf,
     reconcileEveryMs: config.checkIntervalMs,
     clock,
     logger,
@@ -252,6 +254,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
     sources: engine.sources,
+    imagesRefused: engine.imagesRefused,
   });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 

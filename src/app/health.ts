@@ -1,6 +1,6 @@
 /** Collects the data for `/health`. http/health.ts builds the page. */
 import { type Config, claudeKey } from '../config/config.ts';
-import type { SourceStates } from '../docker/sources.ts';
+import { IMAGES_REFUSED, type SourceStates } from '../docker/sources.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
 import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
@@ -41,6 +41,7 @@ export function createHealthPage(options: {
   lastError(): string | undefined;
   lateLogs(): readonly LateLog[];
   sources(): SourceStates;
+  imagesRefused(): boolean;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
   const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
 
@@ -83,7 +84,7 @@ export function createHealthPage(options: {
       lateLogs: options.lateLogs(),
       skippedLogs,
       sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
-      sourceProblems: sourceProblems(sources, connected),
+      sourceProblems: [...sourceProblems(sources, connected), ...(options.imagesRefused() ? [IMAGES_REFUSED] : [])],
       openIncidents: pipeline.openIncidents(),
       waitingRequests: pipeline.waitingRequests(),
       snoozes: pipeline.snoozes(),

@@ -82,6 +82,8 @@ function logMissingSettings(config: Config, logger: Logger): void {
   if (config.receivers.every(({ name }) => name === 'console')) {
     logger.warn('no receiver is configured (SLACK_WEBHOOK_URL is not set): alerts are written to this log');
   }
+  if (config.askFirst)
+    logger.info('AUTO_FIX is ask: a person must approve each restart, unless a policy says otherwise');
   if (!config.autoFix) {
     logger.info('AUTO_FIX is false: nothing is restarted; alerts say what would have been restarted');
   }

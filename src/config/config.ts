@@ -36,6 +36,7 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly publishedOn?: string;
+    readonly allowedHosts: readonly string[];
     readonly token?: string;
   };
   /** Where people reach the pages, without a slash at the end. */
@@ -110,6 +111,7 @@ export function toConfig(
       host: values.HOST,
       port: values.PORT,
       publishedOn: values.HTTP_PUBLISHED_ON,
+      allowedHosts: [...values.ALLOWED_HOSTS, ...(values.HTTP_PUBLISHED_ON ? [values.HTTP_PUBLISHED_ON] : [])],
       token: values.HTTP_TOKEN,
     },
     publicUrl: values.PUBLIC_URL,

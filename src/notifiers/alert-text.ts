@@ -2,7 +2,7 @@
 import type { Alert } from '../domain/alert.ts';
 import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
 import type { ClaudeFailure, Severity, SkipReason } from '../domain/diagnosis.ts';
-import { type IncidentMember, isOldNews } from '../domain/incident.ts';
+import { firstSeenAt, type IncidentMember, isOldNews } from '../domain/incident.ts';
 import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 import type { Notice } from '../pipeline/ports/receiver.ts';
@@ -110,7 +110,7 @@ export interface ActionText {
 }
 
 /** What was done about the incident, if anything, and why. */
-export function actionText({ attempt, decision, because }: Alert): ActionText {
+export function actionText({ attempt, decision, because, request }: Alert): ActionText {
   const explanation = DECISION_REASONS[decision.reason] ?? decision.reason;
   const reason = because === undefined ? explanation : `${explanation}; ${cutEnd(because, MAX_DETAIL)}`;
   if (attempt) {
@@ -121,13 +121,17 @@ export function actionText({ attempt, decision, because }: Alert): ActionText {
     case 'restart':
       return { action: '🔄 It will be restarted', reason };
     case 'ask':
-      return { action: '✋ Not restarted: the restart needs a decision by a person', reason };
+      return { action: `✋ Not restarted: the restart needs a decision by a person${untilText(request)}`, reason };
     case 'notify':
     case 'record':
       return { action: 'Nothing was done', reason };
     default:
       return decision.kind satisfies never;
   }
+}
+
+function untilText(request: Alert['request']): string {
+  return request === undefined ? '' : `, until ${utc(request.expiresAt)}`;
 }
 
 const FALLBACK_TEXT: Readonly<Record<SkipReason | ClaudeFailure, string>> = {
@@ -176,8 +180,10 @@ export function occurrences({ incident }: Alert): string {
     const delay = duration(Math.floor((openedAt - lastSeenAt) / 60_000));
     return `${times(count)}, last at ${utc(lastSeenAt)}. Old news: the agent could not read it until ${delay} later`;
   }
-  const first = utc(openedAt);
-  return count > 1 ? `${times(count)}, ${first} to ${utc(lastSeenAt)}` : `once, ${first}`;
+  const first = utc(firstSeenAt(incident));
+  const last = utc(lastSeenAt);
+  if (count <= 1) return `once, ${first}`;
+  return first === last ? `${times(count)}, ${first}` : `${times(count)}, ${first} to ${last}`;
 }
 
 /** An alert is marked as late after this time, because readers expect it to be about the last few minutes. */

@@ -12,6 +12,7 @@ import { keepConfigurations } from './diagnose/kept-configurations.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
 import { createGrouper } from './group/grouper.ts';
+import { logSignal } from './group/log-signal.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createLeftToEngine } from './incident/left-to-engine.ts';
@@ -206,24 +207,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const takeLogError = (seen: ContainerRef, error: LogError): void => {
     const container = identify(seen);
     const grouped = grouper.assign(container, error, clock.monotonic());
-    const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
       observer.suppressed('habit');
       return;
     }
-    const signal: Signal = {
-      container,
-      detector: storm ? 'storm' : 'log',
-      at: error.record.time,
-      fingerprint: grouped.fingerprint,
-      summary: storm
-        ? `log storm: more new kinds of errors than can be distinguished, such as ${error.summary}`
-        : error.summary,
-      patterns: storm ? [...error.patterns, 'log storm'] : error.patterns,
-      record: error.record,
-    };
-    take(signal, storm ? 'overflow' : 'repeat');
+    take(logSignal(container, error, grouped), grouped.kind === 'overflow' ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({

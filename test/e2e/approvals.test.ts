@@ -252,3 +252,64 @@ describe('a request for a restart', () => {
     }
   });
 });
+
+describe('another diagnosis', () => {
+  it('is made by the strong model although one is known, and may ask for a restart again', async () => {
+    await start();
+    const { id, incidentId } = await asked();
+    const { actions, store } = world.people;
+    await actions.deny(id, JANE);
+    expect(await actions.askAgain(incidentId, JOE)).toEqual({ kind: 'done', what: 'web is being diagnosed again' });
+    const request = await waiting();
+    expect(request.id).not.toBe(id);
+    await posts(2);
+    expect(world.claude.requests.map(({ body }) => body?.model)).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
+    const entry = await soon(async () => {
+      const last = (await store.auditOf(incidentId)).at(-1);
+      return last?.result.startsWith('not restarted') ? last : undefined;
+    });
+    expect(entry).toMatchObject({ action: 'ask_again', actor: JOE });
+    expect(await actions.approve(request.id, JANE)).toMatchObject({ kind: 'done' });
+    await soon(async () => ((await latest())?.outcome === 'recovered' ? true : undefined));
+  });
+
+  it('is reported even if the request that waits is still the same', async () => {
+    await start();
+    const { id, incidentId } = await asked();
+    await world.people.actions.askAgain(incidentId, JANE);
+    await posts(2);
+    expect(await world.people.store.waitingRequests()).toMatchObject([{ id }]);
+  });
+
+  it('is refused for an incident that is snoozed, and not found for one that is over', async () => {
+    await start();
+    const { incidentId } = await asked();
+    const { actions } = world.people;
+    await actions.snooze({ incidentId, forMs: 3_600_000 }, JANE);
+    const refused = { kind: 'refused', why: expect.stringMatching(/^it is snoozed until /) };
+    expect(await actions.askAgain(incidentId, JANE)).toEqual(refused);
+    expect(await actions.askAgain('nothing', JANE)).toEqual({ kind: 'not_found' });
+    expect(world.claude.requests).toHaveLength(1);
+  });
+});
+
+it('a verdict is stored and audited', async () => {
+  await start();
+  const { incidentId } = await asked();
+  const { actions, store } = world.people;
+  expect(await actions.judge(incidentId, 'wrong', 'it was the network', JANE)).toMatchObject({ kind: 'done' });
+  expect(await actions.judge('nothing', 'right', undefined, JANE)).toEqual({ kind: 'not_found' });
+  expect((await store.recentAudit(9)).map(({ action, result }) => [action, result])).toEqual([
+    ['verdict', 'the decision was wrong'],
+    ['verdict', 'refused: there is no such request, snooze or incident'],
+  ]);
+});
+
+it('text about a person is inert in alerts and cut', async () => {
+  await start();
+  const { id } = await asked();
+  await world.people.actions.approve(id, { via: 'slack', who: `<!channel> *bold*\n${'x'.repeat(500)}` });
+  const [, alert] = await posts(2);
+  expect(alert?.text).not.toContain('<!channel>');
+  expect(alert?.text).not.toContain('x'.repeat(200));
+});

@@ -67,6 +67,26 @@ describe('a span', () => {
     expect(collector.received.some(({ body }) => body.includes('hunter2'))).toBe(false);
   });
 
+  it('of an answer by a person is a trace of its own, with a link to the incident and who answered', async () => {
+    const link = { traceId: '1'.repeat(32), spanId: '2'.repeat(16) };
+    await tracing.span(
+      SPANS.approval('web'),
+      async () => tracing.span(SPANS.decide, () => 0),
+      () => ({ approval: { incident, outcome: 'approved', source: 'slack', by: 'U0JANE' } }),
+      { linkTo: link },
+    );
+    const sent = await spans();
+    const root = sent.get('approval web');
+    expect(root?.attributes).toMatchObject({
+      'container_doctor.incident.id': incident.id,
+      'container_doctor.approval': 'approved',
+      'container_doctor.approval.source': 'slack',
+      'container_doctor.approval.by': 'U0JANE',
+    });
+    expect(root).toMatchObject({ status: { code: 0 }, links: [{ traceId: link.traceId, spanId: link.spanId }] });
+    expect(sent.get('decide')).toMatchObject({ traceId: root?.traceId, parentSpanId: root?.spanId });
+  });
+
   it('is failed if its result says so, although nothing was thrown', async () => {
     const result = { kind: 'dropped', why: 'gone', status: 410 } as const;
     await tracing.span(

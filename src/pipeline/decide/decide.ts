@@ -53,32 +53,39 @@ const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
  */
 export function decide(input: DecideInput): Decision {
   if (input.snoozed) return { kind: 'record', reason: 'snoozed' };
-  const reason =
-    reasonInDiagnosis(input) ??
-    reasonInFacts(input) ??
-    reasonInPolicy(input) ??
-    reasonInLimits(input) ??
-    reasonToHoldBack(input);
+  const reason = reasonAgainst(input);
   if (!reason) return { kind: 'restart', reason: input.approved ? 'approved_by_person' : 'restart_allowed' };
   if (reason === 'policy_ask') return { kind: 'ask', reason };
   const alerts = RANK[input.diagnosis.severity] >= RANK[input.policy.values.minSeverity];
   return { kind: alerts ? 'notify' : 'record', reason };
 }
 
-function reasonInDiagnosis(input: DecideInput): DecisionReason | undefined {
-  const { facts, engineAnswered, diagnosis, restartVetoed } = input;
-  if (!engineAnswered && !facts) return 'engine_unreachable';
-  if (!facts || facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
+type WithFacts = DecideInput & { readonly facts: ContainerFacts };
+
+function reasonAgainst(input: DecideInput): DecisionReason | undefined {
+  const { facts } = input;
+  if (facts === undefined) return input.engineAnswered ? 'container_gone' : 'engine_unreachable';
+  const known = { ...input, facts };
+  return (
+    reasonInDiagnosis(known) ??
+    reasonInFacts(known) ??
+    reasonInPolicy(known) ??
+    reasonInLimits(known) ??
+    reasonToHoldBack(known)
+  );
+}
+
+function reasonInDiagnosis({ facts, diagnosis, restartVetoed }: WithFacts): DecisionReason | undefined {
+  if (facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
   if (diagnosis.severity !== 'high') return 'severity_too_low';
   if (restartVetoed) return 'disk_full';
   if (!diagnosis.autoRestartSafe) return 'restart_not_safe';
   return undefined;
 }
 
-function reasonInFacts(input: DecideInput): DecisionReason | undefined {
+function reasonInFacts(input: WithFacts): DecisionReason | undefined {
   const { now, facts, incident, restarts, stopRequestedAt, deployedAt, policy } = input;
   if (!input.engineAnswered) return 'engine_unreachable';
-  if (!facts) return 'container_gone';
   if (facts.orchestrator !== undefined) return 'orchestrator_owns';
   if (incident.cause !== undefined) return 'dependency_down';
   const running = facts.status === 'running';
@@ -124,14 +131,14 @@ function reasonInPolicy({ policy: { values, sources } }: DecideInput): DecisionR
   }
 }
 
-function reasonInLimits(input: DecideInput): DecisionReason | undefined {
+function reasonInLimits(input: WithFacts): DecisionReason | undefined {
   const { now, facts, storeHealthy, restarts, policy } = input;
   if (!storeHealthy) return 'store_unavailable';
   if (restarts.lastHour >= policy.values.maxRestartsPerHour) return 'restart_limit';
   if (restarts.hostLastHour >= input.maxRestartsPerHourHost) return 'host_restart_limit';
   if (now < restarts.backOffUntil) return 'backing_off';
   // The engine could not start it, and nobody has started it since: the same error would follow.
-  if (facts && facts.status !== 'running' && facts.startedAt < restarts.couldNotStartAt) return 'backing_off';
+  if (facts.status !== 'running' && facts.startedAt < restarts.couldNotStartAt) return 'backing_off';
   return undefined;
 }
 

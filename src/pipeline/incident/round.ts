@@ -8,6 +8,7 @@ import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
+import { sufferingOf } from '../correlate/members.ts';
 import { backOffMs, failuresInARow } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
@@ -194,7 +195,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     approval?: Approval,
   ): Promise<Round | Folded> => {
     let decided = await evaluate(live, diagnosed, approval);
-    if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
+    if (decided.decision.kind === 'restart' && sufferingOf(live) !== undefined) {
       // A dependency may still turn out to be the cause, and then a restart would not help. A person does not wait.
       const waitMs = approval?.claim === undefined ? live.incident.openedAt + AFTER_MS - clock.now() : 0;
       await clock.sleep(Math.max(0, waitMs), deps.stopping);

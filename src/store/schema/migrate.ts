@@ -6,7 +6,7 @@ import { outboxReceivers } from './0003-outbox-receivers.ts';
 import { incidentDetectors } from './0004-detectors.ts';
 import { correlation } from './0005-correlation.ts';
 import { people } from './0006-people.ts';
-import { receivers } from './0008-receivers.ts';
+import { receivers } from './0007-receivers.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; append new ones. */

@@ -115,7 +115,7 @@ export interface OutboxTable extends Owned {
   last_error: string | null;
   /** When the alert was sent or dropped. */
   finished_at: number | null;
-  /** Null in rows from before schema 8. */
+  /** Null in rows from before schema 7. */
   incident_id: string | null;
   /** The flood whose summary replaces the alert; null for most. */
   flood: string | null;

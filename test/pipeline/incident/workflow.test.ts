@@ -11,6 +11,7 @@ import { createOpenIncidents } from '../../../src/pipeline/incident/open-inciden
 import { createWorkflow, type WorkflowDeps } from '../../../src/pipeline/incident/workflow.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Policy } from '../../../src/pipeline/policy/settings.ts';
+import type { RestartRequest } from '../../../src/pipeline/ports/people.ts';
 import { noTracing } from '../../../src/pipeline/tracing.ts';
 import {
   aContainer,
@@ -106,6 +107,8 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     tailLogs: async () => [],
   };
   const lifecycle: { stoppedByPersonAt?: number } = {};
+  const requests: RestartRequest[] = [];
+  const ended: (Outcome | undefined)[] = [];
   const incidents = createOpenIncidents({ newId: () => `inc-${order.length}-${now}`, now: clock.now });
   const never = new AbortController().signal;
   const logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -148,12 +151,25 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       withdraw: nothing,
     },
     snoozes: { of: () => undefined, holdsBack: () => false },
-    people: { requestsOf: async () => [] },
-    onApproved: () => {},
+    people: { requestsOf: async () => requests },
+    onApproved: (_, { attempt }) => void ended.push(attempt?.outcome),
     stopping: never,
     stopNow: never,
   });
-  return { workflow, incidents, clock, engine, attempts, alerts, progress, decisions, order, lifecycle };
+  return {
+    workflow,
+    incidents,
+    clock,
+    engine,
+    attempts,
+    alerts,
+    progress,
+    decisions,
+    order,
+    lifecycle,
+    requests,
+    outcomes: ended,
+  };
 }
 
 async function handle(count: number, world: World) {
@@ -265,6 +281,50 @@ describe('the workflow of an incident', () => {
     facts = someFacts({ status: 'exited', restartPolicy: 'on-failure' });
     await workflow.decideAgain(live, 'crash_loop');
     expect(alerts.at(-1)).toMatchObject({ kind: 'crash_loop', decision: { reason: 'auto_fix_off' } });
+  });
+
+  const approvedCase = (request: RestartRequest, attempt?: Attempt) => {
+    const decision = { kind: 'restart', reason: 'approved_by_person' } as const;
+    return { incident: anIncident(), diagnosis: aDiagnosis(), decision, attempt, request };
+  };
+  const JANE = { via: 'slack', who: 'U0JANE' } as const;
+
+  it('makes an approved restart that an earlier run of the agent did not begin, once', async () => {
+    const { workflow, incidents, clock, attempts, alerts, requests, outcomes } = build({
+      policy: { restart: 'ask' },
+      outcomes: ['recovered'],
+    });
+    const request = aRequest({
+      state: 'approved',
+      answeredBy: JANE,
+      containerStartedAt: clock.now(),
+      expiresAt: clock.now() + HOUR,
+    });
+    requests.push(request);
+    await workflow.resume(incidents.adopt(anIncident({ openedAt: clock.now() }), 'handling'), approvedCase(request));
+    expect(attempts).toMatchObject([{ id: request.id, outcome: 'recovered' }]);
+    expect(alerts).toMatchObject([
+      { id: `${request.id}/diagnosed/1`, decision: { reason: 'approved_by_person' }, because: 'U0JANE (Slack)' },
+    ]);
+    expect(outcomes).toEqual(['recovered']);
+  });
+
+  it.each([
+    ['its time is over', { expiresAt: 10 * HOUR }],
+    ['the container has been started again since', { containerStartedAt: 1 }],
+    ['the container has been replaced', { containerId: 'b'.repeat(64) }],
+  ])('does not make an approved restart that was not begun if %s, but asks again', async (_, over) => {
+    const { workflow, incidents, clock, attempts, alerts, requests } = build({
+      policy: { restart: 'ask' },
+      outcomes: ['recovered'],
+    });
+    const valid = { containerStartedAt: clock.now(), expiresAt: clock.now() + HOUR };
+    const request = aRequest({ id: 'approved', state: 'approved', answeredBy: JANE, ...valid, ...over });
+    requests.push(request);
+    await workflow.resume(incidents.adopt(anIncident({ openedAt: clock.now() }), 'handling'), approvedCase(request));
+    expect(attempts).toEqual([]);
+    expect(alerts).toMatchObject([{ decision: { kind: 'ask' }, request: { id: expect.any(String) } }]);
+    expect(alerts[0]?.request?.id).not.toBe(request.id);
   });
 
   it.each(['crash_loop', 'engine_gave_up'] as const)(

@@ -7,7 +7,7 @@ import type { Migration } from './migration.ts';
  * the receiver has a message for it. `resolved_at`: its end is in the outbox.
  */
 export const receivers: Migration = {
-  version: 8,
+  version: 7,
   name: 'receivers',
   statements: [
     'ALTER TABLE outbox ADD COLUMN incident_id TEXT',
