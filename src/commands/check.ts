@@ -15,6 +15,7 @@ import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
 import { loadSettings } from './agent.ts';
+import { sendTestAlerts } from './check-send.ts';
 import { dependencyTable, readDependencies } from './dependency-table.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -34,7 +35,7 @@ const PROBE_TIMEOUT_MS = 10_000;
 /**
  * Prints whether the settings are valid, what would be watched under which policy, and what is reachable. Spends
  * nothing, posts nothing and restarts nothing. Resolves to the exit code: 0 if the agent would work with these
- * settings. `--verbose` prints every value of every policy.
+ * settings. `--verbose` prints every value of every policy; `--send` also sends a test alert to every receiver.
  */
 export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
   const { print } = output;
@@ -49,10 +50,11 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
     ...engine.results,
     await checkClaudeModels(config),
     ...(await checkReceivers(config)),
+    ...(args.includes('--send') ? await sendTests(config, print) : []),
     config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
   ];
   for (const result of results) {
-    print(`${result.ok ? 'ok     ' : 'PROBLEM'}   ${result.subject.padEnd(10)} ${result.message}\n`);
+    print(`${result.ok ? 'ok     ' : 'PROBLEM'}   ${result.subject.padEnd(12)} ${result.message}\n`);
   }
   printPolicies(engine.policies, config, { verbose: args.includes('--verbose') }, print);
   if (engine.dependencies !== undefined) print(`\ndependencies\n${dependencyTable(engine.dependencies)}`);
@@ -182,6 +184,11 @@ async function checkReceivers({ receivers }: Config): Promise<readonly CheckResu
       return result.ok ? ok(title, result.detail) : problem(title, result.why);
     }),
   );
+}
+
+async function sendTests(config: Config, print: Output['print']): Promise<readonly CheckResult[]> {
+  const results = await sendTestAlerts(config, { print, now: Date.now });
+  return results.map(({ title, result }) => (result.ok ? ok(title, result.detail) : problem(title, result.why)));
 }
 
 async function checkSharedDatabase(database: NonNullable<Config['database']>): Promise<CheckResult> {

@@ -15,7 +15,9 @@ Watches Docker containers, diagnoses problems with Claude, restarts containers i
 Usage: container-doctor [command]
 
   (none)               run the agent
-  check [--verbose]    validate the settings; show what would be watched, under which policy, and what is reachable
+  check [--verbose] [--send]
+                       validate the settings; show what would be watched, under which policy, and what is reachable;
+                       --send: send a test alert to each receiver
   review [INCIDENT right|wrong [NOTE]]
                        show what was or would have been restarted and the results; record your verdict on one of them
   demo                 run the agent with a simulated engine: no Docker, key or Slack needed

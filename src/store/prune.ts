@@ -107,6 +107,30 @@ export async function prune(
     return deleteIncidents(trx, agent, rows);
   });
 
+  // Rows of incidents that were never stored.
+  await inBatches('delete what receivers remember', async (trx) => {
+    const old = trx
+      .selectFrom('followed_incidents')
+      .select(['agent', 'receiver', 'incident_id'])
+      .where('agent', '=', agent)
+      .where('since', '<', now - retention.resolvedIncidentsMs)
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb.selectFrom('incidents').select('id').whereRef('incidents.id', '=', 'followed_incidents.incident_id'),
+          ),
+        ),
+      )
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx
+      .deleteFrom('followed_incidents')
+      .where((eb) =>
+        eb(eb.refTuple('agent', 'receiver', 'incident_id'), 'in', old.$asTuple('agent', 'receiver', 'incident_id')),
+      )
+      .executeTakeFirst();
+    return Number(numDeletedRows);
+  });
+
   const attempts = await inBatches('delete old restart attempts', (trx) =>
     deleteAttempts(trx, agent, now - retention.ledgerMs),
   );

@@ -13,7 +13,7 @@ import {
   respond,
 } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
-import type { SlackServer } from '../support/slack-server.ts';
+import { incidentOf, type SlackPost, type SlackServer } from '../support/slack-server.ts';
 import { startWorld, type World } from '../support/world.ts';
 import { HOSTILE_LOGS } from './hostile-logs.ts';
 
@@ -88,6 +88,7 @@ function factsIn(prompt: string): string {
 
 const actions = () =>
   engine.requests.filter(({ operation }) => ['restart', 'start', 'stop', 'kill'].includes(operation));
+const isSummary = ({ text }: SlackPost) => /\d+ more problems?/.test(text);
 const slackProblems = () =>
   slack.posts.flatMap(({ body }) => problemsOf(body).map((problem) => `${body.text}: ${problem}`));
 const hostileName = (i: number) => `h${i}`;
@@ -163,17 +164,9 @@ describe('a hostile log and an obedient model', () => {
     expect(decisions.get('stateful')).toBe('notify stateful_image');
     for (const [i, { what }] of HOSTILE_LOGS.entries())
       expect(decisions.get(twinName(i)), what).toMatch(/severity_too_low/);
-    // The agent sends one message per second.
-    const isReported = (name: string) => slack.posts.some(({ text }) => new RegExp(`\\b${name}\\b`).test(text));
-    await eventually(
-      async () => {
-        const due = (await agent.history()).filter((e) => e.decision !== 'record').map((e) => e.container);
-        const unreported = due.filter((name) => !isReported(name));
-        if (unreported.length > 0) throw new Error(`not yet reported: ${unreported.join(', ')}`);
-        return true;
-      },
-      { deadlineMs: 200_000, everyMs: 250 },
-    );
+    // Ten alerts, and one summary of the others.
+    await eventually(() => (slack.posts.some(isSummary) ? true : undefined), { deadlineMs: 200_000, everyMs: 250 });
+    expect(slack.posts.filter((post) => incidentOf(post) !== undefined)).toHaveLength(10);
     expect(slackProblems()).toEqual([]);
     expect((await agent.health()).docker_connected).toBe(true);
 
@@ -351,8 +344,10 @@ describe('a hostile model', () => {
     expect(
       actions().every(({ operation, container }) => operation === 'restart' && /^m\d+$/.test(container ?? '')),
     ).toBe(true);
-    await soon(async () => ((await agent.health()).outbox_pending === 0 ? true : undefined));
-    expect(slack.posts.length).toBe(ANSWERS.length);
+    await eventually(async () => ((await agent.health()).outbox_pending === 0 ? true : undefined), {
+      deadlineMs: 150_000,
+    });
+    expect(slack.posts.filter((post) => incidentOf(post) !== undefined)).toHaveLength(Math.min(10, ANSWERS.length));
     expect(slackProblems()).toEqual([]);
     const health = await agent.health();
     expect(Number.isFinite(health.spend_today_usd)).toBe(true);

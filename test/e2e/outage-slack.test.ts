@@ -58,6 +58,9 @@ const OUTAGES: readonly [what: string, make: (context: TestContext) => Outage][]
   ],
 ];
 
+/** Few enough to be sent one by one afterwards; see flood.test.ts for more. */
+const DURING = PROBLEMS.slice(0, 9);
+
 describe.concurrent('an hour in which Slack', () => {
   for (const [what, make] of OUTAGES) {
     it(`${what}: every alert arrives once, late and in order`, { timeout: 150_000 }, async (context) => {
@@ -79,7 +82,7 @@ describe.concurrent('an hour in which Slack', () => {
       const startedAt = clock.now();
       const postsBefore = slack.posts.length;
 
-      for (const [i, problem] of PROBLEMS.entries()) {
+      for (const [i, problem] of DURING.entries()) {
         if (i === 4) {
           fail(world, 'worker', 'worker gave up');
           engine.container('worker')?.exit(1);
@@ -97,7 +100,7 @@ describe.concurrent('an hour in which Slack', () => {
 
       // Incidents were handled as usual in the meantime, and Slack got few requests.
       const history = await world.history();
-      expect(history).toHaveLength(PROBLEMS.length + 1);
+      expect(history).toHaveLength(DURING.length + 1);
       expect(history.every(({ decision }) => decision !== null)).toBe(true);
       expect(history.find(({ container }) => container === 'worker')?.outcome).toBe('recovered');
       expect(engine.count('restart')).toBe(1);
@@ -114,7 +117,7 @@ describe.concurrent('an hour in which Slack', () => {
       const [first, ...late] = alerts(slack);
       expect(notice?.text).toMatch(/No message could be delivered/);
       expect(notice?.text).toMatch(outage.why);
-      expect(notice?.text).toMatch(/sent next, oldest first: 12 alerts/);
+      expect(notice?.text).toMatch(/sent next, oldest first: 9 alerts/);
       expect([first, ...late].map((post) => post && incidentOf(post))).toEqual(expected);
       for (const [earlier, later] of pairs([notice as SlackPost, ...late])) {
         expect(later.at - earlier.at).toBeGreaterThanOrEqual(1_000);

@@ -66,4 +66,15 @@ onEveryEngine(({ newLocation }) => {
     await store.prune({ retention: { resolvedIncidentsMs: HOUR } });
     expect(await store.recall('app', incident().id)).toBeUndefined();
   });
+
+  test('what is remembered of an incident that was never stored is deleted in time too', async () => {
+    const clock = { time: NOON };
+    const store = await open(await newLocation(), { clock });
+    await store.remember('app', incident({ id: 'unstored' }), 'thread');
+    await store.prune({ retention: { resolvedIncidentsMs: HOUR } });
+    expect(await store.recall('app', 'unstored')).toBe('thread');
+    clock.time = NOON + 2 * HOUR;
+    await store.prune({ retention: { resolvedIncidentsMs: HOUR } });
+    expect(await store.recall('app', 'unstored')).toBeUndefined();
+  });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../../src/domain/diagnosis.ts';
+import { parseFilter } from '../../../src/pipeline/policy/filter.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type sampleAlert, sampleIncident } from '../../support/samples.ts';
 import { createService, startNotifier } from './support.ts';
@@ -117,4 +118,14 @@ it('an alert names the host of the agent if it does not name one itself', async 
     'node-7',
     'node-8',
   ]);
+});
+
+it('a receiver with a filter gets the alerts of the containers that it selects', async () => {
+  const [slack, pager] = [createService('slack'), createService('pager')];
+  const only = parseFilter('project:billing');
+  const { notify } = await startNotifier([Object.assign(slack, { only: undefined }), Object.assign(pager, { only })]);
+  const { container } = sampleIncident();
+  await notify('shop');
+  await notify('billing', { incident: sampleIncident({ container: { ...container, project: 'billing' } }) });
+  expect([slack.accepted, pager.accepted]).toEqual([['shop', 'billing'], ['billing']]);
 });

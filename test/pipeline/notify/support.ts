@@ -9,6 +9,7 @@ import { StoreError } from '../../../src/errors.ts';
 import { type Clock, systemClock } from '../../../src/lib/time.ts';
 import { createNotifier, type Notifier } from '../../../src/pipeline/notify/notify.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
+import type { Filter } from '../../../src/pipeline/policy/filter.ts';
 import type { Notice, Receiver, SendResult } from '../../../src/pipeline/ports/receiver.ts';
 import type { FloodStore, FollowedIncidents, Outbox } from '../../../src/pipeline/ports/store.ts';
 import { openStore, type Store } from '../../../src/store/store.ts';
@@ -82,7 +83,7 @@ export interface NotifyWorld {
 }
 
 export async function startNotifier(
-  services: readonly (Service & { readonly minSeverity?: Severity })[],
+  services: readonly (Service & { readonly minSeverity?: Severity; readonly only?: Filter })[],
   options: {
     readonly clock?: Clock;
     readonly hasOwnMinSeverity?: boolean;
@@ -113,7 +114,7 @@ export async function startNotifier(
     await rm(dataDir, { recursive: true, force: true });
   });
   const notifier = createNotifier({
-    routes: services.map(({ receiver, minSeverity = 'low' }) => ({ receiver, minSeverity })),
+    routes: services.map(({ receiver, minSeverity = 'low', only }) => ({ receiver, minSeverity, only })),
     hasOwnMinSeverity: () => options.hasOwnMinSeverity ?? false,
     hostName: () => options.hostName,
     outbox,
