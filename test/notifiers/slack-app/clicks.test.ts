@@ -142,6 +142,15 @@ describe('a click', () => {
     expect(app.asked).toEqual([]);
   });
 
+  it('while the store fails does nothing, and tells the person', async () => {
+    const app = await waitingApp();
+    app.records.failing = true;
+    await press(app, JANE, 'restart');
+    await soon(() => app.slack.ephemerals.length === 1);
+    expect(whispers(app)[0]).toMatch(/could not do it/);
+    expect(app.asked).toEqual([]);
+  });
+
   it('counts even if the message cannot be edited now; the buttons disappear later', async () => {
     const app = await waitingApp();
     app.slack.reply('chat.update', [{ status: 503 }]);
