@@ -42,7 +42,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   // The adapter redacts the names of containers.
   'docker/': [...ADAPTER, 'redact/', 'dockerode'],
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
-  'notifiers/': [...ADAPTER, 'config/setting.ts', 'pipeline/policy/filter.ts', '@slack/', 'zod'],
+  'notifiers/': [
+    ...ADAPTER,
+    'config/setting.ts',
+    'pipeline/policy/filter.ts',
+    'pipeline/notify/summary.ts',
+    '@slack/',
+    'zod',
+  ],
   'store/': [...ADAPTER, 'kysely', 'pg'],
   'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express'],
   'redact/': [...ADAPTER, '@secretlint/'],

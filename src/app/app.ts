@@ -138,8 +138,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     logger,
     memory: store,
-    people: people.access,
     publicUrl: config.publicUrl,
+    people: people.access,
   };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ ...each, receiver: each.create(receiverDeps) })),

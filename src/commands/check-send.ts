@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Alert } from '../domain/alert.ts';
 import type { Severity } from '../domain/diagnosis.ts';
+import type { Logger } from '../lib/log.ts';
 import { systemClock } from '../lib/time.ts';
-import type { CheckResult, ReceiverDeps } from '../notifiers/receiver-module.ts';
+import type { CheckResult } from '../notifiers/receiver-module.ts';
+import type { ActionResult, PeopleAccess } from '../pipeline/ports/people.ts';
 import type { ReceiverMemory } from '../pipeline/ports/store.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -16,7 +18,14 @@ export function sendTestAlerts(
 ): Promise<readonly { readonly title: string; readonly result: CheckResult }[]> {
   return Promise.all(
     receivers.map(async ({ title, minSeverity, create }) => {
-      const receiver = create({ ...deps, ...UNUSED, memory: FORGETFUL, publicUrl });
+      const receiver = create({
+        ...deps,
+        clock: { ...systemClock, now: deps.now },
+        logger: SILENT,
+        memory: FORGETFUL,
+        people: NOBODY,
+        publicUrl,
+      });
       const sent = await receiver.send(testAlert(minSeverity, agentName, deps.now()), AbortSignal.timeout(TIMEOUT_MS));
       const result: CheckResult =
         sent.kind === 'sent'
@@ -75,32 +84,36 @@ function testAlert(severity: Severity, host: string | undefined, now: number): A
   };
 }
 
-const nothing = () => {};
-const refuse = async () => ({ kind: 'not_found' }) as const;
-
-/** For receivers with buttons. Nobody can answer a test alert. */
-const UNUSED: Pick<ReceiverDeps, 'clock' | 'logger' | 'people'> = {
-  clock: systemClock,
-  logger: { debug: nothing, info: nothing, warn: nothing, error: nothing },
-  people: {
-    actions: { approve: refuse, deny: refuse, snooze: refuse, endSnooze: refuse, askAgain: refuse, judge: refuse },
-    store: {
-      waitingRequests: async () => [],
-      findRequest: async () => undefined,
-      requestsOf: async () => [],
-      snoozes: async () => [],
-      auditOf: async () => [],
-      recentAudit: async () => [],
-      saveAudit: async () => {},
-    },
-    onRequestChanged: () => nothing,
-  },
-};
-
 /** A test alert has no later state, and the store may belong to a running agent. */
 const FORGETFUL: ReceiverMemory = {
   recall: async () => undefined,
   remember: async () => {},
   recallEarlier: async () => undefined,
   recallOpen: async () => [],
+};
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+const refused = async (): Promise<ActionResult> => ({ kind: 'refused', why: 'this is only a check' });
+
+/** A test alert asks for nothing. */
+const NOBODY: PeopleAccess = {
+  actions: {
+    approve: refused,
+    deny: refused,
+    snooze: refused,
+    endSnooze: refused,
+    askAgain: refused,
+    judge: refused,
+  },
+  store: {
+    waitingRequests: async () => [],
+    findRequest: async () => undefined,
+    requestsOf: async () => [],
+    snoozes: async () => [],
+    auditOf: async () => [],
+    recentAudit: async () => [],
+    saveAudit: async () => {},
+  },
+  onRequestChanged: () => () => {},
 };

@@ -159,7 +159,7 @@ describe('the receivers', () => {
   const SLACK = { SLACK_WEBHOOK_URL: 'https://hooks.slack.test/services/T/B/x' };
 
   it('have distinct names, which are fixed because metrics and stores contain them', () => {
-    expect(RECEIVER_NAMES).toEqual(['slack', 'alertmanager', 'apprise', 'webhook', 'console']);
+    expect(RECEIVER_NAMES).toEqual(['slack', 'slack_app', 'alertmanager', 'apprise', 'webhook', 'console']);
   });
 
   it('are the console alone if no other is configured', () => {
@@ -169,7 +169,7 @@ describe('the receivers', () => {
 
   it('add all their settings to the table', () => {
     expect(Object.keys(RECEIVER_SETTINGS).map((name) => name.split('_')[0])).toEqual([
-      ...Array(3).fill('SLACK'),
+      ...Array(10).fill('SLACK'),
       ...Array(4).fill('ALERTMANAGER'),
       ...Array(4).fill('APPRISE'),
       ...Array(4).fill('WEBHOOK'),

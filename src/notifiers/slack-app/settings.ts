@@ -70,5 +70,5 @@ export function configureSlackApp(
     return undefined;
   }
   const { SLACK_API_URL: apiUrl, SLACK_APP_MIN_SEVERITY: minSeverity, SLACK_APP_ONLY: only } = values;
-  return { botToken, channel, appToken, approvers, apiUrl, minSeverity, only };
+  return { botToken, channel, appToken, approvers, apiUrl, minSeverity, ...(only && { only }) };
 }

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { summaryNotice } from '../../pipeline/notify/summary.ts';
 import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
+import { renderSlackNotice } from '../slack/notice.ts';
 import { checkSlackApp } from './check.ts';
 import { createClicks } from './clicks.ts';
+import { sendResultOf } from './failures.ts';
 import { createIncidentMessages } from './incident-messages.ts';
 import { createKeptIncidents } from './kept.ts';
-import { createNotices } from './notices.ts';
 import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
 import type { Socket } from './socket.ts';
 import type { WebApi } from './web-api.ts';
@@ -51,11 +53,12 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     now: clock.now,
     newId: randomUUID,
   });
-  const notices = createNotices();
   const handling = new Set<Promise<void>>();
   let loaded: Promise<WebApi | undefined> | undefined;
   let socket: Socket | undefined;
   let unidentified: string | undefined;
+  /** After a restart of the agent, a new message takes its place. */
+  let summaryMessage: { readonly id: string; readonly ts: string } | undefined;
 
   const api = (): Promise<WebApi | undefined> => {
     loaded ??= import('./web-api.ts').then(
@@ -125,9 +128,24 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   return {
     paceMs: PACE_MS,
     send: (alert) => withApi((ready) => messages.show(ready, alert)),
-    sendNotice: (notice) => withApi((ready) => notices.post(ready, notice)),
-    sendSummary: (summary, _signal, notice) => withApi((ready) => notices.update(ready, summary.id, notice)),
+    sendNotice: (notice) =>
+      withApi(async (ready) => {
+        const { text, blocks } = renderSlackNotice(notice);
+        const result = await ready.post({ text, blocks });
+        return result.kind === 'ok' ? { kind: 'sent', status: 200 } : sendResultOf(result.failure);
+      }),
     updatesSummary: true,
+    sendSummary: (summary) =>
+      withApi(async (ready) => {
+        const { text, blocks } = renderSlackNotice(summaryNotice(summary, clock.now(), deps.publicUrl));
+        const ts = summaryMessage?.id === summary.id ? summaryMessage.ts : undefined;
+        const edited = ts === undefined ? undefined : await ready.edit(ts, { text, blocks });
+        const isGone = edited?.kind === 'failed' && edited.failure.kind === 'missing';
+        const result = edited === undefined || isGone ? await ready.post({ text, blocks }) : edited;
+        if (result.kind === 'failed') return sendResultOf(result.failure);
+        summaryMessage = { id: summary.id, ts: result.value };
+        return { kind: 'sent', status: 200 };
+      }),
     async run(signal) {
       await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);
     },

@@ -226,6 +226,9 @@ function whole(count: number): number {
   return Number.isSafeInteger(Math.round(count)) ? Math.max(0, Math.round(count)) : 0;
 }
 
+/** The end of the year 9999: later times have another form. */
+const LATEST = 253_402_300_799_999;
+
 function iso(time: number): string {
-  return new Date(Number.isFinite(time) && Math.abs(time) <= 8.64e15 ? Math.round(time) : 0).toISOString();
+  return new Date(time >= 0 && time <= LATEST ? Math.round(time) : 0).toISOString();
 }

@@ -224,11 +224,11 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
     const due = await floods.due();
     if (due === undefined) return false;
     const { summary, accepted } = due;
-    const notice = summaryNotice(summary, clock.now(), deps.publicUrl);
+    const { publicUrl } = deps;
     const result = await send({ receiver: receiver.name, summary: summary.id }, (signal) =>
       receiver.sendSummary === undefined
-        ? receiver.sendNotice(notice, signal)
-        : receiver.sendSummary(summary, signal, notice),
+        ? receiver.sendNotice(summaryNotice(summary, clock.now(), publicUrl), signal)
+        : receiver.sendSummary(summary, signal),
     );
     // A summary that is rejected for good would be rejected again.
     if (result.kind !== 'retry') await accepted();

@@ -60,15 +60,11 @@ export interface Receiver {
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;
   /** Never rejects. */
   sendNotice(notice: Notice, signal: AbortSignal): Promise<SendResult>;
-  /** Serves people who answer in the receiver, until `signal` aborts. Never rejects. */
-  run?(signal: AbortSignal): Promise<void>;
-  /** For /health: what does not work besides sending messages. */
-  problem?(): string | undefined;
   /**
    * Absent: the summary is sent as a notice. `updatesSummary`: it replaces the earlier version with the same id, so it
-   * can be called every few seconds. `notice`: the summary for people. Never rejects.
+   * can be called every few seconds. Never rejects.
    */
-  sendSummary?(summary: Summary, signal: AbortSignal, notice: Notice): Promise<SendResult>;
+  sendSummary?(summary: Summary, signal: AbortSignal): Promise<SendResult>;
   readonly updatesSummary?: true;
   /** Called from time to time, for a service that forgets what is not repeated. */
   readonly repeat?: {
@@ -76,4 +72,8 @@ export interface Receiver {
     /** Never rejects. */
     send(signal: AbortSignal): Promise<SendResult>;
   };
+  /** Serves people who answer in the receiver, until `signal` aborts. Never rejects. */
+  run?(signal: AbortSignal): Promise<void>;
+  /** For /health: what does not work besides sending messages. */
+  problem?(): string | undefined;
 }

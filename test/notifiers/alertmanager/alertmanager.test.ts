@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
+import { sendTestAlerts } from '../../../src/commands/check-send.ts';
 import { formatProblem, loadConfig } from '../../../src/config/load.ts';
 import { createAlertmanager } from '../../../src/notifiers/alertmanager/api.ts';
 import { renderAlertmanager, renderAlertmanagerNotice } from '../../../src/notifiers/alertmanager/payload.ts';
@@ -8,7 +9,6 @@ import { sampleAlert } from '../../support/samples.ts';
 import { arbitraryAlert, hostileText } from '../arbitrary-alert.ts';
 import { expectInert } from '../inert.ts';
 import { createIncidentMemory } from '../memory.ts';
-import { unusedDeps } from '../receiver-deps.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -27,23 +27,8 @@ async function sendTo(env: Record<string, string>) {
   const loaded = loadConfig(env);
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join('\n'));
   const [configured] = loaded.config.receivers;
-  const memory = createIncidentMemory();
-  const receiver = configured?.create({
-    ...unusedDeps,
-    print: () => {},
-    now: Date.now,
-    memory: {
-      recall: (_, id) => memory.recall(id),
-      remember: (_, incident, value) => memory.remember(incident, value),
-      recallEarlier: (_, incident, since) => memory.recallEarlier(incident, since),
-      recallOpen: () => memory.recallOpen(),
-    },
-  });
-  return {
-    config: loaded.config,
-    result: await receiver?.send(sampleAlert(), NEVER),
-    check: await configured?.check(),
-  };
+  const [sent] = await sendTestAlerts(loaded.config, { print: () => {}, now: Date.now });
+  return { config: loaded.config, result: sent?.result, check: await configured?.check() };
 }
 
 it('sends user name and password of the URL, which appear in no result', async () => {
@@ -52,7 +37,7 @@ it('sends user name and password of the URL, which appear in no result', async (
   const { result, check, config } = await sendTo({ ALERTMANAGER_URL: withUser });
   expect(new Set(seen)).toEqual(new Set([`Basic ${Buffer.from('doctor:p@ss').toString('base64')}`]));
   const why = 'Alertmanager answered 401: it refuses the user name, password or token';
-  expect(result).toEqual({ kind: 'dropped', status: 401, why });
+  expect(result).toEqual({ ok: false, why: `a test alert could not be sent: ${why}` });
   expect(check).toEqual({ ok: false, why });
   expect(config.secrets).toEqual([withUser]);
 });

@@ -12,17 +12,18 @@ import { type HttpStandIn, readBody, startHttpStandIn } from '../../support/http
 import { sampleAlert, sampleDiagnosis } from '../../support/samples.ts';
 
 const NEVER = new AbortController().signal;
-/** Debian: python3-apprise. */
-const PYTHON = process.env.DOCTOR_TEST_APPRISE_PYTHON ?? 'python3';
-const isInstalled = spawnSync(PYTHON, ['-c', 'import apprise']).status === 0;
-if (!isInstalled) console.warn('SKIPPED, needs the Apprise library for Python: Apprise');
+/** Debian: the package apprise. Elsewhere: the library from PyPI, in an environment that the variable names. */
+const PYTHONS = [process.env.DOCTOR_TEST_APPRISE_PYTHON ?? 'python3', '/usr/bin/python3'];
+const installed = PYTHONS.find((python) => spawnSync(python, ['-c', 'import apprise']).status === 0);
+const PYTHON = installed ?? 'python3';
+if (installed === undefined) console.warn('SKIPPED, needs the Apprise library for Python: Apprise');
 
 interface Received {
   readonly path: string;
   readonly body: { readonly title?: string; readonly message?: string; readonly text?: string; readonly type?: string };
 }
 
-describe.skipIf(!isInstalled && process.env.CI !== 'true')('Apprise', () => {
+describe.skipIf(installed === undefined && process.env.CI !== 'true')('Apprise', () => {
   let services: HttpStandIn;
   let received: Received[];
   let status: number;

@@ -200,23 +200,3 @@ describe('a restart that waits', () => {
     expect(app.slack.violations).toEqual([]);
   });
 });
-
-describe('a summary of many alerts', () => {
-  it('is one message, which is edited, and posted anew if somebody deleted it', async () => {
-    const app = await startTestApp();
-    const send = (alerts: number) =>
-      app.receiver.sendSummary?.(
-        { id: 'flood-1', since: NOON, alerts, groups: [], incidentIds: [] },
-        AbortSignal.timeout(5_000),
-        { title: `${alerts} more alerts`, text: 'shop: 3 containers', url: 'https://doctor.example/' },
-      );
-    expect(await send(5)).toEqual({ kind: 'sent', status: 200 });
-    await send(90);
-    expect(app.text()).toContain('90 more alerts');
-    expect(app.message().edits).toBe(1);
-    app.slack.deleteMessage(app.message().ts);
-    await send(91);
-    expect(app.text()).toContain('91 more alerts');
-    expect(app.slack.violations).toEqual([]);
-  });
-});
