@@ -276,7 +276,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     async resume() {
-      await Promise.all([correlation.load(), keptConfigurations.load(), snoozes.load()]);
+      await Promise.all([correlation.load(), keptConfigurations.load()]);
       const cases = await store.openCases().catch((error: unknown) => {
         logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
@@ -286,11 +286,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         return { left, live: incidents.adopt(left.incident, phase, left.diagnosis?.severity) };
       });
       correlation.restore(adopted.map(({ live }) => live));
+      await people.load(adopted);
       for (const { left, live } of adopted) {
         if (left.settledAt === undefined) start(workflow.resume(live, left));
         else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
-      await people.resume(adopted);
+      people.resume(adopted);
     },
 
     onInspected(containerId, facts) {

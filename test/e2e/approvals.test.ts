@@ -126,8 +126,11 @@ describe('a restart that waits for a person', () => {
     expect(restarts()).toBe(0);
     expect(await world.metric('container_doctor_approvals_total', { outcome: 'expired', source: 'none' })).toBe(1);
   });
+});
 
-  it('asks again after an approved restart that did not help', async () => {
+describe('an approval', () => {
+  it('covers one restart: if that did not help, a person is asked again', async () => {
+    await start({ env: { VERIFY_STABLE_SECONDS: '120', VERIFY_DEADLINE_SECONDS: '300' } });
     const first = await asked();
     await world.people.actions.approve(first.id, JANE);
     await soon(() => (restarts() === 1 ? true : undefined));
@@ -141,9 +144,7 @@ describe('a restart that waits for a person', () => {
     await world.people.actions.approve(second.id, JOE);
     await soon(() => (restarts() === 2 ? true : undefined));
   });
-});
 
-describe('an approval', () => {
   it('is refused while another condition prevents the restart, and the request keeps waiting', async () => {
     await start();
     const { id } = await asked();
@@ -164,6 +165,19 @@ describe('an approval', () => {
     await posts(1);
     expect(await latest()).toMatchObject({ reason: 'host_restart_limit' });
     expect(await world.people.store.waitingRequests()).toEqual([]);
+  });
+
+  it('is refused while the engine does not answer, and nothing is restarted afterwards', async () => {
+    await start();
+    const { id } = await asked();
+    world.engine.faults.hang('inspect', 1);
+    const { actions, store } = world.people;
+    expect(await actions.approve(id, JANE)).toMatchObject({ kind: 'refused', why: expect.stringMatching(/try again/) });
+    world.engine.faults.dropConnections();
+    await world.clock.sleep(60_000);
+    expect(restarts()).toBe(0);
+    expect(await store.waitingRequests()).toMatchObject([{ id }]);
+    expect(await actions.approve(id, JANE)).toMatchObject({ kind: 'done' });
   });
 
   it('of an unknown request is not found, and is audited', async () => {

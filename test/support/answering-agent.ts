@@ -1,6 +1,6 @@
 /**
  * The agent with a person beside it: on SIGUSR2 somebody answers the first request that waits, as ANSWER says (`approve`,
- * `deny`, or `twice` for two approvals at once).
+ * `deny`, or `twice` for two approvals at once), or snoozes the service `web` (`snooze`).
  */
 import { loadSettings, type RunningAgent, startAgent } from '../../src/commands/agent.ts';
 import type { Actor } from '../../src/pipeline/ports/people.ts';
@@ -17,6 +17,10 @@ process.on('SIGUSR2', () => void running.then(answer));
 process.on('SIGTERM', () => void running.then(({ stop }) => stop()).then(() => process.exit(0)));
 
 async function answer({ people: { actions, store }, logger }: RunningAgent): Promise<void> {
+  if (process.env.ANSWER === 'snooze') {
+    await actions.snooze({ service: { service: 'web' }, forMs: 3_600_000 }, JANE);
+    return;
+  }
   const [request] = await store.waitingRequests();
   if (request === undefined) {
     logger.info('nothing to answer');

@@ -42,6 +42,9 @@ export interface ActionsDeps {
 
 /** A request is shown before its incident is settled. This is longer than that takes. */
 const BUSY_WAIT_MS = 10_000;
+/** An answer takes a second, unless another restart of the container or many other restarts are in progress. */
+const ANSWER_WITHIN_MS = 15_000;
+const BUSY = 'the incident or its container is being handled right now; try again in a minute';
 const SHORTEST_SNOOZE_MS = 60_000;
 const LONGEST_SNOOZE_MS = 30 * 24 * 3_600_000;
 /** More than anybody can keep track of. Limits memory. */
@@ -89,20 +92,29 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
     const enough = new AbortController();
     await Promise.race([live.work, clock.sleep(BUSY_WAIT_MS, enough.signal)]);
     enough.abort();
-    return live.phase === 'settled' ? undefined : 'the incident is being handled right now; try again in a minute';
+    return live.phase === 'settled' ? undefined : BUSY;
   };
 
   const begin = (live: LiveIncident, request: RestartRequest, actor: Actor): Promise<ActionResult> => {
     const { incident } = live;
     const result = Promise.withResolvers<ActionResult>();
+    let isOver = false;
     const refused = (why: string): false => {
+      isOver = true;
       result.resolve({ kind: 'refused', why });
       return false;
     };
+    const over = new AbortController();
+    let isClaimed = false;
+    // Another restart of the container may be verified for minutes, or the engine may hang. Nobody waits that long, and
+    // nothing must be restarted after the answer was refused.
+    void clock.sleep(ANSWER_WITHIN_MS, over.signal).then(() => isClaimed || isOver || refused(BUSY));
     const approval: Approval = {
       request,
       by: actor,
       async claim({ decision, because }) {
+        if (isOver) return false;
+        isClaimed = true;
         if (decision.kind === 'ask') {
           await requests.withdraw(incident.id);
           return refused('the container has been started again or replaced since; the request is void');
@@ -141,6 +153,7 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
     const ended = work.then((round) => {
       const why = live.cause === undefined ? 'the incident has changed' : DECISION_REASONS.dependency_down;
       refused(round === undefined ? why : describeRound(round));
+      over.abort();
     });
     deps.start(ended);
     return result.promise;

@@ -24,8 +24,16 @@ export interface People {
   readonly requests: Requests;
   readonly snoozes: Snoozes;
   readonly forWorkflow: Pick<WorkflowDeps, 'requests' | 'snoozes' | 'people' | 'onApproved'>;
-  /** Takes up what an earlier run of the agent left, once its open incidents are known and the snoozes are loaded. */
-  resume(left: readonly { readonly live: LiveIncident; readonly left: IncidentCase }[]): Promise<void>;
+  /** Loads what an earlier run of the agent left. Call it before its open incidents are resumed. */
+  load(left: readonly LeftIncident[]): Promise<void>;
+  /** Handles what has ended since. Call it after the open incidents are resumed, because they come first. */
+  resume(left: readonly LeftIncident[]): void;
+}
+
+/** An incident that an earlier run of the agent left open. */
+interface LeftIncident {
+  readonly live: LiveIncident;
+  readonly left: IncidentCase;
 }
 
 /** The incident was held back, but the store has lost the snooze. */
@@ -67,7 +75,13 @@ export function createPeople(deps: PeopleDeps): People {
     snoozes,
     forWorkflow: { requests, snoozes, people: store, onApproved },
 
-    async resume(all) {
+    async load(all) {
+      await snoozes.load();
+      const open = new Set(all.map(({ live }) => live.incident.id));
+      await requests.load((id) => open.has(id));
+    },
+
+    resume(all) {
       for (const { live, left } of all) {
         const isHeld = left.settledAt !== undefined && left.decision?.reason === 'snoozed';
         if (!isHeld || snoozes.isPending(left.incident)) continue;
@@ -78,8 +92,6 @@ export function createPeople(deps: PeopleDeps): People {
             .then(() => {}),
         );
       }
-      const open = new Set(all.map(({ live }) => live.incident.id));
-      await requests.load((id) => open.has(id));
       snoozes.resume();
     },
   };
