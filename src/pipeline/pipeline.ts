@@ -86,13 +86,7 @@ const STOP_PATIENCE_MS = 5_000;
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
   const order = createWriteOrder(deps.store, { ...deps, beforeResolved: (id) => requests.withdraw(id) });
-  const store: typeof deps.store = {
-    ...order.store,
-    async resolveIncident(id, at) {
-      await order.store.resolveIncident(id, at);
-      await deps.resolved(id);
-    },
-  };
+  const { store } = order;
   const stopping = new AbortController();
   const stopNow = new AbortController();
   const lifecycle = createLifecycle({

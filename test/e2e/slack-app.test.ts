@@ -170,6 +170,6 @@ describe('the Slack app', () => {
     await shows(message, 'time number 2');
     expect(messages()).toHaveLength(1);
     // The edit notifies nobody; the reply does.
-    expect(slack.shown()).toHaveLength(2);
+    await soon(() => (slack.shown().length === 2 ? true : undefined));
   });
 });

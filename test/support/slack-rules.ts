@@ -52,9 +52,10 @@ const richText = z.strictObject({
   style: z.strictObject({ bold: z.boolean().optional(), italic: z.boolean().optional() }).optional(),
 });
 const richUser = z.strictObject({ type: z.literal('user'), user_id: z.string().regex(/^[UW][A-Z0-9]{7,}$/) });
+const richLink = z.strictObject({ type: z.literal('link'), url: z.url().max(3000), text: z.string().min(1) });
 const richSection = z.strictObject({
   type: z.literal('rich_text_section'),
-  elements: z.array(z.discriminatedUnion('type', [richText, richUser])),
+  elements: z.array(z.discriminatedUnion('type', [richText, richUser, richLink])),
 });
 const richElement = z.discriminatedUnion('type', [
   richSection,

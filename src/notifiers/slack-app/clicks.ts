@@ -29,9 +29,12 @@ const payloadSchema = z.object({
   actions: z.tuple([z.object({ action_id: z.string().max(255), value: z.string().max(100) })]),
 });
 
+type Click = z.output<typeof payloadSchema>;
+
 const REFUSED = {
   stranger: 'You are not in SLACK_APPROVERS, so you cannot decide about this container. Nothing was done.',
   elsewhere: 'This button belongs to another workspace, channel or message. Nothing was done.',
+  failed: 'The agent could not do it; its log says why. Look at the message, and try again if nothing has changed.',
   unknown: 'This agent does not know this question any more. Nothing was done.',
 } as const;
 
@@ -50,11 +53,21 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
     const parsed = payloadSchema.safeParse(payload);
     if (!parsed.success) return;
     const { user, container, actions } = parsed.data;
-    const [{ action_id: actionId, value }] = actions;
-    const asked = askedBy(actionId);
+    const asked = askedBy(actions[0].action_id);
     if (!asked) return;
     const actor: Actor = { via: 'slack', who: user.id, from: container.channel_id };
-    const isOurs = parsed.data.team?.id === team && container.channel_id === deps.channel;
+    try {
+      await decide(api, team, parsed.data, asked, actor);
+    } catch (error) {
+      logger.error('a click in Slack could not be handled', { error: String(error) });
+      if (deps.approvers.has(user.id)) await answer(api, actor, REFUSED.failed);
+    }
+  };
+
+  const decide = async (api: WebApi, team: string, click: Click, asked: Asked, actor: Actor): Promise<void> => {
+    const { user, container, actions } = click;
+    const [{ value }] = actions;
+    const isOurs = click.team?.id === team && container.channel_id === deps.channel;
     const target = isOurs ? await findTarget(asked, value, container.message_ts) : undefined;
     const refusal =
       !isOurs || target === 'elsewhere' ? 'elsewhere' : !deps.approvers.has(user.id) ? 'stranger' : undefined;
@@ -64,7 +77,10 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
       if (isOurs) await answer(api, actor, REFUSED[refusal]);
       return;
     }
-    if (!found) return answer(api, actor, REFUSED.unknown);
+    if (!found) {
+      await audit(asked, actor, REFUSED.unknown, undefined);
+      return answer(api, actor, REFUSED.unknown);
+    }
     const result = await act(asked, found, actor);
     await messageAfter(api, asked, found, actor, result);
   };

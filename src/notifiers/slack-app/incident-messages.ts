@@ -8,6 +8,7 @@ import type { Incident } from '../../domain/incident.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { RestartRequest } from '../../pipeline/ports/people.ts';
 import type { SendResult } from '../../pipeline/ports/receiver.ts';
+import { incidentUrl } from '../receiver-module.ts';
 import { sendResultOf } from './failures.ts';
 import type { Kept, KeptIncidents } from './kept.ts';
 import { renderDetails, renderEvent, renderMessage } from './message.ts';
@@ -18,6 +19,8 @@ export interface IncidentMessagesDeps {
   readonly now: () => number;
   /** Whether clicks arrive and somebody may click. */
   readonly buttons: boolean;
+  /** See ReceiverDeps. */
+  readonly publicUrl?: string;
   /** Of an incident, oldest first. */
   requestsOf(incidentId: string): Promise<readonly RestartRequest[]>;
 }
@@ -46,7 +49,13 @@ export function createIncidentMessages(deps: IncidentMessagesDeps): IncidentMess
     (await deps.requestsOf(incidentId).catch(() => [])).at(-1);
 
   const render = (state: Omit<Kept, 'request'>, request: RestartRequest | undefined) =>
-    renderMessage({ ...state, request, buttons: deps.buttons, now: now() });
+    renderMessage({
+      ...state,
+      request,
+      buttons: deps.buttons,
+      now: now(),
+      url: incidentUrl(deps.publicUrl, state.alert.incident.id),
+    });
 
   const withRequest = (state: Kept, request: RestartRequest | undefined): Kept => ({
     ...state,
@@ -150,11 +159,13 @@ function nextState(before: Kept, alert: Alert): Omit<Kept, 'ts'> {
     const times = before.times + 1;
     return { alert, times, replies: before.replies, owed: { id: alert.id, isFirst: false, broadcast: true } };
   }
-  const owed = { id: alert.id, isFirst: false, broadcast: needsNotice(alert, before.alert) };
+  // While a problem is snoozed, only its end is told.
+  const { snooze } = before;
+  const isSnoozeOver = snooze !== undefined && alert.kind !== 'resolved' && alert.at > snooze.at;
+  const owed = { id: alert.id, isFirst: false, broadcast: isSnoozeOver || needsNotice(alert, before.alert) };
   // Alerts come in order, unless one had to be skipped.
   if (alert.at < before.alert.at) return { ...rest, owed };
-  const isAskedAnew = alert.request !== undefined && alert.request.id !== before.alert.request?.id;
-  return { ...rest, alert, owed, snooze: isAskedAnew ? undefined : before.snooze };
+  return { ...rest, alert, owed, snooze: isSnoozeOver ? undefined : snooze };
 }
 
 /** It has become worse, or a person has to decide. */

@@ -15,7 +15,7 @@ import {
   unknownCause,
   urgentNote,
 } from '../alert-text.ts';
-import { context, emphasis, escapeWithin, header, list, preformatted, table, titled } from '../slack/blocks.ts';
+import { context, emphasis, escapeWithin, header, link, list, preformatted, table, titled } from '../slack/blocks.ts';
 import { excerptOf, MAX } from '../slack/message.ts';
 import { type AppBlock, byPerson, sentence } from './app-blocks.ts';
 import { restartButtons, verdictButtons } from './buttons.ts';
@@ -29,6 +29,8 @@ export interface Shown extends Pick<Kept, 'alert' | 'times' | 'snooze' | 'verdic
   readonly buttons: boolean;
   /** When it is sent. */
   readonly now: number;
+  /** The page of the incident. */
+  readonly url?: string;
 }
 
 const MAX_TEXT = 500;
@@ -63,6 +65,7 @@ export function renderMessage(shown: Shown): AppMessage {
     emphasis(action, `\nWhy: ${reason}.`),
     ...requestBlocks(shown),
     ...verdictBlocks(shown),
+    ...(shown.url === undefined ? [] : [link(shown.url, 'Open the incident')]),
     context([diagnosedBy(alert), `incident ${incident.id}`]),
   ]);
 }

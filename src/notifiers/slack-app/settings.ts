@@ -9,7 +9,8 @@ export const SLACK_APP_SETTINGS = {
   SLACK_BOT_TOKEN: {
     schema: token().startsWith('xoxb-'),
     allowed: 'the bot token of a Slack app, which begins with xoxb-',
-    about: 'a Slack app for alerts, with one message for each incident; see slack.md',
+    about: 'a Slack app for alerts, with one message for each incident',
+    details: 'See [slack.md](slack.md).',
     secret: true,
   },
   SLACK_CHANNEL: {

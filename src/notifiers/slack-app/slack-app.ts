@@ -39,6 +39,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   const messages = createIncidentMessages({
     kept,
     now: clock.now,
+    publicUrl: deps.publicUrl,
     buttons: appToken !== undefined && approvers.length > 0,
     requestsOf: people.store.requestsOf,
   });

@@ -21,7 +21,7 @@ const PATIENCE_MS = 60_000;
 
 /**
  * `positionsSaved` resolves when the log positions known now have been saved, or could not be. `beforeResolved` is called
- * before an incident is stored as resolved. Must not reject.
+ * before an incident is stored as resolved, `resolved` after it. Neither may reject.
  */
 export function createWriteOrder<Store extends IncidentStore>(
   store: Store,
@@ -29,10 +29,12 @@ export function createWriteOrder<Store extends IncidentStore>(
     clock,
     positionsSaved,
     beforeResolved = async () => {},
+    resolved = async () => {},
   }: {
     readonly clock: Clock;
     positionsSaved(): Promise<void>;
     beforeResolved?(incidentId: string): Promise<void>;
+    resolved?(incidentId: string): Promise<void>;
   },
 ): WriteOrder<Store> {
   const unsaved = new Map<string, PromiseWithResolvers<void>>();
@@ -49,6 +51,7 @@ export function createWriteOrder<Store extends IncidentStore>(
       async resolveIncident(id: string, at: number) {
         await Promise.all([positionsSaved(), beforeResolved(id)]);
         await store.resolveIncident(id, at);
+        await resolved(id);
       },
     },
 

@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { sendTestAlerts } from '../../../src/commands/check-send.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { checkSlackApp } from '../../../src/notifiers/slack-app/check.ts';
 import type { SlackAppSettings } from '../../../src/notifiers/slack-app/settings.ts';
+import { slackAppEnv } from '../../support/slack-app-env.ts';
 import { type SlackApp, startSlackApp } from '../../support/slack-app-server.ts';
 import { JANE } from './support.ts';
 
@@ -63,4 +66,15 @@ describe('the check of the Slack app', () => {
     expect(await check({ botToken: slack.appToken })).toMatchObject({ why: /not_allowed_token_type/ });
     expect(await check({ appToken: slack.botToken })).toMatchObject({ why: /not_allowed_token_type/ });
   });
+});
+
+it('a test alert of `check --send` is a message without buttons, and nothing is kept of it', async () => {
+  onTestFinished(() => slack.close());
+  const loaded = loadConfig({ ...slackAppEnv(slack), DATA_DIR: '/nowhere' });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  const results = await sendTestAlerts(loaded.config, { print: () => {}, now: Date.now });
+  expect(results).toMatchObject([{ title: 'Slack app', result: { ok: true } }]);
+  expect(slack.shown()).toHaveLength(1);
+  expect(JSON.stringify(slack.shown())).not.toContain('"action_id"');
+  expect(slack.violations).toEqual([]);
 });

@@ -50,6 +50,15 @@ describe('a click', () => {
     expect(app.slack.violations).toEqual([]);
   });
 
+  it('that snoozed is forgotten when the problem is told again, which notifies the channel', async () => {
+    const app = await waitingApp();
+    await press(app, JOE, 'snooze_1h');
+    await soon(() => app.text().includes('💤 Snoozed by'));
+    await app.send(alerts.diagnosed({ id: 'inc-1/snooze/1', at: NOON + 3_700_000 }));
+    expect(app.text()).not.toContain('💤 Snoozed by');
+    expect(app.slack.shown()).toHaveLength(2);
+  });
+
   it('of a second person changes nothing, and tells that person who was first', async () => {
     const app = await waitingApp();
     const message = { ...app.message(), blocks: [...app.message().blocks] };
@@ -107,6 +116,7 @@ describe('a click', () => {
     await soon(() => app.slack.ephemerals.length === 1);
     expect(app.asked).toEqual([]);
     expect(whispers(app)[0]).toMatch(/does not know this question/);
+    expect(app.records.audit).toHaveLength(1);
   });
 
   it.each([
@@ -129,6 +139,15 @@ describe('a click', () => {
     await press(next, JANE, 'restart');
     await soon(() => !hasButton(next));
     expect(next.asked).toHaveLength(1);
+    expect(app.asked).toEqual([]);
+  });
+
+  it('while the store fails does nothing, and tells the person', async () => {
+    const app = await waitingApp();
+    app.records.failing = true;
+    await press(app, JANE, 'restart');
+    await soon(() => app.slack.ephemerals.length === 1);
+    expect(whispers(app)[0]).toMatch(/could not do it/);
     expect(app.asked).toEqual([]);
   });
 

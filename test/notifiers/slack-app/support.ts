@@ -144,9 +144,13 @@ function memoryIn(records: TestRecords): IncidentMemory {
   };
 }
 
-function recordsIn({ requests, audit }: TestRecords): PeopleRecords {
+function recordsIn(records: TestRecords): PeopleRecords {
+  const { requests, audit } = records;
   const some: Partial<PeopleRecords> = {
-    findRequest: async (id) => requests.get(id),
+    async findRequest(id) {
+      if (records.failing) throw new Error('the store cannot be used');
+      return requests.get(id);
+    },
     requestsOf: async (incidentId) => [...requests.values()].filter((each) => each.incidentId === incidentId),
     saveAudit: async (entry) => void audit.push(entry),
   };

@@ -1,0 +1,96 @@
+/** Restarts that wait for a person who answers in Slack, on a real engine. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { describeEngine, type TestContainer } from '../support/engine.ts';
+import { type EngineAgent, idle, startEngineAgent } from '../support/engine-agent.ts';
+import { eventually } from '../support/eventually.ts';
+import { JANE, JOE, STRANGER, slackAppEnv } from '../support/slack-app-env.ts';
+import { type ChannelMessage, type SlackApp, startSlackApp } from '../support/slack-app-server.ts';
+
+const LONG = 120_000;
+/** Prints an error once, and is otherwise healthy. */
+const DEADLOCK = {
+  cmd: `if [ ! -f /once ]; then touch /once; sleep 1; echo "ERROR cannot serve: deadlock" >&2; fi; ${idle("trap 'exit 0' TERM;")}`,
+  labels: { 'container-doctor.restart': 'ask' },
+} as const;
+
+describeEngine('a restart that waits for a person', (dockerHost) => {
+  let agent: EngineAgent;
+  let slack: SlackApp;
+
+  beforeEach(async () => {
+    slack = await startSlackApp();
+    agent = await startEngineAgent({ dockerHost }, slackAppEnv(slack));
+  }, LONG);
+
+  afterEach(async () => {
+    await agent?.close();
+    expect(slack.violations).toEqual([]);
+    await slack.close();
+  }, LONG);
+
+  const soon = <T>(read: () => T | undefined | Promise<T | undefined>) =>
+    eventually(read, { deadlineMs: 60_000, everyMs: 50 });
+  const shows = (message: ChannelMessage, text: string | RegExp) =>
+    soon(() => (slack.textOf(message).search(text) >= 0 ? true : undefined));
+  const startedAt = async (web: TestContainer) => (await agent.stateOf(web)).StartedAt;
+
+  async function asked(): Promise<{ web: TestContainer; message: ChannelMessage; before: string }> {
+    const web = await agent.start('web', DEADLOCK);
+    const message = await soon(() => {
+      const [found] = slack.shown();
+      const waits = found?.blocks.some(({ block_id }) => block_id === 'request');
+      return waits && slack.socket.connections() > 0 ? found : undefined;
+    });
+    return { web, message, before: await startedAt(web) };
+  }
+
+  it('is made once if two people approve it, and the message shows its end', { timeout: LONG }, async () => {
+    const { web, message, before } = await asked();
+    const shown = { ...message, blocks: [...message.blocks] };
+    await Promise.all([JANE, JOE].map((user) => slack.click({ user, message: shown, action: 'restart' })));
+    await shows(message, /^✅ Resolved/);
+    expect(slack.textOf(message)).toContain('Restart approved by');
+    expect(await startedAt(web)).not.toBe(before);
+    expect(await agent.restartsOf('web')).toBe(1);
+    expect(slack.ephemerals).toHaveLength(1);
+    expect(slack.shown()).toHaveLength(1);
+  });
+
+  it('is not made if a stranger clicks, or if it is denied', { timeout: LONG }, async () => {
+    const { web, message, before } = await asked();
+    await slack.click({ user: STRANGER, message, action: 'restart' });
+    await soon(() => slack.ephemerals[0]);
+    await slack.click({ user: JANE, message, action: 'leave' });
+    await shows(message, 'Left as it is');
+    await agent.settle();
+    expect(await startedAt(web)).toBe(before);
+    expect(await agent.restartsOf('web')).toBe(0);
+  });
+
+  it('is void once the container was recreated', { timeout: LONG }, async () => {
+    const { web, message } = await asked();
+    const shown = { ...message, blocks: [...message.blocks] };
+    await web.remove();
+    const next = await agent.start('web', { ...DEADLOCK, cmd: idle("trap 'exit 0' TERM;") });
+    const before = await startedAt(next);
+    await slack.click({ user: JANE, message: shown, action: 'restart' });
+    const refusal = await soon(() => slack.ephemerals[0]);
+    expect(refusal.text).toMatch(/^(Nothing was done|This agent does not know)/);
+    await agent.settle();
+    expect(await startedAt(next)).toBe(before);
+    expect(await agent.restartsOf('web')).toBe(0);
+  });
+
+  it('is made once if the agent is restarted right after the click', { timeout: LONG }, async () => {
+    const { message } = await asked();
+    await slack.click({ user: JANE, message, action: 'restart' });
+    await agent.restartDoctor(async () => {});
+    await soon(async () => {
+      if (slack.textOf(message).startsWith('✅ Resolved')) return true;
+      const waits = message.blocks.some(({ block_id }) => block_id === 'request');
+      if (waits && slack.socket.connections() > 0) await slack.click({ user: JANE, message, action: 'restart' });
+      return undefined;
+    });
+    expect(await agent.restartsOf('web')).toBe(1);
+  });
+});
