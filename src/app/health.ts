@@ -1,6 +1,7 @@
 /** Collects the data for `/health`. http/health.ts builds the page. */
 import { type Config, claudeKey } from '../config/config.ts';
 import type { SourceStates } from '../docker/sources.ts';
+import type { ClaudeFailure } from '../domain/model-failures.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
 import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
@@ -38,7 +39,7 @@ export function createHealthPage(options: {
   readonly diagnoser: Pick<Diagnoser, 'status'>;
   readonly notifier: Pick<Notifier, 'failure'>;
   readonly clock: Clock;
-  lastError(): string | undefined;
+  lastError(): ClaudeFailure | undefined;
   lateLogs(): readonly LateLog[];
   sources(): SourceStates;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
@@ -120,8 +121,11 @@ function withLastResult<T>(read: () => Promise<T>, initially: T): () => Promise<
 }
 
 /** Wraps the observer. `last`: why the latest request to Claude failed; undefined if it succeeded or there was none. */
-export function noteClaudeErrors(observer: Observer): { readonly observer: Observer; last(): string | undefined } {
-  let last: string | undefined;
+export function noteClaudeErrors(observer: Observer): {
+  readonly observer: Observer;
+  last(): ClaudeFailure | undefined;
+} {
+  let last: ClaudeFailure | undefined;
   return {
     observer: {
       ...observer,

@@ -1,4 +1,5 @@
 /** What went wrong, and who said so. Times are epoch milliseconds. */
+import type { ClaudeFailure } from './model-failures.ts';
 
 export const SEVERITIES = ['low', 'medium', 'high'] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -36,20 +37,6 @@ export const SKIP_REASONS = [
 ] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
-/** How a request to Claude ended. A label value of the requests metric. */
-export const CLAUDE_OUTCOMES = [
-  'ok',
-  'refused',
-  'truncated',
-  'invalid',
-  'rate_limited',
-  'overloaded',
-  'timeout',
-  'error',
-] as const;
-export type ClaudeOutcome = (typeof CLAUDE_OUTCOMES)[number];
-export type ClaudeFailure = Exclude<ClaudeOutcome, 'ok'>;
-
 export interface Diagnosis extends Assessment {
   readonly tier: Tier;
   /** The model that answered; absent for the rules. */
@@ -58,6 +45,8 @@ export interface Diagnosis extends Assessment {
   readonly rules: readonly string[];
   /** Why the rules answered; absent if Claude or an earlier diagnosis did. */
   readonly fallback?: SkipReason | ClaudeFailure;
+  /** With `fallback: 'circuit_open'`: how the latest request failed. */
+  readonly fallbackCause?: ClaudeFailure;
   /** US dollars, failed requests included. */
   readonly costUsd: number;
   readonly at: number;

@@ -1,4 +1,5 @@
 /** The page `/health`: the state of the agent and every problem, for people and for load balancers. */
+import { type ClaudeFailure, describeClaudeFailure } from '../domain/model-failures.ts';
 import { formatUsd } from '../lib/money.ts';
 
 /** The JSON response. Times are ISO 8601. */
@@ -43,7 +44,8 @@ export interface HealthView {
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
-    readonly last_error: string | null;
+    /** How the latest request failed; null if it succeeded. `problems` says what to do. */
+    readonly last_error: ClaudeFailure | null;
     /** `open`: after repeated failures, requests are paused until `retry_at`. `half_open`: one request tests Claude. */
     readonly circuit: 'closed' | 'open' | 'half_open';
     readonly retry_at: string | null;
@@ -103,7 +105,7 @@ export interface HealthInputs {
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
-    readonly lastError?: string;
+    readonly lastError?: ClaudeFailure;
     /** Default: `closed`. */
     readonly circuit?: HealthView['claude']['circuit'];
     readonly retryAt?: number;
@@ -219,7 +221,10 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
     problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);
   }
-  if (claude.lastError !== undefined) problems.push(`the last request to Claude failed: ${claude.lastError}`);
+  if (claude.lastError !== undefined) {
+    const why = describeClaudeFailure(claude.lastError);
+    problems.push(`the last request to Claude failed (${claude.lastError}): ${why}`);
+  }
   return problems;
 }
 

@@ -1,8 +1,9 @@
 /** The sentences of alerts and notices, shared by all receivers. */
 import type { Alert } from '../domain/alert.ts';
 import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
-import type { ClaudeFailure, Severity, SkipReason } from '../domain/diagnosis.ts';
+import type { Severity, SkipReason } from '../domain/diagnosis.ts';
 import { type IncidentMember, isOldNews } from '../domain/incident.ts';
+import { CLAUDE_FAILURES, type ClaudeFailure, describeClaudeFailure } from '../domain/model-failures.ts';
 import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 import type { Notice } from '../pipeline/ports/receiver.ts';
@@ -123,21 +124,25 @@ export function actionText({ attempt, decision, because }: Alert): ActionText {
   }
 }
 
-const FALLBACK_TEXT: Readonly<Record<SkipReason | ClaudeFailure, string>> = {
+const SKIP_TEXT: Readonly<Record<SkipReason, string>> = {
   hourly_cap: 'the hourly limit of diagnoses is reached',
   daily_spend: 'the daily budget is spent',
   store_unavailable: 'the store cannot be written, so spending cannot be tracked',
   fair_share: 'this service has used its share of the diagnoses',
   circuit_open: 'several requests to Claude failed in a row; Claude will be asked again later',
-  no_key: 'no API key is set',
-  refused: 'Claude declined to answer',
-  truncated: "Claude's answer was cut off",
-  invalid: "Claude's answer was not valid",
-  rate_limited: 'the rate limit of the Claude API is reached',
-  overloaded: 'Claude is overloaded',
-  timeout: 'Claude did not answer in time',
-  error: 'the request to Claude failed',
+  no_key: 'no API key is set. Claude diagnoses such problems if ANTHROPIC_API_KEY is set',
 };
+
+function fallbackText({ fallback, fallbackCause }: Alert['diagnosis']): string | undefined {
+  if (fallback === undefined) return undefined;
+  if (isClaudeFailure(fallback)) return describeClaudeFailure(fallback);
+  const cause = fallbackCause === undefined ? '' : `. The last one: ${describeClaudeFailure(fallbackCause)}`;
+  return `${SKIP_TEXT[fallback]}${cause}`;
+}
+
+function isClaudeFailure(reason: SkipReason | ClaudeFailure): reason is ClaudeFailure {
+  return reason in CLAUDE_FAILURES;
+}
 
 /** Who made the diagnosis. */
 export function diagnosedBy({ diagnosis }: Alert): string {
@@ -156,7 +161,7 @@ export function diagnosedBy({ diagnosis }: Alert): string {
 /** Why only the built-in rules made the diagnosis; undefined if they did not. */
 export function rulesNote({ diagnosis }: Alert): string | undefined {
   if (diagnosis.tier !== 'rules') return undefined;
-  const why = diagnosis.fallback && FALLBACK_TEXT[diagnosis.fallback];
+  const why = fallbackText(diagnosis);
   return why
     ? `Only the built-in rules made this diagnosis: ${why}. Treat it as a first guess.`
     : 'The built-in rules made this diagnosis, as DIAGNOSE_WITH requires. Claude was not asked.';

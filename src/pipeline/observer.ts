@@ -4,8 +4,9 @@
  */
 import type { EdgeEvidence } from '../domain/containers.ts';
 import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
-import type { ClaudeOutcome, Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
+import type { Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
 import type { Detector, Suppression } from '../domain/incident.ts';
+import type { ClaudeOutcome } from '../domain/model-failures.ts';
 import type { TokenUsage } from './ports/model.ts';
 
 /** Whether a tier diagnosed the incident. */

@@ -1,8 +1,9 @@
 /** The counters. See metric.ts. */
 import { EDGE_EVIDENCE } from '../domain/containers.ts';
 import { DECISION_KINDS, DECISION_REASONS, OUTCOMES } from '../domain/decision.ts';
-import { CLAUDE_OUTCOMES, SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
+import { SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
 import { DETECTORS, SUPPRESSIONS } from '../domain/incident.ts';
+import { CLAUDE_OUTCOMES } from '../domain/model-failures.ts';
 import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import { CAUSE_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';

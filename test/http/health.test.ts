@@ -115,6 +115,13 @@ describe('health', () => {
     ['the hourly limit is reached', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
     ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
     [
+      'the key for Claude is wrong',
+      { claude: { ...well.claude, lastError: 'wrong_key' } },
+      'degraded',
+      200,
+      /\(wrong_key\).*Replace ANTHROPIC_API_KEY/,
+    ],
+    [
       'requests to Claude are paused',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now + 60_000 } },
       'degraded',

@@ -24,8 +24,9 @@ const LIMITS = { rootCause: 1200, suggestedFix: 2000, impact: 600, suggestion: 3
 
 type ParsedAnswer =
   | { readonly kind: 'answered'; readonly assessment: Assessment; readonly confidence: 'low' | 'medium' | 'high' }
-  | { readonly kind: 'refused' | 'truncated' | 'invalid' };
+  | { readonly kind: 'refused' | 'truncated' | 'invalid' | 'wrong_url' };
 
+/** JSON without these is the response of another service. */
 const MESSAGE = z.object({
   content: z.array(z.object({ type: z.string(), text: z.string().optional() })),
   stop_reason: z.string().nullish(),
@@ -34,7 +35,7 @@ const MESSAGE = z.object({
 /** Parses the body of a response. It may be any value, because a proxy may have sent it. */
 export function parseAnswer(body: unknown): ParsedAnswer {
   const message = MESSAGE.safeParse(body);
-  if (!message.success) return { kind: 'invalid' };
+  if (!message.success) return { kind: typeof body === 'object' && body !== null ? 'wrong_url' : 'invalid' };
   const { content, stop_reason } = message.data;
   if (stop_reason === 'refusal') return { kind: 'refused' };
   if (stop_reason === 'max_tokens' || stop_reason === 'model_context_window_exceeded') return { kind: 'truncated' };

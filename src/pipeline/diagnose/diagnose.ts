@@ -1,5 +1,6 @@
-import type { Assessment, ClaudeFailure, DiagnoseWith, Diagnosis, SkipReason, Tier } from '../../domain/diagnosis.ts';
+import type { Assessment, DiagnoseWith, Diagnosis, SkipReason, Tier } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
+import { type ClaudeFailure, describeClaudeFailure } from '../../domain/model-failures.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
@@ -52,6 +53,7 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
   const { clock, logger, observer } = deps;
   const limits = createClaudeLimits(deps);
   const claude = deps.diagnoseWith === 'rules-only' ? undefined : deps.claude;
+  let lastFailure: ClaudeFailure | undefined;
 
   const admit = (incident: Incident): Promise<QuestionAdmission> =>
     limits.admit(incident).catch((error: unknown): QuestionAdmission => {
@@ -83,9 +85,11 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     admission.end({ ...answer, costUsd });
     const outcome = answer.kind === 'answered' ? 'ok' : 'failed';
     observer.diagnosis({ tier: 'claude', outcome, durationMs: clock.now() - startedAt });
+    lastFailure = answer.kind === 'failed' ? answer.reason : undefined;
     if (answer.kind === 'failed') {
       logger.warn('no diagnosis from Claude; the built-in rules diagnose', {
         reason: answer.reason,
+        detail: describeClaudeFailure(answer.reason),
         incident: context.incident.id,
       });
       return { kind: 'failed', reason: answer.reason, costUsd };
@@ -134,7 +138,8 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       }
       observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
       const assessment = withSurroundings(strongest.assessment, question);
-      return { ...assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
+      const cause = best.reason === 'circuit_open' ? { fallbackCause: lastFailure } : {};
+      return { ...assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...cause, ...common };
     },
 
     prepare: () => claude?.prepare?.(),

@@ -1,8 +1,9 @@
 /** What the pipeline needs to diagnose an incident: the redactor, and the model. */
 import type { ContainerFacts, EdgeEvidence } from '../../domain/containers.ts';
 import type { Attempt } from '../../domain/decision.ts';
-import type { Assessment, ClaudeFailure, ClaudeOutcome, Diagnosis } from '../../domain/diagnosis.ts';
+import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
+import type { ClaudeFailure, ClaudeOutcome } from '../../domain/model-failures.ts';
 import type { ResourceUse } from './engine.ts';
 
 /** Removes secrets from text. */

@@ -142,8 +142,8 @@ describe('a diagnosis', () => {
   });
 
   it.each([
-    [400, 'error'],
-    [401, 'error'],
+    [400, 'rejected'],
+    [401, 'wrong_key'],
     [429, 'rate_limited'],
     [529, 'overloaded'],
   ])('comes from the rules if the API responds with %i, with the reason', async (code, reason) => {
@@ -320,13 +320,13 @@ describe('the circuit', () => {
   it('opens after consecutive failures, lets one question through after the back-off, and closes on its success', async () => {
     const by = diagnoser();
     claude.reply(() => status(400));
-    for (let i = 0; i < 5; i++) expect((await diagnosed(by, other(i))).fallback).toBe('error');
-    expect((await diagnosed(by, other(5))).fallback).toBe('circuit_open');
+    for (let i = 0; i < 5; i++) expect((await diagnosed(by, other(i))).fallback).toBe('rejected');
+    expect(await diagnosed(by, other(5))).toMatchObject({ fallback: 'circuit_open', fallbackCause: 'rejected' });
     expect(claude.requests).toHaveLength(5);
 
     now += 30_000;
     const both = await Promise.all([diagnosed(by, other(6)), diagnosed(by, other(7))]);
-    expect(both.map(({ fallback }) => fallback).sort()).toEqual(['circuit_open', 'error']);
+    expect(both.map(({ fallback }) => fallback).sort()).toEqual(['circuit_open', 'rejected']);
     now += 30_000;
     expect((await diagnosed(by, other(8))).fallback).toBe('circuit_open');
 
