@@ -61,11 +61,59 @@ export type ClaudeFailure = keyof typeof CLAUDE_FAILURES;
 export const CLAUDE_OUTCOMES = ['ok', ...(Object.keys(CLAUDE_FAILURES) as ClaudeFailure[])] as const;
 export type ClaudeOutcome = 'ok' | ClaudeFailure;
 
-/** A sentence: what failed and what to do. */
-export function describeFailure({ what, todo }: FailureInfo): string {
-  return todo === undefined ? what : `${what}. ${todo}`;
-}
+export const LOCAL_FAILURES = {
+  unreachable: {
+    what: 'no connection to the local model could be made',
+    todo: 'Check that its server runs, and LOCAL_MODEL_URL. In a container, localhost is the container itself',
+  },
+  model_missing: {
+    what: 'the server of the local model does not have the model',
+    todo: 'Pull it (ollama pull, docker model pull), or correct LOCAL_MODEL',
+  },
+  loading: { what: 'the local model is still being loaded' },
+  timeout: {
+    what: 'the local model did not answer in time',
+    todo: 'Use a smaller model, more CPU or a GPU, or raise LOCAL_MODEL_TIMEOUT_SECONDS',
+  },
+  busy: { what: 'too many questions are waiting for the local model' },
+  truncated: { what: "the local model's answer was cut off" },
+  empty: { what: 'the local model gave an empty answer', todo: 'If it happens again, use another model' },
+  invalid: {
+    what: "the local model's answer does not follow the schema",
+    todo: 'If it happens again, use another model, or a server that supports structured output',
+  },
+  too_long: {
+    what: "the question is longer than the local model's context",
+    todo: 'Give the server a context of at least 8192 tokens, or lower LOG_LINES',
+  },
+  out_of_memory: {
+    what: 'the server of the local model has too little memory for the model',
+    todo: 'Use a smaller model, or raise the memory limit of the server',
+  },
+  wrong_key: { what: 'the server of the local model does not accept the key', todo: 'Correct LOCAL_MODEL_KEY' },
+  wrong_url: {
+    what: 'the address that was asked is not that of a model server of this kind',
+    todo: 'Correct LOCAL_MODEL_URL and LOCAL_MODEL_API',
+  },
+  rejected: {
+    what: 'the server of the local model rejected the request as invalid',
+    todo: 'Check that it supports structured output (JSON schema)',
+  },
+  paused: { what: 'the local model failed several times in a row and will be asked again later' },
+  error: { what: 'the server of the local model reported a fault of its own' },
+} as const satisfies Record<string, FailureInfo>;
 
+export type LocalFailure = keyof typeof LOCAL_FAILURES;
+
+/** What failed and what to do. */
 export function describeClaudeFailure(reason: ClaudeFailure): string {
   return describeFailure(CLAUDE_FAILURES[reason]);
+}
+
+export function describeLocalFailure(reason: LocalFailure): string {
+  return describeFailure(LOCAL_FAILURES[reason]);
+}
+
+function describeFailure({ what, todo }: FailureInfo): string {
+  return todo === undefined ? what : `${what}. ${todo}`;
 }

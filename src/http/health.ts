@@ -1,5 +1,11 @@
 /** The page `/health`: the state of the agent and every problem, for people and for load balancers. */
-import { type ClaudeFailure, describeClaudeFailure } from '../domain/model-failures.ts';
+import type { LocalModelMayRestart } from '../domain/diagnosis.ts';
+import {
+  type ClaudeFailure,
+  describeClaudeFailure,
+  describeLocalFailure,
+  type LocalFailure,
+} from '../domain/model-failures.ts';
 import { formatUsd } from '../lib/money.ts';
 
 /** The JSON response. Times are ISO 8601. */
@@ -52,6 +58,17 @@ export interface HealthView {
     /** Services that used up their share of the diagnoses in the last hour. */
     readonly over_share: readonly string[];
   };
+  /** Null if none is used. */
+  readonly local_model: {
+    readonly model: string;
+    /** How the latest request failed; null if it succeeded. `problems` says what to do. */
+    readonly last_error: LocalFailure | null;
+    readonly circuit: 'closed' | 'open' | 'half_open';
+    readonly retry_at: string | null;
+    readonly may_restart: LocalModelMayRestart;
+    /** What people have judged so far, and what follows from it. */
+    readonly trust: string;
+  } | null;
   /** The same values as in `receivers`, if Slack is one of them. */
   readonly slack: {
     readonly configured: boolean;
@@ -111,6 +128,15 @@ export interface HealthInputs {
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
   };
+  /** Absent if none is used. */
+  readonly localModel?: {
+    readonly model: string;
+    readonly mayRestart: LocalModelMayRestart;
+    readonly trust: string;
+    readonly lastError?: LocalFailure;
+    readonly circuit: HealthView['claude']['circuit'];
+    readonly retryAt?: number;
+  };
   readonly receivers: readonly ReceiverHealth[];
 }
 
@@ -169,6 +195,7 @@ export function buildHealth(inputs: HealthInputs): {
       retry_at: inputs.claude.retryAt === undefined ? null : iso(inputs.claude.retryAt),
       over_share: inputs.claude.overShare ?? [],
     },
+    local_model: localModelView(inputs.localModel),
     slack: slackView(inputs.receivers),
     receivers: inputs.receivers.map((each) => ({ name: each.name, pending: each.pending, ...failureView(each) })),
   };
@@ -225,7 +252,24 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     const why = describeClaudeFailure(claude.lastError);
     problems.push(`the last request to Claude failed (${claude.lastError}): ${why}`);
   }
+  if (inputs.localModel?.lastError !== undefined) {
+    const { lastError } = inputs.localModel;
+    problems.push(`the last request to the local model failed (${lastError}): ${describeLocalFailure(lastError)}`);
+  }
   return problems;
+}
+
+function localModelView(local: HealthInputs['localModel']): HealthView['local_model'] {
+  if (local === undefined) return null;
+  const { model, mayRestart, trust, lastError, circuit, retryAt } = local;
+  return {
+    model,
+    last_error: lastError ?? null,
+    circuit,
+    retry_at: retryAt === undefined ? null : iso(retryAt),
+    may_restart: mayRestart,
+    trust,
+  };
 }
 
 function disconnected({ sources }: HealthInputs): string {

@@ -19,8 +19,10 @@ export interface HistoryEntry {
     readonly estimated_impact: string;
     readonly tier: Tier;
     readonly model: string | null;
-    /** Why only the built-in rules diagnosed; absent otherwise. */
+    /** Why Claude did not diagnose; absent if it did or was not to be asked. */
     readonly fallback?: NonNullable<Diagnosis['fallback']>;
+    /** Why the local model gave no usable answer; absent if it did or was not asked. */
+    readonly local_failure?: NonNullable<Diagnosis['localFailure']>;
   } | null;
   /** The patterns by which the incident was detected. */
   readonly patterns: readonly string[];
@@ -76,6 +78,7 @@ function toDiagnosis(diagnosis: Diagnosis): NonNullable<HistoryEntry['diagnosis'
     tier: diagnosis.tier,
     model: diagnosis.model ?? null,
     ...(diagnosis.fallback === undefined ? {} : { fallback: diagnosis.fallback }),
+    ...(diagnosis.localFailure === undefined ? {} : { local_failure: diagnosis.localFailure }),
   };
 }
 

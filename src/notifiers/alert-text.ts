@@ -3,7 +3,12 @@ import type { Alert } from '../domain/alert.ts';
 import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
 import type { Severity, SkipReason } from '../domain/diagnosis.ts';
 import { type IncidentMember, isOldNews } from '../domain/incident.ts';
-import { CLAUDE_FAILURES, type ClaudeFailure, describeClaudeFailure } from '../domain/model-failures.ts';
+import {
+  CLAUDE_FAILURES,
+  type ClaudeFailure,
+  describeClaudeFailure,
+  describeLocalFailure,
+} from '../domain/model-failures.ts';
 import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 import type { Notice } from '../pipeline/ports/receiver.ts';
@@ -149,6 +154,8 @@ export function diagnosedBy({ diagnosis }: Alert): string {
   switch (diagnosis.tier) {
     case 'claude':
       return `diagnosed by ${diagnosis.model ?? 'Claude'}`;
+    case 'local':
+      return `diagnosed by the local model ${diagnosis.model ?? ''}`.trim();
     case 'known':
       return `known problem, diagnosed earlier${diagnosis.model ? ` by ${diagnosis.model}` : ''}`;
     case 'rules':
@@ -158,13 +165,27 @@ export function diagnosedBy({ diagnosis }: Alert): string {
   }
 }
 
-/** Why only the built-in rules made the diagnosis; undefined if they did not. */
+/** Why a tier that comes before the one that diagnosed did not; undefined if none failed. */
 export function rulesNote({ diagnosis }: Alert): string | undefined {
-  if (diagnosis.tier !== 'rules') return undefined;
-  const why = fallbackText(diagnosis);
-  return why
-    ? `Only the built-in rules made this diagnosis: ${why}. Treat it as a first guess.`
-    : 'The built-in rules made this diagnosis, as DIAGNOSE_WITH requires. Claude was not asked.';
+  const { tier, localFailure } = diagnosis;
+  const claude = fallbackText(diagnosis);
+  const local = localFailure === undefined ? undefined : describeLocalFailure(localFailure);
+  switch (tier) {
+    case 'rules': {
+      const why = [local, claude].filter((text) => text !== undefined).join('. ');
+      return why === ''
+        ? 'The built-in rules made this diagnosis, as DIAGNOSE_WITH requires. Claude was not asked.'
+        : `Only the built-in rules made this diagnosis: ${why}. Treat it as a first guess.`;
+    }
+    case 'local':
+      return claude === undefined ? undefined : `Claude was not asked or gave no answer: ${claude}.`;
+    case 'claude':
+      return local === undefined ? undefined : `The local model was of no use: ${local}.`;
+    case 'known':
+      return undefined;
+    default:
+      return tier satisfies never;
+  }
 }
 
 /** How often the problem was seen, and when. */

@@ -6,8 +6,8 @@ import type { EdgeEvidence } from '../domain/containers.ts';
 import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
 import type { Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
 import type { Detector, Suppression } from '../domain/incident.ts';
-import type { ClaudeOutcome } from '../domain/model-failures.ts';
-import type { TokenUsage } from './ports/model.ts';
+import type { ClaudeOutcome, LocalFailure } from '../domain/model-failures.ts';
+import type { ModelRequest, TokenUsage } from './ports/model.ts';
 
 /** Whether a tier diagnosed the incident. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
@@ -66,6 +66,8 @@ export interface Observer {
     /** From sending it to the end of the response, if measured. */
     readonly durationMs?: number;
   }): void;
+  /** A request was sent to the server of the local model. */
+  localRequest(request: ModelRequest<LocalFailure>): void;
   /** A signal that belongs to another container's incident. */
   correlated(evidence: EdgeEvidence): void;
   /** The containers that an incident affects, 1 for most. */
@@ -106,6 +108,7 @@ export const noopObserver: Observer = {
   diagnosis: nothing,
   diagnosisSkipped: nothing,
   claudeRequest: nothing,
+  localRequest: nothing,
   correlated: nothing,
   incidentMembers: nothing,
   causeFound: nothing,

@@ -6,6 +6,7 @@ import {
   type Outcome,
   type Verdict,
 } from '../domain/decision.ts';
+import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Detector, IncidentState } from '../domain/incident.ts';
 import type { ReviewedCase, ReviewStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
@@ -53,6 +54,25 @@ export function createReviewStore(current: CurrentDatabase, queries: QueryRunner
           return true;
         }),
       );
+    },
+
+    judgedDiagnoses(limit) {
+      return queries.read('read the judged diagnoses', async () => {
+        const rows = await current.db
+          .selectFrom('reviews')
+          .innerJoin('incidents', 'incidents.id', 'reviews.incident_id')
+          .select(['incidents.diagnosis', 'reviews.verdict'])
+          .where('reviews.agent', '=', agent)
+          .where('reviews.verdict', 'is not', null)
+          .where('incidents.diagnosis', 'is not', null)
+          .orderBy('reviews.reviewed_at', 'desc')
+          .limit(limit)
+          .execute();
+        return rows.map(({ diagnosis, verdict }) => ({
+          diagnosis: JSON.parse(diagnosis ?? '{}') as Diagnosis,
+          verdict: verdict as Verdict,
+        }));
+      });
     },
 
     reviewedCases(limit) {

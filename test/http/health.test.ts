@@ -72,6 +72,7 @@ describe('health', () => {
           retry_at: null,
           over_share: [],
         },
+        local_model: null,
         slack: { configured: true, failing_since: null, last_error: null },
         receivers: [{ name: 'slack', pending: 0, failing_since: null, last_error: null }],
       },

@@ -132,6 +132,7 @@ export function aRestartWith(over: Partial<DecideInput>): DecideInput {
     policy: aPolicy(),
     restarts: NO_RESTARTS,
     restartVetoed: false,
+    localModelUnproven: false,
     beingReplaced: false,
     engineAnswered: true,
     networkDependants: [],

@@ -4,11 +4,12 @@ import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
 import type { ClaudeFailure } from '../../domain/model-failures.ts';
 import type { AnthropicRateLimit } from '../../pipeline/observer.ts';
 import type { ClaudeAnswer, ClaudePort, TokenUsage } from '../../pipeline/ports/model.ts';
-import { ANSWER_SCHEMA, parseAnswer, usageOf } from './answer.ts';
+import { ANSWER_SCHEMA } from '../question/answer.ts';
+import { renderPrompt } from '../question/prompt.ts';
+import { parseAnswer, usageOf } from './answer.ts';
 import { connect } from './connection.ts';
 import type { SentRequest } from './fetch.ts';
 import { costUsd } from './prices.ts';
-import { renderPrompt } from './prompt.ts';
 
 export interface ClaudeOptions {
   readonly apiKey: string;

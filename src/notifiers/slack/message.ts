@@ -79,7 +79,7 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
       : []),
     ...(urgent ? [{ type: 'divider' } as const] : []),
     emphasis(action, `\nWhy: ${reason}.`),
-    ...(rules ? [emphasis('🧩 Without Claude. ', rules)] : []),
+    ...(rules ? [emphasis(diagnosis.tier === 'claude' ? '🧩 ' : '🧩 Without Claude. ', rules)] : []),
     ...(excerpt === '' ? [] : [preformatted(excerpt, MAX.excerpt)]),
     context([
       diagnosedBy(alert),

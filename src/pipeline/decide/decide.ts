@@ -23,6 +23,8 @@ export interface DecideInput {
   readonly restarts: RestartHistory;
   /** A built-in rule found a fact that makes a restart harmful. */
   readonly restartVetoed: boolean;
+  /** The diagnosis is a local model's that may not open a restart, and the built-in rules alone would not restart. */
+  readonly localModelUnproven: boolean;
   /** When a person or tool last asked the container to stop. */
   readonly stopRequestedAt?: number;
   /** When it was created to replace another container of its service. */
@@ -67,6 +69,7 @@ function reasonInDiagnosis(input: DecideInput): DecisionReason | undefined {
   if (diagnosis.severity !== 'high') return 'severity_too_low';
   if (restartVetoed) return 'disk_full';
   if (!diagnosis.autoRestartSafe) return 'restart_not_safe';
+  if (input.localModelUnproven) return 'local_model_unproven';
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
 import type { Attempt, Decision } from '../../domain/decision.ts';
 import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
@@ -10,6 +10,8 @@ import type { Clock } from '../../lib/time.ts';
 import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
 import { type DecideInput, decide } from '../decide/decide.ts';
+import { isUnproven } from '../decide/local-trust.ts';
+import { networkDependants } from '../decide/network-dependants.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
@@ -46,6 +48,8 @@ export interface RoundDeps {
   readonly autoFix: boolean;
   /** The most restarts of all containers together, in any hour. */
   readonly maxRestartsPerHourHost: number;
+  /** Whether a restart may follow from this local model's answer that the built-in rules alone would not allow. */
+  localModelMayRestart(model: string): Promise<boolean>;
   /** The policy in force now. */
   readonly policyOf: PolicyOf;
   /** How much longer than its stable time a restarted container may take to recover, ms. */
@@ -202,6 +206,7 @@ export function createRounds(deps: RoundDeps): Rounds {
       policy,
       restarts: restartHistory(incident, await restartsLastHour(live), await restartsOnHost(), clock.now()),
       restartVetoed: context.ruleMatches.some((match) => match.vetoesRestart),
+      localModelUnproven: await isUnproven(diagnosis, context.ruleMatches, deps.localModelMayRestart),
       stopRequestedAt: lifecycle.stoppedByPersonAt,
       deployedAt: lifecycle.deployedAt,
       beingReplaced: isBeingReplaced(container, listed),
@@ -332,13 +337,6 @@ export function createRounds(deps: RoundDeps): Rounds {
       await clock.sleep(backOffMs(failuresInARow(container.id, attempts)), deps.stopping);
     },
   };
-}
-
-/** Running containers in this one's network namespace, which a restart would leave without a network. */
-function networkDependants(listed: readonly ListedContainer[], containerId: string): string[] {
-  return listed
-    .filter((other) => other.networkMode === `container:${containerId}` && other.status === 'running')
-    .map((other) => other.ref.name);
 }
 
 function knownDiagnosis(known: Assessment, now: number): Diagnosis {

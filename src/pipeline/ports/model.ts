@@ -3,7 +3,7 @@ import type { ContainerFacts, EdgeEvidence } from '../../domain/containers.ts';
 import type { Attempt } from '../../domain/decision.ts';
 import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
-import type { ClaudeFailure, ClaudeOutcome } from '../../domain/model-failures.ts';
+import type { ClaudeFailure, LocalFailure } from '../../domain/model-failures.ts';
 import type { ResourceUse } from './engine.ts';
 
 /** Removes secrets from text. */
@@ -112,23 +112,20 @@ export interface TokenUsage {
   readonly cacheWrite: number;
 }
 
-/** One request to the API. */
-export interface ClaudeRequest {
+/** One request to a model. */
+export interface ModelRequest<Failure extends string> {
   readonly at: number;
-  readonly incidentId: string;
-  readonly containerName: string;
   readonly model: string;
-  readonly outcome: ClaudeOutcome;
+  readonly outcome: 'ok' | Failure;
   readonly tokens: TokenUsage;
-  readonly costUsd: number;
   /** From sending it to the end of the response; not stored. */
   readonly durationMs?: number;
 }
 
-/** The answer to one question to Claude. A question takes several requests if it is retried. */
-export type ClaudeAnswer = {
+/** The answer to one question. A question takes several requests if it is retried. */
+export type ModelAnswer<Failure extends string, Request extends ModelRequest<Failure> = ModelRequest<Failure>> = {
   /** All requests for it, oldest first. The last one determined the answer. */
-  readonly requests: readonly Omit<ClaudeRequest, 'incidentId' | 'containerName'>[];
+  readonly requests: readonly Request[];
 } & (
   | {
       readonly kind: 'answered';
@@ -136,12 +133,31 @@ export type ClaudeAnswer = {
       readonly assessment: Assessment;
       readonly confidence: 'low' | 'medium' | 'high';
     }
-  | { readonly kind: 'failed'; readonly reason: ClaudeFailure }
+  | { readonly kind: 'failed'; readonly reason: Failure }
 );
 
-export interface ClaudePort {
+export interface ModelPort<Failure extends string, Request extends ModelRequest<Failure> = ModelRequest<Failure>> {
   /** Call it when a question is likely: loads what is loaded on demand. */
   prepare?(): void;
-  /** Rejects only if `signal` aborts. `strength` selects the model. */
-  ask(context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<ClaudeAnswer>;
+  /** Rejects only if `signal` aborts. `strength` selects the model, where there are several. */
+  ask(
+    context: DiagnosisContext,
+    strength: 'first' | 'strong',
+    signal: AbortSignal,
+  ): Promise<ModelAnswer<Failure, Request>>;
+}
+
+/** Only requests to Claude have a price. */
+export interface PricedRequest extends ModelRequest<ClaudeFailure> {
+  readonly costUsd: number;
+}
+
+export type ClaudePort = ModelPort<ClaudeFailure, PricedRequest>;
+export type ClaudeAnswer = ModelAnswer<ClaudeFailure, PricedRequest>;
+export type LocalPort = ModelPort<LocalFailure>;
+
+/** As the ledger stores it. */
+export interface ClaudeRequest extends PricedRequest {
+  readonly incidentId: string;
+  readonly containerName: string;
 }

@@ -146,4 +146,6 @@ export interface ReviewStore {
   ): Promise<boolean>;
   /** The newest `limit` cases, oldest first. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
+  /** The newest `limit` diagnoses whose cases have a verdict. */
+  judgedDiagnoses(limit: number): Promise<readonly { readonly diagnosis: Diagnosis; readonly verdict: Verdict }[]>;
 }

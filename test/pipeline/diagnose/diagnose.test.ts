@@ -43,6 +43,7 @@ function diagnoser(
     diagnosesPerHour?: number;
     spendPerDayUsd?: number;
     services?: number;
+    mayRestart?: boolean;
   } = {},
 ) {
   return createDiagnoser({
@@ -65,6 +66,7 @@ function diagnoser(
     clock: { now: () => now, monotonic: () => now, sleep: async () => {} },
     limits: { diagnosesPerHour: over.diagnosesPerHour ?? 20, spendPerDayUsd: over.spendPerDayUsd ?? 1 },
     services: () => over.services ?? 2,
+    mayRestart: () => over.mayRestart ?? true,
   });
 }
 

@@ -123,6 +123,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     newId: () => `att-${attempts.length}`,
     autoFix,
     maxRestartsPerHourHost: 12,
+    localModelMayRestart: async () => false,
     policyOf,
     verifySlackMs: 90_000,
     lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { selectLines } from '../../../src/models/claude/excerpt.ts';
-import { renderPrompt } from '../../../src/models/claude/prompt.ts';
-import { SYSTEM_PROMPT } from '../../../src/models/claude/system-prompt.ts';
+import { selectLines } from '../../../src/models/question/excerpt.ts';
+import { renderPrompt } from '../../../src/models/question/prompt.ts';
+import { SYSTEM_PROMPT } from '../../../src/models/question/system-prompt.ts';
 import type { DiagnosisContext, Surroundings } from '../../../src/pipeline/ports/model.ts';
 import {
   NOON,
