@@ -1,4 +1,5 @@
 /** What went wrong, and who said so. Times are epoch milliseconds. */
+import type { FailedCheck } from './checks.ts';
 import type { ClaudeFailure, LocalFailure } from './model-failures.ts';
 
 export const SEVERITIES = ['low', 'medium', 'high'] as const;
@@ -53,6 +54,12 @@ export interface Diagnosis extends Assessment {
   readonly by?: 'local' | 'claude';
   /** The model that answered; absent for the rules. */
   readonly model?: string;
+  /** The facts and lines that the model names as support of the cause, redacted; absent if it names none. */
+  readonly evidence?: readonly { readonly id: string; readonly text: string }[];
+  /** The checks that the model's claims failed; absent if none. Then it leads to no restart. */
+  readonly failedChecks?: readonly FailedCheck[];
+  /** The model does not know the cause, or its answer failed a check. */
+  readonly unsure?: true;
   /** The built-in rules that matched, strongest first. */
   readonly rules: readonly string[];
   /** Why Claude did not answer; absent if it did, or was not to be asked. */

@@ -1,4 +1,5 @@
 /** The page `/history`: incidents with diagnosis, decision and outcome. */
+import type { FailedCheck } from '../domain/checks.ts';
 import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
 import type { Diagnosis, Severity, Tier } from '../domain/diagnosis.ts';
 import type { Detector, IncidentCause, IncidentMember, IncidentState } from '../domain/incident.ts';
@@ -19,6 +20,10 @@ export interface HistoryEntry {
     readonly estimated_impact: string;
     readonly tier: Tier;
     readonly model: string | null;
+    /** The facts and lines that the model names as support of the cause. */
+    readonly evidence: readonly { readonly id: string; readonly text: string }[];
+    /** The checks that the model's claims failed: then the log does not support the cause. */
+    readonly failed_checks: readonly FailedCheck[];
     /** Why Claude did not diagnose; absent if it did or was not to be asked. */
     readonly fallback?: NonNullable<Diagnosis['fallback']>;
     /** Why the local model gave no usable answer; absent if it did or was not asked. */
@@ -77,6 +82,8 @@ function toDiagnosis(diagnosis: Diagnosis): NonNullable<HistoryEntry['diagnosis'
     estimated_impact: diagnosis.estimatedImpact,
     tier: diagnosis.tier,
     model: diagnosis.model ?? null,
+    evidence: diagnosis.evidence ?? [],
+    failed_checks: diagnosis.failedChecks ?? [],
     ...(diagnosis.fallback === undefined ? {} : { fallback: diagnosis.fallback }),
     ...(diagnosis.localFailure === undefined ? {} : { local_failure: diagnosis.localFailure }),
   };

@@ -1,5 +1,6 @@
 /** The sentences of alerts and notices, shared by all receivers. */
 import type { Alert } from '../domain/alert.ts';
+import { FAILED_CHECKS } from '../domain/checks.ts';
 import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
 import type { Severity, SkipReason } from '../domain/diagnosis.ts';
 import { type IncidentMember, isOldNews } from '../domain/incident.ts';
@@ -186,6 +187,28 @@ export function rulesNote({ diagnosis }: Alert): string | undefined {
     default:
       return tier satisfies never;
   }
+}
+
+/** Lines that show the cause. More would hide the rest of the alert. */
+const EVIDENCE_LINES = 4;
+const EVIDENCE_LINE = 200;
+
+/** The lines and facts that the model names as support of the cause; empty if there are none. */
+export function evidenceLines({ diagnosis: { evidence = [] } }: Alert): readonly string[] {
+  return evidence
+    .map(({ text }) => cutEnd(text.replace(/\s+/g, ' ').trim(), EVIDENCE_LINE))
+    .filter((text) => text !== '')
+    .slice(0, EVIDENCE_LINES);
+}
+
+/** A note that the diagnosis is not to be relied on; undefined if it may be. */
+export function doubtNote({ diagnosis: { failedChecks = [], unsure, tier } }: Alert): TitledText | undefined {
+  if (failedChecks.length > 0) {
+    const whys = failedChecks.map((name) => FAILED_CHECKS[name]?.what ?? name).join('; ');
+    return { title: 'Not supported by the log', text: `${whys}. Treat the root cause as a guess` };
+  }
+  if (!unsure || tier === 'rules') return undefined;
+  return { title: 'Not certain', text: 'the evidence does not show the cause for sure' };
 }
 
 /** How often the problem was seen, and when. */

@@ -1,11 +1,12 @@
 /** The counters. See metric.ts. */
+import { CHECKS } from '../domain/checks.ts';
 import { EDGE_EVIDENCE } from '../domain/containers.ts';
 import { DECISION_KINDS, DECISION_REASONS, OUTCOMES } from '../domain/decision.ts';
 import { SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
 import { DETECTORS, SUPPRESSIONS } from '../domain/incident.ts';
 import { CLAUDE_OUTCOMES } from '../domain/model-failures.ts';
 import { RECEIVER_NAMES } from '../notifiers/registry.ts';
-import { CAUSE_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
+import { CAUSE_OUTCOMES, CHECK_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** The kinds of telemetry that can be exported over OTLP. */
@@ -79,6 +80,12 @@ export const COUNTERS = {
     unit: '{diagnosis}',
     description: 'Diagnoses made without asking Claude, by reason.',
     labels: { reason: SKIP_REASONS },
+  },
+  diagnosisChecks: {
+    name: 'container_doctor.diagnosis.checks',
+    unit: '{check}',
+    description: "Claims of models' answers held against the question and the facts.",
+    labels: { check: CHECKS, outcome: CHECK_OUTCOMES },
   },
   decisions: {
     name: 'container_doctor.decisions',

@@ -61,6 +61,9 @@ export function createMetricsObserver(
         ...(outcome === 'ok' ? {} : { 'error.type': outcome }),
       });
     },
+    diagnosisCheck(check, outcome) {
+      counters.diagnosisChecks.add(1, { check, outcome });
+    },
     correlated(evidence) {
       counters.correlatedSignals.add(1, { evidence });
     },

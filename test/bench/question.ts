@@ -11,7 +11,7 @@ import { NOON, sampleContext, sampleFacts } from '../support/samples.ts';
 const CHARS_PER_TOKEN = 4;
 const LARGEST_RATIO = 1.5;
 /** Characters of the system prompt before it explained these sections. */
-const SYSTEM_BEFORE = 2_777;
+const SYSTEM_BEFORE = 3_280;
 const FENCE = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
 const DAY = 24 * 3_600_000;
 

@@ -49,7 +49,7 @@ export const LOCAL_MODEL = 'qwen3:4b';
 
 /** A complete answer as JSON; `over` replaces fields. */
 export function localAnswer(over: object = {}): string {
-  return JSON.stringify({ ...DEFAULT_ASSESSMENT, confidence: 'high', ...over });
+  return JSON.stringify({ ...DEFAULT_ASSESSMENT, evidence: ['L1'], confidence: 'high', ...over });
 }
 
 export function says(

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { TokenUsage } from '../../pipeline/ports/model.ts';
 import { type ModelClaims, readAnswer } from '../question/answer.ts';
+import type { Prompt } from '../question/prompt.ts';
 
 type ParsedAnswer =
   | ({ readonly kind: 'answered' } & ModelClaims)
@@ -14,14 +15,15 @@ const MESSAGE = z.object({
 });
 
 /** Parses the body of a response. It may be any value, because a proxy may have sent it. */
-export function parseAnswer(body: unknown): ParsedAnswer {
+export function parseAnswer(body: unknown, references: Prompt['references']): ParsedAnswer {
   const message = MESSAGE.safeParse(body);
   if (!message.success) return { kind: typeof body === 'object' && body !== null ? 'wrong_url' : 'invalid' };
   const { content, stop_reason } = message.data;
   if (stop_reason === 'refusal') return { kind: 'refused' };
   if (stop_reason === 'max_tokens' || stop_reason === 'model_context_window_exceeded') return { kind: 'truncated' };
 
-  const answer = readAnswer(content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join(''));
+  const text = content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
+  const answer = readAnswer(text, references);
   return answer === undefined ? { kind: 'invalid' } : { kind: 'answered', ...answer };
 }
 

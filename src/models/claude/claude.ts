@@ -64,7 +64,7 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       }
       if (sent.at(-1)?.webPage && (failure === undefined || failure === 'invalid')) failure = 'proxy_page';
 
-      const parsed = failure === undefined ? parseAnswer(body) : { kind: failure };
+      const parsed = failure === undefined ? parseAnswer(body, prompt.references) : { kind: failure };
       const requests = sent.map((request, index): ClaudeAnswer['requests'][number] => {
         const last = index === sent.length - 1;
         // The usage is only known if the response was read to its end.
@@ -81,7 +81,7 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       });
       // An answer that has arrived is paid for, so it is returned even if the signal has just aborted.
       if (failure !== undefined) signal.throwIfAborted();
-      if (parsed.kind === 'answered') return { ...parsed, model, requests };
+      if (parsed.kind === 'answered') return { ...parsed, model, requests, question: prompt.user };
       return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests };
     },
   };

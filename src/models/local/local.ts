@@ -7,7 +7,7 @@ import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { LocalPort, ModelAnswer, ModelRequest } from '../../pipeline/ports/model.ts';
 import { ANSWER_SCHEMA, readAnswer } from '../question/answer.ts';
 import type { PromptBudget } from '../question/budget.ts';
-import { renderPrompt } from '../question/prompt.ts';
+import { type Prompt, renderPrompt } from '../question/prompt.ts';
 import { failureOfStatus, type LocalApi, NO_TOKENS, type RawAnswer, withoutThinking } from './api.ts';
 import { ollama } from './ollama.ts';
 import { openai } from './openai.ts';
@@ -71,7 +71,9 @@ export function createLocalModel(options: LocalOptions): LocalPort {
     return { kind: 'failed', reason, tokens: NO_TOKENS };
   };
 
-  const askInTurn = async (body: object, signal: AbortSignal): Promise<ModelAnswer<LocalFailure>> => {
+  const askInTurn = async (prompt: Prompt, signal: AbortSignal): Promise<ModelAnswer<LocalFailure>> => {
+    const { system, user, references } = prompt;
+    const body = api.body({ model, system, user, schema: SCHEMA });
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const requests: ModelRequest<LocalFailure>[] = [];
     const startedAt = performance.now();
@@ -79,10 +81,10 @@ export function createLocalModel(options: LocalOptions): LocalPort {
       const at = now();
       const sentAt = performance.now();
       const raw = await askOnce(body, deadline);
-      const answer = raw.kind === 'text' ? assess(raw.text) : raw;
+      const answer = raw.kind === 'text' ? assess(raw.text, references) : raw;
       const outcome = 'reason' in answer ? answer.reason : 'ok';
       requests.push({ at, model, outcome, tokens: raw.tokens, durationMs: performance.now() - sentAt });
-      if (!('reason' in answer)) return { kind: 'answered', model, requests, ...answer };
+      if (!('reason' in answer)) return { kind: 'answered', model, requests, question: user, ...answer };
       const isLoading =
         answer.reason === 'loading' && performance.now() - startedAt < (options.loadingMs ?? LOADING_MS);
       if (!isLoading || deadline.aborted) return failed(answer.reason, requests);
@@ -98,8 +100,8 @@ export function createLocalModel(options: LocalOptions): LocalPort {
       try {
         signal.throwIfAborted();
         if (permit === undefined) return failed('busy', []);
-        const { system, user } = renderPrompt(context, randomBytes(16).toString('hex'), LOCAL_BUDGET);
-        const answer = await askInTurn(api.body({ model, system, user, schema: SCHEMA }), signal);
+        const prompt = renderPrompt(context, randomBytes(16).toString('hex'), LOCAL_BUDGET);
+        const answer = await askInTurn(prompt, signal);
         if (answer.kind === 'failed') signal.throwIfAborted();
         return answer;
       } finally {
@@ -109,11 +111,11 @@ export function createLocalModel(options: LocalOptions): LocalPort {
   };
 }
 
-function assess(text: string) {
+function assess(text: string, references: Prompt['references']) {
   const rest = withoutThinking(text);
   if (rest === '') return { reason: 'empty' } as const;
   // First as it is: an answer may quote the end of a thinking block.
-  return readAnswer(text) ?? readAnswer(rest) ?? ({ reason: 'invalid' } as const);
+  return readAnswer(text, references) ?? readAnswer(rest, references) ?? ({ reason: 'invalid' } as const);
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

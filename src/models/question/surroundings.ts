@@ -19,6 +19,8 @@ const SHARE = 0.33;
 const RECORD = 300;
 /** Names in one changed list. */
 const NAMES = 10;
+/** Characters of the id that each line gets, such as ` [F12]`. */
+const ID = 6;
 const MIB = 2 ** 20;
 
 interface Section {
@@ -59,7 +61,7 @@ export function renderSurroundings(
     const shown = withinBudget(lines, left - title.length, keep === 'last');
     if (shown.length === 0) return [];
     const section = [title, ...shown];
-    left -= section.reduce((sum, line) => sum + line.length + 1, 0);
+    left -= section.reduce((sum, line) => sum + line.length + ID + 1, 0);
     return [section];
   });
 }
@@ -69,7 +71,7 @@ function withinBudget(lines: readonly string[], budget: number, fromEnd: boolean
   const shown: string[] = [];
   let left = budget;
   for (const line of ordered) {
-    left -= line.length + 1;
+    left -= line.length + ID + 1;
     if (left < 0) break;
     shown.push(line);
   }

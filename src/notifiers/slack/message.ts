@@ -6,6 +6,8 @@ import {
   actionText,
   alsoAffected,
   diagnosedBy,
+  doubtNote,
+  evidenceLines,
   headline,
   lateness,
   occurrences,
@@ -51,6 +53,8 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
   const rules = rulesNote(alert);
   const affected = alsoAffected(alert);
   const unknown = unknownCause(alert);
+  const evidence = evidenceLines(alert);
+  const doubt = doubtNote(alert);
   const suggestions = diagnosis.configSuggestions.slice(0, MAX.items);
   const excerpt = excerptOf(alert.excerpt);
 
@@ -71,6 +75,8 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
     ...(affected ? [titled(affected.title, affected.text, MAX.affected)] : []),
     ...(unknown ? [emphasis(`${unknown.title}: `, `${unknown.text}.`)] : []),
     titled('Root cause', diagnosis.rootCause, MAX.rootCause),
+    ...(evidence.length > 0 ? [list('Evidence', evidence, MAX.item)] : []),
+    ...(doubt ? [emphasis(`❔ ${doubt.title}: `, `${doubt.text}.`)] : []),
     titled('Suggested fix', diagnosis.suggestedFix, MAX.fix),
     ...(suggestions.length > 0 ? [list('Configuration', suggestions, MAX.item)] : []),
     titled('Estimated impact', diagnosis.estimatedImpact, MAX.impact),

@@ -69,6 +69,7 @@ function reasonInDiagnosis(input: DecideInput): DecisionReason | undefined {
   if (diagnosis.severity !== 'high') return 'severity_too_low';
   if (restartVetoed) return 'disk_full';
   if (!diagnosis.autoRestartSafe) return 'restart_not_safe';
+  if ((diagnosis.failedChecks ?? []).length > 0) return 'diagnosis_unsupported';
   if (input.localModelUnproven) return 'local_model_unproven';
   return undefined;
 }

@@ -7,7 +7,7 @@ import type { Observer } from '../observer.ts';
 import type { ClaudePort, DiagnosisContext } from '../ports/model.ts';
 import type { Ledger } from '../ports/store.ts';
 import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
-import type { Answered } from './tier.ts';
+import { type Answered, checked } from './tier.ts';
 
 export interface ClaudeTierDeps {
   /** Absent without an API key. */
@@ -82,7 +82,8 @@ export function createClaudeTier(deps: ClaudeTierDeps): ClaudeTier {
       const outcome = answer.kind === 'answered' ? 'ok' : 'failed';
       observer.diagnosis({ tier: 'claude', outcome, durationMs: clock.now() - startedAt });
       lastFailure = answer.kind === 'failed' ? answer.reason : undefined;
-      if (answer.kind === 'answered') return { ...answer, by: 'claude', costUsd };
+      if (answer.kind === 'answered') return { ...checked({ ...answer, by: 'claude' }, question, observer), costUsd };
+      if (answer.reason === 'invalid') observer.diagnosisCheck('schema', 'failed');
       logger.warn('no diagnosis from Claude', {
         reason: answer.reason,
         detail: describeClaudeFailure(answer.reason),

@@ -1,9 +1,10 @@
 import type { ContainerRef } from '../../domain/containers.ts';
 import type { DiagnoseWith, Diagnosis, DiagnosisBasis } from '../../domain/diagnosis.ts';
-import type { DiagnosisContext, LocalPort, RuleMatch } from '../ports/model.ts';
+import type { DiagnosisContext, EarlierIncident, LocalPort, RuleMatch } from '../ports/model.ts';
 import type { IncidentStore } from '../ports/store.ts';
 import type { ClaudeLimitsStatus } from './claude-limits.ts';
 import { type ClaudeTierAnswer, type ClaudeTierDeps, createClaudeTier } from './claude-tier.ts';
+import { MAX_EARLIER, toEarlier } from './earlier.ts';
 import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
 import { createLocalTier, type LocalTierAnswer, type LocalTierStatus } from './local-tier.ts';
 import { isUnambiguous } from './rules.ts';
@@ -14,7 +15,7 @@ interface DiagnoseDeps extends ClaudeTierDeps {
   readonly diagnoseWith: DiagnoseWith;
   /** Absent if none is configured. */
   readonly local?: LocalPort;
-  readonly incidents: Pick<IncidentStore, 'lastCase'>;
+  readonly incidents: Pick<IncidentStore, 'lastCase' | 'resembling'>;
   /** Whether a restart could follow from a diagnosis: policy and mode allow it. */
   mayRestart(container: ContainerRef): boolean;
 }
@@ -39,6 +40,9 @@ interface Asked {
   readonly local?: LocalTierAnswer;
   readonly costUsd: number;
 }
+
+/** As many as are asked for. */
+const MAX_EVIDENCE = 8;
 
 /** Diagnoses in tiers: a known diagnosis of the same problem, the models in the order of DIAGNOSE_WITH, the built-in rules. */
 export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
@@ -84,6 +88,11 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     return { ...(first && withLocal(first)), claude: second, costUsd };
   };
 
+  const earlierOf = async ({ incident }: DiagnosisContext): Promise<readonly EarlierIncident[]> => {
+    const cases = await deps.incidents.resembling(incident, MAX_EARLIER).catch(() => []);
+    return cases.flatMap(toEarlier);
+  };
+
   /** The answer is unsure, or leads to a restart. */
   const needsMoreCertainty = ({ assessment, confidence }: Answered, { incident }: DiagnosisContext): boolean =>
     confidence === 'low' ||
@@ -127,8 +136,12 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
         return { ...kept, tier: 'known', costUsd: 0, at: now };
       }
 
-      const question: DiagnosisContext =
-        failedBefore && last?.diagnosis ? { ...context, previous: last.diagnosis } : context;
+      const earlier = hasModel ? await earlierOf(context) : [];
+      const question: DiagnosisContext = {
+        ...context,
+        ...(earlier.length > 0 && { earlier }),
+        ...(failedBefore && last?.diagnosis && { previous: last.diagnosis }),
+      };
       const asked: Asked = rulesSuffice ? { costUsd: 0 } : await ask(question, failedBefore, signal);
       if (asked.best === undefined) observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
       return toDiagnosis(asked, question, { basis, at: clock.now(), afterFailedRestart: failedBefore });
@@ -155,7 +168,7 @@ function toDiagnosis(
   return {
     ...assessment,
     tier: best?.by ?? 'rules',
-    ...(best && { by: best.by, model: best.model }),
+    ...(best && { by: best.by, model: best.model, ...support(best) }),
     rules: question.ruleMatches.map(({ rule }) => rule),
     ...(claude?.kind === 'unanswered' && { fallback: claude.reason, fallbackCause: claude.cause }),
     ...(local?.kind === 'unanswered' && { localFailure: local.reason }),
@@ -163,6 +176,15 @@ function toDiagnosis(
     at,
     answeredAt: at,
     ...rest,
+  };
+}
+
+function support({ evidence = [], failedChecks, confidence }: Answered) {
+  const lines = evidence.flatMap(({ id, text }) => (text === undefined ? [] : [{ id, text }])).slice(0, MAX_EVIDENCE);
+  return {
+    ...(lines.length > 0 && { evidence: lines }),
+    ...(failedChecks.length > 0 && { failedChecks }),
+    ...(confidence === 'low' && { unsure: true as const }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import type { DiagnosisContext, LocalPort } from '../ports/model.ts';
 import { admit, type Circuit, CLOSED, failed, succeeded, withdrawn } from './circuit.ts';
-import type { Answered } from './tier.ts';
+import { type Answered, checked } from './tier.ts';
 
 export interface LocalTierDeps {
   readonly local: LocalPort;
@@ -54,7 +54,8 @@ export function createLocalTier({ local, observer, logger, clock }: LocalTierDep
       lastFailure = failure;
       const outcome = failure === undefined ? 'ok' : 'failed';
       observer.diagnosis({ tier: 'local', outcome, durationMs: clock.now() - startedAt });
-      if (answer.kind === 'answered') return { ...answer, by: 'local' };
+      if (answer.kind === 'answered') return checked({ ...answer, by: 'local' }, question, observer);
+      if (answer.reason === 'invalid') observer.diagnosisCheck('schema', 'failed');
       logger.warn('no diagnosis from the local model', {
         reason: answer.reason,
         detail: describeLocalFailure(answer.reason),

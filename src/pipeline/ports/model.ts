@@ -1,6 +1,6 @@
 /** What the pipeline needs to diagnose an incident: the redactor, and the model. */
 import type { ContainerFacts, EdgeEvidence } from '../../domain/containers.ts';
-import type { Attempt } from '../../domain/decision.ts';
+import type { Attempt, Verdict } from '../../domain/decision.ts';
 import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { ClaudeFailure, LocalFailure } from '../../domain/model-failures.ts';
@@ -93,6 +93,8 @@ export interface DiagnosisContext extends Surroundings {
   readonly redactions: number;
   readonly restarts: readonly Attempt[];
   readonly ruleMatches: readonly RuleMatch[];
+  /** The most similar first. */
+  readonly earlier?: readonly EarlierIncident[];
   /** The diagnosis that did not help; set if the problem came back after a restart. */
   readonly previous?: Diagnosis;
 }
@@ -110,6 +112,27 @@ export interface TokenUsage {
   readonly output: number;
   readonly cacheRead: number;
   readonly cacheWrite: number;
+}
+
+/** A fact or line of the question that an answer names. */
+export interface CitedEvidence {
+  readonly id: string;
+  /** Absent if the question has no such id. */
+  readonly text?: string;
+}
+
+/** An earlier incident of this agent that resembles the present one. Its texts are redacted. */
+export interface EarlierIncident {
+  readonly at: number;
+  /** Its name. */
+  readonly container: string;
+  readonly rootCause: string;
+  readonly suggestedFix: string;
+  /** What was done and whether it helped, in our own words. */
+  readonly result: string;
+  /** A person's judgement. */
+  readonly verdict?: Verdict;
+  readonly note?: string;
 }
 
 /** One request to a model. */
@@ -132,6 +155,10 @@ export type ModelAnswer<Failure extends string, Request extends ModelRequest<Fai
       readonly model: string;
       readonly assessment: Assessment;
       readonly confidence: 'low' | 'medium' | 'high';
+      /** What it names as support of its cause. Absent if the answer does not have the field. */
+      readonly evidence?: readonly CitedEvidence[];
+      /** The text of the question, in which what it quotes and names must occur. */
+      readonly question: string;
     }
   | { readonly kind: 'failed'; readonly reason: Failure }
 );

@@ -37,6 +37,19 @@ export interface IncidentCase {
   readonly settledAt?: number;
 }
 
+/** A case with what happened after it. */
+export interface PastCase extends IncidentCase {
+  readonly aftermath?: Aftermath;
+  readonly verdict?: Verdict;
+  readonly note?: string;
+}
+
+/** The newest case of a problem. */
+export interface LastCase extends IncidentCase {
+  /** A person called this diagnosis wrong, here or in another case that it was reused for. */
+  readonly judgedWrong?: true;
+}
+
 export interface IncidentStore {
   /** Inserts or updates by id. */
   saveIncident(incident: Incident): Promise<void>;
@@ -50,7 +63,15 @@ export interface IncidentStore {
   resolveIncident(incidentId: string, at: number): Promise<void>;
   openCases(): Promise<readonly IncidentCase[]>;
   /** The newest incident of this problem that has a diagnosis, open or resolved. */
-  lastCase(key: ServiceRef & { readonly fingerprint: string }): Promise<IncidentCase | undefined>;
+  lastCase(key: ServiceRef & { readonly fingerprint: string }): Promise<LastCase | undefined>;
+  /**
+   * The newest diagnosed cases of the same problem, then those with the same masked message in other services, then
+   * others of the same service. Without the incident itself.
+   */
+  resembling(
+    incident: Pick<Incident, 'id' | 'fingerprint'> & { readonly container: ServiceRef },
+    limit: number,
+  ): Promise<readonly PastCase[]>;
 }
 
 export interface AttemptStore {

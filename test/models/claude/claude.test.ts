@@ -151,7 +151,7 @@ describe('a request', () => {
     expect(server.requests.map((request) => request.body?.model)).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
   });
 
-  it('has a schema with the seven fields and the confidence, low effort, and enough tokens to think', async () => {
+  it('has a schema with the seven fields, the evidence and the confidence, low effort, and enough tokens to think', async () => {
     await claude().ask(sampleContext(), 'first', NEVER);
     const body = server.requests[0]?.body as {
       max_tokens: number;
@@ -169,8 +169,8 @@ describe('a request', () => {
       'likely_recurring',
       'estimated_impact',
     ];
-    expect(Object.keys(body.output_config.format.schema.properties)).toEqual([...seven, 'confidence']);
-    expect(body.output_config.format.schema.required).toEqual(seven);
+    expect(Object.keys(body.output_config.format.schema.properties)).toEqual([...seven, 'evidence', 'confidence']);
+    expect(body.output_config.format.schema.required).toEqual([...seven, 'evidence']);
   });
 
   it('takes no address, credential or header from the environment', async () => {

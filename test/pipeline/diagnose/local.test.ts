@@ -52,9 +52,11 @@ interface Setup {
   readonly key?: boolean;
   readonly mayRestart?: boolean;
   readonly diagnosesPerHour?: number;
+  readonly timeoutMs?: number;
 }
 
-function diagnoser(diagnoseWith: DiagnoseWith, { key = true, mayRestart = true, diagnosesPerHour = 20 }: Setup = {}) {
+function diagnoser(diagnoseWith: DiagnoseWith, setup: Setup = {}) {
+  const { key = true, mayRestart = true, diagnosesPerHour = 20, timeoutMs = 20_000 } = setup;
   return createDiagnoser({
     diagnoseWith,
     claude: key
@@ -70,7 +72,7 @@ function diagnoser(diagnoseWith: DiagnoseWith, { key = true, mayRestart = true, 
       url: local.url,
       api: 'ollama',
       model: LOCAL_MODEL,
-      timeoutMs: 300,
+      timeoutMs,
       loadingMs: 0,
       now: () => now,
     }),
@@ -200,7 +202,7 @@ describe('local-only', () => {
   ];
   it.each(failures)('falls through to the rules and counts the reason: %s', async (reason, reply) => {
     local.reply(reply);
-    const by = diagnoser('local-only');
+    const by = diagnoser('local-only', reason === 'timeout' ? { timeoutMs: 300 } : {});
     expect(await diagnosed(by)).toMatchObject({ tier: 'rules', localFailure: reason });
     expect(seen).toEqual([`request ${reason}`, 'local failed', 'rules ok']);
     expect(by.localStatus()).toMatchObject({ lastFailure: reason });
@@ -208,7 +210,7 @@ describe('local-only', () => {
 
   it('does not wait for a server that does not answer, until it is due again', async () => {
     local.reply(() => ({ kind: 'hang' }));
-    const by = diagnoser('local-only');
+    const by = diagnoser('local-only', { timeoutMs: 1_000 });
     const reasons: Diagnosis['localFailure'][] = [];
     for (let i = 0; i < 3; i++) reasons.push((await diagnosed(by)).localFailure);
     expect(reasons).toEqual(['timeout', 'timeout', 'paused']);

@@ -61,6 +61,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     resolveIncident: nothing,
     openCases: async () => [],
     lastCase: async () => (latest ? { incident: anIncident(), diagnosis: latest } : undefined),
+    resembling: async () => [],
     async beginAttempt(attempt) {
       attempts.push(attempt);
     },
