@@ -23,6 +23,7 @@ interface WireAssessment {
   readonly config_suggestions: readonly string[];
   readonly likely_recurring: boolean;
   readonly estimated_impact: string;
+  readonly evidence?: readonly unknown[];
   readonly confidence?: string;
 }
 
