@@ -1,4 +1,4 @@
-/** What people are told. */
+/** The content of alerts. */
 import type { Attempt, Decision } from './decision.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { Incident } from './incident.ts';
