@@ -21,6 +21,7 @@ import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { openStore } from '../store/store.ts';
+import { emitEvaluation } from '../telemetry/evaluations.ts';
 import { createInstruments } from '../telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
@@ -33,6 +34,7 @@ import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { createLocalTrust, createModels, localProvider } from './models.ts';
 import { watchStore } from './store-notices.ts';
+import { watchVerdicts } from './verdicts.ts';
 
 export interface AppDeps {
   readonly version: string;
@@ -258,6 +260,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },
           stopping.signal,
         ),
+        watchVerdicts({ store, emit: emitEvaluation, clock, logger, everyMs: config.checkIntervalMs }, stopping.signal),
         watchStore({ store, announce: notifier.announce, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

@@ -20,10 +20,10 @@ export interface HistoryEntry {
     readonly estimated_impact: string;
     readonly tier: Tier;
     readonly model: string | null;
-    /** The facts and lines that the model names as support of the cause. */
-    readonly evidence: readonly { readonly id: string; readonly text: string }[];
-    /** The checks that the model's claims failed: then the log does not support the cause. */
-    readonly failed_checks: readonly FailedCheck[];
+    /** The facts and lines that the model names as support of the cause; absent if it names none. */
+    readonly evidence?: readonly { readonly id: string; readonly text: string }[];
+    /** The checks that the model's claims failed: then the log does not support the cause. Absent if none. */
+    readonly failed_checks?: readonly FailedCheck[];
     /** Why Claude did not diagnose; absent if it did or was not to be asked. */
     readonly fallback?: NonNullable<Diagnosis['fallback']>;
     /** Why the local model gave no usable answer; absent if it did or was not asked. */
@@ -82,8 +82,8 @@ function toDiagnosis(diagnosis: Diagnosis): NonNullable<HistoryEntry['diagnosis'
     estimated_impact: diagnosis.estimatedImpact,
     tier: diagnosis.tier,
     model: diagnosis.model ?? null,
-    evidence: diagnosis.evidence ?? [],
-    failed_checks: diagnosis.failedChecks ?? [],
+    ...(diagnosis.evidence === undefined ? {} : { evidence: diagnosis.evidence }),
+    ...(diagnosis.failedChecks === undefined ? {} : { failed_checks: diagnosis.failedChecks }),
     ...(diagnosis.fallback === undefined ? {} : { fallback: diagnosis.fallback }),
     ...(diagnosis.localFailure === undefined ? {} : { local_failure: diagnosis.localFailure }),
   };

@@ -156,6 +156,19 @@ export interface ObservedDependency {
   readonly lastSeenAt: number;
 }
 
+/** A person's judgement of a case. */
+export interface GivenVerdict {
+  readonly incidentId: string;
+  readonly verdict: Verdict;
+  /** Redacted. */
+  readonly note?: string;
+  readonly at: number;
+  /** The model that diagnosed; absent for the rules. */
+  readonly model?: string;
+  /** Of the incident. */
+  readonly trace?: TraceLink;
+}
+
 /** What happened after a decision, and people's verdicts on it. */
 export interface ReviewStore {
   /** Keeps the first one. */
@@ -167,6 +180,11 @@ export interface ReviewStore {
   ): Promise<boolean>;
   /** The newest `limit` cases, oldest first. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
+  /** Given after this time, oldest first. */
+  verdictsSince(time: number): Promise<readonly GivenVerdict[]>;
+  /** The time of the latest verdict that was passed on; undefined if none was. */
+  loadVerdictsSeen(): Promise<number | undefined>;
+  saveVerdictsSeen(at: number): Promise<void>;
   /** The newest `limit` diagnoses whose cases have a verdict. */
   judgedDiagnoses(limit: number): Promise<readonly { readonly diagnosis: Diagnosis; readonly verdict: Verdict }[]>;
 }

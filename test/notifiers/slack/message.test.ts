@@ -191,6 +191,27 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
     expect(text).toContain('Why: its policy forbids restarts; restart: never (file rule 2).');
   });
 
+  it('shows the lines that support the cause', () => {
+    const evidence = [
+      { id: 'L2', text: 'ERROR pool exhausted <!channel>' },
+      { id: 'F3', text: 'memory limit: 256 MiB' },
+    ];
+    const text = shown({ diagnosis: sampleDiagnosis({ evidence }) });
+    expect(text).toMatch(/Evidence\s+ERROR pool exhausted &lt;!channel&gt;\s+memory limit: 256 MiB/);
+    expect(shown()).not.toContain('Evidence');
+  });
+
+  it('says that the log does not support the cause, and why', () => {
+    const text = shown({
+      diagnosis: sampleDiagnosis({ failedChecks: ['quote_not_found', 'contradicts_facts'], unsure: true }),
+    });
+    expect(text).toMatch(
+      /Not supported by the log:\s+it quotes a text that does not occur; it contradicts what the engine/,
+    );
+    expect(shown({ diagnosis: sampleDiagnosis({ unsure: true }) })).toContain('Not certain');
+    expect(shown()).not.toMatch(/Not supported|Not certain/);
+  });
+
   it.each([
     ['no_credit', /no credit left.*Add credit/],
     ['wrong_key', /does not accept the API key that is set\. Replace ANTHROPIC_API_KEY/],
