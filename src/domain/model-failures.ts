@@ -13,10 +13,7 @@ export const CLAUDE_FAILURES = {
   invalid: { what: "Claude's answer was not valid" },
   rate_limited: { what: 'the rate limit of the Claude API is reached' },
   overloaded: { what: 'Claude is overloaded' },
-  timeout: {
-    what: 'Claude did not answer in time',
-    todo: 'If it happens again, check the network, or set a faster CLAUDE_MODEL',
-  },
+  timeout: { what: 'Claude did not answer in time' },
   no_credit: {
     what: 'the Anthropic account has no credit left or has reached its spending limit',
     todo: 'Add credit or raise the limit in the Anthropic Console under Billing',
@@ -104,6 +101,11 @@ export const LOCAL_FAILURES = {
 } as const satisfies Record<string, FailureInfo>;
 
 export type LocalFailure = keyof typeof LOCAL_FAILURES;
+
+/** The name of a failure, with what to do about it where a person has to act. For `/health`. */
+export function failureWithRemedy(reason: ClaudeFailure): string {
+  return 'todo' in CLAUDE_FAILURES[reason] ? `${reason}: ${describeClaudeFailure(reason)}` : reason;
+}
 
 /** What failed and what to do. */
 export function describeClaudeFailure(reason: ClaudeFailure): string {

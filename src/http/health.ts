@@ -2,8 +2,8 @@
 import type { LocalModelMayRestart } from '../domain/diagnosis.ts';
 import {
   type ClaudeFailure,
-  describeClaudeFailure,
   describeLocalFailure,
+  failureWithRemedy,
   type LocalFailure,
 } from '../domain/model-failures.ts';
 import { formatUsd } from '../lib/money.ts';
@@ -249,8 +249,7 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);
   }
   if (claude.lastError !== undefined) {
-    const why = describeClaudeFailure(claude.lastError);
-    problems.push(`the last request to Claude failed (${claude.lastError}): ${why}`);
+    problems.push(`the last request to Claude failed: ${failureWithRemedy(claude.lastError)}`);
   }
   if (inputs.localModel?.lastError !== undefined) {
     const { lastError } = inputs.localModel;

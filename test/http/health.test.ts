@@ -120,7 +120,7 @@ describe('health', () => {
       { claude: { ...well.claude, lastError: 'wrong_key' } },
       'degraded',
       200,
-      /\(wrong_key\).*Replace ANTHROPIC_API_KEY/,
+      /failed: wrong_key: .*Replace ANTHROPIC_API_KEY/,
     ],
     [
       'requests to Claude are paused',

@@ -128,7 +128,20 @@ const CLASS: Readonly<Record<string, RegExp>> = {
   missing_file_or_variable: /missing|not |no such|undefined|absent|variable|config|unset|require|lack/i,
 };
 
+/** What a cause of some class certainly speaks of. A cause in none of them is too vague to disagree. */
+const OTHER_CLASSES: readonly RegExp[] = [
+  /\bout of memory\b|\boom\b|\bheap\b|memory limit|memory leak/i,
+  /\bdisk\b|\bno space\b/i,
+  /\bcertificate\b/i,
+  /\bport \S+ (?:is )?(?:already )?in use\b|\bport conflict\b/i,
+  /\bpermission denied\b|\bfile permissions?\b/i,
+  /\bwrong (?:password|credentials)\b|\bauthentication (?:fail|error)/i,
+  /\bdns\b|\bresolv(?:e|ed|ing) (?:the )?(?:host|name)/i,
+  /\bconnection pool\b|\bpool (?:is )?exhaust|\btoo many connections\b|\bdeadlock|\bconnection refused\b|\btimed? ?out\b/i,
+];
+
 function disagreesWithRule(claim: string, { ruleMatches }: Context): boolean {
   const certain = ruleMatches.filter(({ rule }) => isUnambiguous(rule) && CLASS[rule] !== undefined);
-  return certain.length > 0 && !certain.some(({ rule }) => CLASS[rule]?.test(claim));
+  if (certain.length === 0 || certain.some(({ rule }) => CLASS[rule]?.test(claim))) return false;
+  return OTHER_CLASSES.some((other) => other.test(claim));
 }

@@ -92,6 +92,11 @@ describe('an answer', () => {
     ['names of settings in quotation marks', 'Set "DB_POOL_SIZE" and `max_connections` higher.', {}],
     ['a quotation with a gap', 'It logged "ERROR pool exhausted: … connections in use".', {}],
     ['a quotation in other case and white space', 'It logged "error  Pool exhausted: 10 of 10 connections".', {}],
+    [
+      'nothing in particular, whatever the rules say',
+      'It needs a restart.',
+      { ruleMatches: applyRules({ detector: 'log', detectors: ['log'], evidence: 'write: No space left on device' }) },
+    ],
     ['anything, if the engine did not answer', 'It ran out of memory and was restarted.', { facts: undefined }],
   ];
   it.each(sound)('may speak of %s', (_, rootCause, over) => {
