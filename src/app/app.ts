@@ -117,7 +117,12 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   });
   const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
   const control = traceCalls(engine, tracing);
-  const models = createModels(config, { observer, now: clock.now, claudeTimeoutMs: deps.requestTimeouts?.claudeMs });
+  const models = createModels(config, {
+    observer,
+    tracing,
+    now: clock.now,
+    claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
+  });
   const localTrust = createLocalTrust(config, store);
   const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
   const notifier = createNotifier({

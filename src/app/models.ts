@@ -1,11 +1,13 @@
 /** The models that the settings name, and how far the local one is trusted. */
 import { type Config, claudeKey, usedLocalModel } from '../config/config.ts';
 import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
+import { NO_TOKENS } from '../models/local/api.ts';
 import { createLocalModel, LOCAL_APIS } from '../models/local/local.ts';
 import { describeTrust, type LocalRecord, localRecord, mayOpenRestart } from '../pipeline/decide/local-trust.ts';
 import type { Observer } from '../pipeline/observer.ts';
 import type { ClaudePort, LocalPort } from '../pipeline/ports/model.ts';
 import type { ReviewStore } from '../pipeline/ports/store.ts';
+import { SPANS, type Tracing } from '../pipeline/tracing.ts';
 
 export interface Models {
   readonly claude?: ClaudePort;
@@ -14,7 +16,7 @@ export interface Models {
 
 export function createModels(
   config: Config,
-  deps: { readonly observer: Observer; now(): number; readonly claudeTimeoutMs?: number },
+  deps: { readonly observer: Observer; readonly tracing: Tracing; now(): number; readonly claudeTimeoutMs?: number },
 ): Models {
   const { observer, now, claudeTimeoutMs: timeoutMs } = deps;
   const apiKey = claudeKey(config);
@@ -26,7 +28,26 @@ export function createModels(
     ...(apiKey !== undefined && {
       claude: createClaudeOnDemand({ ...config.anthropic, apiKey, timeoutMs, now, onRateLimits }),
     }),
-    ...(localModel !== undefined && { local: createLocalModel({ ...localModel, now }) }),
+    ...(localModel !== undefined && {
+      local: traced(createLocalModel({ ...localModel, now }), localModel, deps.tracing),
+    }),
+  };
+}
+
+/** One span a question, with its wait for other questions. */
+function traced(local: LocalPort, { model, api }: NonNullable<Config['localModel']>, tracing: Tracing): LocalPort {
+  const { provider } = LOCAL_APIS[api];
+  return {
+    ask: (...question) =>
+      tracing.span(
+        SPANS.chat(model),
+        () => local.ask(...question),
+        (answer) => {
+          const tokens = answer.requests.at(-1)?.tokens ?? NO_TOKENS;
+          return { chat: { provider, model, tokens, ...(answer.kind === 'failed' && { failure: answer.reason }) } };
+        },
+        { kind: 'client' },
+      ),
   };
 }
 
