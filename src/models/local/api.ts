@@ -34,7 +34,7 @@ export interface LocalApi {
 /** Tokens of the prompt and the answer: system prompt, LOCAL_BUDGET and MAX_ANSWER_TOKENS. */
 export const CONTEXT_TOKENS = 8192;
 /** An answer takes about 500. A model that thinks first needs the rest. */
-export const MAX_ANSWER_TOKENS = 2048;
+export const MAX_ANSWER_TOKENS = 1536;
 
 export const NO_TOKENS: TokenUsage = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
 

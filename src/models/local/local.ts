@@ -27,13 +27,14 @@ export interface LocalOptions extends ServerOptions {
 }
 
 /**
- * With the system prompt about 5,000 tokens: small models lose track of more, and on a CPU each thousand takes 10 to 60
- * seconds.
+ * With all other parts and the system prompt at most 6,500 tokens of three characters, so that the answer fits into
+ * CONTEXT_TOKENS too. Small models lose track of more, and reading takes a CPU most of the time.
  */
 export const LOCAL_BUDGET: PromptBudget = {
-  log: 6_000,
-  evidence: 3_000,
-  surroundings: { ofOne: 1_500, ofGroup: 2_500 },
+  log: 5_000,
+  evidence: 2_000,
+  healthCheck: 300,
+  surroundings: { ofOne: 1_200, ofGroup: 2_000 },
 };
 
 /** More would wait longer than an alert may. They get the next tier's answer instead. */

@@ -4,6 +4,8 @@ export interface PromptBudget {
   readonly log: number;
   /** The records that were detected. */
   readonly evidence: number;
+  /** The output of one health check. */
+  readonly healthCheck: number;
   /** What is known of other containers; `ofGroup` if others suffer. */
   readonly surroundings: { readonly ofOne: number; readonly ofGroup: number };
 }
@@ -15,5 +17,6 @@ export interface PromptBudget {
 export const FULL_BUDGET: PromptBudget = {
   log: 24_000,
   evidence: 9_000,
+  healthCheck: 1_000,
   surroundings: { ofOne: 3_000, ofGroup: 6_000 },
 };

@@ -20,8 +20,6 @@ export interface Prompt {
 
 /** The newest few are enough, because failing health checks repeat the same output. */
 const HEALTH_CHECKS = 5;
-/** Characters of one health check's output. */
-const HEALTH_OUTPUT = 1000;
 /** A record may take this share of the characters of all evidence: room for a long stack trace and a few short ones. */
 const EVIDENCE_RECORD = 2 / 3;
 /** Characters of a quoted value. */
@@ -57,7 +55,11 @@ export function renderPrompt(context: DiagnosisContext, fence: string, budget: P
     ...(context.ruleMatches.length > 0 ? [renderRules(context.ruleMatches, quote)] : []),
     ...(context.previous ? [renderPrevious(context.previous, quote)] : []),
     ...renderEarlier(context.earlier, quote),
-    ...fenced('Output of its latest health checks, oldest first', 'H', renderHealthLog(context.facts)),
+    ...fenced(
+      'Output of its latest health checks, oldest first',
+      'H',
+      renderHealthLog(context.facts, budget.healthCheck),
+    ),
     ...fenced('Evidence, the records that were detected', 'E', renderEvidence(context, budget.evidence)),
     ...(log.length > 0 ? [] : [['Log of the container: it printed nothing that was kept.']]),
     ...fenced('Log of the container, oldest line first', 'L', log),
@@ -162,12 +164,12 @@ function renderEarlier(earlier: readonly EarlierIncident[] = [], quote: Quote): 
   return [['Earlier incidents of this agent that resemble it, the most similar first:', ...lines]];
 }
 
-function renderHealthLog(facts: ContainerFacts | undefined): string[] {
+function renderHealthLog(facts: ContainerFacts | undefined, budget: number): string[] {
   return (facts?.healthLog ?? [])
     .slice(-HEALTH_CHECKS)
     .flatMap((check) => [
       `[${iso(check.at)} exit code ${check.exitCode}]`,
-      ...cutMiddle(plainText(check.output).trim(), HEALTH_OUTPUT).split('\n'),
+      ...cutMiddle(plainText(check.output).trim(), budget).split('\n'),
     ]);
 }
 

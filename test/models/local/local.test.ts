@@ -13,7 +13,7 @@ import {
   says,
   startLocalModelServer,
 } from '../../support/local-model-server.ts';
-import { sampleContext } from '../../support/samples.ts';
+import { NOON, sampleAttempt, sampleContext, sampleFacts } from '../../support/samples.ts';
 
 let server: LocalModelServer;
 
@@ -178,8 +178,21 @@ describe('a question', () => {
 
   it('is short enough for a small context, whatever the log holds', async () => {
     const logLines = Array.from({ length: 1000 }, (_, i) => `ERROR ${i} ${'refused '.repeat(40)}`);
-    await local().ask(sampleContext({ logLines, evidence: logLines.slice(0, 100) }), 'first', NEVER);
-    expect(server.requests[0]?.prompt.length).toBeLessThan(SYSTEM_PROMPT.length + 14_000);
+    const output = 'x'.repeat(4_000);
+    const facts = sampleFacts({ healthLog: Array.from({ length: 5 }, () => ({ at: NOON, exitCode: 1, output })) });
+    const earlier = Array.from({ length: 3 }, () => ({
+      at: NOON,
+      container: 'shop-web-1',
+      rootCause: 'y'.repeat(1_200),
+      suggestedFix: 'z'.repeat(2_000),
+      result: 'it was restarted and recovered',
+    }));
+    const restarts = Array.from({ length: 50 }, () => sampleAttempt());
+    const context = sampleContext({ logLines, evidence: logLines.slice(0, 100), facts, earlier, restarts });
+    await local().ask(context, 'first', NEVER);
+    const prompt = server.requests[0]?.prompt ?? '';
+    expect(prompt.length / 3 + 1536).toBeLessThan(8192);
+    expect(prompt).toContain(SYSTEM_PROMPT);
   });
 
   it('waits for its turn: the server answers one at a time', async () => {
@@ -206,7 +219,7 @@ describe('a question', () => {
 
   it('does not wait for its turn longer than for an answer', async () => {
     server.reply(() => ({ kind: 'hang' }));
-    const model = local('ollama', { timeoutMs: 150 });
+    const model = local('ollama', { timeoutMs: 1_500 });
     const [first, second] = await Promise.all([1, 2].map(() => model.ask(sampleContext(), 'first', NEVER)));
     expect(first).toMatchObject({ reason: 'timeout' });
     expect(['busy', 'timeout']).toContain(second?.kind === 'failed' ? second.reason : 'ok');
