@@ -17,6 +17,7 @@ import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
 import { restartMayFollow } from '../pipeline/policy/resolve.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
@@ -33,6 +34,7 @@ import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { createLocalTrust, createModels, localProvider } from './models.ts';
+import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
 import { watchVerdicts } from './verdicts.ts';
 
@@ -48,6 +50,7 @@ export interface AppDeps {
 }
 
 export interface App {
+  readonly people: PeopleAccess;
   /** Resolves once the pages respond and the first attempt to list the containers has ended. */
   start(): Promise<{ readonly url: string }>;
   /** Reloads the policy file. Never rejects. */
@@ -69,6 +72,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
+    originOf: (containerId) => engine.labelOriginOf(containerId),
     clock,
     logger,
   });
@@ -124,7 +128,16 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
   });
   const localTrust = createLocalTrust(config, store);
-  const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
+  const people = createPeopleAccess(store, () => pipeline.people, logger);
+  const receiverDeps = {
+    print: deps.print,
+    now: clock.now,
+    timeoutMs: deps.requestTimeouts?.receiverMs,
+    clock,
+    logger,
+    memory: store,
+    people: people.access,
+  };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
@@ -168,6 +181,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     collector,
     diagnoser,
     notify: notifier.notify,
+    resolved: notifier.resolved,
     control,
     untracedControl: engine,
     store,
@@ -178,6 +192,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     newId: newIncidentId,
+    onRequestChanged: people.changed,
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     localModelMayRestart: localTrust.mayRestart,
@@ -192,6 +207,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     targets: config.targets,
     ownId: await findOwnContainerId(),
     isEnabled: (container) => policies.policyOf(container).values.enable,
+    originOf: engine.labelOriginOf,
     reconcileEveryMs: config.checkIntervalMs,
     clock,
     logger,
@@ -237,6 +253,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lateLogs: lateLogs.current,
     localTrust: localTrust.describe,
     sources: engine.sources,
+    imagesRefused: engine.imagesRefused,
   });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
@@ -245,6 +262,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   let stopped: Promise<void> | undefined;
 
   return {
+    people: people.access,
+
     async start() {
       server = await createHttpServer({
         ...config.http,

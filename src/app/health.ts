@@ -1,6 +1,6 @@
 /** Collects the data for `/health`. http/health.ts builds the page. */
 import { type Config, claudeKey, usedLocalModel } from '../config/config.ts';
-import type { SourceStates } from '../docker/sources.ts';
+import { IMAGES_REFUSED, type SourceStates } from '../docker/sources.ts';
 import type { ClaudeFailure } from '../domain/model-failures.ts';
 import { buildHealth, type HealthInputs, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
@@ -35,14 +35,15 @@ export function createHealthPage(options: {
   readonly startedAt: number;
   readonly store: Store;
   readonly watch: Pick<Watch, 'status'>;
-  readonly pipeline: Pick<Pipeline, 'openIncidents'>;
+  readonly pipeline: Pick<Pipeline, 'openIncidents' | 'waitingRequests' | 'snoozes'>;
   readonly diagnoser: Pick<Diagnoser, 'status' | 'localStatus'>;
-  readonly notifier: Pick<Notifier, 'failure'>;
+  readonly notifier: Pick<Notifier, 'failure' | 'problem'>;
   readonly clock: Clock;
   lastError(): ClaudeFailure | undefined;
   lateLogs(): readonly LateLog[];
   sources(): SourceStates;
   localTrust(): Promise<string | undefined>;
+  imagesRefused(): boolean;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
   const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
 
@@ -76,7 +77,7 @@ export function createHealthPage(options: {
       now,
       startedAt,
       version,
-      mode: config.autoFix ? 'auto_fix' : 'observe',
+      mode: config.askFirst ? 'ask' : config.autoFix ? 'auto_fix' : 'observe',
       dockerConnected: connected,
       loopStalled: connected && sinceReconcileMs > stalledAfterMs,
       monitoring: watched.map((container) => container.name).sort(),
@@ -90,8 +91,10 @@ export function createHealthPage(options: {
       lateLogs: options.lateLogs(),
       skippedLogs,
       sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
-      sourceProblems: sourceProblems(sources, connected),
+      sourceProblems: [...sourceProblems(sources, connected), ...(options.imagesRefused() ? [IMAGES_REFUSED] : [])],
       openIncidents: pipeline.openIncidents(),
+      waitingRequests: pipeline.waitingRequests(),
+      snoozes: pipeline.snoozes(),
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
       claude: {
@@ -106,6 +109,7 @@ export function createHealthPage(options: {
         title,
         pending: pending.get(name) ?? 0,
         failure: notifier.failure(name),
+        problem: notifier.problem(name),
       })),
     }).body;
   };

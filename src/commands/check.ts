@@ -5,7 +5,7 @@ import { type Config, policyDefaults, storePlace, usedLocalModel } from '../conf
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { PODMAN_LIMITS } from '../docker/podman.ts';
-import { SOURCE_INFO } from '../docker/sources.ts';
+import { IMAGES_REFUSED, SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain/containers.ts';
 import { EngineError, messageOf } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
@@ -67,13 +67,13 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
 
 function printPolicies(
   policies: readonly ContainerPolicy[],
-  { autoFix, policy: { path, rules } }: Config,
+  { autoFix, askFirst, policy: { path, rules } }: Config,
   options: { readonly verbose: boolean },
   print: Output['print'],
 ): void {
   const file =
     path === undefined ? 'no policy file' : `${rules.length} rule${rules.length === 1 ? '' : 's'} in ${path}`;
-  print(`\npolicy (AUTO_FIX=${autoFix}; ${file})\n${policyTable(policies, options)}`);
+  print(`\npolicy (AUTO_FIX=${askFirst ? 'ask' : autoFix}; ${file})\n${policyTable(policies, options)}`);
   for (const warning of policyWarnings(policies, rules)) print(`warning   ${warning}\n`);
 }
 
@@ -94,7 +94,8 @@ async function checkEngine(config: Config): Promise<EngineCheck> {
     // If the containers cannot be listed, the result for `list` says why.
     const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ results: [], policies: [] }));
     const sources = await checkSources(engine, config, targets.containerId);
-    return { ...targets, results: [reached, ...limits, ...sources, ...targets.results] };
+    const images = engine.imagesRefused() ? [problem('images', IMAGES_REFUSED)] : [];
+    return { ...targets, results: [reached, ...limits, ...sources, ...images, ...targets.results] };
   } catch (error) {
     return { results: [problem('engine', messageOf(error))], policies: [] };
   }
@@ -107,7 +108,8 @@ interface TargetCheck extends EngineCheck {
 
 async function checkTargets(engine: DockerEngine, config: Config): Promise<TargetCheck> {
   const targets = parseTargets(config.targets);
-  const isTarget = createWatchFilter(targets, await findOwnContainerId());
+  const isTarget = createWatchFilter(targets, await findOwnContainerId(), engine.labelOriginOf);
+  // Before the filter is used: it tells labels of images from labels of containers.
   const listed = await engine.list();
   const missing = targets.missing(listed.map(({ ref }) => ref.name));
   const targeted = listed.filter(({ ref }) => isTarget(ref));
@@ -127,7 +129,8 @@ async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Con
   // A listing shows an image id if the tag has moved. Inspect still has the name from the container's creation.
   const facts = isImageId(listed.image) ? await engine.inspect(listed.id).catch(() => undefined) : undefined;
   const container = { ...listed, image: facts?.image || listed.image };
-  return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
+  const origin = engine.labelOriginOf(listed.id);
+  return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config), origin) };
 }
 
 /** Tries each kind of request that the agent makes. The restart names a container that does not exist. */

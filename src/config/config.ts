@@ -14,6 +14,8 @@ export interface Config {
   readonly logLines: number;
   readonly diagnoseWith: DiagnoseWith;
   readonly autoFix: boolean;
+  /** A person must approve each restart, unless the policy of the container says otherwise. */
+  readonly askFirst: boolean;
   readonly anthropic: {
     readonly apiKey?: string;
     readonly baseURL?: string;
@@ -41,6 +43,7 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly publishedOn?: string;
+    readonly allowedHosts: readonly string[];
     readonly token?: string;
   };
   /** The host in alerts. Absent: the engine's host name is used. */
@@ -89,7 +92,8 @@ export function toConfig(
     checkIntervalMs: values.CHECK_INTERVAL * 1000,
     logLines: values.LOG_LINES,
     diagnoseWith: values.DIAGNOSE_WITH ?? byDefault,
-    autoFix: values.AUTO_FIX,
+    autoFix: values.AUTO_FIX !== false,
+    askFirst: values.AUTO_FIX === 'ask',
     anthropic: {
       apiKey: values.ANTHROPIC_API_KEY,
       baseURL: values.ANTHROPIC_BASE_URL,
@@ -108,6 +112,7 @@ export function toConfig(
       host: values.HOST,
       port: values.PORT,
       publishedOn: values.HTTP_PUBLISHED_ON,
+      allowedHosts: [...values.ALLOWED_HOSTS, ...(values.HTTP_PUBLISHED_ON ? [values.HTTP_PUBLISHED_ON] : [])],
       token: values.HTTP_TOKEN,
     },
     agentName: agent,
@@ -171,6 +176,7 @@ export function storePlace({
 /** The policy of a container that has no policy labels and matches no rule. */
 export function policyDefaults(config: Config): Policy {
   return defaultPolicy({
+    restart: config.askFirst ? 'ask' : 'auto',
     // The lowest of all receivers, since an alert that no receiver accepts is not created.
     minSeverity: SEVERITIES.find((severity) => config.receivers.some((each) => each.minSeverity === severity)) ?? 'low',
     maxRestartsPerHour: config.limits.restartsPerHour,

@@ -53,7 +53,18 @@ export const flag = () =>
     .refine((s) => TRUE.includes(s) || FALSE.includes(s))
     .transform((s) => TRUE.includes(s));
 
+/** A flag, or `word`. */
+export const flagOr = <const T extends string>(word: T) =>
+  z.union([text().toLowerCase().pipe(z.literal(word)), flag()]);
+
 export const oneOf = <const T extends readonly string[]>(values: T) => text().toLowerCase().pipe(z.enum(values));
+
+/** Host names, separated by commas; empty entries are ignored. */
+export const hostNames = () =>
+  text()
+    .transform((s) => s.split(',').map((name) => name.trim().toLowerCase()))
+    .transform((names) => names.filter((name) => name !== ''))
+    .refine((names) => names.every((name) => /^[\w-]+(\.[\w-]+)*\.?$/.test(name)));
 
 export const url = (...protocols: readonly string[]) =>
   text().refine((s) => URL.canParse(s) && protocols.includes(new URL(s).protocol));

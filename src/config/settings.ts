@@ -8,6 +8,8 @@ import {
   decimal,
   either,
   flag,
+  flagOr,
+  hostNames,
   httpUrl,
   integer,
   oneOf,
@@ -47,10 +49,13 @@ const WATCHING = {
 
 const RESTARTS = {
   AUTO_FIX: {
-    schema: flag(),
+    schema: flagOr('ask'),
     default: 'false',
-    allowed: 'true or false',
-    about: 'restart containers if it is safe; false: only report what would have been restarted',
+    allowed: 'true, ask or false',
+    about:
+      'restart containers if it is safe; ask: after a person approved it; false: only report what would be restarted',
+    details:
+      '`ask` is the default of the policy `restart` for all containers; a label or the policy file can set another value. See [policy.md](policy.md#approvals).',
   },
   MAX_RESTARTS_PER_HOUR: {
     schema: integer(0, 60),
@@ -190,9 +195,17 @@ const PAGES = {
     about: 'the address that the port is published on, if the agent runs in a container; Compose sets it',
     details: 'In a container, HOST is an address inside the container and does not show who can reach the port.',
   },
+  ALLOWED_HOSTS: {
+    schema: hostNames(),
+    default: '',
+    allowed: 'host names without port, separated by commas',
+    about: 'without HTTP_TOKEN, pages are served only at these names, localhost and IP addresses',
+    details:
+      'Protects against DNS rebinding: a web page that makes its own name resolve to this machine. Name the host under which a browser, Prometheus or a reverse proxy requests the pages. Compose adds the names of the service.',
+  },
   HTTP_TOKEN: {
-    schema: token(),
-    allowed: 'printable ASCII without spaces',
+    schema: token().min(16),
+    allowed: 'at least 16 printable ASCII characters without spaces',
     about: 'the bearer token that pages require, except /livez and the status in /health; unset: none',
     secret: true,
   },

@@ -38,8 +38,8 @@ export interface Signal {
   readonly killedForMemory?: true;
 }
 
-/** Why a signal did not open an incident. */
-export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow', 'dependency'] as const;
+/** Why a signal did not open an incident; `snoozed`: it may have opened one, but causes nothing else. */
+export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow', 'dependency', 'snoozed'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
 export type IncidentState = 'open' | 'resolved';
@@ -92,6 +92,11 @@ const OLD_NEWS_MS = 2 * 60_000;
  */
 export function isOldNews({ openedAt, lastSeenAt }: Pick<Incident, 'openedAt' | 'lastSeenAt'>): boolean {
   return openedAt - lastSeenAt > OLD_NEWS_MS;
+}
+
+/** When the problem was first seen. It is detected a little later than it was printed: `openedAt` may be after `lastSeenAt`. */
+export function firstSeenAt({ openedAt, lastSeenAt }: Pick<Incident, 'openedAt' | 'lastSeenAt'>): number {
+  return Math.min(openedAt, lastSeenAt);
 }
 
 export interface TraceLink {

@@ -6,8 +6,8 @@ import { gzip } from 'node:zlib';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { within } from '../lib/deadline.ts';
 import type { Logger } from '../lib/log.ts';
-import { isLoopback } from '../lib/loopback.ts';
-import { hasToken, namesThisMachine } from './access.ts';
+import { hasToken } from './access.ts';
+import { createGuard } from './guard.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import type { ScorecardView } from './scorecard.ts';
@@ -18,6 +18,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** If set, pages require `Authorization: Bearer`, except `/livez` and the status in `/health`. */
   readonly token?: string;
+  /** Further host names of this server. Without a token, requests to any other name are refused. */
+  readonly allowedHosts?: readonly string[];
   health(): Promise<HealthView>;
   /** Newest last. */
   history(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
@@ -69,7 +71,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
 function createApp(options: HttpServerOptions): express.Express {
   const { token, logger } = options;
-  const guardHost = token === undefined && isLoopback(options.host);
+  const guard = createGuard({
+    hosts: [options.host, ...(options.allowedHosts ?? [])],
+    checkHost: token === undefined,
+    logger,
+  });
   const authorized = (request: Request) => token === undefined || hasToken(request.headers.authorization, token);
 
   const app = express();
@@ -86,13 +92,11 @@ function createApp(options: HttpServerOptions): express.Express {
       'X-Content-Type-Options': 'nosniff',
       'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
       'Referrer-Policy': 'no-referrer',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Cross-Origin-Opener-Policy': 'same-origin',
       'Cache-Control': 'no-store',
     });
-    if (guardHost && !namesThisMachine(request.headers.host, options.host)) {
-      response.status(403).json({ error: 'without HTTP_TOKEN this server only answers requests to localhost' });
-      return;
-    }
-    next();
+    if (!guard(request, response)) next();
   });
 
   app.get('/livez', (_request, response) => {

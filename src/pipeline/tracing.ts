@@ -3,6 +3,7 @@ import type { EdgeEvidence } from '../domain/containers.ts';
 import type { Decision, Outcome } from '../domain/decision.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Incident, TraceLink } from '../domain/incident.ts';
+import type { ApprovalOutcome, ApprovalSource } from './observer.ts';
 import type { DiagnosisContext, TokenUsage } from './ports/model.ts';
 import type { SendResult } from './ports/receiver.ts';
 
@@ -16,6 +17,7 @@ export const SPANS = {
   /** As the GenAI semantic conventions name it. Requests to Claude have spans of its SDK. */
   chat: (model: string) => `chat ${model}`,
   decide: 'decide',
+  approval: (container: string) => `approval ${container}`,
   restart: (container: string) => `restart ${container}`,
   verify: 'verify',
   notify: (receiver: string) => `notify ${receiver}`,
@@ -34,6 +36,13 @@ export interface SpanDetails {
   };
   readonly correlation?: { readonly kind: string; readonly evidence?: EdgeEvidence };
   readonly decision?: Decision;
+  /** A person's answer to a request for a restart. `by`: an opaque id. */
+  readonly approval?: {
+    readonly incident: Incident;
+    readonly outcome: ApprovalOutcome;
+    readonly source: ApprovalSource;
+    readonly by?: string;
+  };
   readonly outcome?: Outcome;
   readonly verifyStrategy?: string;
   readonly send?: { readonly receiver: string; readonly tries: number; readonly result: SendResult };

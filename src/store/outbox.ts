@@ -1,6 +1,7 @@
 import type { Alert } from '../domain/alert.ts';
 import type { Outbox } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { follow, markShown } from './followed-incidents.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 
@@ -11,8 +12,8 @@ import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
   const { agent } = current;
 
-  const updatePending = (delivery: { readonly alertId: string; readonly receiver: string }) =>
-    current.db
+  const updatePending = (delivery: { readonly alertId: string; readonly receiver: string }, db = current.db) =>
+    db
       .updateTable('outbox')
       .set((eb) => ({ tries: eb('tries', '+', 1) }))
       .where('alert_id', '=', delivery.alertId)
@@ -20,7 +21,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
       .where('state', '=', 'pending');
 
   return {
-    enqueue(alert, receivers, trace) {
+    enqueue(alert, receivers, trace, following = []) {
       return queries.write('add an alert to the outbox', () =>
         current.db.transaction().execute(async (trx) => {
           const known = await trx
@@ -46,11 +47,13 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
             state: 'pending' as const,
             tries: 0,
             next_at: now(),
+            incident_id: alert.incident.id,
           };
           await trx
             .insertInto('outbox')
             .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
             .execute();
+          await follow(trx, agent, alert, following, now());
           return true;
         }),
       );
@@ -74,7 +77,10 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
 
     async markSent(delivery, at) {
       await queries.write('mark an alert as sent', () =>
-        updatePending(delivery).set({ state: 'sent', finished_at: at, last_error: null }).execute(),
+        current.db.transaction().execute(async (trx) => {
+          await updatePending(delivery, trx).set({ state: 'sent', finished_at: at, last_error: null }).execute();
+          await markShown(trx, agent, delivery, at);
+        }),
       );
     },
 

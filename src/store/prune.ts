@@ -132,6 +132,38 @@ export async function prune(
     return Number(numDeletedRows);
   });
 
+  await inBatches('delete old requests for restarts', async (trx) => {
+    const old = trx
+      .selectFrom('restart_requests')
+      .select('id')
+      .where('agent', '=', agent)
+      .where('state', '<>', 'waiting')
+      .where('requested_at', '<', now - retention.ledgerMs)
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx.deleteFrom('restart_requests').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
+  });
+  await inBatches('delete old snoozes', async (trx) => {
+    const old = trx
+      .selectFrom('snoozes')
+      .select('id')
+      .where('agent', '=', agent)
+      .where('ended_at', '<', now - retention.ledgerMs)
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx.deleteFrom('snoozes').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
+  });
+  await inBatches('delete the old audit', async (trx) => {
+    const old = trx
+      .selectFrom('audit')
+      .select('id')
+      .where('agent', '=', agent)
+      .where('at', '<', now - retention.ledgerMs)
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx.deleteFrom('audit').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
+  });
+
   const dropped = new Map<string, number>();
   await inBatches('drop undeliverable alerts', async (trx) => {
     const names = await dropUndeliverable(trx, { agent, receivers, now });
@@ -204,6 +236,7 @@ async function deleteIncidents(
   }
   const ids = rows.map((row) => row.id);
   await trx.deleteFrom('reviews').where('incident_id', 'in', ids).execute();
+  await trx.deleteFrom('followed_incidents').where('incident_id', 'in', ids).execute();
   await trx.deleteFrom('incidents').where('id', 'in', ids).execute();
   return rows.length;
 }

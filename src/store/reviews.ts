@@ -4,6 +4,7 @@ import {
   type DecisionReason,
   HELD_BACK_REASONS,
   type Outcome,
+  RESTART_REASONS,
   type Verdict,
 } from '../domain/decision.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
@@ -15,7 +16,7 @@ import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText, traceOf } from './rows.ts';
 
 /** Reasons of restarts, and of restarts that only a setting held back. */
-const REVIEWED_REASONS: readonly DecisionReason[] = ['restart_allowed', ...HELD_BACK_REASONS];
+const REVIEWED_REASONS: readonly DecisionReason[] = [...RESTART_REASONS, ...HELD_BACK_REASONS];
 
 const VERDICTS_SEEN = 'verdicts_seen';
 

@@ -1,16 +1,20 @@
 import { StoreError } from '../errors.ts';
+import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
   AttemptStore,
   ConfigurationStore,
   CursorStore,
   DependencyStore,
+  FollowedIncidents,
   HistoryStore,
   IncidentStore,
   Ledger,
   Outbox,
+  ReceiverMemory,
   ReviewStore,
 } from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
+import { createAuditStore } from './audit.ts';
 import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';
 import { createDependencyStore } from './dependencies.ts';
@@ -18,6 +22,7 @@ import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
@@ -26,7 +31,9 @@ import { createOutbox } from './outbox.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
 import { createQueryRunner } from './query-runner.ts';
 import { createRecentUsage } from './recent-usage.ts';
+import { createRequestStore } from './restart-requests.ts';
 import { createReviewStore } from './reviews.ts';
+import { createSnoozeStore } from './snoozes.ts';
 
 export type Store = CursorStore &
   ConfigurationStore &
@@ -35,8 +42,11 @@ export type Store = CursorStore &
   IncidentStore &
   AttemptStore &
   Outbox &
+  FollowedIncidents &
+  ReceiverMemory &
   HistoryStore &
-  ReviewStore & {
+  ReviewStore &
+  PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
     /** The error to show to users; undefined while the store is healthy. */
@@ -137,10 +147,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createIncidentStore(current, queries, now),
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
+    ...createFollowedIncidents(current, queries, now),
     ...createHistoryStore(current, queries),
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),
     ...createReviewStore(current, queries),
+    ...createRequestStore(current, queries),
+    ...createSnoozeStore(current, queries, now),
+    ...createAuditStore(current, queries),
 
     healthy: () => problem() === undefined,
     problem,

@@ -75,6 +75,16 @@ function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
+function describeApproval({ incident, outcome, source, by }: NonNullable<SpanDetails['approval']>): Attributes {
+  return {
+    ...describeContainer(incident.container),
+    ...describeIncident(incident),
+    [ATTRIBUTES.approval]: outcome,
+    [ATTRIBUTES.approvalSource]: source,
+    ...(by === undefined ? {} : { [ATTRIBUTES.approvalBy]: by }),
+  };
+}
+
 /**
  * Only a restart that could not be made marks the span as failed. One that did not help is a failure of the container.
  */
@@ -98,6 +108,7 @@ export function describe({
   correlation,
   diagnosis,
   decision,
+  approval,
   outcome,
   verifyStrategy,
   send,
@@ -108,6 +119,7 @@ export function describe({
     ...(chat && describeChat(chat)),
     ...(correlation && describeCorrelation(correlation)),
     ...(decision && describeDecision(decision)),
+    ...(approval && describeApproval(approval)),
     ...(outcome && describeOutcome(outcome)),
     ...(verifyStrategy && { [ATTRIBUTES.verifyStrategy]: verifyStrategy }),
     ...(send && describeSend(send)),

@@ -34,6 +34,10 @@ export interface DecideInput {
   /** Names of running containers that use its network namespace. */
   readonly networkDependants: readonly string[];
   readonly storeHealthy: boolean;
+  /** A person has approved this restart. Lifts `policy_ask`, nothing else. */
+  readonly approved?: boolean;
+  /** A person has snoozed the problem: no restart, no request to a person, no alert. */
+  readonly snoozed?: boolean;
 }
 
 /** A person who stopped or restarted it this recently is probably still working on it. */
@@ -47,25 +51,35 @@ const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
  * Decides what to do about an incident. A pure function with a decision for every input. The container is restarted only
  * if no reason prevents it. Otherwise the first reason applies, in this order: the diagnosis, the facts from the engine,
  * the policy, the limits, and last what holds back a restart that is otherwise allowed. The diagnosis can prevent a
- * restart but never cause one.
+ * restart but never cause one. An approval lifts only the requirement of one.
  */
 export function decide(input: DecideInput): Decision {
-  const reason =
-    reasonInDiagnosis(input) ??
-    reasonInFacts(input) ??
-    reasonInPolicy(input) ??
-    reasonInLimits(input) ??
-    reasonToHoldBack(input);
-  if (!reason) return { kind: 'restart', reason: 'restart_allowed' };
+  if (input.snoozed) return { kind: 'record', reason: 'snoozed' };
+  const reason = reasonAgainst(input);
+  if (!reason) return { kind: 'restart', reason: input.approved ? 'approved_by_person' : 'restart_allowed' };
   if (reason === 'policy_ask') return { kind: 'ask', reason };
   const alerts = RANK[input.diagnosis.severity] >= RANK[input.policy.values.minSeverity];
   return { kind: alerts ? 'notify' : 'record', reason };
 }
 
-function reasonInDiagnosis(input: DecideInput): DecisionReason | undefined {
-  const { facts, engineAnswered, diagnosis, restartVetoed } = input;
-  if (!engineAnswered && !facts) return 'engine_unreachable';
-  if (!facts || facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
+type WithFacts = DecideInput & { readonly facts: ContainerFacts };
+
+function reasonAgainst(input: DecideInput): DecisionReason | undefined {
+  const { facts } = input;
+  if (facts === undefined) return input.engineAnswered ? 'container_gone' : 'engine_unreachable';
+  const known = { ...input, facts };
+  return (
+    reasonInDiagnosis(known) ??
+    reasonInFacts(known) ??
+    reasonInPolicy(known) ??
+    reasonInLimits(known) ??
+    reasonToHoldBack(known)
+  );
+}
+
+function reasonInDiagnosis(input: WithFacts): DecisionReason | undefined {
+  const { facts, diagnosis, restartVetoed } = input;
+  if (facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
   if (diagnosis.severity !== 'high') return 'severity_too_low';
   if (restartVetoed) return 'disk_full';
   if (!diagnosis.autoRestartSafe) return 'restart_not_safe';
@@ -74,10 +88,9 @@ function reasonInDiagnosis(input: DecideInput): DecisionReason | undefined {
   return undefined;
 }
 
-function reasonInFacts(input: DecideInput): DecisionReason | undefined {
+function reasonInFacts(input: WithFacts): DecisionReason | undefined {
   const { now, facts, incident, restarts, stopRequestedAt, deployedAt, policy } = input;
   if (!input.engineAnswered) return 'engine_unreachable';
-  if (!facts) return 'container_gone';
   if (facts.orchestrator !== undefined) return 'orchestrator_owns';
   if (incident.cause !== undefined) return 'dependency_down';
   const running = facts.status === 'running';
@@ -123,23 +136,23 @@ function reasonInPolicy({ policy: { values, sources } }: DecideInput): DecisionR
   }
 }
 
-function reasonInLimits(input: DecideInput): DecisionReason | undefined {
+function reasonInLimits(input: WithFacts): DecisionReason | undefined {
   const { now, facts, storeHealthy, restarts, policy } = input;
   if (!storeHealthy) return 'store_unavailable';
   if (restarts.lastHour >= policy.values.maxRestartsPerHour) return 'restart_limit';
   if (restarts.hostLastHour >= input.maxRestartsPerHourHost) return 'host_restart_limit';
   if (now < restarts.backOffUntil) return 'backing_off';
   // The engine could not start it, and nobody has started it since: the same error would follow.
-  if (facts && facts.status !== 'running' && facts.startedAt < restarts.couldNotStartAt) return 'backing_off';
+  if (facts.status !== 'running' && facts.startedAt < restarts.couldNotStartAt) return 'backing_off';
   return undefined;
 }
 
-/** Must match HELD_BACK_REASONS. */
-function reasonToHoldBack({ now, autoFix, policy: { values } }: DecideInput): DecisionReason | undefined {
+/** All of them are in HELD_BACK_REASONS. */
+function reasonToHoldBack({ now, autoFix, approved, policy: { values } }: DecideInput): DecisionReason | undefined {
   if (isQuiet(values.quietHours, now)) return 'quiet_hours';
   if (values.mode === 'observe') return 'observe_mode';
   if (!autoFix) return 'auto_fix_off';
-  if (values.restart === 'ask') return 'policy_ask';
+  if (values.restart === 'ask' && !approved) return 'policy_ask';
   return undefined;
 }
 

@@ -22,9 +22,10 @@ interface DiagnoseDeps extends ClaudeTierDeps {
 
 export interface Diagnoser {
   /**
-   * `restartFailed`: a restart for this incident did not help. Rejects when `signal` aborts while a model is asked.
+   * `restartFailed`: a restart for this incident did not help. `again`: a person wants another answer than the known one;
+   * the strong model is asked. Rejects when `signal` aborts while a model is asked.
    */
-  diagnose(context: DiagnosisContext, restartFailed: boolean, signal: AbortSignal): Promise<Diagnosis>;
+  diagnose(context: DiagnosisContext, restartFailed: boolean, signal: AbortSignal, again?: boolean): Promise<Diagnosis>;
   /** Call it when a diagnosis is likely: loads what is loaded on demand. */
   prepare(): void;
   /** Whether Claude may be asked now. */
@@ -121,16 +122,16 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     by === 'local' && (diagnoseWith === 'claude-first' || diagnoseWith === 'rules-first');
 
   return {
-    async diagnose(context, restartFailed, signal) {
+    async diagnose(context, restartFailed, signal, again = false) {
       const { container, fingerprint } = context.incident;
       const last = await deps.incidents.lastCase({ ...container, fingerprint }).catch(() => undefined);
       const now = clock.now();
       const basis = basisOf(context);
       const failedBefore = restartFailed || recurredAfterRestart(last, context.incident, now);
       const strongest = strongestRule(context);
-      const rulesSuffice = diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore;
+      const rulesSuffice = diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore && !again;
       const known = failedBefore ? recentStrongDiagnosis(last, now) : reusable(last, context.incident, basis, now);
-      if (known && !isStandIn(known) && hasModel && !rulesSuffice) {
+      if (known && !isStandIn(known) && hasModel && !rulesSuffice && !again) {
         observer.diagnosis({ tier: 'known', outcome: 'ok', durationMs: 0 });
         const { fallback: _, fallbackCause: __, localFailure: ___, ...kept } = known;
         return { ...kept, tier: 'known', costUsd: 0, at: now };
@@ -142,7 +143,7 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
         ...(earlier.length > 0 && { earlier }),
         ...(failedBefore && last?.diagnosis && { previous: last.diagnosis }),
       };
-      const asked: Asked = rulesSuffice ? { costUsd: 0 } : await ask(question, failedBefore, signal);
+      const asked: Asked = rulesSuffice ? { costUsd: 0 } : await ask(question, failedBefore || again, signal);
       if (asked.best === undefined) observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
       return toDiagnosis(asked, question, { basis, at: clock.now(), afterFailedRestart: failedBefore });
     },

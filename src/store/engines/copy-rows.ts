@@ -9,8 +9,12 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['asks', ['id']],
   ['claude_requests', ['id']],
   ['outbox', ['alert_id', 'receiver']],
+  ['followed_incidents', ['agent', 'receiver', 'incident_id']],
   ['cursors', ['agent', 'container_id']],
   ['reviews', ['incident_id']],
+  ['restart_requests', ['id']],
+  ['snoozes', ['id']],
+  ['audit', ['id']],
 ];
 
 /** Table names are variables here, which Kysely's types do not support. */

@@ -13,11 +13,15 @@ export interface Schema {
   asks: AskTable;
   claude_requests: ClaudeRequestTable;
   outbox: OutboxTable;
+  followed_incidents: FollowedIncidentTable;
   cursors: CursorTable;
   pruned_diagnoses: PrunedDiagnosesTable;
   pruned_restarts: PrunedRestartsTable;
   notes: NoteTable;
   reviews: ReviewTable;
+  restart_requests: RestartRequestTable;
+  snoozes: SnoozeTable;
+  audit: AuditTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -111,6 +115,26 @@ export interface OutboxTable extends Owned {
   last_error: string | null;
   /** When the alert was sent or dropped. */
   finished_at: number | null;
+  /** Null in rows from before schema 7. */
+  incident_id: string | null;
+  /** The flood whose summary replaces the alert; null for most. */
+  flood: string | null;
+}
+
+/** An incident that a receiver follows. */
+export interface FollowedIncidentTable extends Owned {
+  receiver: string;
+  incident_id: string;
+  project: string;
+  service: string;
+  fingerprint: string;
+  /** What the receiver remembers. */
+  value: string | null;
+  since: number;
+  /** When the receiver first accepted an alert about it. */
+  shown_at: number | null;
+  /** When its end was added to the outbox. */
+  resolved_at: number | null;
 }
 
 export interface CursorTable extends Owned {
@@ -144,4 +168,51 @@ export interface ReviewTable extends Owned {
   verdict: string | null;
   note: string | null;
   reviewed_at: number | null;
+}
+
+/** A restart that waited for a person. Its id is also the id of the attempt, once it is approved. */
+export interface RestartRequestTable extends Owned {
+  id: string;
+  incident_id: string;
+  container_id: string;
+  container_name: string;
+  container_started_at: number;
+  requested_at: number;
+  expires_at: number;
+  state: 'waiting' | 'approved' | 'denied' | 'expired' | 'withdrawn';
+  answered_via: string | null;
+  answered_who: string | null;
+  answered_from: string | null;
+  answered_at: number | null;
+}
+
+export interface SnoozeTable extends Owned {
+  id: string;
+  project: string;
+  service: string;
+  /** Null: all problems of the service. */
+  fingerprint: string | null;
+  since: number;
+  until_at: number;
+  by_via: string;
+  by_who: string;
+  by_from: string | null;
+  held_back: number;
+  /** Null until what it held back has been looked at again. */
+  ended_at: number | null;
+}
+
+/** One row per action of a person. */
+export interface AuditTable extends Owned {
+  id: string;
+  at: number;
+  via: string;
+  who: string;
+  from_where: string | null;
+  action: string;
+  incident_id: string | null;
+  project: string | null;
+  service: string | null;
+  fingerprint: string | null;
+  result: string;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DECISION_REASONS, type DecisionReason } from '../../../src/domain/decision.ts';
+import { DECISION_REASONS, type DecisionReason, RESTART_REASONS } from '../../../src/domain/decision.ts';
 import { SEVERITIES } from '../../../src/domain/diagnosis.ts';
 import { type DecideInput, decide } from '../../../src/pipeline/decide/decide.ts';
 import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
@@ -150,8 +150,24 @@ describe('decide', () => {
     expect(decide({ ...allowed, ...obstacle, policy: asking }).kind).toBe('notify');
   });
 
+  it('restarts if a person has approved it and nothing else prevents it', () => {
+    const input = { ...allowed, policy: aPolicy({ restart: 'ask' }), approved: true };
+    expect(decide(input)).toEqual({ kind: 'restart', reason: 'approved_by_person' });
+  });
+
+  it.each(obstacles)('does not restart when %s, although a person has approved it', (_, obstacle, reason) => {
+    expect(decide({ ...allowed, ...obstacle, approved: true })).toEqual({ kind: 'notify', reason });
+  });
+
+  it('only records a problem that a person has snoozed', () => {
+    expect(decide({ ...allowed, snoozed: true })).toEqual({ kind: 'record', reason: 'snoozed' });
+    expect(decide({ ...allowed, snoozed: true, approved: true }).kind).toBe('record');
+  });
+
   it('has a case for every reason', () => {
-    const seen = new Set<string>([...obstacles.map(([, , reason]) => reason), 'restart_allowed', 'policy_ask']);
+    const elsewhere = ['denied_by_person', 'approval_expired'];
+    const here = ['restart_allowed', 'policy_ask', 'approved_by_person', 'snoozed'];
+    const seen = new Set<string>([...obstacles.map(([, , reason]) => reason), ...here, ...elsewhere]);
     expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
   });
 
@@ -188,6 +204,102 @@ describe('decide', () => {
     ['a back-off that is over', { restarts: { ...NO_RESTARTS, lastHour: 1, backOffUntil: NOW } }],
   ])('is not held back by %s', (_, past) => {
     expect(decide({ ...allowed, ...past }).kind).toBe('restart');
+  });
+
+  it('says that the engine cannot be reached, not that the container is gone, if no facts were ever read', () => {
+    const unread = { ...allowed, facts: undefined, engineAnswered: false };
+    expect(decide(unread).reason).toBe('engine_unreachable');
+  });
+
+  it('names the mild diagnosis, not the silent engine, if older facts are known', () => {
+    const diagnosis = aDiagnosis({ severity: 'medium' });
+    expect(decide({ ...allowed, engineAnswered: false, diagnosis }).reason).toBe('severity_too_low');
+  });
+
+  const printedDuringAbsence = anIncident({ openedAt: OPENED, lastSeenAt: OPENED - 60 * MINUTE });
+  const unhealthy = anIncident({ detector: 'health', openedAt: OPENED });
+  const couldNotStart = { ...NO_RESTARTS, couldNotStartAt: NOW - 5 };
+
+  it.each<[string, Partial<DecideInput>, DecisionReason]>([
+    ['a stop two minutes before the incident is recent', { stopRequestedAt: OPENED - 2 * MINUTE }, 'operator_action'],
+    ['a stop a moment earlier is not', { stopRequestedAt: OPENED - 2 * MINUTE - 1 }, 'restart_allowed'],
+    [
+      'a start before an old error does not end it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 90 * MINUTE }) },
+      'restart_allowed',
+    ],
+    [
+      'a start at the time of an old error does not end it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 60 * MINUTE }) },
+      'restart_allowed',
+    ],
+    [
+      'a start right after an old error ends it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 60 * MINUTE + 1 }) },
+      'already_recovered',
+    ],
+    [
+      'a start right before an old error was found ends it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 1 }) },
+      'already_recovered',
+    ],
+    [
+      'a start when an old error was found does not: the new process may have the problem too',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED }) },
+      'restart_allowed',
+    ],
+    [
+      'a start and an end since an old error do not end it',
+      { incident: printedDuringAbsence, facts: someFacts({ status: 'exited', startedAt: OPENED - 30 * MINUTE }) },
+      'restart_allowed',
+    ],
+    [
+      'a start between a recent error and its detection does not end it',
+      {
+        incident: anIncident({ openedAt: OPENED, lastSeenAt: OPENED - MINUTE }),
+        facts: someFacts({ startedAt: OPENED - 1_000 }),
+      },
+      'restart_allowed',
+    ],
+    [
+      'a crash is over only if the container was started after it',
+      { incident: crashed, facts: someFacts({ startedAt: OPENED }) },
+      'restart_allowed',
+    ],
+    [
+      'a health check that was never run does not end the failure of one',
+      { incident: unhealthy, facts: someFacts({ health: 'none' }) },
+      'restart_allowed',
+    ],
+    [
+      'a health check that still fails does not either',
+      { incident: unhealthy, facts: someFacts({ health: 'unhealthy' }) },
+      'restart_allowed',
+    ],
+    [
+      'a passing health check does not end an error in the log',
+      { facts: someFacts({ health: 'healthy' }) },
+      'restart_allowed',
+    ],
+    ['a deployment five minutes ago is over', { deployedAt: NOW - 5 * MINUTE }, 'restart_allowed'],
+    ['a deployment a moment less ago is not', { deployedAt: NOW - 5 * MINUTE + 1 }, 'deployed_just_now'],
+    ['a deployment at this moment is recent', { deployedAt: NOW }, 'deployed_just_now'],
+    [
+      'a container that runs again may be restarted although the engine could not start it before',
+      {
+        facts: someFacts({ startedAt: NOW - 10 }),
+        incident: anIncident({ openedAt: OPENED }),
+        restarts: couldNotStart,
+      },
+      'restart_allowed',
+    ],
+    [
+      'a container that somebody has started since the engine could not may be restarted',
+      { facts: someFacts({ status: 'exited', startedAt: NOW - 5 }), incident: crashed, restarts: couldNotStart },
+      'restart_allowed',
+    ],
+  ])('%s', (_, input, reason) => {
+    expect(decide({ ...allowed, ...input }).reason).toBe(reason);
   });
 
   it('records an incident below the minimum severity without an alert', () => {
@@ -252,6 +364,8 @@ describe('decide', () => {
     engineAnswered: fc.boolean(),
     networkDependants: fc.constantFrom([], ['sidecar']),
     storeHealthy: fc.boolean(),
+    approved: fc.boolean(),
+    snoozed: fc.constantFrom(false, false, false, true),
   });
   /** Close to a restart. */
   const nearlyAllowed = fc
@@ -265,7 +379,7 @@ describe('decide', () => {
     holds((input) => {
       const decision = decide(input);
       expect(DECISION_REASONS).toHaveProperty(decision.reason);
-      expect(decision.kind === 'restart').toBe(decision.reason === 'restart_allowed');
+      expect(decision.kind === 'restart').toBe(RESTART_REASONS.some((reason) => reason === decision.reason));
       expect(decision.kind === 'ask').toBe(decision.reason === 'policy_ask');
       expect(decide(input)).toEqual(decision);
     });
@@ -279,7 +393,10 @@ describe('decide', () => {
       expect(input.autoFix && input.storeHealthy && input.engineAnswered).toBe(true);
       expect(input.restartVetoed || input.beingReplaced).toBe(false);
       expect(input.diagnosis).toMatchObject({ severity: 'high', autoRestartSafe: true });
-      expect(values).toMatchObject({ enable: true, mode: 'act', restart: kind === 'ask' ? 'ask' : 'auto' });
+      expect(values).toMatchObject({ enable: true, mode: 'act' });
+      const needed = kind === 'ask' ? ['ask'] : input.approved ? ['auto', 'ask'] : ['auto'];
+      expect(needed).toContain(values.restart);
+      expect(input.snoozed ?? false).toBe(false);
       expect(values.quietHours.windows).toEqual([]);
       expect(input.restarts.lastHour).toBeLessThan(values.maxRestartsPerHour);
       expect(input.restarts.otherIncidents).toBe('none');
@@ -294,6 +411,15 @@ describe('decide', () => {
   it.each(obstacles)('does not restart when %s, whatever else is true', (_, obstacle) => {
     holds((input) => {
       expect(['notify', 'record']).toContain(decide({ ...input, ...obstacle }).kind);
+    });
+  });
+
+  it('lifts nothing but the requirement of an approval if a person approves', () => {
+    holds((input) => {
+      const before = decide({ ...input, approved: false });
+      const after = decide({ ...input, approved: true });
+      if (before.kind === 'restart' || before.kind === 'ask') expect(after.reason).toBe('approved_by_person');
+      else expect(after).toEqual(before);
     });
   });
 

@@ -1,7 +1,7 @@
 /** The workflow with real stages. The engine, the store and the model are stand-ins, and sleeps end at once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert } from '../../../src/domain/alert.ts';
+import { type Alert, isProgress } from '../../../src/domain/alert.ts';
 import type { ContainerFacts, ListedContainer } from '../../../src/domain/containers.ts';
 import type { Attempt, Decision, Outcome } from '../../../src/domain/decision.ts';
 import type { Diagnosis } from '../../../src/domain/diagnosis.ts';
@@ -12,7 +12,16 @@ import { createWorkflow, type WorkflowDeps } from '../../../src/pipeline/inciden
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Policy } from '../../../src/pipeline/policy/settings.ts';
 import { noTracing } from '../../../src/pipeline/tracing.ts';
-import { aContainer, aDiagnosis, anAttempt, anIncident, aPolicy, aSignal, someFacts } from '../../support/domain.ts';
+import {
+  aContainer,
+  aDiagnosis,
+  anAttempt,
+  anIncident,
+  aPolicy,
+  aRequest,
+  aSignal,
+  someFacts,
+} from '../../support/domain.ts';
 
 const HOUR = 3_600_000;
 
@@ -42,13 +51,18 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
   };
   const attempts: Attempt[] = [];
   const alerts: Alert[] = [];
+  /** What receivers get that follow incidents. */
+  const progress: Alert[] = [];
   const decisions: Decision[] = [];
   const order: string[] = [];
   let latest: Diagnosis | undefined;
+  let saved = anIncident();
   const nothing = async () => {};
   const store: WorkflowDeps['store'] = {
     healthy: () => true,
-    saveIncident: nothing,
+    async saveIncident(incident) {
+      saved = incident;
+    },
     saveOccurrences: nothing,
     async saveDiagnosis(_, diagnosis) {
       latest = diagnosis;
@@ -58,9 +72,10 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       order.push(`saved ${decision.kind}`);
     },
     saveSettled: nothing,
+    saveUnsettled: nothing,
     resolveIncident: nothing,
     openCases: async () => [],
-    lastCase: async () => (latest ? { incident: anIncident(), diagnosis: latest } : undefined),
+    lastCase: async () => (latest ? { incident: saved, diagnosis: latest } : undefined),
     resembling: async () => [],
     async beginAttempt(attempt) {
       attempts.push(attempt);
@@ -107,7 +122,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     }),
     surroundings: async () => ({}),
     diagnoser: { prepare() {}, diagnose: async () => aDiagnosis() },
-    notify: async (alert) => void alerts.push(alert),
+    notify: async (alert) => void (isProgress(alert.kind) ? progress : alerts).push(alert),
     control: { ...engine, ...control },
     untracedControl: engine,
     store,
@@ -129,10 +144,18 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     verifySlackMs: 90_000,
     lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },
     onDecided: () => {},
+    requests: {
+      open: async (incident, facts) =>
+        aRequest({ id: `req-${order.length}`, incidentId: incident.id, containerStartedAt: facts.startedAt }),
+      withdraw: nothing,
+    },
+    snoozes: { of: () => undefined, holdsBack: () => false },
+    people: { requestsOf: async () => [] },
+    onApproved: () => {},
     stopping: never,
     stopNow: never,
   });
-  return { workflow, incidents, clock, engine, attempts, alerts, decisions, order, lifecycle };
+  return { workflow, incidents, clock, engine, attempts, alerts, progress, decisions, order, lifecycle };
 }
 
 async function handle(count: number, world: World) {
@@ -180,6 +203,22 @@ describe('the workflow of an incident', () => {
   it('reports no repeated failure if no restart is allowed at all', async () => {
     const { alerts } = await handle(1, { policy: { maxRestartsPerHour: 0 }, outcomes: ['failed'] });
     expect(alerts.map(({ kind, decision }) => [kind, decision.reason])).toEqual([['diagnosed', 'policy_never']]);
+  });
+
+  it('tells receivers that follow it of every restart and its outcome, each once', async () => {
+    const { alerts, progress } = await handle(1, { outcomes: ['failed', 'recovered'] });
+    expect(progress.map(({ id, kind, attempt }) => [id, kind, attempt?.outcome])).toEqual([
+      [expect.stringMatching(/\/restarting\/att-0$/), 'restarting', undefined],
+      [expect.stringMatching(/\/outcome\/att-0$/), 'outcome', 'failed'],
+      [expect.stringMatching(/\/restarting\/att-1$/), 'restarting', undefined],
+      [expect.stringMatching(/\/outcome\/att-1$/), 'outcome', 'recovered'],
+    ]);
+    expect(alerts.map(({ kind }) => kind)).toEqual(['diagnosed', 'diagnosed']);
+  });
+
+  it('that is not restarted has no progress', async () => {
+    const { progress } = await handle(1, { policy: { restart: 'ask' }, outcomes: [] });
+    expect(progress).toEqual([]);
   });
 
   it('reports the outcome of the second restart, even if the agent was killed during its verification', async () => {
