@@ -1,6 +1,6 @@
 /** The composition root: connects all parts of the agent, as the settings require. */
 import { randomBytes } from 'node:crypto';
-import { type Config, claudeKey, policyDefaults, storePlace } from '../config/config.ts';
+import { type Config, policyDefaults, storePlace } from '../config/config.ts';
 import { policyFilesOnDisk } from '../config/policy/files.ts';
 import { createPolicySource } from '../config/policy/policy-source.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
@@ -10,18 +10,19 @@ import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
-import { createClaudeOnDemand } from '../models/claude/on-demand.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
 import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
+import { restartMayFollow } from '../pipeline/policy/resolve.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { openStore } from '../store/store.ts';
+import { emitEvaluation } from '../telemetry/evaluations.ts';
 import { createInstruments } from '../telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
@@ -33,8 +34,10 @@ import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
+import { createLocalTrust, createModels, localProvider } from './models.ts';
 import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
+import { watchVerdicts } from './verdicts.ts';
 
 export interface AppDeps {
   readonly version: string;
@@ -81,7 +84,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     now: clock.now,
     logger,
   });
-  const models = [config.anthropic.model, config.anthropic.strongModel];
+  const claudeModels = [config.anthropic.model, config.anthropic.strongModel];
   const instruments = createInstruments(
     telemetry.meter,
     {
@@ -101,9 +104,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
     },
-    { version, models: [...new Set(models)] },
+    { version, models: [...new Set(claudeModels)] },
   );
-  const claudeErrors = noteClaudeErrors(createMetricsObserver(instruments, telemetry.containerCounters));
+  const claudeErrors = noteClaudeErrors(
+    createMetricsObserver(instruments, telemetry.containerCounters, localProvider(config)),
+  );
   const activity = trackActivity(claudeErrors.observer, clock);
   const { observer } = activity;
 
@@ -117,19 +122,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   });
   const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
   const control = traceCalls(engine, tracing);
-  const apiKey = claudeKey(config);
-  const claude =
-    apiKey === undefined
-      ? undefined
-      : createClaudeOnDemand({
-          ...config.anthropic,
-          apiKey,
-          timeoutMs: deps.requestTimeouts?.claudeMs,
-          now: clock.now,
-          onRateLimits: (all) => {
-            for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
-          },
-        });
+  const models = createModels(config, {
+    observer,
+    tracing,
+    now: clock.now,
+    claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
+  });
+  const localTrust = createLocalTrust(config, store);
   const people = createPeopleAccess(store, () => pipeline.people, logger);
   const receiverDeps = {
     print: deps.print,
@@ -161,7 +160,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   });
   const diagnoser = createDiagnoser({
     diagnoseWith: config.diagnoseWith,
-    claude,
+    ...models,
     ledger: store,
     incidents: store,
     observer,
@@ -169,6 +168,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     limits: config.limits,
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
+    mayRestart: (container) => config.autoFix && restartMayFollow(policies.policyOf(container).values),
   });
   const collector = createCollector({
     // This `inspect` also remembers the secrets of the container.
@@ -198,6 +198,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     onRequestChanged: people.changed,
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
+    localModelMayRestart: localTrust.mayRestart,
     policyOf: policies.policyOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
   });
@@ -253,6 +254,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
+    localTrust: localTrust.describe,
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
@@ -293,6 +295,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },
           stopping.signal,
         ),
+        watchVerdicts({ store, emit: emitEvaluation, clock, logger, everyMs: config.checkIntervalMs }, stopping.signal),
         watchStore({ store, announce: notifier.announce, clock, everyMs: config.checkIntervalMs }, stopping.signal),
       );
       await watch.start();

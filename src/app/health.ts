@@ -1,7 +1,8 @@
 /** Collects the data for `/health`. http/health.ts builds the page. */
-import { type Config, claudeKey } from '../config/config.ts';
+import { type Config, claudeKey, usedLocalModel } from '../config/config.ts';
 import { IMAGES_REFUSED, type SourceStates } from '../docker/sources.ts';
-import { buildHealth, type HealthView } from '../http/health.ts';
+import type { ClaudeFailure } from '../domain/model-failures.ts';
+import { buildHealth, type HealthInputs, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
 import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
 import type { Diagnoser } from '../pipeline/diagnose/diagnose.ts';
@@ -35,12 +36,13 @@ export function createHealthPage(options: {
   readonly store: Store;
   readonly watch: Pick<Watch, 'status'>;
   readonly pipeline: Pick<Pipeline, 'openIncidents' | 'waitingRequests' | 'snoozes'>;
-  readonly diagnoser: Pick<Diagnoser, 'status'>;
+  readonly diagnoser: Pick<Diagnoser, 'status' | 'localStatus'>;
   readonly notifier: Pick<Notifier, 'failure' | 'problem'>;
   readonly clock: Clock;
-  lastError(): string | undefined;
+  lastError(): ClaudeFailure | undefined;
   lateLogs(): readonly LateLog[];
   sources(): SourceStates;
+  localTrust(): Promise<string | undefined>;
   imagesRefused(): boolean;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
   const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
@@ -64,7 +66,12 @@ export function createHealthPage(options: {
     const sources = options.sources();
     const { connected, watched, missingTargets, skippedLogs, lastEventAt, lastReconcileAt, sinceReconcileMs } =
       watch.status();
-    const [totals, { asksLeft, spent }, pending] = await Promise.all([totalsOrLast(), limitsOrLast(), pendingOrLast()]);
+    const [totals, { asksLeft, spent }, pending, trust] = await Promise.all([
+      totalsOrLast(),
+      limitsOrLast(),
+      pendingOrLast(),
+      options.localTrust(),
+    ]);
     const stalledAfterMs = MISSED_ROUNDS * config.checkIntervalMs + STALL_GRACE_MS;
     return buildHealth({
       now,
@@ -96,6 +103,7 @@ export function createHealthPage(options: {
         lastError: lastError(),
         ...claudeLimits(diagnoser.status()),
       },
+      localModel: localModelHealth(config, diagnoser.localStatus(), trust),
       receivers: config.receivers.map(({ name, title }) => ({
         name,
         title,
@@ -107,6 +115,24 @@ export function createHealthPage(options: {
   };
 
   return { view, limits };
+}
+
+function localModelHealth(
+  config: Config,
+  status: ReturnType<Diagnoser['localStatus']>,
+  trust: string | undefined,
+): HealthInputs['localModel'] {
+  const localModel = usedLocalModel(config);
+  if (localModel === undefined || status === undefined) return undefined;
+  const { circuit, lastFailure } = status;
+  return {
+    model: localModel.model,
+    mayRestart: localModel.mayRestart,
+    trust: trust ?? '',
+    lastError: lastFailure,
+    circuit: circuit.kind,
+    retryAt: circuit.kind === 'open' ? circuit.retryAt : undefined,
+  };
 }
 
 /** Whether requests to Claude are paused, and which services used up their share, as `/health` shows them. */
@@ -124,8 +150,11 @@ function withLastResult<T>(read: () => Promise<T>, initially: T): () => Promise<
 }
 
 /** Wraps the observer. `last`: why the latest request to Claude failed; undefined if it succeeded or there was none. */
-export function noteClaudeErrors(observer: Observer): { readonly observer: Observer; last(): string | undefined } {
-  let last: string | undefined;
+export function noteClaudeErrors(observer: Observer): {
+  readonly observer: Observer;
+  last(): ClaudeFailure | undefined;
+} {
+  let last: ClaudeFailure | undefined;
   return {
     observer: {
       ...observer,

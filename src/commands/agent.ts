@@ -76,8 +76,9 @@ export async function startAgent(
 }
 
 function logMissingSettings(config: Config, logger: Logger): void {
-  if (config.diagnoseWith !== 'rules-only' && config.anthropic.apiKey === undefined) {
-    logger.warn('ANTHROPIC_API_KEY is not set: only the built-in rules diagnose');
+  if (!['rules-only', 'local-only'].includes(config.diagnoseWith) && config.anthropic.apiKey === undefined) {
+    const local = config.localModel === undefined ? '' : 'the local model and ';
+    logger.warn(`ANTHROPIC_API_KEY is not set: only ${local}the built-in rules diagnose`);
   }
   if (config.receivers.every(({ name }) => name === 'console')) {
     logger.warn('no receiver is configured (SLACK_WEBHOOK_URL is not set): alerts are written to this log');

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Config, policyDefaults } from '../config/config.ts';
+import { createLocalTrust } from '../app/models.ts';
+import { type Config, policyDefaults, storePlace, usedLocalModel } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { PODMAN_LIMITS } from '../docker/podman.ts';
@@ -8,12 +9,15 @@ import { IMAGES_REFUSED, SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain/containers.ts';
 import { EngineError, messageOf } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
+import type { Logger } from '../lib/log.ts';
 import { checkClaude } from '../models/claude/check.ts';
+import { checkLocalModel } from '../models/local/check.ts';
 import type { Edge } from '../pipeline/correlate/graph.ts';
 import { ENGINE_SOURCES, type EngineSource } from '../pipeline/observer.ts';
 import { resolvePolicy } from '../pipeline/policy/resolve.ts';
 import { createWatchFilter, parseTargets } from '../pipeline/watch/targets.ts';
 import { checkDatabase } from '../store/check.ts';
+import { openReviews } from '../store/open-reviews.ts';
 import { loadSettings } from './agent.ts';
 import { sendTestAlerts } from './check-send.ts';
 import { dependencyTable, readDependencies } from './dependency-table.ts';
@@ -31,6 +35,7 @@ const ok = (subject: string, message: string): CheckResult => ({ subject, ok: tr
 const problem = (subject: string, message: string): CheckResult => ({ subject, ok: false, message });
 
 const PROBE_TIMEOUT_MS = 10_000;
+const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * Prints whether the settings are valid, what would be watched under which policy, and what is reachable. Spends
@@ -49,6 +54,7 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
     ok('settings', 'valid'),
     ...engine.results,
     await checkClaudeModels(config),
+    ...(await checkLocal(config)),
     ...(await checkReceivers(config)),
     ...(args.includes('--send') ? await sendTests(config, print) : []),
     config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
@@ -167,14 +173,38 @@ async function checkSource(
 
 async function checkClaudeModels(config: Config): Promise<CheckResult> {
   const subject = 'Claude';
-  if (config.diagnoseWith === 'rules-only') return ok(subject, 'never asked (DIAGNOSE_WITH=rules-only)');
+  const { diagnoseWith, localModel } = config;
+  if (diagnoseWith === 'rules-only' || diagnoseWith === 'local-only') {
+    return ok(subject, `never asked (DIAGNOSE_WITH=${diagnoseWith})`);
+  }
   const { apiKey, baseURL, model, strongModel } = config.anthropic;
-  if (apiKey === undefined) return ok(subject, 'ANTHROPIC_API_KEY is not set: only the built-in rules diagnose');
+  if (apiKey === undefined) {
+    const local = localModel === undefined ? '' : 'the local model and ';
+    return ok(subject, `ANTHROPIC_API_KEY is not set: only ${local}the built-in rules diagnose`);
+  }
   for (const name of new Set([model, strongModel])) {
     const result = await checkClaude({ apiKey, baseURL, model: name });
     if (!result.ok) return problem(subject, `${name}: ${result.why}`);
   }
   return ok(subject, `${model}, then ${strongModel}`);
+}
+
+async function checkLocal(config: Config): Promise<readonly CheckResult[]> {
+  const localModel = usedLocalModel(config);
+  if (localModel === undefined) return [];
+  const subject = 'local model';
+  const result = await checkLocalModel(localModel);
+  const model = result.ok ? ok(subject, `${localModel.model} at ${localModel.url}`) : problem(subject, result.why);
+  return [model, ok(subject, await describeLocalTrust(config))];
+}
+
+/** Without a store, nothing has been judged. */
+async function describeLocalTrust(config: Config): Promise<string> {
+  const reviews = await openReviews(storePlace(config), QUIET).catch(() => undefined);
+  const store = reviews ?? { judgedDiagnoses: async () => [] };
+  const text = await createLocalTrust(config, store).describe();
+  await reviews?.close();
+  return text ?? '';
 }
 
 async function checkReceivers({ receivers }: Config): Promise<readonly CheckResult[]> {

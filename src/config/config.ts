@@ -1,6 +1,6 @@
 /** The agent's configuration: the parsed settings, in the units and groups that the program uses. */
 import path from 'node:path';
-import { type DiagnoseWith, SEVERITIES } from '../domain/diagnosis.ts';
+import { type DiagnoseWith, type LocalModelMayRestart, SEVERITIES } from '../domain/diagnosis.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import type { ConfiguredReceiver } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
@@ -21,6 +21,15 @@ export interface Config {
     readonly baseURL?: string;
     readonly model: string;
     readonly strongModel: string;
+  };
+  /** Absent if none is configured. */
+  readonly localModel?: {
+    readonly url: string;
+    readonly model: string;
+    readonly api: SettingValues['LOCAL_MODEL_API'];
+    readonly key?: string;
+    readonly timeoutMs: number;
+    readonly mayRestart: LocalModelMayRestart;
   };
   readonly limits: {
     readonly diagnosesPerHour: number;
@@ -86,11 +95,13 @@ export function toConfig(
   user: UserDirectories,
 ): Config {
   const { DATABASE_URL: url, AGENT_NAME: agent } = values;
+  const localModel = localModelOf(values);
+  const byDefault = localModel !== undefined && values.ANTHROPIC_API_KEY === undefined ? 'local-only' : 'claude-first';
   return deepFreeze({
     targets: values.TARGET_CONTAINERS,
     checkIntervalMs: values.CHECK_INTERVAL * 1000,
     logLines: values.LOG_LINES,
-    diagnoseWith: values.DIAGNOSE_WITH,
+    diagnoseWith: values.DIAGNOSE_WITH ?? byDefault,
     autoFix: values.AUTO_FIX !== false,
     askFirst: values.AUTO_FIX === 'ask',
     anthropic: {
@@ -99,6 +110,7 @@ export function toConfig(
       model: values.CLAUDE_MODEL,
       strongModel: values.CLAUDE_STRONG_MODEL,
     },
+    ...(localModel !== undefined && { localModel }),
     limits: {
       diagnosesPerHour: values.MAX_DIAGNOSES_PER_HOUR,
       spendPerDayUsd: values.MAX_SPEND_PER_DAY,
@@ -138,6 +150,13 @@ export function toConfig(
   });
 }
 
+function localModelOf(values: SettingValues): Config['localModel'] {
+  const { LOCAL_MODEL_URL: url, LOCAL_MODEL: model, LOCAL_MODEL_API: api, LOCAL_MODEL_KEY: key } = values;
+  if (url === undefined || model === undefined) return undefined;
+  const timeoutMs = values.LOCAL_MODEL_TIMEOUT_SECONDS * 1000;
+  return { url, model, api, ...(key !== undefined && { key }), timeoutMs, mayRestart: values.LOCAL_MODEL_MAY_RESTART };
+}
+
 /** Returns warnings about settings that are valid but probably not what the user wants. */
 export function warningsOf({ http }: Config): readonly string[] {
   const [name, address] =
@@ -150,7 +169,12 @@ export function warningsOf({ http }: Config): readonly string[] {
 
 /** The API key; undefined if none is set or Claude is never used. */
 export function claudeKey({ anthropic, diagnoseWith }: Config): string | undefined {
-  return diagnoseWith === 'rules-only' ? undefined : anthropic.apiKey;
+  return diagnoseWith === 'rules-only' || diagnoseWith === 'local-only' ? undefined : anthropic.apiKey;
+}
+
+/** The local model; undefined if none is configured or no model is ever used. */
+export function usedLocalModel({ localModel, diagnoseWith }: Config): Config['localModel'] {
+  return diagnoseWith === 'rules-only' ? undefined : localModel;
 }
 
 /** The location of the store, as `openStore` expects it. */

@@ -47,7 +47,8 @@ export function loadConfig(
   };
   const receivers = configureReceivers(values as SettingValues, refuse, moreReceivers);
   const policy = values.CONFIG_FILE === undefined ? { rules: [] } : readPolicy(values.CONFIG_FILE, readFile);
-  const all = [...problems, ...conflicts(values), ...refused, ...(policy.problems ?? [])];
+  const isNew = ({ name }: SettingProblem) => !problems.some((problem) => problem.name === name);
+  const all = [...problems, ...conflicts(values).filter(isNew), ...refused, ...(policy.problems ?? [])];
   if (all.length > 0) return { ok: false, problems: all };
   const config = toConfig(values as SettingValues, receivers, secrets, policy.rules, {
     home: env.HOME,
@@ -131,6 +132,15 @@ function conflicts(values: Partial<SettingValues>): SettingProblem[] {
     // There is no default, because the host name of a container changes each time it is created.
     const message = `is required with DATABASE_URL; must be ${SETTINGS.AGENT_NAME.allowed}`;
     problems.push({ name: 'AGENT_NAME', value: '', message });
+  }
+  const { LOCAL_MODEL_URL: modelUrl, LOCAL_MODEL: model, DIAGNOSE_WITH: diagnoseWith } = values;
+  const missing = (name: 'LOCAL_MODEL_URL' | 'LOCAL_MODEL', needs: string) => {
+    problems.push({ name, value: '', message: `is required with ${needs}; must be ${SETTINGS[name].allowed}` });
+  };
+  if (modelUrl !== undefined && model === undefined) missing('LOCAL_MODEL', 'LOCAL_MODEL_URL');
+  if (modelUrl === undefined && model !== undefined) missing('LOCAL_MODEL_URL', 'LOCAL_MODEL');
+  if (modelUrl === undefined && model === undefined && diagnoseWith?.startsWith('local')) {
+    missing('LOCAL_MODEL_URL', `DIAGNOSE_WITH=${diagnoseWith}`);
   }
   if (values.DOCKER_TLS_VERIFY && values.DOCKER_HOST?.startsWith('unix:')) {
     const message = 'must be unset, or DOCKER_HOST must be a tcp:// or https:// address';

@@ -9,6 +9,8 @@ export const DECISION_REASONS = {
   auto_fix_off: 'AUTO_FIX is off; otherwise it would have been restarted',
   severity_too_low: 'only problems of high severity lead to a restart',
   restart_not_safe: 'a restart is unsafe or would not help',
+  diagnosis_unsupported: 'the log and the facts do not support the diagnosis that calls a restart safe',
+  local_model_unproven: 'only the local model calls a restart safe, and it has not earned that yet',
   restart_limit: 'this container has reached its restart limit',
   host_restart_limit: 'the restart limit of all containers together is reached',
   dependency_down: 'it suffers from the problem of another container or host; a restart would not help',

@@ -1,4 +1,11 @@
 /** The page `/health`: the state of the agent and every problem, for people and for load balancers. */
+import type { LocalModelMayRestart } from '../domain/diagnosis.ts';
+import {
+  type ClaudeFailure,
+  describeLocalFailure,
+  failureWithRemedy,
+  type LocalFailure,
+} from '../domain/model-failures.ts';
 import { formatUsd } from '../lib/money.ts';
 
 /** The JSON response. Times are ISO 8601. */
@@ -47,13 +54,25 @@ export interface HealthView {
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
-    readonly last_error: string | null;
+    /** How the latest request failed; null if it succeeded. `problems` says what to do. */
+    readonly last_error: ClaudeFailure | null;
     /** `open`: after repeated failures, requests are paused until `retry_at`. `half_open`: one request tests Claude. */
     readonly circuit: 'closed' | 'open' | 'half_open';
     readonly retry_at: string | null;
     /** Services that used up their share of the diagnoses in the last hour. */
     readonly over_share: readonly string[];
   };
+  /** Null if none is used. */
+  readonly local_model: {
+    readonly model: string;
+    /** How the latest request failed; null if it succeeded. `problems` says what to do. */
+    readonly last_error: LocalFailure | null;
+    readonly circuit: 'closed' | 'open' | 'half_open';
+    readonly retry_at: string | null;
+    readonly may_restart: LocalModelMayRestart;
+    /** What people have judged so far, and what follows from it. */
+    readonly trust: string;
+  } | null;
   /** The same values as in `receivers`, if Slack is one of them. */
   readonly slack: {
     readonly configured: boolean;
@@ -111,11 +130,20 @@ export interface HealthInputs {
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
-    readonly lastError?: string;
+    readonly lastError?: ClaudeFailure;
     /** Default: `closed`. */
     readonly circuit?: HealthView['claude']['circuit'];
     readonly retryAt?: number;
     readonly overShare?: readonly string[];
+  };
+  /** Absent if none is used. */
+  readonly localModel?: {
+    readonly model: string;
+    readonly mayRestart: LocalModelMayRestart;
+    readonly trust: string;
+    readonly lastError?: LocalFailure;
+    readonly circuit: HealthView['claude']['circuit'];
+    readonly retryAt?: number;
   };
   readonly receivers: readonly ReceiverHealth[];
 }
@@ -179,6 +207,7 @@ export function buildHealth(inputs: HealthInputs): {
       retry_at: inputs.claude.retryAt === undefined ? null : iso(inputs.claude.retryAt),
       over_share: inputs.claude.overShare ?? [],
     },
+    local_model: localModelView(inputs.localModel),
     slack: slackView(inputs.receivers),
     receivers: inputs.receivers.map((each) => ({ name: each.name, pending: each.pending, ...failureView(each) })),
   };
@@ -232,8 +261,27 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
     const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
     problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);
   }
-  if (claude.lastError !== undefined) problems.push(`the last request to Claude failed: ${claude.lastError}`);
+  if (claude.lastError !== undefined) {
+    problems.push(`the last request to Claude failed: ${failureWithRemedy(claude.lastError)}`);
+  }
+  if (inputs.localModel?.lastError !== undefined) {
+    const { lastError } = inputs.localModel;
+    problems.push(`the last request to the local model failed (${lastError}): ${describeLocalFailure(lastError)}`);
+  }
   return problems;
+}
+
+function localModelView(local: HealthInputs['localModel']): HealthView['local_model'] {
+  if (local === undefined) return null;
+  const { model, mayRestart, trust, lastError, circuit, retryAt } = local;
+  return {
+    model,
+    last_error: lastError ?? null,
+    circuit,
+    retry_at: retryAt === undefined ? null : iso(retryAt),
+    may_restart: mayRestart,
+    trust,
+  };
 }
 
 function disconnected({ sources }: HealthInputs): string {

@@ -1,4 +1,5 @@
 /** The page `/history`: incidents with diagnosis, decision and outcome. */
+import type { FailedCheck } from '../domain/checks.ts';
 import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
 import type { Diagnosis, Severity, Tier } from '../domain/diagnosis.ts';
 import type { Detector, IncidentCause, IncidentMember, IncidentState } from '../domain/incident.ts';
@@ -19,8 +20,14 @@ export interface HistoryEntry {
     readonly estimated_impact: string;
     readonly tier: Tier;
     readonly model: string | null;
-    /** Why only the built-in rules diagnosed; absent otherwise. */
+    /** The facts and lines that the model names as support of the cause; absent if it names none. */
+    readonly evidence?: readonly { readonly id: string; readonly text: string }[];
+    /** The checks that the model's claims failed: then the log does not support the cause. Absent if none. */
+    readonly failed_checks?: readonly FailedCheck[];
+    /** Why Claude did not diagnose; absent if it did or was not to be asked. */
     readonly fallback?: NonNullable<Diagnosis['fallback']>;
+    /** Why the local model gave no usable answer; absent if it did or was not asked. */
+    readonly local_failure?: NonNullable<Diagnosis['localFailure']>;
   } | null;
   /** The patterns by which the incident was detected. */
   readonly patterns: readonly string[];
@@ -75,7 +82,10 @@ function toDiagnosis(diagnosis: Diagnosis): NonNullable<HistoryEntry['diagnosis'
     estimated_impact: diagnosis.estimatedImpact,
     tier: diagnosis.tier,
     model: diagnosis.model ?? null,
+    ...(diagnosis.evidence === undefined ? {} : { evidence: diagnosis.evidence }),
+    ...(diagnosis.failedChecks === undefined ? {} : { failed_checks: diagnosis.failedChecks }),
     ...(diagnosis.fallback === undefined ? {} : { fallback: diagnosis.fallback }),
+    ...(diagnosis.localFailure === undefined ? {} : { local_failure: diagnosis.localFailure }),
   };
 }
 

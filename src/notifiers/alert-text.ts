@@ -1,8 +1,15 @@
 /** The sentences of alerts and notices, shared by all receivers. */
 import type { Alert } from '../domain/alert.ts';
+import { FAILED_CHECKS } from '../domain/checks.ts';
 import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
-import type { ClaudeFailure, Severity, SkipReason } from '../domain/diagnosis.ts';
+import type { Severity, SkipReason } from '../domain/diagnosis.ts';
 import { firstSeenAt, type IncidentMember, isOldNews } from '../domain/incident.ts';
+import {
+  CLAUDE_FAILURES,
+  type ClaudeFailure,
+  describeClaudeFailure,
+  describeLocalFailure,
+} from '../domain/model-failures.ts';
 import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 import type { Notice } from '../pipeline/ports/receiver.ts';
@@ -134,27 +141,33 @@ function untilText(request: Alert['request']): string {
   return request === undefined ? '' : `, until ${utc(request.expiresAt)}`;
 }
 
-const FALLBACK_TEXT: Readonly<Record<SkipReason | ClaudeFailure, string>> = {
+const SKIP_TEXT: Readonly<Record<SkipReason, string>> = {
   hourly_cap: 'the hourly limit of diagnoses is reached',
   daily_spend: 'the daily budget is spent',
   store_unavailable: 'the store cannot be written, so spending cannot be tracked',
   fair_share: 'this service has used its share of the diagnoses',
   circuit_open: 'several requests to Claude failed in a row; Claude will be asked again later',
-  no_key: 'no API key is set',
-  refused: 'Claude declined to answer',
-  truncated: "Claude's answer was cut off",
-  invalid: "Claude's answer was not valid",
-  rate_limited: 'the rate limit of the Claude API is reached',
-  overloaded: 'Claude is overloaded',
-  timeout: 'Claude did not answer in time',
-  error: 'the request to Claude failed',
+  no_key: 'no API key is set. Claude diagnoses such problems if ANTHROPIC_API_KEY is set',
 };
+
+function fallbackText({ fallback, fallbackCause }: Alert['diagnosis']): string | undefined {
+  if (fallback === undefined) return undefined;
+  if (isClaudeFailure(fallback)) return describeClaudeFailure(fallback);
+  const cause = fallbackCause === undefined ? '' : `. The last one: ${describeClaudeFailure(fallbackCause)}`;
+  return `${SKIP_TEXT[fallback]}${cause}`;
+}
+
+function isClaudeFailure(reason: SkipReason | ClaudeFailure): reason is ClaudeFailure {
+  return reason in CLAUDE_FAILURES;
+}
 
 /** Who made the diagnosis. */
 export function diagnosedBy({ diagnosis }: Alert): string {
   switch (diagnosis.tier) {
     case 'claude':
       return `diagnosed by ${diagnosis.model ?? 'Claude'}`;
+    case 'local':
+      return `diagnosed by the local model ${diagnosis.model ?? ''}`.trim();
     case 'known':
       return `known problem, diagnosed earlier${diagnosis.model ? ` by ${diagnosis.model}` : ''}`;
     case 'rules':
@@ -164,13 +177,49 @@ export function diagnosedBy({ diagnosis }: Alert): string {
   }
 }
 
-/** Why only the built-in rules made the diagnosis; undefined if they did not. */
+/** Why a tier that comes before the one that diagnosed did not; undefined if none failed. */
 export function rulesNote({ diagnosis }: Alert): string | undefined {
-  if (diagnosis.tier !== 'rules') return undefined;
-  const why = diagnosis.fallback && FALLBACK_TEXT[diagnosis.fallback];
-  return why
-    ? `Only the built-in rules made this diagnosis: ${why}. Treat it as a first guess.`
-    : 'The built-in rules made this diagnosis, as DIAGNOSE_WITH requires. Claude was not asked.';
+  const { tier, localFailure } = diagnosis;
+  const claude = fallbackText(diagnosis);
+  const local = localFailure === undefined ? undefined : describeLocalFailure(localFailure);
+  switch (tier) {
+    case 'rules': {
+      const why = [local, claude].filter((text) => text !== undefined).join('. ');
+      return why === ''
+        ? 'The built-in rules made this diagnosis, as DIAGNOSE_WITH requires. Claude was not asked.'
+        : `Only the built-in rules made this diagnosis: ${why}. Treat it as a first guess.`;
+    }
+    case 'local':
+      return claude === undefined ? undefined : `Claude was not asked or gave no answer: ${claude}.`;
+    case 'claude':
+      return local === undefined ? undefined : `The local model was of no use: ${local}.`;
+    case 'known':
+      return undefined;
+    default:
+      return tier satisfies never;
+  }
+}
+
+/** Lines that show the cause. More would hide the rest of the alert. */
+const EVIDENCE_LINES = 4;
+const EVIDENCE_LINE = 200;
+
+/** The lines and facts that the model names as support of the cause; empty if there are none. */
+export function evidenceLines({ diagnosis: { evidence = [] } }: Alert): readonly string[] {
+  return evidence
+    .map(({ text }) => cutEnd(text.replace(/\s+/g, ' ').trim(), EVIDENCE_LINE))
+    .filter((text) => text !== '')
+    .slice(0, EVIDENCE_LINES);
+}
+
+/** A note that the diagnosis is not to be relied on; undefined if it may be. */
+export function doubtNote({ diagnosis: { failedChecks = [], unsure, tier } }: Alert): TitledText | undefined {
+  if (failedChecks.length > 0) {
+    const whys = failedChecks.map((name) => FAILED_CHECKS[name]?.what ?? name).join('; ');
+    return { title: 'Not supported by the log', text: `${whys}. Treat the root cause as a guess` };
+  }
+  if (!unsure || tier === 'rules') return undefined;
+  return { title: 'Not certain', text: 'the evidence does not show the cause for sure' };
 }
 
 /** How often the problem was seen, and when. */

@@ -2,16 +2,21 @@
  * What the pipeline and the adapters report for metrics. Each method is called once, where the event occurs. It must
  * return at once and never throw. Durations are in ms, times are epoch ms.
  */
+import type { Check } from '../domain/checks.ts';
 import type { EdgeEvidence } from '../domain/containers.ts';
 import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
-import type { ClaudeOutcome, Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
+import type { Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
 import type { Detector, Suppression } from '../domain/incident.ts';
-import type { TokenUsage } from './ports/model.ts';
+import type { ClaudeOutcome, LocalFailure } from '../domain/model-failures.ts';
+import type { ModelRequest, TokenUsage } from './ports/model.ts';
 import { ACTOR_SOURCES } from './ports/people.ts';
 
 /** Whether a tier diagnosed the incident. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
 type DiagnosisOutcome = (typeof DIAGNOSIS_OUTCOMES)[number];
+
+export const CHECK_OUTCOMES = ['passed', 'failed'] as const;
+export type CheckOutcome = (typeof CHECK_OUTCOMES)[number];
 
 /** The result of one attempt to send a message. `failed`: it will be retried. */
 export const NOTIFICATION_OUTCOMES = ['sent', 'failed', 'dropped'] as const;
@@ -74,6 +79,10 @@ export interface Observer {
     /** From sending it to the end of the response, if measured. */
     readonly durationMs?: number;
   }): void;
+  /** A request was sent to the server of the local model. */
+  localRequest(request: ModelRequest<LocalFailure>): void;
+  /** A claim of a model's answer was held against the question and the facts. */
+  diagnosisCheck(check: Check, outcome: CheckOutcome): void;
   /** A signal that belongs to another container's incident. */
   correlated(evidence: EdgeEvidence): void;
   /** The containers that an incident affects, 1 for most. */
@@ -116,6 +125,8 @@ export const noopObserver: Observer = {
   diagnosis: nothing,
   diagnosisSkipped: nothing,
   claudeRequest: nothing,
+  localRequest: nothing,
+  diagnosisCheck: nothing,
   correlated: nothing,
   incidentMembers: nothing,
   causeFound: nothing,

@@ -4,7 +4,7 @@ import type { Decision, Outcome } from '../domain/decision.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Incident, TraceLink } from '../domain/incident.ts';
 import type { ApprovalOutcome, ApprovalSource } from './observer.ts';
-import type { DiagnosisContext } from './ports/model.ts';
+import type { DiagnosisContext, TokenUsage } from './ports/model.ts';
 import type { SendResult } from './ports/receiver.ts';
 
 export const SPANS = {
@@ -14,6 +14,8 @@ export const SPANS = {
   docker: (operation: string) => `docker ${operation}`,
   correlate: 'correlate',
   diagnose: 'diagnose',
+  /** As the GenAI semantic conventions name it. Requests to Claude have spans of its SDK. */
+  chat: (model: string) => `chat ${model}`,
   decide: 'decide',
   approval: (container: string) => `approval ${container}`,
   restart: (container: string) => `restart ${container}`,
@@ -25,6 +27,13 @@ export const SPANS = {
 export interface SpanDetails {
   readonly context?: DiagnosisContext;
   readonly diagnosis?: Diagnosis;
+  /** `failure`: absent if the model answered. */
+  readonly chat?: {
+    readonly provider: string;
+    readonly model: string;
+    readonly tokens: TokenUsage;
+    readonly failure?: string;
+  };
   readonly correlation?: { readonly kind: string; readonly evidence?: EdgeEvidence };
   readonly decision?: Decision;
   /** A person's answer to a request for a restart. `by`: an opaque id. */

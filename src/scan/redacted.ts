@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { EXIT_WRONG_USAGE } from '../commands/exit-codes.ts';
 import type { Incident, Signal } from '../domain/incident.ts';
-import { renderPrompt } from '../models/claude/prompt.ts';
+import { renderPrompt } from '../models/question/prompt.ts';
 import { compileRules } from '../pipeline/detect/log-detector.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import type { Redactor } from '../pipeline/ports/model.ts';

@@ -1,12 +1,33 @@
+import type { ServiceRef } from '../domain/containers.ts';
+import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
 import { StoreError } from '../errors.ts';
 import type { IncidentStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
-import { caseOf, NO_PROJECT, selectCases, storableText, traceColumns } from './rows.ts';
+import { caseOf, NO_PROJECT, pastCaseOf, selectCases, storableText, traceColumns } from './rows.ts';
 
 export function createIncidentStore(current: CurrentDatabase, queries: QueryRunner, now: () => number): IncidentStore {
   const { agent } = current;
+
+  /** When the diagnoses of this problem were given that a person called wrong. Few, because people judge by hand. */
+  const diagnosesCalledWrong = async (
+    key: ServiceRef & { readonly fingerprint: string },
+  ): Promise<readonly number[]> => {
+    const rows = await current.db
+      .selectFrom('incidents')
+      .innerJoin('reviews', 'reviews.incident_id', 'incidents.id')
+      .select('incidents.diagnosis')
+      .where('incidents.agent', '=', agent)
+      .where('incidents.project', '=', key.project ?? NO_PROJECT)
+      .where('incidents.service', '=', key.service)
+      .where('incidents.fingerprint', '=', key.fingerprint)
+      .where('incidents.diagnosis', 'is not', null)
+      .where('reviews.verdict', '=', 'wrong')
+      .execute();
+    return rows.map(({ diagnosis }) => (JSON.parse(diagnosis ?? '{}') as Diagnosis).answeredAt);
+  };
+
   return {
     async saveIncident(incident) {
       const row = { agent, ...incidentColumns(incident) };
@@ -130,7 +151,37 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
           .orderBy('incidents.id', 'desc')
           .limit(1)
           .executeTakeFirst();
-        return row && caseOf(row);
+        if (row === undefined) return undefined;
+        const last = caseOf(row);
+        const wrong = await diagnosesCalledWrong({ project, service, fingerprint });
+        const isWrong = last.diagnosis !== undefined && wrong.includes(last.diagnosis.answeredAt);
+        return isWrong ? { ...last, judgedWrong: true as const } : last;
+      });
+    },
+
+    resembling({ id, fingerprint, container: { project, service } }, limit) {
+      return queries.read('read cases that resemble an incident', async () => {
+        const diagnosed = () =>
+          selectCases(current.db)
+            .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
+            .select(['reviews.aftermath', 'reviews.verdict', 'reviews.note'])
+            .where('incidents.agent', '=', agent)
+            .where('incidents.id', '!=', id)
+            .where('incidents.diagnosed_at', 'is not', null)
+            .orderBy('incidents.diagnosed_at', 'desc')
+            .orderBy('incidents.id', 'desc')
+            .limit(limit);
+        const ofService = () =>
+          diagnosed()
+            .where('incidents.project', '=', project ?? NO_PROJECT)
+            .where('incidents.service', '=', service);
+        const [same, elsewhere, others] = await Promise.all([
+          ofService().where('incidents.fingerprint', '=', fingerprint).execute(),
+          diagnosed().where('incidents.fingerprint', '=', fingerprint).execute(),
+          ofService().execute(),
+        ]);
+        const byId = new Map([...same, ...elsewhere, ...others].map((row) => [row.id, row]));
+        return [...byId.values()].slice(0, limit).map(pastCaseOf);
       });
     },
   };

@@ -7,17 +7,22 @@ import {
   RESTART_REASONS,
   type Verdict,
 } from '../domain/decision.ts';
+import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Detector, IncidentState } from '../domain/incident.ts';
-import type { ReviewedCase, ReviewStore } from '../pipeline/ports/store.ts';
+import type { GivenVerdict, ReviewedCase, ReviewStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { createMetadata } from './metadata.ts';
 import type { QueryRunner } from './query-runner.ts';
-import { selectCases, storableText } from './rows.ts';
+import { selectCases, storableText, traceOf } from './rows.ts';
 
 /** Reasons of restarts, and of restarts that only a setting held back. */
 const REVIEWED_REASONS: readonly DecisionReason[] = [...RESTART_REASONS, ...HELD_BACK_REASONS];
 
+const VERDICTS_SEEN = 'verdicts_seen';
+
 export function createReviewStore(current: CurrentDatabase, queries: QueryRunner): ReviewStore {
   const { agent } = current;
+  const metadata = createMetadata(current);
   return {
     async saveAftermath(incidentId, aftermath, at) {
       await queries.write('save the aftermath of an incident', () =>
@@ -54,6 +59,62 @@ export function createReviewStore(current: CurrentDatabase, queries: QueryRunner
           return true;
         }),
       );
+    },
+
+    verdictsSince(time) {
+      return queries.read('read new verdicts', async () => {
+        const rows = await current.db
+          .selectFrom('reviews')
+          .innerJoin('incidents', 'incidents.id', 'reviews.incident_id')
+          .select(['reviews.incident_id', 'reviews.verdict', 'reviews.note', 'reviews.reviewed_at'])
+          .select(['incidents.diagnosis', 'incidents.trace_id', 'incidents.span_id'])
+          .where('reviews.agent', '=', agent)
+          .where('reviews.verdict', 'is not', null)
+          .where('reviews.reviewed_at', '>', time)
+          .orderBy('reviews.reviewed_at')
+          .orderBy('reviews.incident_id')
+          .execute();
+        return rows.map((row): GivenVerdict => {
+          const { model } = JSON.parse(row.diagnosis ?? '{}') as Partial<Diagnosis>;
+          return {
+            incidentId: row.incident_id,
+            verdict: row.verdict as Verdict,
+            ...(row.note !== null && { note: row.note }),
+            at: row.reviewed_at ?? 0,
+            ...(model !== undefined && { model }),
+            ...traceOf(row),
+          };
+        });
+      });
+    },
+
+    loadVerdictsSeen: () =>
+      queries.read('read which verdicts were passed on', async () => {
+        const at = await metadata.get(VERDICTS_SEEN);
+        return at === undefined ? undefined : Number(at);
+      }),
+
+    async saveVerdictsSeen(at) {
+      await queries.write('save which verdicts were passed on', () => metadata.set(VERDICTS_SEEN, String(at)));
+    },
+
+    judgedDiagnoses(limit) {
+      return queries.read('read the judged diagnoses', async () => {
+        const rows = await current.db
+          .selectFrom('reviews')
+          .innerJoin('incidents', 'incidents.id', 'reviews.incident_id')
+          .select(['incidents.diagnosis', 'reviews.verdict'])
+          .where('reviews.agent', '=', agent)
+          .where('reviews.verdict', 'is not', null)
+          .where('incidents.diagnosis', 'is not', null)
+          .orderBy('reviews.reviewed_at', 'desc')
+          .limit(limit)
+          .execute();
+        return rows.map(({ diagnosis, verdict }) => ({
+          diagnosis: JSON.parse(diagnosis ?? '{}') as Diagnosis,
+          verdict: verdict as Verdict,
+        }));
+      });
     },
 
     reviewedCases(limit) {

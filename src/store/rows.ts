@@ -1,7 +1,15 @@
 /** Conversions between rows and domain types, shared by several modules. */
 import type { Selectable } from 'kysely';
 import type { ContainerRef } from '../domain/containers.ts';
-import type { Attempt, Decision, DecisionKind, DecisionReason, Outcome } from '../domain/decision.ts';
+import type {
+  Aftermath,
+  Attempt,
+  Decision,
+  DecisionKind,
+  DecisionReason,
+  Outcome,
+  Verdict,
+} from '../domain/decision.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
 import type {
   Detector,
@@ -12,7 +20,7 @@ import type {
   TraceLink,
 } from '../domain/incident.ts';
 import type { Actor, ActorSource } from '../pipeline/ports/people.ts';
-import type { IncidentCase } from '../pipeline/ports/store.ts';
+import type { IncidentCase, PastCase } from '../pipeline/ports/store.ts';
 import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 
 /** Stands for "no compose project" in a column that is part of a key. */
@@ -146,6 +154,18 @@ export function caseOf(row: CaseRow): IncidentCase {
     ...(attempt !== undefined && { attempt }),
     ...(attempt?.outcome !== undefined && { outcome: attempt.outcome }),
     ...(row.settled_at !== null && { settledAt: row.settled_at }),
+  };
+}
+
+/** A case with its review. */
+export function pastCaseOf(
+  row: CaseRow & { readonly aftermath: string | null; readonly verdict: string | null; readonly note: string | null },
+): PastCase {
+  return {
+    ...caseOf(row),
+    ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),
+    ...(row.verdict !== null && { verdict: row.verdict as Verdict }),
+    ...(row.note !== null && { note: row.note }),
   };
 }
 

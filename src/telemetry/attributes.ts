@@ -52,6 +52,18 @@ function describeDiagnosis(diagnosis: Diagnosis): Attributes {
   };
 }
 
+/** Names and values of the GenAI semantic conventions. */
+function describeChat({ provider, model, tokens, failure }: NonNullable<SpanDetails['chat']>): Attributes {
+  return {
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': provider,
+    'gen_ai.request.model': model,
+    'gen_ai.usage.input_tokens': tokens.input,
+    'gen_ai.usage.output_tokens': tokens.output,
+    ...(failure === undefined ? {} : { [ATTRIBUTES.errorType]: failure }),
+  };
+}
+
 function describeCorrelation({ kind, evidence }: NonNullable<SpanDetails['correlation']>): Attributes {
   return {
     [ATTRIBUTES.cause]: kind,
@@ -92,6 +104,7 @@ function describeSend({ receiver, tries, result }: NonNullable<SpanDetails['send
 
 export function describe({
   context,
+  chat,
   correlation,
   diagnosis,
   decision,
@@ -103,6 +116,7 @@ export function describe({
   return {
     ...(context && describeContext(context)),
     ...(diagnosis && describeDiagnosis(diagnosis)),
+    ...(chat && describeChat(chat)),
     ...(correlation && describeCorrelation(correlation)),
     ...(decision && describeDecision(decision)),
     ...(approval && describeApproval(approval)),

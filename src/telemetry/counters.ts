@@ -1,13 +1,16 @@
 /** The counters. See metric.ts. */
+import { CHECKS } from '../domain/checks.ts';
 import { EDGE_EVIDENCE } from '../domain/containers.ts';
 import { DECISION_KINDS, DECISION_REASONS, OUTCOMES, RESTART_REASONS } from '../domain/decision.ts';
-import { CLAUDE_OUTCOMES, SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
+import { SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
 import { DETECTORS, SUPPRESSIONS } from '../domain/incident.ts';
+import { CLAUDE_OUTCOMES } from '../domain/model-failures.ts';
 import { RECEIVER_NAMES } from '../notifiers/registry.ts';
 import {
   APPROVAL_OUTCOMES,
   APPROVAL_SOURCES,
   CAUSE_OUTCOMES,
+  CHECK_OUTCOMES,
   NOTIFICATION_OUTCOMES,
   RECONNECT_CAUSES,
 } from '../pipeline/observer.ts';
@@ -84,6 +87,12 @@ export const COUNTERS = {
     unit: '{diagnosis}',
     description: 'Diagnoses made without asking Claude, by reason.',
     labels: { reason: SKIP_REASONS },
+  },
+  diagnosisChecks: {
+    name: 'container_doctor.diagnosis.checks',
+    unit: '{check}',
+    description: "Claims of models' answers held against the question and the facts.",
+    labels: { check: CHECKS, outcome: CHECK_OUTCOMES },
   },
   decisions: {
     name: 'container_doctor.decisions',

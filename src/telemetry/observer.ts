@@ -15,6 +15,8 @@ const TOKEN_KINDS = {
 export function createMetricsObserver(
   { counters, histograms, gauges, totals }: Instruments,
   containers: ContainerCounters,
+  /** The API of the local model, as `gen_ai.provider.name`. */
+  localProvider = 'local',
 ): Observer {
   return {
     signal(detector, containerName) {
@@ -49,6 +51,18 @@ export function createMetricsObserver(
         'gen_ai.request.model': model,
         ...(outcome === 'ok' ? {} : { 'error.type': outcome }),
       });
+    },
+    localRequest({ model, outcome, durationMs }) {
+      if (durationMs === undefined) return;
+      histograms.genAiDuration.record(durationMs / 1e3, {
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.provider.name': localProvider,
+        'gen_ai.request.model': model,
+        ...(outcome === 'ok' ? {} : { 'error.type': outcome }),
+      });
+    },
+    diagnosisCheck(check, outcome) {
+      counters.diagnosisChecks.add(1, { check, outcome });
     },
     correlated(evidence) {
       counters.correlatedSignals.add(1, { evidence });

@@ -95,6 +95,33 @@ describe('settings', () => {
     for (const problem of problems) expect(formatProblem(problem)).toMatch(/^[A-Z_]+=.+: must be .+/);
   });
 
+  describe('of a local model', () => {
+    const LOCAL = { LOCAL_MODEL_URL: 'http://ollama:11434', LOCAL_MODEL: 'qwen3:4b' };
+
+    it('make it the only model if there is no key for Claude, and no other order is set', () => {
+      expect(configOf(LOCAL)).toMatchObject({
+        diagnoseWith: 'local-only',
+        localModel: { ...{ url: LOCAL.LOCAL_MODEL_URL, model: 'qwen3:4b' }, api: 'ollama', mayRestart: 'earned' },
+      });
+      expect(configOf({ ...LOCAL, ANTHROPIC_API_KEY: 'sk-ant-x' }).diagnoseWith).toBe('claude-first');
+      expect(configOf({ ...LOCAL, DIAGNOSE_WITH: 'local-first' }).diagnoseWith).toBe('local-first');
+      expect(configOf({}).diagnoseWith).toBe('claude-first');
+      expect(configOf({}).localModel).toBeUndefined();
+    });
+
+    it.each([
+      [{ LOCAL_MODEL_URL: LOCAL.LOCAL_MODEL_URL }, 'LOCAL_MODEL'],
+      [{ LOCAL_MODEL: 'qwen3:4b' }, 'LOCAL_MODEL_URL'],
+      [{ DIAGNOSE_WITH: 'local-first' }, 'LOCAL_MODEL_URL'],
+      [{ DIAGNOSE_WITH: 'local-only' }, 'LOCAL_MODEL_URL'],
+      [{ ...LOCAL, LOCAL_MODEL_API: 'grpc' }, 'LOCAL_MODEL_API'],
+      [{ ...LOCAL, LOCAL_MODEL_URL: 'http://user:password@host' }, 'LOCAL_MODEL_URL'],
+      [{ ...LOCAL, LOCAL_MODEL_MAY_RESTART: 'sometimes' }, 'LOCAL_MODEL_MAY_RESTART'],
+    ])('that are incomplete or wrong are reported: %o', (env, name) => {
+      expect(problemsOf(env).map((problem) => problem.name)).toEqual([name]);
+    });
+  });
+
   it('that are secret never appear in a problem', () => {
     const problems = problemsOf({
       SLACK_WEBHOOK_URL: 'not a url s3cr3t',

@@ -59,14 +59,14 @@ describe('the use of Claude', () => {
     const agent = await start();
     const fallbacks = [];
     for (let i = 0; i < 7; i++) fallbacks.push((await fails(agent, `c${i}`, 'ERROR it broke')).diagnosis?.fallback);
-    expect(fallbacks).toEqual([...Array(5).fill('error'), 'circuit_open', 'circuit_open']);
+    expect(fallbacks).toEqual([...Array(5).fill('wrong_key'), 'circuit_open', 'circuit_open']);
     expect(claude.requests).toHaveLength(5);
 
     const health = await agent.health();
     expect(health.status).toBe('degraded');
     expect(health.claude).toMatchObject({
       circuit: 'open',
-      last_error: 'error',
+      last_error: 'wrong_key',
       retry_at: expect.stringMatching(/Z$/),
     });
     expect(health.problems.join()).toMatch(/failed several times in a row: requests are paused until/);

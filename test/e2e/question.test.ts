@@ -75,7 +75,7 @@ describe('the question about an incident', () => {
     expect(prompt).toContain('- image: before "shop/api:1", now "shop/api:2"');
     expect(prompt).toContain('- memory limit: before "256 MiB", now "64 MiB"');
     expect(prompt).toContain('- environment variables: added "DATABASE_URL"; removed "API_TOKEN", "DB_HOST"');
-    expect(prompt).toMatch(/Z "shop-api-1": removed\n.*Z "shop-api-1": started/s);
+    expect(prompt).toMatch(/Z "shop-api-1": removed \[F\d+\]\n.*Z "shop-api-1": started/s);
   });
 
   it('has the first record of those that suffer, without their secrets', async () => {

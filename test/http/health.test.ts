@@ -74,6 +74,7 @@ describe('health', () => {
           retry_at: null,
           over_share: [],
         },
+        local_model: null,
         slack: { configured: true, failing_since: null, last_error: null },
         receivers: [{ name: 'slack', pending: 0, failing_since: null, last_error: null }],
       },
@@ -116,6 +117,13 @@ describe('health', () => {
     ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.01\)/],
     ['the hourly limit is reached', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],
     ['Claude fails', { claude: { ...well.claude, lastError: 'timeout' } }, 'degraded', 200, /Claude.*timeout/],
+    [
+      'the key for Claude is wrong',
+      { claude: { ...well.claude, lastError: 'wrong_key' } },
+      'degraded',
+      200,
+      /failed: wrong_key: .*Replace ANTHROPIC_API_KEY/,
+    ],
     [
       'requests to Claude are paused',
       { claude: { ...well.claude, circuit: 'open', retryAt: well.now + 60_000 } },

@@ -49,6 +49,13 @@ describe('a history entry', () => {
     expect(entry).toMatchObject({ trace_id: null, outcome: null, diagnosis: { fallback: 'hourly_cap', model: null } });
   });
 
+  it('shows the evidence, and the checks that the diagnosis failed', () => {
+    const evidence = [{ id: 'L2', text: 'ERROR pool exhausted' }];
+    const failedChecks = ['unknown_reference'] as const;
+    const entry = toHistoryEntry({ incident, diagnosis: { ...diagnosis, evidence, failedChecks } });
+    expect(entry.diagnosis).toMatchObject({ evidence, failed_checks: ['unknown_reference'] });
+  });
+
   it('can be created before the incident is diagnosed', () => {
     expect(toHistoryEntry({ incident })).toMatchObject({
       timestamp: '2026-11-23T03:00:00.000Z',

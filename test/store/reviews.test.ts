@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openReviews } from '../../src/store/open-reviews.ts';
-import { anIncident } from '../support/domain.ts';
+import { aDiagnosis, anIncident } from '../support/domain.ts';
 import { open, recordingLogger, temporaryDirectory } from './support.ts';
 
 const HELD = { kind: 'notify', reason: 'observe_mode' } as const;
@@ -20,6 +20,32 @@ it('keeps the first aftermath and the last verdict, and lists oldest first', asy
   expect(cases[0]).toMatchObject({ aftermath: 'restarted_by_person', verdict: 'right', decision: HELD });
   expect(cases[0]?.note).toBeUndefined();
   expect((await store.reviewedCases(1)).map(({ incidentId }) => incidentId)).toEqual(['two']);
+});
+
+it('lists the verdicts since a time, and the judged diagnoses', async () => {
+  const store = await open(await temporaryDirectory());
+  for (const [i, id] of ['one', 'two', 'three'].entries()) {
+    const trace = { traceId: 't'.repeat(32), spanId: 's'.repeat(16) };
+    await store.saveIncident(anIncident({ id, fingerprint: id, trace }));
+    await store.saveDiagnosis(id, aDiagnosis({ by: 'local', model: 'qwen3:4b' }));
+    await store.saveDecision(id, HELD);
+    if (id !== 'three') await store.saveVerdict(id, { verdict: 'right', at: 1_000 * (i + 1), note: 'so it is' });
+  }
+  expect(await store.verdictsSince(1_000)).toEqual([
+    {
+      incidentId: 'two',
+      verdict: 'right',
+      note: 'so it is',
+      at: 2_000,
+      model: 'qwen3:4b',
+      trace: { traceId: 't'.repeat(32), spanId: 's'.repeat(16) },
+    },
+  ]);
+  const judged = await store.judgedDiagnoses(10);
+  expect(judged.map(({ verdict, diagnosis }) => [verdict, diagnosis.by])).toEqual(Array(2).fill(['right', 'local']));
+  expect(await store.loadVerdictsSeen()).toBeUndefined();
+  await store.saveVerdictsSeen(5);
+  expect(await store.loadVerdictsSeen()).toBe(5);
 });
 
 it('rejects a verdict on an unknown incident', async () => {

@@ -23,6 +23,7 @@ interface WireAssessment {
   readonly config_suggestions: readonly string[];
   readonly likely_recurring: boolean;
   readonly estimated_impact: string;
+  readonly evidence?: readonly unknown[];
   readonly confidence?: string;
 }
 
@@ -120,10 +121,36 @@ export function refusal(options: MessageOptions = {}): ClaudeBehaviour {
   return message('', { stopReason: 'refusal', ...options });
 }
 
+/** The API's own types and messages. */
+const ERRORS: Readonly<Record<number, { readonly type: string; readonly message: string }>> = {
+  400: { type: 'invalid_request_error', message: 'messages: at least one message is required' },
+  401: { type: 'authentication_error', message: 'invalid x-api-key' },
+  402: { type: 'billing_error', message: 'There is a problem with your billing or payment information' },
+  403: { type: 'permission_error', message: 'Your API key does not have permission to use the specified resource' },
+  404: { type: 'not_found_error', message: 'model: claude-stand-in' },
+  413: { type: 'request_too_large', message: 'Request exceeds the maximum size' },
+  429: { type: 'rate_limit_error', message: 'Number of request tokens has exceeded your per-minute rate limit' },
+  529: { type: 'overloaded_error', message: 'Overloaded' },
+};
+
 /** An API error, such as 400, 401, 429, 500 or 529. */
 export function status(code: number, headers: Readonly<Record<string, string>> = {}): ClaudeBehaviour {
-  const type = code === 429 ? 'rate_limit_error' : code === 529 ? 'overloaded_error' : 'api_error';
-  return respond(code, JSON.stringify({ type: 'error', error: { type, message: `stand-in ${code}` } }), headers);
+  const { type, message } = ERRORS[code] ?? { type: 'api_error', message: `stand-in ${code}` };
+  return apiError(code, type, message, headers);
+}
+
+/** An error in the API's form. */
+export function apiError(
+  code: number,
+  type: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): ClaudeBehaviour {
+  return respond(
+    code,
+    JSON.stringify({ type: 'error', error: { type, message }, request_id: 'req_stand_in' }),
+    headers,
+  );
 }
 
 /** A page of a captive portal or a proxy. */

@@ -149,6 +149,7 @@ export function aRestartWith(over: Partial<DecideInput>): DecideInput {
     policy: aPolicy(),
     restarts: NO_RESTARTS,
     restartVetoed: false,
+    localModelUnproven: false,
     beingReplaced: false,
     engineAnswered: true,
     networkDependants: [],

@@ -1,7 +1,8 @@
 /** For tests that need every series. */
 import { DECISION_KINDS, OUTCOMES } from '../../src/domain/decision.ts';
-import { CLAUDE_OUTCOMES, SEVERITIES, SKIP_REASONS, TIERS } from '../../src/domain/diagnosis.ts';
+import { SEVERITIES, SKIP_REASONS, TIERS } from '../../src/domain/diagnosis.ts';
 import { DETECTORS, SUPPRESSIONS } from '../../src/domain/incident.ts';
+import { CLAUDE_OUTCOMES } from '../../src/domain/model-failures.ts';
 import { RECEIVER_NAMES } from '../../src/notifiers/registry.ts';
 import {
   DIAGNOSIS_OUTCOMES,

@@ -1,5 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
+import { type ClaudeFailure, describeClaudeFailure } from '../../domain/model-failures.ts';
 import { connect, DEFAULT_BASE_URL } from './connection.ts';
+import type { SentRequest } from './fetch.ts';
 
 type CheckResult = { readonly ok: true } | { readonly ok: false; readonly why: string };
 
@@ -16,32 +18,29 @@ export async function checkClaude(options: {
 }): Promise<CheckResult> {
   const { model, baseURL = DEFAULT_BASE_URL, timeoutMs = 10_000 } = options;
   const host = URL.parse(baseURL)?.host ?? baseURL;
+  const requests: SentRequest[] = [];
   try {
-    const client = connect({ ...options, timeoutMs, requests: [], now: Date.now });
+    const client = connect({ ...options, timeoutMs, requests, now: Date.now });
     const signal = AbortSignal.timeout(timeoutMs);
     const info: unknown = await client.models.retrieve(model, null, { maxRetries: 0, signal });
     if (typeof info !== 'object' || info === null || !('id' in info)) {
-      return { ok: false, why: `${host} does not answer as the Claude API does; is there a proxy in between?` };
+      return { ok: false, why: explain(host, requests.at(-1)?.webPage ? 'proxy_page' : 'wrong_url') };
     }
     if ('lifecycle' in info && info.lifecycle === 'retired') return { ok: false, why: `the model ${model} is retired` };
     return { ok: true };
   } catch (error) {
-    return { ok: false, why: explain(error, host, model) };
+    return { ok: false, why: explain(host, failureOf(error, requests.at(-1))) };
   }
 }
 
-function explain(error: unknown, host: string, model: string): string {
+function failureOf(error: unknown, request: SentRequest | undefined): ClaudeFailure {
   if (error instanceof Anthropic.APIConnectionTimeoutError || error instanceof Anthropic.APIUserAbortError) {
-    return `${host} does not answer in time`;
+    return 'timeout';
   }
-  if (!(error instanceof Anthropic.APIError) || error.status === undefined) return `${host} cannot be reached`;
-  switch (error.status) {
-    case 401:
-    case 403:
-      return `${host} does not accept the API key (status ${error.status})`;
-    case 404:
-      return `${host} does not know the model ${model}`;
-    default:
-      return `${host} answers with status ${error.status}`;
-  }
+  if (request?.webPage) return 'proxy_page';
+  return request?.outcome ?? (error instanceof SyntaxError ? 'wrong_url' : 'unreachable');
+}
+
+function explain(host: string, failure: ClaudeFailure): string {
+  return `${host}: ${describeClaudeFailure(failure)}`;
 }

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import Anthropic from '@anthropic-ai/sdk';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
-import type { ClaudeFailure } from '../../domain/diagnosis.ts';
+import type { ClaudeFailure } from '../../domain/model-failures.ts';
 import type { AnthropicRateLimit } from '../../pipeline/observer.ts';
 import type { ClaudeAnswer, ClaudePort, TokenUsage } from '../../pipeline/ports/model.ts';
-import { ANSWER_SCHEMA, parseAnswer, usageOf } from './answer.ts';
+import { ANSWER_SCHEMA } from '../question/answer.ts';
+import { renderPrompt } from '../question/prompt.ts';
+import { parseAnswer, usageOf } from './answer.ts';
 import { connect } from './connection.ts';
-import { outcomeOf, type SentRequest } from './fetch.ts';
+import type { SentRequest } from './fetch.ts';
 import { costUsd } from './prices.ts';
-import { renderPrompt } from './prompt.ts';
 
 export interface ClaudeOptions {
   readonly apiKey: string;
@@ -61,8 +62,9 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       } catch (error) {
         failure = failureOf(error, deadline.aborted || signal.aborted);
       }
+      if (sent.at(-1)?.webPage && (failure === undefined || failure === 'invalid')) failure = 'proxy_page';
 
-      const parsed = failure === undefined ? parseAnswer(body) : { kind: failure };
+      const parsed = failure === undefined ? parseAnswer(body, prompt.references) : { kind: failure };
       const requests = sent.map((request, index): ClaudeAnswer['requests'][number] => {
         const last = index === sent.length - 1;
         // The usage is only known if the response was read to its end.
@@ -79,18 +81,16 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       });
       // An answer that has arrived is paid for, so it is returned even if the signal has just aborted.
       if (failure !== undefined) signal.throwIfAborted();
-      if (parsed.kind === 'answered') return { ...parsed, model, requests };
+      if (parsed.kind === 'answered') return { ...parsed, model, requests, question: prompt.user };
       return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests };
     },
   };
 }
 
+/** Where a request has an outcome of its own, that is used instead. */
 function failureOf(error: unknown, outOfTime: boolean): ClaudeFailure {
-  if (error instanceof Anthropic.APIConnectionTimeoutError) return 'timeout';
-  if (error instanceof Anthropic.APIError && error.status !== undefined) {
-    return outcomeOf(error.status);
-  }
-  if (outOfTime) return 'timeout';
+  if (error instanceof Anthropic.APIConnectionTimeoutError || outOfTime) return 'timeout';
+  if (error instanceof Anthropic.APIConnectionError) return 'unreachable';
   // A SyntaxError: the body is too long, or is not JSON although its header says so.
   return error instanceof SyntaxError ? 'invalid' : 'error';
 }

@@ -1,6 +1,7 @@
-import type { ClaudeFailure } from '../../domain/diagnosis.ts';
+import type { ClaudeFailure } from '../../domain/model-failures.ts';
 import { retryAfterMs } from '../../lib/retry-after.ts';
 import type { AnthropicRateLimit, RateLimitResource } from '../../pipeline/observer.ts';
+import { failureOfResponse, isWebPage } from './failures.ts';
 
 /** An HTTP request to the API. */
 export interface SentRequest {
@@ -9,6 +10,8 @@ export interface SentRequest {
   outcome?: ClaudeFailure;
   /** Set with `outcome`. */
   endedAt?: number;
+  /** The body of the response begins like a web page. */
+  webPage?: boolean;
 }
 
 export interface FetchOptions {
@@ -21,6 +24,9 @@ export interface FetchOptions {
 
 /** After a request for a longer pause, the rules answer: waiting would delay the alert. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
+
+/** Characters of an error's body. The API's errors have a few hundred. */
+const LONGEST_ERROR = 64 * 1024;
 
 /** Bytes. About 30 times the longest answer that MAX_TOKENS allows, so a longer body is not from the model. */
 const LONGEST_BODY = 1024 * 1024;
@@ -48,33 +54,36 @@ export function createFetch(options: FetchOptions): typeof fetch {
       response = await fetch(input, { ...init, headers, redirect: 'manual' });
     } catch (error) {
       // Aborted means a timeout: the SDK's own or that of the question. If the caller aborts, the outcome is not used.
-      request.outcome = init?.signal?.aborted ? 'timeout' : 'error';
+      request.outcome = init?.signal?.aborted ? 'timeout' : 'unreachable';
       request.endedAt = options.now();
       throw error;
     }
     const rateLimits = readRateLimits(response.headers, options.now());
     if (rateLimits.length > 0) options.onRateLimits?.(rateLimits);
-    if (!response.ok) {
-      request.outcome = outcomeOf(response.status);
-      request.endedAt = options.now();
-    }
-    return bounded(response, options.now());
+    if (response.ok) return bounded(response, request, options.now());
+    const body = await textOf(bounded(response, request, options.now()), init?.signal);
+    request.outcome = body === undefined ? 'timeout' : failureOfResponse(response.status, body);
+    request.endedAt = options.now();
+    const { status, statusText } = response;
+    return new Response(body ?? null, { status, statusText, headers: headersOf(response, options.now()) });
   };
 }
 
-export function outcomeOf(status: number): ClaudeFailure {
-  if (status === 429) return 'rate_limited';
-  return status === 529 ? 'overloaded' : 'error';
+/** Undefined if the question ends first. A body that breaks off is as good as none. */
+async function textOf(response: Response, signal: AbortSignal | null | undefined): Promise<string | undefined> {
+  try {
+    return (await response.text()).slice(0, LONGEST_ERROR);
+  } catch {
+    return signal?.aborted ? undefined : '';
+  }
 }
 
-function bounded(response: Response, now: number): Response {
-  const headers = new Headers(response.headers);
-  const pause = retryAfterMs(headers, now);
-  if (!response.ok && pause !== undefined && pause > LONGEST_RETRY_AFTER_MS) headers.set('x-should-retry', 'false');
+function bounded(response: Response, request: SentRequest, now: number): Response {
   let length = 0;
   const body = response.body?.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
+        if (length === 0) request.webPage = isWebPage(Buffer.from(chunk.subarray(0, 200)).toString('latin1'));
         length += chunk.byteLength;
         if (length > LONGEST_BODY)
           controller.error(new SyntaxError('the response is longer than any answer of the model'));
@@ -82,7 +91,15 @@ function bounded(response: Response, now: number): Response {
       },
     }),
   );
-  return new Response(body ?? null, { status: response.status, statusText: response.statusText, headers });
+  const { status, statusText } = response;
+  return new Response(body ?? null, { status, statusText, headers: headersOf(response, now) });
+}
+
+function headersOf(response: Response, now: number): Headers {
+  const headers = new Headers(response.headers);
+  const pause = retryAfterMs(headers, now);
+  if (!response.ok && pause !== undefined && pause > LONGEST_RETRY_AFTER_MS) headers.set('x-should-retry', 'false');
+  return headers;
 }
 
 const RESOURCES: readonly RateLimitResource[] = ['requests', 'input_tokens', 'output_tokens'];

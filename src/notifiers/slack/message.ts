@@ -6,6 +6,8 @@ import {
   actionText,
   alsoAffected,
   diagnosedBy,
+  doubtNote,
+  evidenceLines,
   headline,
   lateness,
   occurrences,
@@ -62,6 +64,8 @@ export function renderSlack(alert: Alert, now: number, url?: string): SlackMessa
   const rules = rulesNote(alert);
   const affected = alsoAffected(alert);
   const unknown = unknownCause(alert);
+  const evidence = evidenceLines(alert);
+  const doubt = doubtNote(alert);
   const suggestions = diagnosis.configSuggestions.slice(0, MAX.items);
   const excerpt = excerptOf(alert.excerpt);
 
@@ -82,6 +86,8 @@ export function renderSlack(alert: Alert, now: number, url?: string): SlackMessa
     ...(affected ? [titled(affected.title, affected.text, MAX.affected)] : []),
     ...(unknown ? [emphasis(`${unknown.title}: `, `${unknown.text}.`)] : []),
     titled('Root cause', diagnosis.rootCause, MAX.rootCause),
+    ...(evidence.length > 0 ? [list('Evidence', evidence, MAX.item)] : []),
+    ...(doubt ? [emphasis(`❔ ${doubt.title}: `, `${doubt.text}.`)] : []),
     titled('Suggested fix', diagnosis.suggestedFix, MAX.fix),
     ...(suggestions.length > 0 ? [list('Configuration', suggestions, MAX.item)] : []),
     titled('Estimated impact', diagnosis.estimatedImpact, MAX.impact),
@@ -90,7 +96,7 @@ export function renderSlack(alert: Alert, now: number, url?: string): SlackMessa
       : []),
     ...(urgent ? [{ type: 'divider' } as const] : []),
     emphasis(action, `\nWhy: ${reason}.`),
-    ...(rules ? [emphasis('🧩 Without Claude. ', rules)] : []),
+    ...(rules ? [emphasis(diagnosis.tier === 'claude' ? '🧩 ' : '🧩 Without Claude. ', rules)] : []),
     ...(excerpt === '' ? [] : [preformatted(excerpt, MAX.excerpt)]),
     ...(url === undefined ? [] : [link(url, 'Open the incident')]),
     context([

@@ -23,6 +23,8 @@ export interface DecideInput {
   readonly restarts: RestartHistory;
   /** A built-in rule found a fact that makes a restart harmful. */
   readonly restartVetoed: boolean;
+  /** The diagnosis is a local model's that may not open a restart, and the built-in rules alone would not restart. */
+  readonly localModelUnproven: boolean;
   /** When a person or tool last asked the container to stop. */
   readonly stopRequestedAt?: number;
   /** When it was created to replace another container of its service. */
@@ -75,11 +77,14 @@ function reasonAgainst(input: DecideInput): DecisionReason | undefined {
   );
 }
 
-function reasonInDiagnosis({ facts, diagnosis, restartVetoed }: WithFacts): DecisionReason | undefined {
+function reasonInDiagnosis(input: WithFacts): DecisionReason | undefined {
+  const { facts, diagnosis, restartVetoed } = input;
   if (facts.status === 'removing' || facts.status === 'dead') return 'container_gone';
   if (diagnosis.severity !== 'high') return 'severity_too_low';
   if (restartVetoed) return 'disk_full';
   if (!diagnosis.autoRestartSafe) return 'restart_not_safe';
+  if ((diagnosis.failedChecks ?? []).length > 0) return 'diagnosis_unsupported';
+  if (input.localModelUnproven) return 'local_model_unproven';
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A circuit breaker for Claude, as plain data: while the API fails, no diagnosis waits for it.
+ * A circuit breaker for a model, as plain data: while its server fails, no diagnosis waits for it.
  *
  *   closed     questions are asked; consecutive failures are counted
  *   open       no question is asked before `retryAt` (epoch ms)
@@ -15,7 +15,7 @@ type Admission =
   /** `circuit` is the new state. The result of every admitted question must be reported once. */
   | { readonly kind: 'admitted'; readonly circuit: Circuit; readonly probe: boolean };
 
-/** Each failure is a question of up to three requests, so five in a row are no coincidence. */
+/** For Claude. Each failure is a question of up to three requests, so five in a row are no coincidence. */
 export const FAILURES_TO_OPEN = 5;
 export const FIRST_BACKOFF_MS = 30_000;
 /** During a long outage: four probes an hour, and its end is noticed within a quarter of an hour. */
@@ -46,11 +46,11 @@ export function succeeded(_: Circuit): Circuit {
 }
 
 /** Failures of questions that were asked before the circuit opened are ignored. */
-export function failed(circuit: Circuit, now: number, probe: boolean): Circuit {
+export function failed(circuit: Circuit, now: number, probe: boolean, failuresToOpen = FAILURES_TO_OPEN): Circuit {
   switch (circuit.kind) {
     case 'closed': {
       const failures = circuit.failures + 1;
-      return failures < FAILURES_TO_OPEN ? { kind: 'closed', failures } : open(now, FIRST_BACKOFF_MS);
+      return failures < failuresToOpen ? { kind: 'closed', failures } : open(now, FIRST_BACKOFF_MS);
     }
     case 'half_open':
       return probe ? open(now, Math.min(circuit.backoffMs * 2, LONGEST_BACKOFF_MS)) : circuit;

@@ -1,5 +1,6 @@
-import type { ClaudeFailure, SkipReason } from '../../domain/diagnosis.ts';
+import type { SkipReason } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
+import type { ClaudeFailure } from '../../domain/model-failures.ts';
 import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Ledger } from '../ports/store.ts';

@@ -1,104 +1,125 @@
-import type { Assessment, ClaudeFailure, DiagnoseWith, Diagnosis, SkipReason, Tier } from '../../domain/diagnosis.ts';
-import type { Incident } from '../../domain/incident.ts';
-import type { Logger } from '../../lib/log.ts';
-import type { Clock } from '../../lib/time.ts';
-import type { Observer } from '../observer.ts';
-import type { ClaudePort, DiagnosisContext, RuleMatch } from '../ports/model.ts';
-import type { IncidentStore, Ledger } from '../ports/store.ts';
-import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
+import type { ContainerRef } from '../../domain/containers.ts';
+import type { DiagnoseWith, Diagnosis, DiagnosisBasis } from '../../domain/diagnosis.ts';
+import type { DiagnosisContext, EarlierIncident, LocalPort, RuleMatch } from '../ports/model.ts';
+import type { IncidentStore } from '../ports/store.ts';
+import type { ClaudeLimitsStatus } from './claude-limits.ts';
+import { type ClaudeTierAnswer, type ClaudeTierDeps, createClaudeTier } from './claude-tier.ts';
+import { MAX_EARLIER, toEarlier } from './earlier.ts';
 import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
+import { createLocalTier, type LocalTierAnswer, type LocalTierStatus } from './local-tier.ts';
 import { isUnambiguous } from './rules.ts';
 import { withSurroundings } from './rules-in-context.ts';
+import type { Answered } from './tier.ts';
 
-interface DiagnoseDeps {
+interface DiagnoseDeps extends ClaudeTierDeps {
   readonly diagnoseWith: DiagnoseWith;
-  /** Absent without an API key. */
-  readonly claude?: ClaudePort;
-  readonly ledger: Ledger;
-  readonly incidents: Pick<IncidentStore, 'lastCase'>;
-  readonly observer: Observer;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly limits: { readonly diagnosesPerHour: number; readonly spendPerDayUsd: number };
-  /** The number of watched services, for the fair share of each. */
-  services(): number;
+  /** Absent if none is configured. */
+  readonly local?: LocalPort;
+  readonly incidents: Pick<IncidentStore, 'lastCase' | 'resembling'>;
+  /** Whether a restart could follow from a diagnosis: policy and mode allow it. */
+  mayRestart(container: ContainerRef): boolean;
 }
 
 export interface Diagnoser {
   /**
    * `restartFailed`: a restart for this incident did not help. `again`: a person wants another answer than the known one;
-   * the strong model is asked. Rejects when `signal` aborts while Claude is asked.
+   * the strong model is asked. Rejects when `signal` aborts while a model is asked.
    */
   diagnose(context: DiagnosisContext, restartFailed: boolean, signal: AbortSignal, again?: boolean): Promise<Diagnosis>;
   /** Call it when a diagnosis is likely: loads what is loaded on demand. */
   prepare(): void;
   /** Whether Claude may be asked now. */
   status(): ClaudeLimitsStatus;
+  /** Undefined without a local model. */
+  localStatus(): LocalTierStatus | undefined;
 }
 
-type Answer =
-  | {
-      readonly kind: 'answered';
-      readonly assessment: Assessment;
-      readonly model: string;
-      readonly unsure: boolean;
-      readonly costUsd: number;
-    }
-  /** `reason` is absent if DIAGNOSE_WITH chooses the rules. */
-  | { readonly kind: 'not_asked'; readonly reason?: SkipReason; readonly costUsd: 0 }
-  | { readonly kind: 'failed'; readonly reason: ClaudeFailure; readonly costUsd: number };
+/** What the models said. An absent tier was not to be asked. */
+interface Asked {
+  readonly best?: Answered;
+  readonly claude?: ClaudeTierAnswer;
+  readonly local?: LocalTierAnswer;
+  readonly costUsd: number;
+}
 
-/** Diagnoses in tiers: a known diagnosis of the same problem, Claude within its limits, the built-in rules. */
+/** As many as are asked for. */
+const MAX_EVIDENCE = 8;
+
+/** Diagnoses in tiers: a known diagnosis of the same problem, the models in the order of DIAGNOSE_WITH, the built-in rules. */
 export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
-  const { clock, logger, observer } = deps;
-  const limits = createClaudeLimits(deps);
-  const claude = deps.diagnoseWith === 'rules-only' ? undefined : deps.claude;
+  const { clock, observer, diagnoseWith } = deps;
+  const asksClaude = diagnoseWith !== 'rules-only' && diagnoseWith !== 'local-only';
+  const claude = createClaudeTier(asksClaude ? deps : { ...deps, claude: undefined });
+  const local =
+    deps.local === undefined || diagnoseWith === 'rules-only'
+      ? undefined
+      : createLocalTier({ ...deps, local: deps.local });
+  const hasModel = local !== undefined || (asksClaude && deps.claude !== undefined);
 
-  const admit = (incident: Incident): Promise<QuestionAdmission> =>
-    limits.admit(incident).catch((error: unknown): QuestionAdmission => {
-      // Without the ledger no cap can be enforced.
-      logger.error('the ledger of requests cannot be used, so Claude is not asked', { error: String(error) });
-      return { kind: 'refused', reason: 'store_unavailable' };
-    });
+  /** If the first model is unsure, the strong one answers. */
+  const askClaude = async (
+    question: DiagnosisContext,
+    failedBefore: boolean,
+    signal: AbortSignal,
+  ): Promise<ClaudeTierAnswer> => {
+    const first = await claude.ask(question, failedBefore ? 'strong' : 'first', signal);
+    if (first.kind !== 'answered' || first.confidence !== 'low' || failedBefore) return first;
+    const second = await claude.ask(question, 'strong', signal);
+    const costUsd = first.costUsd + second.costUsd;
+    return second.kind === 'answered' ? { ...second, costUsd } : { ...first, costUsd };
+  };
 
-  const ask = async (context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<Answer> => {
-    if (deps.diagnoseWith === 'rules-only') return { kind: 'not_asked', costUsd: 0 };
-    if (!claude) return notAsked('no_key');
-    const admission = await admit(context.incident);
-    if (admission.kind === 'refused') return notAsked(admission.reason);
-    const startedAt = clock.now();
-    const answer = await claude.ask(context, strength, signal).catch((error: unknown) => {
-      admission.end({ kind: 'withdrawn' });
-      throw error;
-    });
-    const requests = answer.requests.map((request) => ({
-      ...request,
-      incidentId: context.incident.id,
-      containerName: context.incident.container.name,
-    }));
-    for (const request of requests) observer.claudeRequest(request);
-    await deps.ledger.recordRequests(requests).catch((error: unknown) => {
-      logger.error('the cost of requests to Claude could not be stored', { error: String(error) });
-    });
-    const costUsd = requests.reduce((sum, request) => sum + request.costUsd, 0);
-    admission.end({ ...answer, costUsd });
-    const outcome = answer.kind === 'answered' ? 'ok' : 'failed';
-    observer.diagnosis({ tier: 'claude', outcome, durationMs: clock.now() - startedAt });
-    if (answer.kind === 'failed') {
-      logger.warn('no diagnosis from Claude; the built-in rules diagnose', {
-        reason: answer.reason,
-        incident: context.incident.id,
-      });
-      return { kind: 'failed', reason: answer.reason, costUsd };
+  const claudeFirst = async (
+    question: DiagnosisContext,
+    failedBefore: boolean,
+    signal: AbortSignal,
+  ): Promise<Asked> => {
+    const answer = await askClaude(question, failedBefore, signal);
+    if (answer.kind === 'answered') return { best: answer, claude: answer, costUsd: answer.costUsd };
+    const second = await local?.ask(question, signal);
+    return { ...(second && withLocal(second)), claude: answer, costUsd: answer.costUsd };
+  };
+
+  const localFirst = async (question: DiagnosisContext, signal: AbortSignal): Promise<Asked> => {
+    const first = await local?.ask(question, signal);
+    if (first?.kind === 'answered' && !needsMoreCertainty(first, question)) return { ...withLocal(first), costUsd: 0 };
+    const second = await askClaude(question, false, signal);
+    const { costUsd } = second;
+    if (second.kind === 'answered') return { best: second, claude: second, local: first, costUsd };
+    return { ...(first && withLocal(first)), claude: second, costUsd };
+  };
+
+  const earlierOf = async ({ incident }: DiagnosisContext): Promise<readonly EarlierIncident[]> => {
+    const cases = await deps.incidents.resembling(incident, MAX_EARLIER).catch(() => []);
+    return cases.flatMap(toEarlier);
+  };
+
+  /** The answer is unsure, or leads to a restart. */
+  const needsMoreCertainty = ({ assessment, confidence }: Answered, { incident }: DiagnosisContext): boolean =>
+    confidence === 'low' ||
+    (assessment.severity === 'high' && assessment.autoRestartSafe && deps.mayRestart(incident.container));
+
+  const ask = async (question: DiagnosisContext, failedBefore: boolean, signal: AbortSignal): Promise<Asked> => {
+    switch (diagnoseWith) {
+      case 'rules-only':
+        return { costUsd: 0 };
+      case 'local-only': {
+        const answer = await local?.ask(question, signal);
+        return { ...(answer && withLocal(answer)), costUsd: 0 };
+      }
+      case 'local-first':
+        return failedBefore ? claudeFirst(question, failedBefore, signal) : localFirst(question, signal);
+      case 'claude-first':
+      case 'rules-first':
+        return claudeFirst(question, failedBefore, signal);
+      default:
+        return diagnoseWith satisfies never;
     }
-    const { assessment, model, confidence } = answer;
-    return { kind: 'answered', assessment, model, unsure: confidence === 'low', costUsd };
   };
 
-  const notAsked = (reason: SkipReason): Answer => {
-    observer.diagnosisSkipped(reason);
-    return { kind: 'not_asked', reason, costUsd: 0 };
-  };
+  /** A local answer given while Claude could not be asked does not stand in for Claude's later. */
+  const isStandIn = ({ by }: Diagnosis): boolean =>
+    by === 'local' && (diagnoseWith === 'claude-first' || diagnoseWith === 'rules-first');
 
   return {
     async diagnose(context, restartFailed, signal, again = false) {
@@ -108,38 +129,63 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       const basis = basisOf(context);
       const failedBefore = restartFailed || recurredAfterRestart(last, context.incident, now);
       const strongest = strongestRule(context);
-      const rulesSuffice =
-        deps.diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore && !again;
+      const rulesSuffice = diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore && !again;
       const known = failedBefore ? recentStrongDiagnosis(last, now) : reusable(last, context.incident, basis, now);
-      if (known && claude && !rulesSuffice && !again) {
+      if (known && !isStandIn(known) && hasModel && !rulesSuffice && !again) {
         observer.diagnosis({ tier: 'known', outcome: 'ok', durationMs: 0 });
-        return { ...known, tier: 'known', costUsd: 0, at: now };
+        const { fallback: _, fallbackCause: __, localFailure: ___, ...kept } = known;
+        return { ...kept, tier: 'known', costUsd: 0, at: now };
       }
 
-      const rules = context.ruleMatches.map(({ rule }) => rule);
-      const question: DiagnosisContext =
-        failedBefore && last?.diagnosis ? { ...context, previous: last.diagnosis } : context;
-      const strength = failedBefore || again ? 'strong' : 'first';
-      const first: Answer = rulesSuffice ? { kind: 'not_asked', costUsd: 0 } : await ask(question, strength, signal);
-      let best = first;
-      let costUsd = first.costUsd;
-      if (first.kind === 'answered' && first.unsure && strength === 'first') {
-        const second = await ask(question, 'strong', signal);
-        costUsd += second.costUsd;
-        if (second.kind === 'answered') best = second;
-      }
-      const at = clock.now();
-      const common = { costUsd, at, answeredAt: at, afterFailedRestart: failedBefore, basis };
-      if (best.kind === 'answered') {
-        return { ...best.assessment, tier: 'claude', model: best.model, rules, ...common };
-      }
-      observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
-      const assessment = withSurroundings(strongest.assessment, question);
-      return { ...assessment, tier: 'rules' satisfies Tier, rules, fallback: best.reason, ...common };
+      const earlier = hasModel ? await earlierOf(context) : [];
+      const question: DiagnosisContext = {
+        ...context,
+        ...(earlier.length > 0 && { earlier }),
+        ...(failedBefore && last?.diagnosis && { previous: last.diagnosis }),
+      };
+      const asked: Asked = rulesSuffice ? { costUsd: 0 } : await ask(question, failedBefore || again, signal);
+      if (asked.best === undefined) observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
+      return toDiagnosis(asked, question, { basis, at: clock.now(), afterFailedRestart: failedBefore });
     },
 
-    prepare: () => claude?.prepare?.(),
-    status: limits.status,
+    prepare: () => {
+      if (asksClaude) claude.prepare();
+    },
+    status: claude.status,
+    localStatus: () => local?.status(),
+  };
+}
+
+function withLocal(local: LocalTierAnswer): Pick<Asked, 'best' | 'local'> {
+  return local.kind === 'answered' ? { best: local, local } : { local };
+}
+
+function toDiagnosis(
+  { best, claude, local, costUsd }: Asked,
+  question: DiagnosisContext,
+  { at, ...rest }: { readonly basis: DiagnosisBasis; readonly at: number; readonly afterFailedRestart: boolean },
+): Diagnosis {
+  const { assessment } = best ?? { assessment: withSurroundings(strongestRule(question).assessment, question) };
+  return {
+    ...assessment,
+    tier: best?.by ?? 'rules',
+    ...(best && { by: best.by, model: best.model, ...support(best) }),
+    rules: question.ruleMatches.map(({ rule }) => rule),
+    ...(claude?.kind === 'unanswered' && { fallback: claude.reason, fallbackCause: claude.cause }),
+    ...(local?.kind === 'unanswered' && { localFailure: local.reason }),
+    costUsd,
+    at,
+    answeredAt: at,
+    ...rest,
+  };
+}
+
+function support({ evidence = [], failedChecks, confidence }: Answered) {
+  const lines = evidence.flatMap(({ id, text }) => (text === undefined ? [] : [{ id, text }])).slice(0, MAX_EVIDENCE);
+  return {
+    ...(lines.length > 0 && { evidence: lines }),
+    ...(failedChecks.length > 0 && { failedChecks }),
+    ...(confidence === 'low' && { unsure: true as const }),
   };
 }
 

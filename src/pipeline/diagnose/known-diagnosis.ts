@@ -3,7 +3,7 @@ import type { Diagnosis, DiagnosisBasis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import { isPartOfDeath } from '../detectors.ts';
 import type { DiagnosisContext } from '../ports/model.ts';
-import type { IncidentCase } from '../ports/store.ts';
+import type { IncidentCase, LastCase } from '../ports/store.ts';
 
 const HOUR_MS = 3_600_000;
 /** Longer than an outage with its repeats; short enough that unseen changes do not go unnoticed for long. */
@@ -23,13 +23,14 @@ export function basisOf({ incident, facts, exitCode, killedForMemory }: Diagnosi
 
 /** An earlier diagnosis by a model, if it is recent and its basis is unchanged. */
 export function reusable(
-  last: IncidentCase | undefined,
+  last: LastCase | undefined,
   incident: Incident,
   basis: DiagnosisBasis,
   now: number,
 ): Diagnosis | undefined {
   const { diagnosis } = last ?? {};
-  if (!last || !diagnosis || diagnosis.tier === 'rules' || now - diagnosis.answeredAt > DAY_MS) return undefined;
+  if (!last || !diagnosis || last.judgedWrong || diagnosis.tier === 'rules' || now - diagnosis.answeredAt > DAY_MS)
+    return undefined;
   if (last.incident.container.image !== incident.container.image) return undefined;
   return diagnosis.basis === undefined || sameBasis(diagnosis.basis, basis) ? diagnosis : undefined;
 }
@@ -49,8 +50,8 @@ export function recurredAfterRestart(last: IncidentCase | undefined, incident: I
 }
 
 /** The strong model's recent diagnosis after a restart that did not help. */
-export function recentStrongDiagnosis(last: IncidentCase | undefined, now: number): Diagnosis | undefined {
+export function recentStrongDiagnosis(last: LastCase | undefined, now: number): Diagnosis | undefined {
   const { diagnosis, attempt } = last ?? {};
-  if (!diagnosis?.afterFailedRestart || !attempt) return undefined;
+  if (!diagnosis?.afterFailedRestart || !attempt || last?.judgedWrong) return undefined;
   return now - diagnosis.answeredAt <= STRONG_ANSWER_VALID_MS ? diagnosis : undefined;
 }

@@ -165,7 +165,7 @@ const RULES: readonly DiagnosisRule[] = [
     assessment: () =>
       assessment(
         'The application logged an error that no built-in rule recognizes.',
-        'Read the surrounding lines of the log. If ANTHROPIC_API_KEY is set, Claude diagnoses such errors.',
+        'Read the surrounding lines of the log.',
         {},
       ),
   },

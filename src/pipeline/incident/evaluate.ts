@@ -4,6 +4,7 @@ import type { Attempt, Decision } from '../../domain/decision.ts';
 import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { Clock } from '../../lib/time.ts';
 import { type DecideInput, decide } from '../decide/decide.ts';
+import { isUnproven } from '../decide/local-trust.ts';
 import { restartHistory } from '../decide/restart-history.ts';
 import { isBeingReplaced } from '../lifecycle/deployment.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
@@ -26,6 +27,8 @@ export interface EvaluationDeps {
   readonly autoFix: boolean;
   /** The most restarts of all containers together, in any hour. */
   readonly maxRestartsPerHourHost: number;
+  /** Whether a restart may follow from this local model's answer that the built-in rules alone would not allow. */
+  localModelMayRestart(model: string): Promise<boolean>;
   /** The policy in force now. */
   readonly policyOf: PolicyOf;
   readonly lifecycle: Pick<Lifecycle, 'of'>;
@@ -78,6 +81,7 @@ export function createEvaluation(deps: EvaluationDeps): Evaluate {
       policy,
       restarts: restartHistory(incident, restarts, await deps.restartsOnHost(), clock.now()),
       restartVetoed: context.ruleMatches.some((match) => match.vetoesRestart),
+      localModelUnproven: await isUnproven(diagnosis, context.ruleMatches, deps.localModelMayRestart),
       stopRequestedAt: lifecycle.stoppedByPersonAt,
       deployedAt: lifecycle.deployedAt,
       beingReplaced: isBeingReplaced(container, listed),

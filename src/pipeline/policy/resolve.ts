@@ -251,3 +251,8 @@ function readLabels({ name, labels }: ContainerRef): ReadLabels {
 function quote(text: string): string {
   return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text);
 }
+
+/** Whether the policy lets a diagnosis lead to a restart, now or with a person's approval. */
+export function restartMayFollow({ enable, restart, mode, maxRestartsPerHour }: Policy): boolean {
+  return enable && restart !== 'never' && mode !== 'observe' && maxRestartsPerHour > 0;
+}

@@ -1,8 +1,9 @@
 /** What the pipeline needs to diagnose an incident: the redactor, and the model. */
 import type { ContainerFacts, EdgeEvidence } from '../../domain/containers.ts';
-import type { Attempt } from '../../domain/decision.ts';
-import type { Assessment, ClaudeFailure, ClaudeOutcome, Diagnosis } from '../../domain/diagnosis.ts';
+import type { Attempt, Verdict } from '../../domain/decision.ts';
+import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
+import type { ClaudeFailure, LocalFailure } from '../../domain/model-failures.ts';
 import type { ResourceUse } from './engine.ts';
 
 /** Removes secrets from text. */
@@ -92,6 +93,8 @@ export interface DiagnosisContext extends Surroundings {
   readonly redactions: number;
   readonly restarts: readonly Attempt[];
   readonly ruleMatches: readonly RuleMatch[];
+  /** The most similar first. */
+  readonly earlier?: readonly EarlierIncident[];
   /** The diagnosis that did not help; set if the problem came back after a restart. */
   readonly previous?: Diagnosis;
 }
@@ -111,36 +114,77 @@ export interface TokenUsage {
   readonly cacheWrite: number;
 }
 
-/** One request to the API. */
-export interface ClaudeRequest {
+/** A fact or line of the question that an answer names. */
+export interface CitedEvidence {
+  readonly id: string;
+  /** Absent if the question has no such id. */
+  readonly text?: string;
+}
+
+/** An earlier incident of this agent that resembles the present one. Its texts are redacted. */
+export interface EarlierIncident {
   readonly at: number;
-  readonly incidentId: string;
-  readonly containerName: string;
+  /** Its name. */
+  readonly container: string;
+  readonly rootCause: string;
+  readonly suggestedFix: string;
+  /** What was done and whether it helped, in our own words. */
+  readonly result: string;
+  /** A person's judgement. */
+  readonly verdict?: Verdict;
+  readonly note?: string;
+}
+
+/** One request to a model. */
+export interface ModelRequest<Failure extends string> {
+  readonly at: number;
   readonly model: string;
-  readonly outcome: ClaudeOutcome;
+  readonly outcome: 'ok' | Failure;
   readonly tokens: TokenUsage;
-  readonly costUsd: number;
   /** From sending it to the end of the response; not stored. */
   readonly durationMs?: number;
 }
 
-/** The answer to one question to Claude. A question takes several requests if it is retried. */
-export type ClaudeAnswer = {
+/** The answer to one question. A question takes several requests if it is retried. */
+export type ModelAnswer<Failure extends string, Request extends ModelRequest<Failure> = ModelRequest<Failure>> = {
   /** All requests for it, oldest first. The last one determined the answer. */
-  readonly requests: readonly Omit<ClaudeRequest, 'incidentId' | 'containerName'>[];
+  readonly requests: readonly Request[];
 } & (
   | {
       readonly kind: 'answered';
       readonly model: string;
       readonly assessment: Assessment;
       readonly confidence: 'low' | 'medium' | 'high';
+      /** What it names as support of its cause. Absent if the answer does not have the field. */
+      readonly evidence?: readonly CitedEvidence[];
+      /** The text of the question, in which what it quotes and names must occur. */
+      readonly question: string;
     }
-  | { readonly kind: 'failed'; readonly reason: ClaudeFailure }
+  | { readonly kind: 'failed'; readonly reason: Failure }
 );
 
-export interface ClaudePort {
+export interface ModelPort<Failure extends string, Request extends ModelRequest<Failure> = ModelRequest<Failure>> {
   /** Call it when a question is likely: loads what is loaded on demand. */
   prepare?(): void;
-  /** Rejects only if `signal` aborts. `strength` selects the model. */
-  ask(context: DiagnosisContext, strength: 'first' | 'strong', signal: AbortSignal): Promise<ClaudeAnswer>;
+  /** Rejects only if `signal` aborts. `strength` selects the model, where there are several. */
+  ask(
+    context: DiagnosisContext,
+    strength: 'first' | 'strong',
+    signal: AbortSignal,
+  ): Promise<ModelAnswer<Failure, Request>>;
+}
+
+/** Only requests to Claude have a price. */
+export interface PricedRequest extends ModelRequest<ClaudeFailure> {
+  readonly costUsd: number;
+}
+
+export type ClaudePort = ModelPort<ClaudeFailure, PricedRequest>;
+export type ClaudeAnswer = ModelAnswer<ClaudeFailure, PricedRequest>;
+export type LocalPort = ModelPort<LocalFailure>;
+
+/** As the ledger stores it. */
+export interface ClaudeRequest extends PricedRequest {
+  readonly incidentId: string;
+  readonly containerName: string;
 }

@@ -37,6 +37,19 @@ export interface IncidentCase {
   readonly settledAt?: number;
 }
 
+/** A case with what happened after it. */
+export interface PastCase extends IncidentCase {
+  readonly aftermath?: Aftermath;
+  readonly verdict?: Verdict;
+  readonly note?: string;
+}
+
+/** The newest case of a problem. */
+export interface LastCase extends IncidentCase {
+  /** A person called this diagnosis wrong, here or in another case that it was reused for. */
+  readonly judgedWrong?: true;
+}
+
 export interface IncidentStore {
   /** Inserts or updates by id. */
   saveIncident(incident: Incident): Promise<void>;
@@ -52,7 +65,15 @@ export interface IncidentStore {
   resolveIncident(incidentId: string, at: number): Promise<void>;
   openCases(): Promise<readonly IncidentCase[]>;
   /** The newest incident of this problem that has a diagnosis, open or resolved. */
-  lastCase(key: ServiceRef & { readonly fingerprint: string }): Promise<IncidentCase | undefined>;
+  lastCase(key: ServiceRef & { readonly fingerprint: string }): Promise<LastCase | undefined>;
+  /**
+   * The newest diagnosed cases of the same problem, then those with the same masked message in other services, then
+   * others of the same service. Without the incident itself.
+   */
+  resembling(
+    incident: Pick<Incident, 'id' | 'fingerprint'> & { readonly container: ServiceRef },
+    limit: number,
+  ): Promise<readonly PastCase[]>;
 }
 
 export interface AttemptStore {
@@ -201,6 +222,19 @@ export interface ObservedDependency {
   readonly lastSeenAt: number;
 }
 
+/** A person's judgement of a case. */
+export interface GivenVerdict {
+  readonly incidentId: string;
+  readonly verdict: Verdict;
+  /** Redacted. */
+  readonly note?: string;
+  readonly at: number;
+  /** The model that diagnosed; absent for the rules. */
+  readonly model?: string;
+  /** Of the incident. */
+  readonly trace?: TraceLink;
+}
+
 /** What happened after a decision, and people's verdicts on it. */
 export interface ReviewStore {
   /** Keeps the first one. */
@@ -212,4 +246,11 @@ export interface ReviewStore {
   ): Promise<boolean>;
   /** The newest `limit` cases, oldest first. */
   reviewedCases(limit: number): Promise<readonly ReviewedCase[]>;
+  /** Given after this time, oldest first. */
+  verdictsSince(time: number): Promise<readonly GivenVerdict[]>;
+  /** The time of the latest verdict that was passed on; undefined if none was. */
+  loadVerdictsSeen(): Promise<number | undefined>;
+  saveVerdictsSeen(at: number): Promise<void>;
+  /** The newest `limit` diagnoses whose cases have a verdict. */
+  judgedDiagnoses(limit: number): Promise<readonly { readonly diagnosis: Diagnosis; readonly verdict: Verdict }[]>;
 }

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ClaudeFailure } from '../../../src/domain/diagnosis.ts';
+import type { ClaudeFailure } from '../../../src/domain/model-failures.ts';
 import { checkClaude } from '../../../src/models/claude/check.ts';
 import { type ClaudeOptions, createClaude } from '../../../src/models/claude/claude.ts';
 import type { AnthropicRateLimit } from '../../../src/pipeline/observer.ts';
 import {
   answer,
+  apiError,
   type ClaudeBehaviour,
   type ClaudeServer,
   DEFAULT_ASSESSMENT,
@@ -150,7 +151,7 @@ describe('a request', () => {
     expect(server.requests.map((request) => request.body?.model)).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
   });
 
-  it('has a schema with the seven fields and the confidence, low effort, and enough tokens to think', async () => {
+  it('has a schema with the seven fields, the evidence and the confidence, low effort, and enough tokens to think', async () => {
     await claude().ask(sampleContext(), 'first', NEVER);
     const body = server.requests[0]?.body as {
       max_tokens: number;
@@ -168,8 +169,8 @@ describe('a request', () => {
       'likely_recurring',
       'estimated_impact',
     ];
-    expect(Object.keys(body.output_config.format.schema.properties)).toEqual([...seven, 'confidence']);
-    expect(body.output_config.format.schema.required).toEqual(seven);
+    expect(Object.keys(body.output_config.format.schema.properties)).toEqual([...seven, 'evidence', 'confidence']);
+    expect(body.output_config.format.schema.required).toEqual([...seven, 'evidence']);
   });
 
   it('takes no address, credential or header from the environment', async () => {
@@ -190,11 +191,15 @@ describe('a request', () => {
     const other = await startClaudeServer();
     server.reply([respond(307, '', { location: `${other.url}/v1/messages` })]);
     const given = await claude().ask(sampleContext(), 'first', NEVER);
-    expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
+    expect(given).toMatchObject({ kind: 'failed', reason: 'wrong_url' });
     expect(other.requests).toEqual([]);
     await other.close();
   });
 });
+
+/** A web page. */
+const page = (code: number, headers: Readonly<Record<string, string>> = {}) =>
+  respond(code, '<!DOCTYPE html><title>Access denied</title>', { 'content-type': 'text/html', ...headers });
 
 type Failure = readonly [what: string, replies: ClaudeBehaviour[], reason: ClaudeFailure, outcomes: ClaudeFailure[]];
 
@@ -211,14 +216,56 @@ describe('a failure', () => {
     ['an empty root cause', [answer({ root_cause: ' \u200b ' })], 'invalid', ['invalid']],
     // biome-ignore lint/suspicious/noExplicitAny: wrong on purpose
     ['wrong types', [answer({ auto_restart_safe: 'yes' as any })], 'invalid', ['invalid']],
-    ['an HTML page with status 200', [html200()], 'invalid', ['invalid']],
-    ['an HTML page with a JSON content type', [respond(200, '<html>')], 'invalid', ['invalid']],
-    ['a JSON value that is not a message', [respond(200, '[1]')], 'invalid', ['invalid']],
+    ['an HTML page with status 200', [html200()], 'proxy_page', ['proxy_page']],
+    ['an HTML page with a JSON content type', [respond(200, '<html>')], 'proxy_page', ['proxy_page']],
+    ['JSON that is not a message', [respond(200, '{"models": []}')], 'wrong_url', ['wrong_url']],
     ['an endless answer', [respond(200, `"${'x'.repeat(3_000_000)}"`)], 'invalid', ['invalid']],
-    ['400', [status(400)], 'error', ['error']],
-    ['401', [status(401)], 'error', ['error']],
-    ['402', [status(402)], 'error', ['error']],
-    ['404', [status(404)], 'error', ['error']],
+    ['400', [status(400)], 'rejected', ['rejected']],
+    ['a question that is too long', [status(413)], 'rejected', ['rejected']],
+    ['a wrong key', [status(401)], 'wrong_key', ['wrong_key']],
+    ['a key without a permission', [status(403)], 'no_permission', ['no_permission']],
+    ['an unknown model', [status(404)], 'unknown_model', ['unknown_model']],
+    ['a billing problem', [status(402)], 'no_credit', ['no_credit']],
+    [
+      'an account without credit',
+      [
+        apiError(
+          400,
+          'invalid_request_error',
+          'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
+        ),
+      ],
+      'no_credit',
+      ['no_credit'],
+    ],
+    [
+      'a spending limit',
+      [
+        apiError(
+          400,
+          'invalid_request_error',
+          'You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.',
+        ),
+      ],
+      'no_credit',
+      ['no_credit'],
+    ],
+    [
+      'a forbidden region',
+      [apiError(403, 'forbidden', 'Request not allowed')],
+      'forbidden_region',
+      ['forbidden_region'],
+    ],
+    ['a page of a firewall', [page(403)], 'proxy_page', ['proxy_page']],
+    ['a page of another web server', [page(404)], 'proxy_page', ['proxy_page']],
+    ['a path that the API does not have', [apiError(404, 'not_found_error', 'Not Found')], 'wrong_url', ['wrong_url']],
+    ['an address where another service answers', [respond(404, '{"detail":"Not Found"}')], 'wrong_url', ['wrong_url']],
+    [
+      'a page of a gateway that fails',
+      Array(3).fill(page(502, { 'retry-after-ms': '5' })),
+      'error',
+      ['error', 'error', 'error'],
+    ],
     ['429 that requests a pause of a minute', [status(429, { 'retry-after': '60' })], 'rate_limited', ['rate_limited']],
     [
       '529 that requests a pause until a date',
@@ -266,18 +313,18 @@ describe('a failure', () => {
     ]);
   });
 
-  it('of the connection is retried, then reported as an error', async () => {
+  it('of the connection is retried, then reported as such', async () => {
     server.reply(() => drop());
     const given = await claude().ask(sampleContext(), 'first', NEVER);
-    expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
+    expect(given).toMatchObject({ kind: 'failed', reason: 'unreachable' });
     expect(given.requests).toHaveLength(3);
   });
 
-  it('to connect is an error', async () => {
+  it('to connect has its own reason', async () => {
     const gone = await startClaudeServer();
     await gone.close();
     const given = await claude({ baseURL: gone.url }).ask(sampleContext(), 'first', NEVER);
-    expect(given).toMatchObject({ kind: 'failed', reason: 'error' });
+    expect(given).toMatchObject({ kind: 'failed', reason: 'unreachable' });
   });
 
   it.each([
@@ -331,13 +378,16 @@ describe('the check', () => {
   });
 
   it.each([
-    ['a wrong key', status(401), /does not accept the API key/],
-    ['an unknown model', status(404), /does not know the model claude-haiku-5-5/],
+    ['a wrong key', status(401), /does not accept the API key.*ANTHROPIC_API_KEY/],
+    ['an unknown model', status(404), /does not know the model.*CLAUDE_MODEL/],
     ['a retired model', respond(200, '{"id":"x","lifecycle":"retired"}'), /claude-haiku-5-5 is retired/],
-    ['a proxy', html200(), /does not answer as the Claude API does/],
-    ['an outage', status(503), /answers with status 503/],
-    ['silence', hang(), /does not answer in time/],
-    ['no connection', drop(), /cannot be reached/],
+    ['a proxy', html200(), /web page came back/],
+    ['a proxy that claims to send JSON', respond(200, '<html>'), /web page came back/],
+    ['another service', respond(200, '{"object":"list"}'), /not that of the Claude API.*ANTHROPIC_BASE_URL/],
+    ['a forbidden region', apiError(403, 'forbidden', 'Request not allowed'), /region/],
+    ['an outage', status(503), /a fault of its own/],
+    ['silence', hang(), /did not answer in time/],
+    ['no connection', drop(), /no connection.*firewall/],
   ])('explains the problem: %s', async (_what, behaviour, why) => {
     server.replyToModelLookup(behaviour);
     const checked = await checkClaude(connection());

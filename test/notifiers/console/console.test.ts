@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createConsole, renderText } from '../../../src/notifiers/console/console.ts';
-import { sampleAlert, sampleIncident } from '../../support/samples.ts';
+import { sampleAlert, sampleDiagnosis, sampleIncident } from '../../support/samples.ts';
 import { arbitraryAlert } from '../arbitrary-alert.ts';
 
 describe('an alert as text', () => {
@@ -92,4 +92,11 @@ describe('the console', () => {
     });
     expect(await receiver.send(sampleAlert(), new AbortController().signal)).toEqual({ kind: 'retry', why: 'EPIPE' });
   });
+});
+
+it('shows the evidence, and that the log does not support the cause', () => {
+  const evidence = [{ id: 'L2', text: 'ERROR pool exhausted\u001b[2J' }];
+  const text = renderText(sampleAlert({ diagnosis: sampleDiagnosis({ evidence, failedChecks: ['no_evidence'] }) }));
+  expect(text).toMatch(/^ {2}Evidence: +ERROR pool exhausted$/m);
+  expect(text).toMatch(/^ {2}Not supported by the log: it names no line or fact that supports it/m);
 });

@@ -199,6 +199,47 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
     expect(text).toContain('Why: its policy forbids restarts; restart: never (file rule 2).');
   });
 
+  it('shows the lines that support the cause', () => {
+    const evidence = [
+      { id: 'L2', text: 'ERROR pool exhausted <!channel>' },
+      { id: 'F3', text: 'memory limit: 256 MiB' },
+    ];
+    const text = shown({ diagnosis: sampleDiagnosis({ evidence }) });
+    expect(text).toMatch(/Evidence\s+ERROR pool exhausted &lt;!channel&gt;\s+memory limit: 256 MiB/);
+    expect(shown()).not.toContain('Evidence');
+  });
+
+  it('says that the log does not support the cause, and why', () => {
+    const text = shown({
+      diagnosis: sampleDiagnosis({ failedChecks: ['quote_not_found', 'contradicts_facts'], unsure: true }),
+    });
+    expect(text).toMatch(
+      /Not supported by the log:\s+it quotes a text that does not occur; it contradicts what the engine/,
+    );
+    expect(shown({ diagnosis: sampleDiagnosis({ unsure: true }) })).toContain('Not certain');
+    expect(shown()).not.toMatch(/Not supported|Not certain/);
+  });
+
+  it.each([
+    ['no_credit', /no credit left.*Add credit/],
+    ['wrong_key', /does not accept the API key that is set\. Replace ANTHROPIC_API_KEY/],
+    ['unknown_model', /does not know the model\. Correct CLAUDE_MODEL/],
+    ['forbidden_region', /country or region.*gateway/],
+    ['proxy_page', /a web page came back/],
+    ['wrong_url', /Correct ANTHROPIC_BASE_URL/],
+    ['unreachable', /no connection.*Check DNS/],
+  ] as const)('says why Claude could not answer and what to do: %s', (fallback, text) => {
+    const diagnosis = sampleDiagnosis({ tier: 'rules', model: undefined, fallback });
+    expect(shown({ diagnosis })).toMatch(text);
+    expect(shown({ diagnosis })).not.toMatch(/if ANTHROPIC_API_KEY is set/);
+  });
+
+  it('says how the latest request failed if Claude is not asked because of failures', () => {
+    const paused = { fallback: 'circuit_open', fallbackCause: 'no_credit' } as const;
+    const diagnosis = sampleDiagnosis({ tier: 'rules', model: undefined, ...paused });
+    expect(shown({ diagnosis })).toMatch(/in a row.*no credit left/s);
+  });
+
   it('says why only the built-in rules made the diagnosis', () => {
     const diagnosis = sampleDiagnosis({ tier: 'rules', model: undefined, fallback: 'daily_spend', costUsd: 0 });
     const text = shown({ diagnosis });

@@ -29,6 +29,12 @@ const obstacles: [string, Partial<DecideInput>, DecisionReason][] = [
   ['the container is being removed', { facts: someFacts({ status: 'removing' }) }, 'container_gone'],
   ['severity is medium', { diagnosis: aDiagnosis({ severity: 'medium' }) }, 'severity_too_low'],
   ['a rule found a full disk', { restartVetoed: true }, 'disk_full'],
+  [
+    'the log does not support it',
+    { diagnosis: aDiagnosis({ failedChecks: ['quote_not_found'] }) },
+    'diagnosis_unsupported',
+  ],
+  ['only an unproven local model calls it safe', { localModelUnproven: true }, 'local_model_unproven'],
   ['the diagnosis calls it unsafe', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'restart_not_safe'],
   ['only older facts are known', { engineAnswered: false }, 'engine_unreachable'],
   [
@@ -351,6 +357,7 @@ describe('decide', () => {
       backOffUntil: fc.option(fc.integer({ min: NOW - 10, max: NOW + 10 }), { nil: 0 }),
     }),
     restartVetoed: fc.boolean(),
+    localModelUnproven: fc.boolean(),
     stopRequestedAt: fc.option(time, { nil: undefined }),
     deployedAt: fc.option(time, { nil: undefined }),
     beingReplaced: fc.boolean(),

@@ -43,6 +43,7 @@ function diagnoser(
     diagnosesPerHour?: number;
     spendPerDayUsd?: number;
     services?: number;
+    mayRestart?: boolean;
   } = {},
 ) {
   return createDiagnoser({
@@ -65,6 +66,7 @@ function diagnoser(
     clock: { now: () => now, monotonic: () => now, sleep: async () => {} },
     limits: { diagnosesPerHour: over.diagnosesPerHour ?? 20, spendPerDayUsd: over.spendPerDayUsd ?? 1 },
     services: () => over.services ?? 2,
+    mayRestart: () => over.mayRestart ?? true,
   });
 }
 
@@ -142,8 +144,8 @@ describe('a diagnosis', () => {
   });
 
   it.each([
-    [400, 'error'],
-    [401, 'error'],
+    [400, 'rejected'],
+    [401, 'wrong_key'],
     [429, 'rate_limited'],
     [529, 'overloaded'],
   ])('comes from the rules if the API responds with %i, with the reason', async (code, reason) => {
@@ -213,6 +215,97 @@ describe('a diagnosis', () => {
     now += 60_000;
     expect(await diagnosed(by, only, true)).toMatchObject({ tier: 'known' });
     expect(claude.requests).toHaveLength(2);
+  });
+});
+
+describe('the evidence of a diagnosis', () => {
+  const cited = { evidence: ['L1'] };
+
+  it('is stored with the text of the lines', async () => {
+    claude.reply([answer({ root_cause: 'The pool leaks.', ...cited })]);
+    const diagnosis = await diagnosed(diagnoser(), incident());
+    expect(diagnosis.evidence).toEqual([{ id: 'L1', text: 'ERROR connection pool exhausted' }]);
+    expect(diagnosis.failedChecks).toBeUndefined();
+    expect(models()).toEqual(['claude-haiku-5-5']);
+  });
+
+  it('is asked of the strong model, once, if that of the first does not hold', async () => {
+    claude.reply([
+      answer({ root_cause: 'It logged "the replica set has no primary".', ...cited }),
+      answer({ root_cause: 'The pool leaks.', ...cited }),
+    ]);
+    const diagnosis = await diagnosed(diagnoser(), incident());
+    expect(models()).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
+    expect(diagnosis).toMatchObject({ rootCause: 'The pool leaks.', model: 'claude-sonnet-5-5' });
+    expect(diagnosis.failedChecks).toBeUndefined();
+  });
+
+  it('that neither model can give is named as missing', async () => {
+    claude.reply(() => answer({ root_cause: 'The pool leaks.', evidence: ['L77'] }));
+    expect(await diagnosed(diagnoser(), incident())).toMatchObject({
+      failedChecks: ['unknown_reference'],
+      unsure: true,
+    });
+    expect(models()).toEqual(['claude-haiku-5-5', 'claude-sonnet-5-5']);
+  });
+
+  it('may be none: not to know the cause is an answer, and the severity stays', async () => {
+    const unknown = { root_cause: 'Not known; the pool is full.', severity: 'high', evidence: [], confidence: 'low' };
+    claude.reply(() => answer(unknown));
+    const diagnosis = await diagnosed(diagnoser(), incident());
+    expect(diagnosis).toMatchObject({ severity: 'high', rootCause: unknown.root_cause, unsure: true });
+    expect(diagnosis.failedChecks).toBeUndefined();
+  });
+});
+
+describe('earlier incidents', () => {
+  const judge = (of: Incident, verdict: 'right' | 'wrong', note?: string) =>
+    store
+      .saveDecision(of.id, { kind: 'notify', reason: 'severity_too_low' })
+      .then(() => store.saveVerdict(of.id, { verdict, at: now, ...(note !== undefined && { note }) }));
+
+  it('that resemble it are part of the question, with what helped and the verdict', async () => {
+    const by = diagnoser();
+    claude.reply(() => answer({ root_cause: 'A leak in the pool.' }));
+    const first = incident({ fingerprint: 'one' });
+    await diagnosed(by, first);
+    await restarted(first, 'recovered');
+    await judge(first, 'right', 'the fix was to raise it');
+    await diagnosed(by, incident({ fingerprint: 'two' }));
+    const question = claude.requests[1]?.prompt ?? '';
+    expect(question).toMatch(/Earlier incidents of this agent.*A leak in the pool/s);
+    expect(question).toMatch(
+      /it was restarted and recovered; a person called this case right: "the fix was to raise it"/,
+    );
+    expect(claude.requests[0]?.prompt).not.toContain('Earlier incidents of this agent');
+  });
+
+  it('of other services with another message are not', async () => {
+    const by = diagnoser();
+    await diagnosed(by, incident({ fingerprint: 'one', container: aContainer({ service: 'other' }) }));
+    await diagnosed(by, incident({ fingerprint: 'two' }));
+    expect(claude.requests[1]?.prompt).not.toContain('Earlier incidents of this agent');
+  });
+
+  it('are at most three', async () => {
+    const by = diagnoser();
+    for (let i = 0; i < 6; i++) await diagnosed(by, incident({ fingerprint: `kind-${i}` }));
+    const question = claude.requests[5]?.prompt ?? '';
+    expect(question.match(/^ {2}what happened: /gm)).toHaveLength(3);
+  });
+
+  it('with a diagnosis that a person called wrong are not reused, nor is a copy of that diagnosis', async () => {
+    const by = diagnoser();
+    const first = incident();
+    await diagnosed(by, first);
+    now += 60_000;
+    expect((await diagnosed(by, incident())).tier).toBe('known');
+    await judge(first, 'wrong', 'it was the database');
+    now += 60_000;
+    expect((await diagnosed(by, incident())).tier).toBe('claude');
+    expect(claude.requests.at(-1)?.prompt).toMatch(/called this case wrong: "it was the database"/);
+    now += 60_000;
+    expect((await diagnosed(by, incident())).tier).toBe('known');
   });
 });
 
@@ -320,13 +413,13 @@ describe('the circuit', () => {
   it('opens after consecutive failures, lets one question through after the back-off, and closes on its success', async () => {
     const by = diagnoser();
     claude.reply(() => status(400));
-    for (let i = 0; i < 5; i++) expect((await diagnosed(by, other(i))).fallback).toBe('error');
-    expect((await diagnosed(by, other(5))).fallback).toBe('circuit_open');
+    for (let i = 0; i < 5; i++) expect((await diagnosed(by, other(i))).fallback).toBe('rejected');
+    expect(await diagnosed(by, other(5))).toMatchObject({ fallback: 'circuit_open', fallbackCause: 'rejected' });
     expect(claude.requests).toHaveLength(5);
 
     now += 30_000;
     const both = await Promise.all([diagnosed(by, other(6)), diagnosed(by, other(7))]);
-    expect(both.map(({ fallback }) => fallback).sort()).toEqual(['circuit_open', 'error']);
+    expect(both.map(({ fallback }) => fallback).sort()).toEqual(['circuit_open', 'rejected']);
     now += 30_000;
     expect((await diagnosed(by, other(8))).fallback).toBe('circuit_open');
 

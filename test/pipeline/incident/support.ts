@@ -79,6 +79,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
     saveUnsettled: nothing,
     openCases: async () => [],
     lastCase: async () => (latest ? { incident: saved.at(-1) ?? anIncident(), diagnosis: latest } : undefined),
+    resembling: async () => [],
     async beginAttempt(attempt) {
       attempts.push(attempt);
     },
@@ -154,6 +155,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
     newId: () => `att-${attempts.length}`,
     autoFix,
     maxRestartsPerHourHost: 12,
+    localModelMayRestart: async () => false,
     policyOf,
     verifySlackMs: 90_000,
     lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },

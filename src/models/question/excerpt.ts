@@ -1,11 +1,7 @@
 import type { Incident } from '../../domain/incident.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
+import { FULL_BUDGET } from './budget.ts';
 
-/**
- * Characters of the excerpt. They are 6,000 to 8,000 tokens, which cost less than a tenth of a cent and hold 50 lines
- * with stack traces.
- */
-const BUDGET = 24_000;
 /** Characters. Longer lines are JSON objects or base64 data, of which both ends are enough. */
 const LONGEST_LINE = 2_000;
 /** The share of the budget for the newest lines. The rest is for older lines that concern the problem. */
@@ -17,9 +13,9 @@ type Problem = Pick<Incident, 'summary' | 'patterns'>;
 
 /**
  * Selects the lines for the prompt, in order: all if they fit, otherwise the newest ones and those that concern the
- * problem. A note replaces the lines of each gap.
+ * problem. A note replaces the lines of each gap. `budget`: characters.
  */
-export function selectLines(logLines: readonly string[], incident: Problem, budget: number = BUDGET): string[] {
+export function selectLines(logLines: readonly string[], incident: Problem, budget = FULL_BUDGET.log): string[] {
   const lines = logLines.flatMap((text) =>
     plainText(text)
       .split('\n')

@@ -10,18 +10,17 @@ import type {
   Surroundings,
   TimelineEntry,
 } from '../../pipeline/ports/model.ts';
+import type { PromptBudget } from './budget.ts';
 import { iso, type Quote } from './render.ts';
 
 /** The share of the rest of the question: with what the system prompt says of it, the question grows by at most half. */
 const SHARE = 0.33;
-/** Characters of all sections. */
-const MAX = 3_000;
-/** Where others are affected, the question is about more than one container. */
-const MAX_OF_GROUP = 6_000;
 /** Characters of a member's record. The head of an error record says what failed. */
 const RECORD = 300;
 /** Names in one changed list. */
 const NAMES = 10;
+/** Characters of the id that each line gets, such as ` [F12]`. */
+const ID = 6;
 const MIB = 2 ** 20;
 
 interface Section {
@@ -32,9 +31,14 @@ interface Section {
 }
 
 /** The sections, the most telling first, within a budget. `rest`: characters of the question without them. */
-export function renderSurroundings(context: DiagnosisContext, quote: Quote, rest: number): string[][] {
+export function renderSurroundings(
+  context: DiagnosisContext,
+  quote: Quote,
+  rest: number,
+  max: PromptBudget['surroundings'],
+): string[][] {
   const { members = [], dependants = [], dependencies = [], edges = [], timeline = [], changes, incident } = context;
-  let left = members.length > 0 ? MAX_OF_GROUP : Math.min(MAX, rest * SHARE);
+  let left = members.length > 0 ? max.ofGroup : Math.min(max.ofOne, rest * SHARE);
   const sections: readonly Section[] = [
     {
       title: 'Other containers that suffer from it, each with its first record:',
@@ -57,7 +61,7 @@ export function renderSurroundings(context: DiagnosisContext, quote: Quote, rest
     const shown = withinBudget(lines, left - title.length, keep === 'last');
     if (shown.length === 0) return [];
     const section = [title, ...shown];
-    left -= section.reduce((sum, line) => sum + line.length + 1, 0);
+    left -= section.reduce((sum, line) => sum + line.length + ID + 1, 0);
     return [section];
   });
 }
@@ -67,7 +71,7 @@ function withinBudget(lines: readonly string[], budget: number, fromEnd: boolean
   const shown: string[] = [];
   let left = budget;
   for (const line of ordered) {
-    left -= line.length + 1;
+    left -= line.length + ID + 1;
     if (left < 0) break;
     shown.push(line);
   }
