@@ -17,6 +17,7 @@ import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
@@ -31,6 +32,7 @@ import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
+import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
 
 export interface AppDeps {
@@ -45,6 +47,7 @@ export interface AppDeps {
 }
 
 export interface App {
+  readonly people: PeopleAccess;
   /** Resolves once the pages respond and the first attempt to list the containers has ended. */
   start(): Promise<{ readonly url: string }>;
   /** Reloads the policy file. Never rejects. */
@@ -125,7 +128,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
-  const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
+  const people = createPeopleAccess(store, () => pipeline.people, logger);
+  const receiverDeps = {
+    print: deps.print,
+    now: clock.now,
+    timeoutMs: deps.requestTimeouts?.receiverMs,
+    people: people.access,
+  };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
@@ -179,6 +188,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     newId: newIncidentId,
+    onRequestChanged: people.changed,
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     policyOf: policies.policyOf,
@@ -244,6 +254,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   let stopped: Promise<void> | undefined;
 
   return {
+    people: people.access,
+
     async start() {
       server = await createHttpServer({
         ...config.http,

@@ -14,6 +14,8 @@ export interface Config {
   readonly logLines: number;
   readonly diagnoseWith: DiagnoseWith;
   readonly autoFix: boolean;
+  /** A person must approve each restart, unless the policy of the container says otherwise. */
+  readonly askFirst: boolean;
   readonly anthropic: {
     readonly apiKey?: string;
     readonly baseURL?: string;
@@ -78,7 +80,8 @@ export function toConfig(
     checkIntervalMs: values.CHECK_INTERVAL * 1000,
     logLines: values.LOG_LINES,
     diagnoseWith: values.DIAGNOSE_WITH,
-    autoFix: values.AUTO_FIX,
+    autoFix: values.AUTO_FIX !== false,
+    askFirst: values.AUTO_FIX === 'ask',
     anthropic: {
       apiKey: values.ANTHROPIC_API_KEY,
       baseURL: values.ANTHROPIC_BASE_URL,
@@ -147,6 +150,7 @@ export function storePlace({
 /** The policy of a container that has no policy labels and matches no rule. */
 export function policyDefaults(config: Config): Policy {
   return defaultPolicy({
+    restart: config.askFirst ? 'ask' : 'auto',
     // The lowest of all receivers, since an alert that no receiver accepts is not created.
     minSeverity: SEVERITIES.find((severity) => config.receivers.some((each) => each.minSeverity === severity)) ?? 'low',
     maxRestartsPerHour: config.limits.restartsPerHour,

@@ -8,6 +8,7 @@ import {
   decimal,
   either,
   flag,
+  flagOr,
   httpUrl,
   integer,
   oneOf,
@@ -46,10 +47,13 @@ const WATCHING = {
 
 const RESTARTS = {
   AUTO_FIX: {
-    schema: flag(),
+    schema: flagOr('ask'),
     default: 'false',
-    allowed: 'true or false',
-    about: 'restart containers if it is safe; false: only report what would have been restarted',
+    allowed: 'true, ask or false',
+    about:
+      'restart containers if it is safe; ask: after a person approved it; false: only report what would be restarted',
+    details:
+      '`ask` is the default of the policy `restart` for all containers; a label or the policy file can set another value. See [policy.md](policy.md#approvals).',
   },
   MAX_RESTARTS_PER_HOUR: {
     schema: integer(0, 60),
