@@ -36,6 +36,11 @@ export interface Config {
     readonly publishedOn?: string;
     readonly token?: string;
   };
+  /** PUBLIC_URL, without a slash at the end. */
+  readonly publicUrl?: string;
+  /** With `{trace_id}`. */
+  readonly traceUrl?: string;
+  readonly grafanaUrl?: string;
   /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
   readonly dataDir: string;
@@ -101,6 +106,9 @@ export function toConfig(
       publishedOn: values.HTTP_PUBLISHED_ON,
       token: values.HTTP_TOKEN,
     },
+    publicUrl: values.PUBLIC_URL,
+    traceUrl: values.TRACE_URL,
+    grafanaUrl: values.GRAFANA_URL,
     agentName: agent,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),

@@ -38,8 +38,15 @@ export interface ReceiverDeps {
   now(): number;
   /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
+  /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
+  readonly publicUrl?: string;
   /** For receivers with buttons. Usable once the agent runs. */
   readonly people: PeopleAccess;
+}
+
+/** The page of an incident; undefined if PUBLIC_URL is not set. */
+export function incidentUrl(publicUrl: string | undefined, incidentId: string): string | undefined {
+  return publicUrl === undefined ? undefined : `${publicUrl}/incidents/${encodeURIComponent(incidentId)}`;
 }
 
 /** `detail` and `why` are shown to the user of `container-doctor check`. */
