@@ -54,6 +54,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
     'zod',
     'zod-openapi',
   ],
+  // A process of its own that reads the API over HTTP.
+  'mcp/': ['domain/', 'http/api/endpoints.ts', 'http/api/schemas/', 'zod', '@modelcontextprotocol/sdk', NODE],
   'redact/': [...ADAPTER, '@secretlint/'],
   'telemetry/': [...ADAPTER, 'notifiers/registry.ts', 'version.ts', '@opentelemetry/', 'pino', 'pino-pretty'],
   'demo/': 'anything',
