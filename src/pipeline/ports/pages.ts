@@ -1,12 +1,12 @@
 /** What the HTTP pages read, and the records that are kept for them. All text is redacted. */
 import type { AlertKind } from '../../domain/alert.ts';
 import type { ContainerRef, EdgeEvidence } from '../../domain/containers.ts';
-import type { Aftermath, Attempt, Decision, Gate, Verdict } from '../../domain/decision.ts';
+import type { Aftermath, Attempt, Decision, DecisionReason, Gate, Outcome, Verdict } from '../../domain/decision.ts';
 import type { Severity } from '../../domain/diagnosis.ts';
 import type { Detector, Incident, IncidentState } from '../../domain/incident.ts';
 
 import type { ClaudeRequest } from './model.ts';
-import type { IncidentCase, ReviewedCase } from './store.ts';
+import type { IncidentCase } from './store.ts';
 
 /** What an incident was diagnosed on. */
 export interface IncidentEvidence {
@@ -157,6 +157,16 @@ export interface Spend {
   readonly requests: number;
 }
 
+/** Restarts, and restarts that a setting held back: equal ones are counted. */
+export interface CountedCase extends Pick<ContainerRef, 'service' | 'project'> {
+  readonly count: number;
+  readonly reason: DecisionReason;
+  readonly state: IncidentState;
+  readonly outcome?: Outcome;
+  readonly aftermath?: Aftermath;
+  readonly verdict?: Verdict;
+}
+
 export interface StoredStats {
   readonly bySeverity: Readonly<Record<Severity, number>>;
   readonly undiagnosed: number;
@@ -164,7 +174,7 @@ export interface StoredStats {
   /** Incidents that were diagnosed without a question. */
   readonly saved: { readonly known: number; readonly rules: number; readonly correlation: number };
   readonly asked: number;
-  readonly cases: readonly (ReviewedCase & Pick<ContainerRef, 'service' | 'project'>)[];
+  readonly cases: readonly CountedCase[];
   /** From the opening of an incident to its recovery by a restart, ms. */
   readonly recoveryTimes: readonly number[];
   /** The key is the start of a UTC day, epoch ms; in order. */

@@ -1,8 +1,8 @@
 import { type ExpressionBuilder, sql } from 'kysely';
-import type { IncidentFilter, PageStore } from '../../pipeline/ports/pages.ts';
+import type { IncidentFilter, ListedIncident, PageStore } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
 import { storableText } from '../rows.ts';
-import type { Schema } from '../schema/tables.ts';
+import type { Database, Schema } from '../schema/tables.ts';
 import { listedOf, selectListed } from './listed.ts';
 
 type Incidents = ExpressionBuilder<Schema, 'incidents'>;
@@ -29,18 +29,24 @@ export async function readIncidentPage(
       );
   }
   const ids = (await newest.execute()).map(({ id }) => id);
+  // A first page that is not full has all of them.
+  if (after === undefined && ids.length < limit) return { incidents: await readListed(db, ids), total: ids.length };
   const { total } = await db
     .selectFrom('incidents')
     .select((eb) => eb.fn.countAll().as('total'))
     .where((eb) => matches(eb, agent, filter))
     .executeTakeFirstOrThrow();
-  if (ids.length === 0) return { incidents: [], total: Number(total) };
+  return { incidents: await readListed(db, ids), total: Number(total) };
+}
+
+async function readListed(db: Database, ids: readonly string[]): Promise<readonly ListedIncident[]> {
+  if (ids.length === 0) return [];
   const rows = await selectListed(db)
     .where('incidents.id', 'in', ids)
     .orderBy('incidents.opened_at', 'desc')
     .orderBy('incidents.id', 'desc')
     .execute();
-  return { incidents: rows.map(listedOf), total: Number(total) };
+  return rows.map(listedOf);
 }
 
 function matches(eb: Incidents, agent: string, filter: IncidentFilter) {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { Aftermath, DecisionKind, DecisionReason, Outcome, Verdict } from '../../domain/decision.ts';
+import type { Aftermath, DecisionReason, Outcome, Verdict } from '../../domain/decision.ts';
 import type { Severity } from '../../domain/diagnosis.ts';
-import type { Detector, IncidentState } from '../../domain/incident.ts';
+import type { IncidentState } from '../../domain/incident.ts';
 import type { StoredStats, TimeRange } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
 import { REVIEWED_REASONS } from '../reviews.ts';
@@ -55,62 +55,57 @@ async function countAsks({ db, agent }: CurrentDatabase, { from, to }: TimeRange
   return Number(asks);
 }
 
+/** Equal cases are counted in the database. */
 async function readCases({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<StoredStats['cases']> {
-  const attempts = await db
-    .selectFrom('attempts')
-    .select(['incident_id', 'outcome'])
-    .where('agent', '=', agent)
-    .where('started_at', '>=', from)
-    .orderBy('started_at')
-    .execute();
-  const outcomes = new Map(attempts.map(({ incident_id, outcome }) => [incident_id, outcome]));
-  const rows = await db
-    .selectFrom('incidents')
-    .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
-    .select([
-      'incidents.id',
-      'incidents.container_name',
-      'incidents.service',
-      'incidents.project',
-      'incidents.detector',
-      'incidents.summary',
-      'incidents.opened_at',
-      'incidents.decided_at',
-      'incidents.decision_kind',
-      'incidents.decision_reason',
-      'incidents.state',
-      'reviews.aftermath',
-      'reviews.verdict',
-      'reviews.note',
-    ])
-    .where('incidents.agent', '=', agent)
-    .where('incidents.opened_at', '>=', from)
-    .where('incidents.opened_at', '<', to)
-    .where('incidents.decision_reason', 'is not', null)
-    .orderBy('incidents.opened_at')
-    .execute();
-  return rows
-    .filter(
-      ({ id, decision_reason }) => outcomes.has(id) || REVIEWED_REASONS.includes(decision_reason as DecisionReason),
+  const groups = await db
+    .selectFrom((from_) =>
+      from_
+        .selectFrom('incidents')
+        .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
+        .select((eb) => [
+          'incidents.service',
+          'incidents.project',
+          'incidents.decision_reason',
+          'incidents.state',
+          'reviews.aftermath',
+          'reviews.verdict',
+          eb
+            .selectFrom('attempts')
+            .select('attempts.outcome')
+            .whereRef('attempts.incident_id', '=', 'incidents.id')
+            .orderBy('attempts.started_at', 'desc')
+            .limit(1)
+            .as('outcome'),
+        ])
+        .where('incidents.agent', '=', agent)
+        .where('incidents.opened_at', '>=', from)
+        .where('incidents.opened_at', '<', to)
+        .where('incidents.decision_reason', 'is not', null)
+        .as('decided'),
     )
-    .map((row) => {
-      const outcome = outcomes.get(row.id) ?? null;
-      return {
-        incidentId: row.id,
-        containerName: row.container_name,
-        service: row.service,
-        ...projectOf(row),
-        detector: row.detector as Detector,
-        summary: row.summary,
-        decidedAt: row.decided_at ?? row.opened_at,
-        decision: { kind: row.decision_kind as DecisionKind, reason: row.decision_reason as DecisionReason },
-        state: row.state as IncidentState,
-        ...(outcome !== null && { outcome: outcome as Outcome }),
-        ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),
-        ...(row.verdict !== null && { verdict: row.verdict as Verdict }),
-        ...(row.note !== null && { note: row.note }),
-      };
-    });
+    .select((eb) => [
+      'service',
+      'project',
+      'decision_reason',
+      'state',
+      'aftermath',
+      'verdict',
+      'outcome',
+      eb.fn.countAll().as('cases'),
+    ])
+    .where((eb) => eb.or([eb('decision_reason', 'in', REVIEWED_REASONS), eb('outcome', 'is not', null)]))
+    .groupBy(['service', 'project', 'decision_reason', 'state', 'aftermath', 'verdict', 'outcome'])
+    .execute();
+  return groups.map((row) => ({
+    count: Number(row.cases),
+    service: row.service,
+    ...projectOf(row),
+    reason: row.decision_reason as DecisionReason,
+    state: row.state as IncidentState,
+    ...(row.outcome !== null && { outcome: row.outcome as Outcome }),
+    ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),
+    ...(row.verdict !== null && { verdict: row.verdict as Verdict }),
+  }));
 }
 
 async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number[]> {
@@ -128,61 +123,80 @@ async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: T
   );
 }
 
-async function readSpend({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
+async function readSpend(
+  { db, agent }: CurrentDatabase,
+  { from, to }: TimeRange,
+): Promise<Pick<StoredStats, 'days' | 'services' | 'models'>> {
   // Both databases divide integers without a remainder.
-  const day = sql<number>`claude_requests.requested_at / ${sql.lit(DAY_MS)}`;
+  const day = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
   const rows = await db
     .selectFrom('claude_requests')
-    .leftJoin('incidents', 'incidents.id', 'claude_requests.incident_id')
     .select((eb) => [
       day.as('day'),
-      eb.fn.coalesce('incidents.service', 'claude_requests.container_name').as('service'),
-      'claude_requests.model',
+      'container_name',
+      'model',
       eb.fn.countAll().as('requests'),
-      eb.fn.sum('claude_requests.cost_usd').as('usd'),
-      eb.fn.sum('claude_requests.input_tokens').as('input'),
-      eb.fn.sum('claude_requests.cache_read_tokens').as('read'),
-      eb.fn.sum('claude_requests.cache_write_tokens').as('written'),
-      eb.fn.sum('claude_requests.output_tokens').as('output'),
+      eb.fn.sum('cost_usd').as('usd'),
+      eb.fn.sum('input_tokens').as('input'),
+      eb.fn.sum('cache_read_tokens').as('read'),
+      eb.fn.sum('cache_write_tokens').as('written'),
+      eb.fn.sum('output_tokens').as('output'),
     ])
-    .where('claude_requests.agent', '=', agent)
-    .where('claude_requests.requested_at', '>=', from)
-    .where('claude_requests.requested_at', '<', to)
-    .groupBy([
-      day,
-      (eb) => eb.fn.coalesce('incidents.service', 'claude_requests.container_name'),
-      'claude_requests.model',
-    ])
+    .where('agent', '=', agent)
+    .where('requested_at', '>=', from)
+    .where('requested_at', '<', to)
+    .groupBy([day, 'container_name', 'model'])
     .execute();
+  const services = await db
+    .selectFrom('incidents')
+    .select((eb) => ['container_name', eb.fn.max('service').as('service')])
+    .where('agent', '=', agent)
+    .groupBy('container_name')
+    .execute();
+  const serviceOf = new Map(services.map(({ container_name, service }) => [container_name, service]));
   const sums = rows.map((row) => ({
     day: Number(row.day) * DAY_MS,
-    service: row.service,
+    service: serviceOf.get(row.container_name) ?? row.container_name,
     model: row.model,
     usd: Number(row.usd),
     requests: Number(row.requests),
     inputTokens: Number(row.input) + Number(row.read) + Number(row.written),
     outputTokens: Number(row.output),
   }));
-  type Sum = (typeof sums)[number];
-  const by = <Key extends 'day' | 'service' | 'model'>(key: Key): Sum[] => {
-    const groups = new Map<Sum[Key], Sum>();
-    for (const sum of sums) {
-      const group = groups.get(sum[key]);
-      groups.set(sum[key], group === undefined ? sum : add(group, sum));
-    }
-    return [...groups.values()];
-  };
-  const add = (one: Sum, other: Sum): Sum => ({
-    ...one,
-    usd: one.usd + other.usd,
-    requests: one.requests + other.requests,
-    inputTokens: one.inputTokens + other.inputTokens,
-    outputTokens: one.outputTokens + other.outputTokens,
-  });
   const dearest = (one: Sum, other: Sum) => other.usd - one.usd;
   return {
-    days: by('day').sort((one, other) => one.day - other.day),
-    services: by('service').sort(dearest),
-    models: by('model').sort(dearest),
+    days: sumBy(sums, 'day').sort((one, other) => one.day - other.day),
+    services: sumBy(sums, 'service').sort(dearest),
+    models: sumBy(sums, 'model').sort(dearest),
   };
+}
+
+interface Sum {
+  readonly day: number;
+  readonly service: string;
+  readonly model: string;
+  readonly usd: number;
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+function sumBy(sums: readonly Sum[], key: 'day' | 'service' | 'model'): Sum[] {
+  const groups = new Map<string | number, Sum>();
+  for (const sum of sums) {
+    const group = groups.get(sum[key]);
+    groups.set(
+      sum[key],
+      group === undefined
+        ? sum
+        : {
+            ...group,
+            usd: group.usd + sum.usd,
+            requests: group.requests + sum.requests,
+            inputTokens: group.inputTokens + sum.inputTokens,
+            outputTokens: group.outputTokens + sum.outputTokens,
+          },
+    );
+  }
+  return [...groups.values()];
 }

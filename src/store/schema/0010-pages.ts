@@ -27,10 +27,10 @@ export const pages: Migration = {
       cause_kind = CASE ${['incident', 'external', 'unknown'].map(causeKind).join(' ')} END,
       cause_incident = CASE WHEN cause LIKE '{"kind":"incident","incidentId":"%' THEN substr(cause, 34, 19) END
       WHERE cause IS NOT NULL`,
-    // With the columns of the usual filters, so that matches are counted in the index alone.
+    // With the columns of the usual filters and counts, so that the wide rows need not be read.
     `CREATE INDEX incidents_page ON incidents
-      (agent, opened_at, id, state, severity, tier, cause_kind, container_name, service)`,
-    'CREATE INDEX incidents_page_container ON incidents (agent, container_name, opened_at, id, state, severity)',
+      (agent, opened_at, id, state, severity, tier, cause_kind, container_name, service, project, decision_reason)`,
+    'CREATE INDEX incidents_page_container ON incidents (agent, container_name, opened_at, id, state, severity, service)',
     'CREATE INDEX incidents_page_service ON incidents (agent, service, opened_at, id, state, severity)',
     'CREATE INDEX incidents_members ON incidents (agent, cause_incident) WHERE cause_incident IS NOT NULL',
     'CREATE INDEX claude_requests_incident ON claude_requests (agent, incident_id)',

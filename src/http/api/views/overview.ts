@@ -1,5 +1,5 @@
 import { serviceKey } from '../../../domain/containers.ts';
-import { type Scorecard, scorecard, type Tally } from '../../../pipeline/incident/scorecard.ts';
+import { type Tally, tallyCounted } from '../../../pipeline/incident/scorecard.ts';
 import type { StoredStats, StoredTimeline, TimeRange } from '../../../pipeline/ports/pages.ts';
 import type { FixCounts, Stats, Timeline } from '../schemas/overview.ts';
 import { iso, isoOrNull, toAttempt } from './common.ts';
@@ -88,18 +88,21 @@ function fixesOf(cases: StoredStats['cases']): Stats['fixes'] {
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return {
-    overall: toFixCounts(scorecard(cases).overall),
+    overall: toFixCounts(tallyOf(cases)),
     services: [...groups.entries()]
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([, ofService]) => {
-        const { overall }: Scorecard = scorecard(ofService);
         return {
-          ...toFixCounts(overall),
+          ...toFixCounts(tallyOf(ofService)),
           service: ofService[0]?.service ?? '',
           project: ofService[0]?.project ?? null,
         };
       }),
   };
+}
+
+function tallyOf(cases: StoredStats['cases']): Tally {
+  return tallyCounted(cases.map((one) => ({ ...one, decision: { reason: one.reason } })));
 }
 
 function toFixCounts({ wouldHaveRestarted, restarted, results, right, wrong }: Tally): FixCounts {
