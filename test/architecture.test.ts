@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   // The adapter redacts the names of containers.
   'docker/': [...ADAPTER, 'redact/', 'dockerode'],
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
-  'notifiers/': [...ADAPTER, 'config/setting.ts'],
+  'notifiers/': [...ADAPTER, 'config/setting.ts', '@slack/', 'zod'],
   'store/': [...ADAPTER, 'kysely', 'pg'],
   'http/': [
     ...ADAPTER,
@@ -113,6 +113,21 @@ function isAllowed({ from, to }: Import): boolean {
 }
 
 describe('src', () => {
+  it("loads Slack's clients only on demand, because they take memory", () => {
+    const atStart = new Set(['main.ts', 'commands/agent.ts']);
+    const packages = new Set<string>();
+    for (const file of atStart) {
+      const text = readFileSync(path.join(SRC, file), 'utf8');
+      for (const [, specifier = ''] of text.matchAll(/^(?:import(?! type)|export|\}).* from '([^']+)';$/gm)) {
+        const target = path.posix.normalize(path.posix.join(path.posix.dirname(file), specifier));
+        if (!specifier.startsWith('.')) packages.add(specifier);
+        else if (files.includes(target)) atStart.add(target);
+      }
+    }
+    expect(atStart).toContain('notifiers/slack-app/slack-app.ts');
+    expect([...packages].filter((name) => name.startsWith('@slack/'))).toEqual([]);
+  });
+
   it('has import rules for every file', () => {
     expect(files.filter((file) => partOf(file) === undefined)).toEqual([]);
   });

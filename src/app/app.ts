@@ -73,6 +73,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     ...config.policy,
     defaults: policyDefaults(config),
     files: policyFilesOnDisk,
+    originOf: (containerId) => engine.labelOriginOf(containerId),
     clock,
     logger,
   });
@@ -141,6 +142,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     print: deps.print,
     now: clock.now,
     timeoutMs: deps.requestTimeouts?.receiverMs,
+    clock,
+    logger,
+    memory: store,
     people: people.access,
     publicUrl: config.publicUrl,
   };
@@ -187,6 +191,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     collector,
     diagnoser,
     notify: notifier.notify,
+    resolved: notifier.resolved,
     control,
     untracedControl: engine,
     store,
@@ -214,6 +219,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     targets: config.targets,
     ownId: await findOwnContainerId(),
     isEnabled: (container) => policies.policyOf(container).values.enable,
+    originOf: engine.labelOriginOf,
     reconcileEveryMs: config.checkIntervalMs,
     clock,
     logger,
@@ -260,6 +266,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lastError: claudeErrors.last,
     lateLogs: lateLogs.current,
     sources: engine.sources,
+    imagesRefused: engine.imagesRefused,
   });
   const pages = createPages({
     config,

@@ -1,6 +1,6 @@
 /** Collects the data for `/health`. http/health.ts builds the page. */
 import { type Config, claudeKey } from '../config/config.ts';
-import type { SourceStates } from '../docker/sources.ts';
+import { IMAGES_REFUSED, type SourceStates } from '../docker/sources.ts';
 import { buildHealth, type HealthView } from '../http/health.ts';
 import type { Clock } from '../lib/time.ts';
 import type { ClaudeLimitsStatus } from '../pipeline/diagnose/claude-limits.ts';
@@ -34,13 +34,14 @@ export function createHealthPage(options: {
   readonly startedAt: number;
   readonly store: Store;
   readonly watch: Pick<Watch, 'status'>;
-  readonly pipeline: Pick<Pipeline, 'openIncidents'>;
+  readonly pipeline: Pick<Pipeline, 'openIncidents' | 'waitingRequests' | 'snoozes'>;
   readonly diagnoser: Pick<Diagnoser, 'status'>;
-  readonly notifier: Pick<Notifier, 'failure'>;
+  readonly notifier: Pick<Notifier, 'failure' | 'problem'>;
   readonly clock: Clock;
   lastError(): string | undefined;
   lateLogs(): readonly LateLog[];
   sources(): SourceStates;
+  imagesRefused(): boolean;
 }): { view(): Promise<HealthView>; limits(): Promise<Limits> } {
   const { config, version, startedAt, store, watch, pipeline, diagnoser, notifier, clock, lastError } = options;
 
@@ -69,7 +70,7 @@ export function createHealthPage(options: {
       now,
       startedAt,
       version,
-      mode: config.autoFix ? 'auto_fix' : 'observe',
+      mode: config.askFirst ? 'ask' : config.autoFix ? 'auto_fix' : 'observe',
       dockerConnected: connected,
       loopStalled: connected && sinceReconcileMs > stalledAfterMs,
       monitoring: watched.map((container) => container.name).sort(),
@@ -83,8 +84,10 @@ export function createHealthPage(options: {
       lateLogs: options.lateLogs(),
       skippedLogs,
       sources: Object.entries(sources).map(([source, state]) => ({ source, ...state })),
-      sourceProblems: sourceProblems(sources, connected),
+      sourceProblems: [...sourceProblems(sources, connected), ...(options.imagesRefused() ? [IMAGES_REFUSED] : [])],
       openIncidents: pipeline.openIncidents(),
+      waitingRequests: pipeline.waitingRequests(),
+      snoozes: pipeline.snoozes(),
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
       claude: {
@@ -98,6 +101,7 @@ export function createHealthPage(options: {
         title,
         pending: pending.get(name) ?? 0,
         failure: notifier.failure(name),
+        problem: notifier.problem(name),
       })),
     }).body;
   };

@@ -1,9 +1,9 @@
 import type { Logger } from '../lib/log.ts';
-import type { OnRequestChanged, PeopleAccess, PeopleActions, PeopleStore } from '../pipeline/ports/people.ts';
+import type { OnRequestChanged, PeopleAccess, PeopleActions } from '../pipeline/ports/people.ts';
 
 /** `actions` and `changed` connect it with the pipeline, which is created later. */
 export function createPeopleAccess(
-  store: PeopleStore,
+  store: PeopleAccess['store'],
   actions: () => PeopleActions,
   logger: Logger,
 ): { readonly access: PeopleAccess; readonly changed: OnRequestChanged } {

@@ -4,7 +4,7 @@ import { type Config, policyDefaults } from '../config/config.ts';
 import { createDockerEngine, type DockerEngine } from '../docker/engine.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { PODMAN_LIMITS } from '../docker/podman.ts';
-import { SOURCE_INFO } from '../docker/sources.ts';
+import { IMAGES_REFUSED, SOURCE_INFO } from '../docker/sources.ts';
 import type { ContainerRef } from '../domain/containers.ts';
 import { EngineError, messageOf } from '../errors.ts';
 import { isImageId } from '../lib/image-name.ts';
@@ -88,7 +88,8 @@ async function checkEngine(config: Config): Promise<EngineCheck> {
     // If the containers cannot be listed, the result for `list` says why.
     const targets: TargetCheck = await checkTargets(engine, config).catch(() => ({ results: [], policies: [] }));
     const sources = await checkSources(engine, config, targets.containerId);
-    return { ...targets, results: [reached, ...limits, ...sources, ...targets.results] };
+    const images = engine.imagesRefused() ? [problem('images', IMAGES_REFUSED)] : [];
+    return { ...targets, results: [reached, ...limits, ...sources, ...images, ...targets.results] };
   } catch (error) {
     return { results: [problem('engine', messageOf(error))], policies: [] };
   }
@@ -101,7 +102,8 @@ interface TargetCheck extends EngineCheck {
 
 async function checkTargets(engine: DockerEngine, config: Config): Promise<TargetCheck> {
   const targets = parseTargets(config.targets);
-  const isTarget = createWatchFilter(targets, await findOwnContainerId());
+  const isTarget = createWatchFilter(targets, await findOwnContainerId(), engine.labelOriginOf);
+  // Before the filter is used: it tells labels of images from labels of containers.
   const listed = await engine.list();
   const missing = targets.missing(listed.map(({ ref }) => ref.name));
   const targeted = listed.filter(({ ref }) => isTarget(ref));
@@ -121,7 +123,8 @@ async function policyFor(listed: ContainerRef, engine: DockerEngine, config: Con
   // A listing shows an image id if the tag has moved. Inspect still has the name from the container's creation.
   const facts = isImageId(listed.image) ? await engine.inspect(listed.id).catch(() => undefined) : undefined;
   const container = { ...listed, image: facts?.image || listed.image };
-  return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config)) };
+  const origin = engine.labelOriginOf(listed.id);
+  return { container, policy: resolvePolicy(container, config.policy.rules, policyDefaults(config), origin) };
 }
 
 /** Tries each kind of request that the agent makes. The restart names a container that does not exist. */

@@ -34,6 +34,7 @@ export interface Config {
     readonly host: string;
     readonly port: number;
     readonly publishedOn?: string;
+    readonly allowedHosts: readonly string[];
     readonly token?: string;
   };
   /** PUBLIC_URL, without a slash at the end. */
@@ -104,6 +105,7 @@ export function toConfig(
       host: values.HOST,
       port: values.PORT,
       publishedOn: values.HTTP_PUBLISHED_ON,
+      allowedHosts: [...values.ALLOWED_HOSTS, ...(values.HTTP_PUBLISHED_ON ? [values.HTTP_PUBLISHED_ON] : [])],
       token: values.HTTP_TOKEN,
     },
     publicUrl: values.PUBLIC_URL,

@@ -1,12 +1,13 @@
 /** Reads the settings from the environment. Only the OpenTelemetry setup reads environment variables elsewhere. */
-import { readFileSync } from 'node:fs';
 import type { ReceiverModule } from '../notifiers/receiver-module.ts';
 import { configureReceivers, settingsOf } from '../notifiers/registry.ts';
 import type { Rule } from '../pipeline/policy/resolve.ts';
 import { type Config, toConfig, warningsOf } from './config.ts';
 import { parsePolicyFile } from './policy/parse.ts';
+import { problemAround, withoutLineEnd } from './secret-text.ts';
 import type { SettingTable, ValuesOf } from './setting.ts';
 import { SETTINGS, type SettingValues } from './settings.ts';
+import { readTextFile, UnusableFileError } from './text-file.ts';
 
 export interface SettingProblem {
   readonly name: string;
@@ -30,7 +31,7 @@ interface SettingSource {
  */
 export function loadConfig(
   env: SettingSource['env'],
-  readFile: SettingSource['readFile'] = (path) => readFileSync(path, 'utf8'),
+  readFile: SettingSource['readFile'] = readTextFile,
   moreReceivers: readonly ReceiverModule[] = [],
 ): LoadedConfig {
   const table: SettingTable = { ...SETTINGS, ...settingsOf(moreReceivers) };
@@ -89,19 +90,28 @@ function givenText(value: string | undefined): string | undefined {
   return value?.trim() === '' ? undefined : value;
 }
 
+/** An empty variable is unset, because Compose passes unset variables as empty texts. An empty file is an error. */
 function readSecret(
   name: string,
   { env, readFile }: SettingSource,
 ): { readonly text?: string; readonly problem?: SettingProblem } {
-  const text = givenText(env[name]);
   const path = givenText(env[`${name}_FILE`]);
-  if (path === undefined) return { text };
+  const given = env[name] || undefined;
+  if (path === undefined) {
+    if (given === undefined) return {};
+    const text = withoutLineEnd(given);
+    const wrong = problemAround(text);
+    return wrong === undefined ? { text } : { problem: { name, value: '(hidden)', message: wrong } };
+  }
   const problem = (message: string) => ({ problem: { name: `${name}_FILE`, value: path, message } });
-  if (text !== undefined) return problem(`${name} is set too; set only one of them`);
+  if (givenText(given) !== undefined) return problem(`${name} is set too; set only one of them`);
   try {
-    return { text: givenText(readFile(path)) };
+    const text = withoutLineEnd(readFile(path));
+    if (text.trim() === '') return problem('the file is empty; unset the variable if no value is wanted');
+    const wrong = problemAround(text);
+    return wrong === undefined ? { text } : problem(`the content of the file ${wrong}`);
   } catch (error) {
-    return problem(`must be a readable file (${codeOf(error)})`);
+    return problem(describeFailure(error));
   }
 }
 
@@ -137,10 +147,14 @@ function readPolicy(
   try {
     text = readFile(path);
   } catch (error) {
-    return refuse([`the file cannot be read (${codeOf(error)})`]);
+    return refuse([error instanceof UnusableFileError ? error.message : `the file cannot be read (${codeOf(error)})`]);
   }
   const file = parsePolicyFile(text);
   return file.ok ? { rules: file.rules } : refuse(file.problems.map(({ line, what }) => `line ${line}: ${what}`));
+}
+
+function describeFailure(error: unknown): string {
+  return error instanceof UnusableFileError ? error.message : `must be a readable file (${codeOf(error)})`;
 }
 
 function codeOf(error: unknown): string {

@@ -59,6 +59,13 @@ export const flagOr = <const T extends string>(word: T) =>
 
 export const oneOf = <const T extends readonly string[]>(values: T) => text().toLowerCase().pipe(z.enum(values));
 
+/** Host names, separated by commas; empty entries are ignored. */
+export const hostNames = () =>
+  text()
+    .transform((s) => s.split(',').map((name) => name.trim().toLowerCase()))
+    .transform((names) => names.filter((name) => name !== ''))
+    .refine((names) => names.every((name) => /^[\w-]+(\.[\w-]+)*\.?$/.test(name)));
+
 export const url = (...protocols: readonly string[]) =>
   text().refine((s) => URL.canParse(s) && protocols.includes(new URL(s).protocol));
 

@@ -9,6 +9,7 @@ import {
   either,
   flag,
   flagOr,
+  hostNames,
   httpUrl,
   integer,
   oneOf,
@@ -153,9 +154,17 @@ const PAGES = {
     about: 'the address that the port is published on, if the agent runs in a container; Compose sets it',
     details: 'In a container, HOST is an address inside the container and does not show who can reach the port.',
   },
+  ALLOWED_HOSTS: {
+    schema: hostNames(),
+    default: '',
+    allowed: 'host names without port, separated by commas',
+    about: 'without HTTP_TOKEN, pages are served only at these names, localhost and IP addresses',
+    details:
+      'Protects against DNS rebinding: a web page that makes its own name resolve to this machine. Name the host under which a browser, Prometheus or a reverse proxy requests the pages. Compose adds the names of the service.',
+  },
   HTTP_TOKEN: {
-    schema: token(),
-    allowed: 'printable ASCII without spaces',
+    schema: token().min(16),
+    allowed: 'at least 16 printable ASCII characters without spaces',
     about: 'the bearer token that pages require, except /livez and the status in /health; unset: none',
     secret: true,
   },

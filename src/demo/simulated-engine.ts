@@ -127,6 +127,12 @@ export function createSimulatedEngine(options: {
       case 'list':
         sendJson(response, 200, listContainers(query));
         return;
+      case 'image': {
+        const user = [...containers.values()].find(({ imageId }) => imageId === route.image);
+        if (user === undefined) sendJson(response, 404, { message: `No such image: ${route.image}` });
+        else sendJson(response, 200, { Id: user.imageId, Config: { Labels: user.imageLabels } });
+        return;
+      }
     }
     const container = find(route.container ?? '');
     if (container === undefined) sendJson(response, 404, { message: `No such container: ${route.container}` });

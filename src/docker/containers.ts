@@ -1,9 +1,10 @@
 /** Converts the engine's descriptions of containers to domain types. */
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
-import type { ContainerFacts, ContainerRef, ListedContainer } from '../domain/containers.ts';
+import type { ContainerFacts, ContainerRef, LabelOrigin, ListedContainer } from '../domain/containers.ts';
 import { secretsOfVariable } from '../redact/environment.ts';
 import { presentableName } from '../redact/presentable-name.ts';
 import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
+import { withoutForeignIdentity } from './image-labels.ts';
 import { presentableLabels } from './labels.ts';
 import { toSettings } from './settings.ts';
 import { parseSignal } from './signals.ts';
@@ -49,11 +50,12 @@ export function toContainerRef(container: {
   };
 }
 
-export function toListedContainer(info: ContainerInfo): ListedContainer {
+export function toListedContainer(info: ContainerInfo, origin?: LabelOrigin): ListedContainer {
   // Container links add names with a second slash.
   const name = info.Names?.find((candidate) => candidate.lastIndexOf('/') <= 0) ?? info.Names?.[0] ?? '';
+  const labels = withoutForeignIdentity(info.Labels ?? {}, origin);
   return {
-    ref: toContainerRef({ id: info.Id, name, image: info.Image, labels: info.Labels ?? {} }),
+    ref: toContainerRef({ id: info.Id, name, image: info.Image, labels }),
     status: toStatus(info.State),
     health: healthInStatus(info.Status ?? ''),
     networkMode: info.HostConfig?.NetworkMode ?? 'default',

@@ -1,12 +1,13 @@
 /** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine, through dockerode. */
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
-import type { LogLine } from '../domain/containers.ts';
+import type { LabelOrigin, LogLine } from '../domain/containers.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
 import type { ContainerControl, ContainerSource, ContainerStats } from '../pipeline/ports/engine.ts';
 import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
+import { createImageLabels } from './image-labels.ts';
 import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
 import { addPodmanState, type EngineKind, engineKind } from './podman.ts';
 import { createRequests, type EngineOperation } from './requests.ts';
@@ -34,6 +35,10 @@ export interface DockerEngine extends ContainerSource, ContainerControl, Contain
   probe(source: EngineSource, containerId?: string, signal?: AbortSignal): Promise<void>;
   /** Whether the engine grants each kind of request. */
   sources(): SourceStates;
+  /** Which labels of a container come from its image, as far as known from listings and inspections. */
+  labelOriginOf(containerId: string): LabelOrigin;
+  /** Whether the engine refuses to describe images, so that labels of images count as labels of containers. */
+  imagesRefused(): boolean;
   /** The address of the engine, for people. */
   readonly address: string;
   ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
@@ -45,6 +50,12 @@ export interface DockerEngine extends ContainerSource, ContainerControl, Contain
 interface WithOptions {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
   info(options: { abortSignal: AbortSignal }): Promise<{ readonly Name?: unknown }>;
+}
+
+interface ImageWithOptions {
+  inspect(options: {
+    abortSignal: AbortSignal;
+  }): Promise<{ readonly Config?: { readonly Labels?: Readonly<Record<string, string>> | null } | null } | undefined>;
 }
 
 interface WithStats {
@@ -90,6 +101,16 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     return podman ?? false;
   };
 
+  const imageLabels = createImageLabels({
+    inspectImage: async (imageId, signal) => {
+      const image = await request('inspect_image', 'inspecting an image', signal, callTimeoutMs, (abortSignal) =>
+        (docker.getImage(imageId) as unknown as ImageWithOptions).inspect({ abortSignal }),
+      );
+      return image?.Config?.Labels ?? {};
+    },
+    monotonic: options.monotonic ?? (() => performance.now()),
+  });
+
   const shortId = (id: string) => id.slice(0, 12);
 
   const engine: DockerEngine = {
@@ -119,7 +140,12 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
           'the server that answers is not a Docker engine: its container list is not a list',
           'protocol',
         );
-      return infos.map(toListedContainer);
+      await imageLabels.learn(
+        infos.map((info) => ({ id: info.Id, imageId: info.ImageID || undefined, labels: info.Labels ?? {} })),
+        signal,
+      );
+      imageLabels.keepOnly(infos.map(({ Id }) => Id));
+      return infos.map((info) => toListedContainer(info, imageLabels.originOf(info.Id)));
     },
 
     async inspect(id, signal) {
@@ -128,6 +154,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
         const info: ContainerInspectInfo = await request('inspect', doing, signal, callTimeoutMs, (abortSignal) =>
           docker.getContainer(id).inspect({ abortSignal }),
         );
+        const labelled = { id: info.Id, imageId: info.Image || undefined, labels: info.Config.Labels ?? {} };
+        await imageLabels.learn([labelled], signal);
         const facts = toContainerFacts(info);
         if (facts.status !== 'exited' || !(await isPodman())) return facts;
         const timeout = AbortSignal.timeout(callTimeoutMs);
@@ -176,7 +204,7 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
 
     async events({ since, signal, onConnected, onEvent }) {
-      const decode = createEventDecoder();
+      const decode = createEventDecoder(imageLabels.originOf);
       const query = {
         since: toSince(fromEpochMs(since)),
         filters: JSON.stringify({ type: ['container'], event: WATCHED_ACTIONS }),
@@ -240,6 +268,8 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
     },
 
     sources: sources.states,
+    labelOriginOf: imageLabels.originOf,
+    imagesRefused: imageLabels.refused,
   };
 
   async function probeEvents(signal: AbortSignal | undefined): Promise<void> {

@@ -3,9 +3,10 @@
  * names for some events, and leaves out details of others.
  */
 import { StringDecoder } from 'node:string_decoder';
-import type { EngineEvent } from '../domain/containers.ts';
+import type { EngineEvent, LabelOrigin } from '../domain/containers.ts';
 import { EngineError } from '../errors.ts';
 import { toContainerRef } from './containers.ts';
+import { withoutForeignIdentity } from './image-labels.ts';
 
 /**
  * Only these are requested: every health check alone makes three `exec_*` events. `died` and `remove` are Podman's names,
@@ -31,16 +32,28 @@ export const WATCHED_ACTIONS = [
 /** An event with all labels of its container is a few KB. */
 const MAX_EVENT_CHARS = 4 * 1024 * 1024;
 
-export function createEventDecoder(): (chunk: Buffer) => EngineEvent[] {
+/**
+ * Longer events are dropped: a container with huge labels must not end the stream for all others. The next listing shows
+ * what they reported.
+ */
+export function createEventDecoder(originOf?: OriginOf): (chunk: Buffer) => EngineEvent[] {
   const decoder = new StringDecoder('utf8');
   let rest = '';
+  let dropping = false;
   return (chunk) => {
     const lines = (rest + decoder.write(chunk)).split('\n');
     rest = lines.pop() ?? '';
-    if (rest.length > MAX_EVENT_CHARS) throw new EngineError('an event is longer than 4 MB', 'protocol');
-    return lines.flatMap((line) => (line.trim() === '' ? [] : (parseEvent(line) ?? [])));
+    if (dropping && lines.length > 0) {
+      lines.shift();
+      dropping = false;
+    }
+    if (rest.length > MAX_EVENT_CHARS) dropping = true;
+    if (dropping) rest = '';
+    return lines.flatMap((line) => (line.trim() === '' ? [] : (parseEvent(line, originOf) ?? [])));
   };
 }
+
+type OriginOf = (containerId: string) => LabelOrigin;
 
 interface RawEvent {
   readonly Type?: string;
@@ -52,18 +65,18 @@ interface RawEvent {
   readonly timeNano?: number;
 }
 
-function parseEvent(line: string): EngineEvent | undefined {
+function parseEvent(line: string, originOf?: OriginOf): EngineEvent | undefined {
   let raw: RawEvent;
   try {
     raw = JSON.parse(line);
   } catch (cause) {
     throw new EngineError('an event is not JSON', 'protocol', cause);
   }
-  return toEngineEvent(raw);
+  return toEngineEvent(raw, originOf);
 }
 
 /** Returns undefined for events that the pipeline does not use. */
-function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
+function toEngineEvent(raw: RawEvent, originOf?: OriginOf): EngineEvent | undefined {
   const containerId = raw.Actor?.ID;
   if (raw.Type !== 'container' || containerId === undefined) return undefined;
   // The engine's own attributes and the container's labels are in one object.
@@ -89,7 +102,12 @@ function toEngineEvent(raw: RawEvent): EngineEvent | undefined {
   return {
     time: raw.timeNano === undefined ? (raw.time ?? 0) * 1000 : Math.floor(raw.timeNano / 1e6),
     containerId,
-    container: toContainerRef({ id: containerId, name, image, labels }),
+    container: toContainerRef({
+      id: containerId,
+      name,
+      image,
+      labels: withoutForeignIdentity(labels, originOf?.(containerId)),
+    }),
     // Every event of Podman about a container has the id of a pod, which may be empty.
     ...(podId === undefined ? {} : { engine: 'podman' }),
     action,

@@ -12,6 +12,7 @@ export type EngineOperation =
   | 'info'
   | 'list'
   | 'inspect'
+  | 'inspect_image'
   | 'tail_logs'
   | 'stats'
   | 'restart'
@@ -24,6 +25,8 @@ const SOURCE_OF = {
   info: undefined,
   list: 'list',
   inspect: 'inspect',
+  // Without it, labels of images and of containers cannot be told apart.
+  inspect_image: undefined,
   tail_logs: 'logs',
   // The agent works without it.
   stats: undefined,

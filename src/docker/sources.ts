@@ -27,6 +27,10 @@ export const SOURCE_INFO: Readonly<Record<EngineSource, { readonly request: stri
   restart: { request: 'POST /containers/{id}/restart', without: 'nothing can be restarted' },
 };
 
+/** The agent works without this request, so it is no source. */
+export const IMAGES_REFUSED =
+  'the engine or a proxy in front of it refuses GET /images/{id}/json: labels of images cannot be told from labels of containers, so they can loosen the policy';
+
 export interface SourceTracker {
   /** A request ended. `error`: undefined if it succeeded. */
   requested(source: EngineSource, error?: EngineError): void;

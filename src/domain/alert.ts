@@ -1,15 +1,32 @@
-/** What people are told. */
+/** The content of alerts. */
 import type { Attempt, Decision } from './decision.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { Incident } from './incident.ts';
+
+/**
+ * What only receivers that follow incidents get. `restarting`: a restart begins. `outcome`: a restart has ended; it takes
+ * the place of `diagnosed` once there was a restart. `resolved`: the problem is over.
+ */
+export const PROGRESS_KINDS = ['restarting', 'outcome', 'resolved'] as const;
+export type ProgressKind = (typeof PROGRESS_KINDS)[number];
 
 /**
  * `diagnosed`: the alert of an incident. `repeated_failure`: the restart limit is reached; sent once.
  * `crash_loop`: the container of an open incident has started to crash in a loop. `engine_gave_up`: the engine was
  * restarting it and no longer does.
  */
-export const ALERT_KINDS = ['diagnosed', 'repeated_failure', 'crash_loop', 'engine_gave_up'] as const;
+export const ALERT_KINDS = [
+  'diagnosed',
+  'repeated_failure',
+  'crash_loop',
+  'engine_gave_up',
+  ...PROGRESS_KINDS,
+] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
+
+export function isProgress(kind: AlertKind): kind is ProgressKind {
+  return PROGRESS_KINDS.some((each) => each === kind);
+}
 
 /** The content of an alert, redacted. Receivers render it. */
 export interface Alert {

@@ -19,6 +19,21 @@ export interface ContainerRef {
   readonly host?: string;
 }
 
+/**
+ * Which labels of a container come from its image. The engine adds an image's labels to those that a person or compose
+ * gave the container, and lists them together.
+ */
+export type LabelOrigin =
+  /** Names of the labels that the image has with the same value. */
+  | { readonly kind: 'known'; readonly fromImage: ReadonlySet<string> }
+  /** The engine has not been asked yet, or did not answer. */
+  | { readonly kind: 'pending' }
+  /** The engine cannot say it: the image was removed, or the request is refused. */
+  | { readonly kind: 'unknowable' };
+
+/** Present if a container has so many or so long labels that some were not read. */
+export const UNREAD_LABELS = 'container-doctor.unread-labels';
+
 export type ServiceRef = Pick<ContainerRef, 'service' | 'project'>;
 
 /** Equal for all containers of one service. Neither part can contain a slash. */

@@ -94,6 +94,11 @@ export function isOldNews({ openedAt, lastSeenAt }: Pick<Incident, 'openedAt' | 
   return openedAt - lastSeenAt > OLD_NEWS_MS;
 }
 
+/** When the problem was first seen. It is detected a little later than it was printed: `openedAt` may be after `lastSeenAt`. */
+export function firstSeenAt({ openedAt, lastSeenAt }: Pick<Incident, 'openedAt' | 'lastSeenAt'>): number {
+  return Math.min(openedAt, lastSeenAt);
+}
+
 export interface TraceLink {
   readonly traceId: string;
   readonly spanId: string;

@@ -1,4 +1,4 @@
-/** Access checks: the bearer token, and the Host header of requests to a loopback server. */
+/** The bearer token. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 /** Whether an Authorization header contains `token`. Takes the same time for wrong tokens as for the right one. */
@@ -10,14 +10,4 @@ export function hasToken(authorization: string | undefined, token: string): bool
 
 function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/**
- * Whether the Host header names this machine. With DNS rebinding, a web page can make its own host name resolve to
- * 127.0.0.1 and send requests to a loopback server through the user's browser. Such requests have the page's host name
- * in this header.
- */
-export function namesThisMachine(hostHeader: string | undefined, host: string): boolean {
-  const name = (hostHeader ?? '').toLowerCase().replace(/:\d+$/, '');
-  return ['localhost', '127.0.0.1', '[::1]', host.toLowerCase(), `[${host.toLowerCase()}]`].includes(name);
 }

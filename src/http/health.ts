@@ -17,7 +17,7 @@ export interface HealthView {
   /** When this response was generated. */
   readonly uptime_check: string;
   readonly version: string;
-  readonly mode: 'auto_fix' | 'observe';
+  readonly mode: 'auto_fix' | 'ask' | 'observe';
   readonly started_at: string;
   readonly uptime_seconds: number;
   /** Entries of TARGET_CONTAINERS that match no container. */
@@ -37,6 +37,10 @@ export interface HealthView {
   readonly spend_today_usd: number;
   readonly spend_limit_usd: number;
   readonly open_incidents: number;
+  /** Restarts that a person has to approve. */
+  readonly waiting_requests: number;
+  /** Problems and services whose alerts, questions and restarts are held back until a time. */
+  readonly snoozes: number;
   /** Alerts to be sent. An alert to two receivers counts twice. */
   readonly outbox_pending: number;
   readonly store_healthy: boolean;
@@ -96,6 +100,10 @@ export interface HealthInputs {
   /** Logs that had too many unread lines after an absence: lines before `before` were skipped. */
   readonly skippedLogs: readonly { readonly container: string; readonly before: number }[];
   readonly openIncidents: number;
+  /** Default: 0. */
+  readonly waitingRequests?: number;
+  /** Default: 0. */
+  readonly snoozes?: number;
   readonly storeHealthy: boolean;
   /** The error, if the store is not healthy. */
   readonly storeProblem?: string;
@@ -119,6 +127,8 @@ interface ReceiverHealth {
   readonly pending: number;
   /** Why it accepts no messages; absent while it does. */
   readonly failure?: { readonly since: number; readonly why: string };
+  /** What does not work besides sending alerts; absent if everything does. */
+  readonly problem?: string;
 }
 
 /** The HTTP status is 503 only if the agent watches nothing. Restarting the agent would not solve any other problem. */
@@ -157,6 +167,8 @@ export function buildHealth(inputs: HealthInputs): {
     spend_today_usd: inputs.spend.today,
     spend_limit_usd: inputs.spend.limit,
     open_incidents: inputs.openIncidents,
+    waiting_requests: inputs.waitingRequests ?? 0,
+    snoozes: inputs.snoozes ?? 0,
     outbox_pending: inputs.receivers.reduce((sum, { pending }) => sum + pending, 0),
     store_healthy: inputs.storeHealthy,
     claude: {
@@ -214,7 +226,8 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (claude.overShare !== undefined && claude.overShare.length > 0) {
     problems.push(`these services used up their share of the diagnoses: ${claude.overShare.join(', ')}`);
   }
-  for (const { title, pending, failure } of inputs.receivers) {
+  for (const { title, pending, failure, problem } of inputs.receivers) {
+    if (problem !== undefined) problems.push(`${title}: ${problem}`);
     if (failure === undefined) continue;
     const waiting = pending === 0 ? '' : `; alerts waiting: ${pending}`;
     problems.push(`${title} has accepted no messages since ${iso(failure.since)} (${failure.why})${waiting}`);

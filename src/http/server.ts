@@ -6,11 +6,10 @@ import { gzip } from 'node:zlib';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { within } from '../lib/deadline.ts';
 import type { Logger } from '../lib/log.ts';
-import { isLoopback } from '../lib/loopback.ts';
-import { namesThisMachine } from './access.ts';
 import { createApi } from './api/api.ts';
 import { API } from './api/endpoints.ts';
 import type { ApiSource } from './api/source.ts';
+import { createGuard } from './guard.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import type { ScorecardView } from './scorecard.ts';
@@ -24,6 +23,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** If set, pages require `Authorization: Bearer`, except `/livez` and the status in `/health`. */
   readonly token?: string;
+  /** Further host names of this server. Without a token, requests to any other name are refused. */
+  readonly allowedHosts?: readonly string[];
   health(): Promise<HealthView>;
   /** Newest last. */
   history(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
@@ -88,7 +89,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
 function createApp(options: HttpServerOptions): { readonly app: express.Express; closeStreams(): void } {
   const { token, logger } = options;
-  const guardHost = token === undefined && isLoopback(options.host);
+  const guard = createGuard({
+    hosts: [options.host, ...(options.allowedHosts ?? [])],
+    checkHost: token === undefined,
+    logger,
+  });
   const identities = createIdentities({
     token,
     sessions: createSessions(Date.now),
@@ -112,13 +117,11 @@ function createApp(options: HttpServerOptions): { readonly app: express.Express;
       'X-Content-Type-Options': 'nosniff',
       'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
       'Referrer-Policy': 'no-referrer',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Cross-Origin-Opener-Policy': 'same-origin',
       'Cache-Control': 'no-store',
     });
-    if (guardHost && !namesThisMachine(request.headers.host, options.host)) {
-      response.status(403).json({ error: 'without HTTP_TOKEN this server only answers requests to localhost' });
-      return;
-    }
-    next();
+    if (!guard(request, response)) next();
   });
 
   app.get('/livez', (_request, response) => {

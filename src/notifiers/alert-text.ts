@@ -2,7 +2,7 @@
 import type { Alert } from '../domain/alert.ts';
 import { DECISION_REASONS, type Outcome } from '../domain/decision.ts';
 import type { ClaudeFailure, Severity, SkipReason } from '../domain/diagnosis.ts';
-import { type IncidentMember, isOldNews } from '../domain/incident.ts';
+import { firstSeenAt, type IncidentMember, isOldNews } from '../domain/incident.ts';
 import { cutEnd } from '../lib/text.ts';
 import { DETECTOR_INFO } from '../pipeline/detectors.ts';
 import type { Notice } from '../pipeline/ports/receiver.ts';
@@ -26,7 +26,11 @@ function subject({ kind, incident, diagnosis }: Alert): string {
       return `🚨 ${dot} Crash loop: ${what}`;
     case 'engine_gave_up':
       return `🚨 ${dot} Down for good: ${what}`;
+    case 'resolved':
+      return `✅ Resolved: ${what}: ${DETECTOR_INFO[incident.detector].title}`;
     case 'diagnosed':
+    case 'restarting':
+    case 'outcome':
       return isExternal ? `${dot} ${what}` : `${dot} ${what}: ${DETECTOR_INFO[incident.detector].title}`;
     default:
       return kind satisfies never;
@@ -43,6 +47,9 @@ export function urgentNote({ kind, restartsLastHour }: Alert): string | undefine
     case 'engine_gave_up':
       return '🚨 Down for good: the engine was restarting it and has given up.';
     case 'diagnosed':
+    case 'restarting':
+    case 'outcome':
+    case 'resolved':
       return undefined;
     default:
       return kind satisfies never;
@@ -169,8 +176,10 @@ export function occurrences({ incident }: Alert): string {
     const delay = duration(Math.floor((openedAt - lastSeenAt) / 60_000));
     return `${times(count)}, last at ${utc(lastSeenAt)}. Old news: the agent could not read it until ${delay} later`;
   }
-  const first = utc(openedAt);
-  return count > 1 ? `${times(count)}, ${first} to ${utc(lastSeenAt)}` : `once, ${first}`;
+  const first = utc(firstSeenAt(incident));
+  const last = utc(lastSeenAt);
+  if (count <= 1) return `once, ${first}`;
+  return first === last ? `${times(count)}, ${first}` : `${times(count)}, ${first} to ${last}`;
 }
 
 /** An alert is marked as late after this time, because readers expect it to be about the last few minutes. */

@@ -1,6 +1,9 @@
 /** The interface of a receiver. Its folder exports one such record, which registry.ts lists. */
 import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
+import type { Incident } from '../domain/incident.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Clock } from '../lib/time.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
@@ -12,11 +15,13 @@ export interface ReceiverModule<
   readonly name: string;
   /** The name to show to users. */
   readonly title: string;
+  /** See Receiver. */
+  readonly follows?: true;
   /** Its environment variables. They are added to the table of settings, and so to `--help` and the documentation. */
   readonly settings: Table;
   /** Undefined if the values do not configure this receiver. `refuse` reports a missing or unsuitable value. */
   configure(values: ValuesOf<Table>, refuse: RefuseSetting<Table>): Settings | undefined;
-  create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name'>;
+  create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'>;
   /** Checks whether the receiver would accept messages, without sending one. Never rejects. */
   check(settings: Settings): Promise<CheckResult>;
 }
@@ -40,6 +45,9 @@ export interface ReceiverDeps {
   readonly timeoutMs?: number;
   /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
   readonly publicUrl?: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly memory: IncidentMemory;
   /** For receivers with buttons. Usable once the agent runs. */
   readonly people: PeopleAccess;
 }
@@ -47,6 +55,23 @@ export interface ReceiverDeps {
 /** The page of an incident; undefined if PUBLIC_URL is not set. */
 export function incidentUrl(publicUrl: string | undefined, incidentId: string): string | undefined {
   return publicUrl === undefined ? undefined : `${publicUrl}/incidents/${encodeURIComponent(incidentId)}`;
+}
+
+/** What one receiver keeps of incidents, for example where its message is. Survives a restart of the agent. */
+export interface IncidentMemory {
+  recall(incidentId: string): Promise<string | undefined>;
+  /** Replaces what was remembered for the incident. */
+  remember(incident: Incident, value: string): Promise<void>;
+  /**
+   * The newest value for an earlier incident of the same problem, unless that one was resolved before `since`. Finds
+   * the thread of a problem that returns.
+   */
+  recallEarlier(
+    incident: Incident,
+    since: number,
+  ): Promise<{ readonly incidentId: string; readonly value: string } | undefined>;
+  /** The values for all incidents whose end the receiver does not know yet. */
+  recallOpen(): Promise<readonly { readonly incidentId: string; readonly value: string }[]>;
 }
 
 /** `detail` and `why` are shown to the user of `container-doctor check`. */

@@ -2,11 +2,20 @@
 import type { SettingTable } from '../config/setting.ts';
 import type { Severity } from '../domain/diagnosis.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
+import type { ReceiverMemory } from '../pipeline/ports/store.ts';
 import { consoleReceiver } from './console/console.ts';
-import type { CheckResult, ReceiverDeps, ReceiverModule, ReceiverSettings, RefuseSetting } from './receiver-module.ts';
+import type {
+  CheckResult,
+  IncidentMemory,
+  ReceiverDeps,
+  ReceiverModule,
+  ReceiverSettings,
+  RefuseSetting,
+} from './receiver-module.ts';
 import { slack } from './slack/slack.ts';
+import { slackApp } from './slack-app/slack-app.ts';
 
-const RECEIVERS = [slack] as const;
+const RECEIVERS = [slack, slackApp] as const;
 
 /** Used if no other receiver is configured. */
 const FALLBACK = consoleReceiver;
@@ -21,10 +30,15 @@ type Intersection<Union> = (Union extends unknown ? (each: Union) => void : neve
   ? All
   : never;
 
+/** What all receivers get. */
+export interface SharedDeps extends Omit<ReceiverDeps, 'memory'> {
+  readonly memory: ReceiverMemory;
+}
+
 /** A receiver together with its settings. */
 export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title'> {
   readonly minSeverity: Severity;
-  create(deps: ReceiverDeps): Receiver;
+  create(deps: SharedDeps): Receiver;
   check(): Promise<CheckResult>;
 }
 
@@ -51,14 +65,27 @@ export function settingsOf(modules: readonly ReceiverModule[]): SettingTable {
 }
 
 function withSettings<Settings extends ReceiverSettings>(
-  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'create' | 'check'>,
+  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'follows' | 'create' | 'check'>,
   settings: Settings,
 ): ConfiguredReceiver {
   return {
     name: module.name,
     title: module.title,
     minSeverity: settings.minSeverity,
-    create: (deps) => ({ name: module.name, ...module.create(settings, deps) }),
+    create: (deps) => ({
+      name: module.name,
+      ...(module.follows && { follows: module.follows }),
+      ...module.create(settings, { ...deps, memory: memoryOf(module.name, deps.memory) }),
+    }),
     check: () => module.check(settings),
+  };
+}
+
+function memoryOf(receiver: string, memory: ReceiverMemory): IncidentMemory {
+  return {
+    recall: (incidentId) => memory.recall(receiver, incidentId),
+    remember: (incident, value) => memory.remember(receiver, incident, value),
+    recallEarlier: (incident, since) => memory.recallEarlier(receiver, incident, since),
+    recallOpen: () => memory.recallOpen(receiver),
   };
 }

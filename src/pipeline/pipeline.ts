@@ -12,6 +12,7 @@ import { keepConfigurations } from './diagnose/kept-configurations.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
 import { createGrouper, type ServiceHabit } from './group/grouper.ts';
+import { logSignal } from './group/log-signal.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createLeftToEngine } from './incident/left-to-engine.ts';
@@ -20,7 +21,7 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
-import { createPeople } from './people/people.ts';
+import { createPeople, type People } from './people/people.ts';
 import type { ContainerStats } from './ports/engine.ts';
 import type { OnRequestChanged, PeopleActions, PeopleRecords } from './ports/people.ts';
 import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/store.ts';
@@ -28,6 +29,7 @@ import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/s
 export interface PipelineDeps
   extends Omit<
     WorkflowDeps,
+    | keyof People['forWorkflow']
     | 'incidents'
     | 'lifecycle'
     | 'correlator'
@@ -36,11 +38,9 @@ export interface PipelineDeps
     | 'onRecovered'
     | 'stopping'
     | 'stopNow'
-    | 'requests'
-    | 'snoozes'
-    | 'people'
-    | 'onApproved'
   > {
+  /** The end of an incident is stored. */
+  resolved(incidentId: string): Promise<void>;
   readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore & PeopleRecords;
   readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
@@ -89,12 +89,12 @@ const STOP_PATIENCE_MS = 5_000;
 
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
-  const order = createWriteOrder(deps.store, deps);
+  const order = createWriteOrder(deps.store, { ...deps, beforeResolved: (id) => requests.withdraw(id) });
   const store: typeof deps.store = {
     ...order.store,
     async resolveIncident(id, at) {
-      await requests.withdraw(id);
       await order.store.resolveIncident(id, at);
+      await deps.resolved(id);
     },
   };
   const stopping = new AbortController();
@@ -152,10 +152,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     lifecycle,
     correlator: correlation.correlator,
     onRecovered: correlation.recovered,
-    requests,
-    snoozes,
-    people: store,
-    onApproved: people.onApproved,
+    ...people.forWorkflow,
     onDecided(incident, decision, facts) {
       aftermaths.decided(incident, decision, facts);
       leftToEngine.decided(incident, decision);
@@ -220,24 +217,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const takeLogError = (seen: ContainerRef, error: LogError): void => {
     const container = identify(seen);
     const grouped = grouper.assign(container, error, clock.monotonic());
-    const storm = grouped.kind === 'overflow';
     if (grouped.kind === 'habit') {
       observer.signal('log', container.name);
       observer.suppressed('habit');
       return;
     }
-    const signal: Signal = {
-      container,
-      detector: storm ? 'storm' : 'log',
-      at: error.record.time,
-      fingerprint: grouped.fingerprint,
-      summary: storm
-        ? `log storm: more new kinds of errors than can be distinguished, such as ${error.summary}`
-        : error.summary,
-      patterns: storm ? [...error.patterns, 'log storm'] : error.patterns,
-      record: error.record,
-    };
-    take(signal, storm ? 'overflow' : 'repeat');
+    take(logSignal(container, error, grouped), grouped.kind === 'overflow' ? 'overflow' : 'repeat');
   };
 
   const detectors = createContainerDetectors({

@@ -2,6 +2,7 @@ import type { Alert } from '../domain/alert.ts';
 import type { Outbox } from '../pipeline/ports/store.ts';
 import { type AlertEnd, type Delivery, recordAlert, recordAlertEnd } from './alert-records.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { follow, markShown } from './followed-incidents.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 
@@ -27,7 +28,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
       .where('state', '=', 'pending');
 
   return {
-    enqueue(alert, receivers, trace) {
+    enqueue(alert, receivers, trace, following = []) {
       return queries.write('add an alert to the outbox', () =>
         current.db.transaction().execute(async (trx) => {
           const known = await trx
@@ -53,12 +54,14 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
             state: 'pending' as const,
             tries: 0,
             next_at: now(),
+            incident_id: alert.incident.id,
           };
           await trx
             .insertInto('outbox')
             .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
             .execute();
           await recordAlert(trx, agent, alert, receivers);
+          await follow(trx, agent, alert, following, now());
           return true;
         }),
       );
@@ -82,7 +85,12 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
 
     async markSent(delivery, at) {
       await queries.write('mark an alert as sent', () =>
-        finish(delivery, { state: 'sent', finished_at: at, last_error: null }),
+        current.db.transaction().execute(async (trx) => {
+          const end = { state: 'sent', finished_at: at, last_error: null } as const;
+          await updatePending(delivery, trx).set(end).execute();
+          await recordAlertEnd(trx, delivery, end);
+          await markShown(trx, agent, delivery, at);
+        }),
       );
     },
 

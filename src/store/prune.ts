@@ -241,6 +241,7 @@ async function deleteIncidents(
   const ids = rows.map((row) => row.id);
   await trx.deleteFrom('reviews').where('incident_id', 'in', ids).execute();
   await deleteRecords(trx, ids);
+  await trx.deleteFrom('followed_incidents').where('incident_id', 'in', ids).execute();
   await trx.deleteFrom('incidents').where('id', 'in', ids).execute();
   return rows.length;
 }

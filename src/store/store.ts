@@ -6,10 +6,12 @@ import type {
   ConfigurationStore,
   CursorStore,
   DependencyStore,
+  FollowedIncidents,
   HistoryStore,
   IncidentStore,
   Ledger,
   Outbox,
+  ReceiverMemory,
   ReviewStore,
 } from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
@@ -22,6 +24,7 @@ import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
 import { createEvidenceStore } from './evidence.ts';
+import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
@@ -43,6 +46,8 @@ export type Store = CursorStore &
   IncidentStore &
   AttemptStore &
   Outbox &
+  FollowedIncidents &
+  ReceiverMemory &
   HistoryStore &
   EvidenceStore &
   TimelineStore &
@@ -149,6 +154,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createIncidentStore(current, queries, now),
     ...createAttemptStore(current, queries),
     ...createOutbox(current, queries, now),
+    ...createFollowedIncidents(current, queries, now),
     ...createHistoryStore(current, queries),
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),

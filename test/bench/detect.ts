@@ -5,12 +5,12 @@ import { createLineSplitter } from '../../src/scan/lines.ts';
 import {
   aContainer,
   detectOne,
+  errorBounds,
   levelLines,
   ownTraces,
   type Score,
   score,
   sharedFile,
-  troubleBounds,
   wordLines,
 } from '../support/detect.ts';
 import { groupTrainticket, readTrainticket } from '../support/trainticket.ts';
@@ -82,7 +82,7 @@ function accuracy(): void {
     for (const [neighbours, around] of Object.entries({ plain, 'timestamped INFO': timed })) {
       const exact = traces.filter(
         (lines) =>
-          String(troubleBounds([...around, ...lines, ...around])) ===
+          String(errorBounds([...around, ...lines, ...around])) ===
           String([around.length + 1, around.length + lines.length]),
       ).length;
       row(`traces between ${neighbours} lines (${name})`, 'all, exactly bounded', `${exact} of ${traces.length}`);

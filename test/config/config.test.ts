@@ -6,8 +6,8 @@ const noFiles = (path: string): string => {
   throw Object.assign(new Error(path), { code: 'ENOENT' });
 };
 
-function problemsOf(env: Record<string, string>) {
-  const loaded = loadConfig(env, noFiles);
+function problemsOf(env: Record<string, string>, readFile = noFiles) {
+  const loaded = loadConfig(env, readFile);
   return loaded.ok ? [] : loaded.problems;
 }
 
@@ -109,6 +109,51 @@ describe('settings', () => {
     ]);
   });
 
+  it.each<[string, string]>([
+    ['', 'the file is empty'],
+    ['\n', 'the file is empty'],
+    [' \t\r\n\n', 'the file is empty'],
+    [' 0123456789abcdef\n', 'must not begin or end with a blank'],
+    ['0123456789abcdef \n', 'must not begin or end with a blank'],
+    ['0123456789abcdef\u00a0', 'must not begin or end with a blank'],
+    ['"0123456789abcdef"\n', 'must not be in quotes'],
+    ["'0123456789abcdef'", 'must not be in quotes'],
+    ['\u201c0123456789abcdef\u201d', 'must not be in quotes'],
+    ['0123456789abcdef\nfedcba9876543210\n', 'must be a single line'],
+    ['0123456789\0abcdef', 'must not contain control characters'],
+  ])('reject a secret file with the content %j: it never means that there is no secret', (content, why) => {
+    for (const name of ['HTTP_TOKEN', 'ANTHROPIC_API_KEY', 'DATABASE_URL', 'SLACK_WEBHOOK_URL']) {
+      const [problem, ...others] = problemsOf({ [`${name}_FILE`]: '/run/secret' }, () => content);
+      expect(problem).toMatchObject({ name: `${name}_FILE`, value: '/run/secret' });
+      expect(problem?.message).toContain(why);
+      expect(others).toEqual([]);
+      expect(JSON.stringify(problem)).not.toContain('abcdef');
+    }
+  });
+
+  it.each(['"0123456789abcdef"', "'0123456789abcdef'", ' 0123456789abcdef', '0123456789abcdef ', ' ', '\t'])(
+    'reject the secret %j in the environment, and say why',
+    (value) => {
+      expect(problemsOf({ HTTP_TOKEN: value })).toEqual([
+        { name: 'HTTP_TOKEN', value: '(hidden)', message: expect.stringMatching(/blank|quotes/) },
+      ]);
+    },
+  );
+
+  it('accept a line end after a secret, and an empty variable as no secret', () => {
+    expect(configOf({ HTTP_TOKEN: '0123456789abcdef\r\n' }).http.token).toBe('0123456789abcdef');
+    expect(configOf({ HTTP_TOKEN_FILE: '/t' }, () => '0123456789abcdef\r\n').http.token).toBe('0123456789abcdef');
+    expect(configOf({ HTTP_TOKEN: '', HTTP_TOKEN_FILE: '' }).http.token).toBeUndefined();
+  });
+
+  it('reject a token that can be guessed, with its length, without its value', () => {
+    for (const name of ['HTTP_TOKEN', 'HTTP_TOKEN_FILE']) {
+      expect(problemsOf({ [name]: '0123456789abcde' }, () => '0123456789abcde\n')).toEqual([
+        expect.objectContaining({ value: '(hidden)', message: expect.stringContaining('at least 16') }),
+      ]);
+    }
+  });
+
   it('reject a secret that is set in both ways', () => {
     expect(problemsOf({ HTTP_TOKEN: 'a', HTTP_TOKEN_FILE: '/b' })[0]?.name).toBe('HTTP_TOKEN_FILE');
   });
@@ -125,7 +170,7 @@ describe('settings', () => {
       return loaded.ok ? loaded.warnings : [];
     };
     expect(warnings({ HOST: '0.0.0.0' })).toHaveLength(1);
-    expect(warnings({ HOST: '0.0.0.0', HTTP_TOKEN: 't' })).toEqual([]);
+    expect(warnings({ HOST: '0.0.0.0', HTTP_TOKEN: 'a-token-of-16-characters' })).toEqual([]);
     expect(warnings({})).toEqual([]);
   });
 
@@ -140,9 +185,29 @@ describe('settings', () => {
     expect(warnings('')).toEqual([expect.stringContaining('HOST=0.0.0.0')]);
   });
 
+  it('read the host names of the pages, and accept the address that the port is published on', () => {
+    const hosts = (env: Record<string, string>) => configOf(env).http.allowedHosts;
+    expect(hosts({})).toEqual([]);
+    expect(hosts({ ALLOWED_HOSTS: 'doctor, Doctor.Example. ,my_service,' })).toEqual([
+      'doctor',
+      'doctor.example.',
+      'my_service',
+    ]);
+    expect(hosts({ ALLOWED_HOSTS: 'doctor', HTTP_PUBLISHED_ON: 'nas.lan' })).toEqual(['doctor', 'nas.lan']);
+  });
+
+  it.each(['*', '*.example', 'doctor:8080', 'http://doctor', 'a b', 'a..b', '[::1]', '-,*'])(
+    'reject the host name %s of the pages, and say what is allowed',
+    (value) => {
+      expect(problemsOf({ ALLOWED_HOSTS: value })).toEqual([
+        { name: 'ALLOWED_HOSTS', value, message: 'must be host names without port, separated by commas' },
+      ]);
+    },
+  );
+
   it('that are secret are listed, so that the log can mask them', () => {
-    const { secrets } = configOf({ HTTP_TOKEN: 'open-sesame', ANTHROPIC_API_KEY: 'sk-ant-x', HOST: 'localhost' });
-    expect([...secrets].sort()).toEqual(['open-sesame', 'sk-ant-x']);
+    const { secrets } = configOf({ HTTP_TOKEN: 'open-sesame-open', ANTHROPIC_API_KEY: 'sk-ant-x', HOST: 'localhost' });
+    expect([...secrets].sort()).toEqual(['open-sesame-open', 'sk-ant-x']);
   });
 
   it('each belong to one group', () => {

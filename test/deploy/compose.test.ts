@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
+import { createHostCheck } from '../../src/http/own-hosts.ts';
 import { readAllowList } from './allow-list.ts';
 import { type ComposeFile, interpolate, REPOSITORY, readComposeFile, readRepositoryFile } from './compose-file.ts';
 import { exec, findCompose } from './docker-cli.ts';
@@ -85,6 +86,24 @@ describe('the agent in compose', () => {
     expect(loaded.ok && loaded.warnings.length).toBe(warnings);
   });
 
+  it.each<Record<string, string>>([{}, { ALLOWED_HOSTS: 'nas.lan' }])(
+    'answers to the names of its service, and to those in .env: %j',
+    (values) => {
+      const environment = Object.fromEntries(
+        Object.entries(doctor.environment ?? {}).map(([name, value]) => [name, interpolate(value, values)]),
+      );
+      const loaded = loadConfig(environment);
+      if (!loaded.ok) throw new Error('invalid settings');
+      const isOwn = createHostCheck(loaded.config.http.allowedHosts);
+      const { scrape_configs } = parse(readRepositoryFile('grafana/prometheus/prometheus.yml'));
+      const own = scrape_configs.find(({ job_name }: { job_name: string }) => job_name === 'container-doctor');
+      for (const target of own.static_configs[0].targets) expect(isOwn(target)).toBe(true);
+      expect(isOwn('container-doctor:8080')).toBe(true);
+      expect(isOwn('nas.lan')).toBe('ALLOWED_HOSTS' in values);
+      expect(isOwn('evil.example')).toBe(false);
+    },
+  );
+
   it('shares the internal network with the proxy only', () => {
     expect(compose.networks.engine?.internal).toBe(true);
     const members = services.filter(([, service]) => service.networks?.includes('engine')).map(([name]) => name);
@@ -147,6 +166,7 @@ describe('the socket proxy allows', () => {
     `/containers/${id}/stats?stream=0`,
     `/containers/${id}/top`,
     '/containers/shop_api-1.blue/json',
+    `/images/sha256:${id}/json`,
   ])('GET %s, with and without an API version', (path) => {
     expect(byDefault.allows('GET', path)).toBe(true);
     expect(byDefault.allows('GET', `/v1.41${path}`)).toBe(true);
@@ -160,6 +180,9 @@ describe('the socket proxy allows', () => {
 
   it.each([
     ['GET', '/images/json'],
+    ['GET', '/images/sha256:abc/json'],
+    ['GET', `/images/sha256:${id}/history`],
+    ['GET', '/images/search'],
     ['GET', '/containers'],
     ['GET', '/containers/'],
     ['GET', '/containers//json'],

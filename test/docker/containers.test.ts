@@ -169,6 +169,15 @@ describe('engine events', () => {
     expect(createEventDecoder()(Buffer.from(`${others.join('\n')}\n`))).toEqual([]);
   });
 
+  it('with megabytes of labels are dropped, and those after them are parsed', () => {
+    const decode = createEventDecoder();
+    const chunks = [event('start'), event('start', { note: 'x'.repeat(9_000_000) }), event('oom')].join('\n');
+    const read = [];
+    const bytes = Buffer.from(`${chunks}\n`);
+    for (let at = 0; at < bytes.length; at += 65_536) read.push(...decode(bytes.subarray(at, at + 65_536)));
+    expect(read.map(({ action }) => action.kind)).toEqual(['start', 'oom']);
+  });
+
   it('are parsed from chunks of any size', () => {
     const bytes = Buffer.from(`${event('start', { team: 'größe' })}\n${event('oom')}\n`);
     for (let size = 1; size < 40; size++) {

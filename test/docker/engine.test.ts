@@ -90,6 +90,20 @@ describe('the engine', () => {
     expect(await own.list()).toEqual([]);
   });
 
+  it('tells labels of images from labels of containers, from a listing or an inspection', async () => {
+    const imageLabels = { 'container-doctor.restart': 'auto', 'com.docker.compose.project': 'shop', tier: 'x' };
+    const a = simulated.addContainer({ name: 'a', image: 'evil:1', imageLabels, labels: { tier: 'y' } });
+    const b = simulated.addContainer({ name: 'b', image: 'evil:1', imageLabels });
+    expect(engine.labelOriginOf(b.id)).toEqual({ kind: 'pending' });
+    await engine.inspect(b.id);
+    const fromImage = ['container-doctor.restart', 'com.docker.compose.project'];
+    expect(engine.labelOriginOf(b.id)).toEqual({ kind: 'known', fromImage: new Set([...fromImage, 'tier']) });
+    const listed = await engine.list();
+    expect(engine.labelOriginOf(a.id)).toEqual({ kind: 'known', fromImage: new Set(fromImage) });
+    expect(listed.map(({ ref }) => [ref.service, ref.project])).toEqual(expect.arrayContaining([['a', undefined]]));
+    expect(simulated.requests.filter(({ operation }) => operation === 'image')).toHaveLength(1);
+  });
+
   it('can be reached over TCP', async () => {
     const proxy = await createCuttingProxy(dockerHost);
     simulated.addContainer({ name: 'web' });

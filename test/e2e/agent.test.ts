@@ -249,12 +249,12 @@ describe('the agent', () => {
 
   it('requires the token for all pages except the status in /health', async () => {
     engine.addContainer({ name: 'web' });
-    const doctor = await start({ HTTP_TOKEN: 'open-sesame' });
+    const doctor = await start({ HTTP_TOKEN: 'open-sesame-open' });
     const get = (page: string, token?: string) =>
       fetch(`${doctor.url}${page}`, { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
     expect((await get('/history')).status).toBe(401);
     expect((await get('/metrics', 'wrong')).status).toBe(401);
-    expect((await get('/history', 'open-sesame')).status).toBe(200);
+    expect((await get('/history', 'open-sesame-open')).status).toBe(200);
     const withoutToken = await get('/health');
     expect(withoutToken.status).toBe(200);
     expect(Object.keys((await withoutToken.json()) as object)).toEqual(['status']);

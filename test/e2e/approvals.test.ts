@@ -1,9 +1,14 @@
 /** Restarts that wait for a person: the whole loop on the simulated engine. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
+import { createSimulatedEngine } from '../../src/demo/simulated-engine.ts';
 import type { Actor, RestartRequest } from '../../src/pipeline/ports/people.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { createFastClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { SAFE } from '../support/world.ts';
 
@@ -14,6 +19,7 @@ const JANE: Actor = { via: 'slack', who: 'U0JANE', from: '#ops' };
 const JOE: Actor = { via: 'page', who: 'token', from: '10.0.0.7' };
 
 let world: FastWorld;
+let isOpen = false;
 
 const start = async (over: Partial<Parameters<typeof startFastWorld>[0]> = {}) => {
   world = await startFastWorld({
@@ -23,6 +29,7 @@ const start = async (over: Partial<Parameters<typeof startFastWorld>[0]> = {}) =
     ...over,
     env: { CHECK_INTERVAL: '5', VERIFY_STABLE_SECONDS: '5', ...over.env },
   });
+  isOpen = true;
 };
 const container = (over: Partial<SimulatedContainerOptions>): SimulatedContainerOptions => ({
   name: 'web',
@@ -42,7 +49,12 @@ const posts = (count: number) => soon(() => (world.slack.posts.length >= count ?
 const latest = async () => (await world.history()).at(-1);
 const restarts = () => world.engine.count('restart', 'web');
 
-afterEach(() => world.close());
+const stop = async () => {
+  if (isOpen) await world.close();
+  isOpen = false;
+};
+
+afterEach(stop);
 
 describe('a restart that waits for a person', () => {
   beforeEach(() => start());
@@ -128,5 +140,115 @@ describe('a restart that waits for a person', () => {
     expect(texts[2]).toContain('needs a decision by a person');
     await world.people.actions.approve(second.id, JOE);
     await soon(() => (restarts() === 2 ? true : undefined));
+  });
+});
+
+describe('an approval', () => {
+  it('is refused while another condition prevents the restart, and the request keeps waiting', async () => {
+    await start();
+    const { id } = await asked();
+    const web = world.engine.container('web');
+    web?.pause();
+    const { actions, store } = world.people;
+    expect(await actions.approve(id, JANE)).toEqual({ kind: 'refused', why: 'the container is paused' });
+    expect(await store.waitingRequests()).toMatchObject([{ id }]);
+    expect(await latest()).toMatchObject({ decision: 'ask' });
+    web?.unpause();
+    expect(await actions.approve(id, JANE)).toMatchObject({ kind: 'done' });
+    await soon(() => (restarts() === 1 ? true : undefined));
+  });
+
+  it('is refused beyond the restart limit', async () => {
+    await start({ env: { MAX_RESTARTS_PER_HOUR_HOST: '0' } });
+    fail();
+    await posts(1);
+    expect(await latest()).toMatchObject({ reason: 'host_restart_limit' });
+    expect(await world.people.store.waitingRequests()).toEqual([]);
+  });
+
+  it('of an unknown request is not found, and is audited', async () => {
+    await start();
+    const { actions, store } = world.people;
+    expect(await actions.approve('guessed', JANE)).toEqual({ kind: 'not_found' });
+    expect(await actions.deny('guessed', JANE)).toEqual({ kind: 'not_found' });
+    expect((await store.recentAudit(9)).map(({ action }) => action)).toEqual(['approve', 'deny']);
+  });
+
+  it('is asked for all containers that may be restarted with AUTO_FIX=ask, unless a label says otherwise', async () => {
+    await start({
+      env: { AUTO_FIX: 'ask' },
+      containers: [
+        { name: 'web' },
+        { name: 'worker', labels: { 'container-doctor.restart': 'auto' } },
+        { name: 'db', image: 'postgres:17' },
+      ],
+    });
+    for (const name of ['web', 'worker', 'db']) {
+      world.engine.container(name)?.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
+    }
+    const decided = await soon(async () => {
+      const all = await world.history();
+      return all.length === 3 && all.every(({ decision }) => decision !== null) ? all : undefined;
+    });
+    const reasons = Object.fromEntries(decided.map(({ container, reason }) => [container, reason]));
+    expect(reasons).toEqual({ web: 'policy_ask', worker: 'restart_allowed', db: 'stateful_image' });
+    const asks = await soon(() => world.slack.posts.find(({ text }) => text.includes('policy requires')));
+    expect(asks.text).toContain('AUTO_FIX=ask');
+    expect(await world.health()).toMatchObject({ mode: 'ask', waiting_requests: 1 });
+  });
+});
+
+describe('a request for a restart', () => {
+  it('expires after 15 minutes', async () => {
+    await start({ speed: 120 });
+    const { id, incidentId, requestedAt, expiresAt } = await asked();
+    expect(expiresAt - requestedAt).toBe(15 * 60_000);
+    const { actions, store } = world.people;
+    const [ended] = await soon(async () => {
+      const requests = await store.requestsOf(incidentId);
+      return requests[0]?.state === 'waiting' ? undefined : requests;
+    });
+    expect(ended).toMatchObject({ state: 'expired', answeredAt: expect.any(Number) });
+    expect(ended?.answeredAt).toBeGreaterThanOrEqual(expiresAt);
+    expect(await latest()).toMatchObject({ decision: 'notify', reason: 'approval_expired' });
+    expect(await actions.approve(id, JANE)).toMatchObject({
+      kind: 'refused',
+      why: expect.stringMatching(/^it expired at /),
+    });
+    expect(restarts()).toBe(0);
+  });
+
+  it('is withdrawn when its incident ends', async () => {
+    await start({ speed: 400, containers: [container({ health: 'unhealthy' })] });
+    world.engine.container('web')?.setHealth('unhealthy', 'no answer');
+    const request = await waiting();
+    world.engine.container('web')?.setHealth('healthy');
+    const { actions, store } = world.people;
+    await soon(async () => ((await store.waitingRequests()).length === 0 ? true : undefined));
+    const { why } = (await actions.approve(request.id, JANE)) as { why: string };
+    expect(why).toMatch(/withdrawn/);
+    expect(restarts()).toBe(0);
+  });
+
+  it('still waits after a restart of the agent, and only one restart follows', async () => {
+    const dataDir = mkdtempSync(path.join(tmpdir(), 'doctor-ask-'));
+    const clock = createFastClock(SPEED);
+    const simulated = createSimulatedEngine({ socketPath: path.join(dataDir, 'engine.sock'), clock });
+    const host = await simulated.listen();
+    try {
+      await start({ dataDir, clock, engine: { simulated, host } });
+      const { id } = await asked();
+      await stop();
+      await start({ dataDir, clock, engine: { simulated, host }, containers: [] });
+      expect(await world.people.store.waitingRequests()).toMatchObject([{ id }]);
+      expect(await world.people.actions.approve(id, JANE)).toMatchObject({ kind: 'done' });
+      await soon(async () => ((await latest())?.outcome === 'recovered' ? true : undefined));
+      expect(restarts()).toBe(1);
+      expect(world.slack.posts.filter(({ text }) => text.includes('needs a decision'))).toHaveLength(0);
+    } finally {
+      await stop();
+      await simulated.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
   });
 });

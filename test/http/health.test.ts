@@ -62,6 +62,8 @@ describe('health', () => {
         spend_today_usd: 0.25,
         spend_limit_usd: 1,
         open_incidents: 1,
+        waiting_requests: 0,
+        snoozes: 0,
         outbox_pending: 0,
         store_healthy: true,
         claude: {

@@ -12,7 +12,7 @@ import { createWorld, runFullScenario } from './full-scenario.ts';
 import { check, describeWith } from './programs.ts';
 import { FILES, type Prometheus, startPrometheus } from './prometheus.ts';
 
-const TOKEN = 'open-sesame';
+const TOKEN = 'open-sesame-open';
 
 interface Rule {
   readonly alert?: string;

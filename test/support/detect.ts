@@ -44,13 +44,13 @@ export function detectOne(...lines: readonly string[]): Detected {
 }
 
 /** The first and last line of each record that is an error. */
-export function troubleBounds(lines: readonly Line[]): [number, number][] {
+export function errorBounds(lines: readonly Line[]): [number, number][] {
   return detect(lines)
     .filter(({ trouble }) => trouble !== undefined)
     .map(({ record }) => [record.first, record.last]);
 }
 
-export function troubleOf(...lines: readonly string[]): LogError {
+export function errorOf(...lines: readonly string[]): LogError {
   const { trouble } = detectOne(...lines);
   if (trouble === undefined) throw new Error(`no error in ${JSON.stringify(lines)}`);
   return trouble;

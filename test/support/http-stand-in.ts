@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /** An HTTP server on a free loopback port, in place of an external service. */
 export interface HttpStandIn {
   /** `http://127.0.0.1:port`, without a trailing slash. */
   readonly url: string;
+  /** Handles requests for a WebSocket. */
+  onUpgrade(handle: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void;
   /** Closes all connections and refuses new ones until `accept`. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
@@ -18,6 +21,7 @@ export async function startHttpStandIn(listener: RequestListener): Promise<HttpS
   const port = await listenAnywhere(server);
   return {
     url: `http://127.0.0.1:${port}`,
+    onUpgrade: (handle) => server.on('upgrade', handle),
     refuse: () => closeServer(server),
     accept: () => listen(server, port),
     close: () => closeServer(server),

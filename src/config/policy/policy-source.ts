@@ -1,5 +1,5 @@
 /** Resolves the policy of each container, and reloads the policy file when it changes. */
-import type { ContainerRef } from '../../domain/containers.ts';
+import type { ContainerRef, LabelOrigin } from '../../domain/containers.ts';
 import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
@@ -14,6 +14,8 @@ export interface PolicySourceOptions {
   /** Absent if there is no policy file. */
   readonly path?: string;
   readonly files: PolicyFiles;
+  /** Which labels come from the image. Must return the same object as long as that is unchanged. Default: unknowable. */
+  originOf?(containerId: string): LabelOrigin;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -45,13 +47,22 @@ const SETTLE_MS = 500;
 /** Bounds the memory: while the agent runs, new container ids and labels keep appearing. */
 const MAX_CACHED = 2_000;
 
+const UNKNOWABLE: LabelOrigin = { kind: 'unknowable' };
+
+interface Resolved {
+  readonly container: ContainerRef;
+  readonly origin: LabelOrigin;
+  readonly policy: ResolvedPolicy;
+}
+
 export function createPolicySource(options: PolicySourceOptions): PolicySource {
   const { defaults, path, files, clock, logger } = options;
+  const originOf = options.originOf ?? (() => UNKNOWABLE);
   let rules = options.rules;
   let successful = true;
   /** Undefined at first, so that the first poll reads the file: it may have changed since the agent started. */
   let versionRead: string | undefined;
-  const resolved = new Map<string, { readonly container: ContainerRef; readonly policy: ResolvedPolicy }>();
+  const resolved = new Map<string, Resolved>();
   const warned = new Set<string>();
 
   const warnOnce = (warning: string): void => {
@@ -100,11 +111,12 @@ export function createPolicySource(options: PolicySourceOptions): PolicySource {
   return {
     policyOf(container) {
       const cached = resolved.get(container.id);
-      if (cached !== undefined && resolvesAlike(cached.container, container)) return cached.policy;
-      const policy = resolvePolicy(container, rules, defaults);
+      const origin = originOf(container.id);
+      if (cached?.origin === origin && resolvesAlike(cached.container, container)) return cached.policy;
+      const policy = resolvePolicy(container, rules, defaults, origin);
       policy.warnings.forEach(warnOnce);
       if (resolved.size >= MAX_CACHED) resolved.clear();
-      resolved.set(container.id, { container, policy });
+      resolved.set(container.id, { container, origin, policy });
       return policy;
     },
 

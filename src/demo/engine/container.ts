@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { parseSignal } from '../../docker/signals.ts';
 import { type ContainerLog, createContainerLog } from './container-log.ts';
 import { type Addresses, createEndpoints } from './networks.ts';
@@ -12,6 +12,8 @@ const STOP_EVENT_LAG_MS = 20;
 export interface EngineContainer extends SimulatedContainer {
   readonly output: ContainerLog;
   readonly image: string;
+  readonly imageId: string;
+  readonly imageLabels: Readonly<Record<string, string>>;
   readonly tty: boolean;
   readonly labels: Readonly<Record<string, string>>;
   inspectJson(): unknown;
@@ -36,6 +38,11 @@ interface EngineContext {
 export function createContainer(options: SimulatedContainerOptions, engine: EngineContext): EngineContainer {
   const id = randomBytes(32).toString('hex');
   const image = options.image ?? `demo/${options.name}:latest`;
+  const { imageLabels = {} } = options;
+  const labels = { ...imageLabels, ...options.labels };
+  const imageId = `sha256:${createHash('sha256')
+    .update(JSON.stringify([image, imageLabels]))
+    .digest('hex')}`;
   const tty = options.tty ?? false;
   const output = options.output ?? createContainerLog(tty);
   const createdAt = engine.now();
@@ -98,7 +105,9 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     image,
     tty,
     output,
-    labels: options.labels ?? {},
+    labels,
+    imageId,
+    imageLabels,
     get name() {
       return name;
     },
@@ -219,6 +228,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
 
     inspectJson: () => ({
       Id: id,
+      Image: imageId,
       Created: time(createdAt),
       Name: `/${name}`,
       RestartCount: restartCount,
@@ -247,7 +257,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
         Image: image,
         Tty: tty,
         Env: options.env ?? [],
-        Labels: options.labels ?? {},
+        Labels: labels,
         StopSignal: options.stopSignal,
         StopTimeout: options.stopTimeout,
       },
@@ -266,7 +276,8 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
       Id: id,
       Names: [`/${name}`],
       Image: image,
-      Labels: { ...options.labels },
+      ImageID: imageId,
+      Labels: labels,
       Created: Math.floor(createdAt / 1000),
       State: status,
       Status: container.statusText(),

@@ -7,6 +7,7 @@ export type EngineOperation =
   | 'info'
   | 'events'
   | 'list'
+  | 'image'
   | 'inspect'
   | 'logs'
   | 'top'
@@ -20,6 +21,8 @@ export interface Route {
   readonly operation: EngineOperation;
   /** Id, id prefix or name. */
   readonly container?: string;
+  /** Id. */
+  readonly image?: string;
 }
 
 const ENGINE_READS: Readonly<Record<string, EngineOperation>> = {
@@ -49,6 +52,8 @@ export function parseRoute(method: string, path: string): Route | undefined {
     const operation = ENGINE_READS[bare];
     if (operation !== undefined) return { operation };
   }
+  const image = /^\/images\/([^/]+)\/json$/.exec(bare)?.[1];
+  if (image !== undefined && method === 'GET') return { operation: 'image', image: decodeURIComponent(image) };
   const match = /^\/containers\/([^/]+)\/(\w+)$/.exec(bare);
   if (match === null) return undefined;
   const container = decodeURIComponent(match[1] ?? '');

@@ -8,6 +8,8 @@ export interface SimulatedContainerOptions {
   /** Default `demo/<name>:latest`. */
   readonly image?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Labels of the image, which the container gets too. */
+  readonly imageLabels?: Readonly<Record<string, string>>;
   /** Bytes. */
   readonly memoryLimit?: number;
   /** `NAME=value`. */

@@ -1,6 +1,7 @@
 import type { ContainerFacts } from '../../domain/containers.ts';
 import type { Attempt } from '../../domain/decision.ts';
 import type { Diagnosis } from '../../domain/diagnosis.ts';
+import { firstSeenAt } from '../../domain/incident.ts';
 import { cutMiddle, plainText } from '../../lib/text.ts';
 import { DETECTOR_INFO } from '../../pipeline/detectors.ts';
 import type { DiagnosisContext, RuleMatch } from '../../pipeline/ports/model.ts';
@@ -70,7 +71,7 @@ function renderIncident({ incident }: DiagnosisContext, quote: Quote): string[] 
     `Detected by: ${detected.join('; ')}`,
     `Detected: ${quote(incident.summary)}`,
     ...(patterns.length > 0 ? [`Patterns: ${patterns.slice(0, PATTERNS).map(quote).join(', ')}`] : []),
-    `Seen: ${occurrences} time${occurrences === 1 ? '' : 's'}, first ${iso(incident.openedAt)}, last ${iso(incident.lastSeenAt)}`,
+    `Seen: ${occurrences} time${occurrences === 1 ? '' : 's'}, first ${iso(firstSeenAt(incident))}, last ${iso(incident.lastSeenAt)}`,
   ];
 }
 

@@ -40,7 +40,7 @@ export interface SlackMessage {
 
 const MAX_TEXT = 500;
 /** Slack rejects a message whose blocks have more than about 13,000 characters together. */
-const MAX = {
+export const MAX = {
   affected: 800,
   rootCause: 1400,
   fix: 1900,
@@ -116,7 +116,7 @@ export function slackMessage(text: string, blocks: readonly Block[]): SlackMessa
 }
 
 /** The last lines, because the newest ones are the most informative. */
-function excerptOf(lines: readonly string[]): string {
+export function excerptOf(lines: readonly string[]): string {
   return lines
     .flatMap((line) => line.split(/\r\n?|\n/))
     .slice(-MAX.lines)

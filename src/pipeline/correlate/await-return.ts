@@ -39,33 +39,32 @@ export function createAwaitReturn(deps: {
 }): AwaitReturn {
   const { suspects, graph, clock, stopping } = deps;
   return {
-    async ofDependency(container, { what: first }, victim) {
-      let what = first;
+    async ofDependency(container, first, victim) {
+      let outage = first;
       const begun = clock.monotonic();
       while (!stopping.aborted && victim.cause === undefined) {
         const waited = clock.monotonic() - begun;
-        if (waited >= (what === 'is starting' ? START_GRACE_MS : ABSENCE_GRACE_MS)) break;
+        if (waited >= (outage.isStart ? START_GRACE_MS : ABSENCE_GRACE_MS)) break;
         await clock.sleep(POLL_MS, stopping);
         // If it was recreated, its service has a container with another id.
         const suspect = await suspects.first(graph.current(container), victim, true);
         if (suspect === undefined) return { kind: 'back', at: clock.now() };
         if (suspect.incident !== undefined) return { kind: 'incident', incident: suspect.incident };
-        what = suspect.outage?.what ?? what;
+        outage = suspect.outage ?? outage;
       }
-      return { kind: 'away', what };
+      return { kind: 'away', what: outage.what };
     },
 
     async ofVictim(victim, dependency, backAt, facts) {
       // It is down although its dependency is back: a restart can help now.
       if (facts?.status !== 'running') {
-        victim.suffers = undefined;
+        victim.isReleased = true;
         return { kind: 'own' };
       }
       await clock.sleep(Math.max(0, backAt + RETURN_MS - clock.now()), stopping);
       if (victim.cause !== undefined) return { kind: 'member' };
       const stillFails = victim.incident.lastSeenAt > backAt + RETURN_MS / 2;
       if (!stillFails) return { kind: 'passed', dependency: dependency.name };
-      victim.suffers = undefined;
       victim.isReleased = true;
       return { kind: 'own' };
     },

@@ -9,7 +9,7 @@ import type { DiagnosisContext } from '../ports/model.ts';
 import { absenceAssessment } from './absence.ts';
 import { type AwaitReturn, createAwaitReturn } from './await-return.ts';
 import { type CommonCause, createCommonCauses } from './common-causes.ts';
-import { isAboutState, isOf, link, rootOf, statedCauseOf } from './members.ts';
+import { isAboutState, isOf, link, rootOf, statedCauseOf, sufferingOf } from './members.ts';
 import { BEFORE_MS, createSuspects, type Suspect, type SuspectsDeps } from './suspects.ts';
 import { readSymptoms, type Symptoms, textsOf } from './symptoms.ts';
 
@@ -190,17 +190,25 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return first !== undefined && count(first.id) > 0 ? first : undefined;
   };
 
-  const isAlike = (other: LiveIncident, live: LiveIncident): boolean =>
-    !isOf(other, live.incident.container) &&
-    other.suffers !== undefined &&
-    other.suffers.stated === undefined &&
-    Math.abs(other.burstAt - live.burstAt) <= ALIKE_WITHIN_MS;
+  const isAlike = (other: LiveIncident, live: LiveIncident): boolean => {
+    const suffering = sufferingOf(other);
+    return (
+      suffering !== undefined &&
+      suffering.stated === undefined &&
+      !isOf(other, live.incident.container) &&
+      Math.abs(other.burstAt - live.burstAt) <= ALIKE_WITHIN_MS
+    );
+  };
 
   /** Undefined if no incident of another container can explain these symptoms, now or later. */
-  const sufferingOf = (
-    { named, unresolved, external, nameServerFails }: Symptoms,
+  const sufferingFrom = (
+    { failure, stated, named, unresolved, external, nameServerFails }: Symptoms,
     { id }: ContainerRef,
   ): Suffering | undefined => {
+    // Only a container with dependencies can relay the cause of another one.
+    if (failure === undefined) {
+      return stated !== undefined && hasDependencies(id) ? { named: new Set(), stated } : undefined;
+    }
     const namesContainer = named.length > 0 || unresolved !== undefined;
     const mayBeExplained = external === undefined && (namesContainer || hasDependencies(id));
     // The name server may be a container whose incident opens later.
@@ -221,14 +229,9 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       const evidence = relayed && graph.evidenceOfPath(container.id, relayed.incident.container.id);
       if (relayed !== undefined && attach(live, relayed, evidence ?? 'observed')) return MEMBER;
     }
-    if (symptoms.failure === undefined) {
-      // Only a container with dependencies can relay the cause of another one.
-      const canRelay = symptoms.stated !== undefined && hasDependencies(container.id);
-      if (canRelay) live.suffers = { named: new Set(), stated: symptoms.stated };
-      return OWN;
-    }
+    live.suffers = sufferingFrom(symptoms, container);
+    if (symptoms.failure === undefined) return OWN;
     for (const named of symptoms.named) graph.observe(container, named, clock.now());
-    if (!live.isReleased) live.suffers = sufferingOf(symptoms, container);
     const suspect = await findSuspect(live, symptoms);
     if (live.cause !== undefined) return MEMBER;
     if (suspect !== undefined) return join(live, suspect, context.facts);
@@ -246,18 +249,17 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
   const adoptVictims = (root: LiveIncident): void => {
     const { container, openedAt } = root.incident;
     for (const live of incidents.open()) {
-      const { suffers, incident } = live;
-      if (live === root || suffers === undefined || live.cause !== undefined || isOf(live, container)) continue;
+      const { incident } = live;
+      const suffering = sufferingOf(live);
+      if (live === root || suffering === undefined || isOf(live, container)) continue;
       if (openedAt - live.burstAt > AFTER_MS || incident.lastSeenAt < openedAt - BEFORE_MS) continue;
       const evidence = graph.evidenceOfPath(incident.container.id, container.id);
-      if (isExplained(live, root, evidence)) attach(live, root, evidence ?? 'observed');
+      if (isExplained(suffering, root, evidence)) attach(live, root, evidence ?? 'observed');
     }
   };
 
-  /** Whether the problem of `root` explains the errors of `live`. `path`: evidence for a path between them, if any. */
-  const isExplained = ({ suffers }: LiveIncident, root: LiveIncident, path: EdgeEvidence | undefined): boolean => {
-    if (suffers === undefined) return false;
-    const { named, stated } = suffers;
+  /** Whether the problem of `root` explains these errors. `path`: evidence for a path to it, if any. */
+  const isExplained = ({ named, stated }: Suffering, root: LiveIncident, path: EdgeEvidence | undefined): boolean => {
     const { id } = root.incident.container;
     if (stated !== undefined) return path !== undefined && statedCauseOf(root) === stated;
     const isCause = isAboutState(root) || root.incident.cause !== undefined || statedCauseOf(root) !== undefined;

@@ -12,7 +12,7 @@ import { absenceSignal } from './absence.ts';
 import { type Correlator, createCorrelator } from './correlate.ts';
 import { createDependencies, type Inspected } from './dependencies.ts';
 import type { DependencyGraph, Edge } from './graph.ts';
-import { isAboutState, rootOf, toMembers } from './members.ts';
+import { isAboutState, rootOf, sufferingOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
 
 interface CorrelationDeps {
@@ -57,8 +57,8 @@ export interface Correlation {
 /** The least time between two checks of the dependencies of a repeating incident. */
 const RECHECK_EVERY_MS = 15_000;
 
-function mayStillSuffer({ suffers, incident: { cause } }: LiveIncident): boolean {
-  return suffers !== undefined || cause?.kind === 'unknown';
+function mayStillSuffer(live: LiveIncident): boolean {
+  return sufferingOf(live) !== undefined || live.incident.cause?.kind === 'unknown';
 }
 
 export function createCorrelation(deps: CorrelationDeps): Correlation {

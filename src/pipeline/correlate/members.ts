@@ -3,7 +3,7 @@ import type { ContainerRef, EdgeEvidence } from '../../domain/containers.ts';
 import { serviceKey } from '../../domain/containers.ts';
 import type { IncidentMember } from '../../domain/incident.ts';
 import { DETECTOR_INFO } from '../detectors.ts';
-import type { LiveIncident } from '../incident/open-incidents.ts';
+import type { LiveIncident, Suffering } from '../incident/open-incidents.ts';
 import { statedCause } from './failure-texts.ts';
 
 /** Whether the incident is of the container's service: containers of one service share their incidents. */
@@ -23,9 +23,17 @@ export function rootOf(live: LiveIncident): LiveIncident {
 export function link(live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): boolean {
   if (live.cause !== undefined || rootOf(root) === live) return false;
   live.cause = { root, evidence };
-  live.suffers = undefined;
   live.incident = { ...live.incident, cause: { kind: 'incident', incidentId: rootOf(root).incident.id, evidence } };
   return true;
+}
+
+/**
+ * What the errors of the incident say about its dependencies, while the incident of a dependency may still explain them.
+ * A restart of the container waits meanwhile. Undefined if nothing can explain them, if the incident already belongs to
+ * another one, or if the dependency is back and this problem has outlived it.
+ */
+export function sufferingOf({ suffers, cause, isReleased }: LiveIncident): Suffering | undefined {
+  return cause === undefined && !isReleased ? suffers : undefined;
 }
 
 /** Whether it is about the state of its container, not only about what the container logged. */

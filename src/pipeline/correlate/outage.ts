@@ -9,6 +9,8 @@ export interface Outage {
   readonly silent: boolean;
   /** It may be a finished job, or one that is not due: it ended with code 0 by itself, or has not been started. */
   readonly mayBeDone: boolean;
+  /** It is starting, which may take longer than other outages without a signal. */
+  readonly isStart?: true;
   /** Epoch ms; absent if unknown. */
   readonly since?: number;
 }
@@ -64,7 +66,7 @@ function whileRunning(
   now: number,
 ): Outage | undefined {
   if (facts.health === 'unhealthy') return loud('is unhealthy');
-  if (facts.health === 'starting') return silent('is starting');
+  if (facts.health === 'starting') return { ...silent('is starting'), isStart: true };
   const { networks } = facts.topology;
   if (neededNetworks.length > 0 && !networks.some(({ name }) => neededNetworks.includes(name))) {
     return silent(`is disconnected from the network ${neededNetworks.at(-1)}`);

@@ -20,7 +20,7 @@ const BACKOFF_MS = [5_000, 30_000, 120_000] as const;
 
 /** The wait after this many consecutive restarts that did not help, ms. */
 export function backOffMs(failures: number): number {
-  return failures < 1 ? 0 : (BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1] ?? 0);
+  return BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1] ?? 0;
 }
 
 /** The number of consecutive restarts of this container, up to the latest, that did not end in a verified recovery. */

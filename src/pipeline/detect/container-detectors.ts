@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/time.ts';
 import type { Policy } from '../policy/settings.ts';
 import { type CompiledRules, compileRules, createLogDetector, type LogDetector } from './log-detector.ts';
 import type { LogError } from './log-error.ts';
+import { limitTime } from './rules-time.ts';
 import { createStartupHold, type StartupHold } from './startup-hold.ts';
 
 type DetectPatterns = Pick<Policy, 'detectMatch' | 'detectIgnore'>;
@@ -68,7 +69,17 @@ export function createContainerDetectors(options: {
       entry = undefined;
     }
     if (!entry) {
-      const rules = compile(patterns, container, logger);
+      const compiled = compile(patterns, container, logger);
+      const rules =
+        compiled &&
+        limitTime(compiled, {
+          now: clock.monotonic,
+          onSuspended: () =>
+            logger.warn('the detect patterns of a container take too much time and are not applied for a minute', {
+              container: container.name,
+              settings: 'container-doctor.detect.match, container-doctor.detect.ignore',
+            }),
+        });
       const created = {
         container,
         patterns,

@@ -49,7 +49,8 @@ const SUPERVISORD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (CRIT|BLAT) (?=\S)/;
 const JVM_WARNING = /^[A-Z][\w()]* [\w.() -]{0,50}?VM warning: /;
 const PHP_LEVEL = /^PHP (Warning|Notice|Deprecated|Strict Standards): +/;
 /** Node's own warnings. An unhandled rejection is more than a warning. */
-const NODE_WARNING = /^\(node:\d+\) (?:\[\w+\] )?(?!UnhandledPromiseRejection)\w*Warning: /;
+const NODE_WARNING =
+  /^\(node:\d+\) (?:\[\w+\] )?(?!UnhandledPromiseRejection(?!Warning: Unhandled promise rejection\. This error ))\w*Warning: /;
 const PACKAGE_MANAGER = /^(?:npm|pnpm|yarn|lerna) (ERR!|error|WARN|warn|notice|info|verb|http|sill) /;
 const PACKAGE_MANAGER_LEVELS: Readonly<Record<string, number>> = {
   'ERR!': ERROR,

@@ -10,8 +10,11 @@ const EXCERPT_LINES = 8;
 /** The id of an alert is derived from it, so that a step that is repeated after a crash of the agent sends no second one. */
 export interface AlertOccasion {
   readonly kind: AlertKind;
-  /** 0 for the first alert of its kind, 1 for the one about the end. Default: 0. */
-  readonly update?: number;
+  /**
+   * 0 for the first alert of its kind, 1 for the one about the end; the id of the attempt if it is about one restart.
+   * Default: 0.
+   */
+  readonly update?: number | string;
   /** Distinguishes an alert that repeats what people know, because a snooze has ended or they asked again. */
   readonly again?: string;
 }

@@ -28,9 +28,9 @@ export interface LiveIncident {
   work?: Promise<void>;
   /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
-  /** Set while the incident of a dependency may still explain its errors. A restart waits meanwhile; see round.ts. */
+  /** What its errors say about its dependencies; see `sufferingOf` in members.ts. Set by the correlator only. */
   suffers?: Suffering;
-  /** The problem of a dependency is over, but this one did not end with it. */
+  /** The problem of a dependency is over, but this one did not end with it. It is its own problem from then on. */
   isReleased?: boolean;
   /** When its dependencies were last checked again, monotonic ms. */
   recheckedAt?: number;

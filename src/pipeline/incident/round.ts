@@ -8,6 +8,7 @@ import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
+import { sufferingOf } from '../correlate/members.ts';
 import { backOffMs, failuresInARow } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
@@ -47,6 +48,8 @@ export interface RoundDeps extends Omit<EvaluationDeps, 'restartsLastHour' | 're
   readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
   /** Called with every decision and the facts it is based on. */
   onDecided(incident: Incident, decision: Decision, facts: ContainerFacts | undefined): void;
+  /** The attempt is stored. Must not reject. */
+  onRestarting(live: LiveIncident, round: Omit<Round, 'ordinal'>): Promise<void>;
   /** Aborted when the agent stops: what merely waits is left to the next run. */
   readonly stopping: AbortSignal;
   /** Aborted some seconds later: until then, paid answers may still arrive. */
@@ -123,9 +126,7 @@ export function createRounds(deps: RoundDeps): Rounds {
 
   const restartsLastHour: Rounds['restartsLastHour'] = (live) =>
     store.attemptsSince(live.incident.container, clock.now() - HOUR_MS).catch(() => []);
-
   const restartsOnHost = (): Promise<number> => store.countAttemptsSince(clock.now() - HOUR_MS).catch(() => 0);
-
   const restartsFor = async ({ id, container, openedAt }: Incident): Promise<number> => {
     const ofService = await store.attemptsSince(container, openedAt).catch(() => []);
     return ofService.filter(({ incidentId }) => incidentId === id).length;
@@ -206,7 +207,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     approval?: Approval,
   ): Promise<Round | Folded> => {
     let decided = await evaluate(live, diagnosed, approval);
-    if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
+    if (decided.decision.kind === 'restart' && sufferingOf(live) !== undefined) {
       // A dependency may still turn out to be the cause, and then a restart would not help. A person does not wait.
       const waitMs = approval?.claim === undefined ? live.incident.openedAt + AFTER_MS - clock.now() : 0;
       await clock.sleep(Math.max(0, waitMs), deps.stopping);
@@ -274,7 +275,10 @@ export function createRounds(deps: RoundDeps): Rounds {
     try {
       const { attempt, refused } = await restarts.restartAndVerify(live, facts, {
         attemptId: approval?.request.id,
-        onBegun: () => approval?.begun?.(),
+        onBegun(attempt) {
+          approval?.begun?.();
+          return deps.onRestarting(live, { ...round, attempt });
+        },
         onRestarted: () => permit?.release(),
       });
       return refused === undefined ? { ...round, attempt } : await afterRefusal(live, { ...round, attempt }, refused);
@@ -331,6 +335,7 @@ export function createRounds(deps: RoundDeps): Rounds {
           const request = attempt.id === approved?.id ? approved : undefined;
           const round = { ordinal, context: await collect(live), diagnosis, decision, attempt, request };
           if (stored.state === 'restarted') return round;
+          await deps.onRestarting(live, round);
           return { ...round, attempt: await oneAtATime(live, () => restarts.verifyInterrupted(live, attempt)) };
         }
         case 'settled':

@@ -26,7 +26,7 @@
  * attempt gets the id of the request, so that there is never a second one. A denied or expired request leaves the
  * incident settled, with that decision.
  */
-import type { AlertKind } from '../../domain/alert.ts';
+import type { Alert, AlertKind } from '../../domain/alert.ts';
 import type { Decision } from '../../domain/decision.ts';
 import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { TraceLink } from '../../domain/incident.ts';
@@ -43,7 +43,7 @@ import type { LiveIncident, OpenIncidents } from './open-incidents.ts';
 import { type Approval, createRounds, type Folded, type Round, type RoundDeps } from './round.ts';
 import { storedState } from './stored-state.ts';
 
-export interface WorkflowDeps extends RoundDeps {
+export interface WorkflowDeps extends Omit<RoundDeps, 'onRestarting'> {
   readonly incidents: OpenIncidents;
   readonly notify: Notifier['notify'];
   readonly snoozes: Pick<Snoozes, 'of' | 'holdsBack'>;
@@ -86,7 +86,7 @@ const SETTLE_MS = 300;
 
 export function createWorkflow(deps: WorkflowDeps): Workflow {
   const { store, clock, logger, tracing } = deps;
-  const rounds = createRounds(deps);
+  const rounds = createRounds({ ...deps, onRestarting: (live, round) => progress(live, round, 'restarting') });
   const { keep } = rounds;
 
   const handle = async (live: LiveIncident, trace: TraceLink | undefined): Promise<Round | Folded> => {
@@ -117,6 +117,7 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
       if (live.cause !== undefined) return 'member';
       const { outcome } = round.attempt ?? {};
       const failed = !round.isLast && (outcome === 'failed' || outcome === 'error');
+      await progress(live, round, 'outcome');
       const occasion = occasionOf(round, { failed, first: round === first ? firstAlert : undefined });
       if (occasion !== undefined) await notify(live, round, occasion);
       if (round.request !== undefined && round.attempt !== undefined) deps.onApproved(round.request, round);
@@ -130,13 +131,30 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
   const notify = async (live: LiveIncident, round: Omit<Round, 'ordinal'>, occasion: AlertOccasion): Promise<void> => {
     if (round.decision.kind === 'record' && round.decision.reason !== 'snoozed') return;
     if (deps.snoozes.holdsBack(live.incident) || round.decision.kind === 'record') return;
+    await deps.notify(await alertOf(live, round, occasion), live.incident.trace);
+  };
+
+  const alertOf = async (
+    live: LiveIncident,
+    round: Omit<Round, 'ordinal'>,
+    occasion: AlertOccasion,
+  ): Promise<Alert> => {
     const members = toMembers(live, deps.correlator.membersOf(live));
     if (members.length > 0) {
       live.incident = { ...live.incident, members };
       await keep('the members of an incident', store.saveIncident(live.incident));
     }
     const restarts = await rounds.restartsLastHour(live);
-    await deps.notify(buildAlert(live.incident, round, restarts, occasion, clock.now()), live.incident.trace);
+    return buildAlert(live.incident, round, restarts, occasion, clock.now());
+  };
+
+  const progress = async (
+    live: LiveIncident,
+    round: Omit<Round, 'ordinal'>,
+    kind: 'restarting' | 'outcome',
+  ): Promise<void> => {
+    if (round.attempt === undefined || round.decision.kind === 'record') return;
+    await deps.notify(await alertOf(live, round, { kind, update: round.attempt.id }), live.incident.trace);
   };
 
   const settle = async (live: LiveIncident, last: Round | Folded): Promise<void> => {

@@ -19,10 +19,21 @@ export interface WriteOrder<Store extends IncidentStore> {
 /** If an incident is not saved by then, something is broken. It must not delay the positions of all logs further. */
 const PATIENCE_MS = 60_000;
 
-/** `positionsSaved` resolves when the log positions known now have been saved, or could not be. */
+/**
+ * `positionsSaved` resolves when the log positions known now have been saved, or could not be. `beforeResolved` is called
+ * before an incident is stored as resolved. Must not reject.
+ */
 export function createWriteOrder<Store extends IncidentStore>(
   store: Store,
-  { clock, positionsSaved }: { readonly clock: Clock; positionsSaved(): Promise<void> },
+  {
+    clock,
+    positionsSaved,
+    beforeResolved = async () => {},
+  }: {
+    readonly clock: Clock;
+    positionsSaved(): Promise<void>;
+    beforeResolved?(incidentId: string): Promise<void>;
+  },
 ): WriteOrder<Store> {
   const unsaved = new Map<string, PromiseWithResolvers<void>>();
 
@@ -36,7 +47,7 @@ export function createWriteOrder<Store extends IncidentStore>(
       ...store,
       saveIncident: (incident: Incident) => store.saveIncident(incident).finally(() => saved(incident.id)),
       async resolveIncident(id: string, at: number) {
-        await positionsSaved();
+        await Promise.all([positionsSaved(), beforeResolved(id)]);
         await store.resolveIncident(id, at);
       },
     },

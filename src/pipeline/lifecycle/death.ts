@@ -46,7 +46,8 @@ export function judge(record: LifecycleRecord, death: Death, stopSignal: number)
   const sent = record.personSignals.filter((signal) => at - signal.at <= STOP_EXPLAINS_MS);
   const killedForMemory = isKilledForMemory(record, at, exitCode);
   const explained = sent.some(({ signal, at: sentAt }) => {
-    if (signal === stopSignal || signal === SIGKILL) return true;
+    // Unlike when it was sent, the container's own stop signal may be known now. A SIGKILL always requests a stop.
+    if (signal === stopSignal) return true;
     if (killedForMemory) return false;
     if (signal === undefined) return at - sentAt <= SIGNAL_EXPLAINS_MS;
     if (exitCode === SIGNAL_EXIT_BASE + signal) return true;

@@ -8,17 +8,12 @@ const REPLACED_WITHIN_MS = 10 * 60_000;
  * When the container was created to replace another one of its service; undefined if it was not. A replica that is added
  * beside others is no deployment: another container must have been removed.
  */
-export function deployedAt(
-  id: string,
-  { container, createdAt }: LifecycleRecord,
-  records: Records,
-): number | undefined {
+export function deployedAt({ container, createdAt }: LifecycleRecord, records: Records): number | undefined {
   if (createdAt === undefined || container === undefined) return undefined;
   const key = serviceKey(container);
-  for (const [otherId, other] of records.entries()) {
-    if (otherId === id || other.removedAt === undefined || other.container === undefined) continue;
-    if (serviceKey(other.container) !== key) continue;
-    if (Math.abs(createdAt - other.removedAt) <= REPLACED_WITHIN_MS) return createdAt;
+  for (const [, { container: other, removedAt }] of records.entries()) {
+    if (removedAt === undefined || other === undefined || serviceKey(other) !== key) continue;
+    if (Math.abs(createdAt - removedAt) <= REPLACED_WITHIN_MS) return createdAt;
   }
   return undefined;
 }

@@ -194,7 +194,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         startedAt: record.startedAt,
         alive: record.dead ? false : record.startedAt === undefined ? undefined : true,
         stoppedByPersonAt: record.stoppedByPersonAt,
-        deployedAt: deployedAt(containerId, record, records),
+        deployedAt: deployedAt(record, records),
         lastEnd: record.lastEnd,
         restartingByAgent: isOwnRestart(record),
         crashes: record.crashes,

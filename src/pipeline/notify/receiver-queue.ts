@@ -31,6 +31,8 @@ export interface ReceiverQueueDeps {
 export interface AddressedAlert {
   readonly alert: Alert;
   readonly receivers: readonly string[];
+  /** Those of the receivers that follow its incident. */
+  readonly following: readonly string[];
   readonly trace: TraceLink | undefined;
 }
 
@@ -163,7 +165,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
   }
 
   async function sendStored(alert: Alert, tries: number, trace: TraceLink | undefined): Promise<void> {
-    const addressed = { alert, receivers: [receiver.name], trace };
+    const addressed = { alert, receivers: [receiver.name], following: [], trace };
     if (sentUnmarked.has(alert.id)) return markSent(addressed);
     if (isTooOld(alert)) return dropStored(alert, TOO_OLD);
     const result = await sendAlert(alert, tries, trace);
@@ -199,7 +201,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
   async function storeSent(): Promise<void> {
     for (const addressed of sentUnmarked.values()) {
       // For all its receivers: with their rows, it is not lost if the agent dies before the others have it.
-      await outbox.enqueue(addressed.alert, addressed.receivers, addressed.trace);
+      await outbox.enqueue(addressed.alert, addressed.receivers, addressed.trace, addressed.following);
       await markSent(addressed);
     }
   }

@@ -9,7 +9,16 @@ import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { Approval } from '../incident/round.ts';
 import type { Workflow } from '../incident/workflow.ts';
 import type { Observer } from '../observer.ts';
-import type { ActionResult, Actor, AuditEntry, PeopleActions, PeopleRecords, RestartRequest } from '../ports/people.ts';
+import type {
+  ActionResult,
+  Actor,
+  AuditEntry,
+  PeopleActions,
+  PeopleRecords,
+  RestartRequest,
+  Snooze,
+  Snoozed,
+} from '../ports/people.ts';
 import type { ReviewStore } from '../ports/store.ts';
 import { SPANS, type Tracing } from '../tracing.ts';
 import { describeActor, describeRound, utc, whyNotOpen } from './describe.ts';
@@ -181,9 +190,16 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
     return { kind: 'done', what };
   };
 
-  const holdBack = async (service: ServiceRef, fingerprint: string | undefined, forMs: number, by: Actor) => {
+  const problemOf = (what: Snoozed): Problem | undefined => {
+    if (!('incidentId' in what)) return { service: refOf(what.service), ...fingerprintOf(what) };
+    const incident = find(what.incidentId)?.incident;
+    return incident && { service: refOf(incident.container), fingerprint: incident.fingerprint };
+  };
+
+  const holdBack = async (problem: Problem, forMs: number, by: Actor): Promise<string> => {
+    const { service, fingerprint } = problem;
     const since = clock.now();
-    const snooze = { id: deps.newId(), service, fingerprint, since, until: since + forMs, by, heldBack: 0 };
+    const snooze = { id: deps.newId(), ...problem, since, until: since + forMs, by, heldBack: 0 };
     await snoozes.add(snooze);
     for (const { incident } of deps.open()) {
       if (matches(snooze, incident)) await requests.withdraw(incident.id);
@@ -196,16 +212,16 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
     approve: (requestId, actor) => inTurn(requestId, () => approve(requestId, tidy(actor))),
     deny: (requestId, actor) => inTurn(requestId, () => deny(requestId, tidy(actor))),
 
-    async snooze({ service: { service, project }, fingerprint, forMs }, from) {
+    async snooze(what, from) {
       const actor = tidy(from);
-      const ref = { service, ...(project !== undefined && { project }) };
-      const about = { action: 'snooze', service: ref, ...(fingerprint !== undefined && { fingerprint }) } as const;
-      if (!(forMs >= SHORTEST_SNOOZE_MS && forMs <= LONGEST_SNOOZE_MS)) {
+      const problem = problemOf(what);
+      if (problem === undefined) return audited(actor, { action: 'snooze', ...withIncident(what) }, NOT_FOUND);
+      const about = { action: 'snooze', ...problem } as const;
+      if (!(what.forMs >= SHORTEST_SNOOZE_MS && what.forMs <= LONGEST_SNOOZE_MS)) {
         return refuse(actor, about, 'a snooze lasts between a minute and 30 days');
       }
       if (snoozes.count() >= MAX_SNOOZES) return refuse(actor, about, `there are ${MAX_SNOOZES} snoozes already`);
-      const what = await holdBack(ref, fingerprint, forMs, actor);
-      return audited(actor, about, { kind: 'done', what });
+      return audited(actor, about, { kind: 'done', what: await holdBack(problem, what.forMs, actor) });
     },
 
     async endSnooze(snoozeId, from) {
@@ -213,7 +229,7 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
       const ended = await snoozes.end(snoozeId);
       if (ended === undefined) return audited(actor, { action: 'end_snooze' }, NOT_FOUND);
       const { service, fingerprint, heldBack } = ended;
-      const about = { action: 'end_snooze', service, ...(fingerprint !== undefined && { fingerprint }) } as const;
+      const about = { action: 'end_snooze', service, ...fingerprintOf({ fingerprint }) } as const;
       return audited(actor, about, {
         kind: 'done',
         what: `the snooze of ${service.service} has ended; held back: ${heldBack}`,
@@ -250,6 +266,20 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
       return audited(actor, about, known ? { kind: 'done', what: `the decision was ${verdict}` } : NOT_FOUND);
     },
   };
+}
+
+type Problem = Pick<Snooze, 'service' | 'fingerprint'>;
+
+function refOf({ service, project }: ServiceRef): ServiceRef {
+  return { service, ...(project !== undefined && { project }) };
+}
+
+function fingerprintOf({ fingerprint }: { readonly fingerprint?: string }): { readonly fingerprint?: string } {
+  return fingerprint === undefined ? {} : { fingerprint };
+}
+
+function withIncident(what: Snoozed): { readonly incidentId?: string } {
+  return 'incidentId' in what ? { incidentId: what.incidentId } : {};
 }
 
 function tidy({ via, who, from }: Actor): Actor {

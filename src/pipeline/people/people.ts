@@ -1,7 +1,7 @@
 /** Connects the parts of this folder with the pipeline. */
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { Round } from '../incident/round.ts';
-import type { Workflow } from '../incident/workflow.ts';
+import type { Workflow, WorkflowDeps } from '../incident/workflow.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { OnRequestChanged, PeopleActions, RestartRequest, Snooze } from '../ports/people.ts';
 import type { IncidentCase } from '../ports/store.ts';
@@ -23,8 +23,7 @@ export interface People {
   readonly actions: PeopleActions;
   readonly requests: Requests;
   readonly snoozes: Snoozes;
-  /** The round that an approval led to has ended. */
-  onApproved(request: RestartRequest, round: Round): void;
+  readonly forWorkflow: Pick<WorkflowDeps, 'requests' | 'snoozes' | 'people' | 'onApproved'>;
   /** Takes up what an earlier run of the agent left, once its open incidents are known and the snoozes are loaded. */
   resume(left: readonly { readonly live: LiveIncident; readonly left: IncidentCase }[]): Promise<void>;
 }
@@ -55,17 +54,18 @@ export function createPeople(deps: PeopleDeps): People {
     },
   });
 
+  const onApproved = (request: RestartRequest, round: Round): void => {
+    const saved = store.saveAuditResult(request.id, describeRound(round)).catch((error: unknown) => {
+      logger.error('what came of an approval could not be stored', { error: String(error) });
+    });
+    start(saved);
+  };
+
   return {
     actions,
     requests,
     snoozes,
-
-    onApproved(request, round) {
-      const saved = store.saveAuditResult(request.id, describeRound(round)).catch((error: unknown) => {
-        logger.error('what came of an approval could not be stored', { error: String(error) });
-      });
-      start(saved);
-    },
+    forWorkflow: { requests, snoozes, people: store, onApproved },
 
     async resume(all) {
       for (const { live, left } of all) {

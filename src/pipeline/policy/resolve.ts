@@ -1,7 +1,7 @@
-import type { ContainerRef } from '../../domain/containers.ts';
+import { type ContainerRef, type LabelOrigin, UNREAD_LABELS } from '../../domain/containers.ts';
 import type { DecisionReason } from '../../domain/decision.ts';
 import { type Match, matches } from './match.ts';
-import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey, type PolicySetting } from './settings.ts';
+import { POLICY_KEYS, POLICY_SETTINGS, type Policy, type PolicyKey, type PolicySetting, RESTARTS } from './settings.ts';
 import { statefulImage } from './stateful-images.ts';
 
 /** One rule of the policy file. */
@@ -30,15 +30,86 @@ export interface ResolvedPolicy {
 export type PolicyOf = (container: ContainerRef) => ResolvedPolicy;
 
 const LABEL_PREFIX = 'container-doctor.';
+/** Characters of a value. Patterns are the longest values. */
+export const MAX_LABEL_CHARS = 8192;
 /** Characters of a label in a warning. */
 const LONGEST_QUOTE = 80;
 
 /**
- * Resolves the policy of a container. Labels override the file, and the file overrides the defaults; but no label
+ * Resolves the policy of a container. Labels of its image can only limit restarts: everything else that they, or rules
+ * that match them, would set is ignored. While their origin is pending, this applies to all labels, and only to what can
+ * limit restarts.
+ */
+export function resolvePolicy(
+  container: ContainerRef,
+  rules: readonly Rule[],
+  defaults: Policy,
+  origin: LabelOrigin = { kind: 'unknowable' },
+): ResolvedPolicy {
+  const all = resolveWithAllLabels(container, rules, defaults);
+  if (origin.kind === 'unknowable' || (origin.kind === 'known' && origin.fromImage.size === 0)) return all;
+  const own = resolveWithAllLabels(withoutImageLabels(container, origin), rules, defaults);
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, Source> = {};
+  for (const key of POLICY_KEYS) {
+    const takeAll = isStricter(key, all.values, own.values) || (origin.kind === 'pending' && !LIMITS.has(key));
+    const from = takeAll ? all : own;
+    values[key] = from.values[key];
+    sources[key] = from.sources[key];
+  }
+  const ignored = POLICY_KEYS.flatMap((key) => {
+    const source = all.sources[key];
+    const isIgnored = origin.kind === 'known' && source.kind === 'label' && sources[key] !== source;
+    return isIgnored && origin.fromImage.has(source.label) ? [source.label] : [];
+  });
+  return {
+    values: values as unknown as Policy,
+    sources: sources as Record<PolicyKey, Source>,
+    warnings: [
+      ...all.warnings,
+      ...ignored.map(
+        (label) =>
+          `${container.name}: label ${label} is ignored, because it comes from the image; set it on the container`,
+      ),
+    ],
+  };
+}
+
+/** The container as if its image had no labels. Without compose's labels it has no project, and its name is its service. */
+function withoutImageLabels(container: ContainerRef, origin: LabelOrigin): ContainerRef {
+  const isOwn = (label: string) => origin.kind === 'known' && !origin.fromImage.has(label);
+  const labels = Object.fromEntries(Object.entries(container.labels).filter(([label]) => isOwn(label)));
+  if (container.labels[COMPOSE_PROJECT] === labels[COMPOSE_PROJECT]) return { ...container, labels };
+  const { project: _project, ...rest } = container;
+  return { ...rest, service: container.name, labels };
+}
+
+const COMPOSE_PROJECT = 'com.docker.compose.project';
+
+/** Settings that an image may make stricter. */
+const LIMITS: ReadonlySet<PolicyKey> = new Set<PolicyKey>(['mode', 'restart', 'maxRestartsPerHour', 'quietHours']);
+
+function isStricter(key: PolicyKey, a: Policy, b: Policy): boolean {
+  switch (key) {
+    case 'restart':
+      return RESTARTS.indexOf(a.restart) > RESTARTS.indexOf(b.restart);
+    case 'mode':
+      return a.mode === 'observe' && b.mode !== 'observe';
+    case 'maxRestartsPerHour':
+      return a.maxRestartsPerHour < b.maxRestartsPerHour;
+    case 'quietHours':
+      return b.quietHours.windows.length === 0 && a.quietHours.windows.length > 0;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Resolves the policy wherever the labels come from. Labels override the file, and the file overrides the defaults; but no label
  * overrides `restart: never` in the file. Within the file, later rules override earlier ones. Known stateful images are
  * never restarted by default. An invalid label of a setting that can limit restarts forbids them until it is corrected.
  */
-export function resolvePolicy(container: ContainerRef, rules: readonly Rule[], defaults: Policy): ResolvedPolicy {
+function resolveWithAllLabels(container: ContainerRef, rules: readonly Rule[], defaults: Policy): ResolvedPolicy {
   const resolution = new Map<PolicyKey, { value: unknown; source: Source }>();
   for (const key of POLICY_KEYS) resolution.set(key, { value: defaults[key], source: { kind: 'default' } });
 
@@ -96,6 +167,8 @@ export function policyBehind(
   reason: DecisionReason,
   { values, sources }: Pick<ResolvedPolicy, 'values' | 'sources'>,
 ): string | undefined {
+  // Nothing but this setting makes it the default.
+  if (reason === 'policy_ask' && sources.restart.kind === 'default') return 'AUTO_FIX=ask';
   const key = keyBehind(reason, values);
   if (key === undefined) return undefined;
   const { name, show } = POLICY_SETTINGS[key] as PolicySetting<unknown>;
@@ -129,32 +202,48 @@ interface ReadLabels {
   readonly warnings: readonly string[];
 }
 
+const KNOWN_LABELS = POLICY_KEYS.map((key) => POLICY_SETTINGS[key].name).join(', ');
+/** Unknown labels of a container that are named in warnings. */
+const UNKNOWN_NAMED = 5;
+
 const KEY_BY_LABEL = new Map(POLICY_KEYS.map((key) => [LABEL_PREFIX + POLICY_SETTINGS[key].name, key]));
 
 function readLabels({ name, labels }: ContainerRef): ReadLabels {
   const read = new Map<PolicyKey, { value: unknown; label: string }>();
   const warnings: string[] = [];
+  const unknown: string[] = [];
   let unclear: string | undefined;
   for (const [label, text] of Object.entries(labels)) {
     if (!label.startsWith(LABEL_PREFIX)) continue;
+    if (label === UNREAD_LABELS) {
+      unclear ??= label;
+      warnings.push(`${name}: has too many or too long labels to read them all; it is not restarted`);
+      continue;
+    }
     const key = KEY_BY_LABEL.get(label);
     if (key === undefined) {
-      warnings.push(
-        `${name}: unknown label ${quote(label)}; must be one of ${LABEL_PREFIX}{${POLICY_KEYS.map((known) => POLICY_SETTINGS[known].name).join(', ')}}`,
-      );
+      unknown.push(quote(label));
       continue;
     }
     // Compose replaces a variable that is not set with an empty text.
     if (text.trim() === '') continue;
-    const { allowed, limits, parse } = POLICY_SETTINGS[key];
-    const value = parse(text);
+    const { allowed, limits, parse, explain } = POLICY_SETTINGS[key];
+    const value = text.length > MAX_LABEL_CHARS ? undefined : parse(text);
     if (value !== undefined) {
       read.set(key, { value, label });
       continue;
     }
     if (limits) unclear ??= label;
     const effect = limits ? 'the container is not restarted until it is corrected' : 'it is ignored';
-    warnings.push(`${name}: label ${label}=${quote(text)} is invalid: must be ${allowed}; ${effect}`);
+    const why = text.length > MAX_LABEL_CHARS ? `longer than ${MAX_LABEL_CHARS} characters` : explain?.(text);
+    const must = `must be ${allowed}${why === undefined ? '' : ` (${why})`}`;
+    warnings.push(`${name}: label ${label}=${quote(text)} is invalid: ${must}; ${effect}`);
+  }
+  for (const label of unknown.slice(0, UNKNOWN_NAMED)) {
+    warnings.push(`${name}: unknown label ${label}; must be one of ${LABEL_PREFIX}{${KNOWN_LABELS}}`);
+  }
+  if (unknown.length > UNKNOWN_NAMED) {
+    warnings.push(`${name}: and ${unknown.length - UNKNOWN_NAMED} more unknown labels that begin with ${LABEL_PREFIX}`);
   }
   return { read, unclear, warnings };
 }

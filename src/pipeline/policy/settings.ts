@@ -1,5 +1,6 @@
 /** The settings of each container: by its labels, by the policy file, or by default. */
 import { SEVERITIES, type Severity } from '../../domain/diagnosis.ts';
+import { problemOfPatterns } from '../detect/rules.ts';
 import { NO_QUIET_HOURS, parseQuietHours, QUIET_HOURS_FORM, type QuietHours } from './quiet-hours.ts';
 
 export const MODES = ['act', 'observe'] as const;
@@ -44,6 +45,8 @@ export interface PolicySetting<T> {
   readonly limits: boolean;
   /** Reads a label; undefined if the value is invalid. */
   parse(text: string): T | undefined;
+  /** What exactly is wrong with a value that `parse` refuses, if that is not obvious. */
+  explain?(text: string): string | undefined;
   show(value: T): string;
 }
 
@@ -80,9 +83,15 @@ const patterns = (info: SettingInfo): PolicySetting<readonly string[]> => ({
   limits: false,
   shape: { kind: 'patterns' },
   allowed: 'RE2 patterns, one per line',
-  parse: (text) => text.split('\n').filter((line) => line.trim() !== ''),
+  parse(text) {
+    const lines = linesOf(text);
+    return problemOfPatterns(lines) === undefined ? lines : undefined;
+  },
+  explain: (text) => problemOfPatterns(linesOf(text)),
   show: (lines) => (lines.length === 0 ? 'none' : lines.map((line) => JSON.stringify(line)).join(', ')),
 });
+
+const linesOf = (text: string) => text.split('\n').filter((line) => line.trim() !== '');
 
 const FLAGS: Readonly<Record<string, boolean>> = {
   true: true,

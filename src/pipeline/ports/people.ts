@@ -66,15 +66,15 @@ export type ActionResult =
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'not_found' };
 
+/** What is snoozed: the problem of an open incident, a problem of a service, or (without a fingerprint) the whole service. */
+export type Snoozed = { readonly incidentId: string } | { readonly service: ServiceRef; readonly fingerprint?: string };
+
 /** Every call is audited, whatever comes of it. None rejects, unless the store cannot be used. */
 export interface PeopleActions {
   /** Evaluates every gate anew; lifts `policy_ask` only. Resolves when the restart has begun or was refused. */
   approve(requestId: string, actor: Actor): Promise<ActionResult>;
   deny(requestId: string, actor: Actor): Promise<ActionResult>;
-  snooze(
-    what: { readonly service: ServiceRef; readonly fingerprint?: string; readonly forMs: number },
-    actor: Actor,
-  ): Promise<ActionResult>;
+  snooze(what: Snoozed & { readonly forMs: number }, actor: Actor): Promise<ActionResult>;
   endSnooze(snoozeId: string, actor: Actor): Promise<ActionResult>;
   /** Asks the model about an open incident once more. */
   askAgain(incidentId: string, actor: Actor): Promise<ActionResult>;
@@ -87,6 +87,7 @@ export type OnRequestChanged = (request: RestartRequest) => void;
 /** For the pages. */
 export interface PeopleStore {
   waitingRequests(): Promise<readonly RestartRequest[]>;
+  findRequest(id: string): Promise<RestartRequest | undefined>;
   /** Oldest first. */
   requestsOf(incidentId: string): Promise<readonly RestartRequest[]>;
   /** Those that have not ended. */
@@ -100,7 +101,8 @@ export interface PeopleStore {
 /** For the places where people act: the page, receivers with buttons. */
 export interface PeopleAccess {
   readonly actions: PeopleActions;
-  readonly store: PeopleStore;
+  /** `saveAudit`: for what was refused before it reached `actions`. */
+  readonly store: PeopleStore & Pick<PeopleRecords, 'saveAudit'>;
   /** Returns a function that removes the listener. */
   onRequestChanged(listener: OnRequestChanged): () => void;
 }
@@ -120,7 +122,6 @@ export interface RequestEnd {
 /** What the pipeline writes. */
 export interface PeopleRecords extends PeopleStore {
   saveRequest(request: RestartRequest): Promise<void>;
-  findRequest(id: string): Promise<RestartRequest | undefined>;
   /**
    * Ends a waiting request, with all that follows from it, in one transaction. False if it does not wait any more: the
    * first answer wins. An approval or a denial after its time has passed changes nothing.

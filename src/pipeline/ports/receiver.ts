@@ -20,10 +20,16 @@ export interface Notice {
 export interface Receiver {
   /** Its name in the outbox, in metrics and in /health. */
   readonly name: string;
+  /** It keeps one message for each incident and updates it, so it also gets the alerts of PROGRESS_KINDS. */
+  readonly follows?: true;
   /** The least time between two messages of a queue that has built up, ms. */
   readonly paceMs: number;
   /** Never rejects. */
   send(alert: Alert, signal: AbortSignal): Promise<SendResult>;
   /** Never rejects. */
   sendNotice(notice: Notice, signal: AbortSignal): Promise<SendResult>;
+  /** Serves people who answer in the receiver, until `signal` aborts. Never rejects. */
+  run?(signal: AbortSignal): Promise<void>;
+  /** For /health: what does not work besides sending messages. */
+  problem?(): string | undefined;
 }

@@ -78,8 +78,16 @@ export interface AttemptStore {
 
 /** Alerts on their way out: one row per alert and receiver, written before anything is sent. */
 export interface Outbox {
-  /** Writes all rows in one transaction. False if the alert was enqueued before, for any receivers: do not send it again. */
-  enqueue(alert: Alert, receivers: readonly string[], trace?: TraceLink): Promise<boolean>;
+  /**
+   * Writes all rows in one transaction. False if the alert was enqueued before, for any receivers: do not send it again.
+   * `following`: those of the receivers that follow the incident from now on.
+   */
+  enqueue(
+    alert: Alert,
+    receivers: readonly string[],
+    trace?: TraceLink,
+    following?: readonly string[],
+  ): Promise<boolean>;
   /** The alerts that are due at `now` for one receiver, oldest first. */
   due(
     receiver: string,
@@ -99,6 +107,35 @@ export interface Outbox {
   ): Promise<void>;
   /** The number of waiting alerts by receiver. Receivers without any may be missing. */
   pending(): Promise<ReadonlyMap<string, number>>;
+}
+
+/** Which receivers follow which incidents: they have had an alert about it, and get its progress until its end. */
+export interface FollowedIncidents {
+  followersOf(incidentId: string): Promise<readonly string[]>;
+  /** The incident with its followers, if the store has both. */
+  followedCase(
+    incidentId: string,
+  ): Promise<{ readonly found: IncidentCase; readonly followers: readonly string[] } | undefined>;
+  /** Ids of resolved incidents whose followers do not know it: an earlier run of the agent ended too early. */
+  untoldResolutions(): Promise<readonly string[]>;
+}
+
+/**
+ * What receivers keep of incidents, for example where the message is. It survives a restart of the agent and is deleted
+ * with the incident. The text is theirs.
+ */
+export interface ReceiverMemory {
+  recall(receiver: string, incidentId: string): Promise<string | undefined>;
+  /** Replaces what was remembered for the incident. */
+  remember(receiver: string, incident: Incident, value: string): Promise<void>;
+  /** The newest value for an earlier incident of the same problem that was not yet resolved at `since`. */
+  recallEarlier(
+    receiver: string,
+    incident: Incident,
+    since: number,
+  ): Promise<{ readonly incidentId: string; readonly value: string } | undefined>;
+  /** The values for all incidents whose end the receiver does not know yet. */
+  recallOpen(receiver: string): Promise<readonly { readonly incidentId: string; readonly value: string }[]>;
 }
 
 /** For the HTTP pages. Incidents with a diagnosis, newest last. */

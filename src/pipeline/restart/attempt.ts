@@ -46,8 +46,8 @@ export type Refusal = 'down' | 'gone' | 'unchanged';
 export interface RestartSteps {
   /** Default: a new one. */
   readonly attemptId?: string;
-  /** The attempt is stored, and the engine is called next. */
-  onBegun(): void;
+  /** The attempt is stored. The engine is called without waiting for it. Must not reject. */
+  onBegun(attempt: Attempt): Promise<void>;
   /** The engine has answered. */
   onRestarted(): void;
 }

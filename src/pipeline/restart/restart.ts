@@ -14,8 +14,8 @@ interface RestartDeps {
   newId(): string;
   /** Default: a new one. */
   readonly attemptId?: string;
-  /** The attempt is stored, and the engine is called next. */
-  onBegun?(): void;
+  /** The attempt is stored. The engine is called without waiting for it. Must not reject. */
+  onBegun(attempt: Attempt): Promise<void>;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function restart(incident: Incident, facts: ContainerFacts, deps: R
     startedAt: deps.clock.now(),
   };
   await deps.attempts.beginAttempt(attempt);
-  deps.onBegun?.();
+  const told = deps.onBegun(attempt);
   try {
     await deps.control.restart(container.id, AbortSignal.timeout(facts.stopTimeout * 1000 + START_PATIENCE_MS));
     return { kind: 'restarted', attempt, answer: 'done' };
@@ -54,6 +54,8 @@ export async function restart(incident: Incident, facts: ContainerFacts, deps: R
       return { kind: 'restarted', attempt, answer: 'lost' };
     }
     return { kind: 'refused', attempt, detail: `the engine did not restart it: ${error.message}` };
+  } finally {
+    await told;
   }
 }
 

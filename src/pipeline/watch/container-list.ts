@@ -1,5 +1,11 @@
 /** The watched containers and their log followers, kept up to date by events and listings. */
-import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../domain/containers.ts';
+import {
+  type ContainerRef,
+  type EngineEvent,
+  type ListedContainer,
+  type LogLine,
+  serviceKey,
+} from '../../domain/containers.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ReconnectCause } from '../observer.ts';
@@ -211,7 +217,8 @@ export function createContainerList(options: ContainerListOptions): ContainerLis
           stopWatching(entry, false);
           continue;
         }
-        if (entry.ref.name !== ref.name) entry.ref = ref;
+        // Only the listing knows which labels come from the image.
+        if (entry.ref.name !== ref.name || serviceKey(entry.ref) !== serviceKey(ref)) entry.ref = ref;
         if (entry.follower.running !== running) {
           unreported.add(ref.id);
           entry.follower.setRunning(running);

@@ -1,6 +1,10 @@
 /** Decides which containers are watched. */
-import type { ContainerRef } from '../../domain/containers.ts';
+import type { ContainerRef, LabelOrigin } from '../../domain/containers.ts';
 import { globToRegExp } from '../../lib/glob.ts';
+
+function isFromImage(origin: LabelOrigin | undefined): boolean {
+  return origin?.kind === 'known' && origin.fromImage.has(ENABLE_LABEL);
+}
 
 /** A container with this label set to `false` is not watched. */
 const ENABLE_LABEL = 'container-doctor.enable';
@@ -28,11 +32,18 @@ export function parseTargets(text: string): Targets {
   };
 }
 
-/** `ownId`: the id of the agent's own container, or at least its first 12 digits. */
-export function createWatchFilter(targets: Targets, ownId?: string): (container: ContainerRef) => boolean {
+/**
+ * `ownId`: the id of the agent's own container, or at least its first 12 digits. `originOf`: which labels of a container
+ * come from its image, which cannot exempt itself from being watched.
+ */
+export function createWatchFilter(
+  targets: Targets,
+  ownId?: string,
+  originOf?: (containerId: string) => LabelOrigin,
+): (container: ContainerRef) => boolean {
   const own = ownId !== undefined && ownId.length >= 12 ? ownId : undefined;
   return ({ id, name, labels }) =>
     !(own !== undefined && id.startsWith(own)) &&
-    labels[ENABLE_LABEL]?.trim().toLowerCase() !== 'false' &&
+    (labels[ENABLE_LABEL]?.trim().toLowerCase() !== 'false' || isFromImage(originOf?.(id))) &&
     targets.matches(name);
 }

@@ -4,7 +4,7 @@
  * The agent subscribes to events first and then lists the containers, so that nothing is missed in between. The listing
  * is repeated regularly, because a stream can stall and an event can be missed.
  */
-import type { ContainerRef, EngineEvent, ListedContainer } from '../../domain/containers.ts';
+import type { ContainerRef, EngineEvent, LabelOrigin, ListedContainer } from '../../domain/containers.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { ContainerControl, ContainerSource } from '../ports/engine.ts';
@@ -42,6 +42,8 @@ export interface WatchOptions {
   readonly ownId?: string;
   /** Checked at every listing; containers for which it is false are not watched. Default: all are. */
   isEnabled?(container: ContainerRef): boolean;
+  /** Which labels of a container come from its image. Default: unknowable. */
+  originOf?(containerId: string): LabelOrigin;
   readonly reconcileEveryMs: number;
   /** The most lines that are read of what each log held before the start, the newest. Default 100,000. */
   readonly maxBacklogLines?: number;
@@ -93,7 +95,7 @@ const CLOCK_SKEW_MS = 60_000;
 export function createWatch(options: WatchOptions): Watch {
   const { engine, clock, logger, handlers, reconcileEveryMs } = options;
   const targets = parseTargets(options.targets);
-  const isTarget = createWatchFilter(targets, options.ownId);
+  const isTarget = createWatchFilter(targets, options.ownId, options.originOf);
   const positions = createLogPositions({
     store: options.cursors,
     clock,

@@ -9,6 +9,7 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['asks', ['id']],
   ['claude_requests', ['id']],
   ['outbox', ['alert_id', 'receiver']],
+  ['followed_incidents', ['agent', 'receiver', 'incident_id']],
   ['cursors', ['agent', 'container_id']],
   ['reviews', ['incident_id']],
   ['decisions', ['id']],

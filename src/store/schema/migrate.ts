@@ -6,6 +6,7 @@ import { outboxReceivers } from './0003-outbox-receivers.ts';
 import { incidentDetectors } from './0004-detectors.ts';
 import { correlation } from './0005-correlation.ts';
 import { people } from './0006-people.ts';
+import { receivers } from './0007-receivers.ts';
 import { pages } from './0010-pages.ts';
 import type { Migration } from './migration.ts';
 
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly Migration[] = [
   incidentDetectors,
   correlation,
   people,
+  receivers,
   pages,
 ];
 

@@ -13,6 +13,7 @@ export interface Schema {
   asks: AskTable;
   claude_requests: ClaudeRequestTable;
   outbox: OutboxTable;
+  followed_incidents: FollowedIncidentTable;
   cursors: CursorTable;
   pruned_diagnoses: PrunedDiagnosesTable;
   pruned_restarts: PrunedRestartsTable;
@@ -125,6 +126,26 @@ export interface OutboxTable extends Owned {
   last_error: string | null;
   /** When the alert was sent or dropped. */
   finished_at: number | null;
+  /** Null in rows from before schema 7. */
+  incident_id: string | null;
+  /** The flood whose summary replaces the alert; null for most. */
+  flood: string | null;
+}
+
+/** An incident that a receiver follows. */
+export interface FollowedIncidentTable extends Owned {
+  receiver: string;
+  incident_id: string;
+  project: string;
+  service: string;
+  fingerprint: string;
+  /** What the receiver remembers. */
+  value: string | null;
+  since: number;
+  /** When the receiver first accepted an alert about it. */
+  shown_at: number | null;
+  /** When its end was added to the outbox. */
+  resolved_at: number | null;
 }
 
 export interface CursorTable extends Owned {

@@ -65,6 +65,11 @@ const FENCE = '0f1e2d3c4b5a69788796a5b4c3d2e1f0';
 const user = (context: Partial<DiagnosisContext> = {}) => renderPrompt(sampleContext(context), FENCE).user;
 
 describe('the prompt', () => {
+  it('does not say that a problem was last seen before it was first seen, although it was found later', () => {
+    const incident = sampleIncident({ openedAt: NOON, lastSeenAt: NOON - 1_000 });
+    expect(user({ incident })).toContain('first 2026-11-23T11:59:59.000Z, last 2026-11-23T11:59:59.000Z');
+  });
+
   it('contains everything that is known, in this order', () => {
     expect(
       user({

@@ -88,6 +88,14 @@ trace 4bf92f3577b34da6a3ce929d0e0e4736`);
     expect(message).toMatchObject({ mrkdwn: false, parse: 'none', unfurl_links: false, unfurl_media: false });
   });
 
+  it('has a time range that does not end before it begins if the lines were read a moment after they were printed', () => {
+    const seen = (lastSeenAt: number, occurrences: number) =>
+      shown({ incident: sampleIncident({ openedAt: NOON, lastSeenAt, occurrences }) });
+    expect(seen(NOON - 1_000, 2)).toMatch(/^2 times, 2026-11-23 11:59:59 UTC$/m);
+    expect(seen(NOON - 1_000, 1)).toMatch(/^once, 2026-11-23 11:59:59 UTC$/m);
+    expect(seen(NOON + 1_000, 2)).toMatch(/^2 times, 2026-11-23 12:00:00 UTC to 2026-11-23 12:00:01 UTC$/m);
+  });
+
   it('about a problem that the agent found an hour late says that it is old news', () => {
     const text = shown({
       incident: sampleIncident({ openedAt: NOON, lastSeenAt: NOON - 65 * 60_000, occurrences: 2 }),

@@ -200,6 +200,102 @@ describe('decide', () => {
     expect(decide({ ...allowed, ...past }).kind).toBe('restart');
   });
 
+  it('says that the engine cannot be reached, not that the container is gone, if no facts were ever read', () => {
+    const unread = { ...allowed, facts: undefined, engineAnswered: false };
+    expect(decide(unread).reason).toBe('engine_unreachable');
+  });
+
+  it('names the mild diagnosis, not the silent engine, if older facts are known', () => {
+    const diagnosis = aDiagnosis({ severity: 'medium' });
+    expect(decide({ ...allowed, engineAnswered: false, diagnosis }).reason).toBe('severity_too_low');
+  });
+
+  const printedDuringAbsence = anIncident({ openedAt: OPENED, lastSeenAt: OPENED - 60 * MINUTE });
+  const unhealthy = anIncident({ detector: 'health', openedAt: OPENED });
+  const couldNotStart = { ...NO_RESTARTS, couldNotStartAt: NOW - 5 };
+
+  it.each<[string, Partial<DecideInput>, DecisionReason]>([
+    ['a stop two minutes before the incident is recent', { stopRequestedAt: OPENED - 2 * MINUTE }, 'operator_action'],
+    ['a stop a moment earlier is not', { stopRequestedAt: OPENED - 2 * MINUTE - 1 }, 'restart_allowed'],
+    [
+      'a start before an old error does not end it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 90 * MINUTE }) },
+      'restart_allowed',
+    ],
+    [
+      'a start at the time of an old error does not end it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 60 * MINUTE }) },
+      'restart_allowed',
+    ],
+    [
+      'a start right after an old error ends it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 60 * MINUTE + 1 }) },
+      'already_recovered',
+    ],
+    [
+      'a start right before an old error was found ends it',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED - 1 }) },
+      'already_recovered',
+    ],
+    [
+      'a start when an old error was found does not: the new process may have the problem too',
+      { incident: printedDuringAbsence, facts: someFacts({ startedAt: OPENED }) },
+      'restart_allowed',
+    ],
+    [
+      'a start and an end since an old error do not end it',
+      { incident: printedDuringAbsence, facts: someFacts({ status: 'exited', startedAt: OPENED - 30 * MINUTE }) },
+      'restart_allowed',
+    ],
+    [
+      'a start between a recent error and its detection does not end it',
+      {
+        incident: anIncident({ openedAt: OPENED, lastSeenAt: OPENED - MINUTE }),
+        facts: someFacts({ startedAt: OPENED - 1_000 }),
+      },
+      'restart_allowed',
+    ],
+    [
+      'a crash is over only if the container was started after it',
+      { incident: crashed, facts: someFacts({ startedAt: OPENED }) },
+      'restart_allowed',
+    ],
+    [
+      'a health check that was never run does not end the failure of one',
+      { incident: unhealthy, facts: someFacts({ health: 'none' }) },
+      'restart_allowed',
+    ],
+    [
+      'a health check that still fails does not either',
+      { incident: unhealthy, facts: someFacts({ health: 'unhealthy' }) },
+      'restart_allowed',
+    ],
+    [
+      'a passing health check does not end an error in the log',
+      { facts: someFacts({ health: 'healthy' }) },
+      'restart_allowed',
+    ],
+    ['a deployment five minutes ago is over', { deployedAt: NOW - 5 * MINUTE }, 'restart_allowed'],
+    ['a deployment a moment less ago is not', { deployedAt: NOW - 5 * MINUTE + 1 }, 'deployed_just_now'],
+    ['a deployment at this moment is recent', { deployedAt: NOW }, 'deployed_just_now'],
+    [
+      'a container that runs again may be restarted although the engine could not start it before',
+      {
+        facts: someFacts({ startedAt: NOW - 10 }),
+        incident: anIncident({ openedAt: OPENED }),
+        restarts: couldNotStart,
+      },
+      'restart_allowed',
+    ],
+    [
+      'a container that somebody has started since the engine could not may be restarted',
+      { facts: someFacts({ status: 'exited', startedAt: NOW - 5 }), incident: crashed, restarts: couldNotStart },
+      'restart_allowed',
+    ],
+  ])('%s', (_, input, reason) => {
+    expect(decide({ ...allowed, ...input }).reason).toBe(reason);
+  });
+
   it('records an incident below the minimum severity without an alert', () => {
     const diagnosis = aDiagnosis({ severity: 'low' });
     expect(decide({ ...allowed, diagnosis })).toEqual({ kind: 'record', reason: 'severity_too_low' });

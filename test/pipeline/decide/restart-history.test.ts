@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attempt } from '../../../src/domain/decision.ts';
-import { backOffMs, restartHistory } from '../../../src/pipeline/decide/restart-history.ts';
+import { backOffMs, failuresInARow, restartHistory } from '../../../src/pipeline/decide/restart-history.ts';
 import { anAttempt, anIncident, NO_RESTARTS } from '../../support/domain.ts';
 
 const OTHER = 'b'.repeat(64);
@@ -57,8 +57,75 @@ describe('the restart history', () => {
       [other({ startedAt: 30_000, finishedAt: 31_000, outcome: 'failed' })],
       { lastHour: 1, otherIncidents: 'none', backOffUntil: 0 },
     ],
+    [
+      'a restart for the incident itself in progress, which is none of another incident',
+      [anAttempt({ incidentId: 'own', startedAt: 19_000 })],
+      { otherIncidents: 'none', couldNotStartAt: 0, backOffUntil: 0 },
+    ],
+    [
+      'a recovery by a restart for the incident itself',
+      [anAttempt({ incidentId: 'own', startedAt: 11_000, outcome: 'recovered' })],
+      { otherIncidents: 'none' },
+    ],
+    [
+      'a failed restart since the incident opened, which is no recovery',
+      [other({ startedAt: 11_000, finishedAt: 12_000, outcome: 'failed' })],
+      { otherIncidents: 'none', couldNotStartAt: 0 },
+    ],
+    [
+      'a recovery by a restart that began when the incident opened',
+      [other({ startedAt: 10_000, outcome: 'recovered' })],
+      { otherIncidents: 'recovered' },
+    ],
+    [
+      'a recovery by a restart that began just now',
+      [other({ startedAt: 20_000, outcome: 'recovered' })],
+      { otherIncidents: 'recovered' },
+    ],
+    [
+      'a restart after which the engine could not start the container, with its end',
+      [other({ startedAt: 11_000, finishedAt: 12_000, outcome: 'error' })],
+      { couldNotStartAt: 12_000, backOffUntil: 17_000 },
+    ],
+    [
+      'a failed start that ended just now',
+      [other({ startedAt: 19_000, finishedAt: 20_000, outcome: 'error' })],
+      { couldNotStartAt: 20_000, backOffUntil: 25_000 },
+    ],
+    [
+      'a failed start without a known end, which counts from its beginning',
+      [other({ startedAt: 11_000, outcome: 'error' })],
+      { couldNotStartAt: 11_000, backOffUntil: 16_000 },
+    ],
+    [
+      'a failed start for the incident itself, without a back-off: the workflow waits between its restarts',
+      [anAttempt({ incidentId: 'own', startedAt: 11_000, finishedAt: 12_000, outcome: 'error' })],
+      { couldNotStartAt: 12_000, backOffUntil: 0 },
+    ],
+    [
+      'a failed start that a later restart has ended',
+      [
+        other({ startedAt: 11_000, finishedAt: 12_000, outcome: 'error' }),
+        other({ startedAt: 13_000, finishedAt: 14_000, outcome: 'failed' }),
+      ],
+      { couldNotStartAt: 0, backOffUntil: 44_000 },
+    ],
+    [
+      'a failed start before the clock was set back',
+      [other({ startedAt: 30_000, finishedAt: 31_000, outcome: 'error' })],
+      { couldNotStartAt: 0, backOffUntil: 0 },
+    ],
   ])('has %s', (_, attempts, expected) => {
     expect(restartHistory(incident, attempts, attempts.length, 20_000)).toMatchObject(expected);
+  });
+
+  it('counts consecutive failures of this container only, from its last recovery on', () => {
+    const container = 'a'.repeat(64);
+    const failed = other({ outcome: 'failed' });
+    const elsewhere = other({ containerId: OTHER, outcome: 'failed' });
+    expect(failuresInARow(container, [])).toBe(0);
+    expect(failuresInARow(container, [failed, elsewhere, failed])).toBe(2);
+    expect(failuresInARow(container, [failed, other({ outcome: 'recovered' }), elsewhere, failed])).toBe(1);
   });
 
   it('has a back-off that grows up to a limit', () => {

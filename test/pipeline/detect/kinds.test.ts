@@ -3,10 +3,10 @@ import { cleanLine } from '../../../src/pipeline/detect/clean.ts';
 import { createLogDetector } from '../../../src/pipeline/detect/log-detector.ts';
 import type { LogError } from '../../../src/pipeline/detect/log-error.ts';
 import { createStartupHold } from '../../../src/pipeline/detect/startup-hold.ts';
-import { detect, detectOne, troubleBounds, troubleOf } from '../../support/detect.ts';
+import { detect, detectOne, errorBounds, errorOf } from '../../support/detect.ts';
 
 const level = (text: string) => detectOne(text).record.level;
-const isError = (...lines: readonly string[]) => troubleBounds(lines).length > 0;
+const isError = (...lines: readonly string[]) => errorBounds(lines).length > 0;
 
 describe('a level', () => {
   it.each([
@@ -84,7 +84,7 @@ describe("a client's mistake", () => {
   });
 
   it('is an error if many come within a minute', () => {
-    expect(troubleBounds(Array.from({ length: 29 }, (_, n) => refused(n)))).toEqual([]);
+    expect(errorBounds(Array.from({ length: 29 }, (_, n) => refused(n)))).toEqual([]);
     expect(isError(...Array.from({ length: 40 }, (_, n) => refused(n)))).toBe(true);
   });
 
@@ -115,12 +115,12 @@ describe('a message about starting or stopping', () => {
       text: 'FATAL: the database system is starting up',
       time: 1_000 + n * 20_000,
     }));
-    expect(troubleBounds(lines).length).toBeGreaterThan(0);
+    expect(errorBounds(lines).length).toBeGreaterThan(0);
   });
 
   it('of npm is an error if the script failed, but not if it was stopped', () => {
     expect(isError('npm ERR! path /app', 'npm ERR! command failed', 'npm ERR! signal SIGTERM')).toBe(false);
-    expect(troubleBounds(['npm ERR! code ELIFECYCLE', 'npm ERR! errno 1', 'npm ERR! Exit status 1'])).toEqual([[1, 3]]);
+    expect(errorBounds(['npm ERR! code ELIFECYCLE', 'npm ERR! errno 1', 'npm ERR! Exit status 1'])).toEqual([[1, 3]]);
   });
 });
 
@@ -227,12 +227,12 @@ describe('a record', () => {
       ],
     ],
   ])('is formed from lines %s', (_, lines) => {
-    expect(troubleBounds(['hello', ...lines])).toEqual([[2, 1 + lines.length]]);
+    expect(errorBounds(['hello', ...lines])).toEqual([[2, 1 + lines.length]]);
   });
 
   it('has all errors of one failure that every layer logs', () => {
     expect(
-      troubleBounds([
+      errorBounds([
         '2023/03/20 18:46:05.234\tERROR\thttp.acme\tchallenge failed\t{"identifier": "api.example.com"}',
         '2023/03/20 18:46:05.234\tERROR\ttls.obtain\tcould not get certificate\t{"identifier": "api.example.com"}',
         '2023/03/20 18:46:05.234\tERROR\ttls.obtain\twill retry\t{"error": "api.example.com: failed"}',
@@ -245,7 +245,7 @@ describe('a record', () => {
       '2024-01-05 19:00:00.100 ERROR [a] a.B - disk sda lost',
       '2024-01-05 19:00:00.180 ERROR [b] c.D - mail queue stuck',
     ];
-    expect(troubleBounds(lines)).toHaveLength(2);
+    expect(errorBounds(lines)).toHaveLength(2);
   });
 
   it('is not an error if it is only a continuation line', () => {
@@ -308,7 +308,7 @@ describe('terminal control', () => {
   });
 
   it('leaves a progress bar out of the summary', () => {
-    expect(troubleOf('Downloading [####      ] 40 %\rError: connection refused').summary).toBe(
+    expect(errorOf('Downloading [####      ] 40 %\rError: connection refused').summary).toBe(
       'Error: connection refused',
     );
   });

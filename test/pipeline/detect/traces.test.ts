@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { detect, levelLines, ownTraces, sharedFile, type Trace, troubleBounds } from '../../support/detect.ts';
+import { detect, errorBounds, levelLines, ownTraces, sharedFile, type Trace } from '../../support/detect.ts';
 
 const NEIGHBOURS: Record<string, readonly string[]> = {
   'plain lines': ['Server listening on port 8080', 'Request served in 12 ms'],
@@ -33,7 +33,7 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
   describe.each(Object.entries(NEIGHBOURS))('between %s', (_, around) => {
     it.skipIf(skip)(`is one record with exact bounds (${name})`, () => {
       const wrong = traces.filter(({ lines }) => {
-        const bounds = troubleBounds([...around, ...lines, ...[...around].reverse()]);
+        const bounds = errorBounds([...around, ...lines, ...[...around].reverse()]);
         return JSON.stringify(bounds) !== JSON.stringify([[around.length + 1, around.length + lines.length]]);
       });
       expect(wrong.map((trace) => trace.name)).toEqual([]);
@@ -43,7 +43,7 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
   it.skipIf(skip)('joins an ERROR line directly before it', () => {
     const wrong = traces.filter(({ lines }) => {
       const head = '2024-05-01T10:00:00.500Z ERROR [main] app - request failed';
-      const bounds = troubleBounds(['hello', head, ...lines, ...(NEIGHBOURS['timestamped INFO lines'] as string[])]);
+      const bounds = errorBounds(['hello', head, ...lines, ...(NEIGHBOURS['timestamped INFO lines'] as string[])]);
       return JSON.stringify(bounds) !== JSON.stringify([[2, 2 + lines.length]]);
     });
     // Rails logs the exception on a line with its own level; a Go log line with a time is a separate record.
@@ -60,7 +60,7 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
       }
       const last = (stream: string) => mixed.map((line) => line.stream).lastIndexOf(stream as 'stdout') + 1;
       return (
-        JSON.stringify(troubleBounds(mixed)) !==
+        JSON.stringify(errorBounds(mixed)) !==
         JSON.stringify([
           [1, last('stdout')],
           [2, last('stderr')],
@@ -78,10 +78,10 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
       const wrong: string[] = [];
       for (const { name: trace, lines } of traces) {
         const length = lines.length;
-        if (String(troubleBounds([...lines, ...lines])) !== String([1, length, length + 1, 2 * length]))
+        if (String(errorBounds([...lines, ...lines])) !== String([1, length, length + 1, 2 * length]))
           wrong.push(trace);
         for (const head of heads) {
-          const bounds = troubleBounds([head, ...lines, head, ...lines, head]);
+          const bounds = errorBounds([head, ...lines, head, ...lines, head]);
           if (String(bounds) !== String([2, 1 + length, 3 + length, 2 + 2 * length])) wrong.push(`${trace} at ${head}`);
         }
       }
@@ -92,7 +92,7 @@ describe.each(sets)('a stack trace (%s)', (name, traces) => {
   it.skipIf(skip)('is separate from one directly after it on the same stream', () => {
     const wrong = traces.filter(({ lines }, at) => {
       const next = traces[(at * 7 + 3) % traces.length] as Trace;
-      const bounds = troubleBounds([...lines, ...next.lines]);
+      const bounds = errorBounds([...lines, ...next.lines]);
       const wanted = [
         [1, lines.length],
         [lines.length + 1, lines.length + next.lines.length],
@@ -107,7 +107,7 @@ describe('the line that a trace joins', () => {
   const trace = ['java.io.IOException: broken', '\tat com.acme.A.a(A.java:1)'];
 
   it('is not an INFO line', () => {
-    expect(troubleBounds(['10:15:30.123 INFO app - saving', ...trace])).toEqual([[2, 3]]);
+    expect(errorBounds(['10:15:30.123 INFO app - saving', ...trace])).toEqual([[2, 3]]);
   });
 
   it('may be a WARN line, which makes it a warning', () => {
@@ -118,7 +118,7 @@ describe('the line that a trace joins', () => {
 
   it('is not a WARN line if the process crashed', () => {
     expect(
-      troubleBounds([
+      errorBounds([
         '10:15:30.123 WARN app - slow',
         'panic: boom',
         '',
@@ -130,7 +130,7 @@ describe('the line that a trace joins', () => {
   });
 
   it('is not an ERROR line if another line comes between', () => {
-    expect(troubleBounds(['10:15:30.123 ERROR app - x', 'hello', ...trace])).toEqual([
+    expect(errorBounds(['10:15:30.123 ERROR app - x', 'hello', ...trace])).toEqual([
       [1, 1],
       [3, 4],
     ]);
@@ -144,7 +144,7 @@ describe('the line that a trace joins', () => {
     ],
     ['2024/05/01 10:15:30 panic: boom', '', 'goroutine 1 [running]:', 'main.main()', '\t/app/main.go:3 +0x1'],
   ])('may contain its first line after the head of a logger: %s', (...lines) => {
-    expect(troubleBounds(['hello', ...lines, 'hello'])).toEqual([[2, 1 + lines.length]]);
+    expect(errorBounds(['hello', ...lines, 'hello'])).toEqual([[2, 1 + lines.length]]);
   });
 
   it('is not an ERROR line that is seconds older', () => {
@@ -152,9 +152,23 @@ describe('the line that a trace joins', () => {
       text,
       time: at === 0 ? 1_000 : 9_000,
     }));
-    expect(troubleBounds(lines)).toEqual([
+    expect(errorBounds(lines)).toEqual([
       [1, 1],
       [2, 3],
     ]);
+  });
+
+  it('of an unhandled rejection ends before what Node explains about rejections', () => {
+    expect(
+      errorBounds([
+        "(node:21) UnhandledPromiseRejectionWarning: Error: Can't reach database server at `db`:`5432`",
+        '',
+        'Please make sure your database server is running at `db`:`5432`.',
+        '    at /node_modules/@prisma/client/runtime/index.js:36260:21',
+        '(Use `node --trace-warnings ...` to show where the warning was created)',
+        '(node:21) UnhandledPromiseRejectionWarning: Unhandled promise rejection. This error originated either by throwing inside of an async function without a catch block, or by rejecting a promise which was not handled with .catch(). (rejection id: 1)',
+        '(node:21) [DEP0018] DeprecationWarning: Unhandled promise rejections are deprecated.',
+      ]),
+    ).toEqual([[1, 4]]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { detect, detectOne, troubleOf, wordLines } from '../../support/detect.ts';
+import { detect, detectOne, errorOf, wordLines } from '../../support/detect.ts';
 
 describe.each(['tuning', 'held_out'] as const)('lines without a level (%s set)', (set) => {
   const { trouble, quiet } = wordLines(set);
@@ -21,7 +21,7 @@ describe('the display of an error', () => {
     ['signature', ['panic'], 'kernel panic - not syncing'],
     ['http', ['http 5xx'], '10.0.0.7 - - [01/May/2024:10:15:30 +0000] "GET / HTTP/1.1" 503 0'],
   ])('shows the tier %s and the patterns %j', (tier, words, text) => {
-    const trouble = troubleOf(text);
+    const trouble = errorOf(text);
     expect(trouble.tier).toBe(tier);
     expect(trouble.patterns).toEqual(expect.arrayContaining(words));
     for (const pattern of trouble.patterns) expect(pattern).toBe(pattern.toLowerCase());
@@ -29,11 +29,11 @@ describe('the display of an error', () => {
 
   it("summarises a trace by the exception's own line", () => {
     const lines = ['Traceback (most recent call last):', '  File "/a.py", line 1, in f', "KeyError: 'x'"];
-    expect(troubleOf(...lines)).toMatchObject({ tier: 'trace', summary: "KeyError: 'x'" });
+    expect(errorOf(...lines)).toMatchObject({ tier: 'trace', summary: "KeyError: 'x'" });
   });
 
   it('takes the message from JSON', () => {
-    expect(troubleOf('{"level":50,"msg":"checkout failed","err":{"type":"Error","message":"declined"}}').summary).toBe(
+    expect(errorOf('{"level":50,"msg":"checkout failed","err":{"type":"Error","message":"declined"}}').summary).toBe(
       'checkout failed: declined',
     );
   });

@@ -165,6 +165,14 @@ describe('the surroundings of an incident', () => {
     expect(found.members?.[0]?.record).toBe('ERROR of api');
   });
 
+  it('do not wait for the statistics of a busy engine', async () => {
+    const before = performance.now();
+    const found = await gather({ edges, inspect: async () => someFacts() });
+    expect(performance.now() - before).toBeLessThan(1_500);
+    expect(found.resources).toBeUndefined();
+    expect(found.dependencies?.[0]?.state).toBeDefined();
+  });
+
   it('lack what a refusing engine does not answer', async () => {
     const refuse = () => Promise.reject(new Error('403'));
     const found = await gather({ edges, inspect: refuse, stats: refuse });

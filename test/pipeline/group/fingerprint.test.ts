@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { fingerprint, mask, problemKey, serviceKey } from '../../../src/pipeline/group/fingerprint.ts';
 import { createGrouper } from '../../../src/pipeline/group/grouper.ts';
-import { aContainer, troubleOf } from '../../support/detect.ts';
+import { aContainer, errorOf } from '../../support/detect.ts';
 
-const trouble = (text: string) => troubleOf(...text.split('\n'));
+const trouble = (text: string) => errorOf(...text.split('\n'));
 const pairs = JSON.parse(readFileSync(new URL('../../fixtures/detect/pairs.json', import.meta.url), 'utf8')) as Record<
   'same' | 'apart',
   [string, string][]

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createGrouper, type Grouper, type Merge } from '../../../src/pipeline/group/grouper.ts';
-import { aContainer, sharedFile, troubleOf } from '../../support/detect.ts';
+import { aContainer, errorOf, sharedFile } from '../../support/detect.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const container = aContainer('shop-web-1', 'web');
 const letters = (n: number): string => n.toString().replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
 /** The nth of many different problems. */
-const problem = (n: number) => troubleOf(`ERROR ${letters(n)} broke`);
+const problem = (n: number) => errorOf(`ERROR ${letters(n)} broke`);
 const assign = (grouper: Grouper, n: number, now: number, of = container) => grouper.assign(of, problem(n), now);
 
 describe('a problem', () => {
@@ -40,7 +40,7 @@ describe('a problem', () => {
     const merges: Merge[] = [];
     const grouper = createGrouper({ onMerge: (merge) => merges.push(merge) });
     const line = (service: string) =>
-      troubleOf(
+      errorOf(
         `ERROR request processing of the order of this customer failed in the end as no instances were available for ${service}`,
       );
     const one = grouper.assign(container, line('stock-service'), 0);

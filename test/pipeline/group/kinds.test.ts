@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createGrouper, type Merge } from '../../../src/pipeline/group/grouper.ts';
-import { aContainer, troubleOf } from '../../support/detect.ts';
+import { aContainer, errorOf } from '../../support/detect.ts';
 
 const MINUTE = 60_000;
 
@@ -11,7 +11,7 @@ function groups(
   const merges: Merge[] = [];
   const grouper = createGrouper({ onMerge: (merge) => merges.push(merge) });
   const assigned = texts.map((text, at) => {
-    const error = troubleOf(...text.split('\n'));
+    const error = errorOf(...text.split('\n'));
     return grouper.assign(aContainer(), { ...error, record: { ...error.record, time: 0 } }, at * apartMs);
   });
   return {
@@ -82,7 +82,7 @@ describe('words that vary', () => {
     const grouper = createGrouper({ maxGroups: 50, newGroupsPerMinute: 1_000_000 });
     const letters = (n: number) => n.toString().replace(/\d/g, (digit) => 'qwzxkvjyph'[Number(digit)] as string);
     for (let n = 0; n < 5_000; n++) {
-      grouper.assign(aContainer(), troubleOf(`ERROR ${letters(n)} ${letters(n * 7)} ${letters(n * 13)} went away`), n);
+      grouper.assign(aContainer(), errorOf(`ERROR ${letters(n)} ${letters(n * 7)} ${letters(n * 13)} went away`), n);
     }
     expect(grouper.groups).toBeLessThanOrEqual(50);
   });

@@ -1,7 +1,7 @@
 /** The workflow with real stages. The engine, the store and the model are stand-ins, and sleeps end at once. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Alert } from '../../../src/domain/alert.ts';
+import { type Alert, isProgress } from '../../../src/domain/alert.ts';
 import type { ContainerFacts, ListedContainer } from '../../../src/domain/containers.ts';
 import type { Attempt, Decision, Outcome } from '../../../src/domain/decision.ts';
 import type { Diagnosis } from '../../../src/domain/diagnosis.ts';
@@ -51,6 +51,8 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
   };
   const attempts: Attempt[] = [];
   const alerts: Alert[] = [];
+  /** What receivers get that follow incidents. */
+  const progress: Alert[] = [];
   const decisions: Decision[] = [];
   const order: string[] = [];
   let latest: Diagnosis | undefined;
@@ -120,7 +122,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     }),
     surroundings: async () => ({}),
     diagnoser: { prepare() {}, diagnose: async () => aDiagnosis() },
-    notify: async (alert) => void alerts.push(alert),
+    notify: async (alert) => void (isProgress(alert.kind) ? progress : alerts).push(alert),
     control: { ...engine, ...control },
     untracedControl: engine,
     store,
@@ -152,7 +154,7 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     stopping: never,
     stopNow: never,
   });
-  return { workflow, incidents, clock, engine, attempts, alerts, decisions, order, lifecycle };
+  return { workflow, incidents, clock, engine, attempts, alerts, progress, decisions, order, lifecycle };
 }
 
 async function handle(count: number, world: World) {
@@ -200,6 +202,22 @@ describe('the workflow of an incident', () => {
   it('reports no repeated failure if no restart is allowed at all', async () => {
     const { alerts } = await handle(1, { policy: { maxRestartsPerHour: 0 }, outcomes: ['failed'] });
     expect(alerts.map(({ kind, decision }) => [kind, decision.reason])).toEqual([['diagnosed', 'policy_never']]);
+  });
+
+  it('tells receivers that follow it of every restart and its outcome, each once', async () => {
+    const { alerts, progress } = await handle(1, { outcomes: ['failed', 'recovered'] });
+    expect(progress.map(({ id, kind, attempt }) => [id, kind, attempt?.outcome])).toEqual([
+      [expect.stringMatching(/\/restarting\/att-0$/), 'restarting', undefined],
+      [expect.stringMatching(/\/outcome\/att-0$/), 'outcome', 'failed'],
+      [expect.stringMatching(/\/restarting\/att-1$/), 'restarting', undefined],
+      [expect.stringMatching(/\/outcome\/att-1$/), 'outcome', 'recovered'],
+    ]);
+    expect(alerts.map(({ kind }) => kind)).toEqual(['diagnosed', 'diagnosed']);
+  });
+
+  it('that is not restarted has no progress', async () => {
+    const { progress } = await handle(1, { policy: { restart: 'ask' }, outcomes: [] });
+    expect(progress).toEqual([]);
   });
 
   it('reports the outcome of the second restart, even if the agent was killed during its verification', async () => {

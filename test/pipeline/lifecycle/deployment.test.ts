@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineEvent } from '../../../src/domain/containers.ts';
-import { isBeingReplaced } from '../../../src/pipeline/lifecycle/deployment.ts';
+import type { ContainerRef, EngineEvent } from '../../../src/domain/containers.ts';
+import { isBeingReplaced, pruneRemoved } from '../../../src/pipeline/lifecycle/deployment.ts';
+import { createRecords } from '../../../src/pipeline/lifecycle/record.ts';
 import { aContainer } from '../../support/domain.ts';
 import { aLifecycle, listed } from './support.ts';
 
@@ -41,6 +42,39 @@ describe('a deployment', () => {
     expect(deployedAfter(old, event('create', ID, 1_000 + 11 * 60_000))).toBeUndefined();
   });
 
+  it('has at most ten minutes between the removal and the creation, in either order', () => {
+    const [removed, created] = [event('destroy', OTHER, 1_000), event('create', ID, 1_000)];
+    expect(deployedAfter(removed, event('create', ID, 601_000))).toBe(601_000);
+    expect(deployedAfter(removed, event('create', ID, 601_001))).toBeUndefined();
+    expect(deployedAfter(created, event('destroy', OTHER, 601_000))).toBe(1_000);
+    expect(deployedAfter(created, event('destroy', OTHER, 601_001))).toBeUndefined();
+  });
+
+  it('is known although the removed container is no longer watched', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.observe(event('destroy', OTHER, 1_000));
+    lifecycle.forget(OTHER);
+    lifecycle.observe(event('create', ID, 2_000));
+    expect(lifecycle.of(ID).deployedAt).toBe(2_000);
+  });
+
+  it('is not confused by a container that the agent restarts and of which no event was seen', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.expectRestart('unseen');
+    lifecycle.observe(event('create', ID, 2_000));
+    expect(lifecycle.of(ID).deployedAt).toBeUndefined();
+  });
+
+  it('needs removed containers for ten minutes; then they are forgotten', () => {
+    const records = createRecords();
+    records.use('removed').removedAt = 1_000;
+    records.use('present');
+    pruneRemoved(records, 601_000);
+    expect(records.get('removed')).toBeDefined();
+    pruneRemoved(records, 601_001);
+    expect(Array.from(records.entries(), ([id]) => id)).toEqual(['present']);
+  });
+
   it('is known although an earlier run of the agent saw it', () => {
     const lifecycle = aLifecycle();
     lifecycle.recall(event('destroy', OTHER, 1_000));
@@ -63,7 +97,21 @@ describe('a recreation by compose', () => {
     expect(isBeingReplaced(old, [listed(old), listed(fresh, 'created')])).toBe(true);
   });
 
+  it('is not any other creation', () => {
+    const created = (over: Partial<ContainerRef>) => [
+      listed(old),
+      listed(aContainer({ id: OTHER, ...over }), 'created'),
+    ];
+    const label = { 'com.docker.compose.replace': ID };
+    expect(isBeingReplaced(old, created({ name: 'shop-web-2' }))).toBe(false);
+    expect(isBeingReplaced(old, created({ name: 'shop-api-1', service: 'api', labels: label }))).toBe(false);
+    expect(isBeingReplaced(old, [listed(aContainer({ name: old.name, labels: label }), 'created')])).toBe(false);
+    expect(isBeingReplaced(aContainer({ name: `my-${ID.slice(0, 12)}_web` }), [])).toBe(false);
+  });
+
   it('is over once the new one runs', () => {
+    const running = aContainer({ id: OTHER, name: 'x', labels: { 'com.docker.compose.replace': ID } });
+    expect(isBeingReplaced(old, [listed(old), listed(running)])).toBe(false);
     const fresh = aContainer({ id: OTHER, name: 'shop-web-1', labels: { 'com.docker.compose.replace': ID } });
     expect(isBeingReplaced(fresh, [listed(fresh)])).toBe(false);
     expect(isBeingReplaced(old, [listed(old), listed(aContainer({ id: OTHER, name: 'shop-web-2' }))])).toBe(false);

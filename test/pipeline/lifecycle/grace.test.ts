@@ -36,6 +36,24 @@ describe('the grace period after a start', () => {
     expect(lifecycle.due([down], 50_000)).toEqual([]);
   });
 
+  it('is not over at the moment of the start', () => {
+    const lifecycle = started();
+    lifecycle.suppresses(aSignal({ detector: 'crash', at: 10_000 }));
+    expect(lifecycle.due([down], 10_000)).toEqual([]);
+  });
+
+  it('does not hide a crash of a container that the engine cannot remove', () => {
+    const lifecycle = started();
+    lifecycle.suppresses(aSignal({ detector: 'crash', at: 11_000 }));
+    expect(lifecycle.due([listed(aContainer(), 'dead')], 40_000)).toHaveLength(1);
+  });
+
+  it('hides an error in the log for good', () => {
+    const lifecycle = started();
+    expect(lifecycle.suppresses(aSignal({ detector: 'log', at: 11_000 }))).toBe('grace');
+    expect(lifecycle.due([down], 40_000)).toEqual([]);
+  });
+
   it('hides a crash after which the container was started again', () => {
     const lifecycle = started();
     lifecycle.suppresses(aSignal({ detector: 'crash', at: 11_000 }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRecords } from '../../../src/pipeline/lifecycle/record.ts';
-import { aContainer } from '../../support/domain.ts';
+import { aContainer, aSignal } from '../../support/domain.ts';
 import { type Action, aLifecycle, at, die, health, kill, listed, start, stop } from './support.ts';
 
 const container = aContainer();
@@ -25,7 +25,20 @@ describe('engine events', () => {
     ['a health check that fails during a stop gives no signal', [kill(15), health('unhealthy'), die(0)], []],
     ['an oom event gives a signal although the container keeps running', [{ kind: 'oom' }], ['oom']],
     ['an oom kill gives two signals', [{ kind: 'oom' }, die(137)], ['oom', 'crash']],
+    [
+      'a crash after a restart by a person is reported',
+      [kill(15), die(143), stop, start, { kind: 'restart' }, die(1)],
+      ['crash'],
+    ],
+    ['a creation gives no signal', [{ kind: 'create' }], []],
+    ['a pause gives no signal', [{ kind: 'pause' }], []],
     ['a failing health check gives a signal', [health('unhealthy')], ['health']],
+    ['a health check that fails after a start gives a signal', [start, health('unhealthy')], ['health']],
+    [
+      'a health check that fails again after a crash gives another signal',
+      [health('unhealthy'), die(1), health('unhealthy')],
+      ['health', 'crash', 'health'],
+    ],
     ['a health check that keeps failing gives one signal', [health('unhealthy'), health('unhealthy')], ['health']],
     [
       'a health check that fails again after it passed gives another signal',
@@ -48,6 +61,36 @@ describe('engine events', () => {
     lifecycle.observe(at(6_000, start));
     expect(lifecycle.observe(at(7_000, die(1)))).toMatchObject([{ detector: 'crash' }]);
     expect(lifecycle.of(container.id).stoppedByPersonAt).toBeUndefined();
+  });
+
+  it('three crashes within five minutes are a loop, a moment more is too long', () => {
+    const detectors = (last: number) => {
+      const lifecycle = aLifecycle();
+      return [0, 150_000, last].flatMap((time) => lifecycle.observe(at(time, die(1)))).map(({ detector }) => detector);
+    };
+    expect(detectors(300_000)).toEqual(['crash', 'crash', 'crash', 'crash_loop']);
+    expect(detectors(300_001)).toEqual(['crash', 'crash', 'crash']);
+  });
+
+  it('crashes with different exit codes are different problems', () => {
+    const prints = [1, 2]
+      .flatMap((exitCode) => aLifecycle().observe(at(0, die(exitCode))))
+      .map((one) => one.fingerprint);
+    expect(prints).toEqual(['crash/1', 'crash/2']);
+  });
+
+  it.each<[string, Action[], string]>([
+    ['kills for memory', [{ kind: 'oom' }], 'oom'],
+    ['failures of the health check', [health('unhealthy')], 'health'],
+    ['crash loops', [die(1), die(1), die(1)], 'crash_loop'],
+  ])('all %s of a container are one problem', (_, actions, fingerprint) => {
+    const lifecycle = aLifecycle();
+    const signals = actions.flatMap((action, n) => lifecycle.observe(at(n, action)));
+    expect(signals.at(-1)?.fingerprint).toBe(fingerprint);
+  });
+
+  it('a known exit code is explained', () => {
+    expect(aLifecycle().observe(at(0, die(127)))[0]?.summary).toBe('exited with code 127 (the command was not found)');
   });
 
   it('crashes far apart are not a loop', () => {
@@ -73,6 +116,32 @@ describe('engine events', () => {
     expect(lifecycle.of(container.id).stoppedByPersonAt).toBe(7);
   });
 
+  it('a process that a restart by the agent could not end was not stopped by a person if it ends later', () => {
+    let monotonic = 0;
+    const lifecycle = aLifecycle({ monotonic: () => monotonic });
+    const over = lifecycle.expectRestart(container.id);
+    lifecycle.observe(at(5, kill(15)));
+    over();
+    monotonic = 30_000;
+    lifecycle.observe(at(30_000, die(143)));
+    expect(lifecycle.of(container.id).stoppedByPersonAt).toBeUndefined();
+  });
+
+  it('events belong to a restart by the agent until three seconds after it', () => {
+    let monotonic = 0;
+    const lifecycle = aLifecycle({ monotonic: () => monotonic });
+    const over = lifecycle.expectRestart(container.id);
+    over();
+    const isRestarting = (time: number) => {
+      monotonic = time;
+      return lifecycle.of(container.id).restartingByAgent;
+    };
+    expect(isRestarting(3_000)).toBe(true);
+    expect(isRestarting(3_001)).toBe(false);
+    over();
+    expect(isRestarting(3_002)).toBe(false);
+  });
+
   it('an end during a restart by the agent is left to the verification', () => {
     const lifecycle = aLifecycle();
     lifecycle.expectRestart(container.id);
@@ -85,6 +154,21 @@ describe('engine events', () => {
     expect(lifecycle.observeListed(unhealthy, 1)).toHaveLength(1);
     expect(lifecycle.observeListed(unhealthy, 2)).toEqual([]);
     expect(lifecycle.observe(at(3, health('unhealthy')))).toEqual([]);
+  });
+
+  it('a container gives a signal for a listing only if it runs and its health check fails', () => {
+    const lifecycle = aLifecycle();
+    const seen = (health: 'none' | 'starting' | 'healthy' | 'unhealthy', status: 'running' | 'exited' = 'running') =>
+      lifecycle.observeListed([listed(container, status, { health })], 1).map(({ detector }) => detector);
+    expect(seen('healthy')).toEqual([]);
+    expect(seen('unhealthy', 'exited')).toEqual([]);
+    expect(seen('unhealthy')).toEqual(['health']);
+    // No result of a check yet: it is still the same failure.
+    expect(seen('starting')).toEqual([]);
+    expect(seen('none')).toEqual([]);
+    expect(seen('unhealthy')).toEqual([]);
+    expect(seen('healthy')).toEqual([]);
+    expect(seen('unhealthy')).toEqual(['health']);
   });
 
   it('a crash is reported although the start before it was missed, as when the engine itself was restarted', () => {
@@ -121,6 +205,19 @@ describe('a container that ends with code 0 again and again', () => {
     expect(ends(3, 2_000, policy)).toEqual(['crash_loop: ended 3 times within 5 minutes, last with exit code 0']);
   });
 
+  it('in the millisecond of each start is a crash loop', () => {
+    expect(ends(3, 0, 'always')).toHaveLength(1);
+  });
+
+  it('is no problem if its starts appear to be in the future, because the clock was set back', () => {
+    const lifecycle = aLifecycle({ facts: { restartPolicy: 'always' } });
+    const signals = [0, 1, 2].flatMap((n) => {
+      lifecycle.observe(at(3_600_000 + n, start));
+      return lifecycle.observe(at(n, die(0)));
+    });
+    expect(signals).toEqual([]);
+  });
+
   it('is a crash loop together with crashes', () => {
     expect(ends(3, 2_000, 'always', [1, 0, 0])).toEqual([
       'crash: exited with code 1',
@@ -132,6 +229,7 @@ describe('a container that ends with code 0 again and again', () => {
     ['somebody starts it, as a cron job', 200, 'no'],
     ['the engine restarts it on failure only', 200, 'on-failure'],
     ['it works for a while each time', 15_000, 'always'],
+    ['it works for ten seconds each time', 10_000, 'always'],
   ])('is no problem if %s', (_, ranMs, restartPolicy) => {
     expect(ends(8, ranMs, restartPolicy)).toEqual([]);
   });
@@ -151,6 +249,22 @@ describe('a crash counts as a kill for memory', () => {
         [60, die(137)],
       ],
       true,
+    ],
+    [
+      'if the oom event came ten seconds earlier',
+      [
+        [50_000, { kind: 'oom' }],
+        [60_000, die(137)],
+      ],
+      true,
+    ],
+    [
+      'not if it came a moment before that',
+      [
+        [50_000, { kind: 'oom' }],
+        [60_001, die(137)],
+      ],
+      false,
     ],
     ['not without an oom event', [[60, die(137)]], false],
     [
@@ -193,7 +307,7 @@ describe('what is known of a container', () => {
     const seen = () => lifecycle.of(container.id);
     expect(seen()).toEqual({ restartingByAgent: false, crashes: [] });
     lifecycle.observe(at(1_000, start));
-    expect(seen()).toMatchObject({ startedAt: 1_000, alive: true });
+    expect(seen()).toMatchObject({ startedAt: 1_000, alive: true, crashes: [] });
     lifecycle.observe(at(2_000, die(1)));
     expect(seen()).toMatchObject({ alive: false, crashes: [2_000] });
     lifecycle.observe(at(3_000, start));
@@ -209,6 +323,23 @@ describe('what is known of a container', () => {
     lifecycle.observe(at(1_000, kill(15)));
     end(lifecycle);
     expect(lifecycle.of(container.id)).toEqual({ restartingByAgent: false, crashes: [] });
+  });
+
+  it('does not include whether it is alive if neither a start nor an end of it was seen', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.observe(at(1_000, { kind: 'oom' }));
+    expect(lifecycle.of(container.id).alive).toBeUndefined();
+  });
+
+  it('is not needed to forget it', () => {
+    expect(() => aLifecycle().forget('unknown')).not.toThrow();
+  });
+
+  it('holds back no signal of a removed container', () => {
+    const lifecycle = aLifecycle({ graceMs: 60_000 });
+    lifecycle.observe(at(1_000, start));
+    lifecycle.observe(at(2_000, { kind: 'destroy' }));
+    expect(lifecycle.suppresses(aSignal({ at: 1_900 }))).toBeUndefined();
   });
 
   it('is kept for a limited number of containers, the most recently used ones', () => {

@@ -1,7 +1,8 @@
 /** Podman's Docker API reports less about stops than Docker does, and no kills for memory. */
 import { describe, expect, it } from 'vitest';
 import type { ContainerFacts } from '../../../src/domain/containers.ts';
-import { aContainer } from '../../support/domain.ts';
+import type { Lifecycle } from '../../../src/pipeline/lifecycle/lifecycle.ts';
+import { aContainer, aSignal, someFacts } from '../../support/domain.ts';
 import { type Action, aLifecycle, at, die, start, stop } from './support.ts';
 
 const { id } = aContainer();
@@ -53,6 +54,47 @@ describe('a stop on Podman is not taken for a crash', () => {
     }
   });
 
+  it('by a kill whose signal is not reported, if the end follows within five seconds', async () => {
+    const outcome = async (after: number) => {
+      const signals: string[] = [];
+      const lifecycle = aLifecycle({ sleep: async () => {}, onSignal: ({ detector }) => signals.push(detector) });
+      lifecycle.observe({ ...at(100_000, kill), engine: 'podman' });
+      lifecycle.observe({ ...at(100_000 + after, die(1)), engine: 'podman' });
+      await new Promise((resolve) => setImmediate(resolve));
+      return signals;
+    };
+    expect(await outcome(5_000)).toEqual([]);
+    expect(await outcome(5_001)).toEqual(['crash']);
+  });
+
+  it('by a kill, if the engine does not answer afterwards', async () => {
+    const outcome = async (exitCode: number) => {
+      const signals: string[] = [];
+      const lifecycle = aLifecycle({
+        sleep: async () => {},
+        inspect: async () => undefined,
+        onSignal: ({ detector }) => signals.push(detector),
+      });
+      lifecycle.observe({ ...at(1_000, die(exitCode)), engine: 'podman' });
+      await new Promise((resolve) => setImmediate(resolve));
+      return signals;
+    };
+    expect(await outcome(137)).toEqual([]);
+    expect(await outcome(1)).toEqual(['crash']);
+  });
+
+  it('by a restart, which is a stop by a person before the end, but not if the agent restarts it', () => {
+    const restarted = (lifecycle: Lifecycle) => {
+      lifecycle.observe({ ...at(1_000, restart), engine: 'podman' });
+      return lifecycle;
+    };
+    expect(restarted(aLifecycle()).of(id).stoppedByPersonAt).toBe(1_000);
+    const ours = aLifecycle();
+    ours.expectRestart(id);
+    expect(restarted(ours).of(id).stoppedByPersonAt).toBeUndefined();
+    expect(ours.suppresses(aSignal({ at: 1_100 }))).toBe('repeat');
+  });
+
   it('by a forced removal', async () => {
     expect((await outcomeOf([start, die(137), remove], {}, true)).detectors).toEqual([]);
     expect((await outcomeOf([start, die(137), remove])).detectors).toEqual([]);
@@ -78,6 +120,43 @@ describe('a crash on Podman is reported', () => {
   it('if it was killed and the engine reports stops', async () => {
     expect((await outcomeOf([start, die(137)], {}, true)).detectors).toEqual(['crash']);
     expect((await outcomeOf([start, die(143)], {}, true)).detectors).toEqual(['crash']);
+  });
+
+  it('if it was killed and something other than a removal follows', () => {
+    const lifecycle = aLifecycle();
+    const podman = (n: number, action: Action) => lifecycle.observe({ ...at(n, action), engine: 'podman' });
+    podman(0, stop);
+    podman(1, start);
+    podman(2, die(137));
+    expect(podman(3, start)).toMatchObject([{ detector: 'crash' }]);
+  });
+
+  it('if it is removed after an end that no kill explains', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.observe({ ...at(2, die(1)), engine: 'podman' });
+    expect(lifecycle.observe({ ...at(3, remove), engine: 'podman' })).toMatchObject([{ detector: 'crash' }]);
+  });
+
+  it('not by the inspection for an earlier end', async () => {
+    const answers: ((facts: ContainerFacts) => void)[] = [];
+    const signals: string[] = [];
+    const lifecycle = aLifecycle({
+      sleep: async () => {},
+      inspect: () => new Promise((resolve) => answers.push(resolve)),
+      onSignal: ({ detector, at: time }) => signals.push(`${detector} at ${time}`),
+    });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    lifecycle.observe({ ...at(1_000, die(1)), engine: 'podman' });
+    await turn();
+    expect(lifecycle.observe({ ...at(1_100, start), engine: 'podman' })).toHaveLength(1);
+    lifecycle.observe({ ...at(1_200, die(1)), engine: 'podman' });
+    await turn();
+    answers[0]?.(someFacts());
+    await turn();
+    expect(signals).toEqual([]);
+    answers[1]?.(someFacts());
+    await turn();
+    expect(signals).toEqual(['crash at 1200']);
   });
 
   it('as a crash loop if it repeats and the engine restarts the container', async () => {

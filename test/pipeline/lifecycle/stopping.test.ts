@@ -53,6 +53,57 @@ describe('an error that is logged', () => {
     expect(lifecycle.suppresses(errorAt(990))).toBe('ignored');
   });
 
+  it('belongs to a stop from half a second before its first request until a minute later, if the process survives', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.observe(at(1_000, kill(15)));
+    lifecycle.observe(at(11_000, kill(9)));
+    expect(lifecycle.suppresses(errorAt(499))).toBeUndefined();
+    expect(lifecycle.suppresses(errorAt(500))).toBe('ignored');
+    expect(lifecycle.suppresses(errorAt(61_000))).toBe('ignored');
+    expect(lifecycle.suppresses(errorAt(61_001))).toBeUndefined();
+  });
+
+  it('belongs to the latest stop only', () => {
+    const lifecycle = aLifecycle();
+    for (const [time, action] of [
+      [1_000, kill(15)],
+      [1_100, die(0)],
+      [2_000, start],
+      [50_000, kill(15)],
+    ] as const)
+      lifecycle.observe(at(time, action));
+    expect(lifecycle.suppresses(errorAt(3_000))).toBeUndefined();
+    expect(lifecycle.suppresses(errorAt(50_100))).toBe('ignored');
+  });
+
+  it('during a restart by the agent belongs to its incident although a person requested a stop before', () => {
+    const lifecycle = aLifecycle({ now: () => 2_000 });
+    lifecycle.observe(at(1_000, kill(15)));
+    lifecycle.expectRestart(id);
+    expect(lifecycle.suppresses(errorAt(2_100))).toBe('repeat');
+  });
+
+  it('belongs to a restart by the agent from the earlier of its two times, by the agent and by the engine', () => {
+    const lifecycle = aLifecycle({ now: () => 1_000 });
+    lifecycle.expectRestart(id);
+    lifecycle.observe(at(900, kill(15)));
+    expect(lifecycle.suppresses(errorAt(450))).toBe('repeat');
+    lifecycle.observe(at(950, kill(9)));
+    expect(lifecycle.suppresses(errorAt(450))).toBe('repeat');
+  });
+
+  it('belongs to a restart by the agent that could not start the container, until somebody starts it', () => {
+    let now = 1_000;
+    const lifecycle = aLifecycle({ now: () => now });
+    const over = lifecycle.expectRestart(id);
+    lifecycle.observe(at(1_100, die(1)));
+    now = 1_200;
+    over();
+    expect(lifecycle.suppresses(errorAt(1_300))).toBe('repeat');
+    lifecycle.observe(at(2_000, start));
+    expect(lifecycle.suppresses(errorAt(2_100))).toBeUndefined();
+  });
+
   it('after a restart whose start was missed is an incident', () => {
     const lifecycle = aLifecycle();
     for (const [n, action] of [kill(15), die(0), stop].entries()) lifecycle.observe(at(1_000 + n, action));

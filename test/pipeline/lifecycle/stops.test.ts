@@ -1,7 +1,8 @@
 /** Whether a container ended by itself or was stopped by a person. */
 import { describe, expect, it } from 'vitest';
-import { aContainer } from '../../support/domain.ts';
-import { type Action, aLifecycle, at, die, kill, type LifecycleTestOptions, start, stop } from './support.ts';
+import type { EngineEvent } from '../../../src/domain/containers.ts';
+import { aContainer, aSignal } from '../../support/domain.ts';
+import { type Action, aLifecycle, at, die, kill, type LifecycleTestOptions, listed, start, stop } from './support.ts';
 
 const { id } = aContainer();
 const HUP = 1;
@@ -243,5 +244,159 @@ describe('a stop request', () => {
     const lifecycle = aLifecycle();
     lifecycle.observe(at(7, kill(QUIT)));
     expect(lifecycle.of(id).stoppedByPersonAt).toBeUndefined();
+  });
+});
+
+describe('how long a signal explains an end', () => {
+  const MINUTE = 60_000;
+  const SENT = 100_000;
+  const endOf = (signal: number, after: number, exitCode: number, options: LifecycleTestOptions = {}) =>
+    detectorsOf(
+      [
+        [0, start],
+        [SENT, kill(signal)],
+        [SENT + after, die(exitCode)],
+      ],
+      options,
+    ).then(({ detectors }) => (detectors.length === 0 ? 'stop' : detectors.join()));
+
+  it.each<[string, number, number, number, string]>([
+    ['its stop signal: ten minutes', TERM, 10 * MINUTE, 1, 'stop'],
+    ['its stop signal, but no longer', TERM, 10 * MINUTE + 1, 1, 'crash'],
+    ['SIGKILL: ten minutes', KILL, 10 * MINUTE, 1, 'stop'],
+    ['SIGKILL, but no longer', KILL, 10 * MINUTE + 1, 1, 'crash'],
+    ['the signal that its exit code names: ten minutes', USR1, 10 * MINUTE, 138, 'stop'],
+    ['the signal that its exit code names, but no longer', USR1, 10 * MINUTE + 1, 138, 'crash'],
+    ['a signal that asks to end: five seconds', INT, 5_000, 1, 'stop'],
+    ['a signal that asks to end, but no longer', INT, 5_001, 1, 'crash'],
+  ])('%s', async (_, signal, after, exitCode, expected) => {
+    expect(await endOf(signal, after, exitCode)).toBe(expected);
+  });
+
+  it('a signal too long ago is not waited for either: the crash is known at once', async () => {
+    const { late } = await detectorsOf([
+      [SENT, kill(HUP)],
+      [SENT + 10 * MINUTE + 1, die(1)],
+    ]);
+    expect(late).toBe(false);
+  });
+
+  it('its stop signal counts although it became known only after it was sent', async () => {
+    let facts: { stopSignal: number } | undefined;
+    const lifecycle = aLifecycle({ facts: () => facts });
+    lifecycle.observe(at(SENT, kill(USR1)));
+    facts = { stopSignal: USR1 };
+    expect(lifecycle.observe(at(SENT + MINUTE, die(1)))).toEqual([]);
+    expect(lifecycle.of(id).lastEnd).toMatchObject({ by: 'person' });
+  });
+
+  it('an end is dated to the last stop request, not to an earlier signal', () => {
+    const lifecycle = aLifecycle();
+    for (const [time, action] of [
+      [0, kill(HUP)],
+      [1_000, die(1)],
+      [1_100, stop],
+    ] as const)
+      lifecycle.observe(at(time, action));
+    expect(lifecycle.of(id).stoppedByPersonAt).toBe(1_100);
+  });
+});
+
+describe('an end that is not judged yet', () => {
+  function waiting(options: LifecycleTestOptions = {}) {
+    const wake: (() => void)[] = [];
+    const signals: string[] = [];
+    const lifecycle = aLifecycle({
+      ...options,
+      sleep: () => new Promise((resolve) => wake.push(resolve)),
+      onSignal: ({ detector, at: time }) => signals.push(`${detector} at ${time}`),
+    });
+    const awake = async (i: number) => {
+      wake[i]?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    return { lifecycle, signals, awake };
+  }
+
+  it('is not judged by the wait for an earlier end', async () => {
+    const { lifecycle, signals, awake } = waiting();
+    lifecycle.observe(at(0, kill(HUP)));
+    lifecycle.observe(at(1_000, die(1)));
+    expect(lifecycle.observe(at(1_050, start))).toHaveLength(1);
+    lifecycle.observe(at(1_060, kill(HUP)));
+    lifecycle.observe(at(1_100, die(1)));
+    await awake(0);
+    expect(signals).toEqual([]);
+    lifecycle.observe(at(1_200, stop));
+    await awake(1);
+    expect(signals).toEqual([]);
+    expect(lifecycle.of(id).lastEnd).toMatchObject({ at: 1_100, by: 'person' });
+  });
+
+  it.each<[string, Action, EngineEvent['engine']]>([
+    ['another end', die(1), undefined],
+    ['a restart that Podman reports', { kind: 'restart' }, 'podman'],
+  ])('is a crash once %s follows', (_, action, engine) => {
+    const { lifecycle } = waiting();
+    lifecycle.observe(at(0, kill(HUP)));
+    lifecycle.observe(at(1_000, die(1)));
+    expect(lifecycle.observe({ ...at(1_100, action), engine })).toMatchObject([{ detector: 'crash', at: 1_000 }]);
+  });
+
+  it('is dropped with a container that is no longer watched', () => {
+    const { lifecycle, signals } = waiting();
+    lifecycle.observe(at(0, kill(HUP)));
+    lifecycle.observe(at(1_000, die(1)));
+    lifecycle.forget(id);
+    lifecycle.settle();
+    expect(signals).toEqual([]);
+  });
+
+  it('is not a start if a listing still shows the container as running', () => {
+    const { lifecycle } = waiting();
+    lifecycle.observe(at(0, kill(HUP)));
+    lifecycle.observe(at(1_000, die(1)));
+    lifecycle.observeListed([listed()], 1_050);
+    expect(lifecycle.of(id).alive).toBe(false);
+  });
+
+  it('is a crash on Docker whatever its restart policy: Docker reports every stop', async () => {
+    const { lifecycle, signals, awake } = waiting({ facts: { restartPolicy: 'always', status: 'exited' } });
+    lifecycle.observe(at(0, kill(HUP)));
+    lifecycle.observe(at(1_000, die(1)));
+    await awake(0);
+    expect(signals).toEqual(['crash at 1000']);
+  });
+});
+
+describe('a stop request that an earlier run of the agent saw', () => {
+  it('explains the end, but was not made by a person as far as is known', () => {
+    for (const action of [kill(TERM), stop]) {
+      const lifecycle = aLifecycle();
+      lifecycle.recall(at(0, action));
+      expect(lifecycle.observe(at(1_000, die(1)))).toEqual([]);
+      expect(lifecycle.of(id).stoppedByPersonAt).toBeUndefined();
+    }
+  });
+
+  it('does not suppress errors: it may be long over', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.recall(at(0, kill(TERM)));
+    expect(lifecycle.suppresses(aSignal({ at: 1_000 }))).toBeUndefined();
+  });
+
+  it('is over if that run also saw a start', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.recall(at(0, stop));
+    lifecycle.recall(at(10, start));
+    expect(lifecycle.observe(at(1_000, die(1)))).toMatchObject([{ detector: 'crash' }]);
+  });
+
+  it('is not any signal', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.recall(at(0, kill(HUP)));
+    lifecycle.observe(at(60_000, die(1)));
+    lifecycle.settle();
+    expect(lifecycle.of(id).lastEnd).toMatchObject({ by: 'itself' });
   });
 });

@@ -31,18 +31,24 @@ export interface LifecycleTestOptions {
   /** By default it never ends: `settle` ends the wait for a late event. */
   readonly sleep?: (ms: number) => Promise<void>;
   /** What is known of every container from inspect; by default nothing. */
-  readonly facts?: Partial<ContainerFacts>;
+  readonly facts?: Partial<ContainerFacts> | (() => Partial<ContainerFacts> | undefined);
+  /** By default the engine answers with `facts`. */
+  readonly inspect?: () => Promise<ContainerFacts | undefined>;
   /** Receives the signals of ends that are judged some time after their event. */
   readonly onSignal?: (signal: Signal) => void;
 }
 
 export function aLifecycle(options: LifecycleTestOptions = {}): Lifecycle {
-  const { graceMs = 0, monotonic = () => 0, now = () => 0, sleep = () => new Promise(() => {}), facts } = options;
+  const { graceMs = 0, monotonic = () => 0, now = () => 0, sleep = () => new Promise(() => {}) } = options;
+  const known = () => (typeof options.facts === 'function' ? options.facts() : options.facts);
   return createLifecycle({
     clock: { now, monotonic, sleep },
     graceMs: () => graceMs,
-    factsOf: () => (facts === undefined ? undefined : someFacts(facts)),
-    inspect: async () => someFacts(facts),
+    factsOf: () => {
+      const facts = known();
+      return facts === undefined ? undefined : someFacts(facts);
+    },
+    inspect: options.inspect ?? (async () => someFacts(known())),
     onLateSignals: (signals) => {
       for (const signal of signals) options.onSignal?.(signal);
     },

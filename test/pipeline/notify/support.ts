@@ -10,8 +10,8 @@ import { type Clock, systemClock } from '../../../src/lib/time.ts';
 import { createNotifier, type Notifier } from '../../../src/pipeline/notify/notify.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Notice, Receiver, SendResult } from '../../../src/pipeline/ports/receiver.ts';
-import type { Outbox } from '../../../src/pipeline/ports/store.ts';
-import { openStore } from '../../../src/store/store.ts';
+import type { FollowedIncidents, Outbox } from '../../../src/pipeline/ports/store.ts';
+import { openStore, type Store } from '../../../src/store/store.ts';
 import { sampleAlert, sampleDiagnosis } from '../../support/samples.ts';
 import { createRecordingLogger } from '../../support/watching.ts';
 
@@ -26,14 +26,16 @@ export interface Service {
   /** Does not answer from now on, until `release` is called. */
   hang(): void;
   release(): void;
+  isHanging(): boolean;
   /** Ids of alerts and titles of notices that it accepted, in order. */
   readonly accepted: string[];
   readonly messages: (Alert | Notice)[];
 }
 
-export function createService(name: string): Service {
+export function createService(name: string, options: Pick<Receiver, 'follows'> = {}): Service {
   let released = Promise.resolve();
   let release = () => {};
+  let hanging = false;
   const take = async (message: Alert | Notice): Promise<SendResult> => {
     await released;
     const answer = service.answerTo?.(message) ?? service.answer;
@@ -44,12 +46,17 @@ export function createService(name: string): Service {
     return answer;
   };
   const service: Service = {
-    receiver: { name, paceMs: 0, send: take, sendNotice: take },
+    receiver: { name, ...options, paceMs: 0, send: take, sendNotice: take },
     answer: { kind: 'sent' },
     hang() {
+      hanging = true;
       ({ promise: released, resolve: release } = Promise.withResolvers<void>());
     },
-    release: () => release(),
+    release() {
+      hanging = false;
+      release();
+    },
+    isHanging: () => hanging,
     accepted: [],
     messages: [],
   };
@@ -59,7 +66,8 @@ export function createService(name: string): Service {
 export interface NotifyWorld {
   readonly notifier: Notifier;
   /** The same store. While `full`, it rejects writes and reads of the outbox. */
-  readonly outbox: Outbox & { full: boolean };
+  readonly outbox: Outbox & FollowedIncidents & { full: boolean };
+  readonly store: Store;
   readonly logger: ReturnType<typeof createRecordingLogger>;
   readonly stopping: AbortController;
   notify(id: string, over?: Partial<Alert> & { readonly severity?: Severity }): Promise<void>;
@@ -109,13 +117,14 @@ export async function startNotifier(
   return {
     notifier,
     outbox,
+    store,
     logger,
     stopping,
-    notify: (id, { severity = 'high', ...over } = {}) =>
-      notifier.notify(
-        sampleAlert({ id, at: clock.now(), diagnosis: sampleDiagnosis({ severity }), ...over }),
-        undefined,
-      ),
+    async notify(id, { severity = 'high', ...over } = {}) {
+      const alert = sampleAlert({ id, at: clock.now(), diagnosis: sampleDiagnosis({ severity }), ...over });
+      await notifier.notify(alert, undefined);
+      if (!services.some(({ isHanging }) => isHanging())) await notifier.idle();
+    },
     pending: async (receiver) => (await store.pending()).get(receiver) ?? 0,
     count: (receiver, outcome) => outcomes.filter((each) => each === `${receiver} ${outcome}`).length,
     run() {
@@ -127,7 +136,7 @@ export async function startNotifier(
 }
 
 /** The outbox of a store on a disk that can become full. */
-function failingOutbox(store: Outbox): Outbox & { full: boolean } {
+function failingOutbox(store: Store): NotifyWorld['outbox'] {
   const failing = { full: false };
   const unlessFull =
     <Args extends readonly unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
@@ -142,5 +151,8 @@ function failingOutbox(store: Outbox): Outbox & { full: boolean } {
     markRetry: unlessFull(store.markRetry),
     markDropped: unlessFull(store.markDropped),
     pending: unlessFull(store.pending),
+    followersOf: unlessFull(store.followersOf),
+    followedCase: unlessFull(store.followedCase),
+    untoldResolutions: unlessFull(store.untoldResolutions),
   });
 }

@@ -31,6 +31,9 @@ async function runRestart({
     },
     clock: { now: () => NOW, monotonic: () => NOW, sleep: async () => {} },
     newId: () => 'att-1',
+    async onBegun({ id }) {
+      order.push(`told ${id}`);
+    },
   });
   return { result: await result.catch((error: unknown) => String(error)), order, stored };
 }
@@ -38,7 +41,7 @@ async function runRestart({
 describe('a restart', () => {
   it('is stored before the engine is called', async () => {
     const { result, order, stored } = await runRestart();
-    expect(order).toEqual(['store', 'restart aaa']);
+    expect(order).toEqual(['store', 'told att-1', 'restart aaa']);
     expect(stored).toMatchObject([{ id: 'att-1', incidentId: 'inc-1', startedAt: NOW }]);
     expect(result).toMatchObject({ kind: 'restarted', answer: 'done' });
   });

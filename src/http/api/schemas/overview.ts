@@ -10,7 +10,7 @@ export const Status = z
     problems: z.array(z.string()).meta({ description: 'One sentence for each reason for `degraded`' }),
     version: z.string(),
     host: z.string().nullable(),
-    mode: z.enum(['auto_fix', 'observe']),
+    mode: z.enum(['auto_fix', 'ask', 'observe']),
     now: Time,
     started_at: Time,
     docker_connected: z.boolean(),

@@ -1,0 +1,146 @@
+/** What a click asks for, whether the person may ask for it, and what comes of it. */
+import { z } from 'zod';
+import type { Logger } from '../../lib/log.ts';
+import type { ActionResult, Actor, AuditEntry, PeopleAccess, RestartRequest } from '../../pipeline/ports/people.ts';
+import { type Asked, askedBy } from './buttons.ts';
+import type { IncidentMessages } from './incident-messages.ts';
+import type { Kept, KeptIncidents } from './kept.ts';
+import { renderAnswer } from './message.ts';
+import type { WebApi } from './web-api.ts';
+
+export interface ClickDeps {
+  readonly channel: string;
+  /** User ids of those who may click. */
+  readonly approvers: ReadonlySet<string>;
+  readonly kept: Pick<KeptIncidents, 'get'>;
+  readonly messages: Pick<IncidentMessages, 'refresh'>;
+  readonly people: Pick<PeopleAccess, 'actions' | 'store'>;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly newId: () => string;
+}
+
+/** Everything else in the payload is ignored: it is read from the store. */
+const payloadSchema = z.object({
+  type: z.literal('block_actions'),
+  user: z.object({ id: z.string().max(40) }),
+  team: z.object({ id: z.string().max(40) }).nullish(),
+  container: z.object({ message_ts: z.string().max(40), channel_id: z.string().max(40) }),
+  actions: z.tuple([z.object({ action_id: z.string().max(255), value: z.string().max(100) })]),
+});
+
+const REFUSED = {
+  stranger: 'You are not in SLACK_APPROVERS, so you cannot decide about this container. Nothing was done.',
+  elsewhere: 'This button belongs to another workspace, channel or message. Nothing was done.',
+  unknown: 'This agent does not know this question any more. Nothing was done.',
+} as const;
+
+const AUDITED: Readonly<Record<Asked['kind'], AuditEntry['action']>> = {
+  approve: 'approve',
+  deny: 'deny',
+  snooze: 'snooze',
+  judge: 'verdict',
+};
+
+/** Returns the handler of interaction payloads. It never rejects. `team`: of the app. */
+export function createClicks(deps: ClickDeps): (api: WebApi, team: string, payload: unknown) => Promise<void> {
+  const { logger } = deps;
+
+  const handle = async (api: WebApi, team: string, payload: unknown): Promise<void> => {
+    const parsed = payloadSchema.safeParse(payload);
+    if (!parsed.success) return;
+    const { user, container, actions } = parsed.data;
+    const [{ action_id: actionId, value }] = actions;
+    const asked = askedBy(actionId);
+    if (!asked) return;
+    const actor: Actor = { via: 'slack', who: user.id, from: container.channel_id };
+    const isOurs = parsed.data.team?.id === team && container.channel_id === deps.channel;
+    const target = isOurs ? await findTarget(asked, value, container.message_ts) : undefined;
+    const refusal =
+      !isOurs || target === 'elsewhere' ? 'elsewhere' : !deps.approvers.has(user.id) ? 'stranger' : undefined;
+    const found = typeof target === 'object' ? target : undefined;
+    if (refusal) {
+      await audit(asked, actor, REFUSED[refusal], found?.state);
+      if (isOurs) await answer(api, actor, REFUSED[refusal]);
+      return;
+    }
+    if (!found) return answer(api, actor, REFUSED.unknown);
+    const result = await act(asked, found, actor);
+    await messageAfter(api, asked, found, actor, result);
+  };
+
+  /** `elsewhere`: the id is known, but the message is another one. Undefined if it is unknown. */
+  const findTarget = async (asked: Asked, id: string, ts: string): Promise<Target | 'elsewhere' | undefined> => {
+    const request = asked.kind === 'judge' ? undefined : await deps.people.store.findRequest(id);
+    if (asked.kind !== 'judge' && !request) return undefined;
+    const state = await deps.kept.get(request?.incidentId ?? id);
+    if (!state) return undefined;
+    return state.ts === ts ? { state, request } : 'elsewhere';
+  };
+
+  const act = async (asked: Asked, { state, request }: Target, actor: Actor): Promise<ActionResult> => {
+    const { id } = state.alert.incident;
+    switch (asked.kind) {
+      case 'approve':
+        return deps.people.actions.approve(request?.id ?? '', actor);
+      case 'deny':
+        return deps.people.actions.deny(request?.id ?? '', actor);
+      case 'snooze':
+        return deps.people.actions.snooze({ incidentId: id, forMs: asked.forMs }, actor);
+      case 'judge':
+        return deps.people.actions.judge(id, asked.verdict, undefined, actor);
+      default:
+        return asked satisfies never;
+    }
+  };
+
+  const messageAfter = async (
+    api: WebApi,
+    asked: Asked,
+    { state }: Target,
+    actor: Actor,
+    result: ActionResult,
+  ): Promise<void> => {
+    const by = { who: actor.who, at: deps.now() };
+    const isDone = result.kind === 'done';
+    await deps.messages.refresh(api, state.alert.incident, {
+      ...(isDone && asked.kind === 'snooze' && { snooze: { ...by, until: by.at + asked.forMs } }),
+      ...(isDone && asked.kind === 'judge' && { verdict: { ...by, verdict: asked.verdict } }),
+    });
+    if (result.kind === 'refused') await answer(api, actor, `Nothing was done: ${result.why}.`);
+    if (result.kind === 'not_found') await answer(api, actor, REFUSED.unknown);
+  };
+
+  const answer = async (api: WebApi, { who }: Actor, text: string): Promise<void> => {
+    const result = await api.whisper(
+      who,
+      renderAnswer(text, (word) => deps.approvers.has(word)),
+    );
+    if (result.kind === 'failed') logger.warn('a click could not be answered', { why: result.failure.why });
+  };
+
+  /** PeopleActions audits what it is asked; this is for what it is not asked. */
+  const audit = async (asked: Asked, actor: Actor, result: string, state: Kept | undefined): Promise<void> => {
+    logger.warn('a click in Slack was refused', { who: actor.who, from: actor.from, action: asked.kind, why: result });
+    const incident = state?.alert.incident;
+    await deps.people.store.saveAudit({
+      id: deps.newId(),
+      at: deps.now(),
+      actor,
+      action: AUDITED[asked.kind],
+      incidentId: incident?.id,
+      service: incident && { service: incident.container.service, project: incident.container.project },
+      result,
+    });
+  };
+
+  return (api, team, payload) =>
+    handle(api, team, payload).catch((error: unknown) => {
+      logger.error('a click in Slack could not be handled', { error: String(error) });
+    });
+}
+
+interface Target {
+  readonly state: Kept;
+  readonly request?: RestartRequest;
+}

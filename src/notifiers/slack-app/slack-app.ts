@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
+import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
+import { renderSlackNotice } from '../slack/notice.ts';
+import { checkSlackApp } from './check.ts';
+import { createClicks } from './clicks.ts';
+import { sendResultOf } from './failures.ts';
+import { createIncidentMessages } from './incident-messages.ts';
+import { createKeptIncidents } from './kept.ts';
+import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
+import type { Socket } from './socket.ts';
+import type { WebApi } from './web-api.ts';
+
+/** Keeps one message for each incident, with buttons where a restart waits for a person. */
+export const slackApp: ReceiverModule<typeof SLACK_APP_SETTINGS, SlackAppSettings> = {
+  name: 'slack_app',
+  title: 'Slack app',
+  follows: true,
+  settings: SLACK_APP_SETTINGS,
+  configure: configureSlackApp,
+  create: createSlackApp,
+  check: (settings) => checkSlackApp(settings),
+};
+
+/** Slack accepts about one message per second in a channel, and an alert may take two. */
+const PACE_MS = 2_000;
+const REFRESH_MS = 5_000;
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 60_000;
+/** How long clicks that are being handled may delay the end of the agent. */
+const LAST_CLICKS_MS = 2_000;
+const NOT_LOADED = "the agent's files cannot be loaded; was it updated while it ran?";
+
+export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'> {
+  const { appToken, approvers, channel, apiUrl } = settings;
+  const { clock, people, logger, timeoutMs } = deps;
+  const kept = createKeptIncidents(deps.memory);
+  const messages = createIncidentMessages({
+    kept,
+    now: clock.now,
+    buttons: appToken !== undefined && approvers.length > 0,
+    requestsOf: people.store.requestsOf,
+  });
+  const clicks = createClicks({
+    channel,
+    approvers: new Set(approvers),
+    kept,
+    messages,
+    people,
+    logger,
+    now: clock.now,
+    newId: randomUUID,
+  });
+  const handling = new Set<Promise<void>>();
+  let loaded: Promise<WebApi | undefined> | undefined;
+  let socket: Socket | undefined;
+  let unidentified: string | undefined;
+
+  const api = (): Promise<WebApi | undefined> => {
+    loaded ??= import('./web-api.ts').then(
+      ({ createWebApi }) => createWebApi({ ...settings, timeoutMs }),
+      () => {
+        loaded = undefined;
+        return undefined;
+      },
+    );
+    return loaded;
+  };
+
+  const withApi = async (send: (api: WebApi) => Promise<SendResult>): Promise<SendResult> => {
+    const ready = await api();
+    return ready === undefined ? { kind: 'retry', why: NOT_LOADED } : send(ready);
+  };
+
+  /** Messages of requests that have expired, or were answered elsewhere. What is missed is found by comparison. */
+  const refreshAnswered = async (signal: AbortSignal): Promise<void> => {
+    const ignore = people.onRequestChanged(({ incidentId: id }) => {
+      void api().then((ready) => ready && messages.refresh(ready, { id }));
+    });
+    signal.addEventListener('abort', ignore, { once: true });
+    while (!signal.aborted) {
+      await clock.sleep(REFRESH_MS, signal);
+      const ready = signal.aborted ? undefined : await api();
+      if (ready !== undefined) await messages.refreshAnswered(ready);
+    }
+  };
+
+  /** The workspace of the app; undefined if `signal` aborts. */
+  const teamOf = async (ready: WebApi, signal: AbortSignal): Promise<string | undefined> => {
+    for (let pauseMs = FIRST_RETRY_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS)) {
+      const identity = await ready.identify();
+      unidentified = identity.kind === 'failed' ? identity.failure.why : undefined;
+      if (identity.kind === 'ok') return identity.value.team;
+      await clock.sleep(Math.max(pauseMs, identity.failure.afterMs ?? 0), signal);
+    }
+    return undefined;
+  };
+
+  const receiveClicks = async (signal: AbortSignal): Promise<void> => {
+    if (appToken === undefined) return;
+    const ready = await api();
+    const module = await import('./socket.ts').catch(() => undefined);
+    if (ready === undefined || module === undefined) {
+      unidentified = NOT_LOADED;
+      return;
+    }
+    const team = await teamOf(ready, signal);
+    if (team === undefined) return;
+    socket = module.createSocket({
+      appToken,
+      apiUrl,
+      clock,
+      timeoutMs,
+      onInteraction(payload) {
+        const handled = clicks(ready, team, payload).finally(() => handling.delete(handled));
+        handling.add(handled);
+        return handled;
+      },
+    });
+    await socket.run(signal);
+    await Promise.race([Promise.all(handling), clock.sleep(LAST_CLICKS_MS)]);
+  };
+
+  return {
+    paceMs: PACE_MS,
+    send: (alert) => withApi((ready) => messages.show(ready, alert)),
+    sendNotice: (notice) =>
+      withApi(async (ready) => {
+        const { text, blocks } = renderSlackNotice(notice);
+        const result = await ready.post({ text, blocks });
+        return result.kind === 'ok' ? { kind: 'sent', status: 200 } : sendResultOf(result.failure);
+      }),
+    async run(signal) {
+      await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);
+    },
+    problem() {
+      const why = unidentified ?? socket?.problem();
+      return why === undefined ? undefined : `the buttons do not work: ${why}`;
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+import { SLOW_TESTS } from '../lanes.ts';
+
+/** The fast tests of the folder that is mutated. */
+export default defineConfig({
+  test: {
+    include: [`test/pipeline/${process.env.MUTANTS_FOLDER}/**/*.test.ts`],
+    exclude: SLOW_TESTS,
+    testTimeout: 20_000,
+  },
+});
