@@ -170,18 +170,11 @@ export function createRounds(deps: RoundDeps): Rounds {
     live.incident = { ...live.incident, summary: collected.incident.summary };
     const folded = ordinal === 0 ? await correlate(live, collected) : undefined;
     await keep('the incident', store.saveIncident(live.incident));
-    const saveEvidence = (context: DiagnosisContext) =>
-      keep('the evidence', store.saveEvidence(live.incident.id, toEvidence(context, live.evidence, clock.now())));
-    if (folded) {
-      await saveEvidence(collected);
-      return folded;
-    }
-    const context = { ...collected, ...(await deps.surroundings(live, collected)), incident: live.incident };
-    const saved = saveEvidence(context);
-    if (live.cause !== undefined) {
-      await saved;
-      return 'member';
-    }
+    const surroundings = folded ? {} : await deps.surroundings(live, collected);
+    const context = { ...collected, ...surroundings, incident: live.incident };
+    await keep('the evidence', store.saveEvidence(live.incident.id, toEvidence(context, live.evidence, clock.now())));
+    if (folded) return folded;
+    if (live.cause !== undefined) return 'member';
     const known = absenceAssessment(live.incident);
     const diagnosis = await tracing.span(
       SPANS.diagnose,
@@ -191,7 +184,6 @@ export function createRounds(deps: RoundDeps): Rounds {
           : diagnosisByRule(withSurroundings(known, context), clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
-    await saved;
     if (live.cause !== undefined) return 'member';
     live.severity = diagnosis.severity;
     await keep('a diagnosis', store.saveDiagnosis(live.incident.id, diagnosis));
