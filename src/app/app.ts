@@ -5,6 +5,7 @@ import { policyFilesOnDisk } from '../config/policy/files.ts';
 import { createPolicySource } from '../config/policy/policy-source.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { serviceKey } from '../domain/containers.ts';
+import { createChangeFeed } from '../http/api/changes.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -27,6 +28,8 @@ import { createInstruments } from '../telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
 import { createTracing } from '../telemetry/tracing.ts';
+import { recordAgentAbsence, recordEngineAbsences } from './absences.ts';
+import { notingChanges } from './changes.ts';
 import { sendDigests } from './digest.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
@@ -35,6 +38,7 @@ import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { createLocalTrust, createModels, localProvider } from './models.ts';
+import { createPages } from './pages.ts';
 import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
 import { watchVerdicts } from './verdicts.ts';
@@ -78,12 +82,16 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
   });
 
-  const store = await openStore({
-    where: storePlace(config),
-    receivers: config.receivers.map(({ name }) => name),
-    now: clock.now,
-    logger,
-  });
+  const changes = createChangeFeed();
+  const store = notingChanges(
+    await openStore({
+      where: storePlace(config),
+      receivers: config.receivers.map(({ name }) => name),
+      now: clock.now,
+      logger,
+    }),
+    ({ area, incidentId }) => changes.note(area, incidentId),
+  );
   const claudeModels = [config.anthropic.model, config.anthropic.strongModel];
   const instruments = createInstruments(
     telemetry.meter,
@@ -137,8 +145,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     logger,
     memory: store,
-    publicUrl: config.publicUrl,
     people: people.access,
+    publicUrl: config.publicUrl,
   };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ ...each, receiver: each.create(receiverDeps) })),
@@ -162,6 +170,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     diagnoseWith: config.diagnoseWith,
     ...models,
     ledger: store,
+    questions: store,
     incidents: store,
     observer,
     logger,
@@ -195,7 +204,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     newId: newIncidentId,
-    onRequestChanged: people.changed,
+    onRequestChanged(request) {
+      changes.note('people', request.incidentId);
+      people.changed(request);
+    },
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     localModelMayRestart: localTrust.mayRestart,
@@ -222,6 +234,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       onEvent: (event) => {
         if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.refresh(event.containerId);
         pipeline.onEvent(event);
+        pages.onEvent(event);
       },
       onPastEvent: pipeline.onPastEvent,
       onListed: (containers, existing) => {
@@ -230,6 +243,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           clock.monotonic(),
         );
         pipeline.onListed(containers, existing);
+        pages.onListed(existing);
         void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);
       },
       onGone: (container) => {
@@ -258,6 +272,19 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
+  const pages = createPages({
+    config,
+    store,
+    changes,
+    actions: people.access.actions,
+    policyOf: policies.policyOf,
+    hostName,
+    pipeline: () => pipeline,
+    watch: () => watch,
+    health: healthView,
+    clock,
+    logger,
+  });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
@@ -274,10 +301,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         history: async (query) => (await store.history(query)).map(toHistoryEntry),
         scorecard: async () => toScorecardView(scorecard(await store.reviewedCases(CASES_SCORED))),
         metrics: telemetry.renderMetrics,
+        api: pages.source,
+        publicUrl: config.publicUrl,
         version,
         logger,
         onRequest: createHttpObserver(instruments),
       });
+      await recordAgentAbsence({ store, clock, logger });
       await pipeline.resume();
       background.push(
         notifier.run(stopping.signal),
@@ -291,6 +321,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
               ),
             ]),
         prune(stopping.signal),
+        recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },
           stopping.signal,

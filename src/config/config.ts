@@ -48,8 +48,11 @@ export interface Config {
     readonly allowedHosts: readonly string[];
     readonly token?: string;
   };
-  /** Where people reach the pages, without a slash at the end. */
+  /** PUBLIC_URL, without a slash at the end. */
   readonly publicUrl?: string;
+  /** With `{trace_id}`. */
+  readonly traceUrl?: string;
+  readonly grafanaUrl?: string;
   /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
   readonly dataDir: string;
@@ -127,6 +130,8 @@ export function toConfig(
       token: values.HTTP_TOKEN,
     },
     publicUrl: values.PUBLIC_URL,
+    traceUrl: values.TRACE_URL,
+    grafanaUrl: values.GRAFANA_URL,
     agentName: agent,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),

@@ -214,6 +214,16 @@ const PAGES = {
     allowed: 'an http or https URL',
     about: 'the address at which people reach the pages; alerts then link to the incident',
   },
+  TRACE_URL: {
+    schema: httpUrl().refine((s) => s.includes('{trace_id}')),
+    allowed: 'an http or https URL with {trace_id} where the id of the trace belongs',
+    about: 'where the page links to for the trace of an incident',
+  },
+  GRAFANA_URL: {
+    schema: httpUrl(),
+    allowed: 'an http or https URL',
+    about: 'where the page links to for dashboards',
+  },
 } as const satisfies SettingTable;
 
 const STORAGE = {

@@ -1,16 +1,21 @@
-/** The HTTP server for health, history, scorecard and metrics. All pages are read-only. */
+/** The HTTP server: health, history, scorecard, metrics, and the API of the page. */
 import { METHODS, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { within } from '../lib/deadline.ts';
 import type { Logger } from '../lib/log.ts';
-import { hasToken } from './access.ts';
+import { createApi } from './api/api.ts';
+import { API } from './api/endpoints.ts';
+import type { ApiSource } from './api/source.ts';
 import { createGuard } from './guard.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import { createLimitedServer } from './limits.ts';
 import { createMetricsPage } from './metrics-page.ts';
 import type { ScorecardView } from './scorecard.ts';
+import { createIdentities } from './session/identity.ts';
+import { createSessionRoutes } from './session/session-routes.ts';
+import { createSessions } from './session/sessions.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -26,6 +31,10 @@ export interface HttpServerOptions {
   scorecard(): Promise<ScorecardView>;
   /** Prometheus text. Rejects if the collection failed. Absent if metrics are off. */
   readonly metrics?: () => Promise<string>;
+  /** Absent: no `/api/v1`. */
+  readonly api?: ApiSource;
+  /** Where people reach this server. */
+  readonly publicUrl?: string;
   readonly version: string;
   readonly logger: Logger;
   /** Called after each response. `method` and `route` are from closed lists; `route` is undefined if none matched. */
@@ -45,6 +54,7 @@ const ROUTES = {
   '/history': 'incidents, newest last (JSON; ?limit=1..1000, ?container=name)',
   '/api/scorecard': 'actual and possible restarts and how they turned out (JSON)',
   '/metrics': 'Prometheus metrics',
+  '/api/v1/openapi.json': 'the API: incidents, timeline, statistics, containers, events (JSON)',
 } as const;
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -54,14 +64,22 @@ const RESPONSE_DEADLINE_MS = 9_000;
 
 /** Resolves when the server listens. Rejects with the system's error (EADDRINUSE, EACCES, …) if it cannot. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const server = createLimitedServer(createApp(options));
+  const { app, closeStreams } = createApp(options);
+  const server = createLimitedServer(app);
   await listen(server, options.port, options.host);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: () => close(server) };
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    close: () => {
+      closeStreams();
+      return close(server);
+    },
+  };
 }
 
-function createApp(options: HttpServerOptions): express.Express {
+function createApp(options: HttpServerOptions): { readonly app: express.Express; closeStreams(): void } {
   const { token, logger } = options;
   const guard = createGuard({
     hosts: [options.host, ...(options.allowedHosts ?? [])],
@@ -69,7 +87,14 @@ function createApp(options: HttpServerOptions): express.Express {
     logger,
   });
   const metricsPage = options.metrics && createMetricsPage(options.metrics);
-  const authorized = (request: Request) => token === undefined || hasToken(request.headers.authorization, token);
+  const identities = createIdentities({
+    token,
+    sessions: createSessions(Date.now),
+    httpsHost: httpsHostOf(options.publicUrl),
+    now: Date.now,
+  });
+  const authorized = (request: Request) => identities.of(request) !== undefined;
+  const api = options.api && createApi(options.api, { identities, version: options.version });
 
   const app = express();
   app.disable('x-powered-by');
@@ -108,6 +133,8 @@ function createApp(options: HttpServerOptions): express.Express {
     response.status(healthHttpStatus(view)).json(authorized(request) ? view : { status: view.status });
   });
 
+  if (api !== undefined) app.use(API, createSessionRoutes({ token, identities }));
+
   app.use((request, response, next) => {
     if (authorized(request)) return next();
     response
@@ -115,6 +142,8 @@ function createApp(options: HttpServerOptions): express.Express {
       .set('WWW-Authenticate', 'Bearer realm="container-doctor"')
       .json({ error: 'this page requires the header "Authorization: Bearer" with the value of HTTP_TOKEN' });
   });
+
+  if (api !== undefined) app.use(API, api.router);
 
   app.get('/history', async (request, response) => {
     const parsed = parseHistoryQuery(request.query);
@@ -177,15 +206,22 @@ function createApp(options: HttpServerOptions): express.Express {
     logger.error('a request failed', { path: request.path, error });
     response.status(503).json({ error: 'the request failed; see the log of the agent' });
   });
-  return app;
+  return { app, closeStreams: () => api?.close() };
+}
+
+function httpsHostOf(publicUrl: string | undefined): string | undefined {
+  const url = publicUrl === undefined ? null : URL.parse(publicUrl);
+  return url?.protocol === 'https:' ? url.host : undefined;
 }
 
 function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const start = performance.now();
     const route = request.path === '/' || Object.hasOwn(ROUTES, request.path) ? request.path : undefined;
+    // The routes of the API set theirs; it has no ids in it.
+    const matched = () => (response.locals.route === undefined ? route : `${API}${response.locals.route}`);
     const method = METHODS.includes(request.method) ? request.method : '_OTHER';
-    response.on('close', () => onRequest(method, route, response.statusCode, performance.now() - start));
+    response.on('close', () => onRequest(method, matched(), response.statusCode, performance.now() - start));
     next();
   };
 }

@@ -48,13 +48,13 @@ export interface ReceiverDeps {
   now(): number;
   /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
+  /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
+  readonly publicUrl?: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly memory: IncidentMemory;
   /** For receivers with buttons. Usable once the agent runs. */
   readonly people: PeopleAccess;
-  /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
-  readonly publicUrl?: string;
 }
 
 /** The page of an incident; undefined if PUBLIC_URL is not set. */

@@ -11,7 +11,7 @@ import { createDependantsOf } from './diagnose/dependants.ts';
 import { keepConfigurations } from './diagnose/kept-configurations.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
-import { createGrouper } from './group/grouper.ts';
+import { createGrouper, type ServiceHabit } from './group/grouper.ts';
 import { logSignal } from './group/log-signal.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
@@ -63,6 +63,10 @@ export interface Pipeline {
   onInspected(containerId: string, facts: ContainerFacts): void;
   /** All listed containers have been inspected. */
   onInspectedAll(): void;
+  /** When the container replaced another one of its service; undefined if it did not. */
+  deployedAt(containerId: string): number | undefined;
+  /** Errors that the service of a container logs regularly. */
+  habitsOf(container: ContainerRef): readonly ServiceHabit[];
   /** The known dependencies between containers. */
   dependencies(): readonly Edge[];
   /** Resumes the incidents of an earlier run. To be called before the first line. */
@@ -300,6 +304,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (container !== undefined) configurations.inspected(container, facts, clock.now());
     },
     onInspectedAll: correlation.inspectedAll,
+    deployedAt: (containerId) => lifecycle.of(containerId).deployedAt,
+    habitsOf: (container) => grouper.habits(container, clock),
     dependencies: correlation.edges,
 
     openIncidents: () => incidents.open().length,

@@ -1,5 +1,6 @@
 import type { Alert } from '../domain/alert.ts';
 import type { Outbox } from '../pipeline/ports/store.ts';
+import { type AlertEnd, type Delivery, recordAlert, recordAlertEnd } from './alert-records.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { follow, markShown } from './followed-incidents.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -12,7 +13,13 @@ import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
   const { agent } = current;
 
-  const updatePending = (delivery: { readonly alertId: string; readonly receiver: string }, db = current.db) =>
+  const finish = (delivery: Delivery, end: AlertEnd) =>
+    current.db.transaction().execute(async (trx) => {
+      await updatePending(delivery, trx).set(end).execute();
+      await recordAlertEnd(trx, delivery, end);
+    });
+
+  const updatePending = (delivery: Delivery, db = current.db) =>
     db
       .updateTable('outbox')
       .set((eb) => ({ tries: eb('tries', '+', 1) }))
@@ -53,6 +60,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
             .insertInto('outbox')
             .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
             .execute();
+          await recordAlert(trx, agent, alert, receivers);
           await follow(trx, agent, alert, following, now());
           return true;
         }),
@@ -79,7 +87,9 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
     async markSent(delivery, at) {
       await queries.write('mark an alert as sent', () =>
         current.db.transaction().execute(async (trx) => {
-          await updatePending(delivery, trx).set({ state: 'sent', finished_at: at, last_error: null }).execute();
+          const end = { state: 'sent', finished_at: at, last_error: null } as const;
+          await updatePending(delivery, trx).set(end).execute();
+          await recordAlertEnd(trx, delivery, end);
           await markShown(trx, agent, delivery, at);
         }),
       );
@@ -95,9 +105,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
 
     async markDropped(delivery, at, why) {
       await queries.write('mark an alert as dropped', () =>
-        updatePending(delivery)
-          .set({ state: 'dropped', finished_at: at, last_error: storableText(why) })
-          .execute(),
+        finish(delivery, { state: 'dropped', finished_at: at, last_error: storableText(why) }),
       );
     },
 

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { PeopleRecords, RestartRequest } from '../pipeline/ports/people.ts';
 import { auditColumns } from './audit.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { recordDecision } from './decision-records.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { actorOf, storableText } from './rows.ts';
 import type { RestartRequestTable } from './schema/tables.ts';
@@ -77,6 +78,8 @@ export function createRequestStore(current: CurrentDatabase, queries: QueryRunne
               })
               .where('id', '=', ended.incident_id)
               .execute();
+            // The workflow saves the decision after an approval itself, with its gates.
+            if (state !== 'approved') await recordDecision(trx, { agent, incidentId: ended.incident_id, decision, at });
           }
           if (audit !== undefined) {
             await trx

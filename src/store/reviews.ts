@@ -16,7 +16,7 @@ import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText, traceOf } from './rows.ts';
 
 /** Reasons of restarts, and of restarts that only a setting held back. */
-const REVIEWED_REASONS: readonly DecisionReason[] = [...RESTART_REASONS, ...HELD_BACK_REASONS];
+export const REVIEWED_REASONS: readonly DecisionReason[] = [...RESTART_REASONS, ...HELD_BACK_REASONS];
 
 const VERDICTS_SEEN = 'verdicts_seen';
 

@@ -74,6 +74,7 @@ function incidentOf(row: Selectable<IncidentTable>): Incident {
     service: row.service,
     ...projectOf(row),
     labels: JSON.parse(row.labels) as Record<string, string>,
+    ...(row.host !== null && { host: row.host }),
   };
   const detector = row.detector as Detector;
   const patterns = JSON.parse(row.patterns) as string[];

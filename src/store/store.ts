@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts';
+import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
   AttemptStore,
@@ -25,6 +26,7 @@ import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import { createEvidenceStore } from './evidence.ts';
 import { createFloodStore } from './floods.ts';
 import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
@@ -32,12 +34,14 @@ import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
 import { createMetadata } from './metadata.ts';
 import { createOutbox } from './outbox.ts';
+import { createPageStore } from './pages/page-store.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
 import { createQueryRunner } from './query-runner.ts';
 import { createRecentUsage } from './recent-usage.ts';
 import { createRequestStore } from './restart-requests.ts';
 import { createReviewStore } from './reviews.ts';
 import { createSnoozeStore } from './snoozes.ts';
+import { createTimelineStore } from './timeline-events.ts';
 
 export type Store = CursorStore &
   ConfigurationStore &
@@ -51,6 +55,9 @@ export type Store = CursorStore &
   DigestStore &
   ReceiverMemory &
   HistoryStore &
+  EvidenceStore &
+  TimelineStore &
+  PageStore &
   ReviewStore &
   PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
@@ -160,6 +167,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),
     ...createReviewStore(current, queries),
+    ...createEvidenceStore(current, queries),
+    ...createTimelineStore(current, queries),
+    ...createPageStore(current, queries),
     ...createRequestStore(current, queries),
     ...createSnoozeStore(current, queries, now),
     ...createAuditStore(current, queries),

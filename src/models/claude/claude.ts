@@ -81,8 +81,9 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       });
       // An answer that has arrived is paid for, so it is returned even if the signal has just aborted.
       if (failure !== undefined) signal.throwIfAborted();
+      const question = sent.length > 0 ? { question: prompt.user } : {};
       if (parsed.kind === 'answered') return { ...parsed, model, requests, question: prompt.user };
-      return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests };
+      return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests, ...question };
     },
   };
 }

@@ -27,9 +27,16 @@ export interface RichText {
   readonly style?: { readonly bold?: true; readonly italic?: true };
 }
 
+/** To our own pages only. */
+export interface RichLink {
+  readonly type: 'link';
+  readonly url: string;
+  readonly text: string;
+}
+
 interface RichSection {
   readonly type: 'rich_text_section';
-  readonly elements: readonly RichText[];
+  readonly elements: readonly (RichText | RichLink)[];
 }
 
 export type RichElement =

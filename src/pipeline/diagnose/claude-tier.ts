@@ -1,20 +1,19 @@
 import type { SkipReason } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import { type ClaudeFailure, describeClaudeFailure } from '../../domain/model-failures.ts';
-import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import type { ClaudePort, DiagnosisContext } from '../ports/model.ts';
 import type { Ledger } from '../ports/store.ts';
 import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
+import { keepQuestion, type QuestionKeeper } from './stored-question.ts';
 import { type Answered, checked } from './tier.ts';
 
-export interface ClaudeTierDeps {
+export interface ClaudeTierDeps extends QuestionKeeper {
   /** Absent without an API key. */
   readonly claude?: ClaudePort;
   readonly ledger: Ledger;
   readonly observer: Observer;
-  readonly logger: Logger;
   readonly clock: Clock;
   readonly limits: { readonly diagnosesPerHour: number; readonly spendPerDayUsd: number };
   /** The number of watched services, for the fair share of each. */
@@ -74,6 +73,8 @@ export function createClaudeTier(deps: ClaudeTierDeps): ClaudeTier {
         containerName: incident.container.name,
       }));
       for (const request of requests) observer.claudeRequest(request);
+      const model = requests.at(-1)?.model ?? '';
+      await keepQuestion(deps, incident, { at: startedAt, model, strength, text: answer.question });
       await deps.ledger.recordRequests(requests).catch((error: unknown) => {
         logger.error('the cost of requests to Claude could not be stored', { error: String(error) });
       });

@@ -1,15 +1,14 @@
 import { describeLocalFailure, type LocalFailure } from '../../domain/model-failures.ts';
-import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import type { DiagnosisContext, LocalPort } from '../ports/model.ts';
 import { admit, type Circuit, CLOSED, failed, succeeded, withdrawn } from './circuit.ts';
+import { keepQuestion, type QuestionKeeper } from './stored-question.ts';
 import { type Answered, checked } from './tier.ts';
 
-export interface LocalTierDeps {
+export interface LocalTierDeps extends QuestionKeeper {
   readonly local: LocalPort;
   readonly observer: Observer;
-  readonly logger: Logger;
   readonly clock: Clock;
 }
 
@@ -32,7 +31,8 @@ const FAILURES_TO_PAUSE = 2;
 /** These are about one question or answer, which a hostile log can cause, or about the load: the server works. */
 const ABOUT_ONE_QUESTION: ReadonlySet<LocalFailure> = new Set(['truncated', 'empty', 'invalid', 'too_long', 'busy']);
 
-export function createLocalTier({ local, observer, logger, clock }: LocalTierDeps): LocalTier {
+export function createLocalTier(deps: LocalTierDeps): LocalTier {
+  const { local, observer, logger, clock } = deps;
   let circuit: Circuit = CLOSED;
   let lastFailure: LocalFailure | undefined;
 
@@ -48,6 +48,9 @@ export function createLocalTier({ local, observer, logger, clock }: LocalTierDep
         throw error;
       });
       for (const request of answer.requests) observer.localRequest(request);
+      const model = answer.requests.at(-1)?.model ?? '';
+      const asked = { at: startedAt, model, strength: 'first', text: answer.question } as const;
+      await keepQuestion(deps, question.incident, asked);
       const failure = answer.kind === 'failed' ? answer.reason : undefined;
       const isOutage = failure !== undefined && !ABOUT_ONE_QUESTION.has(failure);
       circuit = isOutage ? failed(circuit, clock.now(), probe, FAILURES_TO_PAUSE) : succeeded(circuit);

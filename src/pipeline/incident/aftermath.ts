@@ -20,7 +20,7 @@ interface Held {
   readonly stoppedByPersonAt?: number;
 }
 
-export function isHeldBack(decision: Decision): boolean {
+export function isHeldBack(decision: Pick<Decision, 'reason'>): boolean {
   return HELD_BACK_REASONS.some((reason) => reason === decision.reason);
 }
 

@@ -1,9 +1,9 @@
 /** Gathers everything that a decision depends on, as it is now, and decides. */
 import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts';
-import type { Attempt, Decision } from '../../domain/decision.ts';
+import type { Attempt, Decision, Gate } from '../../domain/decision.ts';
 import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { Clock } from '../../lib/time.ts';
-import { type DecideInput, decide } from '../decide/decide.ts';
+import { type DecideInput, decideWithGates } from '../decide/decide.ts';
 import { isUnproven } from '../decide/local-trust.ts';
 import { restartHistory } from '../decide/restart-history.ts';
 import { isBeingReplaced } from '../lifecycle/deployment.ts';
@@ -40,6 +40,7 @@ export interface EvaluationDeps {
 
 export interface Evaluated {
   readonly decision: Decision;
+  readonly gates: readonly Gate[];
   readonly facts?: ContainerFacts;
   readonly policy: ResolvedPolicy;
   readonly because?: string;
@@ -90,14 +91,14 @@ export function createEvaluation(deps: EvaluationDeps): Evaluate {
       approved: approved !== undefined && isAbout(approved.request, id, facts, clock.now()),
       snoozed: deps.snoozes.of(incident) !== undefined,
     };
-    const decision = tracing.span(
+    const { decision, gates } = tracing.span(
       SPANS.decide,
-      () => decide(input),
-      (decision) => ({ decision }),
+      () => decideWithGates(input),
+      ({ decision }) => ({ decision }),
     );
     const approvedBy = approved?.by && describeActor(approved.by);
     const because = decisionDetail(decision, { incident, facts, policy, networkDependants: dependants, approvedBy });
-    return { decision, facts, policy, because };
+    return { decision, gates, facts, policy, because };
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ContainerFacts } from '../../domain/containers.ts';
 import type { Attempt, Decision } from '../../domain/decision.ts';
-import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
+import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import { AgentStopping } from '../../errors.ts';
 import { createSemaphore, type Permit } from '../../lib/limit.ts';
@@ -12,7 +12,7 @@ import { sufferingOf } from '../correlate/members.ts';
 import { backOffMs, failuresInARow } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
-import { withSurroundings } from '../diagnose/rules-in-context.ts';
+import { diagnosisByRule, withSurroundings } from '../diagnose/rules-in-context.ts';
 import type { GatherSurroundings } from '../diagnose/surroundings.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
@@ -20,11 +20,13 @@ import type { Requests } from '../people/requests.ts';
 import { describeSource } from '../policy/resolve.ts';
 import type { ContainerControl } from '../ports/engine.ts';
 import type { DiagnosisContext } from '../ports/model.ts';
+import type { EvidenceStore } from '../ports/pages.ts';
 import type { RestartRequest } from '../ports/people.ts';
 import type { AttemptStore, IncidentStore } from '../ports/store.ts';
 import { createRestarts, type Refusal } from '../restart/attempt.ts';
 import { SPANS } from '../tracing.ts';
 import { type Approved, createEvaluation, type Evaluated, type EvaluationDeps } from './evaluate.ts';
+import { toEvidence } from './evidence.ts';
 import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
 
@@ -36,7 +38,7 @@ export interface RoundDeps extends Omit<EvaluationDeps, 'restartsLastHour' | 're
   readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
   /** Not traced: verification calls it every second. */
   readonly untracedControl: Pick<ContainerControl, 'inspect'>;
-  readonly store: IncidentStore & AttemptStore & { healthy(): boolean };
+  readonly store: IncidentStore & AttemptStore & Pick<EvidenceStore, 'saveEvidence'> & { healthy(): boolean };
   readonly observer: Observer;
   readonly logger: Logger;
   readonly newId: () => string;
@@ -168,8 +170,10 @@ export function createRounds(deps: RoundDeps): Rounds {
     live.incident = { ...live.incident, summary: collected.incident.summary };
     const folded = ordinal === 0 ? await correlate(live, collected) : undefined;
     await keep('the incident', store.saveIncident(live.incident));
+    const surroundings = folded ? {} : await deps.surroundings(live, collected);
+    const context = { ...collected, ...surroundings, incident: live.incident };
+    await keep('the evidence', store.saveEvidence(live.incident.id, toEvidence(context, live.evidence, clock.now())));
     if (folded) return folded;
-    const context = { ...collected, ...(await deps.surroundings(live, collected)), incident: live.incident };
     if (live.cause !== undefined) return 'member';
     const known = absenceAssessment(live.incident);
     const diagnosis = await tracing.span(
@@ -177,7 +181,7 @@ export function createRounds(deps: RoundDeps): Rounds {
       async () =>
         known === undefined
           ? deps.diagnoser.diagnose(context, ordinal > 0, deps.stopNow, again)
-          : knownDiagnosis(withSurroundings(known, context), clock.now()),
+          : diagnosisByRule(withSurroundings(known, context), clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
     if (live.cause !== undefined) return 'member';
@@ -225,9 +229,10 @@ export function createRounds(deps: RoundDeps): Rounds {
     }
   };
 
-  const saveDecision = async ({ incident }: LiveIncident, { decision, facts, policy }: Evaluated): Promise<void> => {
+  const saveDecision = async ({ incident }: LiveIncident, evaluated: Evaluated): Promise<void> => {
+    const { decision, gates, because, facts, policy } = evaluated;
     observer.decision(decision);
-    await keep('a decision', store.saveDecision(incident.id, decision));
+    await keep('a decision', store.saveDecision(incident.id, { ...decision, gates, because }));
     deps.onDecided(incident, decision, facts);
     logger.info('decided', {
       incident: incident.id,
@@ -340,8 +345,4 @@ export function createRounds(deps: RoundDeps): Rounds {
       await clock.sleep(backOffMs(failuresInARow(container.id, attempts)), deps.stopping);
     },
   };
-}
-
-function knownDiagnosis(known: Assessment, now: number): Diagnosis {
-  return { ...known, tier: 'rules', rules: [], costUsd: 0, at: now, answeredAt: now, afterFailedRestart: false };
 }

@@ -1,3 +1,4 @@
+import type { Decision, Verdict } from '../../domain/decision.ts';
 import type { ReviewedCase } from '../ports/store.ts';
 import { isHeldBack } from './aftermath.ts';
 
@@ -42,7 +43,10 @@ export function scorecard(reviewed: readonly ReviewedCase[]): Scorecard {
   };
 }
 
-function resultOf({ decision, outcome, aftermath, state }: ReviewedCase): CaseResult {
+/** What is needed to know how a case ended. */
+type Ended = Pick<ReviewedCase, 'outcome' | 'aftermath' | 'state'> & { readonly decision: Pick<Decision, 'reason'> };
+
+function resultOf({ decision, outcome, aftermath, state }: Ended): CaseResult {
   if (!isHeldBack(decision)) {
     if (outcome === 'recovered') return 'recovered';
     return outcome === 'failed' || outcome === 'error' ? 'failed' : 'unknown';
@@ -50,8 +54,24 @@ function resultOf({ decision, outcome, aftermath, state }: ReviewedCase): CaseRe
   return aftermath ?? (state === 'open' ? 'still_broken' : 'unknown');
 }
 
-function tally(cases: Scorecard['cases']): Tally {
-  const count = (is: (one: Scorecard['cases'][number]) => boolean): number => cases.filter(is).length;
+/** Sums up cases, of which each stands for `count` equal ones. */
+export function tallyCounted(
+  cases: readonly (Ended & { readonly count: number; readonly verdict?: Verdict })[],
+): Tally {
+  return tally(cases.map((one) => ({ ...one, result: resultOf(one) })));
+}
+
+interface Tallied {
+  readonly decision: Pick<Decision, 'reason'>;
+  readonly result: CaseResult;
+  readonly verdict?: Verdict;
+  /** Default: 1. */
+  readonly count?: number;
+}
+
+function tally(cases: readonly Tallied[]): Tally {
+  const count = (is: (one: Tallied) => boolean): number =>
+    cases.filter(is).reduce((sum, one) => sum + (one.count ?? 1), 0);
   return {
     wouldHaveRestarted: count(({ decision }) => isHeldBack(decision)),
     restarted: count(({ decision }) => !isHeldBack(decision)),

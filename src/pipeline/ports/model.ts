@@ -149,6 +149,8 @@ export interface ModelRequest<Failure extends string> {
 export type ModelAnswer<Failure extends string, Request extends ModelRequest<Failure> = ModelRequest<Failure>> = {
   /** All requests for it, oldest first. The last one determined the answer. */
   readonly requests: readonly Request[];
+  /** As sent, without the system prompt. Absent if nothing was sent. */
+  readonly question?: string;
 } & (
   | {
       readonly kind: 'answered';

@@ -8,6 +8,7 @@ const ELEMENTS = new Set([
   'text',
   'link',
   'rich_text_section',
+  'link',
   'rich_text_preformatted',
   'rich_text_list',
 ]);

@@ -59,6 +59,7 @@ function diagnoser(diagnoseWith: DiagnoseWith, setup: Setup = {}) {
   const { key = true, mayRestart = true, diagnosesPerHour = 20, timeoutMs = 20_000 } = setup;
   return createDiagnoser({
     diagnoseWith,
+    questions: store,
     claude: key
       ? createClaude({
           apiKey: 'sk-ant-stand-in',

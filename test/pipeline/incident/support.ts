@@ -65,6 +65,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
   const nothing = async () => {};
   const store: WorkflowDeps['store'] = {
     healthy: () => true,
+    saveEvidence: nothing,
     saveIncident: async (incident) => void saved.push(incident),
     saveOccurrences: nothing,
     async saveDiagnosis(_, diagnosis) {

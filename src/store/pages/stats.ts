@@ -1,0 +1,202 @@
+import { sql } from 'kysely';
+import type { Aftermath, DecisionReason, Outcome, Verdict } from '../../domain/decision.ts';
+import type { Severity } from '../../domain/diagnosis.ts';
+import type { IncidentState } from '../../domain/incident.ts';
+import type { StoredStats, TimeRange } from '../../pipeline/ports/pages.ts';
+import type { CurrentDatabase } from '../current-database.ts';
+import { REVIEWED_REASONS } from '../reviews.ts';
+import { projectOf } from '../rows.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Counts and sums of a time; incidents belong to the time in which they were opened. */
+export async function readStats(current: CurrentDatabase, range: TimeRange): Promise<StoredStats> {
+  return {
+    ...(await countIncidents(current, range)),
+    asked: await countAsks(current, range),
+    cases: await readCases(current, range),
+    recoveryTimes: await readRecoveryTimes(current, range),
+    ...(await readSpend(current, range)),
+  };
+}
+
+async function countIncidents({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
+  const groups = await db
+    .selectFrom('incidents')
+    .select((eb) => ['state', 'severity', 'tier', 'cause_kind', eb.fn.countAll().as('incidents')])
+    .where('agent', '=', agent)
+    .where('opened_at', '>=', from)
+    .where('opened_at', '<', to)
+    .groupBy(['state', 'severity', 'tier', 'cause_kind'])
+    .execute();
+  const count = (is: (group: (typeof groups)[number]) => boolean): number =>
+    groups.filter(is).reduce((sum, { incidents }) => sum + Number(incidents), 0);
+  const withSeverity = (severity: Severity) => count((group) => group.severity === severity);
+  return {
+    bySeverity: { low: withSeverity('low'), medium: withSeverity('medium'), high: withSeverity('high') },
+    undiagnosed: count(({ severity }) => severity === null),
+    open: count(({ state }) => state === 'open'),
+    saved: {
+      known: count(({ tier }) => tier === 'known'),
+      rules: count(({ tier }) => tier === 'rules'),
+      correlation: count(({ tier, cause_kind }) => tier === null && cause_kind === 'incident'),
+    },
+  };
+}
+
+async function countAsks({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number> {
+  const { asks } = await db
+    .selectFrom('asks')
+    .select((eb) => eb.fn.countAll().as('asks'))
+    .where('agent', '=', agent)
+    .where('asked_at', '>=', from)
+    .where('asked_at', '<', to)
+    .executeTakeFirstOrThrow();
+  return Number(asks);
+}
+
+/** Equal cases are counted in the database. */
+async function readCases({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<StoredStats['cases']> {
+  const groups = await db
+    .selectFrom((from_) =>
+      from_
+        .selectFrom('incidents')
+        .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
+        .select((eb) => [
+          'incidents.service',
+          'incidents.project',
+          'incidents.decision_reason',
+          'incidents.state',
+          'reviews.aftermath',
+          'reviews.verdict',
+          eb
+            .selectFrom('attempts')
+            .select('attempts.outcome')
+            .whereRef('attempts.incident_id', '=', 'incidents.id')
+            .orderBy('attempts.started_at', 'desc')
+            .limit(1)
+            .as('outcome'),
+        ])
+        .where('incidents.agent', '=', agent)
+        .where('incidents.opened_at', '>=', from)
+        .where('incidents.opened_at', '<', to)
+        .where('incidents.decision_reason', 'is not', null)
+        .as('decided'),
+    )
+    .select((eb) => [
+      'service',
+      'project',
+      'decision_reason',
+      'state',
+      'aftermath',
+      'verdict',
+      'outcome',
+      eb.fn.countAll().as('cases'),
+    ])
+    .where((eb) => eb.or([eb('decision_reason', 'in', REVIEWED_REASONS), eb('outcome', 'is not', null)]))
+    .groupBy(['service', 'project', 'decision_reason', 'state', 'aftermath', 'verdict', 'outcome'])
+    .execute();
+  return groups.map((row) => ({
+    count: Number(row.cases),
+    service: row.service,
+    ...projectOf(row),
+    reason: row.decision_reason as DecisionReason,
+    state: row.state as IncidentState,
+    ...(row.outcome !== null && { outcome: row.outcome as Outcome }),
+    ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),
+    ...(row.verdict !== null && { verdict: row.verdict as Verdict }),
+  }));
+}
+
+async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number[]> {
+  const rows = await db
+    .selectFrom('attempts')
+    .innerJoin('incidents', 'incidents.id', 'attempts.incident_id')
+    .select(['incidents.opened_at', 'attempts.finished_at'])
+    .where('attempts.agent', '=', agent)
+    .where('attempts.started_at', '>=', from)
+    .where('attempts.started_at', '<', to)
+    .where('attempts.outcome', '=', 'recovered')
+    .execute();
+  return rows.flatMap(({ opened_at, finished_at }) =>
+    finished_at === null || finished_at < opened_at ? [] : [finished_at - opened_at],
+  );
+}
+
+async function readSpend(
+  { db, agent }: CurrentDatabase,
+  { from, to }: TimeRange,
+): Promise<Pick<StoredStats, 'days' | 'services' | 'models'>> {
+  // Both databases divide integers without a remainder.
+  const day = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
+  const rows = await db
+    .selectFrom('claude_requests')
+    .select((eb) => [
+      day.as('day'),
+      'container_name',
+      'model',
+      eb.fn.countAll().as('requests'),
+      eb.fn.sum('cost_usd').as('usd'),
+      eb.fn.sum('input_tokens').as('input'),
+      eb.fn.sum('cache_read_tokens').as('read'),
+      eb.fn.sum('cache_write_tokens').as('written'),
+      eb.fn.sum('output_tokens').as('output'),
+    ])
+    .where('agent', '=', agent)
+    .where('requested_at', '>=', from)
+    .where('requested_at', '<', to)
+    .groupBy([day, 'container_name', 'model'])
+    .execute();
+  const services = await db
+    .selectFrom('incidents')
+    .select((eb) => ['container_name', eb.fn.max('service').as('service')])
+    .where('agent', '=', agent)
+    .groupBy('container_name')
+    .execute();
+  const serviceOf = new Map(services.map(({ container_name, service }) => [container_name, service]));
+  const sums = rows.map((row) => ({
+    day: Number(row.day) * DAY_MS,
+    service: serviceOf.get(row.container_name) ?? row.container_name,
+    model: row.model,
+    usd: Number(row.usd),
+    requests: Number(row.requests),
+    inputTokens: Number(row.input) + Number(row.read) + Number(row.written),
+    outputTokens: Number(row.output),
+  }));
+  const dearest = (one: Sum, other: Sum) => other.usd - one.usd;
+  return {
+    days: sumBy(sums, 'day').sort((one, other) => one.day - other.day),
+    services: sumBy(sums, 'service').sort(dearest),
+    models: sumBy(sums, 'model').sort(dearest),
+  };
+}
+
+interface Sum {
+  readonly day: number;
+  readonly service: string;
+  readonly model: string;
+  readonly usd: number;
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+function sumBy(sums: readonly Sum[], key: 'day' | 'service' | 'model'): Sum[] {
+  const groups = new Map<string | number, Sum>();
+  for (const sum of sums) {
+    const group = groups.get(sum[key]);
+    groups.set(
+      sum[key],
+      group === undefined
+        ? sum
+        : {
+            ...group,
+            usd: group.usd + sum.usd,
+            requests: group.requests + sum.requests,
+            inputTokens: group.inputTokens + sum.inputTokens,
+            outputTokens: group.outputTokens + sum.outputTokens,
+          },
+    );
+  }
+  return [...groups.values()];
+}
