@@ -1,0 +1,25 @@
+import type { ReactElement } from 'react';
+import { percent } from '../lib/format.ts';
+import { wilson } from '../lib/statistics.ts';
+
+/** A success rate as a point on a line from 0 to 100 %, with the range in which the true rate is at 95 %. */
+export function Interval({ successes, total }: { readonly successes: number; readonly total: number }): ReactElement {
+  if (total === 0) return <span className="muted">no case yet</span>;
+  const { low, high } = wilson(successes, total);
+  const rate = successes / total;
+  return (
+    <span className="interval">
+      <svg viewBox="0 0 120 16" width="120" height="16" aria-hidden="true">
+        <line className="grid" x1="2" x2="118" y1="8" y2="8" />
+        <line className="range" x1={2 + low * 116} x2={2 + high * 116} y1="8" y2="8" />
+        <circle className="point" cx={2 + rate * 116} cy="8" r="4.5" />
+      </svg>
+      <span>
+        <strong>{percent(rate)}</strong>{' '}
+        <span className="muted small">
+          {successes} of {total}; likely {percent(low)} to {percent(high)}
+        </span>
+      </span>
+    </span>
+  );
+}
