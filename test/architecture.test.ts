@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
   'notifiers/': [...ADAPTER, 'config/setting.ts'],
   'store/': [...ADAPTER, 'kysely', 'pg'],
-  'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express'],
+  'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express', 'zod', 'zod-openapi'],
   'redact/': [...ADAPTER, '@secretlint/'],
   'telemetry/': [...ADAPTER, 'notifiers/registry.ts', 'version.ts', '@opentelemetry/', 'pino', 'pino-pretty'],
   'demo/': 'anything',
