@@ -44,7 +44,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
   'notifiers/': [...ADAPTER, 'config/setting.ts'],
   'store/': [...ADAPTER, 'kysely', 'pg'],
-  'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express', 'zod', 'zod-openapi'],
+  'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express', 'sirv', 'zod', 'zod-openapi'],
+  // Runs in the browser. Of the server it knows only types: see below.
+  'web/': ['http/api/', 'http/scorecard.ts', 'react', 'react-dom', 'swr'],
   'redact/': [...ADAPTER, '@secretlint/'],
   'telemetry/': [...ADAPTER, 'notifiers/registry.ts', 'version.ts', '@opentelemetry/', 'pino', 'pino-pretty'],
   'demo/': 'anything',
@@ -64,7 +66,7 @@ interface Import {
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => file.endsWith('.ts') || file.endsWith('.tsx'))
   .map((file) => file.split(path.sep).join('/'));
 
 /** `import … from '…'`, `export … from '…'`, `import '…'` and `import('…')`, as Biome formats them. */
@@ -117,6 +119,13 @@ describe('src', () => {
         COMPOSITION.some((part) => isWithin(to, part)) && !COMPOSITION.some((part) => isWithin(from, part)),
     );
     expect(known).toEqual([]);
+  });
+
+  it('gives the page only types of the server', () => {
+    const values = files
+      .filter((file) => file.startsWith('web/'))
+      .flatMap((file) => readFileSync(path.join(SRC, file), 'utf8').match(/^import (?!type ).*http\/.*$/gm) ?? []);
+    expect(values).toEqual([]);
   });
 
   it(`has no file of more than ${LONGEST_FILE} lines`, () => {

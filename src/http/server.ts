@@ -10,6 +10,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { hasToken, namesThisMachine } from './access.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
+import { createPage, pageRoute } from './page.ts';
 import type { ScorecardView } from './scorecard.ts';
 
 export interface HttpServerOptions {
@@ -25,6 +26,8 @@ export interface HttpServerOptions {
   /** Prometheus text. Rejects if the collection failed. Absent if metrics are off. */
   readonly metrics?: () => Promise<string>;
   readonly version: string;
+  /** Where the built page is. Default: where `npm run build:web` puts it. */
+  readonly pageFolder?: string;
   readonly logger: Logger;
   /** Called after each response. `method` and `route` are from closed lists; `route` is undefined if none matched. */
   readonly onRequest?: (method: string, route: string | undefined, status: number, durationMs: number) => void;
@@ -94,6 +97,9 @@ function createApp(options: HttpServerOptions): express.Express {
     }
     next();
   });
+
+  const page = createPage(options.pageFolder);
+  if (page !== undefined) app.use(page);
 
   app.get('/livez', (_request, response) => {
     response.json({ status: 'ok' });
@@ -187,7 +193,7 @@ function createApp(options: HttpServerOptions): express.Express {
 function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const start = performance.now();
-    const route = request.path === '/' || Object.hasOwn(ROUTES, request.path) ? request.path : undefined;
+    const route = Object.hasOwn(ROUTES, request.path) ? request.path : pageRoute(request.path);
     const method = METHODS.includes(request.method) ? request.method : '_OTHER';
     response.on('close', () => onRequest(method, route, response.statusCode, performance.now() - start));
     next();

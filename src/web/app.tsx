@@ -1,4 +1,4 @@
-import { type ReactElement, useEffect, useRef, useState } from 'react';
+import { lazy, type ReactElement, Suspense, useEffect, useRef, useState } from 'react';
 import { SWRConfig } from 'swr';
 import { SWR_OPTIONS, signOut, useApi, useLiveData, useSession } from './lib/data.ts';
 import { listenForKeys, moveFocus, useKeys } from './lib/keys.ts';
@@ -9,16 +9,13 @@ import { useToast } from './lib/toast.ts';
 import type { Session, Status } from './lib/types.ts';
 import { Icon, type IconName } from './ui/icons.tsx';
 import { Link } from './ui/link.tsx';
+import { Loading } from './ui/states.tsx';
 import { Ago } from './ui/time.tsx';
-import { Containers } from './views/containers.tsx';
-import { Cost } from './views/cost.tsx';
 import { IncidentView } from './views/incident.tsx';
 import { Incidents } from './views/incidents.tsx';
 import { KeysDialog } from './views/keys-dialog.tsx';
 import { Now } from './views/now.tsx';
 import { SignInDialog, SignInView } from './views/sign-in.tsx';
-import { TimelineView } from './views/timeline.tsx';
-import { Trust } from './views/trust.tsx';
 
 const NAV: readonly { readonly path: string; readonly name: string; readonly icon: IconName }[] = [
   { path: '/', name: 'Now', icon: 'now' },
@@ -28,6 +25,19 @@ const NAV: readonly { readonly path: string; readonly name: string; readonly ico
   { path: '/cost', name: 'Cost', icon: 'cost' },
   { path: '/containers', name: 'Containers', icon: 'containers' },
 ];
+
+const LATER = {
+  timeline: () => import('./views/timeline.tsx'),
+  trust: () => import('./views/trust.tsx'),
+  cost: () => import('./views/cost.tsx'),
+  containers: () => import('./views/containers.tsx'),
+};
+const TimelineView = lazy(async () => ({ default: (await LATER.timeline()).TimelineView }));
+const Trust = lazy(async () => ({ default: (await LATER.trust()).Trust }));
+const Cost = lazy(async () => ({ default: (await LATER.cost()).Cost }));
+const Containers = lazy(async () => ({ default: (await LATER.containers()).Containers }));
+/** The other views are read when the first one is there: they then appear at once, also while the agent is away. */
+const READ_LATER_MS = 1_500;
 
 export function App(): ReactElement {
   return (
@@ -49,6 +59,12 @@ function Shell(): ReactElement {
   const shown = useRef(path);
   useLiveData(status !== undefined && !mustSignIn);
   useEffect(listenForKeys, []);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      for (const read of Object.values(LATER)) void read().catch(() => undefined);
+    }, READ_LATER_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useEffect(() => {
     // So that screen readers and the keyboard continue in the new view.
     if (shown.current !== path) main.current?.focus({ preventScroll: true });
@@ -101,7 +117,9 @@ function Shell(): ReactElement {
         ) : (
           <>
             <OfflineBanner />
-            <View path={path} />
+            <Suspense fallback={<Loading what="the view" />}>
+              <View path={path} />
+            </Suspense>
           </>
         )}
       </main>

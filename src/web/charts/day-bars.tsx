@@ -13,7 +13,7 @@ const WIDTH = 960;
 const HEIGHT = 220;
 const LEFT = 58;
 const BOTTOM = 24;
-const TOP = 12;
+const TOP = 24;
 
 /** Dollars per day as stacked bars, with the budget as a line. A table with the same numbers belongs beside it. */
 export function DayBars({

@@ -1,6 +1,6 @@
 import type { ReactElement } from 'react';
 import { iconPath } from '../ui/icons.tsx';
-import { type Edge, layoutGraph, NODE } from './graph-layout.ts';
+import { type Edge, type GraphLayout, layoutGraph, NODE } from './graph-layout.ts';
 
 export interface GraphEdge extends Edge {
   /** How the dependency is known. */
@@ -17,8 +17,7 @@ export function DependencyGraph({
   readonly edges: readonly GraphEdge[];
   readonly troubled: ReadonlySet<string>;
 }): ReactElement {
-  const { nodes, width, height } = layoutGraph(edges);
-  const at = new Map(nodes.map((node) => [node.id, node]));
+  const { nodes, edges: placed, width, height } = layoutGraph(edges);
   return (
     // A picture that is wider than the page scrolls, also with the keyboard.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable
@@ -36,27 +35,16 @@ export function DependencyGraph({
             <path className="arrow" d="M0 0.500 7.500 4 0 7.500Z" />
           </marker>
         </defs>
-        {edges.map(({ from, to, evidence }) => {
-          const a = at.get(from);
-          const b = at.get(to);
-          if (!a || !b || from === to) return null;
-          const back = b.x <= a.x;
-          const x1 = back ? a.x : a.x + NODE.width;
-          const x2 = back ? b.x + NODE.width : b.x;
-          const y1 = a.y + NODE.height / 2;
-          const y2 = b.y + NODE.height / 2;
-          const bend = Math.max(24, Math.abs(x2 - x1) / 2) * (back ? -1 : 1);
-          return (
-            <path
-              key={`${from} ${to}`}
-              className={`edge${evidence === 'observed' ? ' observed' : ''}`}
-              d={`M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`}
-              markerEnd="url(#arrow)"
-            >
-              <title>{`${from} depends on ${to} (${evidence})`}</title>
-            </path>
-          );
-        })}
+        {placed.map(({ edge: { from, to, evidence }, points }) => (
+          <path
+            key={`${from} ${to}`}
+            className={`edge${evidence === 'observed' ? ' observed' : ''}`}
+            d={curve(points)}
+            markerEnd="url(#arrow)"
+          >
+            <title>{`${from} depends on ${to} (${evidence})`}</title>
+          </path>
+        ))}
         {nodes.map(({ id, x, y }) => (
           <g key={id} className={troubled.has(id) ? 'node troubled' : 'node'} transform={`translate(${x} ${y})`}>
             <title>{troubled.has(id) ? `${id}: has an open incident` : id}</title>
@@ -72,4 +60,15 @@ export function DependencyGraph({
       </svg>
     </section>
   );
+}
+
+/** Straight where it passes a column, curved between columns. */
+function curve(points: GraphLayout<GraphEdge>['edges'][number]['points']): string {
+  return points.reduce((path, { x, y }, index) => {
+    const before = points[index - 1];
+    if (!before) return `M${x} ${y}`;
+    if (before.y === y) return `${path}L${x} ${y}`;
+    const bend = (x - before.x) / 2 || NODE.gapX / 2;
+    return `${path}C${before.x + bend} ${before.y} ${x - bend} ${y} ${x} ${y}`;
+  }, '');
 }

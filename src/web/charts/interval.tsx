@@ -9,7 +9,7 @@ export function Interval({ successes, total }: { readonly successes: number; rea
   const rate = successes / total;
   return (
     <span className="interval">
-      <svg viewBox="0 0 120 16" width="120" height="16" aria-hidden="true">
+      <svg viewBox="-4 0 128 16" width="128" height="16" aria-hidden="true">
         <line className="grid" x1="2" x2="118" y1="8" y2="8" />
         <line className="range" x1={2 + low * 116} x2={2 + high * 116} y1="8" y2="8" />
         <circle className="point" cx={2 + rate * 116} cy="8" r="4.5" />

@@ -26,13 +26,21 @@ export interface Lane {
 }
 
 const AXIS = 30;
-const BAR = 12;
+/** The shape of the severity, and the bar behind it. */
+const SHAPE = 14;
+const BAR = 8;
 const MARK = 14;
 /** Marks nearer than this, in pixels, are drawn as one. */
 const NEAR = 4;
 /** A shorter drag is a click. */
 const DRAG = 8;
 const WORST = ['high', 'medium', 'low'];
+/** An octagon, a triangle, a circle, as elsewhere on the page. */
+const SHAPES: Readonly<Record<string, string>> = {
+  high: 'M4 0h6l4 4v6l-4 4H4l-4-4V4Z',
+  medium: 'M7 .5 14 13.5H0Z',
+  low: 'M7 1a6 6 0 1 1 0 12A6 6 0 0 1 7 1Z',
+};
 
 /** Incidents of each service as bars over time, with restarts and deployments above them. */
 export function Lanes({
@@ -55,7 +63,8 @@ export function Lanes({
   const labels = isNarrow ? 0 : 168;
   const laneHeight = isNarrow ? 56 : 42;
   const height = AXIS + lanes.length * laneHeight + 6;
-  const chart = Math.max(1, width - labels);
+  // Room for the shape of an incident that begins now.
+  const chart = Math.max(1, width - labels - SHAPE / 2);
   const perPixel = (range.to - range.from) / chart;
   const x = (time: number) => labels + Math.min(chart, Math.max(0, (time - range.from) / perPixel));
   const timeAt = (event: PointerEvent<SVGSVGElement>) =>
@@ -122,7 +131,7 @@ export function Lanes({
                 perPixel={perPixel}
                 range={range}
                 now={now}
-                top={laneHeight - BAR - 7}
+                top={laneHeight - SHAPE - 5}
                 onRange={onRange}
               />
             </g>
@@ -192,25 +201,42 @@ function LaneBars({
             }}
           >
             <title>{title}</title>
-            <rect
-              className={`bar ${worst}${all.some(({ isOpen }) => isOpen) ? ' open' : ''}`}
+            <Bar
+              severity={worst}
+              isOpen={all.some(({ isOpen }) => isOpen)}
               x={x(from)}
+              width={x(to) - x(from)}
               y={top}
-              width={Math.max(5, x(to) - x(from))}
-              height={BAR}
-              rx="3"
             />
-            {x(to) - x(from) > 22 ? (
-              <path
-                className="bar-shape"
-                d={iconPath(worst === 'high' ? 'high' : worst === 'medium' ? 'medium' : 'low')}
-                transform={`translate(${x(from) + 3} ${top + 1.5}) scale(.45)`}
-              />
-            ) : null}
           </a>
         );
       })}
     </>
+  );
+}
+
+/** Severity is a colour and a shape: on its own where the bar is short, else at its beginning. */
+function Bar({
+  severity,
+  isOpen,
+  x,
+  y,
+  width,
+}: {
+  readonly severity: string;
+  readonly isOpen: boolean;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}): ReactElement {
+  const shape = SHAPES[severity] ?? SHAPES.low;
+  const left = Math.max(0, x - (width < SHAPE ? (SHAPE - width) / 2 : 0));
+  return (
+    <g className={`bar ${severity}${isOpen ? ' open' : ''}`} transform={`translate(${left} ${y})`}>
+      <rect className="hit" x="-2" y="-4" width={Math.max(SHAPE, width) + 4} height={SHAPE + 8} />
+      {width > SHAPE ? <rect className="length" y={(SHAPE - BAR) / 2} width={width} height={BAR} rx="3" /> : null}
+      <path className="shape" d={shape} />
+    </g>
   );
 }
 

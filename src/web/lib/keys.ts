@@ -65,7 +65,7 @@ export function moveFocus(step: 1 | -1): void {
   const entries = [...document.querySelectorAll<HTMLElement>('main [data-entry]')].filter((each) =>
     each.checkVisibility(),
   );
-  const at = entries.findIndex((each) => each === document.activeElement);
+  const at = entries.findIndex((each) => each.contains(document.activeElement));
   const next = at === -1 ? (step === 1 ? 0 : entries.length - 1) : at + step;
   entries[Math.max(0, Math.min(entries.length - 1, next))]?.focus();
 }

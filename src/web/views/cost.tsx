@@ -140,19 +140,21 @@ function Content({
         </section>
         <section className="card" aria-labelledby="saved">
           <h2 id="saved">Questions saved</h2>
-          <table>
-            <thead className="sr">
-              <tr>
-                <th scope="col">Why no question was needed</th>
-                <th scope="col">Incidents</th>
-              </tr>
-            </thead>
-            <tbody>
-              <SavedRow name="Known problem: an earlier answer was reused" value={saved.known} />
-              <SavedRow name="A built-in rule answered alone" value={saved.rules} />
-              <SavedRow name="It only followed from another incident" value={saved.correlation} />
-            </tbody>
-          </table>
+          <div className="table-box">
+            <table>
+              <thead className="sr">
+                <tr>
+                  <th scope="col">Why no question was needed</th>
+                  <th scope="col">Incidents</th>
+                </tr>
+              </thead>
+              <tbody>
+                <SavedRow name="Known problem: an earlier answer was reused" value={saved.known} />
+                <SavedRow name="A built-in rule answered alone" value={saved.rules} />
+                <SavedRow name="It only followed from another incident" value={saved.correlation} />
+              </tbody>
+            </table>
+          </div>
         </section>
       </div>
     </div>

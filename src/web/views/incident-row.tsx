@@ -27,16 +27,10 @@ export function IncidentRow({ incident }: { readonly incident: IncidentSummary }
       </span>
       <span className="end">
         <Ago at={opened_at} />
-        <br />
-        {state === 'open' ? (
-          <>
-            open for <Lasted from={opened_at} />
-          </>
-        ) : (
-          <>
-            lasted <Lasted from={opened_at} to={resolved_at ?? incident.last_seen_at} />
-          </>
-        )}
+        <span className="lasted">
+          {state === 'open' ? 'open for ' : 'lasted '}
+          <Lasted from={opened_at} to={state === 'open' ? undefined : (resolved_at ?? incident.last_seen_at)} />
+        </span>
       </span>
     </Link>
   );

@@ -79,7 +79,7 @@ export function TimelineView(): ReactElement {
         <div>
           <h1>Timeline</h1>
           <p className="lead">
-            {isFixed ? duration(span) : `The last ${duration(span)}`}
+            {isFixed ? duration(span) : `The last ${SPANS.find(([ms]) => ms === span)?.[1] ?? duration(span)}`}
             {data ? `: ${summary(data)}` : ''}
           </p>
         </div>

@@ -91,8 +91,11 @@ function Summary({ overall, stats }: { readonly overall: FixCounts; readonly sta
       <Stat value={count(restarted)} label="restarts by the agent" />
       <Stat
         value={verified === 0 ? '–' : percent(recovered / verified)}
-        of={verified === 0 ? 'no verified restart' : `likely ${percent(low)} to ${percent(high)}`}
-        label={`of ${counted(verified, 'verified restart')} helped`}
+        label={
+          verified === 0
+            ? 'of the restarts helped: none is verified yet'
+            : `of ${counted(verified, 'verified restart')} helped; likely ${percent(low)} to ${percent(high)}`
+        }
       />
       <Stat
         value={count(held)}
