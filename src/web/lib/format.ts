@@ -31,12 +31,15 @@ export function percent(share: number): string {
 /** A length of time with at most two units: `42 s`, `3 min`, `1 h 20 min`, `2 d 4 h`. */
 export function duration(ms: number): string {
   const total = Math.max(0, ms);
-  if (total < 1_000) return `${Math.round(total)} ms`;
-  if (total < 10_000) return `${(total / 1_000).toFixed(1)} s`;
-  if (total < MINUTE) return `${Math.round(total / 1_000)} s`;
-  if (total < HOUR) return `${Math.round(total / MINUTE)} min`;
-  if (total < DAY) return pair(total, HOUR, 'h', MINUTE, 'min');
-  return pair(total, DAY, 'd', HOUR, 'h');
+  if (total < 999.5) return `${Math.round(total)} ms`;
+  if (total < 9_950) return `${(total / 1_000).toFixed(1)} s`;
+  // Rounded before the unit is chosen: 59.7 s are a minute.
+  const seconds = Math.round(total / 1_000) * 1_000;
+  if (seconds < MINUTE) return `${seconds / 1_000} s`;
+  const minutes = Math.round(total / MINUTE) * MINUTE;
+  if (minutes < HOUR) return `${minutes / MINUTE} min`;
+  if (minutes < DAY) return pair(minutes, HOUR, 'h', MINUTE, 'min');
+  return pair(Math.round(total / HOUR) * HOUR, DAY, 'd', HOUR, 'h');
 }
 
 function pair(total: number, big: number, bigName: string, small: number, smallName: string): string {
