@@ -147,6 +147,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     diagnoseWith: config.diagnoseWith,
     claude,
     ledger: store,
+    questions: store,
     incidents: store,
     observer,
     logger,

@@ -41,6 +41,19 @@ export interface Decision {
   readonly reason: DecisionReason;
 }
 
+/** One condition for a restart, as it was when the decision was made. */
+export interface Gate {
+  readonly name: string;
+  /** The condition, as a sentence for people. */
+  readonly asks: string;
+  /** `closed`: it prevents a restart. `unknown`: it could not be evaluated. */
+  readonly state: 'open' | 'closed' | 'unknown';
+  /** What it depends on, for people. */
+  readonly value: string;
+  /** Why it prevents a restart. The reason of the first closed gate is the reason of the decision. */
+  readonly reason?: DecisionReason;
+}
+
 /** A decision for one of these reasons means that everything else allowed a restart. */
 export const HELD_BACK_REASONS = [
   'quiet_hours',

@@ -2,6 +2,7 @@ import type { Incident } from '../domain/incident.ts';
 import { StoreError } from '../errors.ts';
 import type { IncidentStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { recordDecision } from './decision-records.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { caseOf, NO_PROJECT, selectCases, storableText, traceColumns } from './rows.ts';
 
@@ -59,7 +60,12 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
       await queries.write('save a diagnosis', async () => {
         const { numUpdatedRows } = await current.db
           .updateTable('incidents')
-          .set({ diagnosis: JSON.stringify(diagnosis), diagnosed_at: diagnosis.at })
+          .set({
+            diagnosis: JSON.stringify(diagnosis),
+            diagnosed_at: diagnosis.at,
+            severity: diagnosis.severity,
+            tier: diagnosis.tier,
+          })
           .where('id', '=', incidentId)
           .executeTakeFirst();
         if (numUpdatedRows === 0n) throw unknownIncident('diagnosis', incidentId);
@@ -67,14 +73,18 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
     },
 
     async saveDecision(incidentId, decision) {
-      await queries.write('save a decision', async () => {
-        const { numUpdatedRows } = await current.db
-          .updateTable('incidents')
-          .set({ decision_kind: decision.kind, decision_reason: decision.reason, decided_at: now() })
-          .where('id', '=', incidentId)
-          .executeTakeFirst();
-        if (numUpdatedRows === 0n) throw unknownIncident('decision', incidentId);
-      });
+      await queries.write('save a decision', () =>
+        current.db.transaction().execute(async (trx) => {
+          const at = now();
+          const { numUpdatedRows } = await trx
+            .updateTable('incidents')
+            .set({ decision_kind: decision.kind, decision_reason: decision.reason, decided_at: at })
+            .where('id', '=', incidentId)
+            .executeTakeFirst();
+          if (numUpdatedRows === 0n) throw unknownIncident('decision', incidentId);
+          await recordDecision(trx, { agent, incidentId, decision, at });
+        }),
+      );
     },
 
     async saveSettled(incidentId, at) {
@@ -141,6 +151,9 @@ function incidentColumns(incident: Incident) {
     summary: storableText(incident.summary),
     patterns: JSON.stringify(incident.patterns),
     cause: incident.cause === undefined ? null : storableText(JSON.stringify(incident.cause)),
+    cause_kind: incident.cause?.kind ?? null,
+    cause_incident: incident.cause?.kind === 'incident' ? incident.cause.incidentId : null,
+    host: container.host === undefined ? null : storableText(container.host),
     members: incident.members === undefined ? null : storableText(JSON.stringify(incident.members)),
     opened_at: incident.openedAt,
     last_seen_at: incident.lastSeenAt,

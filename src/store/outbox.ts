@@ -1,5 +1,6 @@
 import type { Alert } from '../domain/alert.ts';
 import type { Outbox } from '../pipeline/ports/store.ts';
+import { type AlertEnd, type Delivery, recordAlert, recordAlertEnd } from './alert-records.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
@@ -11,8 +12,14 @@ import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
 export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
   const { agent } = current;
 
-  const updatePending = (delivery: { readonly alertId: string; readonly receiver: string }) =>
-    current.db
+  const finish = (delivery: Delivery, end: AlertEnd) =>
+    current.db.transaction().execute(async (trx) => {
+      await updatePending(delivery, trx).set(end).execute();
+      await recordAlertEnd(trx, delivery, end);
+    });
+
+  const updatePending = (delivery: Delivery, db = current.db) =>
+    db
       .updateTable('outbox')
       .set((eb) => ({ tries: eb('tries', '+', 1) }))
       .where('alert_id', '=', delivery.alertId)
@@ -51,6 +58,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
             .insertInto('outbox')
             .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
             .execute();
+          await recordAlert(trx, agent, alert, receivers);
           return true;
         }),
       );
@@ -74,7 +82,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
 
     async markSent(delivery, at) {
       await queries.write('mark an alert as sent', () =>
-        updatePending(delivery).set({ state: 'sent', finished_at: at, last_error: null }).execute(),
+        finish(delivery, { state: 'sent', finished_at: at, last_error: null }),
       );
     },
 
@@ -88,9 +96,7 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
 
     async markDropped(delivery, at, why) {
       await queries.write('mark an alert as dropped', () =>
-        updatePending(delivery)
-          .set({ state: 'dropped', finished_at: at, last_error: storableText(why) })
-          .execute(),
+        finish(delivery, { state: 'dropped', finished_at: at, last_error: storableText(why) }),
       );
     },
 

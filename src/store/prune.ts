@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../lib/log.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { RESTARTED } from './history.ts';
+import { deleteRecords, recordPruning } from './prune-records.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { Database } from './schema/tables.ts';
 
@@ -132,6 +133,10 @@ export async function prune(
     return Number(numDeletedRows);
   });
 
+  for (const { what, change } of recordPruning({ agent, before: now - retention.ledgerMs, batch: BATCH_ROWS })) {
+    await inBatches(what, change);
+  }
+
   const dropped = new Map<string, number>();
   await inBatches('drop undeliverable alerts', async (trx) => {
     const names = await dropUndeliverable(trx, { agent, receivers, now });
@@ -204,6 +209,7 @@ async function deleteIncidents(
   }
   const ids = rows.map((row) => row.id);
   await trx.deleteFrom('reviews').where('incident_id', 'in', ids).execute();
+  await deleteRecords(trx, ids);
   await trx.deleteFrom('incidents').where('id', 'in', ids).execute();
   return rows.length;
 }

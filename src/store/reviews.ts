@@ -13,7 +13,7 @@ import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText } from './rows.ts';
 
 /** Reasons of restarts, and of restarts that only a setting held back. */
-const REVIEWED_REASONS: readonly DecisionReason[] = ['restart_allowed', ...HELD_BACK_REASONS];
+export const REVIEWED_REASONS: readonly DecisionReason[] = ['restart_allowed', ...HELD_BACK_REASONS];
 
 export function createReviewStore(current: CurrentDatabase, queries: QueryRunner): ReviewStore {
   const { agent } = current;

@@ -33,7 +33,7 @@ export function traceColumns(trace: TraceLink | undefined): { trace_id: string |
   return { trace_id: trace?.traceId ?? null, span_id: trace?.spanId ?? null };
 }
 
-function projectOf(row: { project: string }): { project?: string } {
+export function projectOf(row: { project: string }): { project?: string } {
   return row.project === NO_PROJECT ? {} : { project: row.project };
 }
 
@@ -60,6 +60,7 @@ function incidentOf(row: Selectable<IncidentTable>): Incident {
     service: row.service,
     ...projectOf(row),
     labels: JSON.parse(row.labels) as Record<string, string>,
+    ...(row.host !== null && { host: row.host }),
   };
   const detector = row.detector as Detector;
   const patterns = JSON.parse(row.patterns) as string[];

@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts';
+import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type {
   AttemptStore,
   ConfigurationStore,
@@ -18,15 +19,18 @@ import { copyRows } from './engines/copy-rows.ts';
 import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import { createEvidenceStore } from './evidence.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
 import { createMetadata } from './metadata.ts';
 import { createOutbox } from './outbox.ts';
+import { createPageStore } from './pages/page-store.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
 import { createQueryRunner } from './query-runner.ts';
 import { createRecentUsage } from './recent-usage.ts';
 import { createReviewStore } from './reviews.ts';
+import { createTimelineStore } from './timeline-events.ts';
 
 export type Store = CursorStore &
   ConfigurationStore &
@@ -36,6 +40,9 @@ export type Store = CursorStore &
   AttemptStore &
   Outbox &
   HistoryStore &
+  EvidenceStore &
+  TimelineStore &
+  PageStore &
   ReviewStore & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
@@ -141,6 +148,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createConfigurationStore(current, queries),
     ...createDependencyStore(current, queries),
     ...createReviewStore(current, queries),
+    ...createEvidenceStore(current, queries),
+    ...createTimelineStore(current, queries),
+    ...createPageStore(current, queries),
 
     healthy: () => problem() === undefined,
     problem,

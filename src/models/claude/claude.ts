@@ -79,8 +79,9 @@ export function createClaude(options: ClaudeOptions): ClaudePort {
       });
       // An answer that has arrived is paid for, so it is returned even if the signal has just aborted.
       if (failure !== undefined) signal.throwIfAborted();
-      if (parsed.kind === 'answered') return { ...parsed, model, requests };
-      return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, requests };
+      const asked = { requests, ...(sent.length > 0 && { question: prompt.user }) };
+      if (parsed.kind === 'answered') return { ...parsed, model, ...asked };
+      return { kind: 'failed', reason: sent.at(-1)?.outcome ?? parsed.kind, ...asked };
     },
   };
 }

@@ -3,7 +3,8 @@ import type { Incident } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
-import type { ClaudePort, DiagnosisContext, RuleMatch } from '../ports/model.ts';
+import type { ClaudeAnswer, ClaudePort, DiagnosisContext, RuleMatch } from '../ports/model.ts';
+import type { EvidenceStore } from '../ports/pages.ts';
 import type { IncidentStore, Ledger } from '../ports/store.ts';
 import { type ClaudeLimitsStatus, createClaudeLimits, type QuestionAdmission } from './claude-limits.ts';
 import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from './known-diagnosis.ts';
@@ -15,6 +16,7 @@ interface DiagnoseDeps {
   /** Absent without an API key. */
   readonly claude?: ClaudePort;
   readonly ledger: Ledger;
+  readonly questions: Pick<EvidenceStore, 'saveQuestion'>;
   readonly incidents: Pick<IncidentStore, 'lastCase'>;
   readonly observer: Observer;
   readonly logger: Logger;
@@ -76,6 +78,7 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       containerName: context.incident.container.name,
     }));
     for (const request of requests) observer.claudeRequest(request);
+    await saveQuestion(context.incident, strength, startedAt, answer);
     await deps.ledger.recordRequests(requests).catch((error: unknown) => {
       logger.error('the cost of requests to Claude could not be stored', { error: String(error) });
     });
@@ -92,6 +95,19 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
     }
     const { assessment, model, confidence } = answer;
     return { kind: 'answered', assessment, model, unsure: confidence === 'low', costUsd };
+  };
+
+  const saveQuestion = async (
+    incident: Incident,
+    strength: 'first' | 'strong',
+    at: number,
+    { question: text, requests }: ClaudeAnswer,
+  ): Promise<void> => {
+    if (text === undefined) return;
+    const question = { incidentId: incident.id, at, model: requests.at(-1)?.model ?? '', strength, text };
+    await deps.questions.saveQuestion(question).catch((error: unknown) => {
+      logger.error('a question could not be stored', { error: String(error) });
+    });
   };
 
   const notAsked = (reason: SkipReason): Answer => {

@@ -1,5 +1,5 @@
 import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts';
-import type { Attempt, Decision } from '../../domain/decision.ts';
+import type { Attempt, Decision, Gate } from '../../domain/decision.ts';
 import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import { AgentStopping } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { createKeyedMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
-import { type DecideInput, decide } from '../decide/decide.ts';
+import { type DecideInput, decideWithGates } from '../decide/decide.ts';
 import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
@@ -21,10 +21,12 @@ import type { Observer } from '../observer.ts';
 import { describeSource, type PolicyOf, type ResolvedPolicy } from '../policy/resolve.ts';
 import type { ContainerControl } from '../ports/engine.ts';
 import type { DiagnosisContext } from '../ports/model.ts';
+import type { EvidenceStore } from '../ports/pages.ts';
 import type { AttemptStore, IncidentStore } from '../ports/store.ts';
 import { createRestarts, type Refusal } from '../restart/attempt.ts';
 import { SPANS, type Tracing } from '../tracing.ts';
 import { decisionDetail } from './decision-detail.ts';
+import { toEvidence } from './evidence.ts';
 import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
 
@@ -36,7 +38,7 @@ export interface RoundDeps {
   readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
   /** Not traced: verification calls it every second. */
   readonly untracedControl: Pick<ContainerControl, 'inspect'>;
-  readonly store: IncidentStore & AttemptStore & { healthy(): boolean };
+  readonly store: IncidentStore & AttemptStore & Pick<EvidenceStore, 'saveEvidence'> & { healthy(): boolean };
   readonly observer: Observer;
   readonly tracing: Tracing;
   readonly logger: Logger;
@@ -80,6 +82,7 @@ type Diagnosed = Pick<Round, 'ordinal' | 'context' | 'diagnosis'>;
 
 interface Decided {
   readonly decision: Decision;
+  readonly gates: readonly Gate[];
   readonly facts?: ContainerFacts;
   readonly policy: ResolvedPolicy;
   readonly because?: string;
@@ -162,9 +165,18 @@ export function createRounds(deps: RoundDeps): Rounds {
     live.incident = { ...live.incident, summary: collected.incident.summary };
     const folded = ordinal === 0 ? await correlate(live, collected) : undefined;
     await keep('the incident', store.saveIncident(live.incident));
-    if (folded) return folded;
+    const saveEvidence = (context: DiagnosisContext) =>
+      keep('the evidence', store.saveEvidence(live.incident.id, toEvidence(context, live.evidence, clock.now())));
+    if (folded) {
+      await saveEvidence(collected);
+      return folded;
+    }
     const context = { ...collected, ...(await deps.surroundings(live, collected)), incident: live.incident };
-    if (live.cause !== undefined) return 'member';
+    const saved = saveEvidence(context);
+    if (live.cause !== undefined) {
+      await saved;
+      return 'member';
+    }
     const known = absenceAssessment(live.incident);
     const diagnosis = await tracing.span(
       SPANS.diagnose,
@@ -174,6 +186,7 @@ export function createRounds(deps: RoundDeps): Rounds {
           : knownDiagnosis(withSurroundings(known, context), clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
+    await saved;
     if (live.cause !== undefined) return 'member';
     live.severity = diagnosis.severity;
     await keep('a diagnosis', store.saveDiagnosis(live.incident.id, diagnosis));
@@ -208,13 +221,13 @@ export function createRounds(deps: RoundDeps): Rounds {
       networkDependants: dependants,
       storeHealthy: store.healthy(),
     };
-    const decision = tracing.span(
+    const { decision, gates } = tracing.span(
       SPANS.decide,
-      () => decide(input),
-      (decision) => ({ decision }),
+      () => decideWithGates(input),
+      ({ decision }) => ({ decision }),
     );
     const because = decisionDetail(decision, { incident, facts, policy, networkDependants: dependants });
-    return { decision, facts, policy, because };
+    return { decision, gates, facts, policy, because };
   };
 
   const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
@@ -244,9 +257,10 @@ export function createRounds(deps: RoundDeps): Rounds {
     }
   };
 
-  const saveDecision = async ({ incident }: LiveIncident, { decision, facts, policy }: Decided): Promise<void> => {
+  const saveDecision = async ({ incident }: LiveIncident, decided: Decided): Promise<void> => {
+    const { decision, gates, because, facts, policy } = decided;
     observer.decision(decision);
-    await keep('a decision', store.saveDecision(incident.id, decision));
+    await keep('a decision', store.saveDecision(incident.id, { ...decision, gates, because }));
     deps.onDecided(incident, decision, facts);
     logger.info('decided', {
       incident: incident.id,

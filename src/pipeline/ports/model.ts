@@ -128,6 +128,8 @@ export interface ClaudeRequest {
 export type ClaudeAnswer = {
   /** All requests for it, oldest first. The last one determined the answer. */
   readonly requests: readonly Omit<ClaudeRequest, 'incidentId' | 'containerName'>[];
+  /** As sent, without the system prompt. Absent if nothing was sent. */
+  readonly question?: string;
 } & (
   | {
       readonly kind: 'answered';

@@ -1,7 +1,7 @@
 /** What the pipeline and the HTTP pages need from the store. */
 import type { Alert } from '../../domain/alert.ts';
 import type { ServiceRef } from '../../domain/containers.ts';
-import type { Aftermath, Attempt, Decision, Outcome, Verdict } from '../../domain/decision.ts';
+import type { Aftermath, Attempt, Decision, Gate, Outcome, Verdict } from '../../domain/decision.ts';
 import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { Detector, Incident, IncidentState, TraceLink } from '../../domain/incident.ts';
 import type { LogCursor } from './engine.ts';
@@ -37,6 +37,14 @@ export interface IncidentCase {
   readonly settledAt?: number;
 }
 
+/** A decision with what people see of it. */
+export interface ExplainedDecision extends Decision {
+  /** See Alert. */
+  readonly because?: string;
+  /** Absent if the decision did not evaluate them. */
+  readonly gates?: readonly Gate[];
+}
+
 export interface IncidentStore {
   /** Inserts or updates by id. */
   saveIncident(incident: Incident): Promise<void>;
@@ -45,7 +53,8 @@ export interface IncidentStore {
     counts: readonly { readonly id: string; readonly occurrences: number; readonly lastSeenAt: number }[],
   ): Promise<void>;
   saveDiagnosis(incidentId: string, diagnosis: Diagnosis): Promise<void>;
-  saveDecision(incidentId: string, decision: Decision): Promise<void>;
+  /** Replaces the decision in force; the earlier ones are kept as records. */
+  saveDecision(incidentId: string, decision: ExplainedDecision): Promise<void>;
   saveSettled(incidentId: string, at: number): Promise<void>;
   resolveIncident(incidentId: string, at: number): Promise<void>;
   openCases(): Promise<readonly IncidentCase[]>;

@@ -11,6 +11,11 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['outbox', ['alert_id', 'receiver']],
   ['cursors', ['agent', 'container_id']],
   ['reviews', ['incident_id']],
+  ['decisions', ['id']],
+  ['questions', ['id']],
+  ['evidence', ['incident_id']],
+  ['alerts', ['alert_id', 'receiver']],
+  ['timeline_events', ['id']],
 ];
 
 /** Table names are variables here, which Kysely's types do not support. */

@@ -5,10 +5,11 @@ import { reviews } from './0002-reviews.ts';
 import { outboxReceivers } from './0003-outbox-receivers.ts';
 import { incidentDetectors } from './0004-detectors.ts';
 import { correlation } from './0005-correlation.ts';
+import { pages } from './0010-pages.ts';
 import type { Migration } from './migration.ts';
 
-/** In order, without gaps; append new ones. */
-const MIGRATIONS: readonly Migration[] = [initial, reviews, outboxReceivers, incidentDetectors, correlation];
+/** In order; append new ones. */
+const MIGRATIONS: readonly Migration[] = [initial, reviews, outboxReceivers, incidentDetectors, correlation, pages];
 
 interface VersionSchema {
   schema_version: { version: number; name: string; applied_at: number };

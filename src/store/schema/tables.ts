@@ -18,6 +18,11 @@ export interface Schema {
   pruned_restarts: PrunedRestartsTable;
   notes: NoteTable;
   reviews: ReviewTable;
+  decisions: DecisionTable;
+  questions: QuestionTable;
+  evidence: EvidenceTable;
+  alerts: AlertTable;
+  timeline_events: TimelineEventTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -46,6 +51,12 @@ export interface IncidentTable extends Owned {
   cause: string | null;
   /** JSON of IncidentMember[]. */
   members: string | null;
+  /** Parts of other columns, to filter and count by. */
+  severity: string | null;
+  tier: string | null;
+  cause_kind: string | null;
+  cause_incident: string | null;
+  host: string | null;
   opened_at: number;
   last_seen_at: number;
   occurrences: number;
@@ -144,4 +155,59 @@ export interface ReviewTable extends Owned {
   verdict: string | null;
   note: string | null;
   reviewed_at: number | null;
+}
+
+/** One row per decision, the newest of each incident. */
+export interface DecisionTable extends Owned {
+  id: string;
+  incident_id: string;
+  decided_at: number;
+  kind: string;
+  reason: string;
+  detail: string | null;
+  /** JSON of Gate[]. */
+  gates: string;
+}
+
+/** What a model was asked. */
+export interface QuestionTable extends Owned {
+  id: string;
+  incident_id: string;
+  asked_at: number;
+  model: string;
+  strength: string;
+  question: string;
+}
+
+/** What an incident was diagnosed on. */
+export interface EvidenceTable extends Owned {
+  incident_id: string;
+  collected_at: number;
+  /** JSON of an IncidentEvidence. */
+  evidence: string;
+}
+
+/** Which alerts were sent for an incident. Unlike the outbox, it is kept as long as the incident. */
+export interface AlertTable extends Owned {
+  alert_id: string;
+  receiver: string;
+  incident_id: string;
+  kind: string;
+  created_at: number;
+  state: 'pending' | 'sent' | 'dropped';
+  finished_at: number | null;
+  error: string | null;
+}
+
+/** Deployments, and times in which the agent saw nothing. */
+export interface TimelineEventTable extends Owned {
+  id: string;
+  kind: string;
+  began_at: number;
+  ended_at: number | null;
+  project: string;
+  service: string;
+  container_name: string;
+  /** JSON object. */
+  detail: string;
 }

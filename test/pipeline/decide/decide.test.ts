@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DECISION_REASONS, type DecisionReason } from '../../../src/domain/decision.ts';
 import { SEVERITIES } from '../../../src/domain/diagnosis.ts';
-import { type DecideInput, decide } from '../../../src/pipeline/decide/decide.ts';
+import { type DecideInput, decide, decideWithGates } from '../../../src/pipeline/decide/decide.ts';
 import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
 import type { Source } from '../../../src/pipeline/policy/resolve.ts';
 import { MODES, RESTARTS } from '../../../src/pipeline/policy/settings.ts';
@@ -318,5 +318,42 @@ describe('decide', () => {
       expect(weight[decide({ ...input, autoFix: false }).kind]).toBe(0);
       if (input.policy.values.restart !== 'never') expect(with_({ restart: 'ask' })).toBeLessThanOrEqual(before);
     });
+  });
+});
+
+describe('the gates of a decision', () => {
+  it('are all open if the container is restarted', () => {
+    const { decision, gates } = decideWithGates(allowed);
+    expect(decision.kind).toBe('restart');
+    expect(gates.filter(({ state }) => state !== 'open')).toEqual([]);
+    expect(gates.every(({ asks, value }) => asks !== '' && value !== '')).toBe(true);
+  });
+
+  it.each(obstacles)('show that %s, and the first closed one is the reason', (_, obstacle, reason) => {
+    const input = { ...allowed, ...obstacle };
+    const { decision, gates } = decideWithGates(input);
+    expect(decision).toEqual(decide(input));
+    expect(gates.find(({ state }) => state === 'closed')?.reason).toBe(reason);
+    expect(decision.reason).toBe(reason);
+  });
+
+  it('show every obstacle, not only the first', () => {
+    const { gates } = decideWithGates({ ...allowed, autoFix: false, storeHealthy: false });
+    expect(gates.filter(({ state }) => state === 'closed').map(({ name, value }) => [name, value])).toEqual([
+      ['store', 'no'],
+      ['auto_fix', 'off'],
+    ]);
+  });
+
+  it('on facts are unknown if the container is gone', () => {
+    const { gates } = decideWithGates({ ...allowed, facts: undefined });
+    expect(gates.find(({ name }) => name === 'paused')).toMatchObject({ state: 'unknown' });
+  });
+
+  it('name the policy value and its source', () => {
+    const { gates } = decideWithGates(allowed);
+    expect(gates.find(({ name }) => name === 'restart_limit')?.value).toMatch(
+      /^\d+ in the last hour, max-restarts-per-hour: \d+ \(default\)$/,
+    );
   });
 });

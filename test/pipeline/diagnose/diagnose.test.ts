@@ -59,6 +59,7 @@ function diagnoser(
             timeoutMs: 3_000,
           }),
     ledger: store,
+    questions: store,
     incidents: store,
     observer: noopObserver,
     logger: silent,

@@ -77,7 +77,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     const agents = await Promise.all(Array.from({ length: 8 }, (_, n) => open({ databaseUrl, agent: `host-${n}` })));
     expect(agents.map((store) => store.problem())).toEqual(agents.map(() => undefined));
     const { rows } = await (await client(databaseUrl)).query('SELECT version FROM schema_version ORDER BY version');
-    expect(rows.map((row) => Number(row.version))).toEqual(rows.map((_, n) => n + 1));
+    const versions = rows.map((row) => Number(row.version));
+    expect(versions).toEqual([...new Set(versions)]);
   });
 
   test('is refused if a newer program has written to it', async () => {
