@@ -1,12 +1,11 @@
 import type { ReactElement } from 'react';
 import { percent } from '../lib/format.ts';
-import { wilson } from '../lib/statistics.ts';
+import type { FixCounts } from '../lib/types.ts';
 
 /** A success rate as a point on a line from 0 to 100 %, with the range in which the true rate is at 95 %. */
-export function Interval({ successes, total }: { readonly successes: number; readonly total: number }): ReactElement {
-  if (total === 0) return <span className="muted">no case yet</span>;
-  const { low, high } = wilson(successes, total);
-  const rate = successes / total;
+export function Interval({ recovered, failed, success }: FixCounts): ReactElement {
+  const { rate, low, high } = success;
+  if (rate === null) return <span className="muted">no verified restart</span>;
   return (
     <span className="interval">
       <svg viewBox="-4 0 128 16" width="128" height="16" aria-hidden="true">
@@ -17,7 +16,7 @@ export function Interval({ successes, total }: { readonly successes: number; rea
       <span>
         <strong>{percent(rate)}</strong>{' '}
         <span className="muted small">
-          {successes} of {total}; likely {percent(low)} to {percent(high)}
+          {recovered} of {recovered + failed}; likely {percent(low)} to {percent(high)}
         </span>
       </span>
     </span>

@@ -2,7 +2,6 @@ import { type ReactElement, useState } from 'react';
 import { Interval } from '../charts/interval.tsx';
 import { useApi, useScorecard, useSession } from '../lib/data.ts';
 import { count, counted, duration, percent } from '../lib/format.ts';
-import { wilson } from '../lib/statistics.ts';
 import type { FixCounts, ScorecardCase, Stats } from '../lib/types.ts';
 import type { IconName } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
@@ -84,15 +83,15 @@ function Summary({ overall, stats }: { readonly overall: FixCounts; readonly sta
     wrong,
   } = overall;
   const verified = recovered + failed;
-  const { low, high } = wilson(recovered, verified);
+  const { rate, low, high } = overall.success;
   const { median_seconds, count: recoveries } = stats.time_to_recovery;
   return (
     <dl className="stats">
       <Stat value={count(restarted)} label="restarts by the agent" />
       <Stat
-        value={verified === 0 ? '–' : percent(recovered / verified)}
+        value={rate === null ? '–' : percent(rate)}
         label={
-          verified === 0
+          rate === null
             ? 'of the restarts helped: none is verified yet'
             : `of ${counted(verified, 'verified restart')} helped; likely ${percent(low)} to ${percent(high)}`
         }
@@ -142,7 +141,7 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
                 </Link>
               </th>
               <td>
-                <Interval successes={each.recovered} total={each.recovered + each.failed} />
+                <Interval {...each} />
               </td>
               <td className="num">{each.would_have_restarted}</td>
               <td className="num">{each.came_back}</td>
