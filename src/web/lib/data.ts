@@ -89,9 +89,8 @@ export function useLiveData(isOn: boolean): void {
     const slow = batched(SLOW_MS, (path) => SLOW.test(path));
     const stop = watchChanges({
       url: `${API}/events`,
-      types: ['changed', 'reset', 'ping'],
-      onChange: (type, data) => {
-        const isMeant = type === 'changed' && data !== undefined ? touchedBy(JSON.parse(data) as Changed) : () => true;
+      onChange: (data) => {
+        const isMeant = data !== undefined ? touchedBy(JSON.parse(data) as Changed) : () => true;
         quick.add(isMeant);
         slow.add(isMeant);
       },

@@ -5,14 +5,17 @@ export type LinkState = 'connecting' | 'live' | 'offline';
 
 /** How long after the agent refused the stream it is asked again. */
 const AGAIN_MS = 3_000;
-/** The agent pings every 15 s. After three missing ones the connection is dead, whatever the browser believes. */
-const SILENT_MS = 45_000;
+/** A connection can be dead without either side knowing, for example after the computer slept. */
+const CHECK_MS = 20_000;
+const CHECK_TIMEOUT_MS = 5_000;
+
+/** What the agent sends: `ready` if nothing was missed, `reset` if that is not known. */
+type Frame = 'ready' | 'changed' | 'reset';
 
 interface Watching {
   readonly url: string;
-  readonly types: readonly string[];
-  /** `data` is undefined after a reconnect: anything may have changed. */
-  readonly onChange: (type: string | undefined, data: string | undefined) => void;
+  /** Without data, anything may have changed. */
+  readonly onChange: (data: string | undefined) => void;
 }
 
 let state: LinkState = 'connecting';
@@ -27,50 +30,62 @@ function setState(next: LinkState): void {
 }
 
 /** Connects until the returned function is called. */
-export function watchChanges({ url, types, onChange }: Watching): () => void {
+export function watchChanges({ url, onChange }: Watching): () => void {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let lastHeard = Date.now();
-  let lastId = '';
   let wasLost = false;
+  let isEnded = false;
 
-  const connect = (): void => {
-    source?.close();
-    lastHeard = Date.now();
-    const opened = new EventSource(lastId === '' ? url : `${url}?last_event_id=${encodeURIComponent(lastId)}`);
-    source = opened;
-    opened.onopen = () => {
-      lastHeard = Date.now();
-      setState('live');
-      if (wasLost) onChange(undefined, undefined);
-      wasLost = false;
-    };
-    opened.onerror = () => {
-      wasLost = true;
-      setState('offline');
-      if (opened.readyState !== EventSource.CLOSED) return;
-      clearTimeout(timer);
-      timer = setTimeout(connect, AGAIN_MS);
-    };
-    for (const type of types) {
-      opened.addEventListener(type, (event: MessageEvent<string>) => {
-        lastHeard = Date.now();
-        if (event.lastEventId !== '') lastId = event.lastEventId;
-        if (type !== 'ping') onChange(type, event.data);
-      });
-    }
-  };
-
-  const guard = setInterval(() => {
-    if (Date.now() - lastHeard < SILENT_MS) return;
+  const lose = (): void => {
     wasLost = true;
     setState('offline');
+  };
+  const connect = (): void => {
+    if (isEnded) return;
+    source?.close();
+    clearTimeout(timer);
+    const opened = new EventSource(url);
+    source = opened;
+    // A new stream does not know what was missed before it; one that the browser resumes does.
+    let missed = wasLost;
+    opened.onopen = () => {
+      wasLost = false;
+      setState('live');
+    };
+    opened.onerror = () => {
+      lose();
+      if (opened.readyState === EventSource.CLOSED) timer = setTimeout(connect, AGAIN_MS);
+    };
+    const take = (frame: Frame) => (event: MessageEvent<string>) => {
+      if (missed || frame === 'reset') onChange(undefined);
+      else if (frame === 'changed') onChange(event.data);
+      missed = false;
+    };
+    opened.addEventListener('ready', take('ready'));
+    opened.addEventListener('changed', take('changed'));
+    opened.addEventListener('reset', take('reset'));
+  };
+
+  const check = async (): Promise<void> => {
+    if (state !== 'live' || document.hidden) return;
+    const answer = await fetch('/livez', { signal: AbortSignal.timeout(CHECK_TIMEOUT_MS) }).catch(() => undefined);
+    if (answer?.ok || isEnded) return;
+    lose();
     connect();
-  }, 5_000);
+  };
+  const checks = setInterval(() => void check(), CHECK_MS);
+  const checkNow = (): void => void check();
+  document.addEventListener('visibilitychange', checkNow);
+  window.addEventListener('offline', lose);
+  window.addEventListener('online', connect);
   connect();
   return () => {
-    clearInterval(guard);
+    isEnded = true;
+    clearInterval(checks);
     clearTimeout(timer);
+    document.removeEventListener('visibilitychange', checkNow);
+    window.removeEventListener('offline', lose);
+    window.removeEventListener('online', connect);
     source?.close();
     setState('connecting');
   };
