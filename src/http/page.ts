@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RequestHandler, Router } from 'express';
-import express from 'express';
+import express, { type Router } from 'express';
 import sirv from 'sirv';
 
 /** The paths of the views. The page itself decides what each of them shows. */
@@ -52,15 +51,25 @@ export function createPage(folder = BUILT): Router | undefined {
       next();
     });
   });
-  const send: RequestHandler = (request, response, next) => {
-    if (request.path === '/') {
+  // Not `router.get`, which would also answer OPTIONS.
+  router.use((request, response, next) => {
+    const view = VIEWS.find((each) => each === pageRoute(request.path));
+    if (view === undefined) return next();
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      if (view === '/') return next();
+      response
+        .status(405)
+        .set('Allow', 'GET, HEAD')
+        .json({ error: `${request.method} is not allowed; use GET` });
+      return;
+    }
+    if (view === '/') {
       response.vary('Accept');
       // With `*/*`, as curl sends it, the first one.
       if (request.accepts(['text/plain', 'text/html']) !== 'text/html') return next();
     }
     response.set({ 'Content-Security-Policy': PAGE_CSP, 'Cache-Control': 'no-cache' }).type('html').send(html);
-  };
-  router.get([...VIEWS], send);
+  });
   return router;
 }
 
