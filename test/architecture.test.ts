@@ -44,7 +44,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   'models/': [...ADAPTER, '@anthropic-ai/sdk', 'zod'],
   'notifiers/': [...ADAPTER, 'config/setting.ts'],
   'store/': [...ADAPTER, 'kysely', 'pg'],
-  'http/': [...ADAPTER, 'pipeline/incident/scorecard.ts', 'version.ts', 'express', 'sirv', 'zod', 'zod-openapi'],
+  'http/': [
+    ...ADAPTER,
+    'pipeline/incident/scorecard.ts',
+    'version.ts',
+    'express',
+    'express-rate-limit',
+    'sirv',
+    'cookie',
+    'zod',
+    'zod-openapi',
+  ],
   // Runs in the browser. Of the server it knows only types: see below.
   'web/': ['http/api/', 'http/scorecard.ts', 'react', 'react-dom', 'swr'],
   'redact/': [...ADAPTER, '@secretlint/'],

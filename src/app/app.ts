@@ -5,6 +5,7 @@ import { policyFilesOnDisk } from '../config/policy/files.ts';
 import { createPolicySource } from '../config/policy/policy-source.ts';
 import { findOwnContainerId } from '../docker/own-container.ts';
 import { serviceKey } from '../domain/containers.ts';
+import { createChangeFeed } from '../http/api/changes.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
@@ -17,6 +18,7 @@ import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
@@ -25,12 +27,16 @@ import { createInstruments } from '../telemetry/instruments.ts';
 import { createHttpObserver, createMetricsObserver } from '../telemetry/observer.ts';
 import type { Telemetry } from '../telemetry/register.ts';
 import { createTracing } from '../telemetry/tracing.ts';
+import { recordAgentAbsence, recordEngineAbsences } from './absences.ts';
+import { notingChanges } from './changes.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import { trackLateLogs } from './late-logs.ts';
+import { createPages } from './pages.ts';
+import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
 
 export interface AppDeps {
@@ -45,6 +51,7 @@ export interface AppDeps {
 }
 
 export interface App {
+  readonly people: PeopleAccess;
   /** Resolves once the pages respond and the first attempt to list the containers has ended. */
   start(): Promise<{ readonly url: string }>;
   /** Reloads the policy file. Never rejects. */
@@ -70,12 +77,16 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
   });
 
-  const store = await openStore({
-    where: storePlace(config),
-    receivers: config.receivers.map(({ name }) => name),
-    now: clock.now,
-    logger,
-  });
+  const changes = createChangeFeed();
+  const store = notingChanges(
+    await openStore({
+      where: storePlace(config),
+      receivers: config.receivers.map(({ name }) => name),
+      now: clock.now,
+      logger,
+    }),
+    ({ area, incidentId }) => changes.note(area, incidentId),
+  );
   const models = [config.anthropic.model, config.anthropic.strongModel];
   const instruments = createInstruments(
     telemetry.meter,
@@ -125,7 +136,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
             for (const rateLimit of all) observer.anthropicRateLimit(rateLimit);
           },
         });
-  const receiverDeps = { print: deps.print, now: clock.now, timeoutMs: deps.requestTimeouts?.receiverMs };
+  const people = createPeopleAccess(store, () => pipeline.people, logger);
+  const receiverDeps = {
+    print: deps.print,
+    now: clock.now,
+    timeoutMs: deps.requestTimeouts?.receiverMs,
+    people: people.access,
+    publicUrl: config.publicUrl,
+  };
   const notifier = createNotifier({
     routes: config.receivers.map((each) => ({ receiver: each.create(receiverDeps), minSeverity: each.minSeverity })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
@@ -179,6 +197,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     newId: newIncidentId,
+    onRequestChanged(request) {
+      changes.note('people', request.incidentId);
+      people.changed(request);
+    },
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     policyOf: policies.policyOf,
@@ -203,6 +225,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       onEvent: (event) => {
         if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.refresh(event.containerId);
         pipeline.onEvent(event);
+        pages.onEvent(event);
       },
       onPastEvent: pipeline.onPastEvent,
       onListed: (containers, existing) => {
@@ -211,6 +234,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           clock.monotonic(),
         );
         pipeline.onListed(containers, existing);
+        pages.onListed(existing);
         void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);
       },
       onGone: (container) => {
@@ -237,6 +261,19 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     lateLogs: lateLogs.current,
     sources: engine.sources,
   });
+  const pages = createPages({
+    config,
+    store,
+    changes,
+    actions: people.access.actions,
+    policyOf: policies.policyOf,
+    hostName,
+    pipeline: () => pipeline,
+    watch: () => watch,
+    health: healthView,
+    clock,
+    logger,
+  });
   const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
@@ -244,6 +281,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   let stopped: Promise<void> | undefined;
 
   return {
+    people: people.access,
+
     async start() {
       server = await createHttpServer({
         ...config.http,
@@ -251,15 +290,19 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         history: async (query) => (await store.history(query)).map(toHistoryEntry),
         scorecard: async () => toScorecardView(scorecard(await store.reviewedCases(CASES_SCORED))),
         metrics: telemetry.renderMetrics,
+        api: pages.source,
+        publicUrl: config.publicUrl,
         version,
         logger,
         onRequest: createHttpObserver(instruments),
       });
+      await recordAgentAbsence({ store, clock, logger });
       await pipeline.resume();
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
         prune(stopping.signal),
+        recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },
           stopping.signal,

@@ -65,7 +65,7 @@ export async function startAgent(
     for (const warning of warnings) logger.warn(warning);
     logMissingSettings(config, logger);
     const { url } = await app.start();
-    logger.info('container-doctor is running', { version, url, auto_fix: config.autoFix });
+    logger.info('container-doctor is running', { version, url, auto_fix: config.askFirst ? 'ask' : config.autoFix });
     return { url, logger, reload: config.policy.path === undefined ? undefined : app.reload, stop };
   } catch (error) {
     await stop().catch(() => undefined);

@@ -61,13 +61,13 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
 
 function printPolicies(
   policies: readonly ContainerPolicy[],
-  { autoFix, policy: { path, rules } }: Config,
+  { autoFix, askFirst, policy: { path, rules } }: Config,
   options: { readonly verbose: boolean },
   print: Output['print'],
 ): void {
   const file =
     path === undefined ? 'no policy file' : `${rules.length} rule${rules.length === 1 ? '' : 's'} in ${path}`;
-  print(`\npolicy (AUTO_FIX=${autoFix}; ${file})\n${policyTable(policies, options)}`);
+  print(`\npolicy (AUTO_FIX=${askFirst ? 'ask' : autoFix}; ${file})\n${policyTable(policies, options)}`);
   for (const warning of policyWarnings(policies, rules)) print(`warning   ${warning}\n`);
 }
 

@@ -14,6 +14,8 @@ export interface Config {
   readonly logLines: number;
   readonly diagnoseWith: DiagnoseWith;
   readonly autoFix: boolean;
+  /** A person must approve each restart, unless the policy of the container says otherwise. */
+  readonly askFirst: boolean;
   readonly anthropic: {
     readonly apiKey?: string;
     readonly baseURL?: string;
@@ -34,6 +36,11 @@ export interface Config {
     readonly publishedOn?: string;
     readonly token?: string;
   };
+  /** PUBLIC_URL, without a slash at the end. */
+  readonly publicUrl?: string;
+  /** With `{trace_id}`. */
+  readonly traceUrl?: string;
+  readonly grafanaUrl?: string;
   /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
   readonly dataDir: string;
@@ -78,7 +85,8 @@ export function toConfig(
     checkIntervalMs: values.CHECK_INTERVAL * 1000,
     logLines: values.LOG_LINES,
     diagnoseWith: values.DIAGNOSE_WITH,
-    autoFix: values.AUTO_FIX,
+    autoFix: values.AUTO_FIX !== false,
+    askFirst: values.AUTO_FIX === 'ask',
     anthropic: {
       apiKey: values.ANTHROPIC_API_KEY,
       baseURL: values.ANTHROPIC_BASE_URL,
@@ -98,6 +106,9 @@ export function toConfig(
       publishedOn: values.HTTP_PUBLISHED_ON,
       token: values.HTTP_TOKEN,
     },
+    publicUrl: values.PUBLIC_URL,
+    traceUrl: values.TRACE_URL,
+    grafanaUrl: values.GRAFANA_URL,
     agentName: agent,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
@@ -147,6 +158,7 @@ export function storePlace({
 /** The policy of a container that has no policy labels and matches no rule. */
 export function policyDefaults(config: Config): Policy {
   return defaultPolicy({
+    restart: config.askFirst ? 'ask' : 'auto',
     // The lowest of all receivers, since an alert that no receiver accepts is not created.
     minSeverity: SEVERITIES.find((severity) => config.receivers.some((each) => each.minSeverity === severity)) ?? 'low',
     maxRestartsPerHour: config.limits.restartsPerHour,

@@ -53,6 +53,10 @@ export const flag = () =>
     .refine((s) => TRUE.includes(s) || FALSE.includes(s))
     .transform((s) => TRUE.includes(s));
 
+/** A flag, or `word`. */
+export const flagOr = <const T extends string>(word: T) =>
+  z.union([text().toLowerCase().pipe(z.literal(word)), flag()]);
+
 export const oneOf = <const T extends readonly string[]>(values: T) => text().toLowerCase().pipe(z.enum(values));
 
 export const url = (...protocols: readonly string[]) =>

@@ -8,6 +8,7 @@ import {
   decimal,
   either,
   flag,
+  flagOr,
   httpUrl,
   integer,
   oneOf,
@@ -46,10 +47,13 @@ const WATCHING = {
 
 const RESTARTS = {
   AUTO_FIX: {
-    schema: flag(),
+    schema: flagOr('ask'),
     default: 'false',
-    allowed: 'true or false',
-    about: 'restart containers if it is safe; false: only report what would have been restarted',
+    allowed: 'true, ask or false',
+    about:
+      'restart containers if it is safe; ask: after a person approved it; false: only report what would be restarted',
+    details:
+      '`ask` is the default of the policy `restart` for all containers; a label or the policy file can set another value. See [policy.md](policy.md#approvals).',
   },
   MAX_RESTARTS_PER_HOUR: {
     schema: integer(0, 60),
@@ -154,6 +158,21 @@ const PAGES = {
     allowed: 'printable ASCII without spaces',
     about: 'the bearer token that pages require, except /livez and the status in /health; unset: none',
     secret: true,
+  },
+  PUBLIC_URL: {
+    schema: httpUrl().transform((s) => s.replace(/\/+$/, '')),
+    allowed: 'an http or https URL',
+    about: 'the address at which people reach the pages; alerts then link to the incident',
+  },
+  TRACE_URL: {
+    schema: httpUrl().refine((s) => s.includes('{trace_id}')),
+    allowed: 'an http or https URL with {trace_id} where the id of the trace belongs',
+    about: 'where the page links to for the trace of an incident',
+  },
+  GRAFANA_URL: {
+    schema: httpUrl(),
+    allowed: 'an http or https URL',
+    about: 'where the page links to for dashboards',
   },
 } as const satisfies SettingTable;
 

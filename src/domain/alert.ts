@@ -21,6 +21,8 @@ export interface Alert {
   readonly decision: Decision;
   /** Detail for the decision's reason: the policy value and its source, or names of containers. */
   readonly because?: string;
+  /** The restart waits for a person. */
+  readonly request?: { readonly id: string; readonly expiresAt: number };
   /** The restart, if any. */
   readonly attempt?: Attempt;
   /** Restarts of this service by the agent in the last hour. */

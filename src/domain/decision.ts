@@ -29,6 +29,10 @@ export const DECISION_REASONS = {
   policy_never: 'its policy forbids restarts',
   policy_unclear: 'one of its container-doctor labels is invalid; no restart until it is corrected',
   policy_ask: 'its policy requires a person to approve the restart',
+  approved_by_person: 'a person approved the restart, and diagnosis, facts and limits allow it',
+  denied_by_person: 'a person decided against the restart',
+  approval_expired: 'nobody approved the restart in time',
+  snoozed: 'a person has snoozed this problem; it is looked at again when the snooze ends',
   stateful_image: 'it stores data; known stateful images are restarted only if a policy allows it',
   quiet_hours: 'quiet hours; otherwise it would have been restarted',
   observe_mode: 'its mode is observe; otherwise it would have been restarted',
@@ -60,6 +64,8 @@ export const HELD_BACK_REASONS = [
   'observe_mode',
   'auto_fix_off',
   'policy_ask',
+  'denied_by_person',
+  'approval_expired',
 ] as const satisfies readonly DecisionReason[];
 
 /**
@@ -71,6 +77,9 @@ export type Aftermath = 'came_back' | 'restarted_by_person';
 /** A person's judgement of a decision. */
 export const VERDICTS = ['right', 'wrong'] as const;
 export type Verdict = (typeof VERDICTS)[number];
+
+/** Decisions to restart have one of these reasons. */
+export const RESTART_REASONS = ['restart_allowed', 'approved_by_person'] as const satisfies readonly DecisionReason[];
 
 export const OUTCOMES = ['recovered', 'failed', 'unknown', 'error'] as const;
 /** `error`: the engine refused or failed the restart. `unknown`: its result could not be observed. */

@@ -38,8 +38,8 @@ export interface Signal {
   readonly killedForMemory?: true;
 }
 
-/** Why a signal did not open an incident. */
-export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow', 'dependency'] as const;
+/** Why a signal did not open an incident; `snoozed`: it may have opened one, but causes nothing else. */
+export const SUPPRESSIONS = ['repeat', 'habit', 'grace', 'ignored', 'overflow', 'dependency', 'snoozed'] as const;
 export type Suppression = (typeof SUPPRESSIONS)[number];
 
 export type IncidentState = 'open' | 'resolved';

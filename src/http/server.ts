@@ -1,4 +1,4 @@
-/** The HTTP server for health, history, scorecard and metrics. All pages are read-only. */
+/** The HTTP server: health, history, scorecard, metrics, and the API of the page. */
 import { createServer, METHODS, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
@@ -7,11 +7,17 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import { within } from '../lib/deadline.ts';
 import type { Logger } from '../lib/log.ts';
 import { isLoopback } from '../lib/loopback.ts';
-import { hasToken, namesThisMachine } from './access.ts';
+import { namesThisMachine } from './access.ts';
+import { createApi } from './api/api.ts';
+import { API } from './api/endpoints.ts';
+import type { ApiSource } from './api/source.ts';
 import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import { createPage, pageRoute } from './page.ts';
 import type { ScorecardView } from './scorecard.ts';
+import { createIdentities } from './session/identity.ts';
+import { createSessionRoutes } from './session/session-routes.ts';
+import { createSessions } from './session/sessions.ts';
 
 export interface HttpServerOptions {
   readonly host: string;
@@ -25,6 +31,10 @@ export interface HttpServerOptions {
   scorecard(): Promise<ScorecardView>;
   /** Prometheus text. Rejects if the collection failed. Absent if metrics are off. */
   readonly metrics?: () => Promise<string>;
+  /** Absent: no `/api/v1`. */
+  readonly api?: ApiSource;
+  /** Where people reach this server. */
+  readonly publicUrl?: string;
   readonly version: string;
   /** Where the built page is. Default: where `npm run build:web` puts it. */
   readonly pageFolder?: string;
@@ -46,6 +56,7 @@ const ROUTES = {
   '/history': 'incidents, newest last (JSON; ?limit=1..1000, ?container=name)',
   '/api/scorecard': 'actual and possible restarts and how they turned out (JSON)',
   '/metrics': 'Prometheus metrics',
+  '/api/v1/openapi.json': 'the API: incidents, timeline, statistics, containers, events (JSON)',
 } as const;
 
 const gzipped = promisify(gzip);
@@ -60,20 +71,35 @@ const RESPONSE_DEADLINE_MS = 9_000;
 
 /** Resolves when the server listens. Rejects with the system's error (EADDRINUSE, EACCES, …) if it cannot. */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const server = createServer(createApp(options));
+  const { app, closeStreams } = createApp(options);
+  const server = createServer(app);
   server.requestTimeout = 10_000;
   server.headersTimeout = 5_000;
   server.keepAliveTimeout = 5_000;
   await listen(server, options.port, options.host);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, port, close: () => close(server) };
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    close: () => {
+      closeStreams();
+      return close(server);
+    },
+  };
 }
 
-function createApp(options: HttpServerOptions): express.Express {
+function createApp(options: HttpServerOptions): { readonly app: express.Express; closeStreams(): void } {
   const { token, logger } = options;
   const guardHost = token === undefined && isLoopback(options.host);
-  const authorized = (request: Request) => token === undefined || hasToken(request.headers.authorization, token);
+  const identities = createIdentities({
+    token,
+    sessions: createSessions(Date.now),
+    isHttps: options.publicUrl?.startsWith('https:') ?? false,
+    now: Date.now,
+  });
+  const authorized = (request: Request) => identities.of(request) !== undefined;
+  const api = options.api && createApi(options.api, { identities, version: options.version });
 
   const app = express();
   app.disable('x-powered-by');
@@ -117,6 +143,8 @@ function createApp(options: HttpServerOptions): express.Express {
     response.status(healthHttpStatus(view)).json(authorized(request) ? view : { status: view.status });
   });
 
+  if (api !== undefined) app.use(API, createSessionRoutes({ token, identities }));
+
   app.use((request, response, next) => {
     if (authorized(request)) return next();
     response
@@ -124,6 +152,8 @@ function createApp(options: HttpServerOptions): express.Express {
       .set('WWW-Authenticate', 'Bearer realm="container-doctor"')
       .json({ error: 'this page requires the header "Authorization: Bearer" with the value of HTTP_TOKEN' });
   });
+
+  if (api !== undefined) app.use(API, api.router);
 
   app.get('/history', async (request, response) => {
     const parsed = parseHistoryQuery(request.query);
@@ -187,15 +217,17 @@ function createApp(options: HttpServerOptions): express.Express {
     logger.error('a request failed', { path: request.path, error });
     response.status(503).json({ error: 'the request failed; see the log of the agent' });
   });
-  return app;
+  return { app, closeStreams: () => api?.close() };
 }
 
 function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const start = performance.now();
     const route = Object.hasOwn(ROUTES, request.path) ? request.path : pageRoute(request.path);
+    // The routes of the API set theirs; it has no ids in it.
+    const matched = () => (response.locals.route === undefined ? route : `${API}${response.locals.route}`);
     const method = METHODS.includes(request.method) ? request.method : '_OTHER';
-    response.on('close', () => onRequest(method, route, response.statusCode, performance.now() - start));
+    response.on('close', () => onRequest(method, matched(), response.statusCode, performance.now() - start));
     next();
   };
 }

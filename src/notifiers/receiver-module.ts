@@ -1,6 +1,7 @@
 /** The interface of a receiver. Its folder exports one such record, which registry.ts lists. */
 import { either, oneOf, type Setting, type SettingTable, type ValuesOf } from '../config/setting.ts';
 import { SEVERITIES, type Severity } from '../domain/diagnosis.ts';
+import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
 export interface ReceiverModule<
@@ -37,6 +38,15 @@ export interface ReceiverDeps {
   now(): number;
   /** Timeout of one request to the service, in real time. Each receiver has its own default. */
   readonly timeoutMs?: number;
+  /** PUBLIC_URL: where people reach the pages of the agent, without a slash at the end. */
+  readonly publicUrl?: string;
+  /** For receivers with buttons. Usable once the agent runs. */
+  readonly people: PeopleAccess;
+}
+
+/** The page of an incident; undefined if PUBLIC_URL is not set. */
+export function incidentUrl(publicUrl: string | undefined, incidentId: string): string | undefined {
+  return publicUrl === undefined ? undefined : `${publicUrl}/incidents/${encodeURIComponent(incidentId)}`;
 }
 
 /** `detail` and `why` are shown to the user of `container-doctor check`. */

@@ -7,6 +7,7 @@ import type { DecisionKind, DecisionReason, Outcome } from '../domain/decision.t
 import type { ClaudeOutcome, Severity, SkipReason, Tier } from '../domain/diagnosis.ts';
 import type { Detector, Suppression } from '../domain/incident.ts';
 import type { TokenUsage } from './ports/model.ts';
+import { ACTOR_SOURCES } from './ports/people.ts';
 
 /** Whether a tier diagnosed the incident. */
 export const DIAGNOSIS_OUTCOMES = ['ok', 'failed'] as const;
@@ -43,6 +44,14 @@ export interface AnthropicRateLimit {
 export const CAUSE_OUTCOMES = ['engine', 'log', 'external', 'unknown'] as const;
 export type CauseOutcome = (typeof CAUSE_OUTCOMES)[number];
 
+/** `expired`: nobody answered in time, or the request was withdrawn. `refused`: an answer that had no effect. */
+export const APPROVAL_OUTCOMES = ['approved', 'denied', 'expired', 'refused'] as const;
+export type ApprovalOutcome = (typeof APPROVAL_OUTCOMES)[number];
+
+/** `none`: nobody answered. */
+export const APPROVAL_SOURCES = [...ACTOR_SOURCES, 'none'] as const;
+export type ApprovalSource = (typeof APPROVAL_SOURCES)[number];
+
 export interface Observer {
   /** Every signal, including repeats. */
   signal(detector: Detector, containerName: string): void;
@@ -73,6 +82,8 @@ export interface Observer {
   causeFound(outcome: CauseOutcome): void;
   anthropicRateLimit(rateLimit: AnthropicRateLimit): void;
   decision(decision: { readonly kind: DecisionKind; readonly reason: DecisionReason }): void;
+  /** An answer to a request for a restart, or the end of one that nobody answered. */
+  approval(approval: { readonly outcome: ApprovalOutcome; readonly source: ApprovalSource }): void;
   /** The outcome of a restart by the agent. */
   restart(restart: { readonly containerName: string; readonly outcome: Outcome }): void;
   /** `durationMs`: from the end of the restart call to the outcome. */
@@ -110,6 +121,7 @@ export const noopObserver: Observer = {
   causeFound: nothing,
   anthropicRateLimit: nothing,
   decision: nothing,
+  approval: nothing,
   restart: nothing,
   verification: nothing,
   notification: nothing,

@@ -11,7 +11,7 @@ import { createDependantsOf } from './diagnose/dependants.ts';
 import { keepConfigurations } from './diagnose/kept-configurations.ts';
 import { createSurroundings } from './diagnose/surroundings.ts';
 import { createTimeline } from './diagnose/timeline.ts';
-import { createGrouper } from './group/grouper.ts';
+import { createGrouper, type ServiceHabit } from './group/grouper.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createLeftToEngine } from './incident/left-to-engine.ts';
@@ -20,20 +20,34 @@ import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
+import { createPeople } from './people/people.ts';
 import type { ContainerStats } from './ports/engine.ts';
+import type { OnRequestChanged, PeopleActions, PeopleRecords } from './ports/people.ts';
 import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/store.ts';
 
 export interface PipelineDeps
   extends Omit<
     WorkflowDeps,
-    'incidents' | 'lifecycle' | 'correlator' | 'surroundings' | 'onDecided' | 'onRecovered' | 'stopping' | 'stopNow'
+    | 'incidents'
+    | 'lifecycle'
+    | 'correlator'
+    | 'surroundings'
+    | 'onDecided'
+    | 'onRecovered'
+    | 'stopping'
+    | 'stopNow'
+    | 'requests'
+    | 'snoozes'
+    | 'people'
+    | 'onApproved'
   > {
-  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore;
+  readonly store: WorkflowDeps['store'] & ReviewStore & DependencyStore & ConfigurationStore & PeopleRecords;
   readonly untracedControl: WorkflowDeps['untracedControl'] & ContainerStats;
   /** Resolves when the log positions known now have been saved. */
   positionsSaved(): Promise<void>;
   /** What is known of a container from inspect; undefined if it has not been inspected yet. */
   factsOf(containerId: string): KnownFacts | undefined;
+  readonly onRequestChanged?: OnRequestChanged;
 }
 
 /** Lines and engine events in, handled incidents out. */
@@ -49,6 +63,10 @@ export interface Pipeline {
   onInspected(containerId: string, facts: ContainerFacts): void;
   /** All listed containers have been inspected. */
   onInspectedAll(): void;
+  /** When the container replaced another one of its service; undefined if it did not. */
+  deployedAt(containerId: string): number | undefined;
+  /** Errors that the service of a container logs regularly. */
+  habitsOf(container: ContainerRef): readonly ServiceHabit[];
   /** The known dependencies between containers. */
   dependencies(): readonly Edge[];
   /** Resumes the incidents of an earlier run. To be called before the first line. */
@@ -56,6 +74,10 @@ export interface Pipeline {
   /** See WriteOrder. */
   incidentsSaved(): Promise<void>;
   openIncidents(): number;
+  readonly people: PeopleActions;
+  /** Restarts that wait for a person. */
+  waitingRequests(): number;
+  snoozes(): number;
   /** Ends the intake, waits a few seconds for running work, and leaves the rest to the next run. Idempotent. */
   stop(): Promise<void>;
 }
@@ -68,7 +90,13 @@ const STOP_PATIENCE_MS = 5_000;
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { clock, observer, logger } = deps;
   const order = createWriteOrder(deps.store, deps);
-  const { store } = order;
+  const store: typeof deps.store = {
+    ...order.store,
+    async resolveIncident(id, at) {
+      await requests.withdraw(id);
+      await order.store.resolveIncident(id, at);
+    },
+  };
   const stopping = new AbortController();
   const stopNow = new AbortController();
   const lifecycle = createLifecycle({
@@ -92,6 +120,16 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     open: (signal, isReleased) => open(signal, { isReleased }),
     start: (work) => start(work),
   });
+  const people = createPeople({
+    ...deps,
+    store,
+    lifecycle,
+    open: incidents.open,
+    workflow: () => workflow,
+    stopping: stopping.signal,
+    start: (work) => start(work),
+  });
+  const { requests, snoozes } = people;
   const timeline = createTimeline();
   const configurations = createConfigurationHistory();
   const keptConfigurations = keepConfigurations(configurations, store, logger);
@@ -114,6 +152,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     lifecycle,
     correlator: correlation.correlator,
     onRecovered: correlation.recovered,
+    requests,
+    snoozes,
+    people: store,
+    onApproved: people.onApproved,
     onDecided(incident, decision, facts) {
       aftermaths.decided(incident, decision, facts);
       leftToEngine.decided(incident, decision);
@@ -159,12 +201,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       live.isReleased = isReleased;
       observer.incidentOpened({ detector: signal.detector, latencyMs: Math.max(0, clock.now() - signal.at) });
       order.opened(live.incident.id);
+      if (snoozes.holdsBack(live.incident)) observer.suppressed('snoozed');
       start(workflow.handle(live));
       return live;
     }
     counts.wake();
     if (correlation.repeated(live, signal)) return live;
-    observer.suppressed(repeatAs);
+    observer.suppressed(snoozes.holdsBack(live.incident) ? 'snoozed' : repeatAs);
     if (live.phase === 'settled') {
       if (folded.newlyLooping) start(workflow.decideAgain(live, 'crash_loop'));
       else if (DETECTOR_INFO[signal.detector].processEnded) start(followUp(live));
@@ -228,6 +271,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (event.action.kind === 'start') detectors.started(event.containerId, event.time);
       const signals = lifecycle.observe(event);
       aftermaths.observe(event);
+      requests.observe(event);
       correlation.observe(event);
       timeline.observe(event);
       for (const signal of signals) take(signal);
@@ -257,7 +301,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     },
 
     async resume() {
-      await Promise.all([correlation.load(), keptConfigurations.load()]);
+      await Promise.all([correlation.load(), keptConfigurations.load(), snoozes.load()]);
       const cases = await store.openCases().catch((error: unknown) => {
         logger.error('open incidents could not be read and are not resumed', { error: String(error) });
         return [];
@@ -271,6 +315,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         if (left.settledAt === undefined) start(workflow.resume(live, left));
         else if (left.decision) aftermaths.decided(left.incident, left.decision);
       }
+      await people.resume(adopted);
     },
 
     onInspected(containerId, facts) {
@@ -279,9 +324,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       if (container !== undefined) configurations.inspected(container, facts, clock.now());
     },
     onInspectedAll: correlation.inspectedAll,
+    deployedAt: (containerId) => lifecycle.of(containerId).deployedAt,
+    habitsOf: (container) => grouper.habits(container, clock),
     dependencies: correlation.edges,
 
     openIncidents: () => incidents.open().length,
+    people: people.actions,
+    waitingRequests: requests.waiting,
+    snoozes: snoozes.count,
     incidentsSaved: order.incidentsSaved,
 
     async stop() {
@@ -292,7 +342,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       await Promise.race([Promise.allSettled([...running]), clock.sleep(STOP_PATIENCE_MS)]);
       stopNow.abort();
       await Promise.race([Promise.allSettled([...running]), clock.sleep(500)]);
-      await counts.flush();
+      await Promise.all([counts.flush(), snoozes.flush()]);
     },
   };
 

@@ -3,6 +3,7 @@ import type { EdgeEvidence } from '../domain/containers.ts';
 import type { Decision, Outcome } from '../domain/decision.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Incident, TraceLink } from '../domain/incident.ts';
+import type { ApprovalOutcome, ApprovalSource } from './observer.ts';
 import type { DiagnosisContext } from './ports/model.ts';
 import type { SendResult } from './ports/receiver.ts';
 
@@ -14,6 +15,7 @@ export const SPANS = {
   correlate: 'correlate',
   diagnose: 'diagnose',
   decide: 'decide',
+  approval: (container: string) => `approval ${container}`,
   restart: (container: string) => `restart ${container}`,
   verify: 'verify',
   notify: (receiver: string) => `notify ${receiver}`,
@@ -25,6 +27,13 @@ export interface SpanDetails {
   readonly diagnosis?: Diagnosis;
   readonly correlation?: { readonly kind: string; readonly evidence?: EdgeEvidence };
   readonly decision?: Decision;
+  /** A person's answer to a request for a restart. `by`: an opaque id. */
+  readonly approval?: {
+    readonly incident: Incident;
+    readonly outcome: ApprovalOutcome;
+    readonly source: ApprovalSource;
+    readonly by?: string;
+  };
   readonly outcome?: Outcome;
   readonly verifyStrategy?: string;
   readonly send?: { readonly receiver: string; readonly tries: number; readonly result: SendResult };

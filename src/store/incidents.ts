@@ -93,6 +93,17 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
       );
     },
 
+    async saveUnsettled(incidentId) {
+      await queries.write('mark an incident as being handled', () =>
+        current.db
+          .updateTable('incidents')
+          .set({ settled_at: null })
+          .where('id', '=', incidentId)
+          .where('state', '=', 'open')
+          .execute(),
+      );
+    },
+
     async resolveIncident(incidentId, at) {
       await queries.write('resolve an incident', () =>
         current.db

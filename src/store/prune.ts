@@ -136,6 +136,37 @@ export async function prune(
   for (const { what, change } of recordPruning({ agent, before: now - retention.ledgerMs, batch: BATCH_ROWS })) {
     await inBatches(what, change);
   }
+  await inBatches('delete old requests for restarts', async (trx) => {
+    const old = trx
+      .selectFrom('restart_requests')
+      .select('id')
+      .where('agent', '=', agent)
+      .where('state', '<>', 'waiting')
+      .where('requested_at', '<', now - retention.ledgerMs)
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx.deleteFrom('restart_requests').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
+  });
+  await inBatches('delete old snoozes', async (trx) => {
+    const old = trx
+      .selectFrom('snoozes')
+      .select('id')
+      .where('agent', '=', agent)
+      .where('ended_at', '<', now - retention.ledgerMs)
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx.deleteFrom('snoozes').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
+  });
+  await inBatches('delete the old audit', async (trx) => {
+    const old = trx
+      .selectFrom('audit')
+      .select('id')
+      .where('agent', '=', agent)
+      .where('at', '<', now - retention.ledgerMs)
+      .limit(BATCH_ROWS);
+    const { numDeletedRows } = await trx.deleteFrom('audit').where('id', 'in', old).executeTakeFirst();
+    return Number(numDeletedRows);
+  });
 
   const dropped = new Map<string, number>();
   await inBatches('drop undeliverable alerts', async (trx) => {

@@ -4,6 +4,7 @@ import {
   type DecisionReason,
   HELD_BACK_REASONS,
   type Outcome,
+  RESTART_REASONS,
   type Verdict,
 } from '../domain/decision.ts';
 import type { Detector, IncidentState } from '../domain/incident.ts';
@@ -13,7 +14,7 @@ import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText } from './rows.ts';
 
 /** Reasons of restarts, and of restarts that only a setting held back. */
-export const REVIEWED_REASONS: readonly DecisionReason[] = ['restart_allowed', ...HELD_BACK_REASONS];
+export const REVIEWED_REASONS: readonly DecisionReason[] = [...RESTART_REASONS, ...HELD_BACK_REASONS];
 
 export function createReviewStore(current: CurrentDatabase, queries: QueryRunner): ReviewStore {
   const { agent } = current;

@@ -11,6 +11,7 @@ import type {
   IncidentState,
   TraceLink,
 } from '../domain/incident.ts';
+import type { Actor, ActorSource } from '../pipeline/ports/people.ts';
 import type { IncidentCase } from '../pipeline/ports/store.ts';
 import type { AttemptTable, Database, IncidentTable } from './schema/tables.ts';
 
@@ -35,6 +36,11 @@ export function traceColumns(trace: TraceLink | undefined): { trace_id: string |
 
 export function projectOf(row: { project: string }): { project?: string } {
   return row.project === NO_PROJECT ? {} : { project: row.project };
+}
+
+export function actorOf(via: string | null, who: string | null, from: string | null): Actor | undefined {
+  if (via === null || who === null) return undefined;
+  return { via: via as ActorSource, who, ...(from !== null && { from }) };
 }
 
 export function attemptOf(row: Omit<Selectable<AttemptTable>, 'agent'>): Attempt {

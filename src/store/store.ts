@@ -1,5 +1,6 @@
 import { StoreError } from '../errors.ts';
 import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
+import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
   AttemptStore,
   ConfigurationStore,
@@ -12,6 +13,7 @@ import type {
   ReviewStore,
 } from '../pipeline/ports/store.ts';
 import { createAttemptStore } from './attempts.ts';
+import { createAuditStore } from './audit.ts';
 import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';
 import { createDependencyStore } from './dependencies.ts';
@@ -29,7 +31,9 @@ import { createPageStore } from './pages/page-store.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
 import { createQueryRunner } from './query-runner.ts';
 import { createRecentUsage } from './recent-usage.ts';
+import { createRequestStore } from './restart-requests.ts';
 import { createReviewStore } from './reviews.ts';
+import { createSnoozeStore } from './snoozes.ts';
 import { createTimelineStore } from './timeline-events.ts';
 
 export type Store = CursorStore &
@@ -43,7 +47,8 @@ export type Store = CursorStore &
   EvidenceStore &
   TimelineStore &
   PageStore &
-  ReviewStore & {
+  ReviewStore &
+  PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
     /** The error to show to users; undefined while the store is healthy. */
@@ -151,6 +156,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createEvidenceStore(current, queries),
     ...createTimelineStore(current, queries),
     ...createPageStore(current, queries),
+    ...createRequestStore(current, queries),
+    ...createSnoozeStore(current, queries, now),
+    ...createAuditStore(current, queries),
 
     healthy: () => problem() === undefined,
     problem,

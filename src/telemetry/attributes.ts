@@ -63,6 +63,16 @@ function describeDecision({ kind, reason }: Decision): Attributes {
   return { [ATTRIBUTES.decision]: kind, [ATTRIBUTES.decisionReason]: reason };
 }
 
+function describeApproval({ incident, outcome, source, by }: NonNullable<SpanDetails['approval']>): Attributes {
+  return {
+    ...describeContainer(incident.container),
+    ...describeIncident(incident),
+    [ATTRIBUTES.approval]: outcome,
+    [ATTRIBUTES.approvalSource]: source,
+    ...(by === undefined ? {} : { [ATTRIBUTES.approvalBy]: by }),
+  };
+}
+
 /**
  * Only a restart that could not be made marks the span as failed. One that did not help is a failure of the container.
  */
@@ -85,6 +95,7 @@ export function describe({
   correlation,
   diagnosis,
   decision,
+  approval,
   outcome,
   verifyStrategy,
   send,
@@ -94,6 +105,7 @@ export function describe({
     ...(diagnosis && describeDiagnosis(diagnosis)),
     ...(correlation && describeCorrelation(correlation)),
     ...(decision && describeDecision(decision)),
+    ...(approval && describeApproval(approval)),
     ...(outcome && describeOutcome(outcome)),
     ...(verifyStrategy && { [ATTRIBUTES.verifyStrategy]: verifyStrategy }),
     ...(send && describeSend(send)),

@@ -1,10 +1,16 @@
 /** The counters. See metric.ts. */
 import { EDGE_EVIDENCE } from '../domain/containers.ts';
-import { DECISION_KINDS, DECISION_REASONS, OUTCOMES } from '../domain/decision.ts';
+import { DECISION_KINDS, DECISION_REASONS, OUTCOMES, RESTART_REASONS } from '../domain/decision.ts';
 import { CLAUDE_OUTCOMES, SEVERITIES, SKIP_REASONS } from '../domain/diagnosis.ts';
 import { DETECTORS, SUPPRESSIONS } from '../domain/incident.ts';
 import { RECEIVER_NAMES } from '../notifiers/registry.ts';
-import { CAUSE_OUTCOMES, NOTIFICATION_OUTCOMES, RECONNECT_CAUSES } from '../pipeline/observer.ts';
+import {
+  APPROVAL_OUTCOMES,
+  APPROVAL_SOURCES,
+  CAUSE_OUTCOMES,
+  NOTIFICATION_OUTCOMES,
+  RECONNECT_CAUSES,
+} from '../pipeline/observer.ts';
 import type { Metric } from './metric.ts';
 
 /** The kinds of telemetry that can be exported over OTLP. */
@@ -85,7 +91,15 @@ export const COUNTERS = {
     description: 'Decisions, by kind and reason.',
     labels: { decision: DECISION_KINDS, reason: Object.keys(DECISION_REASONS) },
     impossible: ({ decision, reason }) =>
-      (decision === 'restart') !== (reason === 'restart_allowed') || (decision === 'ask') !== (reason === 'policy_ask'),
+      (decision === 'restart') !== RESTART_REASONS.some((allowed) => allowed === reason) ||
+      (decision === 'ask') !== (reason === 'policy_ask'),
+  },
+  approvals: {
+    name: 'container_doctor.approvals',
+    unit: '{request}',
+    description: 'Answers to requests for a restart, and requests that expired or were withdrawn.',
+    labels: { outcome: APPROVAL_OUTCOMES, source: APPROVAL_SOURCES },
+    impossible: ({ outcome, source }) => (outcome === 'expired') !== (source === 'none'),
   },
   notifications: {
     name: 'container_doctor.notifications',

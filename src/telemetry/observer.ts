@@ -68,6 +68,9 @@ export function createMetricsObserver(
     decision({ kind, reason }) {
       counters.decisions.add(1, { decision: kind, reason });
     },
+    approval({ outcome, source }) {
+      counters.approvals.add(1, { outcome, source });
+    },
     restart({ containerName, outcome }) {
       containers.increment('restarts', containerName, { outcome });
     },

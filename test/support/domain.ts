@@ -7,6 +7,7 @@ import type { DecideInput } from '../../src/pipeline/decide/decide.ts';
 import type { RestartHistory } from '../../src/pipeline/decide/restart-history.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../../src/pipeline/policy/settings.ts';
+import type { RestartRequest } from '../../src/pipeline/ports/people.ts';
 
 export function aContainer(over: Partial<ContainerRef> = {}): ContainerRef {
   return { id: 'a'.repeat(64), name: 'web-1', image: 'shop/web:1.4', service: 'web', labels: {}, ...over };
@@ -89,6 +90,7 @@ export function aDiagnosis(over: Partial<Diagnosis> = {}): Diagnosis {
 }
 
 export const DEFAULT_POLICY: Policy = defaultPolicy({
+  restart: 'auto',
   minSeverity: 'medium',
   maxRestartsPerHour: 3,
   verifyFor: 30,
@@ -108,6 +110,21 @@ export function anAttempt(over: Partial<Attempt> = {}): Attempt {
     containerName: 'web-1',
     service: 'web',
     startedAt: 1_000,
+    ...over,
+  };
+}
+
+/** A restart that waits for a person. */
+export function aRequest(over: Partial<RestartRequest> = {}): RestartRequest {
+  return {
+    id: 'req-1',
+    incidentId: 'inc-1',
+    containerId: aContainer().id,
+    containerName: 'web-1',
+    containerStartedAt: 0,
+    requestedAt: 2_000,
+    expiresAt: 902_000,
+    state: 'waiting',
     ...over,
   };
 }

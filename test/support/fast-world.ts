@@ -15,6 +15,7 @@ import type { HealthView } from '../../src/http/health.ts';
 import type { HistoryEntry } from '../../src/http/history.ts';
 import type { Clock } from '../../src/lib/time.ts';
 import type { ReceiverModule } from '../../src/notifiers/receiver-module.ts';
+import type { PeopleAccess } from '../../src/pipeline/ports/people.ts';
 import { createContainerCounters } from '../../src/telemetry/container-counters.ts';
 import { createPrometheusPage } from '../../src/telemetry/prometheus.ts';
 import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
@@ -29,6 +30,7 @@ export interface FastWorld {
   readonly claude: ClaudeServer;
   readonly slack: SlackServer;
   readonly logger: RecordingLogger;
+  readonly people: PeopleAccess;
   health(): Promise<HealthView>;
   history(): Promise<readonly HistoryEntry[]>;
   metrics(): Promise<string>;
@@ -122,6 +124,7 @@ export async function startFastWorld(options: {
     claude,
     slack,
     logger,
+    people: app.people,
     health: async () => (await get('/health')).json() as Promise<HealthView>,
     history: async () => (await get('/history?limit=1000')).json() as Promise<HistoryEntry[]>,
     metrics,

@@ -10,7 +10,7 @@ const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
  * Decides what to do about an incident. A pure function with a decision for every input. The container is restarted only
  * if every gate is open. Otherwise the first closed gate is the reason, in this order: the diagnosis, the facts from the
  * engine, the policy, the limits, and last what holds back a restart that is otherwise allowed. The diagnosis can prevent
- * a restart but never cause one.
+ * a restart but never cause one. An approval lifts only the requirement of one.
  */
 export function decide(input: DecideInput): Decision {
   return decisionFrom(gatesOf(input), input);
@@ -22,9 +22,10 @@ export function decideWithGates(input: DecideInput): { readonly decision: Decisi
   return { decision: decisionFrom(gates, input), gates };
 }
 
-function decisionFrom(gates: Iterable<Gate>, { diagnosis, policy }: DecideInput): Decision {
+function decisionFrom(gates: Iterable<Gate>, { diagnosis, policy, approved }: DecideInput): Decision {
   const reason = firstReason(gates);
-  if (!reason) return { kind: 'restart', reason: 'restart_allowed' };
+  if (!reason) return { kind: 'restart', reason: approved ? 'approved_by_person' : 'restart_allowed' };
+  if (reason === 'snoozed') return { kind: 'record', reason };
   if (reason === 'policy_ask') return { kind: 'ask', reason };
   const alerts = RANK[diagnosis.severity] >= RANK[policy.values.minSeverity];
   return { kind: alerts ? 'notify' : 'record', reason };

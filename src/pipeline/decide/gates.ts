@@ -34,6 +34,10 @@ export interface DecideInput {
   /** Names of running containers that use its network namespace. */
   readonly networkDependants: readonly string[];
   readonly storeHealthy: boolean;
+  /** A person has approved this restart. Lifts `policy_ask`, nothing else. */
+  readonly approved?: boolean;
+  /** A person has snoozed the problem: no restart, no request to a person, no alert. */
+  readonly snoozed?: boolean;
 }
 
 /** A person who stopped or restarted it this recently is probably still working on it. */
@@ -63,6 +67,11 @@ const closedIf = (isClosed: boolean, closedBy: DecisionReason, value: string) =>
 
 /** In order: the first closed gate is the reason of the decision. */
 const CONDITIONS: readonly Condition[] = [
+  {
+    name: 'snooze',
+    asks: 'nobody has snoozed the problem',
+    check: ({ snoozed }) => closedIf(snoozed === true, 'snoozed', snoozed ? 'snoozed' : 'not snoozed'),
+  },
   {
     name: 'engine',
     asks: 'the engine has reported the state of the container',
@@ -276,8 +285,13 @@ const CONDITIONS: readonly Condition[] = [
   },
   {
     name: 'approval',
-    asks: 'no person has to approve it',
-    check: ({ policy }) => closedIf(policy.values.restart === 'ask', 'policy_ask', named(policy, 'restart')),
+    asks: 'a person has approved it, or nobody has to',
+    check: ({ policy, approved }) =>
+      closedIf(
+        policy.values.restart === 'ask' && !approved,
+        'policy_ask',
+        `${named(policy, 'restart')}${approved ? ', approved' : ''}`,
+      ),
   },
 ];
 

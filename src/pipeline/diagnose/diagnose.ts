@@ -28,9 +28,10 @@ interface DiagnoseDeps {
 
 export interface Diagnoser {
   /**
-   * `restartFailed`: a restart for this incident did not help. Rejects when `signal` aborts while Claude is asked.
+   * `restartFailed`: a restart for this incident did not help. `again`: a person wants another answer than the known one;
+   * the strong model is asked. Rejects when `signal` aborts while Claude is asked.
    */
-  diagnose(context: DiagnosisContext, restartFailed: boolean, signal: AbortSignal): Promise<Diagnosis>;
+  diagnose(context: DiagnosisContext, restartFailed: boolean, signal: AbortSignal, again?: boolean): Promise<Diagnosis>;
   /** Call it when a diagnosis is likely: loads what is loaded on demand. */
   prepare(): void;
   /** Whether Claude may be asked now. */
@@ -116,16 +117,17 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
   };
 
   return {
-    async diagnose(context, restartFailed, signal) {
+    async diagnose(context, restartFailed, signal, again = false) {
       const { container, fingerprint } = context.incident;
       const last = await deps.incidents.lastCase({ ...container, fingerprint }).catch(() => undefined);
       const now = clock.now();
       const basis = basisOf(context);
       const failedBefore = restartFailed || recurredAfterRestart(last, context.incident, now);
       const strongest = strongestRule(context);
-      const rulesSuffice = deps.diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore;
+      const rulesSuffice =
+        deps.diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore && !again;
       const known = failedBefore ? recentStrongDiagnosis(last, now) : reusable(last, context.incident, basis, now);
-      if (known && claude && !rulesSuffice) {
+      if (known && claude && !rulesSuffice && !again) {
         observer.diagnosis({ tier: 'known', outcome: 'ok', durationMs: 0 });
         return { ...known, tier: 'known', costUsd: 0, at: now };
       }
@@ -133,12 +135,11 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       const rules = context.ruleMatches.map(({ rule }) => rule);
       const question: DiagnosisContext =
         failedBefore && last?.diagnosis ? { ...context, previous: last.diagnosis } : context;
-      const first: Answer = rulesSuffice
-        ? { kind: 'not_asked', costUsd: 0 }
-        : await ask(question, failedBefore ? 'strong' : 'first', signal);
+      const strength = failedBefore || again ? 'strong' : 'first';
+      const first: Answer = rulesSuffice ? { kind: 'not_asked', costUsd: 0 } : await ask(question, strength, signal);
       let best = first;
       let costUsd = first.costUsd;
-      if (first.kind === 'answered' && first.unsure && !failedBefore) {
+      if (first.kind === 'answered' && first.unsure && strength === 'first') {
         const second = await ask(question, 'strong', signal);
         costUsd += second.costUsd;
         if (second.kind === 'answered') best = second;

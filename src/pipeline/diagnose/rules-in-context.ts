@@ -1,5 +1,5 @@
 /** What a built-in rule says of one container, extended by what is known of those around it. */
-import type { Assessment } from '../../domain/diagnosis.ts';
+import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
 import { processEnded } from '../detectors.ts';
 import type { DependencyState, DiagnosisContext } from '../ports/model.ts';
 
@@ -20,6 +20,11 @@ export function withSurroundings(assessment: Assessment, context: DiagnosisConte
     rootCause: cause.join(' '),
     estimatedImpact: [assessment.estimatedImpact, ...impactOnOthers(context)].join(' '),
   };
+}
+
+/** A diagnosis that needed no question. */
+export function diagnosisByRule(assessment: Assessment, now: number): Diagnosis {
+  return { ...assessment, tier: 'rules', rules: [], costUsd: 0, at: now, answeredAt: now, afterFailedRestart: false };
 }
 
 function isDown({ incident, facts }: DiagnosisContext): boolean {

@@ -5,10 +5,11 @@
  * Memory is bounded per service (the least recently seen groups are forgotten) and for the whole agent.
  */
 import type { ContainerRef } from '../../domain/containers.ts';
+import type { Clock } from '../../lib/time.ts';
 import type { LogError } from '../detect/log-error.ts';
 import { fingerprintOf, hash64, type ProblemKey, problemKey, serviceKey } from './fingerprint.ts';
 import { createFollowUps, type FollowUps } from './follow-ups.ts';
-import { countHabit, type Habit, newHabit } from './habit.ts';
+import { countHabit, type Habit, isHabit, meanPerHour, newHabit } from './habit.ts';
 import { similarity } from './similarity.ts';
 import { createTemplates, type Templates } from './templates.ts';
 
@@ -34,9 +35,19 @@ export interface Grouper {
   assign(container: ContainerRef, error: LogError, now: number): Grouped;
   /** Returns summaries of errors in this service's storm, oldest first; at most five. */
   samples(container: ContainerRef): readonly string[];
+  /** Errors that its service logs regularly. */
+  habits(container: ContainerRef, clock: Pick<Clock, 'now' | 'monotonic'>): readonly ServiceHabit[];
   /** Forgets the container's service. */
   forget(container: ContainerRef): void;
   readonly groups: number;
+}
+
+export interface ServiceHabit {
+  readonly fingerprint: string;
+  /** The mean of the last day. */
+  readonly perHour: number;
+  /** Epoch ms. */
+  readonly since: number;
 }
 
 export interface GrouperOptions {
@@ -199,6 +210,17 @@ export function createGrouper(options: GrouperOptions = {}): Grouper {
       return { kind: 'new', fingerprint };
     },
     samples: (container) => services.get(serviceKey(container))?.samples ?? [],
+    habits(container, clock) {
+      const now = clock.monotonic();
+      const groups = new Set(services.get(serviceKey(container))?.groups.values());
+      return [...groups]
+        .filter(({ habit }) => isHabit(habit, now))
+        .map(({ fingerprint, habit }) => ({
+          fingerprint,
+          perHour: meanPerHour(habit),
+          since: clock.now() - (now - habit.firstSeen),
+        }));
+    },
     forget(container) {
       services.delete(serviceKey(container));
     },

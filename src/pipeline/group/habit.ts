@@ -40,14 +40,23 @@ export function countHabit(habit: Habit, now: number): boolean {
     habit.count = 0;
   }
   habit.count++;
-  const known = habit.activeHours >= HOURS_SEEN && now - habit.firstSeen >= HALF_DAY;
-  return known && habit.count <= usual(habit);
+  return isHabit(habit, now) && habit.count <= usual(habit);
+}
+
+/** Whether the error has been seen often enough. */
+export function isHabit({ activeHours, firstSeen }: Habit, now: number): boolean {
+  return activeHours >= HOURS_SEEN && now - firstSeen >= HALF_DAY;
 }
 
 /** Returns the highest count of an hour within the habit: three times the average of the hours so far, plus three. */
 function usual(habit: Habit): number {
+  return 3 * meanPerHour(habit) + 3;
+}
+
+/** The decayed mean of the hours before the current one. */
+export function meanPerHour(habit: Habit): number {
   const hoursKnown = Math.max(1, (habit.hour - habit.firstSeen) / HOUR);
   // The decayed mean starts at zero: correct for that while the group is young.
   const filled = 1 - Math.exp(-hoursKnown / MEMORY_HOURS);
-  return 3 * (habit.mean / Math.max(filled, 0.05)) + 3;
+  return habit.mean / Math.max(filled, 0.05);
 }

@@ -31,6 +31,7 @@ export function createAftermaths(
   const held = new Map<string, Held>();
   return {
     decided({ id, container }, decision, facts) {
+      held.delete(id);
       if (!isHeldBack(decision)) return;
       const down = facts !== undefined && facts.status === 'exited' && facts.restartPolicy === 'no';
       const { stoppedByPersonAt } = lifecycle.of(container.id);

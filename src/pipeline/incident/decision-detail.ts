@@ -12,6 +12,7 @@ export function decisionDetail(
     readonly facts: ContainerFacts | undefined;
     readonly policy: ResolvedPolicy;
     readonly networkDependants: readonly string[];
+    readonly approvedBy?: string;
   },
 ): string | undefined {
   switch (reason) {
@@ -21,6 +22,8 @@ export function decisionDetail(
       return about.facts?.orchestrator;
     case 'dependency_down':
       return describeCause(about.incident.cause);
+    case 'approved_by_person':
+      return about.approvedBy;
     default:
       return policyBehind(reason, about.policy);
   }

@@ -24,6 +24,8 @@ export interface LiveIncident {
   /** It has occurrences that are not stored yet. */
   dirty: boolean;
   readonly keys: Set<string>;
+  /** Settles when nothing handles it any more. Absent if nothing has. */
+  work?: Promise<void>;
   /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
   /** Set while the incident of a dependency may still explain its errors. A restart waits meanwhile; see round.ts. */

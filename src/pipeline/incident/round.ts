@@ -1,36 +1,35 @@
-import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts';
-import type { Attempt, Decision, Gate } from '../../domain/decision.ts';
-import type { Assessment, Diagnosis } from '../../domain/diagnosis.ts';
+import type { ContainerFacts } from '../../domain/containers.ts';
+import type { Attempt, Decision } from '../../domain/decision.ts';
+import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import { AgentStopping } from '../../errors.ts';
 import { createSemaphore, type Permit } from '../../lib/limit.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
-import type { Clock } from '../../lib/time.ts';
 import { absenceAssessment } from '../correlate/absence.ts';
 import { AFTER_MS, type Correlator } from '../correlate/correlate.ts';
-import { type DecideInput, decideWithGates } from '../decide/decide.ts';
-import { backOffMs, failuresInARow, restartHistory } from '../decide/restart-history.ts';
+import { backOffMs, failuresInARow } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
-import { withSurroundings } from '../diagnose/rules-in-context.ts';
+import { diagnosisByRule, withSurroundings } from '../diagnose/rules-in-context.ts';
 import type { GatherSurroundings } from '../diagnose/surroundings.ts';
-import { isBeingReplaced } from '../lifecycle/deployment.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
-import { describeSource, type PolicyOf, type ResolvedPolicy } from '../policy/resolve.ts';
+import type { Requests } from '../people/requests.ts';
+import { describeSource } from '../policy/resolve.ts';
 import type { ContainerControl } from '../ports/engine.ts';
 import type { DiagnosisContext } from '../ports/model.ts';
 import type { EvidenceStore } from '../ports/pages.ts';
+import type { RestartRequest } from '../ports/people.ts';
 import type { AttemptStore, IncidentStore } from '../ports/store.ts';
 import { createRestarts, type Refusal } from '../restart/attempt.ts';
-import { SPANS, type Tracing } from '../tracing.ts';
-import { decisionDetail } from './decision-detail.ts';
+import { SPANS } from '../tracing.ts';
+import { type Approved, createEvaluation, type Evaluated, type EvaluationDeps } from './evaluate.ts';
 import { toEvidence } from './evidence.ts';
 import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
 
-export interface RoundDeps {
+export interface RoundDeps extends Omit<EvaluationDeps, 'restartsLastHour' | 'restartsOnHost'> {
   readonly correlator: Pick<Correlator, 'correlate'>;
   readonly collector: Collector;
   readonly surroundings: GatherSurroundings;
@@ -40,16 +39,9 @@ export interface RoundDeps {
   readonly untracedControl: Pick<ContainerControl, 'inspect'>;
   readonly store: IncidentStore & AttemptStore & Pick<EvidenceStore, 'saveEvidence'> & { healthy(): boolean };
   readonly observer: Observer;
-  readonly tracing: Tracing;
   readonly logger: Logger;
-  readonly clock: Clock;
   readonly newId: () => string;
-  /** The global switch: without it nothing is restarted. */
-  readonly autoFix: boolean;
-  /** The most restarts of all containers together, in any hour. */
-  readonly maxRestartsPerHourHost: number;
-  /** The policy in force now. */
-  readonly policyOf: PolicyOf;
+  readonly requests: Pick<Requests, 'open' | 'withdraw'>;
   /** How much longer than its stable time a restarted container may take to recover, ms. */
   readonly verifySlackMs: number;
   readonly lifecycle: Pick<Lifecycle, 'of' | 'expectRestart'>;
@@ -70,29 +62,41 @@ export interface Round {
   readonly decision: Decision;
   /** See Alert. Absent also if an earlier run of the agent decided. */
   readonly because?: string;
+  /** The request that waits for a person, or that a person approved. */
+  readonly request?: RestartRequest;
   readonly attempt?: Attempt;
   /** No further round follows, whatever the outcome. */
   readonly isLast?: true;
 }
 
-/** The incident turned out to belong to another container's, or its dependency is back. It gets no alert of its own. */
-export type Folded = 'member' | 'passed';
+/**
+ * The incident gets no alert now. `member`: it belongs to another container's incident. `passed`: its dependency is back.
+ * `snoozed`: a person has snoozed it. `unclaimed`: an approval had no effect, so nothing has changed.
+ */
+export type Folded = 'member' | 'passed' | 'snoozed' | 'unclaimed';
+
+/** A restart that a person approved. */
+export interface Approval extends Approved {
+  /**
+   * Called with the decision just before the restart. False: leave the incident as it is. Absent: the answer was stored
+   * by an earlier run of the agent, which did not begin the restart.
+   */
+  claim?(evaluated: Evaluated): Promise<boolean>;
+  /** The restart attempt is stored, and the engine is called next. */
+  begun?(): void;
+}
 
 type Diagnosed = Pick<Round, 'ordinal' | 'context' | 'diagnosis'>;
-
-interface Decided {
-  readonly decision: Decision;
-  readonly gates: readonly Gate[];
-  readonly facts?: ContainerFacts;
-  readonly policy: ResolvedPolicy;
-  readonly because?: string;
-}
 
 export interface Rounds {
   /** Throws AgentStopping when the agent stops in the meantime. */
   run(live: LiveIncident, ordinal: number): Promise<Round | Folded>;
-  /** Completes the round in which an earlier run of the agent stopped. */
-  resume(live: LiveIncident, stored: StoredState): Promise<Round | Folded>;
+  /** The same, but without an earlier diagnosis: a person wants another one. */
+  askAgain(live: LiveIncident): Promise<Round | Folded>;
+  /** Completes the round in which an earlier run of the agent stopped. `approved`: by a person, in that run. */
+  resume(live: LiveIncident, stored: StoredState, approved?: RestartRequest): Promise<Round | Folded>;
+  /** Decides again about a diagnosed incident, with a person's approval. */
+  approve(live: LiveIncident, diagnosis: Diagnosis, approval: Approval): Promise<Round | Folded>;
   /** The wait before the next round. None once the restart limit is reached: that round only notifies. */
   backOff(live: LiveIncident): Promise<void>;
   /** Restarts of its service by the agent, oldest first. */
@@ -107,7 +111,7 @@ const RESTARTS_AT_ONCE = 8;
 
 /** Incidents are handled concurrently, but decide, restart and verify of one container run one after the other. */
 export function createRounds(deps: RoundDeps): Rounds {
-  const { store, clock, logger, observer, tracing, control } = deps;
+  const { store, clock, logger, observer, tracing } = deps;
   const containers = createKeyedMutex();
   const oneAtATime = <T>({ incident }: LiveIncident, work: () => Promise<T>) => containers(incident.container.id, work);
   const acquireRestart = createSemaphore(RESTARTS_AT_ONCE);
@@ -158,7 +162,7 @@ export function createRounds(deps: RoundDeps): Rounds {
     return undefined;
   };
 
-  const diagnose = async (live: LiveIncident, ordinal: number): Promise<Diagnosed | Folded> => {
+  const diagnose = async (live: LiveIncident, ordinal: number, again: boolean): Promise<Diagnosed | Folded> => {
     const collected = await collect(live);
     if (deps.stopping.aborted) throw new AgentStopping();
     live.phase = 'handling';
@@ -182,8 +186,8 @@ export function createRounds(deps: RoundDeps): Rounds {
       SPANS.diagnose,
       async () =>
         known === undefined
-          ? deps.diagnoser.diagnose(context, ordinal > 0, deps.stopNow)
-          : knownDiagnosis(withSurroundings(known, context), clock.now()),
+          ? deps.diagnoser.diagnose(context, ordinal > 0, deps.stopNow, again)
+          : diagnosisByRule(withSurroundings(known, context), clock.now()),
       (diagnosis) => ({ diagnosis }),
     );
     await saved;
@@ -194,51 +198,22 @@ export function createRounds(deps: RoundDeps): Rounds {
     return { ordinal, context, diagnosis };
   };
 
-  const decideNow = async (live: LiveIncident, { context, diagnosis }: Diagnosed): Promise<Decided> => {
-    const { incident } = live;
-    const { id } = incident.container;
-    const answer = await Promise.all([control.inspect(id), control.list()]).catch(() => undefined);
-    const [facts, listed] = answer ?? [context.facts, []];
-    const dependants = networkDependants(listed, id);
-    // A listing shows the image's id once its tag has moved; policies match by name.
-    const container = { ...incident.container, image: facts?.image || incident.container.image };
-    const policy = deps.policyOf(container);
-    const lifecycle = deps.lifecycle.of(id);
-    const input: DecideInput = {
-      now: clock.now(),
-      incident,
-      diagnosis,
-      facts,
-      engineAnswered: answer !== undefined,
-      autoFix: deps.autoFix,
-      maxRestartsPerHourHost: deps.maxRestartsPerHourHost,
-      policy,
-      restarts: restartHistory(incident, await restartsLastHour(live), await restartsOnHost(), clock.now()),
-      restartVetoed: context.ruleMatches.some((match) => match.vetoesRestart),
-      stopRequestedAt: lifecycle.stoppedByPersonAt,
-      deployedAt: lifecycle.deployedAt,
-      beingReplaced: isBeingReplaced(container, listed),
-      networkDependants: dependants,
-      storeHealthy: store.healthy(),
-    };
-    const { decision, gates } = tracing.span(
-      SPANS.decide,
-      () => decideWithGates(input),
-      ({ decision }) => ({ decision }),
-    );
-    const because = decisionDetail(decision, { incident, facts, policy, networkDependants: dependants });
-    return { decision, gates, facts, policy, because };
-  };
+  const evaluate = createEvaluation({ ...deps, restartsLastHour, restartsOnHost });
 
-  const decideAndRestart = async (live: LiveIncident, diagnosed: Diagnosed): Promise<Round | Folded> => {
-    let decided = await decideNow(live, diagnosed);
+  const decideAndRestart = async (
+    live: LiveIncident,
+    diagnosed: Diagnosed,
+    approval?: Approval,
+  ): Promise<Round | Folded> => {
+    let decided = await evaluate(live, diagnosed, approval);
     if (decided.decision.kind === 'restart' && live.suffers !== undefined) {
-      // A dependency may still turn out to be the cause, and then a restart would not help.
-      await clock.sleep(Math.max(0, live.incident.openedAt + AFTER_MS - clock.now()), deps.stopping);
+      // A dependency may still turn out to be the cause, and then a restart would not help. A person does not wait.
+      const waitMs = approval?.claim === undefined ? live.incident.openedAt + AFTER_MS - clock.now() : 0;
+      await clock.sleep(Math.max(0, waitMs), deps.stopping);
       if (deps.stopping.aborted) throw new AgentStopping();
       const folded = live.cause === undefined ? await correlate(live, diagnosed.context) : 'member';
       if (folded !== undefined) return folded;
-      decided = await decideNow(live, diagnosed);
+      decided = await evaluate(live, diagnosed, approval);
     }
     if (live.cause !== undefined) return 'member';
     const permit = decided.decision.kind === 'restart' ? await acquireRestart() : undefined;
@@ -246,19 +221,23 @@ export function createRounds(deps: RoundDeps): Rounds {
       if (permit?.waited) {
         if (deps.stopping.aborted) throw new AgentStopping();
         // In the meantime it may have recovered, or a person may have stopped it.
-        decided = await decideNow(live, diagnosed);
+        decided = await evaluate(live, diagnosed, approval);
       }
+      if (approval?.claim !== undefined && !(await approval.claim(decided))) return 'unclaimed';
       await saveDecision(live, decided);
       const { decision, facts, because } = decided;
-      if (decision.kind !== 'restart' || !facts) return { ...diagnosed, decision, because };
-      return await restart(live, facts, { ...diagnosed, decision }, permit);
+      const round = { ...diagnosed, decision, because };
+      if (decision.kind === 'restart' && facts) return await restart(live, facts, round, permit, approval);
+      const request = decision.kind === 'ask' && facts ? await deps.requests.open(live.incident, facts) : undefined;
+      if (request === undefined) await deps.requests.withdraw(live.incident.id);
+      return { ...round, request };
     } finally {
       permit?.release();
     }
   };
 
-  const saveDecision = async ({ incident }: LiveIncident, decided: Decided): Promise<void> => {
-    const { decision, gates, because, facts, policy } = decided;
+  const saveDecision = async ({ incident }: LiveIncident, evaluated: Evaluated): Promise<void> => {
+    const { decision, gates, because, facts, policy } = evaluated;
     observer.decision(decision);
     await keep('a decision', store.saveDecision(incident.id, { ...decision, gates, because }));
     deps.onDecided(incident, decision, facts);
@@ -284,9 +263,20 @@ export function createRounds(deps: RoundDeps): Rounds {
     return { ...round, diagnosis, isLast: true };
   };
 
-  const restart = async (live: LiveIncident, facts: ContainerFacts, round: Round, permit?: Permit): Promise<Round> => {
+  const restart = async (
+    live: LiveIncident,
+    facts: ContainerFacts,
+    decided: Round,
+    permit?: Permit,
+    approval?: Approval,
+  ): Promise<Round> => {
+    const round = { ...decided, request: approval?.request };
     try {
-      const { attempt, refused } = await restarts.restartAndVerify(live, facts, () => permit?.release());
+      const { attempt, refused } = await restarts.restartAndVerify(live, facts, {
+        attemptId: approval?.request.id,
+        onBegun: () => approval?.begun?.(),
+        onRestarted: () => permit?.release(),
+      });
       return refused === undefined ? { ...round, attempt } : await afterRefusal(live, { ...round, attempt }, refused);
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
@@ -295,8 +285,11 @@ export function createRounds(deps: RoundDeps): Rounds {
     }
   };
 
-  const run: Rounds['run'] = async (live, ordinal) => {
-    const diagnosed = await diagnose(live, ordinal);
+  const isSnoozed = ({ incident }: LiveIncident): boolean => deps.snoozes.of(incident) !== undefined;
+
+  const run = async (live: LiveIncident, ordinal: number, again = false): Promise<Round | Folded> => {
+    if (isSnoozed(live)) return 'snoozed';
+    const diagnosed = await diagnose(live, ordinal, again);
     if (typeof diagnosed === 'string') return diagnosed;
     return oneAtATime(live, () => decideAndRestart(live, diagnosed));
   };
@@ -305,9 +298,16 @@ export function createRounds(deps: RoundDeps): Rounds {
     keep,
     restartsLastHour,
 
-    run,
+    run: (live, ordinal) => run(live, ordinal),
 
-    async resume(live, stored) {
+    askAgain: async (live) => run(live, await restartsFor(live.incident), true),
+
+    async approve(live, diagnosis, approval) {
+      const diagnosed = { ordinal: await restartsFor(live.incident), context: await collect(live), diagnosis };
+      return oneAtATime(live, () => decideAndRestart(live, diagnosed, approval));
+    },
+
+    async resume(live, stored, approved) {
       switch (stored.state) {
         case 'opened':
           return run(live, 0);
@@ -317,7 +317,8 @@ export function createRounds(deps: RoundDeps): Rounds {
           const folded = await correlate(live, context);
           if (folded !== undefined) return folded;
           const diagnosed = { ordinal, context, diagnosis: stored.diagnosis };
-          return oneAtATime(live, () => decideAndRestart(live, diagnosed));
+          const approval = approved && { request: approved, by: approved.answeredBy };
+          return oneAtATime(live, () => decideAndRestart(live, diagnosed, approval));
         }
         case 'decided': {
           const { diagnosis, decision } = stored;
@@ -327,7 +328,8 @@ export function createRounds(deps: RoundDeps): Rounds {
         case 'restarted': {
           const { diagnosis, decision, attempt } = stored;
           const ordinal = Math.max(0, (await restartsFor(live.incident)) - 1);
-          const round = { ordinal, context: await collect(live), diagnosis, decision, attempt };
+          const request = attempt.id === approved?.id ? approved : undefined;
+          const round = { ordinal, context: await collect(live), diagnosis, decision, attempt, request };
           if (stored.state === 'restarted') return round;
           return { ...round, attempt: await oneAtATime(live, () => restarts.verifyInterrupted(live, attempt)) };
         }
@@ -346,15 +348,4 @@ export function createRounds(deps: RoundDeps): Rounds {
       await clock.sleep(backOffMs(failuresInARow(container.id, attempts)), deps.stopping);
     },
   };
-}
-
-/** Running containers in this one's network namespace, which a restart would leave without a network. */
-function networkDependants(listed: readonly ListedContainer[], containerId: string): string[] {
-  return listed
-    .filter((other) => other.networkMode === `container:${containerId}` && other.status === 'running')
-    .map((other) => other.ref.name);
-}
-
-function knownDiagnosis(known: Assessment, now: number): Diagnosis {
-  return { ...known, tier: 'rules', rules: [], costUsd: 0, at: now, answeredAt: now, afterFailedRestart: false };
 }

@@ -147,12 +147,11 @@ export const POLICY_KEYS = Object.keys(POLICY_SETTINGS) as PolicyKey[];
 
 /** `settings`: the defaults that the agent's own settings determine. */
 export function defaultPolicy(
-  settings: Pick<Policy, 'minSeverity' | 'maxRestartsPerHour' | 'verifyFor' | 'logLines'>,
+  settings: Pick<Policy, 'restart' | 'minSeverity' | 'maxRestartsPerHour' | 'verifyFor' | 'logLines'>,
 ): Policy {
   return {
     enable: true,
     mode: 'act',
-    restart: 'auto',
     grace: 0,
     quietHours: NO_QUIET_HOURS,
     detectMatch: [],

@@ -56,6 +56,8 @@ export interface IncidentStore {
   /** Replaces the decision in force; the earlier ones are kept as records. */
   saveDecision(incidentId: string, decision: ExplainedDecision): Promise<void>;
   saveSettled(incidentId: string, at: number): Promise<void>;
+  /** It is handled again: if the agent is killed meanwhile, its next run resumes it. */
+  saveUnsettled(incidentId: string): Promise<void>;
   resolveIncident(incidentId: string, at: number): Promise<void>;
   openCases(): Promise<readonly IncidentCase[]>;
   /** The newest incident of this problem that has a diagnosis, open or resolved. */

@@ -43,12 +43,20 @@ export interface Restarted {
  */
 export type Refusal = 'down' | 'gone' | 'unchanged';
 
+export interface RestartSteps {
+  /** Default: a new one. */
+  readonly attemptId?: string;
+  /** The attempt is stored, and the engine is called next. */
+  onBegun(): void;
+  /** The engine has answered. */
+  onRestarted(): void;
+}
+
 export interface Restarts {
   /**
-   * Restarts the container and waits for the outcome. `onRestarted` is called when the engine has answered. Rejects,
-   * with nothing restarted, if the attempt cannot be stored.
+   * Restarts the container and waits for the outcome. Rejects, with nothing restarted, if the attempt cannot be stored.
    */
-  restartAndVerify(live: LiveIncident, facts: ContainerFacts, onRestarted: () => void): Promise<Restarted>;
+  restartAndVerify(live: LiveIncident, facts: ContainerFacts, steps: RestartSteps): Promise<Restarted>;
   /**
    * Verifies an attempt of an earlier run of the agent. Whether the engine made that restart is unknown; it is
    * observed, never repeated.
@@ -111,13 +119,13 @@ export function createRestarts(deps: RestartsDeps): Restarts {
   };
 
   return {
-    async restartAndVerify(live, facts, onRestarted) {
+    async restartAndVerify(live, facts, { attemptId, onBegun, onRestarted }) {
       const { container } = live.incident;
       const restartOver = lifecycle.expectRestart(container.id);
       try {
         const restarted = await tracing.span(
           SPANS.restart(container.name),
-          () => restart(live.incident, facts, { ...deps, attempts: store }),
+          () => restart(live.incident, facts, { ...deps, attempts: store, attemptId, onBegun }),
           ({ kind }) => (kind === 'refused' ? { outcome: 'error' } : {}),
         );
         onRestarted();

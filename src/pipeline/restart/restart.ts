@@ -12,6 +12,10 @@ interface RestartDeps {
   readonly attempts: Pick<AttemptStore, 'beginAttempt'>;
   readonly clock: Clock;
   newId(): string;
+  /** Default: a new one. */
+  readonly attemptId?: string;
+  /** The attempt is stored, and the engine is called next. */
+  onBegun?(): void;
 }
 
 /**
@@ -29,7 +33,7 @@ export type Restarted =
 export async function restart(incident: Incident, facts: ContainerFacts, deps: RestartDeps): Promise<Restarted> {
   const { container } = incident;
   const attempt: Attempt = {
-    id: deps.newId(),
+    id: deps.attemptId ?? deps.newId(),
     incidentId: incident.id,
     containerId: container.id,
     containerName: container.name,
@@ -38,6 +42,7 @@ export async function restart(incident: Incident, facts: ContainerFacts, deps: R
     startedAt: deps.clock.now(),
   };
   await deps.attempts.beginAttempt(attempt);
+  deps.onBegun?.();
   try {
     await deps.control.restart(container.id, AbortSignal.timeout(facts.stopTimeout * 1000 + START_PATIENCE_MS));
     return { kind: 'restarted', attempt, answer: 'done' };

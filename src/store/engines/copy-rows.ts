@@ -16,6 +16,9 @@ const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
   ['evidence', ['incident_id']],
   ['alerts', ['alert_id', 'receiver']],
   ['timeline_events', ['id']],
+  ['restart_requests', ['id']],
+  ['snoozes', ['id']],
+  ['audit', ['id']],
 ];
 
 /** Table names are variables here, which Kysely's types do not support. */

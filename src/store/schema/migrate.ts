@@ -5,11 +5,20 @@ import { reviews } from './0002-reviews.ts';
 import { outboxReceivers } from './0003-outbox-receivers.ts';
 import { incidentDetectors } from './0004-detectors.ts';
 import { correlation } from './0005-correlation.ts';
+import { people } from './0006-people.ts';
 import { pages } from './0010-pages.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; append new ones. */
-const MIGRATIONS: readonly Migration[] = [initial, reviews, outboxReceivers, incidentDetectors, correlation, pages];
+const MIGRATIONS: readonly Migration[] = [
+  initial,
+  reviews,
+  outboxReceivers,
+  incidentDetectors,
+  correlation,
+  people,
+  pages,
+];
 
 interface VersionSchema {
   schema_version: { version: number; name: string; applied_at: number };

@@ -23,6 +23,9 @@ export interface Schema {
   evidence: EvidenceTable;
   alerts: AlertTable;
   timeline_events: TimelineEventTable;
+  restart_requests: RestartRequestTable;
+  snoozes: SnoozeTable;
+  audit: AuditTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -210,4 +213,51 @@ export interface TimelineEventTable extends Owned {
   container_name: string;
   /** JSON object. */
   detail: string;
+}
+
+/** A restart that waited for a person. Its id is also the id of the attempt, once it is approved. */
+export interface RestartRequestTable extends Owned {
+  id: string;
+  incident_id: string;
+  container_id: string;
+  container_name: string;
+  container_started_at: number;
+  requested_at: number;
+  expires_at: number;
+  state: 'waiting' | 'approved' | 'denied' | 'expired' | 'withdrawn';
+  answered_via: string | null;
+  answered_who: string | null;
+  answered_from: string | null;
+  answered_at: number | null;
+}
+
+export interface SnoozeTable extends Owned {
+  id: string;
+  project: string;
+  service: string;
+  /** Null: all problems of the service. */
+  fingerprint: string | null;
+  since: number;
+  until_at: number;
+  by_via: string;
+  by_who: string;
+  by_from: string | null;
+  held_back: number;
+  /** Null until what it held back has been looked at again. */
+  ended_at: number | null;
+}
+
+/** One row per action of a person. */
+export interface AuditTable extends Owned {
+  id: string;
+  at: number;
+  via: string;
+  who: string;
+  from_where: string | null;
+  action: string;
+  incident_id: string | null;
+  project: string | null;
+  service: string | null;
+  fingerprint: string | null;
+  result: string;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DECISION_REASONS, type DecisionReason } from '../../../src/domain/decision.ts';
+import { DECISION_REASONS, type DecisionReason, RESTART_REASONS } from '../../../src/domain/decision.ts';
 import { SEVERITIES } from '../../../src/domain/diagnosis.ts';
 import { type DecideInput, decide, decideWithGates } from '../../../src/pipeline/decide/decide.ts';
 import { parseQuietHours } from '../../../src/pipeline/policy/quiet-hours.ts';
@@ -144,8 +144,24 @@ describe('decide', () => {
     expect(decide({ ...allowed, ...obstacle, policy: asking }).kind).toBe('notify');
   });
 
+  it('restarts if a person has approved it and nothing else prevents it', () => {
+    const input = { ...allowed, policy: aPolicy({ restart: 'ask' }), approved: true };
+    expect(decide(input)).toEqual({ kind: 'restart', reason: 'approved_by_person' });
+  });
+
+  it.each(obstacles)('does not restart when %s, although a person has approved it', (_, obstacle, reason) => {
+    expect(decide({ ...allowed, ...obstacle, approved: true })).toEqual({ kind: 'notify', reason });
+  });
+
+  it('only records a problem that a person has snoozed', () => {
+    expect(decide({ ...allowed, snoozed: true })).toEqual({ kind: 'record', reason: 'snoozed' });
+    expect(decide({ ...allowed, snoozed: true, approved: true }).kind).toBe('record');
+  });
+
   it('has a case for every reason', () => {
-    const seen = new Set<string>([...obstacles.map(([, , reason]) => reason), 'restart_allowed', 'policy_ask']);
+    const elsewhere = ['denied_by_person', 'approval_expired'];
+    const here = ['restart_allowed', 'policy_ask', 'approved_by_person', 'snoozed'];
+    const seen = new Set<string>([...obstacles.map(([, , reason]) => reason), ...here, ...elsewhere]);
     expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
   });
 
@@ -245,6 +261,8 @@ describe('decide', () => {
     engineAnswered: fc.boolean(),
     networkDependants: fc.constantFrom([], ['sidecar']),
     storeHealthy: fc.boolean(),
+    approved: fc.boolean(),
+    snoozed: fc.constantFrom(false, false, false, true),
   });
   /** Close to a restart. */
   const nearlyAllowed = fc
@@ -258,7 +276,7 @@ describe('decide', () => {
     holds((input) => {
       const decision = decide(input);
       expect(DECISION_REASONS).toHaveProperty(decision.reason);
-      expect(decision.kind === 'restart').toBe(decision.reason === 'restart_allowed');
+      expect(decision.kind === 'restart').toBe(RESTART_REASONS.some((reason) => reason === decision.reason));
       expect(decision.kind === 'ask').toBe(decision.reason === 'policy_ask');
       expect(decide(input)).toEqual(decision);
     });
@@ -272,7 +290,10 @@ describe('decide', () => {
       expect(input.autoFix && input.storeHealthy && input.engineAnswered).toBe(true);
       expect(input.restartVetoed || input.beingReplaced).toBe(false);
       expect(input.diagnosis).toMatchObject({ severity: 'high', autoRestartSafe: true });
-      expect(values).toMatchObject({ enable: true, mode: 'act', restart: kind === 'ask' ? 'ask' : 'auto' });
+      expect(values).toMatchObject({ enable: true, mode: 'act' });
+      const needed = kind === 'ask' ? ['ask'] : input.approved ? ['auto', 'ask'] : ['auto'];
+      expect(needed).toContain(values.restart);
+      expect(input.snoozed ?? false).toBe(false);
       expect(values.quietHours.windows).toEqual([]);
       expect(input.restarts.lastHour).toBeLessThan(values.maxRestartsPerHour);
       expect(input.restarts.otherIncidents).toBe('none');
@@ -287,6 +308,15 @@ describe('decide', () => {
   it.each(obstacles)('does not restart when %s, whatever else is true', (_, obstacle) => {
     holds((input) => {
       expect(['notify', 'record']).toContain(decide({ ...input, ...obstacle }).kind);
+    });
+  });
+
+  it('lifts nothing but the requirement of an approval if a person approves', () => {
+    holds((input) => {
+      const before = decide({ ...input, approved: false });
+      const after = decide({ ...input, approved: true });
+      if (before.kind === 'restart' || before.kind === 'ask') expect(after.reason).toBe('approved_by_person');
+      else expect(after).toEqual(before);
     });
   });
 

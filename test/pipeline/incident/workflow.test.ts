@@ -12,7 +12,16 @@ import { createWorkflow, type WorkflowDeps } from '../../../src/pipeline/inciden
 import { noopObserver } from '../../../src/pipeline/observer.ts';
 import type { Policy } from '../../../src/pipeline/policy/settings.ts';
 import { noTracing } from '../../../src/pipeline/tracing.ts';
-import { aContainer, aDiagnosis, anAttempt, anIncident, aPolicy, aSignal, someFacts } from '../../support/domain.ts';
+import {
+  aContainer,
+  aDiagnosis,
+  anAttempt,
+  anIncident,
+  aPolicy,
+  aRequest,
+  aSignal,
+  someFacts,
+} from '../../support/domain.ts';
 
 const HOUR = 3_600_000;
 
@@ -45,11 +54,14 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
   const decisions: Decision[] = [];
   const order: string[] = [];
   let latest: Diagnosis | undefined;
+  let saved = anIncident();
   const nothing = async () => {};
   const store: WorkflowDeps['store'] = {
     healthy: () => true,
     saveEvidence: async () => {},
-    saveIncident: nothing,
+    async saveIncident(incident) {
+      saved = incident;
+    },
     saveOccurrences: nothing,
     async saveDiagnosis(_, diagnosis) {
       latest = diagnosis;
@@ -59,9 +71,10 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
       order.push(`saved ${decision.kind}`);
     },
     saveSettled: nothing,
+    saveUnsettled: nothing,
     resolveIncident: nothing,
     openCases: async () => [],
-    lastCase: async () => (latest ? { incident: anIncident(), diagnosis: latest } : undefined),
+    lastCase: async () => (latest ? { incident: saved, diagnosis: latest } : undefined),
     async beginAttempt(attempt) {
       attempts.push(attempt);
     },
@@ -128,6 +141,14 @@ function build({ policy = {}, autoFix = true, control, outcomes }: World) {
     verifySlackMs: 90_000,
     lifecycle: { expectRestart: () => () => {}, of: () => ({ restartingByAgent: false, crashes: [], ...lifecycle }) },
     onDecided: () => {},
+    requests: {
+      open: async (incident, facts) =>
+        aRequest({ id: `req-${order.length}`, incidentId: incident.id, containerStartedAt: facts.startedAt }),
+      withdraw: nothing,
+    },
+    snoozes: { of: () => undefined, holdsBack: () => false },
+    people: { requestsOf: async () => [] },
+    onApproved: () => {},
     stopping: never,
     stopNow: never,
   });

@@ -1,0 +1,80 @@
+/** Connects the API of the pages with the parts that it answers from. */
+import type { Config } from '../config/config.ts';
+import type { EngineEvent, ListedContainer } from '../domain/containers.ts';
+import type { ChangeFeed } from '../http/api/changes.ts';
+import type { ApiSource } from '../http/api/source.ts';
+import type { HealthView } from '../http/health.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Clock } from '../lib/time.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import type { PolicyOf } from '../pipeline/policy/resolve.ts';
+import type { PeopleActions } from '../pipeline/ports/people.ts';
+import type { Watch } from '../pipeline/watch/watch.ts';
+import type { Store } from '../store/store.ts';
+import { createKnownContainers } from './known-containers.ts';
+
+export interface Pages {
+  readonly source: ApiSource;
+  /** Call them after the pipeline has seen the same. */
+  onEvent(event: EngineEvent): void;
+  onListed(existing: readonly ListedContainer[]): void;
+}
+
+export function createPages(deps: {
+  readonly config: Config;
+  readonly store: Store;
+  readonly changes: ChangeFeed;
+  readonly actions: PeopleActions;
+  readonly policyOf: PolicyOf;
+  hostName(): string | undefined;
+  pipeline(): Pick<Pipeline, 'habitsOf' | 'dependencies' | 'deployedAt'>;
+  watch(): Pick<Watch, 'status'>;
+  health(): Promise<HealthView>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): Pages {
+  const { config, store, changes, clock, logger } = deps;
+  const containers = createKnownContainers({
+    policyOf: deps.policyOf,
+    habitsOf: (container) => deps.pipeline().habitsOf(container),
+  });
+
+  const noteDeployment = async ({ action, container }: EngineEvent): Promise<void> => {
+    const at = action.kind === 'start' ? deps.pipeline().deployedAt(container.id) : undefined;
+    if (at === undefined) return;
+    const previousImage = containers.previousImage(container);
+    await store
+      .saveDeployment({ at, container, previousImage })
+      .catch((error: unknown) => logger.warn('a deployment could not be recorded', { error: String(error) }));
+  };
+
+  return {
+    source: {
+      store,
+      actions: deps.actions,
+      changes,
+      health: deps.health,
+      containers: () => {
+        const watched = new Set(
+          deps
+            .watch()
+            .status()
+            .watched.map(({ id }) => id),
+        );
+        return containers.all(watched);
+      },
+      dependencies: () => deps.pipeline().dependencies(),
+      host: deps.hostName,
+      budgetPerDayUsd: config.limits.spendPerDayUsd,
+      traceUrl: config.traceUrl,
+      grafanaUrl: config.grafanaUrl,
+      now: clock.now,
+    },
+    onEvent(event) {
+      containers.observe(event);
+      changes.note('containers');
+      void noteDeployment(event);
+    },
+    onListed: containers.listed,
+  };
+}

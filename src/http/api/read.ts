@@ -1,0 +1,222 @@
+/** The handlers of the reading endpoints. */
+import { serviceKey } from '../../domain/containers.ts';
+import type { Severity } from '../../domain/diagnosis.ts';
+import type { ListedIncident } from '../../pipeline/ports/pages.ts';
+import type { Snooze } from '../../pipeline/ports/people.ts';
+import { ENDPOINTS, type EndpointName, type ResponseOf } from './endpoints.ts';
+import { decodeCursor, encodeCursor, parse, toFilter, toRange } from './parse.ts';
+import type { ApiSource, KnownContainer } from './source.ts';
+import { iso, toRestartRequest, toSnooze } from './views/common.ts';
+import { toIncident, toSummary } from './views/incident.ts';
+import { toStats, toTimeline } from './views/overview.ts';
+
+export type Answer<T> =
+  | { readonly status: 200; readonly body: T }
+  | { readonly status: 400 | 403 | 404; readonly error: string };
+
+export interface ReadRequest {
+  readonly query: unknown;
+  readonly params: Readonly<Record<string, string | undefined>>;
+}
+
+type Reader<Name extends EndpointName> = (request: ReadRequest) => Promise<Answer<ResponseOf<Name>>>;
+
+export type Readers = {
+  readonly [Name in
+    | 'status'
+    | 'incidents'
+    | 'incident'
+    | 'timeline'
+    | 'stats'
+    | 'containers'
+    | 'graph'
+    | 'waiting']: Reader<Name>;
+};
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const TIMELINE_INCIDENTS = 2_000;
+/** Enough to mark containers with open problems. */
+const OPEN_INCIDENTS = 500;
+
+const ok = <T>(body: T): Answer<T> => ({ status: 200, body });
+const invalid = (error: string) => ({ status: 400, error }) as const;
+
+export function createReaders(source: ApiSource): Readers {
+  const { store, now } = source;
+
+  const openIncidents = async (): Promise<readonly ListedIncident[]> =>
+    (await store.incidentPage({ state: 'open' }, { limit: OPEN_INCIDENTS })).incidents;
+
+  /** The text of a habit is the redacted summary of the incident that it once opened. */
+  const habitsOf = ({ ref, habits }: KnownContainer) =>
+    Promise.all(
+      habits.map(async ({ fingerprint, perHour, since }) => {
+        const known = await store.lastCase({ service: ref.service, project: ref.project, fingerprint });
+        return { fingerprint, text: known?.incident.summary ?? null, per_hour: perHour, since: iso(since) };
+      }),
+    );
+
+  return {
+    async status() {
+      const [health, requests, snoozes] = await Promise.all([
+        source.health(),
+        store.waitingRequests(),
+        store.snoozes(),
+      ]);
+      return ok({
+        status: health.status,
+        problems: [...health.problems],
+        version: health.version,
+        host: source.host() ?? null,
+        mode: health.mode,
+        now: iso(now()),
+        started_at: health.started_at,
+        docker_connected: health.docker_connected,
+        watching: [...health.monitoring],
+        open_incidents: health.open_incidents,
+        questions_left_this_hour: health.rate_limit_remaining,
+        questions_per_hour: health.rate_limit_limit,
+        spent_today_usd: health.spend_today_usd,
+        budget_per_day_usd: health.spend_limit_usd,
+        alerts_pending: health.outbox_pending,
+        restart_requests: requests.map(toRestartRequest),
+        snoozes: snoozes.map(toSnooze),
+        trace_url: source.traceUrl ?? null,
+        grafana_url: source.grafanaUrl ?? null,
+      });
+    },
+
+    async incidents({ query }) {
+      const parsed = parse(ENDPOINTS.incidents.query, query);
+      if (!parsed.ok) return invalid(parsed.error);
+      const { cursor, limit } = parsed.value;
+      const after = cursor === undefined ? undefined : decodeCursor(cursor);
+      if (cursor !== undefined && after === undefined) return invalid('cursor must be the next_cursor of a page');
+      // One more than asked for shows whether there is another page.
+      const { incidents, total } = await store.incidentPage(toFilter(parsed.value), { limit: limit + 1, after });
+      const page = incidents.slice(0, limit);
+      const last = page.at(-1)?.incident;
+      return ok({
+        incidents: page.map((one) => toSummary(one, source.host())),
+        total,
+        next_cursor: incidents.length > limit && last ? encodeCursor(last) : null,
+      });
+    },
+
+    async incident({ params }) {
+      const id = params.id ?? '';
+      const listed = await store.findIncident(id);
+      if (listed === undefined) return { status: 404, error: `there is no incident with this id; it may be too old` };
+      const [records, related, requests, snoozes, audit] = await Promise.all([
+        store.incidentRecords(id),
+        store.relatedIncidents(listed.incident),
+        store.requestsOf(id),
+        store.snoozes(),
+        store.auditOf(id),
+      ]);
+      const { container, fingerprint } = listed.incident;
+      const own = snoozesOf(snoozes, serviceKey(container)).filter(
+        (snooze) => snooze.fingerprint === undefined || snooze.fingerprint === fingerprint,
+      );
+      const { traceUrl } = source;
+      return ok(toIncident({ listed, records, related, requests, snoozes: own, audit, host: source.host(), traceUrl }));
+    },
+
+    async timeline({ query }) {
+      const parsed = parse(ENDPOINTS.timeline.query, query);
+      if (!parsed.ok) return invalid(parsed.error);
+      const range = toRange(parsed.value, now(), DAY_MS);
+      if (!range.ok) return invalid(range.error);
+      const { service, container } = parsed.value;
+      const stored = await store.timeline(range.value, { service, container }, TIMELINE_INCIDENTS + 1);
+      return ok(toTimeline(range.value, stored, TIMELINE_INCIDENTS));
+    },
+
+    async stats({ query }) {
+      const parsed = parse(ENDPOINTS.stats.query, query);
+      if (!parsed.ok) return invalid(parsed.error);
+      const range = toRange(parsed.value, now(), 30 * DAY_MS);
+      if (!range.ok) return invalid(range.error);
+      return ok(toStats(range.value, await store.stats(range.value), source.budgetPerDayUsd));
+    },
+
+    async containers() {
+      const [open, snoozes] = await Promise.all([openIncidents(), store.snoozes()]);
+      const ids = new Map<string, string[]>();
+      for (const { incident } of open) {
+        ids.set(incident.container.name, [...(ids.get(incident.container.name) ?? []), incident.id]);
+      }
+      return ok({
+        containers: await Promise.all(
+          source.containers().map(async (known) => ({
+            ...identityOf(known),
+            health: known.health,
+            is_watched: known.isWatched,
+            open_incidents: ids.get(known.ref.name) ?? [],
+            policy: known.policy,
+            warnings: [...known.warnings],
+            habits: await habitsOf(known),
+            snoozes: snoozesOf(snoozes, serviceKey(known.ref)).map(toSnooze),
+          })),
+        ),
+      });
+
+      function identityOf({ ref, status }: KnownContainer) {
+        const { id, name, service, image } = ref;
+        return { id, name, service, project: ref.project ?? null, image, host: source.host() ?? null, status };
+      }
+    },
+
+    async graph() {
+      const worst = worstByContainer(await openIncidents());
+      const edges = source.dependencies();
+      const existing = source.containers();
+      const status = new Map(existing.map((known) => [known.ref.name, known.status]));
+      const refs = new Map(
+        [...edges.flatMap(({ from, to }) => [from, to]), ...existing.map(({ ref }) => ref)].map((ref) => [
+          ref.name,
+          ref,
+        ]),
+      );
+      return ok({
+        containers: [...refs.values()]
+          .sort((one, other) => (one.name < other.name ? -1 : 1))
+          .map(({ name, service, project }) => {
+            const incident = worst.get(name);
+            return {
+              name,
+              service,
+              project: project ?? null,
+              status: status.get(name) ?? null,
+              open_incident: incident?.incident.id ?? null,
+              severity: incident?.diagnosis?.severity ?? null,
+            };
+          }),
+        edges: edges.map(({ from, to, evidence }) => ({ from: from.name, to: to.name, evidence })),
+      });
+    },
+
+    async waiting() {
+      const [requests, snoozes] = await Promise.all([store.waitingRequests(), store.snoozes()]);
+      return ok({ restart_requests: requests.map(toRestartRequest), snoozes: snoozes.map(toSnooze) });
+    },
+  };
+}
+
+function snoozesOf(snoozes: readonly Snooze[], key: string): readonly Snooze[] {
+  return snoozes.filter(({ service }) => serviceKey(service) === key);
+}
+
+const RANK: Readonly<Record<Severity, number>> = { low: 1, medium: 2, high: 3 };
+
+function worstByContainer(open: readonly ListedIncident[]): ReadonlyMap<string, ListedIncident> {
+  const rank = ({ diagnosis }: ListedIncident) => (diagnosis === undefined ? 0 : RANK[diagnosis.severity]);
+  const worst = new Map<string, ListedIncident>();
+  for (const one of open) {
+    const { name } = one.incident.container;
+    const known = worst.get(name);
+    if (known === undefined || rank(one) > rank(known)) worst.set(name, one);
+  }
+  return worst;
+}

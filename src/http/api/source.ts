@@ -1,0 +1,46 @@
+import type { ContainerFacts, ContainerRef, EdgeEvidence } from '../../domain/containers.ts';
+import type { PageStore } from '../../pipeline/ports/pages.ts';
+import type { PeopleActions, PeopleStore } from '../../pipeline/ports/people.ts';
+import type { IncidentStore } from '../../pipeline/ports/store.ts';
+import type { HealthView } from '../health.ts';
+import type { ChangeFeed } from './changes.ts';
+import type { Container } from './schemas/overview.ts';
+
+/** A container with what the agent knows of it. */
+export interface KnownContainer {
+  readonly ref: ContainerRef;
+  readonly status: ContainerFacts['status'];
+  readonly health: ContainerFacts['health'];
+  readonly isWatched: boolean;
+  readonly policy: Container['policy'];
+  /** Problems of its labels. */
+  readonly warnings: readonly string[];
+  readonly habits: readonly {
+    readonly fingerprint: string;
+    readonly perHour: number;
+    readonly since: number;
+  }[];
+}
+
+/** What the API answers from. */
+export interface ApiSource {
+  readonly store: PageStore & PeopleStore & Pick<IncidentStore, 'lastCase'>;
+  readonly actions: PeopleActions;
+  readonly changes: ChangeFeed;
+  health(): Promise<HealthView>;
+  /** All that exist, by name. */
+  containers(): readonly KnownContainer[];
+  /** `from` depends on `to`. */
+  dependencies(): readonly {
+    readonly from: ContainerRef;
+    readonly to: ContainerRef;
+    readonly evidence: EdgeEvidence;
+  }[];
+  /** Undefined: not known yet. */
+  host(): string | undefined;
+  readonly budgetPerDayUsd: number;
+  /** With `{trace_id}`. */
+  readonly traceUrl?: string;
+  readonly grafanaUrl?: string;
+  now(): number;
+}
