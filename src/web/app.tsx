@@ -7,6 +7,7 @@ import { navigate, usePlace } from './lib/router.ts';
 import { setTheme, THEMES, useTheme } from './lib/theme.ts';
 import { useToast } from './lib/toast.ts';
 import type { Session, Status } from './lib/types.ts';
+import { Boundary } from './ui/boundary.tsx';
 import { Icon, type IconName } from './ui/icons.tsx';
 import { Link } from './ui/link.tsx';
 import { Loading } from './ui/states.tsx';
@@ -37,7 +38,7 @@ const Trust = lazy(async () => ({ default: (await LATER.trust()).Trust }));
 const Cost = lazy(async () => ({ default: (await LATER.cost()).Cost }));
 const Containers = lazy(async () => ({ default: (await LATER.containers()).Containers }));
 /** The other views are read when the first one is there: they then appear at once, also while the agent is away. */
-const READ_LATER_MS = 1_500;
+const READ_LATER_MS = 300;
 
 export function App(): ReactElement {
   return (
@@ -117,9 +118,11 @@ function Shell(): ReactElement {
         ) : (
           <>
             <OfflineBanner />
-            <Suspense fallback={<Loading what="the view" />}>
-              <View path={path} />
-            </Suspense>
+            <Boundary resetOn={path}>
+              <Suspense fallback={<Loading what="the view" />}>
+                <View path={path} />
+              </Suspense>
+            </Boundary>
           </>
         )}
       </main>

@@ -8,6 +8,8 @@ import { attempt, container, DAY, diagnosis, HOUR, incident, request } from '../
 
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const MINUTE = HOUR / 60;
+/** From the first signal to the decision. */
+const DECIDED_MS = 3_200;
 
 interface Kind {
   readonly service: string;
@@ -100,8 +102,8 @@ export async function fillHistory({ dataDir, now, days, incidents }: HistoryOpti
     for (let n = 0; n < incidents; n++) {
       const age = (days * DAY * (incidents - n)) / (incidents + 1) + random() * HOUR;
       const kind = KINDS[Math.floor(random() * KINDS.length)];
-      clock = now - age;
-      if (kind) await saveIncident(store, kind, { n, at: clock, random });
+      clock = now - age + DECIDED_MS;
+      if (kind) await saveIncident(store, kind, { n, at: now - age, random });
     }
     await store.saveDeployment({
       at: now - 3 * DAY,

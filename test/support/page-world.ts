@@ -1,5 +1,6 @@
 /** The real agent with a shop on the simulated engine, for tests and pictures of the page. */
 import path from 'node:path';
+import type { SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
 import { answer } from './claude-server.ts';
 import type { Doctor } from './doctor.ts';
 import { fillHistory } from './page-history.ts';
@@ -49,18 +50,15 @@ export async function startPageWorld(incidents = 60): Promise<PageWorld> {
 }
 
 function addShop({ engine }: World): void {
-  engine.addContainer({ name: 'db', image: 'postgres:17', health: 'healthy' });
-  engine.addContainer({ name: 'redis', image: 'redis:8' });
-  engine.addContainer({
-    name: 'api',
-    image: 'shop/api:5.1',
-    env: ['DATABASE_HOST=db', 'REDIS_URL=redis://redis:6379'],
-  });
-  engine.addContainer({ name: 'worker', image: 'shop/worker:2.3', memoryLimit: 256 * MIB, env: ['QUEUE=redis:6379'] });
-  engine.addContainer({ name: 'mailer', image: 'shop/mailer:1.4', env: ['QUEUE=redis:6379'] });
-  engine.addContainer({ name: 'search', image: 'shop/search:0.8', env: ['DATABASE_HOST=db'] });
-  engine.addContainer({ name: 'gateway', image: 'shop/gateway:1.9', env: ['UPSTREAM=http://api:8000'] });
-  engine.addContainer({ name: 'web', image: 'nginx:1.27', health: 'healthy', env: ['UPSTREAM=http://gateway'] });
+  const add = (options: SimulatedContainerOptions) => engine.addContainer({ networks: ['shop'], ...options });
+  add({ name: 'db', image: 'postgres:17', health: 'healthy' });
+  add({ name: 'redis', image: 'redis:8' });
+  add({ name: 'api', image: 'shop/api:5.1', env: ['DATABASE_HOST=db', 'REDIS_URL=redis://redis:6379'] });
+  add({ name: 'worker', image: 'shop/worker:2.3', memoryLimit: 256 * MIB, env: ['QUEUE_URL=redis://redis:6379'] });
+  add({ name: 'mailer', image: 'shop/mailer:1.4', env: ['QUEUE_URL=redis://redis:6379'] });
+  add({ name: 'search', image: 'shop/search:0.8', env: ['DATABASE_HOST=db'] });
+  add({ name: 'gateway', image: 'shop/gateway:1.9', env: ['UPSTREAM_URL=http://api:8000'] });
+  add({ name: 'web', image: 'nginx:1.27', health: 'healthy', env: ['UPSTREAM_URL=http://gateway:8000'] });
 }
 
 /** A database that must not be restarted. */

@@ -20,7 +20,7 @@ afterEach(async () => {
   await world?.close();
 });
 
-describe.skipIf(WITHOUT_BROWSER)('the page, live', () => {
+describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 90_000 }, () => {
   it('shows a new incident and what becomes of it without being loaded again', async () => {
     const doctor = await world.open();
     const { page, errors } = await openPage(browser, doctor.url);
