@@ -33,12 +33,24 @@ const LATER = {
   cost: () => import('./views/cost.tsx'),
   containers: () => import('./views/containers.tsx'),
 };
-const TimelineView = lazy(async () => ({ default: (await LATER.timeline()).TimelineView }));
-const Trust = lazy(async () => ({ default: (await LATER.trust()).Trust }));
-const Cost = lazy(async () => ({ default: (await LATER.cost()).Cost }));
-const Containers = lazy(async () => ({ default: (await LATER.containers()).Containers }));
+const TimelineView = lazy(async () => ({ default: (await untilRead(LATER.timeline)).TimelineView }));
+const Trust = lazy(async () => ({ default: (await untilRead(LATER.trust)).Trust }));
+const Cost = lazy(async () => ({ default: (await untilRead(LATER.cost)).Cost }));
+const Containers = lazy(async () => ({ default: (await untilRead(LATER.containers)).Containers }));
 /** The other views are read when the first one is there: they then appear at once, also while the agent is away. */
 const READ_LATER_MS = 300;
+const READ_AGAIN_MS = 2_000;
+
+/** While the agent is away, a view that was not read yet is loading. */
+async function untilRead<T>(read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, READ_AGAIN_MS));
+    }
+  }
+}
 
 export function App(): ReactElement {
   return (
@@ -54,7 +66,7 @@ function Shell(): ReactElement {
   const { path } = usePlace();
   const session = useSession();
   const { data: status, error } = useApi('status', '/status');
-  const mustSignIn = error?.status === 401;
+  const mustSignIn = session === undefined ? error?.status === 401 : session.can_sign_in && !session.signed_in;
   const [dialog, setDialog] = useState<OpenDialog>();
   const main = useRef<HTMLElement>(null);
   const shown = useRef(path);

@@ -65,6 +65,8 @@ describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 90_000 }, () => {
     await page.goto('/');
     await page.getByRole('heading', { name: 'All is well' }).waitFor();
     await page.getByText('live', { exact: true }).waitFor();
+    // The other views have been read, as they are soon after the first one.
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some(({ name }) => /cost-/.test(name)));
     await first.stop();
     await page.getByText('No connection to the agent.').waitFor();
     // The other views can still be opened, and say why they are empty.

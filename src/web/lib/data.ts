@@ -7,6 +7,7 @@ import { toast } from './toast.ts';
 import type { Acted, Changed, EndpointName, ResponseOf, ScorecardCase, Session } from './types.ts';
 
 const API = '/api/v1';
+const SESSION = `${API}/session`;
 const SCORECARD = '/api/scorecard';
 
 export const SWR_OPTIONS: SWRConfiguration = {
@@ -17,6 +18,10 @@ export const SWR_OPTIONS: SWRConfiguration = {
   keepPreviousData: true,
   dedupingInterval: 300,
   errorRetryInterval: 3_000,
+  onError: (error, key) => {
+    // The session has ended.
+    if (error instanceof RequestFailed && error.status === 401 && key !== SESSION) void mutate(SESSION);
+  },
   shouldRetryOnError: (error) => !(error instanceof RequestFailed && [400, 401, 403, 404].includes(error.status ?? 0)),
 };
 
@@ -59,13 +64,15 @@ export async function act(session: Session | undefined, path: string, body: obje
 }
 
 export async function signIn(token: string): Promise<void> {
-  await postJson<Session>(`${API}/session`, { token });
-  readAgain(() => true);
+  await mutate(SESSION, await postJson<Session>(`${API}/session`, { token }), { revalidate: false });
+  readAgain((path) => path !== '/session');
 }
 
 export async function signOut(session: Session | undefined): Promise<void> {
-  await postJson<Session>(`${API}/session/end`, {}, session?.csrf_token ?? undefined);
-  readAgain(() => true);
+  const ended = await postJson<Session>(`${API}/session/end`, {}, session?.csrf_token ?? undefined);
+  await mutate(SESSION, ended, { revalidate: false });
+  // Nothing that was read stays in the page.
+  await mutate((key) => key !== SESSION, undefined, { revalidate: false });
 }
 
 function readAgain(isMeant: (path: string) => boolean): void {
