@@ -75,7 +75,7 @@ export function exhaustPool({ engine }: World): void {
     api?.log(`INFO  request ${1000 + n} served in ${20 + n} ms, pool ${Math.min(5, n)} of 5 in use`);
   }
   for (let n = 0; n < 8; n++) {
-    api?.log(`ERROR request ${1012 + n} failed: QueuePool limit of size 5 overflow 10 reached, connection timed out`, {
+    api?.log(`ERROR request ${1012 + n} failed: QueuePool limit of size 5 overflow 10 reached`, {
       stream: 'stderr',
     });
   }
