@@ -1,6 +1,6 @@
 /** Draws docs/images/alert.svg: an alert as Slack shows it. The message comes from the Slack renderer. */
 import type { Alert } from '../src/domain/alert.ts';
-import type { Block, Mrkdwn, PlainText, RichElement, RichText } from '../src/notifiers/slack/blocks.ts';
+import type { Block, Mrkdwn, PlainText, RichElement, RichLink, RichText } from '../src/notifiers/slack/blocks.ts';
 import { renderSlack } from '../src/notifiers/slack/message.ts';
 import { textWidth } from './text-width.ts';
 
@@ -198,7 +198,9 @@ function drawRich(element: RichElement, y: number): Drawn {
   }
 }
 
-function runOf({ text, style }: RichText): Run {
+function runOf(element: RichText | RichLink): Run {
+  const { text } = element;
+  const style = 'style' in element ? element.style : undefined;
   return { text: unescaped(text), style: { ...BODY, bold: style?.bold ?? false } };
 }
 

@@ -57,6 +57,8 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
     }
     case 'scan':
       return (await import('./scan/scan.ts')).runScan(rest, process);
+    case 'mcp':
+      return (await import('./commands/mcp.ts')).runMcp(rest, env, output);
     case 'healthcheck':
       return (await import('./commands/healthcheck.ts')).runHealthcheck(env);
     case '--help':

@@ -1,4 +1,4 @@
-import { isLoopback } from '../lib/loopback.ts';
+import { agentUrl } from './agent-url.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 
 /**
@@ -6,14 +6,8 @@ import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
  * is 503 (the engine does not answer, or the loop has stalled) or there is no response.
  */
 export async function runHealthcheck(env: NodeJS.ProcessEnv): Promise<number> {
-  const host = env.HOST?.trim() || '127.0.0.1';
-  // An agent that listens on all addresses also listens on loopback.
-  const target = host === '0.0.0.0' || host === '::' || isLoopback(host) ? '127.0.0.1' : host;
-  const authority = target.includes(':') && !target.startsWith('[') ? `[${target}]` : target;
   try {
-    const response = await fetch(`http://${authority}:${env.PORT?.trim() || '8080'}/health`, {
-      signal: AbortSignal.timeout(3_000),
-    });
+    const response = await fetch(`${agentUrl(env)}/health`, { signal: AbortSignal.timeout(3_000) });
     return response.ok ? EXIT_OK : EXIT_FAILED;
   } catch {
     return EXIT_FAILED;

@@ -21,6 +21,8 @@ Usage: container-doctor [command]
   demo                 run the agent with a simulated engine: no Docker, key or Slack needed
   scan [FILE...]       run detection on log files or standard input (--json, --records); --redacted and
                        --prompt show what would leave the machine
+  mcp [--url URL]      Model Context Protocol server on standard input and output, for coding agents; it reads a
+                       running agent (default: HOST and PORT; HTTP_TOKEN if that agent requires it)
   healthcheck          ask the running agent's /health; exit code 0 or 1
   --help, --version
 

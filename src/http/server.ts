@@ -95,7 +95,7 @@ function createApp(options: HttpServerOptions): { readonly app: express.Express;
   const identities = createIdentities({
     token,
     sessions: createSessions(Date.now),
-    isHttps: options.publicUrl?.startsWith('https:') ?? false,
+    httpsHost: httpsHostOf(options.publicUrl),
     now: Date.now,
   });
   const authorized = (request: Request) => identities.of(request) !== undefined;
@@ -218,6 +218,11 @@ function createApp(options: HttpServerOptions): { readonly app: express.Express;
     response.status(503).json({ error: 'the request failed; see the log of the agent' });
   });
   return { app, closeStreams: () => api?.close() };
+}
+
+function httpsHostOf(publicUrl: string | undefined): string | undefined {
+  const url = publicUrl === undefined ? null : URL.parse(publicUrl);
+  return url?.protocol === 'https:' ? url.host : undefined;
 }
 
 function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {

@@ -50,7 +50,11 @@ export function createActors({ actions, store, containers }: ApiSource): Actors 
       const { verdict, note } = parsed.value;
       return toAnswer(await actions.judge(id, verdict, note === '' ? undefined : note, actor));
     },
-    askAgain: async ({ id, actor }) => toAnswer(await actions.askAgain(id, actor)),
+    async askAgain({ id, actor }) {
+      const result = await actions.askAgain(id, actor);
+      const isOver = result.kind === 'not_found' && (await store.findIncident(id)) !== undefined;
+      return toAnswer(isOver ? { kind: 'refused', why: 'the incident is over' } : result);
+    },
     approve: async ({ id, actor }) => toAnswer(await actions.approve(id, actor)),
     deny: async ({ id, actor }) => toAnswer(await actions.deny(id, actor)),
     async snooze({ body, actor }) {

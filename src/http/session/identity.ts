@@ -20,20 +20,22 @@ export interface Identities {
 
 const CSRF_HEADER = 'x-csrf-token';
 
-/** `isHttps`: the page is reached through https, whatever this server sees. */
+/** `httpsHost`: the host of PUBLIC_URL, if that is an https address. */
 export function createIdentities(options: {
   readonly token: string | undefined;
   readonly sessions: Sessions;
-  readonly isHttps: boolean;
+  readonly httpsHost: string | undefined;
   now(): number;
 }): Identities {
-  const { token, sessions, isHttps, now } = options;
+  const { token, sessions, httpsHost, now } = options;
 
   // Cookies do not distinguish ports, and several agents may run on one host.
   const cookieName = (request: Request) => `container_doctor_${request.socket.localPort ?? 0}`;
   const cookieOf = (request: Request) => parse(request.headers.cookie ?? '')[cookieName(request)];
   const setCookie = (request: Request, response: Response, value: string, maxAge: number): void => {
-    const secure = isHttps || request.headers['x-forwarded-proto'] === 'https';
+    // The browser drops a Secure cookie that it gets through plain http, for example at localhost.
+    const { host, 'x-forwarded-proto': protocol } = request.headers;
+    const secure = protocol === 'https' || (httpsHost !== undefined && host === httpsHost);
     response.append(
       'Set-Cookie',
       serialize(cookieName(request), value, { httpOnly: true, sameSite: 'strict', path: '/', secure, maxAge }),

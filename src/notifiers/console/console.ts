@@ -16,7 +16,7 @@ import {
   unknownCause,
   urgentNote,
 } from '../alert-text.ts';
-import type { ReceiverModule } from '../receiver-module.ts';
+import { incidentUrl, type ReceiverModule } from '../receiver-module.ts';
 
 const MAX_LINE = 300;
 const EXCERPT_LINES = 12;
@@ -28,11 +28,11 @@ export const consoleReceiver: ReceiverModule<Record<never, never>> = {
   settings: {},
   // The registry uses it if no other receiver is configured.
   configure: () => undefined,
-  create: (_settings, { print }) => createConsole(print),
+  create: (_settings, { print, publicUrl }) => createConsole(print, publicUrl),
   check: async () => ({ ok: true, detail: "no receiver is configured: alerts are written to the agent's log" }),
 };
 
-export function createConsole(print: (text: string) => void): Omit<Receiver, 'name'> {
+export function createConsole(print: (text: string) => void, publicUrl?: string): Omit<Receiver, 'name'> {
   const write = async (text: string): Promise<SendResult> => {
     try {
       print(text);
@@ -43,13 +43,13 @@ export function createConsole(print: (text: string) => void): Omit<Receiver, 'na
   };
   return {
     paceMs: 0,
-    send: (alert) => write(renderText(alert)),
+    send: (alert) => write(renderText(alert, incidentUrl(publicUrl, alert.incident.id))),
     sendNotice: (notice) => write(plainText(noticeLine(notice))),
   };
 }
 
 /** An alert as several lines of text. Its content can neither control a terminal nor imitate one of our lines. */
-export function renderText(alert: Alert): string {
+export function renderText(alert: Alert, url?: string): string {
   const { incident, diagnosis } = alert;
   const { host, image } = incident.container;
   const { action, reason } = actionText(alert);
@@ -72,6 +72,7 @@ export function renderText(alert: Alert): string {
     row('Done', action),
     row('Why', reason),
     rulesNote(alert),
+    url === undefined ? undefined : row('Page', url),
     ...alert.excerpt
       .flatMap((line) => plainText(line).split('\n'))
       .slice(-EXCERPT_LINES)

@@ -25,9 +25,16 @@ export interface RichText {
   readonly style?: { readonly bold?: true; readonly italic?: true };
 }
 
+/** To our own pages only. */
+export interface RichLink {
+  readonly type: 'link';
+  readonly url: string;
+  readonly text: string;
+}
+
 interface RichSection {
   readonly type: 'rich_text_section';
-  readonly elements: readonly RichText[];
+  readonly elements: readonly (RichText | RichLink)[];
 }
 
 export type RichElement =
@@ -129,6 +136,14 @@ export function preformatted(text: string, max: number): Block {
   return {
     type: 'rich_text',
     elements: [{ type: 'rich_text_preformatted', elements: [{ type: 'text', text: escapeWithin(text, max) || ' ' }] }],
+  };
+}
+
+/** A link to one of our own pages. */
+export function link(text: string, url: string): Block {
+  return {
+    type: 'rich_text',
+    elements: [{ type: 'rich_text_section', elements: [{ type: 'link', url, text }] }],
   };
 }
 

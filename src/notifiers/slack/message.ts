@@ -13,7 +13,18 @@ import {
   unknownCause,
   urgentNote,
 } from '../alert-text.ts';
-import { type Block, context, emphasis, escapeWithin, header, list, preformatted, table, titled } from './blocks.ts';
+import {
+  type Block,
+  context,
+  emphasis,
+  escapeWithin,
+  header,
+  link,
+  list,
+  preformatted,
+  table,
+  titled,
+} from './blocks.ts';
 
 export interface SlackMessage {
   /** For notifications and clients without blocks. */
@@ -41,8 +52,8 @@ const MAX = {
   lines: 12,
 };
 
-/** Renders an alert for Slack, within Slack's limits for any alert. `now`: when it is sent. A late alert says so. */
-export function renderSlack(alert: Alert, now: number): SlackMessage {
+/** Renders an alert for Slack, within Slack's limits for any alert. `now`: when it is sent. A late alert says so. `url`: the page of the incident. */
+export function renderSlack(alert: Alert, now: number, url?: string): SlackMessage {
   const { incident, diagnosis } = alert;
   const { host, image } = incident.container;
   const urgent = urgentNote(alert);
@@ -81,6 +92,7 @@ export function renderSlack(alert: Alert, now: number): SlackMessage {
     emphasis(action, `\nWhy: ${reason}.`),
     ...(rules ? [emphasis('🧩 Without Claude. ', rules)] : []),
     ...(excerpt === '' ? [] : [preformatted(excerpt, MAX.excerpt)]),
+    ...(url === undefined ? [] : [link('Open the incident', url)]),
     context([
       diagnosedBy(alert),
       `cost ${formatUsd(diagnosis.costUsd)}`,

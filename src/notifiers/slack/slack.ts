@@ -23,6 +23,7 @@ export const slack: ReceiverModule<typeof SETTINGS, SlackSettings> = {
   settings: SETTINGS,
   configure: ({ SLACK_WEBHOOK_URL: webhookUrl, SLACK_MIN_SEVERITY: minSeverity }: ValuesOf<typeof SETTINGS>) =>
     webhookUrl === undefined ? undefined : { webhookUrl, minSeverity },
-  create: ({ webhookUrl }, { now, timeoutMs }) => createSlackWebhook({ webhookUrl, now, timeoutMs }),
+  create: ({ webhookUrl }, { now, timeoutMs, publicUrl }) =>
+    createSlackWebhook({ webhookUrl, now, timeoutMs, publicUrl }),
   check: ({ webhookUrl }) => checkSlackWebhook({ webhookUrl }),
 };

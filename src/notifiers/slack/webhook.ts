@@ -1,6 +1,6 @@
 import { retryAfterMs } from '../../lib/retry-after.ts';
 import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
-import type { CheckResult } from '../receiver-module.ts';
+import { type CheckResult, incidentUrl } from '../receiver-module.ts';
 import { renderSlack } from './message.ts';
 import { renderSlackNotice } from './notice.ts';
 
@@ -10,6 +10,7 @@ export interface SlackWebhookOptions {
   /** Timeout of one request. Default: 8 s. */
   readonly timeoutMs?: number;
   readonly now?: () => number;
+  readonly publicUrl?: string;
 }
 
 /** Slack accepts about one message per second from a webhook. */
@@ -24,7 +25,7 @@ export function createSlackWebhook(options: SlackWebhookOptions): Omit<Receiver,
   return {
     paceMs: PACE_MS,
     async send(alert, signal) {
-      const message = renderSlack(alert, now());
+      const message = renderSlack(alert, now(), incidentUrl(options.publicUrl, alert.incident.id));
       const { answer, ...result } = await post(options, message, signal);
       if (result.kind !== 'dropped' || !answer?.startsWith('invalid_blocks')) return result;
       // An alert without a layout is better than none.

@@ -7,6 +7,7 @@ const ELEMENTS = new Set([
   'mrkdwn',
   'text',
   'rich_text_section',
+  'link',
   'rich_text_preformatted',
   'rich_text_list',
 ]);
