@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { launchBrowser, openPage } from '../test/support/browser.ts';
-import { exhaustPool, fillDisk, startPageWorld, TOKEN } from '../test/support/page-world.ts';
+import { deadlock, fillDisk, startPageWorld, TOKEN } from '../test/support/page-world.ts';
 import { soon } from '../test/support/world.ts';
 
 const OUT = process.argv[2] ?? fileURLToPath(new URL('../docs/images', import.meta.url));
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
       labels: { 'container-doctor.restart': 'ask' },
     });
     const doctor = await world.open({ HTTP_TOKEN: TOKEN });
-    exhaustPool(world);
+    deadlock(world);
     const handled = (container: string) =>
       soon(async () => {
         const found = (await doctor.history()).findLast(

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
 import { type Doctor, startDoctor } from '../support/doctor.ts';
-import { exhaustPool, type PageWorld, startPageWorld } from '../support/page-world.ts';
+import { deadlock, type PageWorld, startPageWorld } from '../support/page-world.ts';
 import { percentile, print, spread } from './support.ts';
 import { type Agent, buildAgent, rssMib } from './support-agent.ts';
 
@@ -88,13 +88,13 @@ async function interactions(page: Page): Promise<number[]> {
 /** MiB that the agent grew by while five pages were open and incidents happened. */
 async function growth(browser: Browser, doctor: Doctor, world: PageWorld): Promise<number> {
   // The same work once without pages, so that code and caches of the agent are not counted.
-  exhaustPool(world);
+  deadlock(world);
   await visit(browser, doctor.url, 1);
   await wait(SETTLE_MS);
   const before = rssMib(doctor.pid);
   const close = await visit(browser, doctor.url, OPEN_PAGES, true);
   for (let n = 0; n < 5; n++) {
-    exhaustPool(world);
+    deadlock(world);
     await wait(SETTLE_MS / 5);
   }
   const after = rssMib(doctor.pid);

@@ -30,11 +30,11 @@ export async function startPageWorld(incidents = 60): Promise<PageWorld> {
       });
     }
     return answer({
-      root_cause: 'The pool of database connections is exhausted: requests hold connections longer than its time-out.',
+      root_cause: 'Two requests wait for each other in the session cache, and every later request waits for them.',
       severity: prompt.includes('timed out after 3000') ? 'low' : 'high',
-      suggested_fix: 'Raise the pool size to 20 and return connections before rendering.',
+      suggested_fix: 'Always lock sessions in the order of their ids; a restart helps until then.',
       auto_restart_safe: true,
-      config_suggestions: ['SQLALCHEMY_POOL_SIZE=20', 'SQLALCHEMY_POOL_RECYCLE=1800'],
+      config_suggestions: ['SESSION_LOCK_TIMEOUT_MS=2000', 'SESSION_CACHE_SHARDS=16'],
       likely_recurring: true,
       estimated_impact: 'About a third of the requests fail after 30 seconds.',
     });
@@ -69,13 +69,13 @@ export function fillDisk({ engine }: World): void {
 }
 
 /** An error that a restart solves. */
-export function exhaustPool({ engine }: World): void {
+export function deadlock({ engine }: World): void {
   const api = engine.container('api');
   for (let n = 0; n < 12; n++) {
-    api?.log(`INFO  request ${1000 + n} served in ${20 + n} ms, pool ${Math.min(5, n)} of 5 in use`);
+    api?.log(`INFO  request ${1000 + n} served in ${20 + n} ms, ${n} sessions in the cache`);
   }
   for (let n = 0; n < 8; n++) {
-    api?.log(`ERROR request ${1012 + n} failed: QueuePool limit of size 5 overflow 10 reached`, {
+    api?.log(`ERROR request ${1012 + n} failed: deadlock in the session cache, giving up`, {
       stream: 'stderr',
     });
   }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
 import { answer } from '../support/claude-server.ts';
 import { freePort } from '../support/free-port.ts';
-import { exhaustPool, fillDisk, type PageWorld, startPageWorld } from '../support/page-world.ts';
+import { deadlock, fillDisk, type PageWorld, startPageWorld } from '../support/page-world.ts';
 import { soon } from '../support/world.ts';
 
 let world: PageWorld;
@@ -51,7 +51,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 90_000 }, () => {
     await mailer.focus();
     await page.keyboard.press('Enter');
     await page.evaluate(() => window.scrollTo(0, 150));
-    exhaustPool(world);
+    deadlock(world);
     await page.locator('summary', { hasText: 'shop/api' }).getByText('1 open incident').waitFor();
     expect(await mailer.evaluate((each) => each === document.activeElement)).toBe(true);
     expect(await page.locator('details.container[open]').count()).toBe(1);

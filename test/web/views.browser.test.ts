@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, type OpenPage, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
 import type { Doctor } from '../support/doctor.ts';
-import { exhaustPool, fillDisk, type PageWorld, startPageWorld } from '../support/page-world.ts';
+import { deadlock, fillDisk, type PageWorld, startPageWorld } from '../support/page-world.ts';
 import { soon } from '../support/world.ts';
 
 let world: PageWorld;
@@ -34,7 +34,7 @@ beforeAll(async () => {
         (e) => e.container === container && e.decision !== null && !e.id.startsWith('past-'),
       ),
     );
-  exhaustPool(world);
+  deadlock(world);
   incidentPath = `/incidents/${(await handled('api')).id}`;
   // Later, so that the two are not one incident.
   fillDisk(world);
@@ -76,7 +76,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
 
   it('tells on Incident what happened, marks the evidence, and lists each condition of the decision', async () => {
     const { page, errors } = await show('Incident');
-    await page.getByRole('heading', { level: 1, name: /QueuePool/ }).waitFor();
+    await page.getByRole('heading', { level: 1, name: /deadlock/ }).waitFor();
     const story = page.getByRole('region', { name: 'What happened' });
     const text = await story.innerText();
     expect(text).toMatch(
