@@ -10,7 +10,7 @@ export function IncidentRow({ incident }: { readonly incident: IncidentSummary }
   const { id, container, summary, root_cause, severity, state, opened_at, resolved_at, occurrences, host } = incident;
   return (
     <Link className="item" href={incidentPath(id)} data-entry>
-      <Status look={severityLook(severity)} chip />
+      <Status look={severity === null && incident.cause?.kind === 'incident' ? FOLLOWS : severityLook(severity)} chip />
       <span className="lines">
         <span className="title">
           {container}
@@ -35,6 +35,9 @@ export function IncidentRow({ incident }: { readonly incident: IncidentSummary }
     </Link>
   );
 }
+
+/** It has no diagnosis of its own. */
+const FOLLOWS = { word: 'follows', icon: 'link', tone: 'plain' } as const;
 
 export function incidentPath(id: string): string {
   return `/incidents/${encodeURIComponent(id)}`;
