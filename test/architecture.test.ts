@@ -57,10 +57,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
     'version.ts',
     'express',
     'express-rate-limit',
+    'sirv',
     'cookie',
     'zod',
     'zod-openapi',
   ],
+  // Runs in the browser. Of the server it knows only types: see below.
+  'web/': ['http/api/', 'http/scorecard.ts', 'react', 'react-dom', 'swr'],
   // A process of its own that reads the API over HTTP.
   'mcp/': ['domain/', 'http/api/endpoints.ts', 'http/api/schemas/', 'zod', '@modelcontextprotocol/sdk', NODE],
   'redact/': [...ADAPTER, '@secretlint/'],
@@ -82,7 +85,7 @@ interface Import {
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => file.endsWith('.ts') || file.endsWith('.tsx'))
   .map((file) => file.split(path.sep).join('/'));
 
 /** `import … from '…'`, `export … from '…'`, `import '…'` and `import('…')`, as Biome formats them. */
@@ -150,6 +153,13 @@ describe('src', () => {
         COMPOSITION.some((part) => isWithin(to, part)) && !COMPOSITION.some((part) => isWithin(from, part)),
     );
     expect(known).toEqual([]);
+  });
+
+  it('gives the page only types of the server', () => {
+    const values = files
+      .filter((file) => file.startsWith('web/'))
+      .flatMap((file) => readFileSync(path.join(SRC, file), 'utf8').match(/^import (?!type ).*http\/.*$/gm) ?? []);
+    expect(values).toEqual([]);
   });
 
   it(`has no file of more than ${LONGEST_FILE} lines`, () => {

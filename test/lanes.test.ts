@@ -8,6 +8,7 @@ const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
 
 /** Modules that start the agent, an engine or another program. */
 const STARTS_PROGRAMS = [
+  'test/support/browser.ts',
   'test/support/doctor.ts',
   'test/support/engine.ts',
   'test/support/own-engine.ts',

@@ -47,6 +47,7 @@ export async function runDemo(env: NodeJS.ProcessEnv, { print }: Output): Promis
     if (!settings) throw new Error(problems.trim());
     print('Demo: the agent is real, the Docker engine is simulated.\n');
     const agent = await startAgent(settings, demoEnv, { pretty: true });
+    print(`\nOpen ${agent.url}/ in a browser and watch.\n`);
     const stop = async (): Promise<void> => {
       await agent.stop();
       await cleanUp();
@@ -101,6 +102,7 @@ function summary(history: readonly HistoryEntry[], url: string): string {
 ${rows.join('\n')}
 
 The agent is still running. Open
+  ${url}/          the page: what happened, why, and what it cost
   ${url}/health    whether everything works, and what does not
   ${url}/history   every diagnosis, what was done and why
   ${url}/metrics   for Prometheus

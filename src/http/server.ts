@@ -12,6 +12,7 @@ import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import { createLimitedServer } from './limits.ts';
 import { createMetricsPage } from './metrics-page.ts';
+import { createPage, pageRoute } from './page.ts';
 import type { ScorecardView } from './scorecard.ts';
 import { createIdentities } from './session/identity.ts';
 import { createSessionRoutes } from './session/session-routes.ts';
@@ -36,6 +37,8 @@ export interface HttpServerOptions {
   /** Where people reach this server. */
   readonly publicUrl?: string;
   readonly version: string;
+  /** Where the built page is. Default: where `npm run build:web` puts it. */
+  readonly pageFolder?: string;
   readonly logger: Logger;
   /** Called after each response. `method` and `route` are from closed lists; `route` is undefined if none matched. */
   readonly onRequest?: (method: string, route: string | undefined, status: number, durationMs: number) => void;
@@ -116,6 +119,9 @@ function createApp(options: HttpServerOptions): { readonly app: express.Express;
     });
     if (!guard(request, response)) next();
   });
+
+  const page = createPage(options.pageFolder);
+  if (page !== undefined) app.use(page);
 
   app.get('/livez', (_request, response) => {
     response.json({ status: 'ok' });
@@ -217,7 +223,7 @@ function httpsHostOf(publicUrl: string | undefined): string | undefined {
 function observed(onRequest: NonNullable<HttpServerOptions['onRequest']>) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const start = performance.now();
-    const route = request.path === '/' || Object.hasOwn(ROUTES, request.path) ? request.path : undefined;
+    const route = Object.hasOwn(ROUTES, request.path) ? request.path : pageRoute(request.path);
     // The routes of the API set theirs; it has no ids in it.
     const matched = () => (response.locals.route === undefined ? route : `${API}${response.locals.route}`);
     const method = METHODS.includes(request.method) ? request.method : '_OTHER';

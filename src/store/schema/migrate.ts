@@ -7,7 +7,7 @@ import { incidentDetectors } from './0004-detectors.ts';
 import { correlation } from './0005-correlation.ts';
 import { people } from './0006-people.ts';
 import { receivers } from './0007-receivers.ts';
-import { pages } from './0010-pages.ts';
+import { pages } from './0008-pages.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; append new ones. */

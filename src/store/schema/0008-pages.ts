@@ -11,7 +11,7 @@ const causeKind = (kind: string) => `WHEN cause LIKE '{"kind":"${kind}"%' THEN '
  * tables is redacted.
  */
 export const pages: Migration = {
-  version: 10,
+  version: 8,
   name: 'pages',
   statements: [
     'ALTER TABLE incidents ADD COLUMN host TEXT',

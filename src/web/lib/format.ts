@@ -1,0 +1,88 @@
+/** Numbers and times as people read them. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Dollars with two digits, and more for amounts below ten cents. */
+export function usd(amount: number): string {
+  const digits = amount !== 0 && Math.abs(amount) < 0.1 ? 4 : 2;
+  return amount.toLocaleString('en-US', {
+    style: 'currency',
+    currency: 'USD',
+    minimumFractionDigits: 2,
+    maximumFractionDigits: digits,
+  });
+}
+
+export function count(n: number): string {
+  return n.toLocaleString('en-US');
+}
+
+/** `1 restart`, `2 restarts`. */
+export function counted(n: number, one: string, many = `${one}s`): string {
+  return `${count(n)} ${n === 1 ? one : many}`;
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+/** A length of time with at most two units: `42 s`, `3 min`, `1 h 20 min`, `2 d 4 h`. */
+export function duration(ms: number): string {
+  const total = Math.max(0, ms);
+  if (total < 999.5) return `${Math.round(total)} ms`;
+  if (total < 9_950) return `${(total / 1_000).toFixed(1)} s`;
+  // Rounded before the unit is chosen: 59.7 s are a minute.
+  const seconds = Math.round(total / 1_000) * 1_000;
+  if (seconds < MINUTE) return `${seconds / 1_000} s`;
+  const minutes = Math.round(total / MINUTE) * MINUTE;
+  if (minutes < HOUR) return `${minutes / MINUTE} min`;
+  if (minutes < DAY) return pair(minutes, HOUR, 'h', MINUTE, 'min');
+  return pair(Math.round(total / HOUR) * HOUR, DAY, 'd', HOUR, 'h');
+}
+
+function pair(total: number, big: number, bigName: string, small: number, smallName: string): string {
+  const units = Math.round(total / small);
+  const perBig = Math.round(big / small);
+  const rest = units % perBig;
+  return `${Math.floor(units / perBig)} ${bigName}${rest === 0 ? '' : ` ${rest} ${smallName}`}`;
+}
+
+/** `just now`, `5 min ago`, `in 10 min`. */
+export function relative(time: number, now: number): string {
+  const apart = now - time;
+  if (Math.abs(apart) < 5_000) return 'just now';
+  return apart >= 0 ? `${duration(floorToUnit(apart))} ago` : `in ${duration(-apart)}`;
+}
+
+/** Seconds do not matter after a minute, nor minutes after a day. */
+function floorToUnit(ms: number): number {
+  if (ms < 10_000) return Math.max(1_000, Math.floor(ms / 1_000) * 1_000);
+  return ms;
+}
+
+/** In the reader's zone: the time of today, else with the date. */
+export function local(time: number, now: number): string {
+  const date = new Date(time);
+  const clock = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  if (date.toDateString() === new Date(now).toDateString()) return clock;
+  const sameYear = date.getFullYear() === new Date(now).getFullYear();
+  const day = date.toLocaleDateString(undefined, {
+    day: 'numeric',
+    month: 'short',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  });
+  return `${day}, ${clock}`;
+}
+
+/** `2026-11-25 22:03:37.120 UTC`. */
+export function utc(time: number): string {
+  return `${new Date(time).toISOString().replace('T', ' ').replace('Z', '')} UTC`;
+}
+
+export function bytes(n: number): string {
+  if (n >= 1024 ** 3) return `${+(n / 1024 ** 3).toFixed(1)} GiB`;
+  if (n >= 1024 ** 2) return `${Math.round(n / 1024 ** 2)} MiB`;
+  return `${Math.round(n / 1024)} KiB`;
+}

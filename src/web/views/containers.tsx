@@ -1,0 +1,241 @@
+import { type ReactElement, useRef, useState } from 'react';
+import { DependencyGraph } from '../charts/graph.tsx';
+import { useApi, useSession } from '../lib/data.ts';
+import { counted } from '../lib/format.ts';
+import { useKeys } from '../lib/keys.ts';
+import type { Container, Graph, PolicyEntry } from '../lib/types.ts';
+import { Icon } from '../ui/icons.tsx';
+import { Link } from '../ui/link.tsx';
+import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { CONTAINER_STATE, Status } from '../ui/status.tsx';
+import { Ago } from '../ui/time.tsx';
+import { SnoozeDialog, WhyNot } from './incident-actions.tsx';
+import { SnoozeLine } from './snooze-list.tsx';
+
+/** What is watched, under which policy and why, and who depends on whom. */
+export function Containers(): ReactElement {
+  const { data, error, retry } = useApi('containers', '/containers');
+  const graph = useApi('graph', '/graph');
+  const session = useSession();
+  const [text, setText] = useState('');
+  const [snoozed, setSnoozed] = useState<Container>();
+  const search = useRef<HTMLInputElement>(null);
+  useKeys([{ key: '/', what: 'find a container', run: () => search.current?.focus() }]);
+  if (error) return <Failed what="The containers" why={error.message} onRetry={retry} />;
+  if (!data) return <Loading what="containers" />;
+  const wanted = text.trim().toLowerCase();
+  const shown = data.containers.filter(({ name, image, service, project }) =>
+    `${name} ${image} ${service} ${project ?? ''}`.toLowerCase().includes(wanted),
+  );
+  const watched = data.containers.filter(({ is_watched }) => is_watched).length;
+  return (
+    <>
+      <header className="page-head">
+        <div>
+          <h1>Containers</h1>
+          <p className="lead">
+            {watched} of {counted(data.containers.length, 'container')} watched. Open one to see which setting comes
+            from where.
+          </p>
+        </div>
+        <WhyNot session={session} />
+      </header>
+      {data.containers.length === 0 ? (
+        <Empty title="No container">
+          <p>The engine lists none. A new container appears here as soon as it is created.</p>
+        </Empty>
+      ) : (
+        <div className="stack">
+          <GraphCard graph={graph.data} />
+          <section className="card" aria-labelledby="all">
+            <div className="head">
+              <h2 id="all">Policy of each container</h2>
+              <input
+                ref={search}
+                className="input search"
+                type="search"
+                aria-label="Find a container by name, image or service"
+                placeholder="Find"
+                onChange={({ target }) => setText(target.value)}
+              />
+            </div>
+            {shown.length === 0 ? <p className="muted">No container matches.</p> : null}
+            <ul className="rows">
+              {shown.map((container) => (
+                <li key={container.id}>
+                  <ContainerRow
+                    container={container}
+                    canAct={session?.can_act === true}
+                    onSnooze={() => setSnoozed(container)}
+                  />
+                </li>
+              ))}
+            </ul>
+          </section>
+        </div>
+      )}
+      {snoozed ? (
+        <SnoozeDialog
+          title={`Snooze all problems of ${snoozed.service}`}
+          what={{ service: snoozed.service, project: snoozed.project ?? undefined }}
+          onClose={() => setSnoozed(undefined)}
+        />
+      ) : null}
+    </>
+  );
+}
+
+function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactElement | null {
+  if (!graph || graph.edges.length === 0) return null;
+  const connected = new Set(graph.edges.flatMap(({ from, to }) => [from, to]));
+  const troubled = new Set(
+    graph.containers.flatMap(({ name, open_incident }) => (open_incident === null ? [] : [name])),
+  );
+  const alone = graph.containers.filter(({ name }) => !connected.has(name)).length;
+  return (
+    <section className="card" aria-labelledby="graph">
+      <div className="head">
+        <h2 id="graph">Dependencies</h2>
+        <span className="muted small">
+          Each depends on those to its right. Dashed: read from its errors.
+          {alone === 0 ? '' : ` ${counted(alone, 'container')} without a known dependency.`}
+        </span>
+      </div>
+      <DependencyGraph edges={graph.edges} troubled={troubled} />
+      <details>
+        <summary>The same as a table</summary>
+        <div className="table-box">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Container</th>
+                <th scope="col">depends on</th>
+                <th scope="col">known from</th>
+              </tr>
+            </thead>
+            <tbody>
+              {graph.edges.map(({ from, to, evidence }) => (
+                <tr key={`${from} ${to}`}>
+                  <th scope="row">{from}</th>
+                  <td>{to}</td>
+                  <td>{EVIDENCE[evidence]}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </section>
+  );
+}
+
+const EVIDENCE = {
+  compose: 'the Compose file',
+  network: 'a shared or linked network',
+  environment: 'a host in its environment',
+  observed: 'its errors',
+} as const;
+
+function ContainerRow({
+  container,
+  canAct,
+  onSnooze,
+}: {
+  readonly container: Container;
+  readonly canAct: boolean;
+  readonly onSnooze: () => void;
+}): ReactElement {
+  const { name, image, status, health, is_watched, open_incidents, policy, warnings, habits, snoozes } = container;
+  const look =
+    CONTAINER_STATE[health === 'none' || status !== 'running' ? status : health] ??
+    ({ word: status, icon: 'unknown', tone: 'plain' } as const);
+  const restart = policy.find(({ setting }) => setting === 'restart');
+  return (
+    <details className="container">
+      <summary data-entry>
+        <Status look={look} chip />
+        <span className="lines">
+          <span className="title">{name}</span>
+          <span className="sub">
+            {image}
+            {is_watched ? '' : ' · not watched'}
+            {restart === undefined ? '' : ` · restart: ${restart.value} (${restart.source.text})`}
+          </span>
+        </span>
+        <span className="row">
+          {snoozes.length > 0 ? <Status look={{ word: 'snoozed', icon: 'snooze', tone: 'plain' }} /> : null}
+          {warnings.length > 0 ? (
+            <Status look={{ word: counted(warnings.length, 'invalid label'), icon: 'medium', tone: 'warn' }} />
+          ) : null}
+          {open_incidents.length > 0 ? (
+            <Status look={{ word: counted(open_incidents.length, 'open incident'), icon: 'high', tone: 'bad' }} />
+          ) : null}
+        </span>
+      </summary>
+      <div className="stack inner">
+        {warnings.length > 0 ? (
+          <ul className="dashes">
+            {warnings.map((warning) => (
+              <li key={warning} className="wrap-any">
+                {warning}
+              </li>
+            ))}
+          </ul>
+        ) : null}
+        <PolicyTable policy={policy} />
+        {habits.length > 0 ? (
+          <div>
+            <h3>Habits</h3>
+            <p className="muted small">Errors that it logs regularly. They are counted and not reported.</p>
+            <ul className="dashes">
+              {habits.map(({ fingerprint, text, per_hour, since }) => (
+                <li key={fingerprint} className="wrap-any small">
+                  <code>{text ?? fingerprint}</code> about {Math.round(per_hour)} per hour, since <Ago at={since} />
+                </li>
+              ))}
+            </ul>
+          </div>
+        ) : null}
+        {snoozes.map((snooze) => (
+          <SnoozeLine key={snooze.id} snooze={snooze} />
+        ))}
+        <div className="row">
+          <Link className="btn" href={`/incidents?container=${encodeURIComponent(name)}`}>
+            Incidents of {name}
+          </Link>
+          <button type="button" className="btn" disabled={!canAct} onClick={onSnooze}>
+            <Icon name="snooze" size={16} /> Snooze {container.service}
+          </button>
+        </div>
+      </div>
+    </details>
+  );
+}
+
+function PolicyTable({ policy }: { readonly policy: readonly PolicyEntry[] }): ReactElement {
+  return (
+    <div className="table-box">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Setting</th>
+            <th scope="col">Value</th>
+            <th scope="col">Comes from</th>
+          </tr>
+        </thead>
+        <tbody>
+          {policy.map(({ setting, about, value, source }) => (
+            <tr key={setting}>
+              <th scope="row" title={about}>
+                {setting}
+                <div className="muted small">{about}</div>
+              </th>
+              <td className="wrap-any">{value}</td>
+              <td className={source.kind === 'default' ? 'muted' : undefined}>{source.text}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
