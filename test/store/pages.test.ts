@@ -232,7 +232,7 @@ describe('the store, for the pages,', () => {
         bySeverity: { low: 1, medium: 1, high: 1 },
         undiagnosed: 1,
         open: 4,
-        saved: { known: 1, rules: 1, correlation: 1 },
+        saved: { known: 1, local: 0, rules: 1, correlation: 1 },
         asked: 1,
         recoveryTimes: [8 * SECOND],
         days: [

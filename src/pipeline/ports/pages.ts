@@ -172,7 +172,12 @@ export interface StoredStats {
   readonly undiagnosed: number;
   readonly open: number;
   /** Incidents that were diagnosed without a question. */
-  readonly saved: { readonly known: number; readonly rules: number; readonly correlation: number };
+  readonly saved: {
+    readonly known: number;
+    readonly local: number;
+    readonly rules: number;
+    readonly correlation: number;
+  };
   readonly asked: number;
   readonly cases: readonly CountedCase[];
   /** From the opening of an incident to its recovery by a restart, ms. */

@@ -38,6 +38,7 @@ async function countIncidents({ db, agent }: CurrentDatabase, { from, to }: Time
     open: count(({ state }) => state === 'open'),
     saved: {
       known: count(({ tier }) => tier === 'known'),
+      local: count(({ tier }) => tier === 'local'),
       rules: count(({ tier }) => tier === 'rules'),
       correlation: count(({ tier, cause_kind }) => tier === null && cause_kind === 'incident'),
     },

@@ -63,7 +63,7 @@ function Content({
   readonly days: number;
 }): ReactElement {
   const { saved, asked } = questions;
-  const savedAll = saved.known + saved.rules + saved.correlation;
+  const savedAll = saved.known + saved.local + saved.rules + saved.correlation;
   const byDay = new Map(cost.days.map((each) => [each.day, each]));
   const everyDay = Array.from({ length: days }, (_, index) => {
     const day = new Date(from + index * DAY_MS).toISOString().slice(0, 10);
@@ -150,6 +150,7 @@ function Content({
               </thead>
               <tbody>
                 <SavedRow name="Known problem: an earlier answer was reused" value={saved.known} />
+                <SavedRow name="The local model answered" value={saved.local} />
                 <SavedRow name="A built-in rule answered alone" value={saved.rules} />
                 <SavedRow name="It only followed from another incident" value={saved.correlation} />
               </tbody>

@@ -133,8 +133,8 @@ export const Stats = z
     questions: z.object({
       asked: Count,
       saved: z
-        .object({ known: Count, rules: Count, correlation: Count })
-        .meta({ description: 'Incidents without a question: known problem, rules alone, part of another incident' }),
+        .object({ known: Count, local: Count, rules: Count, correlation: Count })
+        .meta({ description: 'Incidents without a question to Claude: known problem, local model, rules alone, part of another incident' }),
     }),
     cost: z.object({
       total_usd: Usd,
