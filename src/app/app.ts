@@ -92,7 +92,6 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     }),
     ({ area, incidentId }) => changes.note(area, incidentId),
   );
-  const claudeModels = [config.anthropic.model, config.anthropic.strongModel];
   const instruments = createInstruments(
     telemetry.meter,
     {
@@ -112,7 +111,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
     },
-    { version, models: [...new Set(claudeModels)] },
+    { version, models: [...new Set([config.anthropic.model, config.anthropic.strongModel])] },
   );
   const claudeErrors = noteClaudeErrors(
     createMetricsObserver(instruments, telemetry.containerCounters, localProvider(config)),
@@ -312,14 +311,10 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       background.push(
         notifier.run(stopping.signal),
         policies.watch(stopping.signal),
-        ...(config.digest === undefined
-          ? []
-          : [
-              sendDigests(
-                { ...config, when: config.digest, store, deliver: notifier.deliver, clock, logger },
-                stopping.signal,
-              ),
-            ]),
+        sendDigests(
+          { ...config, when: config.digest, store, deliver: notifier.deliver, clock, logger },
+          stopping.signal,
+        ),
         prune(stopping.signal),
         recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(

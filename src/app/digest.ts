@@ -13,7 +13,8 @@ const DAY_MS = 24 * 3_600_000;
 const MAX_CASES = 5_000;
 
 export interface DigestDeps {
-  readonly when: DigestTime;
+  /** Absent: no digest is sent. */
+  readonly when?: DigestTime;
   readonly receivers: readonly { readonly name: string; readonly only?: Filter; readonly groups?: true }[];
   readonly store: DigestStore;
   readonly deliver: Notifier['deliver'];
@@ -25,6 +26,7 @@ export interface DigestDeps {
 /** Until `signal` aborts. The date of the last digest is stored for each receiver when it has accepted it. */
 export async function sendDigests(deps: DigestDeps, signal: AbortSignal): Promise<void> {
   const { when, store, clock, logger } = deps;
+  if (when === undefined) return;
   const inProgress = new Set<string>();
   // A service that groups alerts has no form for it, and would notify people of an alert.
   const receivers = deps.receivers.filter(({ groups }) => !groups);

@@ -3,7 +3,7 @@ import type { ContainerFacts, ContainerRef } from '../../src/domain/containers.t
 import type { Attempt } from '../../src/domain/decision.ts';
 import type { Diagnosis } from '../../src/domain/diagnosis.ts';
 import type { Incident, Signal } from '../../src/domain/incident.ts';
-import type { DecideInput } from '../../src/pipeline/decide/decide.ts';
+import type { DecideInput } from '../../src/pipeline/decide/decide-input.ts';
 import type { RestartHistory } from '../../src/pipeline/decide/restart-history.ts';
 import { type ResolvedPolicy, resolvePolicy } from '../../src/pipeline/policy/resolve.ts';
 import { defaultPolicy, type Policy } from '../../src/pipeline/policy/settings.ts';

@@ -1,8 +1,7 @@
 import type { Decision, DecisionReason, Gate } from '../../domain/decision.ts';
 import type { Severity } from '../../domain/diagnosis.ts';
-import { type DecideInput, gatesOf } from './gates.ts';
-
-export type { DecideInput } from './gates.ts';
+import type { DecideInput } from './decide-input.ts';
+import { gatesOf } from './gates.ts';
 
 const RANK: Record<Severity, number> = { low: 0, medium: 1, high: 2 };
 

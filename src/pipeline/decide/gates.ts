@@ -1,46 +1,12 @@
 import type { ContainerFacts } from '../../domain/containers.ts';
 import type { DecisionReason, Gate } from '../../domain/decision.ts';
-import type { Diagnosis } from '../../domain/diagnosis.ts';
-import { type Incident, isOldNews } from '../../domain/incident.ts';
+import { isOldNews } from '../../domain/incident.ts';
 import { describeCause } from '../correlate/common-causes.ts';
 import { processEnded } from '../detectors.ts';
 import { isQuiet } from '../policy/quiet-hours.ts';
-import { describeSource, type ResolvedPolicy } from '../policy/resolve.ts';
+import { describeSource } from '../policy/resolve.ts';
 import { POLICY_SETTINGS, type PolicyKey, type PolicySetting } from '../policy/settings.ts';
-import type { RestartHistory } from './restart-history.ts';
-
-export interface DecideInput {
-  readonly now: number;
-  readonly incident: Incident;
-  readonly diagnosis: Diagnosis;
-  /** Read after the diagnosis. Absent if the container is gone. */
-  readonly facts?: ContainerFacts;
-  /** The engine reported the facts and the network dependants just now. Otherwise they are older or missing. */
-  readonly engineAnswered: boolean;
-  /** The global switch: without it nothing is restarted. */
-  readonly autoFix: boolean;
-  /** The limit of all services together. */
-  readonly maxRestartsPerHourHost: number;
-  readonly policy: Pick<ResolvedPolicy, 'values' | 'sources'>;
-  readonly restarts: RestartHistory;
-  /** A built-in rule found a fact that makes a restart harmful. */
-  readonly restartVetoed: boolean;
-  /** The diagnosis is a local model's that may not open a restart, and the built-in rules alone would not restart. */
-  readonly localModelUnproven: boolean;
-  /** When a person or tool last asked the container to stop. */
-  readonly stopRequestedAt?: number;
-  /** When it was created to replace another container of its service. */
-  readonly deployedAt?: number;
-  /** A deployment is replacing it with another container. */
-  readonly beingReplaced: boolean;
-  /** Names of running containers that use its network namespace. */
-  readonly networkDependants: readonly string[];
-  readonly storeHealthy: boolean;
-  /** A person has approved this restart. Lifts `policy_ask`, nothing else. */
-  readonly approved?: boolean;
-  /** A person has snoozed the problem: no restart, no request to a person, no alert. */
-  readonly snoozed?: boolean;
-}
+import type { DecideInput } from './decide-input.ts';
 
 /** A person who stopped or restarted it this recently is probably still working on it. */
 const OPERATOR_ACTIVE_MS = 2 * 60_000;

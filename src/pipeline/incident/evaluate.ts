@@ -3,7 +3,8 @@ import type { ContainerFacts, ListedContainer } from '../../domain/containers.ts
 import type { Attempt, Decision, Gate } from '../../domain/decision.ts';
 import type { Diagnosis } from '../../domain/diagnosis.ts';
 import type { Clock } from '../../lib/time.ts';
-import { type DecideInput, decideWithGates } from '../decide/decide.ts';
+import { decideWithGates } from '../decide/decide.ts';
+import type { DecideInput } from '../decide/decide-input.ts';
 import { isUnproven } from '../decide/local-trust.ts';
 import { restartHistory } from '../decide/restart-history.ts';
 import { isBeingReplaced } from '../lifecycle/deployment.ts';

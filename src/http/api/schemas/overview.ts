@@ -132,9 +132,10 @@ export const Stats = z
       .meta({ description: 'From the opening of an incident to the recovery by a restart' }),
     questions: z.object({
       asked: Count,
-      saved: z
-        .object({ known: Count, local: Count, rules: Count, correlation: Count })
-        .meta({ description: 'Incidents without a question to Claude: known problem, local model, rules alone, part of another incident' }),
+      saved: z.object({ known: Count, local: Count, rules: Count, correlation: Count }).meta({
+        description:
+          'Incidents without a question to Claude: known problem, local model, rules alone, part of another incident',
+      }),
     }),
     cost: z.object({
       total_usd: Usd,
