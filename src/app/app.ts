@@ -152,6 +152,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
     outbox: store,
+    maxPerMinute: config.maxAlertsPerMinute,
     publicUrl: config.publicUrl,
     observer,
     logger,
@@ -213,7 +214,6 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     policyOf: policies.policyOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
   });
-
   const lateLogs = trackLateLogs(clock);
   const watch = createWatch({
     engine,

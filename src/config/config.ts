@@ -39,6 +39,8 @@ export interface Config {
   };
   /** At least one: if no other is configured, the console. */
   readonly receivers: readonly ConfiguredReceiver[];
+  /** To one receiver; more become one summary. */
+  readonly maxAlertsPerMinute: number;
   /** When the daily digest is sent. Absent: never. */
   readonly digest?: DigestTime;
   readonly http: {
@@ -121,6 +123,7 @@ export function toConfig(
       restartsPerHourHost: values.MAX_RESTARTS_PER_HOUR_HOST,
     },
     receivers,
+    maxAlertsPerMinute: values.MAX_ALERTS_PER_MINUTE,
     ...(values.DIGEST_AT !== undefined && { digest: { minute: values.DIGEST_AT, zone: values.TZ } }),
     http: {
       host: values.HOST,

@@ -210,7 +210,13 @@ const TELEMETRY = {
   },
 } as const satisfies SettingTable;
 
-const DIGEST = {
+const ALERTS = {
+  MAX_ALERTS_PER_MINUTE: {
+    schema: integer(1, 1000),
+    default: '10',
+    allowed: 'a whole number, 1 to 1000',
+    about: 'the most alerts to one receiver in a minute; more become one summary',
+  },
   DIGEST_AT: {
     schema: text()
       .transform(minuteOfDay)
@@ -237,7 +243,7 @@ export const SETTING_GROUPS: readonly SettingGroup[] = [
   { title: 'Restarts', settings: RESTARTS },
   { title: 'Diagnosis', settings: DIAGNOSIS },
   { title: 'Local model', settings: LOCAL_MODEL },
-  { title: 'Notifications', settings: { ...RECEIVER_SETTINGS, ...DIGEST } },
+  { title: 'Notifications', settings: { ...RECEIVER_SETTINGS, ...ALERTS } },
   { title: 'Pages', settings: PAGES },
   { title: 'Storage', settings: STORAGE },
   { title: 'Docker engine', settings: ENGINE },
@@ -250,7 +256,7 @@ export const SETTINGS = {
   ...DIAGNOSIS,
   ...LOCAL_MODEL,
   ...RECEIVER_SETTINGS,
-  ...DIGEST,
+  ...ALERTS,
   ...PAGES,
   ...STORAGE,
   ...ENGINE,

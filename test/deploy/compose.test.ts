@@ -33,13 +33,14 @@ describe.skipIf(!composeProgram && process.env.CI !== 'true')('docker compose co
   it.each([
     ['demo', ['demo-api', 'demo-db', 'demo-web']],
     ['observability', ['alertmanager', 'grafana', 'jaeger', 'otel-collector', 'prometheus']],
+    ['local-model', ['ollama']],
   ])('accepts profile %s, which adds %j', async (profile, added) => {
     const { services: all } = await config(profile);
     expect(Object.keys(all).sort()).toEqual(['doctor', 'socket-proxy', ...added].sort());
   });
 
-  it('accepts both profiles together', async () => {
-    expect(Object.keys((await config('demo', 'observability')).services)).toHaveLength(services.length);
+  it('accepts all profiles together', async () => {
+    expect(Object.keys((await config('demo', 'observability', 'local-model')).services)).toHaveLength(services.length);
   });
 });
 

@@ -75,6 +75,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
       VERIFY_STABLE_SECONDS: '2',
       VERIFY_DEADLINE_SECONDS: '15',
       MAX_DIAGNOSES_PER_HOUR: '1000',
+      MAX_ALERTS_PER_MINUTE: '1000',
     });
   }, 60_000);
 
@@ -161,7 +162,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
       { deadlineMs: 20_000 },
     );
     expect(entry.diagnosis).not.toBeNull();
-    expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/killed by the kernel for lack of memory: no$/m);
+    expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/killed by the kernel for lack of memory: no \[F\d+\]$/m);
     expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/exit code of the crash: 64/);
     await container.remove();
   }, 30_000);

@@ -75,6 +75,7 @@ export async function startEngineAgent(
     CHECK_INTERVAL: '1',
     AUTO_FIX: 'true',
     MAX_RESTARTS_PER_HOUR_HOST: '1000',
+    MAX_ALERTS_PER_MINUTE: '1000',
     ANTHROPIC_API_KEY: 'sk-ant-stand-in',
     ANTHROPIC_BASE_URL: claude.url,
     SLACK_WEBHOOK_URL: slack.webhookUrl,

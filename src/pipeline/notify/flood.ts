@@ -1,5 +1,5 @@
 /**
- * Flood control of one receiver: of more than ten alerts in a minute, the rest become one summary. The held alerts stay
+ * Flood control of one receiver: of more than `maxPerMinute` alerts in a minute, the rest become one summary. The held alerts stay
  * in the outbox until a summary with them was accepted, so a restart of the agent loses none.
  */
 import { type Alert, isProgress } from '../../domain/alert.ts';
@@ -27,14 +27,14 @@ export interface DueSummary {
 }
 
 const WINDOW_MS = 60_000;
-const MAX_IN_WINDOW = 10;
+const DEFAULT_MAX_PER_MINUTE = 10;
 /**
  * The first summary is sent when no alert has come for GATHER_MS, at the latest after MAX_GATHER_MS. People have the
- * first ten alerts by then.
+ * first alerts by then.
  */
 const GATHER_MS = 15_000;
 const MAX_GATHER_MS = 2 * 60_000;
-/** A flood is over when fewer than MAX_IN_WINDOW alerts came in this time. */
+/** A flood is over when fewer than `maxPerMinute` alerts came in this time. */
 const OVER_MS = 5 * 60_000;
 /** A message that is edited may change often; the services allow about one edit a second. */
 const UPDATE_EVERY_MS = 5_000;
@@ -54,8 +54,10 @@ export function createFloodControl(options: {
   readonly receiver: Pick<Receiver, 'name' | 'follows' | 'groups' | 'updatesSummary'>;
   readonly store: FloodStore;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** Default: 10. */
+  readonly maxPerMinute?: number;
 }): FloodControl {
-  const { receiver, store, clock } = options;
+  const { receiver, store, clock, maxPerMinute = DEFAULT_MAX_PER_MINUTE } = options;
   const { name } = receiver;
   let flood: Flood | undefined;
   let isLoaded = false;
@@ -90,7 +92,7 @@ export function createFloodControl(options: {
 
   const isOver = (): boolean => {
     holds = recent(holds, OVER_MS);
-    return clock.monotonic() - activeFrom >= OVER_MS && holds.length < MAX_IN_WINDOW;
+    return clock.monotonic() - activeFrom >= OVER_MS && holds.length < maxPerMinute;
   };
 
   /** Whether a summary that has changed may be sent now. */
@@ -118,7 +120,7 @@ export function createFloodControl(options: {
       if (verdict !== 'message') return verdict;
       messages = recent(messages);
       if (flood === undefined) {
-        if (messages.length < MAX_IN_WINDOW) return 'send';
+        if (messages.length < maxPerMinute) return 'send';
         activeFrom = clock.monotonic();
         summaryAt = undefined;
         holds = [];

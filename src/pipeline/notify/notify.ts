@@ -33,6 +33,8 @@ export interface NotifierDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly traceSend: TraceSend;
+  /** For each receiver; more alerts become a summary. Default: 10. */
+  readonly maxPerMinute?: number;
 }
 
 export interface Notifier {

@@ -29,6 +29,8 @@ export interface ReceiverQueueDeps {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly traceSend: TraceSend;
+  /** More alerts become a summary. Default: 10. */
+  readonly maxPerMinute?: number;
 }
 
 /** An alert, with what the outbox keeps of it. */
@@ -77,7 +79,7 @@ export function createReceiverQueue(deps: ReceiverQueueDeps): ReceiverQueue {
   const { receiver, outbox, observer, logger, clock } = deps;
   const delivery = createDelivery(receiver.paceMs, clock);
   const exclusively = createMutex();
-  const floods = createFloodControl({ receiver, store: outbox, clock });
+  const floods = createFloodControl({ receiver, store: outbox, clock, maxPerMinute: deps.maxPerMinute });
   /** Sent, but the outbox could not be written: never to be sent again, only to be marked. */
   const sentUnmarked = new Map<string, AddressedAlert>();
   let sending = false;
