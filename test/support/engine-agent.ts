@@ -130,7 +130,8 @@ export async function startEngineAgent(
       }, PATIENT);
     },
     entriesOf,
-    requestsFor: (name) => claude.requests.filter((request) => request.prompt.includes(fullName(name))),
+    requestsFor: (name) =>
+      claude.requests.filter((request) => request.prompt.includes(`Container: "${fullName(name)}`)),
     postsFor,
     decided,
     restarted: (name) => latest(name, ({ outcome }) => outcome !== null),
