@@ -96,7 +96,10 @@ describe('a receiver that is added to the registry', () => {
     ]);
     expect(problems).toEqual([expect.stringMatching(/^Pager has accepted no messages since .*; alerts waiting: 1$/)]);
     expect(outbox_pending).toBe(1);
-    expect(await metric('container_doctor_outbox_pending', { integration: 'pager' })).toBe(1);
+    // The page of metrics is rendered at most once a second.
+    await eventually(async () =>
+      expect(await metric('container_doctor_outbox_pending', { integration: 'pager' })).toBe(1),
+    );
     expect(await metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(0);
   });
 
