@@ -36,6 +36,11 @@ const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
 const post = (pattern: RegExp) => soon(() => slack.posts.find(({ text }) => pattern.test(text)));
 const posts = (pattern: RegExp) => slack.posts.filter(({ text }) => pattern.test(text)).length;
 
+/** Waits, because the page of metrics is rendered at most once a second. */
+async function expectMetric(doctor: Doctor, healthy: 0 | 1): Promise<void> {
+  await eventually(async () => expect(await doctor.metric('container_doctor_store_healthy')).toBe(healthy));
+}
+
 async function expectDown(doctor: Doctor, why: RegExp): Promise<void> {
   await post(/store is down/);
   const response = await fetch(`${doctor.url}/health`);
@@ -43,13 +48,13 @@ async function expectDown(doctor: Doctor, why: RegExp): Promise<void> {
   const health = (await response.json()) as Awaited<ReturnType<Doctor['health']>>;
   expect(health).toMatchObject({ status: 'degraded', store_healthy: false, docker_connected: true });
   expect(health.problems.join('\n')).toMatch(why);
-  expect(await doctor.metric('container_doctor_store_healthy')).toBe(0);
+  await expectMetric(doctor, 0);
 }
 
 async function expectBack(doctor: Doctor): Promise<void> {
   await post(/store is back/);
   expect(await doctor.health()).toMatchObject({ store_healthy: true });
-  expect(await doctor.metric('container_doctor_store_healthy')).toBe(1);
+  await expectMetric(doctor, 1);
   expect([posts(/store is down/), posts(/store is back/)]).toEqual([1, 1]);
 }
 

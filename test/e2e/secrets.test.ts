@@ -47,6 +47,7 @@ beforeAll(async () => {
     SLACK_WEBHOOK_URL: slack.webhookUrl,
     MAX_DIAGNOSES_PER_HOUR: '10000',
     MAX_SPEND_PER_DAY: '10000',
+    MAX_ALERTS_PER_MINUTE: '1000',
     DATA_DIR: dataDir,
     LOG_LEVEL: 'debug',
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,

@@ -119,6 +119,7 @@ describe.skipIf(WITHOUT_BROWSER)('acting on the page', { timeout: 90_000 }, () =
     fillDisk(world);
     const { id } = await incidentOf(doctor, 'db');
     const page = await signedIn(doctor, `/incidents/${id}`);
+    await page.getByRole('button', { name: 'Snooze' }).waitFor();
     await page.keyboard.press('z');
     await page.getByRole('dialog').getByLabel('For').selectOption('28800');
     await page.getByRole('dialog').getByRole('button', { name: 'Snooze' }).click();
