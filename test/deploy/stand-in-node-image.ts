@@ -74,7 +74,13 @@ async function createRoot(root: string): Promise<void> {
   const node = await realpath(process.execPath);
   await copyFile(node, at('usr/local/bin/node'));
   await chmod(at('usr/local/bin/node'), 0o755);
-  for (const library of await librariesOf(node)) {
+  const libraries = await librariesOf(node);
+  // Part of every C library package, and needed by Vite's native binding.
+  const librt = join(
+    dirname(libraries.find((library) => library.includes('/libc.so')) ?? '/lib/libc.so'),
+    'librt.so.1',
+  );
+  for (const library of new Set([...libraries, librt])) {
     await mkdir(dirname(at(library)), { recursive: true });
     await copyFile(library, at(library));
   }
