@@ -101,7 +101,6 @@ async function killAndCheck(moment: Moment, how: 'approve' | 'twice' | 'deny' = 
         if (now.requests.includes('waiting') && now.settled && approvals < 3) {
           approvals += 1;
           scene.answer();
-          await sleep(200);
         }
         const entry = (await scene.doctor.history()).at(-1);
         const over = how === 'deny' ? entry?.reason === 'denied_by_person' : entry?.outcome === 'recovered';
@@ -109,7 +108,7 @@ async function killAndCheck(moment: Moment, how: 'approve' | 'twice' | 'deny' = 
         if (over && sent) return true;
         throw new Error(JSON.stringify({ entry, now }));
       },
-      { deadlineMs: 40_000, everyMs: 50 },
+      { deadlineMs: 40_000, everyMs: 200 },
     );
     await scene.doctor.stop();
     const end = read(scene.dataDir);
