@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
+    // Metrics are polled: their page is rendered at most once a second.
+    expect: { poll: { timeout: 15_000 } },
     // Each file gets a process of its own: OpenTelemetry's globals and open handles must not leak into other files.
     pool: 'forks',
     // The long tests mostly wait. Vitest's default would be one worker on two cores.

@@ -71,7 +71,7 @@ describe('the agent', () => {
       mode: 'auto_fix',
     });
     expect(await doctor.history()).toEqual([]);
-    expect(await doctor.metric('container_doctor_docker_connected')).toBe(1);
+    await expect.poll(() => doctor.metric('container_doctor_docker_connected')).toBe(1);
     engine.addContainer({ name: 'ghost' });
     await soon(async () => ((await doctor.health()).missing_targets.length === 0 ? true : undefined));
   });
@@ -149,7 +149,9 @@ describe('the agent', () => {
     const [post] = await posts(1);
     expect(post?.text).toMatch(/built-in rules/i);
     expect(await entry(doctor, 'web')).toMatchObject({ diagnosis: { tier: 'rules', fallback: reason } });
-    expect(await doctor.metric('container_doctor_claude_requests_total', { outcome: reason })).toBeGreaterThan(0);
+    await expect
+      .poll(() => doctor.metric('container_doctor_claude_requests_total', { outcome: reason }))
+      .toBeGreaterThan(0);
   });
 
   it('handles other containers while one waits for Claude', async () => {
@@ -207,9 +209,9 @@ describe('the agent', () => {
     await posts(3);
     await soon(async () => ((await doctor.health()).outbox_pending === 0 ? true : undefined));
     expect(slack.posts).toHaveLength(3);
-    expect(await doctor.metric('container_doctor_notifications_total', { integration: 'slack', outcome: 'sent' })).toBe(
-      1,
-    );
+    await expect
+      .poll(() => doctor.metric('container_doctor_notifications_total', { integration: 'slack', outcome: 'sent' }))
+      .toBe(1);
     expect(
       await doctor.metric('container_doctor_notifications_total', { integration: 'slack', outcome: 'failed' }),
     ).toBe(2);

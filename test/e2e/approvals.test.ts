@@ -80,7 +80,9 @@ describe('a restart that waits for a person', () => {
     expect(audit).toMatchObject([
       { action: 'approve', actor: JANE, result: expect.stringMatching(/^restarted: recovered/) },
     ]);
-    expect(await world.metric('container_doctor_approvals_total', { outcome: 'approved', source: 'slack' })).toBe(1);
+    await expect
+      .poll(() => world.metric('container_doctor_approvals_total', { outcome: 'approved', source: 'slack' }))
+      .toBe(1);
   });
 
   it('is made once if two people click at once', async () => {
@@ -99,7 +101,9 @@ describe('a restart that waits for a person', () => {
       ['approve', 'slack'],
       ['deny', 'page'],
     ]);
-    expect(await world.metric('container_doctor_approvals_total', { outcome: 'refused', source: 'page' })).toBe(2);
+    await expect
+      .poll(() => world.metric('container_doctor_approvals_total', { outcome: 'refused', source: 'page' }))
+      .toBe(2);
   });
 
   it('is not made if a person denies it', async () => {
@@ -112,7 +116,9 @@ describe('a restart that waits for a person', () => {
     });
     expect(await latest()).toMatchObject({ decision: 'notify', reason: 'denied_by_person' });
     expect(restarts()).toBe(0);
-    expect(await world.metric('container_doctor_approvals_total', { outcome: 'denied', source: 'page' })).toBe(1);
+    await expect
+      .poll(() => world.metric('container_doctor_approvals_total', { outcome: 'denied', source: 'page' }))
+      .toBe(1);
   });
 
   it('is void once the container was started again', async () => {
@@ -124,7 +130,9 @@ describe('a restart that waits for a person', () => {
       why: expect.stringMatching(/withdrawn/),
     });
     expect(restarts()).toBe(0);
-    expect(await world.metric('container_doctor_approvals_total', { outcome: 'expired', source: 'none' })).toBe(1);
+    await expect
+      .poll(() => world.metric('container_doctor_approvals_total', { outcome: 'expired', source: 'none' }))
+      .toBe(1);
   });
 });
 

@@ -38,7 +38,7 @@ const posts = (pattern: RegExp) => slack.posts.filter(({ text }) => pattern.test
 
 /** Waits, because the page of metrics is rendered at most once a second. */
 async function expectMetric(doctor: Doctor, healthy: 0 | 1): Promise<void> {
-  await eventually(async () => expect(await doctor.metric('container_doctor_store_healthy')).toBe(healthy));
+  await eventually(async () => await expect.poll(() => doctor.metric('container_doctor_store_healthy')).toBe(healthy));
 }
 
 async function expectDown(doctor: Doctor, why: RegExp): Promise<void> {

@@ -45,9 +45,9 @@ describeEngine('an engine behind a proxy', (dockerHost) => {
       );
       for (const [source, request] of Object.entries(requests)) {
         expect(problems.join('\n')).toContain(`the engine refuses ${request} (HTTP 403)`);
-        expect(await doctor.metric('container_doctor_source_up', { source })).toBe(0);
+        await expect.poll(() => doctor.metric('container_doctor_source_up', { source })).toBe(0);
       }
-      expect(await doctor.metric('container_doctor_source_up')).toBe(5 - Object.keys(requests).length);
+      await expect.poll(() => doctor.metric('container_doctor_source_up')).toBe(5 - Object.keys(requests).length);
       return true;
     }, patient);
 
@@ -83,7 +83,7 @@ describeEngine('an engine behind a proxy', (dockerHost) => {
       expect(notices()).toHaveLength(2);
       expect(notices()[1]).toContain('grants these requests again');
       await soon(async () => {
-        expect(await doctor.metric('container_doctor_log_lines_total')).toBe(1);
+        await expect.poll(() => doctor.metric('container_doctor_log_lines_total')).toBe(1);
         return true;
       });
 
@@ -95,7 +95,7 @@ describeEngine('an engine behind a proxy', (dockerHost) => {
         proxy.refuse(undefined);
         await awaitRefused(doctor, {});
       }
-      expect(await doctor.metric('container_doctor_restarts_total')).toBe(0);
+      await expect.poll(() => doctor.metric('container_doctor_restarts_total')).toBe(0);
     },
     LONG,
   );

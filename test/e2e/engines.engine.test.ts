@@ -230,7 +230,9 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
         ),
       });
       await expectLinesRead(agent, 800);
-      expect(await agent.doctor.metric('container_doctor_log_reconnects_total')).toBeGreaterThan(1);
+      await eventually(async () =>
+        (await agent.doctor.metric('container_doctor_log_reconnects_total')) > 1 ? true : undefined,
+      );
       proxy.cutEvery(0);
       expect(await agent.decided('reconnect')).toMatchObject({ detector: 'crash' });
       await expectReportedOnce(agent, 'reconnect');

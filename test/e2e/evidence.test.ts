@@ -35,7 +35,7 @@ it('a diagnosis that quotes what was not logged restarts nothing; the alert, /hi
   });
   expect(world.engine.count('restart', 'web')).toBe(0);
   const failed = { check: 'evidence', outcome: 'failed' };
-  expect(await agent.metric('container_doctor_diagnosis_checks_total', failed)).toBe(2);
+  await expect.poll(() => agent.metric('container_doctor_diagnosis_checks_total', failed)).toBe(2);
 });
 
 it('a diagnosis whose evidence holds leads to a restart, and its alert shows the line', async () => {

@@ -351,6 +351,6 @@ describe('a hostile model', () => {
     expect(slackProblems()).toEqual([]);
     const health = await agent.health();
     expect(Number.isFinite(health.spend_today_usd)).toBe(true);
-    expect(await agent.metric('process_resident_memory_bytes')).toBeLessThan(400 * 1024 * 1024);
+    await expect.poll(() => agent.metric('process_resident_memory_bytes')).toBeLessThan(400 * 1024 * 1024);
   }, 120_000);
 });

@@ -61,7 +61,7 @@ describe('an agent with only a local model', () => {
       trust: expect.stringContaining('0 judged cases'),
     });
     const provider = { gen_ai_provider_name: 'ollama', gen_ai_request_model: LOCAL_MODEL };
-    expect(await agent.metric('gen_ai_client_operation_duration_seconds_count', provider)).toBe(1);
+    await expect.poll(() => agent.metric('gen_ai_client_operation_duration_seconds_count', provider)).toBe(1);
     expect(
       await agent.metric('container_doctor_diagnosis_duration_seconds_count', { tier: 'local', outcome: 'ok' }),
     ).toBe(1);
@@ -87,7 +87,7 @@ describe('an agent with only a local model', () => {
     expect(health.local_model?.last_error).toBe('model_missing');
     expect(health.problems.join()).toMatch(/local model failed \(model_missing\).*LOCAL_MODEL/);
     const failed = { gen_ai_provider_name: 'ollama', error_type: 'model_missing' };
-    expect(await agent.metric('gen_ai_client_operation_duration_seconds_count', failed)).toBe(1);
+    await expect.poll(() => agent.metric('gen_ai_client_operation_duration_seconds_count', failed)).toBe(1);
   });
 
   it('is checked by the command check, with how far the model is trusted', async () => {

@@ -49,7 +49,7 @@ describe('the use of Claude', () => {
     const health = await agent.health();
     expect(health.problems.join()).toMatch(/used up their share of the diagnoses: noisy/);
     expect(health.claude.over_share).toEqual(['noisy']);
-    expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'fair_share' })).toBe(2);
+    await expect.poll(() => agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'fair_share' })).toBe(2);
     await soon(() => (slack.posts.some(({ text }) => text.includes('has used its share')) ? true : undefined));
   });
 
@@ -70,8 +70,10 @@ describe('the use of Claude', () => {
       retry_at: expect.stringMatching(/Z$/),
     });
     expect(health.problems.join()).toMatch(/failed several times in a row: requests are paused until/);
-    expect(await agent.metric('container_doctor_claude_circuit_open')).toBe(1);
-    expect(await agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(2);
+    await expect.poll(() => agent.metric('container_doctor_claude_circuit_open')).toBe(1);
+    await expect
+      .poll(() => agent.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' }))
+      .toBe(2);
     await soon(() =>
       slack.posts.some(({ text }) => text.includes('several requests to Claude failed in a row')) ? true : undefined,
     );

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { answer, type ClaudeBehaviour, type ClaudeServer, hang, hold, status } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { type FastWorld, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
+import { type FastWorld, metricToBe, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
 import { incidentOf, type SlackServer } from '../support/slack-server.ts';
 
 const SPEED = 240;
@@ -88,9 +88,9 @@ describe.concurrent('an hour in which Claude', () => {
       expect(requests).toBeLessThanOrEqual(3 * failed);
       expect(requests).toBeGreaterThanOrEqual(failed);
       const diagnoses = 'container_doctor_diagnosis_duration_seconds_count';
-      expect(await world.metric(diagnoses, { tier: 'claude', outcome: 'failed' })).toBe(failed);
-      expect(await world.metric(diagnoses, { tier: 'rules', outcome: 'ok' })).toBe(inOutage.length);
-      expect(await world.metric('container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' })).toBe(skipped);
+      await metricToBe(world, failed, diagnoses, { tier: 'claude', outcome: 'failed' });
+      await metricToBe(world, inOutage.length, diagnoses, { tier: 'rules', outcome: 'ok' });
+      await metricToBe(world, skipped, 'container_doctor_diagnoses_skipped_total', { reason: 'circuit_open' });
 
       // It has recovered, which only a question can show. Earlier problems are not diagnosed again.
       await outage.end(claude);
@@ -136,7 +136,7 @@ async function expectStateDuring(world: FastWorld, outage: Outage): Promise<void
   expect(health.problems).toContainEqual(expect.stringMatching(/^Claude failed several times in a row: /));
   const failed = new RegExp(`^the last request to Claude failed: ${outage.reason}\\b`);
   expect(health.problems).toContainEqual(expect.stringMatching(failed));
-  expect(await world.metric('container_doctor_claude_circuit_open')).toBe(1);
+  await metricToBe(world, 1, 'container_doctor_claude_circuit_open');
 }
 
 async function expectStateBeforeAQuestion(world: FastWorld): Promise<void> {
@@ -155,5 +155,5 @@ async function expectStateAfter(world: FastWorld): Promise<void> {
     });
     return true;
   });
-  expect(await world.metric('container_doctor_claude_circuit_open')).toBe(0);
+  await metricToBe(world, 0, 'container_doctor_claude_circuit_open');
 }

@@ -111,7 +111,7 @@ describe('the restart limit', () => {
     await awaitSettled();
     clock.jump(-HOUR);
     await crash(web, 2);
-    expect(await world.metric('container_doctor_decisions_total', { reason: 'restart_limit' })).toBe(1);
+    await expect.poll(() => world.metric('container_doctor_decisions_total', { reason: 'restart_limit' })).toBe(1);
     expect(world.engine.count('restart')).toBe(1);
   });
 
@@ -125,7 +125,7 @@ describe('the restart limit', () => {
     await awaitRestarts(2, 'recovered');
     await awaitSettled();
     await crash(web, 3);
-    expect(await world.metric('container_doctor_decisions_total', { reason: 'restart_limit' })).toBe(1);
+    await expect.poll(() => world.metric('container_doctor_decisions_total', { reason: 'restart_limit' })).toBe(1);
     expect(world.engine.count('restart')).toBe(2);
   });
 });

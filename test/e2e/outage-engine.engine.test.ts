@@ -37,7 +37,7 @@ async function awaitConnected(doctor: Doctor, connected: boolean): Promise<void>
   await soon(async () => {
     expect(await statusOf(doctor)).toBe(connected ? 200 : 503);
     expect((await doctor.health()).docker_connected).toBe(connected);
-    expect(await doctor.metric('container_doctor_docker_connected')).toBe(connected ? 1 : 0);
+    await expect.poll(() => doctor.metric('container_doctor_docker_connected')).toBe(connected ? 1 : 0);
     return true;
   });
 }
@@ -47,8 +47,8 @@ const linesRead = (doctor: Doctor) => doctor.metric('container_doctor_log_lines_
 async function expectNoReaction(doctor: Doctor): Promise<void> {
   expect(world.claude.requests).toEqual([]);
   expect(world.slack.posts.map(({ text }) => text)).toEqual([]);
-  expect(await doctor.metric('container_doctor_errors_detected_total')).toBe(0);
-  expect(await doctor.metric('container_doctor_restarts_total')).toBe(0);
+  await expect.poll(() => doctor.metric('container_doctor_errors_detected_total')).toBe(0);
+  await expect.poll(() => doctor.metric('container_doctor_restarts_total')).toBe(0);
 }
 
 describeOwnEngine('a Docker engine', () => {
@@ -174,12 +174,12 @@ describeEngine('a proxy that cuts every connection after a moment', (dockerHost)
       });
       await soon(() => (world.slack.posts.length >= 2 ? true : undefined));
       await soon(async () => {
-        expect(await doctor.metric('container_doctor_errors_detected_total', { detector: 'log' })).toBe(20);
-        expect(await doctor.metric('container_doctor_errors_detected_total', { detector: 'crash' })).toBe(1);
+        await expect.poll(() => doctor.metric('container_doctor_errors_detected_total', { detector: 'log' })).toBe(20);
+        await expect.poll(() => doctor.metric('container_doctor_errors_detected_total', { detector: 'crash' })).toBe(1);
         return true;
       });
       expect(await linesRead(doctor)).toBe(2_000 + 20 * 3);
-      expect(await doctor.metric('container_doctor_log_reconnects_total')).toBeGreaterThan(4);
+      await expect.poll(() => doctor.metric('container_doctor_log_reconnects_total')).toBeGreaterThan(4);
       expect(unwell).toEqual([]);
       expect(doctor.output()).not.toContain('lost the Docker engine');
       expect(world.claude.requests).toHaveLength(2);

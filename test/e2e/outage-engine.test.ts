@@ -59,7 +59,7 @@ describe('an engine that is away', () => {
     expect(world.engine.count('restart', 'web')).toBe(1);
     expect(world.claude.requests).toHaveLength(1);
     expect(world.engine.container('other')?.starts).toBe(1);
-    expect(await world.metric('container_doctor_log_lines_total')).toBe(1);
+    await expect.poll(() => world.metric('container_doctor_log_lines_total')).toBe(1);
   });
 });
 

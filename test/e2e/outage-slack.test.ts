@@ -3,7 +3,7 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { FAILURES_BEFORE_NOTICE } from '../../src/pipeline/notify/receiver-queue.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { type FastWorld, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
+import { type FastWorld, metricToBe, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
 import { takeName } from '../support/name-service.ts';
 import { incidentOf, type SlackBehaviour, type SlackPost, type SlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
@@ -153,9 +153,8 @@ async function expectStateDuring(world: FastWorld, outage: Outage, waiting: numb
   const problem = health.problems.find((each) => each.startsWith('Slack has accepted no messages since '));
   expect(problem).toMatch(outage.why);
   expect(problem).toMatch(new RegExp(`; alerts waiting: ${waiting}$`));
-  expect(await world.metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(waiting);
-  const sent = await world.metric('container_doctor_notifications_total', { outcome: 'sent' });
-  expect(sent).toBe(shown(world.slack).length);
+  await metricToBe(world, waiting, 'container_doctor_outbox_pending', { integration: 'slack' });
+  await metricToBe(world, shown(world.slack).length, 'container_doctor_notifications_total', { outcome: 'sent' });
 }
 
 async function expectStateAfter(world: FastWorld, sent: number): Promise<void> {
@@ -168,7 +167,7 @@ async function expectStateAfter(world: FastWorld, sent: number): Promise<void> {
     });
     return true;
   });
-  expect(await world.metric('container_doctor_outbox_pending', { integration: 'slack' })).toBe(0);
-  expect(await world.metric('container_doctor_notifications_total', { outcome: 'sent' })).toBe(sent);
-  expect(await world.metric('container_doctor_notifications_total', { outcome: 'dropped' })).toBe(0);
+  await metricToBe(world, 0, 'container_doctor_outbox_pending', { integration: 'slack' });
+  await metricToBe(world, sent, 'container_doctor_notifications_total', { outcome: 'sent' });
+  await metricToBe(world, 0, 'container_doctor_notifications_total', { outcome: 'dropped' });
 }

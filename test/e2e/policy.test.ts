@@ -57,7 +57,7 @@ describe('policy', () => {
     await soon(() => (slack.posts.length > 0 ? true : undefined));
     expect(engine.count('restart', 'web')).toBe(0);
     const { decision, reason } = expected as { decision: string; reason: string };
-    expect(await doctor.metric('container_doctor_decisions_total', { decision, reason })).toBe(1);
+    await expect.poll(() => doctor.metric('container_doctor_decisions_total', { decision, reason })).toBe(1);
   });
 
   it('says that a person must approve the restart if the policy is ask', async () => {
@@ -136,7 +136,7 @@ describe('policy', () => {
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: never\n');
     const doctor = await start({ CONFIG_FILE: file });
     for (const name of ['web', 'api']) add(name);
-    expect(await doctor.metric(RELOADED)).toBe(1);
+    await expect.poll(() => doctor.metric(RELOADED)).toBe(1);
 
     writeFileSync(file, 'rules:\n  - match: { name: web }\n    restart: sometimes\n');
     await soon(async () => ((await doctor.metric(RELOADED)) === 0 ? true : undefined));

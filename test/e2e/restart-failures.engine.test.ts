@@ -62,7 +62,7 @@ describeEngine('a restart that fails', (dockerHost) => {
     const after = Date.now();
     await eventually(() => (Date.now() - after > 8_000 ? true : undefined), { deadlineMs: 20_000 });
     await agent.settle();
-    expect(await agent.doctor.metric('container_doctor_restarts_total')).toBe(1);
+    await expect.poll(() => agent.doctor.metric('container_doctor_restarts_total')).toBe(1);
     expect(await agent.entriesOf(name)).toHaveLength(1);
     expect(agent.requestsFor(name)).toHaveLength(1);
     expect(agent.postsFor(name)).toHaveLength(1);

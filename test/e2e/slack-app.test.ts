@@ -65,7 +65,9 @@ describe('a waiting restart', () => {
     );
     const [request] = await world.people.store.requestsOf((await world.history())[0]?.id ?? '');
     expect(request).toMatchObject({ state: 'approved', answeredBy: { via: 'slack', who: JANE, from: slack.channel } });
-    expect(await world.metric('container_doctor_approvals_total', { outcome: 'approved', source: 'slack' })).toBe(1);
+    await expect
+      .poll(() => world.metric('container_doctor_approvals_total', { outcome: 'approved', source: 'slack' }))
+      .toBe(1);
 
     await slack.click({ user: JOE, message, action: 'verdict_right' });
     await shows(message, 'Judged right by ');

@@ -43,7 +43,7 @@ describe('a removed container', () => {
     world.engine.addContainer({ name: 'job' });
     fail('job');
     await until(async () => ((await containersOnPage()).includes('job') ? true : undefined));
-    expect(await world.metric('container_doctor_errors_detected_total', { container_name: 'job' })).toBe(1);
+    await expect.poll(() => world.metric('container_doctor_errors_detected_total', { container_name: 'job' })).toBe(1);
   }, 60_000);
 
   it('has no open incident once the incident has been quiet long enough', async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ProxyTracerProvider } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { expect } from 'vitest';
 import { type AppDeps, createApp } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { SimulatedContainerOptions } from '../../src/demo/engine/simulated-container.ts';
@@ -20,6 +21,7 @@ import { createContainerCounters } from '../../src/telemetry/container-counters.
 import { createPrometheusPage } from '../../src/telemetry/prometheus.ts';
 import { type ClaudeReply, type ClaudeServer, startClaudeServer } from './claude-server.ts';
 import { sumOf } from './doctor.ts';
+import { eventually } from './eventually.ts';
 import { createFastClock } from './fast-clock.ts';
 import { type SlackServer, startSlackServer } from './slack-server.ts';
 import { createRecordingLogger, type RecordingLogger } from './watching.ts';
@@ -136,4 +138,20 @@ export async function startFastWorld(options: {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Polls, because the page of metrics is rendered at most once a second. `expect.poll` does not work in concurrent tests. */
+export async function metricToBe(
+  agent: Pick<FastWorld, 'metric'>,
+  expected: number,
+  name: string,
+  labels?: Record<string, string>,
+): Promise<void> {
+  await eventually(
+    async () => {
+      expect(await agent.metric(name, labels), `${name} ${JSON.stringify(labels ?? {})}`).toBe(expected);
+      return true;
+    },
+    { deadlineMs: 15_000 },
+  );
 }

@@ -114,6 +114,25 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
     expect(errors).toEqual([]);
   });
 
+  it('does not count what is on screen as that of a period that is still loading', async () => {
+    const { page } = await show('Timeline');
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/api/v1/timeline*', async (route) => {
+      await held;
+      await route.continue();
+    });
+    const lead = page.locator('.lead');
+    expect(await lead.innerText()).toMatch(/^The last 24 h: /);
+    await page.getByRole('button', { name: '30 d' }).click();
+    await soon(async () => ((await lead.innerText()).startsWith('The last 30 d') ? true : undefined));
+    expect(await lead.innerText()).toBe('The last 30 d');
+    answer();
+    await page.getByText(/The last 30 d: \d+ incidents/).waitFor();
+  });
+
   it('filters Incidents in the address, and shows older ones on demand', async () => {
     const { page } = await show('Incidents');
     const rows = page.getByRole('region', { name: /newest first/ }).getByRole('listitem');

@@ -15,7 +15,6 @@ export const SWR_OPTIONS: SWRConfiguration = {
   // Changes arrive by themselves.
   revalidateOnFocus: false,
   revalidateOnReconnect: false,
-  keepPreviousData: true,
   dedupingInterval: 300,
   errorRetryInterval: 3_000,
   onError: (error, key) => {
@@ -32,11 +31,37 @@ export interface Loaded<T> {
   readonly retry: () => void;
 }
 
+export interface LoadedOrPrevious<T> extends Loaded<T> {
+  /** The data are those of the previous path, while those of this one are read. */
+  readonly isPrevious: boolean;
+}
+
 /** `path`: below `/api/v1`, with the query; undefined reads nothing. */
-export function useApi<Name extends EndpointName>(_name: Name, path: string | undefined): Loaded<ResponseOf<Name>> {
+export function useApi<Name extends EndpointName>(name: Name, path: string | undefined): Loaded<ResponseOf<Name>> {
+  return useRead(name, path, { keepPreviousData: false });
+}
+
+/** As `useApi`, for a view that stays on screen while its path changes: another filter, another period. */
+export function useChangingApi<Name extends EndpointName>(
+  name: Name,
+  path: string | undefined,
+): LoadedOrPrevious<ResponseOf<Name>> {
+  return useRead(name, path, { keepPreviousData: true });
+}
+
+function useRead<Name extends EndpointName>(
+  _name: Name,
+  path: string | undefined,
+  options: SWRConfiguration,
+): LoadedOrPrevious<ResponseOf<Name>> {
   const key = path === undefined ? null : API + path;
-  const { data, error, mutate: again } = useSWR<ResponseOf<Name>, RequestFailed>(key);
-  return { data, error: data === undefined ? error : undefined, retry: () => void again() };
+  const { data, error, isLoading, mutate: again } = useSWR<ResponseOf<Name>, RequestFailed>(key, options);
+  return {
+    data,
+    isPrevious: isLoading && data !== undefined,
+    error: data === undefined ? error : undefined,
+    retry: () => void again(),
+  };
 }
 
 /** The cases of `/api/scorecard`, oldest first. */

@@ -1,5 +1,5 @@
 import { type ReactElement, useEffect, useRef, useState } from 'react';
-import { useApi } from '../lib/data.ts';
+import { useApi, useChangingApi } from '../lib/data.ts';
 import { count } from '../lib/format.ts';
 import { useKeys } from '../lib/keys.ts';
 import { navigate, setQuery, usePlace } from '../lib/router.ts';
@@ -82,7 +82,7 @@ function List({
   readonly isFiltered: boolean;
 }): ReactElement {
   const [cursors, setCursors] = useState<readonly string[]>([]);
-  const first = useApi('incidents', pagePath(filters));
+  const first = useChangingApi('incidents', pagePath(filters));
   if (first.error) return <Failed what="The incidents" why={first.error.message} onRetry={first.retry} />;
   if (!first.data) return <Loading what="incidents" />;
   const { total, incidents } = first.data;
@@ -100,7 +100,7 @@ function List({
   return (
     <section className="card" aria-label="Incidents, newest first">
       <p className="muted small" role="status">
-        {count(total)} {isFiltered ? 'match' : 'in all'}, newest first
+        {first.isPrevious ? 'Loading' : `${count(total)} ${isFiltered ? 'match' : 'in all'}, newest first`}
       </p>
       <ul className="rows">
         {incidents.map((incident) => (

@@ -1,7 +1,7 @@
 import { type ReactElement, useState } from 'react';
 import { type Lane, Lanes } from '../charts/lanes.tsx';
 import type { TimeRange } from '../charts/scale.ts';
-import { useApi } from '../lib/data.ts';
+import { useChangingApi } from '../lib/data.ts';
 import { counted, duration } from '../lib/format.ts';
 import { useKeys } from '../lib/keys.ts';
 import { useNow } from '../lib/now.ts';
@@ -72,7 +72,8 @@ export function TimelineView(): ReactElement {
   if (!isFixed && (movingKey.span !== span || movingKey.service !== service)) {
     setMovingKey({ span, service, path: `/timeline?${parameters}` });
   }
-  const { data, error, retry } = useApi('timeline', isFixed ? `/timeline?${parameters}` : movingKey.path || undefined);
+  const path = isFixed ? `/timeline?${parameters}` : movingKey.path || undefined;
+  const { data, isPrevious, error, retry } = useChangingApi('timeline', path);
   return (
     <>
       <header className="page-head">
@@ -80,7 +81,7 @@ export function TimelineView(): ReactElement {
           <h1>Timeline</h1>
           <p className="lead">
             {isFixed ? duration(span) : `The last ${SPANS.find(([ms]) => ms === span)?.[1] ?? duration(span)}`}
-            {data ? `: ${summary(data)}` : ''}
+            {data && !isPrevious ? `: ${summary(data)}` : ''}
           </p>
         </div>
         <div className="row">
