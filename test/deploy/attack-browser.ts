@@ -50,32 +50,45 @@ export async function attackFromPage(options: {
   const { attacked, context, site, target } = options;
   const page = await context.newPage();
   await page.goto(site);
-  const before = await answersOf(attacked);
+  const before = await settled(attacked);
   const goal = { target, pages: PAGES, snoozes: SNOOZES, events: `${API}/events` };
   const gained = await page.evaluate<string[]>(`attack(${JSON.stringify(goal)})`);
-  // The page of metrics is rendered at most once a second.
-  await attacked.soon(async () => {
-    const after = await answersOf(attacked);
-    expect(after.refused - before.refused).toBeGreaterThan(40);
-    expect(after.answered).toBe(before.answered);
-    return true;
-  });
+  const after = await settled(attacked);
+  expect(after.refused - before.refused).toBeGreaterThan(40);
+  expect(after.answered).toBe(before.answered);
   await page.close();
   return gained;
 }
 
-/** How many requests the agent has refused and answered, but for pages that others read meanwhile. */
-async function answersOf(attacked: Attacked): Promise<{ readonly refused: number; readonly answered: number }> {
-  const metrics = await attacked.text('/metrics');
-  let [refused, answered] = [0, 0];
-  for (const [, labels = '', count] of metrics.matchAll(
-    /^http_server_request_duration_seconds_count\{(.*)\} (\d+)$/gm,
-  )) {
+interface Answers {
+  readonly refused: number;
+  /** Without pages that others read meanwhile: Prometheus, the health check and this test. */
+  readonly answered: number;
+  /** Of the page of metrics. It tells two renderings of it apart. */
+  readonly read: number;
+}
+
+/** Resolves when two renderings of the page of metrics, which is rendered at most once a second, have the same numbers. */
+async function settled(attacked: Attacked): Promise<Answers> {
+  let last: Answers | undefined;
+  return attacked.soon(async () => {
+    const now = countAnswers(await attacked.text('/metrics'));
+    if (last !== undefined && now.read === last.read) return undefined;
+    const isSame = now.refused === last?.refused && now.answered === last?.answered;
+    last = now;
+    return isSame ? now : undefined;
+  });
+}
+
+function countAnswers(metrics: string): Answers {
+  let [refused, answered, read] = [0, 0, 0];
+  const series = metrics.matchAll(/^http_server_request_duration_seconds_count\{(.*)\} (\d+)$/gm);
+  for (const [, labels = '', count] of series) {
     if (labels.includes('http_response_status_code="403"')) refused += Number(count);
-    // Prometheus, the health check and this test.
-    else if (!/http_route="\/(metrics|livez|health)"/.test(labels)) answered += Number(count);
+    else if (labels.includes('http_route="/metrics"')) read += Number(count);
+    else if (!/http_route="\/(livez|health)"/.test(labels)) answered += Number(count);
   }
-  return { refused, answered };
+  return { refused, answered, read };
 }
 
 export function attackFromBrowser(attacked: Attacked): void {

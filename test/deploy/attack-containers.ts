@@ -55,11 +55,9 @@ export function attackFromContainers(attacked: Attacked): void {
     await docker(['create', '--name', from, attacked.standIns.node]);
     const changes = labels.flatMap((label) => ['--change', `LABEL container-doctor.${label}`]);
     await docker(['commit', ...changes, from, evilImage()]);
+    attacked.removeImageAtEnd(evilImage());
     await docker(['rm', from]);
   }, 3 * MINUTE);
-  afterAll(async () => {
-    await docker(['image', 'rm', '--force', evilImage()]).catch(() => {});
-  });
 
   it('the proxy allows an agent that is taken over one thing more: restarts', async () => {
     await expectOnly(attacked, 'reading and restarts');
@@ -159,6 +157,8 @@ export function attackFromContainers(attacked: Attacked): void {
       await page.getByText('onerror=document.title').first().waitFor();
       expect(await page.title()).not.toContain('1337');
       expect(await page.content()).not.toContain('<img src="x"');
+      // Its own requests would be counted. The session stays.
+      await page.close();
 
       for (const host of ['evil.example', '127.0.0.1']) {
         const site = `http://${host}:${evil.port}/`;

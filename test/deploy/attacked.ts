@@ -27,6 +27,7 @@ export class Attacked {
   /** Set for requests of the test itself, once the agent requires it. */
   token: string | undefined;
   readonly #containers: string[] = [];
+  readonly #images: string[] = [];
   #standIns: StandIns | undefined;
   #run: ComposeRun | undefined;
 
@@ -55,8 +56,13 @@ export class Attacked {
 
   async close(): Promise<void> {
     if (this.#containers.length > 0) await docker(['rm', '--force', '--volumes', ...this.#containers]).catch(() => {});
+    for (const image of this.#images) await docker(['image', 'rm', image]).catch(() => {});
     await this.#run?.remove();
     await this.#standIns?.remove();
+  }
+
+  removeImageAtEnd(image: string): void {
+    this.#images.push(image);
   }
 
   removeAtEnd(...containers: readonly string[]): void {

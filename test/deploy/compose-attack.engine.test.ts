@@ -3,7 +3,7 @@
  * same engine, from a program on the host, from pages of other origins in a browser, with labels, images and log lines of
  * hostile containers, and from the agent itself as if it had been taken over.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { describeEngine } from '../support/engine.ts';
 import { attackFromBrowser } from './attack-browser.ts';
 import { attackFromContainers } from './attack-containers.ts';
@@ -12,11 +12,13 @@ import { Attacked, SERVICES } from './attacked.ts';
 import { docker } from './docker-cli.ts';
 
 const MINUTE = 60_000;
+// Each attack starts a program in a container, on a machine that may be busy.
+vi.setConfig({ testTimeout: MINUTE });
 
 describeEngine('the compose set-up as it is shipped', (dockerHost) => {
   const attacked = new Attacked();
-  beforeAll(() => attacked.start(dockerHost), 4 * MINUTE);
-  afterAll(() => attacked.close(), 2 * MINUTE);
+  beforeAll(() => attacked.start(dockerHost), 6 * MINUTE);
+  afterAll(() => attacked.close(), 3 * MINUTE);
 
   it('is the file of this repository: the override of the test changes names of images and nothing else', async () => {
     const [asShipped, asTested] = await Promise.all([attacked.run.config(false), attacked.run.config(true)]);
