@@ -1,5 +1,5 @@
 /** Attacks by what containers bring along: images, labels and log lines. Restarts are on, so there is more to gain. */
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -95,6 +95,7 @@ export function attackFromContainers(attacked: Attacked): void {
           'line=$(printf "%04000d" 0 | tr 0 a); i=0; while [ $i -lt 2000 ]; do echo $line; i=$((i+1)); done; exec sleep 3600',
       }),
     ]);
+    await rm(file);
     await attacked.watches(name('huge'), name('costly'));
     await start('honest', { script: fails(POOL) });
     expect(await incidentOf('honest')).toMatchObject({ decision: 'restart' });

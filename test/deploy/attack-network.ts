@@ -213,7 +213,9 @@ export async function expectOnly(attacked: Attacked, allowed: 'reading' | 'readi
     ['OPTIONS', '/containers/create'],
     ...(allowed === 'reading' ? ([['POST', `/containers/${victim}/restart`]] as const) : []),
   ];
-  const before = (await docker(['ps', '--all', '--quiet'])).stdout;
+  // Others may use the engine at the same time.
+  const ours = ['ps', '--all', '--quiet', '--filter', `ancestor=${attacked.standIns.node}`];
+  const before = (await docker(ours)).stdout;
   const { StartedAt } = (await attacked.run.inspect(victim)).State;
   const results = await attemptFrom(attacked.run.containerOf('doctor'), [
     { ...proxy, path: '/version' },
@@ -228,6 +230,6 @@ export async function expectOnly(attacked: Attacked, allowed: 'reading' | 'readi
   expect(got[0]).toBe(200);
   const answered = refused.map(([method, path], i) => `${method} ${path} ${got[i + 1]}`);
   expect(answered.filter((line) => !/ (400|403|405)$/.test(line))).toEqual([]);
-  expect((await docker(['ps', '--all', '--quiet'])).stdout).toBe(before);
+  expect((await docker(ours)).stdout).toBe(before);
   expect((await attacked.run.inspect(victim)).State).toMatchObject({ Status: 'running', StartedAt });
 }

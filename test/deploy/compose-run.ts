@@ -73,7 +73,12 @@ export async function createComposeRun(
   const ports: Record<string, number> = {};
   for (const name of PORT_SETTINGS) ports[name] = await freePort();
   const socket = /^unix:\/\/(.*)/.exec(options.dockerHost)?.[1];
-  const machine = { ...ports, ...(socket !== undefined && { DOCKER_SOCKET: socket }) };
+  // Other tests and the developer have containers on this engine, which must not be restarted.
+  const machine = {
+    ...ports,
+    TARGET_CONTAINERS: `${project}-*`,
+    ...(socket !== undefined && { DOCKER_SOCKET: socket }),
+  };
   const writeEnv = (settings: Readonly<Record<string, string>>) =>
     writeFile(
       inFolder('.env'),

@@ -30,7 +30,7 @@ describe('the npm package', () => {
     await mkdir(source);
     await mkdir(path.join(project, 'node_modules'), { recursive: true });
     // A fresh build, because `dist` of the checkout may have files of earlier ones.
-    const build = ['tsc', '-p', 'tsconfig.build.json', '--outDir', path.join(source, 'dist')];
+    const build = ['tsc', '-p', 'tsconfig.build.json', '--noCheck', '--outDir', path.join(source, 'dist')];
     await exec('npx', build, { cwd: REPOSITORY, deadlineMs: 120_000 });
     await exec(process.execPath, ['scripts/build-web.ts', '--if-needed'], { cwd: REPOSITORY, deadlineMs: 120_000 });
     await cp(path.join(REPOSITORY, 'dist/web'), path.join(source, 'dist/web'), { recursive: true });
