@@ -4,18 +4,23 @@
  * hostile containers, and from the agent itself as if it had been taken over.
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { describeEngine } from '../support/engine.ts';
+import { describeEngine, describeMissing } from '../support/engine.ts';
 import { attackFromBrowser } from './attack-browser.ts';
 import { attackFromContainers } from './attack-containers.ts';
 import { attackOverTheNetwork } from './attack-network.ts';
 import { Attacked, SERVICES } from './attacked.ts';
-import { docker } from './docker-cli.ts';
+import { docker, findCompose } from './docker-cli.ts';
 
 const MINUTE = 60_000;
 // Each attack starts a program in a container, on a machine that may be busy.
 vi.setConfig({ testTimeout: MINUTE });
 
-describeEngine('the compose set-up as it is shipped', (dockerHost) => {
+const NAME = 'the compose set-up as it is shipped';
+
+if ((await findCompose()) !== undefined) describeEngine(NAME, attackAll);
+else describeMissing(NAME, 'Docker Compose', 'Docker Compose v2 is not installed');
+
+function attackAll(dockerHost: string): void {
   const attacked = new Attacked();
   beforeAll(() => attacked.start(dockerHost), 6 * MINUTE);
   afterAll(() => attacked.close(), 3 * MINUTE);
@@ -102,4 +107,4 @@ describeEngine('the compose set-up as it is shipped', (dockerHost) => {
   describe('from a browser', () => attackFromBrowser(attacked));
   // Last, because it changes the settings: restarts are on, and a token is required.
   describe('with restarts and a token', () => attackFromContainers(attacked));
-});
+}
