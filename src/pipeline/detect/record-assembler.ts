@@ -222,8 +222,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.prefixEnd = indentedBodyAt(text, bodyAt);
     markNotable(stream, text, bodyAt, line.ordinal);
     if (level !== NO_LEVEL && level < WARN) return;
-    const traceAt = traceStartAt(text);
-    if (traceAt >= bodyAt && traceAt > 0) openTraceAt(stream, text, traceAt);
+    const traceAt = traceStartAt(text, bodyAt);
+    if (traceAt > 0) openTraceAt(stream, text, traceAt);
   }
 
   function openTraceAt(stream: OpenRecord, text: string, at: number): void {
