@@ -105,7 +105,7 @@ const MAX_BEFORE_TIME = 100;
 /** `31-Jul-2024 10:00:00.123` */
 const NAMED_MONTH = /^(\d\d)-([A-Z][a-z]{2})-(\d{4}) (\d\d:\d\d:\d\d(?:\.\d{3})?)/;
 /** Seconds or milliseconds since 1970: `1714557600: …`. */
-const EPOCH = /^(1\d{9}(?:\d{3})?)(?=:|\.\d)/;
+const EPOCH = /^\[?(1\d{9}(?:\d{3})?)(?=:|\.\d|\])/;
 const JSON_TIME =
   /"(?:time|ts|timestamp|@timestamp|@t|\$date|asctime|datetime)": ?"(\d{4}-\d\d-\d\d[T ][^"]+)"|"(?:time|ts|timestamp)": ?(1\d{9,12}(?:\.\d+)?)/;
 
@@ -128,9 +128,10 @@ export function timeInLine(line: string): number | undefined {
     const named = NAMED_MONTH.exec(line);
     return named === null ? undefined : Date.parse(`${named[3]} ${named[2]} ${named[1]} ${named[4]} UTC`) || undefined;
   }
-  if (digit) {
+  if (digit || line.charCodeAt(1) === 0x31) {
     const seconds = EPOCH.exec(line);
-    return seconds === null ? undefined : epoch(Number(seconds[1]));
+    if (seconds !== null) return epoch(Number(seconds[1]));
+    if (digit) return undefined;
   }
   // The level, the process or the thread may come first.
   if (code !== 0x5b && (code < 0x41 || code > 0x5a)) return undefined;

@@ -92,6 +92,7 @@ describe('scan', () => {
     ['dots', '2024.05.01 10:00:00 INFO  app[][a.B] x', '2024-05-01T10:00:00.000Z'],
     ['the name of a month', '01-May-2024 10:00:00.250 INFO [main] a.B.c x', '2024-05-01T10:00:00.250Z'],
     ['seconds since 1970', '1714557600: mosquitto version 2.0.18 starting', '2024-05-01T10:00:00.000Z'],
+    ['seconds since 1970 in brackets', '[1714557600] unbound[1:0] info: x', '2024-05-01T10:00:00.000Z'],
     ['another number', '1714557600 bytes', null],
   ])('reads the time of a line with %s', async (_, line, time) => {
     const { out } = await scan(['--records'], line);

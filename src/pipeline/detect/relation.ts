@@ -37,6 +37,8 @@ export interface Traits {
   readonly exit: boolean;
   /** Process and thread numbers in the head, such as `pid 8:tid 140`; '' if it has none. */
   readonly thread: string;
+  /** The process in the head as `identifiers` name it (`pid:8`); '' if it has none. */
+  readonly process: string;
   /** The first exception with a message, of a record that has a stack trace; otherwise ''. */
   readonly exception: string;
 }
@@ -48,6 +50,9 @@ const IDENTIFIER =
 const COMMON =
   /^(?:[\w.]+\.(?:go|js|ts|py|rb|php|java|c|cc|cpp|rs|so|conf|ya?ml|json|log)|(?:io|org|com|net|github\.com)\b.*|localhost|error|message|level)$/i;
 const MAX_IDENTIFIERS = 24;
+/** A process that the text names: `pid:8`, `child 24`, `Child (24)`. */
+const PROCESS = /\b(?:pid|child|worker|process)(?: with pid)?[ :=#(]{1,3}(\d+)\b/gi;
+const PROCESS_IN_HEAD = /\[(\d+)\]/;
 const THREAD = /\b(?:pid|tid|thread|process)[ =:#]{0,2}\d+/gi;
 /** Lines of a record among which its exception is looked for. */
 const EXCEPTION_LINES = 3;
@@ -86,6 +91,8 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
     if (!COMMON.test(found)) identifiers.add(found);
     if (identifiers.size === MAX_IDENTIFIERS) break;
   }
+  for (const match of body.matchAll(PROCESS)) identifiers.add(`pid:${match[1]}`);
+  const pid = PROCESS_IN_HEAD.exec(emitter)?.[1];
   return {
     emitter: /[A-Za-z]{2}|\d/.test(emitter) ? emitter : '',
     message,
@@ -94,6 +101,7 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
     tier,
     exit: patterns[0] === 'process exited',
     thread: (line.slice(0, at + logger.length).match(THREAD) ?? []).join(' '),
+    process: pid === undefined ? '' : `pid:${pid}`,
     exception: end === -1 ? '' : exceptionOf(text),
   };
 }
@@ -152,7 +160,7 @@ export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   if (isContained(a.message, b.message) || isContained(b.message, a.message)) return true;
   // Two layers print the stack trace of one exception.
   if (a.exception !== '' && a.exception === b.exception && a.message !== b.message) return true;
-  if (isVariant(a.message, b.message)) return false;
+  if (isVariant(a.message.replace(PROCESS, ''), b.message.replace(PROCESS, ''))) return false;
   if (b.exit || GIVES_UP.test(b.message)) return true;
   // Without times, only lines that follow each other are of one moment.
   const moment = a.time > 0 && b.time > 0 ? Math.abs(b.time - a.time) : adjacent ? 0 : Number.POSITIVE_INFINITY;
@@ -166,6 +174,8 @@ export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   // `There was an error initializing the database`, and below it what the system said.
   if (adjacent && moment <= SAME_MOMENT_MS && SYSTEM_ERROR.test(b.message)) return true;
   if (isRestated(a.message, b.message) || isRestated(b.message, a.message)) return true;
+  // What one process says of another, and what that one says.
+  if (a.identifiers.has(b.process) || b.identifiers.has(a.process)) return true;
   for (const identifier of b.identifiers) {
     if (a.identifiers.has(identifier) || a.emitter.includes(identifier)) return true;
     if (identifier.charCodeAt(0) === 0x2f && isBelow(identifier, a.identifiers)) return true;

@@ -327,6 +327,19 @@ describe('a record', () => {
       ],
     ],
     [
+      'the end of a worker and what the worker says of it',
+      2,
+      [
+        '[2024-05-01 10:01:00 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:8)',
+        '[2024-05-01 10:01:00 +0000] [8] [ERROR] Error handling request /report',
+      ],
+    ],
+    [
+      'all that is said of one child process',
+      2,
+      ['Error: Child (24) not responding to CLI, killed it.', 'Error: Child (24) died signal=3'],
+    ],
+    [
       'what the system said below it',
       2,
       ['There was an error initializing DB', 'connect ECONNREFUSED 172.18.0.3:5432'],
