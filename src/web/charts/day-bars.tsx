@@ -55,7 +55,7 @@ export function DayBars({
         const x = LEFT + index * step + (step - bar) / 2;
         return (
           <g key={day}>
-            <title>{`${day}: ${usd(totals[index] ?? 0)}`}</title>
+            <title>{titleOf(day, parts, totals[index] ?? 0)}</title>
             <rect x={LEFT + index * step} y={TOP} width={step} height={HEIGHT - BOTTOM - TOP} fill="transparent" />
             {series.map((name, nth) => {
               const value = parts[name] ?? 0;
@@ -82,6 +82,11 @@ export function DayBars({
           </g>
         );
       })}
+      {limit !== undefined && !showsLimit ? (
+        <text className="tick" x={WIDTH - 4} y={TOP - 8} textAnchor="end">
+          ↑ budget per day: {usd(limit)}
+        </text>
+      ) : null}
       {showsLimit ? (
         <g>
           <line className="limit" x1={LEFT} x2={WIDTH} y1={y(limit)} y2={y(limit)} />
@@ -92,6 +97,12 @@ export function DayBars({
       ) : null}
     </svg>
   );
+}
+
+function titleOf(day: string, parts: Day['parts'], total: number): string {
+  const dearest = Object.entries(parts).sort(([, one], [, other]) => other - one);
+  const lines = dearest.length > 1 ? dearest.map(([name, value]) => `\n${name}: ${usd(value)}`) : [];
+  return `${dayLabel(day)}: ${usd(total)}${lines.join('')}`;
 }
 
 /** Days are of UTC, as the agent counts them. */
@@ -105,7 +116,7 @@ export function dayLabel(day: string): string {
 
 export function Legend({ names }: { readonly names: readonly string[] }): ReactElement {
   return (
-    <ul className="legend">
+    <ul className="legend chart-key">
       {names.map((name, nth) => (
         <li key={name}>
           <svg width="12" height="12" aria-hidden="true">

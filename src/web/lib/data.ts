@@ -4,17 +4,30 @@ import useSWR, { mutate, type SWRConfiguration } from 'swr';
 import { getJson, postJson, RequestFailed } from './client.ts';
 import { watchChanges } from './live.ts';
 import { toast } from './toast.ts';
-import type { Acted, Changed, EndpointName, ResponseOf, ScorecardCase, Session } from './types.ts';
+import type { Acted, Changed, EndpointName, IncidentSummary, ResponseOf, ScorecardCase, Session } from './types.ts';
 
 const API = '/api/v1';
 const SESSION = `${API}/session`;
 const SCORECARD = '/api/scorecard';
+
+/** What an incident waits for is not stored, so no change reports it. */
+const UNDECIDED_MS = 5_000;
+
+/** Whether an answer shows an open incident that is still being handled. */
+function isUndecided(data: unknown): boolean {
+  const { incidents = [data] } = (data ?? {}) as { readonly incidents?: readonly unknown[] };
+  return incidents.some((each) => {
+    const { state, decision, waits } = (each ?? {}) as Partial<IncidentSummary>;
+    return state === 'open' && (decision === null || (waits ?? null) !== null);
+  });
+}
 
 export const SWR_OPTIONS: SWRConfiguration = {
   fetcher: getJson,
   // Changes arrive by themselves.
   revalidateOnFocus: false,
   revalidateOnReconnect: false,
+  refreshInterval: (data?: unknown) => (isUndecided(data) ? UNDECIDED_MS : 0),
   dedupingInterval: 300,
   errorRetryInterval: 3_000,
   onError: (error, key) => {

@@ -43,7 +43,8 @@ export function incidentPath(id: string): string {
   return `/incidents/${encodeURIComponent(id)}`;
 }
 
-function doneAbout({ decision, outcome, tier, cause }: IncidentSummary): string {
+function doneAbout({ decision, outcome, tier, cause, waits }: IncidentSummary): string {
+  if (waits !== null) return `waits ${waits.what}`;
   if (outcome !== null) return `restarted: ${OUTCOME[outcome]?.word ?? outcome}`;
   if (decision !== null) return WORD_OF_KIND[decision.kind];
   return cause?.kind === 'incident' ? 'handled with its cause' : tier === null ? 'being diagnosed' : 'being decided';
