@@ -8,12 +8,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { launchBrowser, loaded, openPage } from '../test/support/browser.ts';
+import { eventually } from '../test/support/eventually.ts';
 import { deadlock, fillDisk, startPageWorld, TOKEN } from '../test/support/page-world.ts';
-import { soon } from '../test/support/world.ts';
 
 const IS_REVIEW = process.argv[3] === 'all';
 const OUT = process.argv[2] ?? fileURLToPath(new URL('../docs/images', import.meta.url));
 const PAST_INCIDENTS = 260;
+/** The machine may be busy. */
+const PATIENCE = { deadlineMs: 90_000, everyMs: 100 };
 const DESKTOP = { width: 1200, height: 780 };
 const PHONE = { width: 390, height: 780 };
 const REVIEW_WIDTHS = [360, 768, 1280, 3840];
@@ -42,12 +44,12 @@ async function main(): Promise<void> {
     const doctor = await world.open({ HTTP_TOKEN: TOKEN });
     deadlock(world);
     const handled = (container: string) =>
-      soon(async () => {
+      eventually(async () => {
         const found = (await doctor.history()).findLast(
           (e) => e.container === container && e.id.includes('-') && !e.id.startsWith('past-'),
         );
         return found?.decision && (found.decision !== 'restart' || found.outcome) ? found : undefined;
-      });
+      }, PATIENCE);
     const api = await handled('api');
     fillDisk(world);
     const db = await handled('db');

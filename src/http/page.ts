@@ -1,5 +1,5 @@
 /** Serves the page for browsers: the files that `npm run build:web` writes to dist/web. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import express, { type Router } from 'express';
@@ -43,7 +43,8 @@ export function pageRoute(requested: string): string | undefined {
  */
 export function createPage(folder = BUILT): Router | undefined {
   const html = read(path.join(folder, 'index.html'));
-  if (html === undefined) return undefined;
+  // While it is being built, one of them may be missing.
+  if (html === undefined || !existsSync(path.join(folder, 'assets'))) return undefined;
   const router = express.Router({ caseSensitive: true, strict: true });
   // The names contain a hash of the content.
   const assets = sirv(path.join(folder, 'assets'), { brotli: true, gzip: true, immutable: true, maxAge: A_YEAR_S });

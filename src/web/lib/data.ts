@@ -3,8 +3,18 @@ import { useEffect } from 'react';
 import useSWR, { mutate, type SWRConfiguration } from 'swr';
 import { getJson, postJson, RequestFailed } from './client.ts';
 import { watchChanges } from './live.ts';
+import { setAgentTime } from './now.ts';
 import { toast } from './toast.ts';
-import type { Acted, Changed, EndpointName, IncidentSummary, ResponseOf, ScorecardCase, Session } from './types.ts';
+import type {
+  Acted,
+  Changed,
+  EndpointName,
+  IncidentSummary,
+  ResponseOf,
+  ScorecardCase,
+  Session,
+  Status,
+} from './types.ts';
 
 const API = '/api/v1';
 const SESSION = `${API}/session`;
@@ -22,8 +32,14 @@ function isUndecided(data: unknown): boolean {
   });
 }
 
+async function read(path: string): Promise<unknown> {
+  const body = await getJson<unknown>(path);
+  if (path === `${API}/status`) setAgentTime(Date.parse((body as Status).now));
+  return body;
+}
+
 export const SWR_OPTIONS: SWRConfiguration = {
-  fetcher: getJson,
+  fetcher: read,
   // Changes arrive by themselves.
   revalidateOnFocus: false,
   revalidateOnReconnect: false,
@@ -90,6 +106,7 @@ export function useSession(): Session | undefined {
 /** Posts; the message says what came of it. Resolves to whether it was done. */
 export async function act(session: Session | undefined, path: string, body: object): Promise<boolean> {
   try {
+    toast('Sent to the agent …');
     const acted = await postJson<Acted>(API + path, body, session?.csrf_token ?? undefined);
     toast(acted.text);
     readAgain(() => true);
@@ -139,6 +156,7 @@ export function useLiveData(isOn: boolean): void {
         quick.add(isMeant);
         slow.add(isMeant);
       },
+      onRefused: () => readAgain((path) => path === '/session'),
     });
     return () => {
       stop();

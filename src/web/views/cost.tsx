@@ -1,7 +1,8 @@
-import { type ReactElement, useState } from 'react';
+import type { ReactElement } from 'react';
 import { DayBars, dayLabel, Legend } from '../charts/day-bars.tsx';
 import { useApi } from '../lib/data.ts';
 import { count, counted, percent, usd } from '../lib/format.ts';
+import { useNow } from '../lib/now.ts';
 import { setQuery, usePlace } from '../lib/router.ts';
 import type { Stats } from '../lib/types.ts';
 import { Link } from '../ui/link.tsx';
@@ -20,7 +21,7 @@ export function Cost(): ReactElement {
   const { query } = usePlace();
   const days = PERIODS.find((each) => String(each) === query.get('days')) ?? 30;
   // From midnight UTC, so that the first day is whole.
-  const [today] = useState(() => Math.floor(Date.now() / DAY_MS) * DAY_MS);
+  const today = useNow(DAY_MS);
   const from = new Date(today - (days - 1) * DAY_MS).toISOString();
   const { data, error, retry } = useApi('stats', `/stats?from=${encodeURIComponent(from)}`);
   return (
