@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { launchBrowser, loaded, openPage } from '../test/support/browser.ts';
+import type { Doctor } from '../test/support/doctor.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { deadlock, fillDisk, startPageWorld, TOKEN } from '../test/support/page-world.ts';
 
@@ -29,6 +30,15 @@ interface Picture {
   readonly whole?: true;
   /** Before the picture is taken. */
   readonly prepare?: (page: Page) => Promise<void>;
+}
+
+/** `/history` has no incident that only follows from another. */
+async function openIncidentOf(doctor: Doctor, container: string): Promise<{ readonly id: string } | undefined> {
+  const response = await fetch(`${doctor.url}/api/v1/incidents?state=open&container=${container}`, {
+    headers: { authorization: `Bearer ${TOKEN}` },
+  });
+  const { incidents } = (await response.json()) as { incidents: { id: string; decision: unknown }[] };
+  return incidents.find(({ decision }) => decision !== null);
 }
 
 async function main(): Promise<void> {
@@ -58,7 +68,7 @@ async function main(): Promise<void> {
       ?.log('ERROR could not connect to db:5432: Connection refused', { stream: 'stderr' });
     world.engine.container('thumbnails')?.oom();
     await handled('thumbnails');
-    const search = await handled('search');
+    const search = await eventually(() => openIncidentOf(doctor, 'search'), PATIENCE);
 
     const forDocs: readonly Picture[] = [
       { file: 'page-now.png', path: '/' },

@@ -5,7 +5,7 @@ import { type Edge, type GraphLayout, layoutGraph, NODE, type NodeSize } from '.
 
 export interface GraphEdge extends Edge {
   /** How the dependency is known. */
-  readonly evidence: string;
+  readonly evidence?: string;
 }
 
 /** How a node looks besides its name. */
@@ -71,7 +71,7 @@ export function DependencyGraph({
             d={curve(points, size)}
             markerEnd="url(#arrow)"
           >
-            <title>{`${edge.from} depends on ${edge.to} (${edge.evidence})`}</title>
+            <title>{`${edge.from} depends on ${edge.to}${edge.evidence === undefined ? '' : ` (${edge.evidence})`}`}</title>
           </path>
         ))}
         {wordOf === undefined ? null : (

@@ -21,8 +21,8 @@ export interface GraphNode {
 export interface IncidentGraph {
   /** The cause first. */
   readonly nodes: readonly GraphNode[];
-  /** `from` depends on `to`. */
-  readonly edges: readonly { readonly from: string; readonly to: string; readonly evidence: Evidence }[];
+  /** `from` depends on `to`. Without evidence, how that was known is not recorded. */
+  readonly edges: readonly { readonly from: string; readonly to: string; readonly evidence?: Evidence }[];
 }
 
 const ORDER: readonly Role[] = ['cause', 'suspect', 'self', 'member', 'dependency', 'dependant', 'other'];
@@ -31,11 +31,12 @@ const ORDER: readonly Role[] = ['cause', 'suspect', 'self', 'member', 'dependenc
 export function incidentGraph(incident: Incident): IncidentGraph | undefined {
   const { container: self, cause, cause_incident, members, member_incidents, graph } = incident;
   const nodes = new Map<string, GraphNode>();
-  const edges = [...(graph?.edges ?? [])];
+  const edges: IncidentGraph['edges'][number][] = [...(graph?.edges ?? [])];
   const put = (node: GraphNode): void => void nodes.set(node.name, { ...nodes.get(node.name), ...node });
   /** An edge that the stored graph lacks: what was found later, or what is no container. */
-  const connect = (from: string, to: string, evidence: Evidence): void => {
-    if (from !== to && !isReachable(edges, from, to)) edges.push({ from, to, evidence });
+  const connect = (from: string, to: string, evidence?: Evidence): void => {
+    if (from === to || isReachable(edges, from, to)) return;
+    edges.push({ from, to, ...(evidence !== undefined && { evidence }) });
   };
 
   for (const { name, role, state } of graph?.containers ?? []) {
@@ -62,6 +63,10 @@ export function incidentGraph(incident: Incident): IncidentGraph | undefined {
     for (const { container, cause: why } of member_incidents) {
       connect(container, root, why?.kind === 'incident' ? why.evidence : 'observed');
     }
+  }
+  for (const { name, role } of nodes.values()) {
+    if (role === 'dependant') connect(name, self);
+    else if (role === 'dependency') connect(self, name);
   }
   if (nodes.size < 2) return undefined;
   const rank = ({ role }: GraphNode) => ORDER.indexOf(role);
@@ -114,6 +119,9 @@ export function inWords({ nodes, edges }: IncidentGraph): string {
     ...(causes.length > 0 ? [`${said(causes)} is the cause.`] : []),
     ...(suspects.length > 0 ? [`${said(suspects)} seems to fail.`] : []),
     ...(affected.length > 0 ? [`Affected: ${said(affected)}.`] : []),
-    ...edges.map(({ from, to, evidence }) => `${from} depends on ${to}, known from ${EVIDENCE[evidence].sentence}.`),
+    ...edges.map(
+      ({ from, to, evidence }) =>
+        `${from} depends on ${to}${evidence === undefined ? '' : `, known from ${EVIDENCE[evidence].sentence}`}.`,
+    ),
   ].join(' ');
 }

@@ -30,7 +30,7 @@ export function IncidentGraphCard({ incident }: { readonly incident: Incident })
         size={SIZE}
         label={inWords(graph)}
         lookOf={(name) => lookOf(byName.get(name) ?? { name, role: 'other' }, incident)}
-        wordOf={({ evidence }) => EVIDENCE[evidence as Evidence]?.word ?? evidence}
+        wordOf={({ evidence }) => EVIDENCE[evidence as Evidence]?.word ?? ''}
       />
       <details>
         <summary>The same as a table</summary>
@@ -60,7 +60,9 @@ export function IncidentGraphCard({ incident }: { readonly incident: Incident })
                   <td className="wrap-any">
                     {edges
                       .filter(({ from }) => from === node.name)
-                      .map(({ to, evidence }) => `${to} (${EVIDENCE[evidence].sentence})`)
+                      .map(({ to, evidence }) =>
+                        evidence === undefined ? to : `${to} (${EVIDENCE[evidence].sentence})`,
+                      )
                       .join(', ') || '–'}
                   </td>
                 </tr>

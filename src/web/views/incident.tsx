@@ -6,12 +6,12 @@ import type { Incident, IncidentSummary, Status as StatusData } from '../lib/typ
 import { Icon } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
 import { Failed, Loading } from '../ui/states.tsx';
-import { OUTCOME, Status, severityLook } from '../ui/status.tsx';
+import { OUTCOME, Status } from '../ui/status.tsx';
 import { Ago, Lasted, Time } from '../ui/time.tsx';
 import { Gates } from './gates.tsx';
 import { IncidentActions } from './incident-actions.tsx';
 import { IncidentGraphCard } from './incident-graph.tsx';
-import { IncidentRow, incidentPath } from './incident-row.tsx';
+import { IncidentRow, incidentPath, lookOf } from './incident-row.tsx';
 import { Question } from './question.tsx';
 import { SnoozeList } from './snooze-list.tsx';
 import { WaitingRestarts } from './waiting-restarts.tsx';
@@ -59,7 +59,7 @@ function Head({ incident }: { readonly incident: Incident }): ReactElement {
         {container}: {summary}
       </h1>
       <div className="row head-line">
-        <Status look={severityLook(severity)} word={severity === null ? undefined : `${severity} severity`} chip />
+        <Status look={lookOf(incident)} word={severity === null ? undefined : `${severity} severity`} chip />
         {state === 'open' ? (
           <Status look={{ word: 'open', icon: 'incidents', tone: 'bad' }} chip />
         ) : (

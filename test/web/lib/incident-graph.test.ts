@@ -79,6 +79,24 @@ describe('the graph of an incident', () => {
     expect(incidentGraph(given)?.nodes[0]).toEqual({ name: 'db', role: 'cause', state: 'exited', incidentId: 'root' });
   });
 
+  it('connects what depends on the container, and what it depends on, also if nobody recorded how that is known', () => {
+    const given = incident({
+      graph: {
+        containers: [
+          { name: 'api', role: 'self', state: null },
+          { name: 'web', role: 'dependant', state: null },
+          { name: 'db', role: 'dependency', state: 'running' },
+        ],
+        edges: [],
+      },
+    });
+    expect(incidentGraph(given)?.edges).toEqual([
+      { from: 'api', to: 'db' },
+      { from: 'web', to: 'api' },
+    ]);
+    expect(inWords(incidentGraph(given) ?? { nodes: [], edges: [] })).toBe('api depends on db. web depends on api.');
+  });
+
   it('shows a cause that is no container, and one that is only suspected', () => {
     expect(roles(incident({ cause: { kind: 'external', host: 'api.example.com' } }))).toEqual({
       'api.example.com': 'cause',
