@@ -91,10 +91,10 @@ describe('the graph of an incident', () => {
       },
     });
     expect(incidentGraph(given)?.edges).toEqual([
-      { from: 'api', to: 'db' },
       { from: 'web', to: 'api' },
+      { from: 'api', to: 'db' },
     ]);
-    expect(inWords(incidentGraph(given) ?? { nodes: [], edges: [] })).toBe('api depends on db. web depends on api.');
+    expect(inWords(incidentGraph(given) ?? { nodes: [], edges: [] })).toBe('web depends on api. api depends on db.');
   });
 
   it('shows a cause that is no container, and one that is only suspected', () => {
