@@ -53,3 +53,9 @@ export async function openPage(
   });
   return { page, context, errors, foreign };
 }
+
+/** Waits until no part of the page is loading. */
+export async function loaded(page: Page): Promise<void> {
+  // Not `waitForFunction` with a text: the Content-Security-Policy does not allow it.
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
+}
