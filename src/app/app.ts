@@ -15,11 +15,9 @@ import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
 import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
-import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
 import { restartMayFollow } from '../pipeline/policy/resolve.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
-import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { openStore } from '../store/store.ts';
@@ -36,8 +34,10 @@ import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
+import type { AgentIdentity } from './identity.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { createLocalTrust, createModels, localProvider } from './models.ts';
+import { createAppNotifier } from './notifier.ts';
 import { createPages } from './pages.ts';
 import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
@@ -45,6 +45,8 @@ import { watchVerdicts } from './verdicts.ts';
 
 export interface AppDeps {
   readonly version: string;
+  /** Default: a new one, for tests of a single agent. */
+  readonly identity?: AgentIdentity;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -121,7 +123,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   const { engine, hostName } = createEngine({
     ...config.docker,
-    agentName: config.agentName,
+    agentName: config.agentName ?? deps.identity?.host,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
     monotonic: clock.monotonic,
@@ -137,34 +139,14 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   });
   const localTrust = createLocalTrust(config, store);
   const people = createPeopleAccess(store, () => pipeline.people, logger);
-  const receiverDeps = {
-    print: deps.print,
-    now: clock.now,
-    timeoutMs: deps.requestTimeouts?.receiverMs,
-    clock,
-    logger,
-    memory: store,
+  const notifier = createAppNotifier(config, {
+    ...deps,
+    store,
     people: people.access,
-    publicUrl: config.publicUrl,
-  };
-  const notifier = createNotifier({
-    routes: config.receivers.map((each) => ({ ...each, receiver: each.create(receiverDeps) })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
-    outbox: store,
-    maxPerMinute: config.maxAlertsPerMinute,
-    publicUrl: config.publicUrl,
     observer,
-    logger,
-    clock,
-    traceSend: (receiver, tries, trace, send) =>
-      tracing.span(
-        SPANS.notify(receiver),
-        send,
-        (result) => ({ send: { receiver, tries, result } }),
-        // The first try is part of the incident's trace; a later one starts a trace with a link to it.
-        { kind: 'client', ...(tries === 0 ? { childOf: trace } : { linkTo: trace }) },
-      ),
+    tracing,
   });
   const diagnoser = createDiagnoser({
     diagnoseWith: config.diagnoseWith,
