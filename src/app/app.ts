@@ -14,6 +14,7 @@ import type { Clock } from '../lib/time.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
 import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
+import { createSharedQuestions } from '../pipeline/diagnose/shared-question.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
 import { restartMayFollow } from '../pipeline/policy/resolve.ts';
@@ -32,6 +33,7 @@ import { sendDigests } from './digest.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
+import { countAgents, destinationsOf, joinFleet } from './fleet.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import type { AgentIdentity } from './identity.ts';
@@ -89,6 +91,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     await openStore({
       where: storePlace(config),
       receivers: config.receivers.map(({ name }) => name),
+      fleetLimits: config.fleetLimits,
+      destinations: destinationsOf(config),
       now: clock.now,
       logger,
     }),
@@ -109,6 +113,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
       sourcesUp: () => sourcesUp(engine.sources()),
+      agents: () => countAgents(fleet?.members()),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
@@ -138,7 +143,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
   });
   const localTrust = createLocalTrust(config, store);
-  const people = createPeopleAccess(store, () => pipeline.people, logger);
+  const people = createPeopleAccess(store, () => pipeline.people, logger, config.database?.agent);
   const notifier = createAppNotifier(config, {
     ...deps,
     store,
@@ -158,6 +163,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     limits: config.limits,
+    ...(config.database && { shared: createSharedQuestions({ knowledge: store, clock, logger }) }),
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
     mayRestart: (container) => config.autoFix && restartMayFollow(policies.policyOf(container).values),
   });
@@ -253,6 +259,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
+  const fleet = joinFleet(config, { ...deps, store, notifier, onSnoozes: pipeline.setSnoozesElsewhere });
   const pages = createPages({
     config,
     store,
@@ -260,6 +267,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     actions: people.access.actions,
     policyOf: policies.policyOf,
     hostName,
+    agents: fleet?.members,
     pipeline: () => pipeline,
     watch: () => watch,
     health: healthView,
@@ -279,7 +287,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       server = await createHttpServer({
         ...config.http,
         health: healthView,
-        history: async (query) => (await store.history(query)).map(toHistoryEntry),
+        history: async (query) =>
+          (await store.history({ ...query, ofFleet: true })).map((one) => toHistoryEntry(one, hostName())),
         scorecard: async () => toScorecardView(scorecard(await store.reviewedCases(CASES_SCORED))),
         metrics: telemetry.renderMetrics,
         api: pages.source,
@@ -298,6 +307,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           stopping.signal,
         ),
         prune(stopping.signal),
+        ...(fleet ? [fleet.run(stopping.signal)] : []),
         recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },

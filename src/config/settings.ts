@@ -68,6 +68,13 @@ const RESTARTS = {
     about:
       'the most restarts of all containers together in any 60 minutes, so that a bad image cannot restart everything',
   },
+  MAX_RESTARTS_PER_HOUR_FLEET: {
+    schema: integer(0, 100_000),
+    default: '30',
+    allowed: 'a whole number, 0 to 100000',
+    about: 'the most restarts on all hosts together that share a DATABASE_URL, in any 60 minutes',
+    details: 'Set it to the same value on all hosts. Without DATABASE_URL it has no effect.',
+  },
   VERIFY_STABLE_SECONDS: {
     schema: integer(1, 3600),
     default: '30',

@@ -2,15 +2,16 @@ import { sql } from 'kysely';
 import type { Aftermath, DecisionReason, Outcome, Verdict } from '../../domain/decision.ts';
 import type { Severity } from '../../domain/diagnosis.ts';
 import type { IncidentState } from '../../domain/incident.ts';
-import type { StoredStats, TimeRange } from '../../pipeline/ports/pages.ts';
+import type { OnHost, StoredStats, TimeRange } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import { REVIEWED_REASONS } from '../reviews.ts';
 import { projectOf } from '../rows.ts';
 
 const DAY_MS = 86_400_000;
 
 /** Counts and sums of a time; incidents belong to the time in which they were opened. */
-export async function readStats(current: CurrentDatabase, range: TimeRange): Promise<StoredStats> {
+export async function readStats(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats> {
   return {
     ...(await countIncidents(current, range)),
     asked: await countAsks(current, range),
@@ -20,11 +21,11 @@ export async function readStats(current: CurrentDatabase, range: TimeRange): Pro
   };
 }
 
-async function countIncidents({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
-  const groups = await db
+async function countIncidents(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  const groups = await current.db
     .selectFrom('incidents')
     .select((eb) => ['state', 'severity', 'tier', 'cause_kind', eb.fn.countAll().as('incidents')])
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .where('opened_at', '>=', from)
     .where('opened_at', '<', to)
     .groupBy(['state', 'severity', 'tier', 'cause_kind'])
@@ -45,11 +46,11 @@ async function countIncidents({ db, agent }: CurrentDatabase, { from, to }: Time
   };
 }
 
-async function countAsks({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number> {
-  const { asks } = await db
+async function countAsks(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number> {
+  const { asks } = await current.db
     .selectFrom('asks')
     .select((eb) => eb.fn.countAll().as('asks'))
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .where('asked_at', '>=', from)
     .where('asked_at', '<', to)
     .executeTakeFirstOrThrow();
@@ -57,8 +58,11 @@ async function countAsks({ db, agent }: CurrentDatabase, { from, to }: TimeRange
 }
 
 /** Equal cases are counted in the database. */
-async function readCases({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<StoredStats['cases']> {
-  const groups = await db
+async function readCases(
+  current: CurrentDatabase,
+  { from, to, host }: TimeRange & OnHost,
+): Promise<StoredStats['cases']> {
+  const groups = await current.db
     .selectFrom((from_) =>
       from_
         .selectFrom('incidents')
@@ -78,7 +82,7 @@ async function readCases({ db, agent }: CurrentDatabase, { from, to }: TimeRange
             .limit(1)
             .as('outcome'),
         ])
-        .where('incidents.agent', '=', agent)
+        .where(shownRows(current, 'incidents.agent', host))
         .where('incidents.opened_at', '>=', from)
         .where('incidents.opened_at', '<', to)
         .where('incidents.decision_reason', 'is not', null)
@@ -109,12 +113,12 @@ async function readCases({ db, agent }: CurrentDatabase, { from, to }: TimeRange
   }));
 }
 
-async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number[]> {
-  const rows = await db
+async function readRecoveryTimes(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number[]> {
+  const rows = await current.db
     .selectFrom('attempts')
     .innerJoin('incidents', 'incidents.id', 'attempts.incident_id')
     .select(['incidents.opened_at', 'attempts.finished_at'])
-    .where('attempts.agent', '=', agent)
+    .where(shownRows(current, 'attempts.agent', host))
     .where('attempts.started_at', '>=', from)
     .where('attempts.started_at', '<', to)
     .where('attempts.outcome', '=', 'recovered')
@@ -125,12 +129,12 @@ async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: T
 }
 
 async function readSpend(
-  { db, agent }: CurrentDatabase,
-  { from, to }: TimeRange,
+  current: CurrentDatabase,
+  { from, to, host }: TimeRange & OnHost,
 ): Promise<Pick<StoredStats, 'days' | 'services' | 'models'>> {
   // Both databases divide integers without a remainder.
   const day = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
-  const rows = await db
+  const rows = await current.db
     .selectFrom('claude_requests')
     .select((eb) => [
       day.as('day'),
@@ -143,15 +147,15 @@ async function readSpend(
       eb.fn.sum('cache_write_tokens').as('written'),
       eb.fn.sum('output_tokens').as('output'),
     ])
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .where('requested_at', '>=', from)
     .where('requested_at', '<', to)
     .groupBy([day, 'container_name', 'model'])
     .execute();
-  const services = await db
+  const services = await current.db
     .selectFrom('incidents')
     .select((eb) => ['container_name', eb.fn.max('service').as('service')])
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .groupBy('container_name')
     .execute();
   const serviceOf = new Map(services.map(({ container_name, service }) => [container_name, service]));
