@@ -156,7 +156,7 @@ const STORAGE = {
     schema: text().regex(/^[\w.:-]{1,100}$/),
     allowed: 'up to 100 letters, digits and the characters . _ : -',
     about: "the name of this agent: alerts name it as the host (unset: the engine's host name)",
-    details: 'Required with DATABASE_URL, and unique in it.',
+    details: 'Required with DATABASE_URL, and unique in it. See [fleet](deploy/fleet.md).',
   },
   RETENTION_DAYS: {
     schema: integer(1, 3650),

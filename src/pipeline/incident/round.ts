@@ -285,10 +285,8 @@ export function createRounds(deps: RoundDeps): Rounds {
     }
   };
 
-  const isSnoozed = ({ incident }: LiveIncident): boolean => deps.snoozes.of(incident) !== undefined;
-
   const run = async (live: LiveIncident, ordinal: number, again = false): Promise<Round | Folded> => {
-    if (isSnoozed(live)) return 'snoozed';
+    if (deps.snoozes.of(live.incident) !== undefined) return 'snoozed';
     const diagnosed = await diagnose(live, ordinal, again);
     if (typeof diagnosed === 'string') return diagnosed;
     return oneAtATime(live, () => decideAndRestart(live, diagnosed));
