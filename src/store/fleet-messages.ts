@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import { type Alert, isProgress } from '../domain/alert.ts';
+import type { Alert } from '../domain/alert.ts';
 import type { FleetMessages } from '../pipeline/ports/fleet.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -11,6 +11,8 @@ import { DATABASE_NOW } from './shared-knowledge.ts';
 const PREFIX = 'fleet:';
 /** After this long without the problem on any host, the next alert is a message of its own. */
 const RECENT_MS = 10 * 60_000;
+/** Then each agent sends its own: perhaps no agent sends to this destination any more. */
+const HELD_AT_MOST_MS = 3_600_000;
 
 /** What identifies where a receiver's messages go, by its name. Absent: its messages are not shared. */
 export type Destinations = ReadonlyMap<string, string>;
@@ -33,8 +35,6 @@ export async function heldForFleet(
     const destination = destinations.get(receiver);
     if (destination === undefined) continue;
     const name = nameOf(receiver, destination, alert);
-    // Progress alone begins no message for others to join.
-    if (isProgress(alert.kind) && !(await isKnown(trx, name))) continue;
     const { agent: first } = await trx
       .insertInto('fleet_messages')
       .values({ name, agent, at: DATABASE_NOW })
@@ -56,12 +56,6 @@ export async function heldForFleet(
   return held;
 }
 
-async function isKnown(trx: Database, name: string): Promise<boolean> {
-  return (
-    (await trx.selectFrom('fleet_messages').select('name').where('name', '=', name).executeTakeFirst()) !== undefined
-  );
-}
-
 function nameOf(receiver: string, destination: string, { incident: { container, fingerprint } }: Alert): string {
   const problem = JSON.stringify([container.project ?? NO_PROJECT, container.service, fingerprint]);
   return `${PREFIX}${receiver}:${destination}:${createHash('sha256').update(problem).digest('hex').slice(0, 32)}`;
@@ -70,11 +64,22 @@ function nameOf(receiver: string, destination: string, { incident: { container, 
 export function createFleetMessages(
   current: CurrentDatabase,
   queries: QueryRunner,
+  now: () => number,
   destinations: Destinations,
 ): FleetMessages {
   return {
     async heldMessages() {
       if (!current.isShared) return [];
+      await queries.write('release held alerts', () =>
+        current.db
+          .updateTable('outbox')
+          .set({ flood: null })
+          .where('agent', '=', current.agent)
+          .where('state', '=', 'pending')
+          .where('flood', 'like', `${PREFIX}%`)
+          .where('next_at', '<', now() - HELD_AT_MOST_MS)
+          .execute(),
+      );
       const rows = await queries.read('read the alerts that other hosts hold', () =>
         current.db
           .selectFrom('outbox')

@@ -190,7 +190,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createAuditStore(current, queries),
     ...createFleetStore(current, queries, now),
     ...createSharedKnowledge(current, queries),
-    ...createFleetMessages(current, queries, options.destinations ?? new Map()),
+    ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 
     healthy: () => problem() === undefined,
     problem,

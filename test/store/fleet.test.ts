@@ -148,7 +148,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'agents of one database' 
   });
 
   test('hold the alert of a problem that another host has reported to the same destination', async () => {
-    const { one, two, stores } = await agents(3, { destinations: new Map([['slack', 'd1']]) });
+    const { one, two, stores, databaseUrl } = await agents(3, { destinations: new Map([['slack', 'd1']]) });
     const three = stores[2] as typeof one;
     const of = (host: string) => alert({ id: host, incident: incident({ id: host }) });
     await one.enqueue(of('web-1'), ['slack', 'console']);
@@ -177,6 +177,28 @@ describe.skipIf(why !== undefined)(why === undefined ? 'agents of one database' 
     expect((await one.incidentRecords('web-2')).alerts.find(({ receiver }) => receiver === 'slack')?.state).toBe(
       'sent',
     );
+    // If nobody has sent it for an hour, its own agent does.
+    const late = await openStore({
+      where: { databaseUrl, agent: 'web-9' },
+      receivers: ['slack'],
+      destinations: new Map([['slack', 'd1']]),
+      now: () => NOON,
+      logger: recordingLogger(),
+    });
+    onTestFinished(() => late.close());
+    await late.enqueue(of('web-9'), ['slack']);
+    expect(await late.due('slack', NOON, 9)).toEqual([]);
+    await late.close();
+    const afterAnHour = await openStore({
+      where: { databaseUrl, agent: 'web-9' },
+      receivers: ['slack'],
+      destinations: new Map([['slack', 'another']]),
+      now: () => NOON + 3_600_001,
+      logger: recordingLogger(),
+    });
+    onTestFinished(() => afterAnHour.close());
+    expect(await afterAnHour.heldMessages()).toEqual([]);
+    expect((await afterAnHour.due('slack', NOON + 3_600_001, 9)).map((row) => row.alert.id)).toEqual(['web-9']);
     // The first host sends its own alerts as always.
     await one.enqueue(alert({ id: 'again', incident: incident({ id: 'again' }) }), ['slack']);
     expect((await one.due('slack', NOON, 9)).map((row) => row.alert.id)).toEqual(['web-1', 'again']);
