@@ -28,7 +28,7 @@ export function createPages(deps: {
   readonly policyOf: PolicyOf;
   hostName(): string | undefined;
   readonly agents?: ApiSource['agents'];
-  pipeline(): Pick<Pipeline, 'habitsOf' | 'dependencies' | 'deployedAt'>;
+  pipeline(): Pick<Pipeline, 'habitsOf' | 'dependencies' | 'deployedAt' | 'waits'>;
   watch(): Pick<Watch, 'status'>;
   health(): Promise<HealthView>;
   readonly clock: Clock;
@@ -65,6 +65,7 @@ export function createPages(deps: {
         return containers.all(watched);
       },
       dependencies: () => deps.pipeline().dependencies(),
+      waits: () => deps.pipeline().waits(),
       host: deps.hostName,
       ...(deps.agents && { agents: deps.agents }),
       budgetPerDayUsd: config.limits.spendPerDayUsd,

@@ -49,6 +49,8 @@ export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title
    * send its own. It does not reveal the settings.
    */
   readonly destination?: string;
+  /** Whether people can answer waiting restarts through it. */
+  readonly takesAnswers: boolean;
   create(deps: SharedDeps): Receiver;
   check(): Promise<CheckResult>;
 }
@@ -76,13 +78,17 @@ export function settingsOf(modules: readonly ReceiverModule[]): SettingTable {
 }
 
 function withSettings<Settings extends ReceiverSettings>(
-  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'follows' | 'groups' | 'create' | 'check'>,
+  module: Pick<
+    ReceiverModule<SettingTable, Settings>,
+    'name' | 'title' | 'follows' | 'groups' | 'takesAnswers' | 'create' | 'check'
+  >,
   settings: Settings,
 ): ConfiguredReceiver {
   return {
     name: module.name,
     title: module.title,
     minSeverity: settings.minSeverity,
+    takesAnswers: module.takesAnswers?.(settings) ?? false,
     ...(module.groups && { groups: module.groups }),
     ...(settings.only && { only: settings.only }),
     ...(module.name !== FALLBACK.name && !module.groups && { destination: destinationOf(module.name, settings) }),

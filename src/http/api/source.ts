@@ -39,6 +39,8 @@ export interface ApiSource {
   }[];
   /** Those that share the database; absent if none can. */
   agents?(): readonly FleetMember[];
+  /** What the handling of open incidents waits for, by id. `what` completes "waits …". */
+  waits(): ReadonlyMap<string, { readonly what: string; readonly until: number }>;
   /** Undefined: not known yet. */
   host(): string | undefined;
   readonly budgetPerDayUsd: number;
