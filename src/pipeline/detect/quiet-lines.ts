@@ -9,7 +9,7 @@ import { mayBeSupervisord } from './supervisors.ts';
 
 /** The first lines of a container are all sampled; after FIRST of them, one in EVERY. */
 const FIRST = 256;
-const EVERY = 128;
+const EVERY = 256;
 /** A container logs requests if at least one in this many sampled lines is from an access log. */
 const ACCESS_SHARE = 64;
 /** Characters of a sampled line that are examined. */
