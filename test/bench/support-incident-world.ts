@@ -18,8 +18,8 @@ import { createSteppedClock } from './support-stepped-clock.ts';
 const SPEED = { recording: 8, after: 40 } as const;
 /** Before the recording, so that the agent knows the containers. */
 const WARM_UP_MS = 15_000;
-/** Longer than a victim waits for its cause, and for a restart and its verification. */
-const AFTER_MS = 170_000;
+/** After the recording, until every incident is settled, but at most as long as a victim waits for its cause. */
+const AFTER_MS = { least: 45_000, most: 190_000, poll: 5_000 } as const;
 
 export interface PlayOptions {
   readonly standIn: StandIn;
@@ -55,7 +55,10 @@ export async function playIncident(incident: RecordedIncident, options: PlayOpti
     await replay?.play();
     await clock.sleep(3_000);
     clock.speed = SPEED.after;
-    await clock.sleep(AFTER_MS);
+    await clock.sleep(AFTER_MS.least);
+    for (let waited = AFTER_MS.least; waited < AFTER_MS.most && !allSettled(folder); waited += AFTER_MS.poll) {
+      await clock.sleep(AFTER_MS.poll);
+    }
     const { requests } = world.engine;
     return {
       incident,
@@ -71,6 +74,16 @@ export async function playIncident(incident: RecordedIncident, options: PlayOpti
     await world.close();
     clock.stop();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function allSettled(folder: string): boolean {
+  const database = new DatabaseSync(path.join(folder, 'doctor.db'), { readOnly: true });
+  try {
+    const open = database.prepare('SELECT count(*) AS count FROM incidents WHERE settled_at IS NULL').get();
+    return open?.count === 0;
+  } finally {
+    database.close();
   }
 }
 
