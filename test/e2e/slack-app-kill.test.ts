@@ -16,7 +16,7 @@ interface Scene {
   readonly message: ChannelMessage;
 }
 
-const at = (state: () => boolean) => eventually(() => state() || undefined, { deadlineMs: 20_000, everyMs: 2 });
+const at = (state: () => boolean) => eventually(() => state() || undefined, { deadlineMs: 60_000, everyMs: 2 });
 const shows = ({ slack, message }: Scene, text: string) => slack.textOf(message).includes(text);
 const restarts = ({ world }: Scene) => world.engine.count('restart', 'web');
 
@@ -30,7 +30,7 @@ const POINTS: readonly [what: string, moment: (scene: Scene) => Promise<unknown>
   ['when the message says that it recovered', (scene) => at(() => shows(scene, 'and it recovered'))],
 ];
 
-describe('killed', { timeout: 90_000 }, () => {
+describe('killed', { timeout: 180_000 }, () => {
   it.each(POINTS)('%s: one restart, one message, nothing lost', async (_, moment) => {
     await inScene(async (scene) => {
       const { world, slack, message } = scene;
@@ -50,7 +50,7 @@ describe('killed', { timeout: 90_000 }, () => {
           if (waits && restarts(scene) === 0) await slack.click({ user: JANE, message, action: 'restart' });
           return undefined;
         },
-        { deadlineMs: 40_000, everyMs: 500 },
+        { deadlineMs: 60_000, everyMs: 500 },
       );
       expect(restarts(scene)).toBe(1);
       expect(slack.shown().filter(({ threadTs }) => !threadTs)).toHaveLength(1);
@@ -107,7 +107,7 @@ async function inScene(
         const ready = found?.blocks.some(({ block_id }) => block_id === 'request') && slack.thread(found.ts).length > 0;
         return ready && slack.socket.connections() > 0 ? found : undefined;
       },
-      { deadlineMs: 20_000 },
+      { deadlineMs: 60_000 },
     );
     await use({ world: { ...world, doctor }, slack, message });
   } finally {
