@@ -29,6 +29,7 @@ const CASES: Readonly<Record<string, { readonly yes: readonly string[]; readonly
     no: [
       "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'",
       'inotify_add_watch: no space left on device',
+      "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'\n  errno: -28,\n  code: 'ENOSPC'\n}",
       'disk full check passed',
       'ERROR disk full alert could not be delivered',
       'ERROR no space left in room 12, booking refused',
@@ -274,9 +275,10 @@ describe('an assessment', () => {
       'lookup ',
     ];
     for (const seed of seeds) {
-      const begun = performance.now();
+      const begun = process.cpuUsage();
       applyRules(atStart(seed.repeat(Math.ceil(65_536 / seed.length))));
-      expect(performance.now() - begun, seed).toBeLessThan(1_000);
+      // Processor time, which other processes do not change.
+      expect(process.cpuUsage(begun).user / 1_000, seed).toBeLessThan(1_000);
     }
   });
 });
