@@ -201,7 +201,7 @@ export function readIncident(folder: string): Loaded {
 
   const truth = read('truth.yaml', truthSchema, parse);
   const containers = read('inspect.json', inspectSchema, JSON.parse) ?? [];
-  const events = read('events.jsonl', z.array(eventSchema), (text) => linesOf(text).map((line) => JSON.parse(line)));
+  const events = read('events.jsonl', z.array(eventSchema), (text) => linesOf(text).map(parseEvent));
   const known = new Set(containers.map(nameOf));
 
   const steps: Step[] = (events ?? []).flatMap(({ Type, Action, Actor: { Attributes }, timeNano }, at) => {
@@ -261,6 +261,11 @@ function disagreements(
   const begins = nanosOf(truth.begins) ?? 0n;
   if (!steps.some(({ nanos }) => nanos >= begins)) problems.push('truth.yaml: begins: nothing happens after this time');
   return problems;
+}
+
+/** The nanoseconds do not fit a number. */
+function parseEvent(line: string): unknown {
+  return JSON.parse(line.replace(/"timeNano":\s*(\d+)/, '"timeNano":"$1"'));
 }
 
 export function nameOf({ Name }: Inspected): string {

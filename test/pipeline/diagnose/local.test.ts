@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DiagnoseWith, Diagnosis } from '../../../src/domain/diagnosis.ts';
+import type { LocalFailure } from '../../../src/domain/model-failures.ts';
 import type { Logger } from '../../../src/lib/log.ts';
 import { createClaude } from '../../../src/models/claude/claude.ts';
 import { createLocalModel } from '../../../src/models/local/local.ts';
