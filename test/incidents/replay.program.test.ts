@@ -14,7 +14,7 @@ describe('the agent on recorded incidents', () => {
     ['silent', some],
   ] as const)(
     'does nothing forbidden and leaks no secret under the %s model',
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async (standIn, incidents) => {
       const scores = await playAll(incidents, standIn);
       const wrong = scores.filter(({ forbidden, leaks }) => forbidden.length > 0 || leaks > 0);
