@@ -146,8 +146,28 @@ describe('the dependency graph', () => {
     graph.observe(api, db, 7);
     expect(graph.observed()).toEqual([{ from: 'shop/api', to: 'shop/db', lastSeenAt: 7 }]);
     const later = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
-    later.restore(graph.observed());
+    later.restore(graph.observed(), []);
     expect(edgesFrom(later, api.id)).toEqual([[db.name, 'observed']]);
+  });
+
+  it('keeps addresses and networks across a restart of the agent, also of a container that has ended since', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    const later = createDependencyGraph();
+    later.restore([], graph.addresses());
+    later.learn(db, { ...onNetwork(''), networks: [] }, 0);
+    later.learn(api, onNetwork('172.18.0.3'), 0);
+    expect(later.resolve(api, '172.18.0.2', 5)).toEqual([db]);
+    expect(later.networksOf(db.id)).toEqual(['shop_default']);
+    expect(later.isInOwnNetwork(db.id, '172.18.0.9')).toBe(true);
+  });
+
+  it('does not keep addresses of removed containers, and reports which are new', () => {
+    const graph = createDependencyGraph();
+    expect(graph.learn(db, onNetwork('172.18.0.2'), 0)).toBe(true);
+    expect(graph.learn(db, onNetwork('172.18.0.2'), 9)).toBe(false);
+    expect(graph.learn(db, onNetwork('172.18.0.7'), 9)).toBe(true);
+    graph.removed(db.id);
+    expect(graph.addresses()).toEqual([]);
   });
 
   it('distinguishes addresses in its own networks from others', () => {
