@@ -58,6 +58,7 @@ const INTERRUPTED = anyOf([
   // The other side answers, and refuses: its certificate, its memory, its disk or its role is the problem.
   'failed to verify certificate|certificate[ _]verify[ _]failed|cert_has_expired|certificate has expired|sslhandshakeexception',
   'oom command not allowed|misconf redis|readonly you can.t write|read.only.allow.delete',
+  'leader (?:has )?changed|(?:no|not the|lost the|without a) leader\\b|not_leader_or_follower|not leader for partition',
   'transport (?:is closing|error)|statuscode[.=:" ]{1,3}unavailable|rpc error: code = unavailable',
 ]);
 
@@ -123,7 +124,7 @@ const STATED_CAUSES: readonly (readonly [string, RegExp])[] = [
   ['permission', /permission denied|eacces|operation not permitted|eperm\b/i],
   [
     'memory',
-    /out of memory|cannot allocate memory|oom command not allowed|outofmemoryerror|heap out of memory|enomem|std::bad_alloc/i,
+    /out of memory|cannot allocate memory|memory resource limit alarm|low on memory|oom command not allowed|outofmemoryerror|heap out of memory|enomem|std::bad_alloc/i,
   ],
   [
     'limit',
