@@ -87,7 +87,12 @@ const share = (part: number, of: number) => (of === 0 ? '–' : `${part}/${of}`)
 const COLUMNS: readonly (readonly [string, (scores: readonly Score[]) => string])[] = [
   ['detected', (scores) => ofTrouble(scores, ({ detected }) => detected)],
   ['one incident', (scores) => ofTrouble(scores, ({ incidents }) => incidents === 1)],
-  ['cause right', (scores) => ofTrouble(scores, ({ cause }) => cause === 'right')],
+  [
+    'cause right',
+    // Of a tool, it cannot be seen.
+    (scores) =>
+      scores.every(({ cause }) => cause === 'none') ? '–' : ofTrouble(scores, ({ cause }) => cause === 'right'),
+  ],
   [
     'evidence',
     (scores) =>
@@ -130,7 +135,7 @@ function printImperfect({ standIn, scores }: Row): void {
       ...(leaks > 0 ? [`${leaks} secrets LEAKED`] : []),
       ...(hasCause && !detected ? ['not detected'] : []),
       ...(hasCause && incidents > 1 ? [`${incidents} incidents`] : []),
-      ...(hasCause && detected && cause !== 'right' ? [`cause ${cause}`] : []),
+      ...(hasCause && detected && cause !== 'right' && cause !== 'none' ? [`cause ${cause}`] : []),
       ...(kind === 'healthy' && alerts > 0 ? [`${alerts} false alarms`] : []),
       ...(evidence.found < evidence.of ? [`evidence ${evidence.found}/${evidence.of}`] : []),
       ...(useless > 0 ? [`${useless} useless restarts`] : []),
