@@ -33,6 +33,8 @@ const PROSE =
 const LONGEST_NAME = 80;
 /** How many characters of a value are judged if its name is not certain. If they are secret, so is the rest. */
 const LONGEST_KEY = 512;
+/** After the host of a URL: its port. */
+const PORT = /:\d{1,5}(?![\w.@:-])/y;
 const LINE_HEAD = /(?:^|\n)[^\S\n]*$|\blogin \S{1,64} $/;
 const REST = /[^\s"'`<>&‹›]*/y;
 const LONGEST_NESTED = 96;
@@ -53,6 +55,8 @@ export function findPairs(text: string): Span[] {
   let within = 0;
   /** Reads the pair whose name is at `[at, end)`. Returns where to continue. */
   const examine = (at: number, end: number): number => {
+    // `https://auth:8443/keys`: a host, whatever its name.
+    if (text.startsWith('://', at - 3) && matchAt(PORT, text, end) !== undefined) return end;
     let name = end - at > LONGEST_NAME ? text.slice(end - LONGEST_NAME, end) : text.slice(at, end);
     if (HEADS.test(name)) name = withWordBefore(text, at, name);
     const secrecy = classify(name);

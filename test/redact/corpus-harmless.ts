@@ -12,6 +12,11 @@ const podSuffix = (length: number, seed = 1) => chars('bcdfghjklmnpqrstvwxz24567
 const uuid = (seed = 1) => `${hex(8, seed)}-${hex(4, seed)}-4${hex(3, seed)}-a${hex(3, seed)}-${hex(12, seed)}`;
 
 export const HARMLESS: Readonly<Record<string, readonly string[]>> = {
+  'hosts in URLs that are named like secrets': [
+    'Get "https://auth:8443/keys": tls: failed to verify certificate',
+    'GET http://token:8080/v1 503',
+    'amqp://secret:5672 refused',
+  ],
   'hex digests': [
     `sha1 ${hex(40)} of app.jar`,
     `digest mismatch: ${hex(64, 2)} != ${hex(64, 3)}`,

@@ -100,6 +100,8 @@ export const DEFAULT_ASSESSMENT: WireAssessment = {
   config_suggestions: ['DB_POOL_SIZE=20'],
   likely_recurring: false,
   estimated_impact: 'Some requests fail.',
+  // The first fact, which every question has.
+  evidence: ['F1'],
 };
 
 /** A well-formed answer; `DEFAULT_ASSESSMENT` fills in missing fields. */

@@ -65,6 +65,8 @@ export async function startFastWorld(options: {
   /** Replaces the clock that `speed` would create. */
   readonly clock?: Clock;
   readonly containers: readonly (string | SimulatedContainerOptions)[];
+  /** Adds containers in another way, before the agent starts. */
+  prepare?(engine: SimulatedEngine): void;
   /** The data of an earlier run, which this one continues. It is kept when the world is closed. */
   readonly dataDir?: string;
   /** An engine that outlives this world, and its address. */
@@ -119,6 +121,7 @@ export async function startFastWorld(options: {
     requestTimeouts: options.requestTimeouts,
   });
   for (const one of options.containers) engine.addContainer(typeof one === 'string' ? { name: one } : one);
+  options.prepare?.(engine);
   const { url } = await app.start();
   const get = async (page: string) => fetch(`${url}${page}`);
   const metrics = async () => (await get('/metrics')).text();

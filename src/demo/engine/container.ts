@@ -100,6 +100,31 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     engine.emit(container, 'stop');
   }
 
+  function begin(): void {
+    cancelRestart?.();
+    startedAt = starts === 0 ? (options.startedAt ?? engine.now()) : engine.now();
+    status = 'running';
+    starts += 1;
+    exitCode = 0;
+    oomKilled = false;
+    stopping = false;
+    endpoints.attach();
+    if (options.health !== undefined) {
+      health = options.health;
+      healthLog = [];
+    }
+  }
+
+  /** The state after the process ended. Returns whether the restart policy starts it again. */
+  function ended(code: number): boolean {
+    exitCode = code;
+    finishedAt = engine.now();
+    endpoints.detach();
+    const isStartedAgain = !stopping && restartsAfter(code);
+    status = isStartedAgain ? 'restarting' : 'exited';
+    return isStartedAgain;
+  }
+
   const container: EngineContainer = {
     id,
     image,
@@ -128,15 +153,11 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
 
     exit(code, { oomKilled: killedForMemory = false } = {}) {
       if (!isRunning()) return;
-      status = 'exited';
-      exitCode = code;
       oomKilled ||= killedForMemory;
-      finishedAt = engine.now();
-      endpoints.detach();
+      const isStartedAgain = ended(code);
       engine.emit(container, 'die', { exitCode: String(code) });
       output.endFollowers();
-      if (stopping || !restartsAfter(code)) return;
-      status = 'restarting';
+      if (!isStartedAgain) return;
       cancelRestart = engine.later(options.restartDelayMs ?? 100, () => {
         restartCount += 1;
         container.start();
@@ -161,18 +182,7 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
 
     start() {
       if (isRunning()) return;
-      cancelRestart?.();
-      status = 'running';
-      starts += 1;
-      exitCode = 0;
-      oomKilled = false;
-      stopping = false;
-      startedAt = engine.now();
-      endpoints.attach();
-      if (options.health !== undefined) {
-        health = options.health;
-        healthLog = [];
-      }
+      begin();
       engine.emit(container, 'start');
       options.onStart?.(container);
     },
@@ -218,6 +228,25 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
     connect: (network) => endpoints.connect(network, isRunning()),
     disconnect: endpoints.disconnect,
     address: endpoints.address,
+
+    replay(action, attributes = {}) {
+      if (action === 'start') {
+        if (isRunning()) return;
+        if (status === 'restarting') restartCount += 1;
+        begin();
+      }
+      if (action === 'die') {
+        if (!isRunning()) return;
+        ended(Number(attributes.exitCode ?? 0));
+      }
+      if (action === 'kill') stopping ||= [9, stopSignal].includes(Number(attributes.signal ?? 9));
+      if (action === 'oom') oomKilled = true;
+      if (action === 'pause') status = 'paused';
+      if (action === 'unpause') status = 'running';
+      if (action === 'destroy') engine.remove(container);
+      engine.emit(container, action, attributes);
+      if (action === 'die') output.endFollowers();
+    },
 
     remove() {
       container.kill(9);

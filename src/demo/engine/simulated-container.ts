@@ -41,6 +41,8 @@ export interface SimulatedContainerOptions {
   readonly stopExitCode?: number;
   /** How long a restart takes between stop and start; default 0. */
   readonly startTakesMs?: number;
+  /** When its first start was, epoch ms; default: now. */
+  readonly startedAt?: number;
   /** False: the container is created but not started. Default true. */
   readonly start?: boolean;
   /** The container's log, for tests with more output than fits in memory. Default: keeps what `log` prints. */
@@ -83,4 +85,9 @@ export interface SimulatedContainer {
   address(network: string): string;
   /** Like `docker rm -f`. */
   remove(): void;
+  /**
+   * An event that was recorded on a real engine: the state follows it, and the event is sent with its attributes. Nothing
+   * else happens: what the restart policy or an operator did next is in the recording too.
+   */
+  replay(action: string, attributes?: Readonly<Record<string, string>>): void;
 }

@@ -9,7 +9,8 @@ import type { DiagnosisContext } from '../ports/model.ts';
 import { absenceAssessment } from './absence.ts';
 import { type AwaitReturn, createAwaitReturn } from './await-return.ts';
 import { type CommonCause, createCommonCauses } from './common-causes.ts';
-import { isAboutState, isOf, link, rootOf, statedCauseOf, sufferingOf } from './members.ts';
+import { isAboutState, isOf, link, recordsOf, rootOf, statedCauseOf, sufferingOf } from './members.ts';
+import { repeats } from './repeated-text.ts';
 import { BEFORE_MS, createSuspects, type Suspect, type SuspectsDeps } from './suspects.ts';
 import { readSymptoms, type Symptoms, textsOf } from './symptoms.ts';
 
@@ -78,6 +79,9 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return true;
   };
 
+  const direct = ({ incident }: LiveIncident): readonly ContainerRef[] =>
+    graph.dependenciesOf(incident.container.id).flatMap(({ to }) => graph.current(to));
+
   /** The container that the error names, if it has a problem; otherwise the nearest of its dependencies that has one. */
   const firstSuspectFrom = async (start: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined> =>
     (await suspects.first([start], victim, true)) ?? suspects.first(graph.reachableFrom(start.id), victim, false);
@@ -123,8 +127,12 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return root !== undefined && attach(live, root, evidence) ? MEMBER : OWN;
   };
 
-  /** The incident of a dependency whose own log states the cause that the victim repeats. */
-  const findRelayed = (live: LiveIncident, stated: string): LiveIncident | undefined => {
+  /** The incident of a dependency whose own log states the cause that the victim repeats, or the same message. */
+  const findRelayed = (
+    live: LiveIncident,
+    texts: readonly string[],
+    stated: string | undefined,
+  ): LiveIncident | undefined => {
     const reachable = new Set(graph.reachableFrom(live.incident.container.id).map(serviceKey));
     return incidents
       .open()
@@ -133,9 +141,15 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
           reachable.has(serviceKey(other.incident.container)) &&
           rootOf(other) !== live &&
           other.incident.lastSeenAt >= live.incident.openedAt - BEFORE_MS &&
-          statedCauseOf(other) === stated,
+          ((stated !== undefined && statedCauseOf(other) === stated) || printsTheSame(live, texts, other)),
       );
   };
+
+  /** A container that has ended has more than an error of its server. */
+  const printsTheSame = (live: LiveIncident, texts: readonly string[], other: LiveIncident): boolean =>
+    !isAboutState(live) &&
+    Math.abs(other.burstAt - live.burstAt) <= ALIKE_WITHIN_MS &&
+    repeats(texts, recordsOf(other));
 
   const shareCause = async (live: LiveIncident, cause: CommonCause): Promise<Correlation> => {
     live.incident = { ...live.incident, cause };
@@ -155,7 +169,8 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     facts?: ContainerFacts,
   ): Promise<Correlation> => {
     const { named, external, nameServerFails } = symptoms;
-    for (const container of named) {
+    const mayBeBack = named.length > 0 || external !== undefined ? named : direct(live);
+    for (const container of mayBeBack) {
       const at = await suspects.returnedAt(container);
       if (at !== undefined) return awaitReturn.ofVictim(live, container, at, facts);
     }
@@ -224,10 +239,10 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     const texts = textsOf(live, context);
     const at = live.evidence[0]?.at ?? live.incident.lastSeenAt;
     const symptoms = readSymptoms({ texts, at, container, facts: context.facts }, graph);
-    if (symptoms.stated !== undefined) {
-      const relayed = findRelayed(live, symptoms.stated);
-      const evidence = relayed && graph.evidenceOfPath(container.id, relayed.incident.container.id);
-      if (relayed !== undefined && attach(live, relayed, evidence ?? 'observed')) return MEMBER;
+    const relayed = findRelayed(live, texts, symptoms.stated);
+    if (relayed !== undefined) {
+      const evidence = graph.evidenceOfPath(container.id, relayed.incident.container.id);
+      if (attach(live, relayed, evidence ?? 'observed')) return MEMBER;
     }
     live.suffers = sufferingFrom(symptoms, container);
     if (symptoms.failure === undefined) return OWN;

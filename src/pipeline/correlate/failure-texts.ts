@@ -43,7 +43,7 @@ const UNREACHABLE = anyOf([
 const NAME_RESOLUTION = anyOf([
   'temporary failure in name resolution|eai_again|eai_noname|server misbehaving|\\benotfound|no such host|nodename nor servname',
   'name or service not known|(?:could not|cannot|couldn.t|unable to|failed to) resolve|failed to lookup address|resolution failed',
-  'could not translate host name|unknown ?host(?:exception)?|name resolution|nxdomain|bad address|getaddrinfo|name does not resolve',
+  'could not translate host name|unknown (?:mysql server )?host|unknownhost(?:exception)?|name resolution|nxdomain|bad address|getaddrinfo|name does not resolve',
   'no address associated with host|failed to resolve|could not be resolved|host not found|server was not found',
 ]);
 
@@ -54,6 +54,11 @@ const INTERRUPTED = anyOf([
   'socket (?:closed|disconnected|is closed)|other side closed|empty reply from server|^(?:get|post|put|patch|delete|head) "[^"]{1,500}": (?:unexpected )?eof',
   'i/o timeout|read timed? ?out|readtimeout|request timed out|timed out\\b|time-?out\\b',
   'deadline ?exceeded|upstream prematurely closed|connection unavailable|sockettimeoutexception|operationtimedout|server selection',
+  'connection \\S{1,20} to \\S{1,120} (?:closed|timed out|was destroyed)',
+  // The other side answers, and refuses: its certificate, its memory, its disk or its role is the problem.
+  'failed to verify certificate|certificate[ _]verify[ _]failed|cert_has_expired|certificate has expired|sslhandshakeexception',
+  'oom command not allowed|misconf redis|readonly you can.t write|read.only.allow.delete',
+  'leader (?:has )?changed|(?:no|not the|lost the|without a) leader\\b|not_leader_or_follower|not leader for partition',
   'transport (?:is closing|error)|statuscode[.=:" ]{1,3}unavailable|rpc error: code = unavailable',
 ]);
 
@@ -102,7 +107,7 @@ export function isNameServerFailure(text: string): boolean {
 const STATED_CAUSES: readonly (readonly [string, RegExp])[] = [
   [
     'disk full',
-    /no space left|disk (?:is )?(?:full|quota exceeded)|enospc|quota exceeded|no space on|disk[ _]full|out of disk|flood[- ]stage/i,
+    /no space left|misconf redis is configured to save|disk (?:is )?(?:full|quota exceeded)|enospc|quota exceeded|no space on|disk[ _]full|out of disk|flood[- ]stage/i,
   ],
   [
     'read-only',
@@ -119,7 +124,7 @@ const STATED_CAUSES: readonly (readonly [string, RegExp])[] = [
   ['permission', /permission denied|eacces|operation not permitted|eperm\b/i],
   [
     'memory',
-    /out of memory|cannot allocate memory|oom command not allowed|outofmemoryerror|heap out of memory|enomem|std::bad_alloc/i,
+    /out of memory|cannot allocate memory|memory resource limit alarm|low on memory|oom command not allowed|outofmemoryerror|heap out of memory|enomem|std::bad_alloc/i,
   ],
   [
     'limit',

@@ -30,7 +30,7 @@ const CERTAIN: readonly RegExp[] = [
   ),
   new RegExp(`\\blookup ["']?(${NAME})["']?(?=[ :]|$)`, 'g'),
   new RegExp(
-    `\\b(?:UnknownHostException:?|resolve host(?:name)?:?|translate host name|getaddrinfo for|resolving(?: host)?|unknown host:?|bad address|NXDOMAIN looking up|resolve:?) ["']?(${NAME})`,
+    `\\b(?:UnknownHostException:?|resolve host(?:name)?:?|translate host name|getaddrinfo for|resolving(?: host)?|unknown (?:MySQL server )?host:?|bad address|NXDOMAIN looking up|resolve:?) ["']?(${NAME})`,
     'gi',
   ),
   new RegExp(`\\bserver (?:at|on) ["'](${NAME})["'](?: \\([\\d.]+\\))?(?:, port (\\d{1,5}))?`, 'g'),
@@ -72,7 +72,7 @@ const LOCAL = /^(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0)$/;
 const LOCAL_SIDE = /(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}:\d{1,5}->/g;
 /** A link to an explanation. */
 const LINK =
-  /\b(?:see|docs?|documentation|more (?:info|information|details)|help|visit|refer to|read)\b:?(?: at| on)? https?:\/\/\S{1,300}/gi;
+  /\b(?:see|docs?|documentation|more (?:info|information|details)|background(?: on this error)?|help|visit|refer to|read)\b:?(?: at| on)?:? https?:\/\/\S{1,300}/gi;
 
 /** Frames of a stack trace: they name classes and files, not hosts. */
 const FRAME = /^\s{0,20}(?:at |File ").{0,500}$/gm;

@@ -87,7 +87,13 @@ function ofTrace(open: OpenRecord): Finding | undefined {
   if (open.text.startsWith('Trace', open.bodyAt) && /^Trace(?::|$)/.test(messageOf(open))) {
     return evidenceIn(messageOf(open));
   }
+  if (isThreadDump(open)) return undefined;
   return isRequestedStop(recordText(open)) ? undefined : { tier: 'trace', word: 'stack trace' };
+}
+
+/** A thread of a JVM as a thread dump shows it: an operator asked for it. */
+function isThreadDump(open: OpenRecord): boolean {
+  return /^"[^"\n]{1,200}" (?:#\d|daemon |prio=)/.test(messageOf(open)) && /\btid=0x/.test(messageOf(open));
 }
 
 /** Returns evidence in the lines below a first line without a head. Only signatures count there. */

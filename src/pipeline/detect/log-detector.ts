@@ -143,7 +143,8 @@ export function createLogDetector(options: {
         stream.trace !== undefined ||
         stream.level === NO_LEVEL ||
         stream.level >= ERROR ||
-        stream.notable));
+        stream.notable ||
+        (stream.level === WARN && classify(stream, rules, false) !== undefined)));
 
   function isDue(stream: OpenRecord, until: number): boolean {
     if (until === Number.POSITIVE_INFINITY) return true;
@@ -151,10 +152,11 @@ export function createLogDetector(options: {
     if (!isPending(stream)) return false;
     const silence = until - stream.arrived;
     if (silence <= SETTLE_MS) return false;
+    // A trace that begins up to a second later belongs to a warning.
     const slow =
-      stream.trace !== undefined &&
-      !isEnded(stream.trace) &&
-      (stream.lines + stream.held.length < 2 || stream.gap > FAST_GAP_MS);
+      stream.trace === undefined
+        ? stream.level === WARN
+        : !isEnded(stream.trace) && (stream.lines + stream.held.length < 2 || stream.gap > FAST_GAP_MS);
     return !slow || silence > TRACE_WAIT_MS || until - stream.began > MAX_OPEN_MS;
   }
 

@@ -4,6 +4,7 @@
  * never allows one.
  */
 import type { FailedCheck } from '../../domain/checks.ts';
+import type { Assessment } from '../../domain/diagnosis.ts';
 import type { DiagnosisContext } from '../ports/model.ts';
 import { isUnambiguous } from './rules.ts';
 import type { Answered } from './tier.ts';
@@ -27,17 +28,28 @@ export function checkAnswer(answer: Omit<Answered, 'failedChecks'>, context: Con
   const failed: FailedCheck[] = [];
   const { rootCause } = answer.assessment;
   const { evidence } = answer;
-  // A gateway may have dropped the schema. A local server that ignores it is not trusted.
-  if (evidence === undefined ? answer.by === 'local' : evidence.length === 0 && answer.confidence !== 'low') {
-    failed.push('no_evidence');
-  }
+  if (lacksEvidence(answer, context)) failed.push('no_evidence');
   if (evidence?.some(({ text }) => text === undefined)) failed.push('unknown_reference');
   const question = normal(answer.question);
   if (quotesIn(rootCause).some((quote) => !question.includes(normal(quote)))) failed.push('quote_not_found');
   if (contradictsFacts(rootCause, context, answer.question)) failed.push('contradicts_facts');
   if (containersIn(rootCause).some((name) => !question.includes(normal(name)))) failed.push('unknown_container');
-  if (disagreesWithRule(rootCause, context)) failed.push('disagrees_with_rule');
+  if (disagreesWithRule(answer.assessment, context)) failed.push('disagrees_with_rule');
   return failed;
+}
+
+/**
+ * A gateway may drop the schema, and with it the field: Claude's answer then cannot open a restart that the rules alone
+ * would not allow, and is otherwise believed. A local server that ignores the schema is not trusted at all.
+ */
+function lacksEvidence(
+  { evidence, by, confidence, assessment }: Omit<Answered, 'failedChecks'>,
+  { ruleMatches }: Context,
+): boolean {
+  if (evidence !== undefined) return evidence.length === 0 && confidence !== 'low';
+  const rule = ruleMatches[0]?.assessment;
+  const rulesAllow = rule?.severity === 'high' && rule.autoRestartSafe;
+  return by === 'local' || (assessment.autoRestartSafe && !rulesAllow);
 }
 
 /** Without what quoting and rendering change: case, white space, quotation marks, backslashes, ellipses. */
@@ -140,8 +152,10 @@ const OTHER_CLASSES: readonly RegExp[] = [
   /\bconnection pool\b|\bpool (?:is )?exhaust|\btoo many connections\b|\bdeadlock|\bconnection refused\b|\btimed? ?out\b/i,
 ];
 
-function disagreesWithRule(claim: string, { ruleMatches }: Context): boolean {
+/** A vague cause disagrees only where it calls a restart safe that no certain rule calls safe. */
+function disagreesWithRule({ rootCause, autoRestartSafe }: Assessment, { ruleMatches }: Context): boolean {
   const certain = ruleMatches.filter(({ rule }) => isUnambiguous(rule) && CLASS[rule] !== undefined);
-  if (certain.length === 0 || certain.some(({ rule }) => CLASS[rule]?.test(claim))) return false;
-  return OTHER_CLASSES.some((other) => other.test(claim));
+  if (certain.length === 0 || certain.some(({ rule }) => CLASS[rule]?.test(rootCause))) return false;
+  const opens = autoRestartSafe && !certain.some(({ assessment }) => assessment.autoRestartSafe);
+  return opens || OTHER_CLASSES.some((other) => other.test(rootCause));
 }

@@ -7,8 +7,11 @@ import { assessment, type DiagnosisRule, detailIn, endedAtStart, hasLine } from 
 
 const NO_SPACE =
   /no space left on device|\bENOSPC\b|\bEDQUOT\b|disk quota exceeded|\b(?:database or )?disk (?:is )?full(?! ?(?:check|alert|test|threshold|warning))\b|not enough space on the disk|flood stage disk watermark/i;
-/** The kernel returns ENOSPC also if the limit of file watchers is reached. */
-const NO_WATCHES = /inotify|file watchers/i;
+/**
+ * The kernel returns ENOSPC also if the limit of file watchers is reached. Node prints the code of an error once more on
+ * a line of its own.
+ */
+const NO_WATCHES = /inotify|file watchers|^\s*code: ['"]ENOSPC/i;
 
 const EXEC_FORMAT = /\bexec format error\b/i;
 

@@ -27,6 +27,23 @@ export const CLIENT_ERRORS: readonly ClientError[] = [
   error('node mysql2', 'Error: getaddrinfo EAI_AGAIN mysql', 'mysql'),
   error('node mysql2', 'Error: Connection lost: The server closed the connection.'),
   error('node mysql2', 'Error: connect ETIMEDOUT'),
+  error('python mysqlclient', 'MySQLdb.OperationalError: (2005, "Unknown MySQL server host \'db\' (-2)")', 'db'),
+  error('node mongodb', 'MongoNetworkError: connection 4 to 172.18.0.2:27017 closed', '172.18.0.2'),
+  error('node redis', "ReplyError: OOM command not allowed when used memory > 'maxmemory'."),
+  error('go etcd', 'leaderelection.go:327] error retrieving resource lock: etcdserver: leader changed'),
+  error(
+    'java kafka',
+    'org.apache.kafka.common.errors.NotLeaderOrFollowerException: NOT_LEADER_OR_FOLLOWER for partition clicks-3',
+  ),
+  error(
+    'ruby redis',
+    "Redis::CommandError (MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.)",
+  ),
+  error(
+    'go net/http',
+    'Get "https://auth:8443/keys": tls: failed to verify certificate: x509: certificate has expired or is not yet valid',
+    'auth',
+  ),
   error('node ioredis', '[ioredis] Unhandled error event: Error: connect ECONNREFUSED 172.20.0.4:6379', '172.20.0.4'),
   error(
     'node ioredis',

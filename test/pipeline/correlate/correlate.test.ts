@@ -69,6 +69,17 @@ describe('an error that names or needs a dependency with an incident', () => {
     expect(sufferingOf(live)).toBeUndefined();
   });
 
+  it('belongs to the incident of a dependency that printed the same message moments before', async () => {
+    const message = 'Too many parts (3001 with average size of 8.11 KiB) in table hits';
+    const world = await shop();
+    const root = world.fails('db', `<Error> executeQuery: ${message}`);
+    const live = world.fails('api', `ERROR insert failed: ${message}`);
+    const running = world.correlates(live);
+    await world.clock.pass(0);
+    expect(running.result).toEqual({ kind: 'member' });
+    expect(live.incident.cause).toMatchObject({ incidentId: incidentId(root) });
+  });
+
   it('does not belong to another container of its own service', async () => {
     const world = await shop();
     const other = service('api', 'shop', { id: 'shop-api-2', name: 'shop-api-2' });

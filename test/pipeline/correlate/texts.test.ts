@@ -52,6 +52,7 @@ describe('the hosts in an error', () => {
   it('do not include links to explanations, positions in code or stack frames', () => {
     const text = [
       'ERROR connection refused, see https://docs.example.com/errors#42',
+      'TimeoutError: QueuePool limit reached (Background on this error at: https://sqlalche.me/e/20/3o7r)',
       '    at com.example.net.Client.open(Client.java:88)',
       '  File "/app/db.py", line 12, in connect',
     ].join('\n');

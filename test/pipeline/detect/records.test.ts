@@ -153,3 +153,28 @@ describe('waiting for more lines', () => {
     expect(troubles.map(({ summary }) => summary)).toEqual(['ValueError: first', 'Killed']);
   });
 });
+
+describe('a warning that is an error', () => {
+  const warning =
+    '2024-01-05 19:00:00 WARN flood stage disk watermark [95%] exceeded on [x], all indices are read-only';
+  const open = () => {
+    const found: string[] = [];
+    const detector = createLogDetector({ emit: ({ summary }) => found.push(summary), now: () => 0 });
+    detector.push({ time: 0, stream: 'stdout', text: warning });
+    return { detector, found };
+  };
+
+  it('is found without a further line', () => {
+    const { detector, found } = open();
+    expect(detector.pending).toBe(true);
+    detector.flush(1_100);
+    expect(found).toHaveLength(1);
+    expect(detector.pending).toBe(false);
+  });
+
+  it('waits a second for its stack trace', () => {
+    const { detector, found } = open();
+    detector.flush(1_000);
+    expect(found).toEqual([]);
+  });
+});

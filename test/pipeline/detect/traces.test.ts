@@ -27,6 +27,26 @@ it('has at least 100 traces as test cases', () => {
   expect(ownTraces('tuning').length + ownTraces('held-out').length).toBeGreaterThanOrEqual(100);
 });
 
+it('is not taken from the thread dump that an operator asked a JVM for', () => {
+  const dump = [
+    '2026-11-20 03:12:44',
+    'Full thread dump OpenJDK 64-Bit Server VM (21.0.4+7-LTS mixed mode, sharing):',
+    '',
+    '"main" #1 [8] prio=5 os_prio=0 cpu=512.11ms elapsed=8811.02s tid=0x00007f2a3c01 nid=8 runnable  [0x00007f2a]',
+    '   java.lang.Thread.State: RUNNABLE',
+    '\tat sun.nio.ch.Net.accept(java.base@21.0.4/Native Method)',
+    '\tat org.apache.catalina.startup.Catalina.await(Catalina.java:845)',
+    '',
+    '"pool-1-thread-2" daemon prio=5 os_prio=0 cpu=3.02ms elapsed=8810.31s tid=0x00007f2b nid=31 waiting on condition',
+    '   java.lang.Thread.State: WAITING (parking)',
+    '\tat jdk.internal.misc.Unsafe.park(java.base@21.0.4/Native Method)',
+    '',
+    'JNI global refs: 24, weak refs: 0',
+  ];
+  expect(errorBounds(dump)).toEqual([]);
+  expect(errorBounds([...dump, 'java.lang.IllegalStateException: x', '\tat a.B.c(B.java:1)'])).toHaveLength(1);
+});
+
 describe.each(sets)('a stack trace (%s)', (name, traces) => {
   const skip = traces.length === 0;
 

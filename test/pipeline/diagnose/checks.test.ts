@@ -12,7 +12,7 @@ function check(rootCause: string, over: Partial<DiagnosisContext> = {}, answer: 
   const context = sampleContext(over);
   const question = renderPrompt(context, 'fence').user;
   const evidence = [{ id: 'L2', text: 'ERROR pool exhausted' }];
-  const assessment = aDiagnosis({ rootCause });
+  const assessment = aDiagnosis({ rootCause, autoRestartSafe: false });
   return checkAnswer(
     { kind: 'answered', by: 'claude', model: 'm', assessment, confidence: 'high', evidence, question, ...answer },
     context,
@@ -32,6 +32,23 @@ describe('an answer', () => {
     expect(check('It broke.', {}, { evidence: [], confidence: 'low' })).toEqual([]);
     expect(check('It broke.', {}, { evidence: undefined })).toEqual([]);
     expect(check('It broke.', {}, { evidence: undefined, by: 'local' })).toEqual(['no_evidence']);
+  });
+
+  it('without the field opens no restart that the rules alone would not allow', () => {
+    const safe = aDiagnosis({ rootCause: 'It hangs.', severity: 'high', autoRestartSafe: true });
+    const without = { evidence: undefined, assessment: safe };
+    const rules = (detector: 'log' | 'crash') => applyRules({ detector, detectors: [detector], evidence: 'it broke' });
+    expect(check('', { ruleMatches: rules('log') }, without)).toEqual(['no_evidence']);
+    expect(check('', { ruleMatches: rules('crash') }, without)).toEqual([]);
+    expect(check('', { ruleMatches: rules('log') }, { ...without, evidence: [{ id: 'L2', text: 'x' }] })).toEqual([]);
+  });
+
+  it('that is vague cannot call a restart safe that a certain rule calls unsafe', () => {
+    const ruleMatches = applyRules({ detector: 'log', detectors: ['log'], evidence: 'listen EADDRINUSE :::8080' });
+    const vague = (autoRestartSafe: boolean) =>
+      check('', { ruleMatches }, { assessment: aDiagnosis({ rootCause: 'It needs a restart.', autoRestartSafe }) });
+    expect(vague(true)).toEqual(['disagrees_with_rule']);
+    expect(vague(false)).toEqual([]);
   });
 
   it('that cites what does not exist fails', () => {

@@ -7,6 +7,7 @@ import type { LocalFailure } from '../../../src/domain/model-failures.ts';
 import type { Logger } from '../../../src/lib/log.ts';
 import { createClaude } from '../../../src/models/claude/claude.ts';
 import { createLocalModel } from '../../../src/models/local/local.ts';
+import { isUnproven } from '../../../src/pipeline/decide/local-trust.ts';
 import { createDiagnoser } from '../../../src/pipeline/diagnose/diagnose.ts';
 import { applyRules } from '../../../src/pipeline/diagnose/rules.ts';
 import { noopObserver } from '../../../src/pipeline/observer.ts';
@@ -234,6 +235,18 @@ describe('claude-first', () => {
     expect(asked().local).toBe(0);
     claude.reply(() => status(401));
     expect(await diagnosed(diagnoser('claude-first'))).toMatchObject({ tier: 'local', fallback: 'wrong_key' });
+  });
+
+  it('leads to no restart by the local answer before it has earned that', async () => {
+    const diagnosis = await diagnosed(diagnoser('claude-first', { key: false }));
+    expect(diagnosis.by).toBe('local');
+    expect(
+      await isUnproven(
+        diagnosis,
+        applyRules({ detector: 'log', detectors: ['log'], evidence: 'x' }),
+        async () => false,
+      ),
+    ).toBe(true);
   });
 
   it("does not reuse the local model's answer once Claude can be asked", async () => {

@@ -30,6 +30,7 @@ const CASES: Readonly<Record<string, { readonly yes: readonly string[]; readonly
     no: [
       "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'",
       'inotify_add_watch: no space left on device',
+      "Error: ENOSPC: System limit for number of file watchers reached, watch '/app'\n  errno: -28,\n  code: 'ENOSPC'\n}",
       'disk full check passed',
       'ERROR disk full alert could not be delivered',
       'ERROR no space left in room 12, booking refused',
