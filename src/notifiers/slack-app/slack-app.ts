@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { summaryNotice } from '../../pipeline/notify/summary.ts';
 import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
 import { renderSlackNotice } from '../slack/notice.ts';
@@ -10,6 +9,7 @@ import { createIncidentMessages } from './incident-messages.ts';
 import { createKeptIncidents } from './kept.ts';
 import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
 import type { Socket } from './socket.ts';
+import { createSummaryMessage } from './summary-message.ts';
 import type { WebApi } from './web-api.ts';
 
 /** Keeps one message for each incident, with buttons where a restart waits for a person. */
@@ -36,11 +36,13 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   const { appToken, approvers, channel, apiUrl } = settings;
   const { clock, people, logger, timeoutMs } = deps;
   const kept = createKeptIncidents(deps.memory);
+  const buttons = appToken !== undefined && approvers.length > 0;
+  const showSummary = createSummaryMessage({ memory: deps.memory, now: clock.now, publicUrl: deps.publicUrl });
   const messages = createIncidentMessages({
     kept,
     now: clock.now,
     publicUrl: deps.publicUrl,
-    buttons: appToken !== undefined && approvers.length > 0,
+    buttons,
     requestsOf: people.store.requestsOf,
   });
   const clicks = createClicks({
@@ -57,8 +59,6 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   let loaded: Promise<WebApi | undefined> | undefined;
   let socket: Socket | undefined;
   let unidentified: string | undefined;
-  /** After a restart of the agent, a new message takes its place. */
-  let summaryMessage: { readonly id: string; readonly ts: string } | undefined;
 
   const api = (): Promise<WebApi | undefined> => {
     loaded ??= import('./web-api.ts').then(
@@ -127,6 +127,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
 
   return {
     paceMs: PACE_MS,
+    ...(buttons && { takesAnswers: true as const }),
     send: (alert) => withApi((ready) => messages.show(ready, alert)),
     sendNotice: (notice) =>
       withApi(async (ready) => {
@@ -135,17 +136,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
         return result.kind === 'ok' ? { kind: 'sent', status: 200 } : sendResultOf(result.failure);
       }),
     updatesSummary: true,
-    sendSummary: (summary) =>
-      withApi(async (ready) => {
-        const { text, blocks } = renderSlackNotice(summaryNotice(summary, clock.now(), deps.publicUrl));
-        const ts = summaryMessage?.id === summary.id ? summaryMessage.ts : undefined;
-        const edited = ts === undefined ? undefined : await ready.edit(ts, { text, blocks });
-        const isGone = edited?.kind === 'failed' && edited.failure.kind === 'missing';
-        const result = edited === undefined || isGone ? await ready.post({ text, blocks }) : edited;
-        if (result.kind === 'failed') return sendResultOf(result.failure);
-        summaryMessage = { id: summary.id, ts: result.value };
-        return { kind: 'sent', status: 200 };
-      }),
+    sendSummary: (summary) => withApi((ready) => showSummary(ready, summary)),
     async run(signal) {
       await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);
     },

@@ -43,6 +43,7 @@ export interface TestApp {
 export interface TestRecords {
   readonly requests: Map<string, RestartRequest>;
   readonly audit: AuditEntry[];
+  readonly notes: Map<string, string>;
   readonly values: Map<string, { readonly incident: Incident; readonly value: string; endedAt?: number }>;
   /** The store fails. */
   failing: boolean;
@@ -51,7 +52,7 @@ export interface TestRecords {
 export async function startTestApp(over: Partial<SlackAppSettings> = {}): Promise<TestApp> {
   const slack = await startSlackApp();
   onTestFinished(() => slack.close());
-  const records: TestRecords = { requests: new Map(), audit: [], values: new Map(), failing: false };
+  const records: TestRecords = { requests: new Map(), audit: [], notes: new Map(), values: new Map(), failing: false };
   return appWith(slack, records, over);
 }
 
@@ -126,6 +127,14 @@ function memoryIn(records: TestRecords): IncidentMemory {
     async remember(incident, value) {
       check();
       records.values.set(incident.id, { ...records.values.get(incident.id), incident, value });
+    },
+    async recallNote(name) {
+      check();
+      return records.notes.get(name);
+    },
+    async rememberNote(name, value) {
+      check();
+      records.notes.set(name, value);
     },
     async recallEarlier({ fingerprint, id }, since) {
       check();
