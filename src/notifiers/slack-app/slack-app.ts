@@ -6,7 +6,7 @@ import { checkSlackApp } from './check.ts';
 import { createClicks } from './clicks.ts';
 import { sendResultOf } from './failures.ts';
 import { createIncidentMessages } from './incident-messages.ts';
-import { createKeptIncidents } from './kept.ts';
+import { createAgentId, createKeptIncidents } from './kept.ts';
 import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
 import type { Socket } from './socket.ts';
 import { createSummaryMessage } from './summary-message.ts';
@@ -30,6 +30,10 @@ const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 /** How long clicks that are being handled may delay the end of the agent. */
 const LAST_CLICKS_MS = 2_000;
+/** How long /health says that another agent uses the same app, after a click for it arrived here. */
+const SHARED_MS = 24 * 3_600_000;
+const SHARED =
+  'clicks for another agent arrive here, so some buttons do not work: give each agent an app of its own (docs/slack.md)';
 const NOT_LOADED = "the agent's files cannot be loaded; was it updated while it ran?";
 
 export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'> {
@@ -37,12 +41,14 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   const { clock, people, logger, timeoutMs } = deps;
   const kept = createKeptIncidents(deps.memory);
   const buttons = appToken !== undefined && approvers.length > 0;
+  const agent = createAgentId(deps.memory);
   const showSummary = createSummaryMessage({ memory: deps.memory, now: clock.now, publicUrl: deps.publicUrl });
   const messages = createIncidentMessages({
     kept,
     now: clock.now,
     publicUrl: deps.publicUrl,
     buttons,
+    agent,
     requestsOf: people.store.requestsOf,
   });
   const clicks = createClicks({
@@ -51,6 +57,10 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     kept,
     messages,
     people,
+    agent,
+    onForeignClick() {
+      foreignClickAt = clock.monotonic();
+    },
     logger,
     now: clock.now,
     newId: randomUUID,
@@ -59,6 +69,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   let loaded: Promise<WebApi | undefined> | undefined;
   let socket: Socket | undefined;
   let unidentified: string | undefined;
+  let foreignClickAt: number | undefined;
 
   const api = (): Promise<WebApi | undefined> => {
     loaded ??= import('./web-api.ts').then(
@@ -142,7 +153,9 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     },
     problem() {
       const why = unidentified ?? socket?.problem();
-      return why === undefined ? undefined : `the buttons do not work: ${why}`;
+      if (why !== undefined) return `the buttons do not work: ${why}`;
+      const isShared = foreignClickAt !== undefined && clock.monotonic() - foreignClickAt < SHARED_MS;
+      return isShared ? SHARED : undefined;
     },
   };
 }
