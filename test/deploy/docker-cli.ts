@@ -55,7 +55,7 @@ export async function dockerWithInput(args: readonly string[], input: Readable, 
 
 async function answers(program: string, args: readonly string[]): Promise<boolean> {
   try {
-    await exec(program, args, { deadlineMs: 10_000 });
+    await exec(program, args, { deadlineMs: 60_000 });
     return true;
   } catch {
     return false;

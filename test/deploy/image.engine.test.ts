@@ -156,7 +156,7 @@ describeEngine('the image', (dockerHost) => {
           expect(await inspect(name, '{{range .State.Health.Log}}{{.ExitCode}} {{end}}')).toMatch(/^1 /);
           return true;
         },
-        { deadlineMs: 20_000, everyMs: 250 },
+        { deadlineMs: 60_000, everyMs: 250 },
       );
     },
     MINUTE,

@@ -58,7 +58,7 @@ it('each receiver gets what it is meant for, and one that fails delays no other'
   state.isDown = true;
   engine.container('web')?.exit(1);
   const kinds = () => received.webhook.map(({ type }) => type);
-  await eventually(() => (kinds().includes('incident.resolved') ? true : undefined), { deadlineMs: 30_000 });
+  await eventually(() => (kinds().includes('incident.resolved') ? true : undefined), { deadlineMs: 60_000 });
   await eventually(() => (slack.posts.length > 0 ? true : undefined));
   expect(kinds()).toEqual(['incident.restarting', 'incident.outcome', 'incident.resolved']);
   expect(slack.posts).toHaveLength(1);
@@ -74,13 +74,13 @@ it('each receiver gets what it is meant for, and one that fails delays no other'
 
   state.isDown = false;
   const alerts = () => received.alertmanager.flat();
-  await eventually(() => (alerts().length >= 3 ? true : undefined), { deadlineMs: 30_000 });
+  await eventually(() => (alerts().length >= 3 ? true : undefined), { deadlineMs: 60_000 });
   const [first, , last] = alerts();
   expect(first.labels).toMatchObject({ container: 'web', severity: 'critical' });
   expect(Date.parse(first.endsAt)).toBeGreaterThan(Date.parse(last.endsAt));
 
   engine.container('db')?.exit(1);
-  await eventually(() => (received.apprise.length > 0 ? true : undefined), { deadlineMs: 30_000 });
+  await eventually(() => (received.apprise.length > 0 ? true : undefined), { deadlineMs: 60_000 });
   expect(received.apprise[0]).toMatchObject({ title: expect.stringContaining('db'), tag: 'high' });
 }, 120_000);
 

@@ -30,7 +30,7 @@ interface Scene extends World {
 
 type Moment = (scene: Scene) => Promise<unknown>;
 
-const at = (state: () => boolean) => eventually(() => state() || undefined, { deadlineMs: 15_000, everyMs: 1 });
+const at = (state: () => boolean) => eventually(() => state() || undefined, { deadlineMs: 60_000, everyMs: 1 });
 const later =
   (moment: Moment, ms: number): Moment =>
   (scene) =>
@@ -108,7 +108,7 @@ async function killAndCheck(moment: Moment, how: 'approve' | 'twice' | 'deny' = 
         if (over && sent) return true;
         throw new Error(JSON.stringify({ entry, now }));
       },
-      { deadlineMs: 40_000, everyMs: 200 },
+      { deadlineMs: 60_000, everyMs: 200 },
     );
     await scene.doctor.stop();
     const end = read(scene.dataDir);

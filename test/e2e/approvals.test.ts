@@ -36,7 +36,7 @@ const container = (over: Partial<SimulatedContainerOptions>): SimulatedContainer
   labels: ASK,
   ...over,
 });
-const soon = <T>(read: () => Promise<T | undefined> | T | undefined) => eventually(read, { deadlineMs: 20_000 });
+const soon = <T>(read: () => Promise<T | undefined> | T | undefined) => eventually(read, { deadlineMs: 60_000 });
 const fail = (text = 'ERROR cannot serve: deadlock') => world.engine.container('web')?.log(text, { stream: 'stderr' });
 const waiting = (): Promise<RestartRequest> => soon(async () => (await world.people.store.waitingRequests())[0]);
 const asked = async (): Promise<RestartRequest> => {

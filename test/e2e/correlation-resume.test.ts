@@ -27,36 +27,40 @@ function fail(engine: SimulatedEngine): void {
 }
 
 describe('an agent that is killed in the middle of a cascade', () => {
-  it.each([0, 150, 350, 600, 1_500])('%i ms after a database died reports it once', { timeout: 60_000 }, async (ms) => {
-    const world = await startWorld(() => answer(SAFE));
-    try {
-      for (const options of PROJECT) world.engine.addContainer(options);
-      const first = await world.start();
-      await soon(async () => ((await first.health()).monitoring.length === 3 ? true : undefined));
-      world.engine.container('shop-db-1')?.exit(1);
-      fail(world.engine);
-      await sleep(ms);
-      first.signal('SIGKILL');
-      await first.exited;
-      const second = await world.start();
-      fail(world.engine);
-      await soon(async () => {
-        const roots = (await second.history()).filter(({ cause }) => cause?.kind !== 'incident');
-        expect(roots.map(({ container, members }) => [container, members.map((one) => one.container).sort()])).toEqual([
-          ['shop-db-1', ['shop-api-1', 'shop-worker-1']],
-        ]);
-        return true;
-      });
-      // The same text may arrive twice, if the agent was killed after Slack accepted it and before that was stored.
-      const alerts = () => new Set(world.slack.posts.map(({ text }) => text));
-      await soon(() => alerts().size > 0 || undefined);
-      await sleep(1_500);
-      expect([...alerts()]).toHaveLength(1);
-      expect(world.engine.count('restart')).toBe(0);
-    } finally {
-      await world.close();
-    }
-  });
+  it.each([0, 150, 350, 600, 1_500])(
+    '%i ms after a database died reports it once',
+    { timeout: 180_000 },
+    async (ms) => {
+      const world = await startWorld(() => answer(SAFE));
+      try {
+        for (const options of PROJECT) world.engine.addContainer(options);
+        const first = await world.start();
+        await soon(async () => ((await first.health()).monitoring.length === 3 ? true : undefined));
+        world.engine.container('shop-db-1')?.exit(1);
+        fail(world.engine);
+        await sleep(ms);
+        first.signal('SIGKILL');
+        await first.exited;
+        const second = await world.start();
+        fail(world.engine);
+        await soon(async () => {
+          const roots = (await second.history()).filter(({ cause }) => cause?.kind !== 'incident');
+          expect(
+            roots.map(({ container, members }) => [container, members.map((one) => one.container).sort()]),
+          ).toEqual([['shop-db-1', ['shop-api-1', 'shop-worker-1']]]);
+          return true;
+        });
+        // The same text may arrive twice, if the agent was killed after Slack accepted it and before that was stored.
+        const alerts = () => new Set(world.slack.posts.map(({ text }) => text));
+        await soon(() => alerts().size > 0 || undefined);
+        await sleep(1_500);
+        expect([...alerts()]).toHaveLength(1);
+        expect(world.engine.count('restart')).toBe(0);
+      } finally {
+        await world.close();
+      }
+    },
+  );
 });
 
 describe('an agent that starts again', () => {

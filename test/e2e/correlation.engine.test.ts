@@ -141,7 +141,7 @@ describeEngine('correlation on a real engine', (dockerHost) => {
       scene('dns', { cmd: SERVER }, true),
     ]);
     await eventually(async () => ((await doctor.health()).monitoring.length >= 24 ? true : undefined), {
-      deadlineMs: 40_000,
+      deadlineMs: 60_000,
     });
     await Promise.all([
       ...[killed, oom, full, late].map(({ server }) => exec(server, 'touch /tmp/die')),
@@ -168,20 +168,20 @@ describeEngine('correlation on a real engine', (dockerHost) => {
     ['cut', 'is disconnected from the network'],
   ])(
     'finds the cause if the server of two clients is %s, and restarts none of them',
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async (name, what) => {
       const entry = await groupOf(name);
       expect(entry.diagnosis?.root_cause).toContain(what);
       expect(entry.decision).toBe('notify');
       expect(await restartsOf(name)).toEqual([]);
-      await eventually(() => expect(postsFor(name)).toHaveLength(1), { deadlineMs: 20_000 });
+      await eventually(() => expect(postsFor(name)).toHaveLength(1), { deadlineMs: 60_000 });
     },
   );
 
   it.each([
     ['ended by itself', 'killed'],
     ['was killed for memory', 'oom'],
-  ])('restarts a server that %s, and none of its clients', { timeout: 90_000 }, async (_, name) => {
+  ])('restarts a server that %s, and none of its clients', { timeout: 180_000 }, async (_, name) => {
     const entry = await groupOf(name);
     expect([entry.decision, entry.reason]).toEqual(['restart', 'restart_allowed']);
     expect(await restartsOf(name)).toEqual([`${run}-${name}-server`]);
@@ -219,6 +219,6 @@ describeEngine('correlation on a real engine', (dockerHost) => {
     expect(root.cause).toEqual({ kind: 'external', host: 'name resolution (DNS)' });
     expect([root.decision, root.reason]).toEqual(['notify', 'dependency_down']);
     expect(await restartsOf('dns')).toEqual([]);
-    await eventually(() => expect(postsFor('dns')).toHaveLength(1), { deadlineMs: 20_000 });
+    await eventually(() => expect(postsFor('dns')).toHaveLength(1), { deadlineMs: 60_000 });
   });
 });

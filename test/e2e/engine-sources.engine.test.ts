@@ -9,7 +9,7 @@ import { createFilteringProxy, type FilteringProxy } from '../support/proxy.ts';
 import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
 const LONG = 90_000;
-const patient = { deadlineMs: 30_000, everyMs: 100 };
+const patient = { deadlineMs: 60_000, everyMs: 100 };
 
 describeEngine('an engine behind a proxy', (dockerHost) => {
   const prefix = `cd-sources-${randomBytes(3).toString('hex')}`;

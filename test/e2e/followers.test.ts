@@ -44,7 +44,7 @@ it('sees a restart begin, its outcome and the end; Slack gets its one message as
   });
   onTestFinished(close);
   engine.container('web')?.exit(1);
-  await eventually(() => (follower.alerts.at(-1)?.kind === 'resolved' ? true : undefined), { deadlineMs: 20_000 });
+  await eventually(() => (follower.alerts.at(-1)?.kind === 'resolved' ? true : undefined), { deadlineMs: 60_000 });
   expect(follower.alerts.map(({ kind, attempt }) => [kind, attempt?.outcome])).toEqual([
     ['restarting', undefined],
     ['outcome', 'recovered'],

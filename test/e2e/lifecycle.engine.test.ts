@@ -43,7 +43,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
     (await doctor.history()).filter((entry) => entry.container === `${run}-${name}`);
   const decided = (name: string) =>
     eventually(async () => (await entriesOf(name)).filter((entry) => entry.decision !== null).at(-1), {
-      deadlineMs: 20_000,
+      deadlineMs: 60_000,
       everyMs: 50,
     });
   const watched = (...names: readonly string[]) =>
@@ -133,7 +133,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
     await engine(container).kill({ signal: 'SIGQUIT' });
     await engine(container).kill({ signal: 'SIGHUP' });
     // A signal that is older than a few seconds does not explain an exit.
-    await eventually(() => (Date.now() - sentAt > 5_500 ? true : undefined), { deadlineMs: 10_000 });
+    await eventually(() => (Date.now() - sentAt > 5_500 ? true : undefined), { deadlineMs: 60_000 });
     const exec = await engine(container).exec({ Cmd: ['kill', '-USR2', '1'], AttachStdout: true });
     await exec.start({});
     const entry = await decided('dumped');
@@ -159,7 +159,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
     const container = await start('sticky', { cmd: 'tail /dev/zero; sleep 3; exit 64', memory: 16 * MIB });
     const entry = await eventually(
       async () => (await entriesOf('sticky')).find(({ detector, decision }) => detector === 'crash' && decision),
-      { deadlineMs: 20_000 },
+      { deadlineMs: 60_000 },
     );
     expect(entry.diagnosis).not.toBeNull();
     expect(requestsFor('sticky').at(-1)?.prompt).toMatch(/killed by the kernel for lack of memory: no \[F\d+\]$/m);
@@ -201,7 +201,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
         const posts = postsFor('limited').filter((post) => post.text.includes('Down for good'));
         return posts.length > 0 ? posts : undefined;
       },
-      { deadlineMs: 30_000, everyMs: 50 },
+      { deadlineMs: 60_000, everyMs: 50 },
     );
     expect(await stateOf(container)).toMatchObject({ Status: 'exited' });
     expect(JSON.stringify(down?.body)).toContain('its policy forbids restarts');
@@ -223,7 +223,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
       });
       await engine(task).wait();
     }
-    await eventually(() => (postsFor('svc').length > 0 ? true : undefined), { deadlineMs: 20_000 });
+    await eventually(() => (postsFor('svc').length > 0 ? true : undefined), { deadlineMs: 60_000 });
     await settle();
     const entries = (await doctor.history()).filter(({ container }) => container.startsWith(`${run}-svc.`));
     expect(entries).toMatchObject([{ decision: 'notify', reason: 'orchestrator_owns', occurrences: 5 }]);
@@ -267,7 +267,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
       healthcheck: { cmd: 'test ! -f /bad', intervalMs: 500, retries: 2 },
       stopTimeout: 5,
     });
-    await eventually(async () => ((await restartsOf('flusher')) > 0 ? true : undefined), { deadlineMs: 30_000 });
+    await eventually(async () => ((await restartsOf('flusher')) > 0 ? true : undefined), { deadlineMs: 60_000 });
     await settle();
     expect(await entriesOf('flusher')).toMatchObject([{ detector: 'health', outcome: 'recovered' }]);
     expect(await restartsOf('flusher')).toBe(1);

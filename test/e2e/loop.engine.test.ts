@@ -42,17 +42,17 @@ describeEngine('the loop', (dockerHost) => {
     (await doctor.history()).filter((entry) => entry.container === `${run}-${name}`).at(-1);
   const diagnosed = (name: string) =>
     eventually(async () => ((await entryOf(name))?.decision ? await entryOf(name) : undefined), {
-      deadlineMs: 20_000,
+      deadlineMs: 60_000,
       everyMs: 50,
     });
   const restarted = (name: string) =>
     eventually(async () => ((await entryOf(name))?.outcome ? await entryOf(name) : undefined), {
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
       everyMs: 50,
     });
   const posted = (name: string, count = 1) =>
     eventually(() => (postsFor(name).length >= count ? postsFor(name) : undefined), {
-      deadlineMs: 30_000,
+      deadlineMs: 60_000,
       everyMs: 50,
     });
   /** Waits until a later problem of another container has been handled, and so all earlier ones. */
@@ -161,7 +161,7 @@ describeEngine('the loop', (dockerHost) => {
     await eventually(
       async () => ((await docker().getContainer(container.id).inspect()).RestartCount >= 5 ? true : undefined),
       {
-        deadlineMs: 30_000,
+        deadlineMs: 60_000,
         everyMs: 100,
       },
     );

@@ -47,7 +47,7 @@ async function start(
   await pass(1);
 }
 
-const question = () => eventually(() => world.claude.requests[0]?.prompt, { deadlineMs: 15_000 });
+const question = () => eventually(() => world.claude.requests[0]?.prompt, { deadlineMs: 60_000 });
 
 describe('the question about an incident', () => {
   it('has resources, events, and dependencies that are well, for a single container', async () => {
@@ -117,7 +117,7 @@ describe('the question about an incident', () => {
     get('shop-db-1').exit(137);
     const entry = await eventually(
       async () => (await world.history()).find(({ container }) => container === 'shop-db-1'),
-      { deadlineMs: 15_000 },
+      { deadlineMs: 60_000 },
     );
     expect(JSON.stringify(entry)).toContain('shop-db-1 is down.');
     expect(JSON.stringify(entry)).toContain('shop-api-1 suffers from it.');

@@ -78,16 +78,16 @@ describe('a receiver that is added to the registry', () => {
     });
     onTestFinished(close);
     engine.container('web')?.log('ERROR cannot serve', { stream: 'stderr' });
-    await eventually(() => (pages.length > 0 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (pages.length > 0 ? true : undefined), { deadlineMs: 60_000 });
     expect(pages).toEqual([{ container: 'web', authorization: 'Bearer secret-token' }]);
-    await eventually(() => (slack.posts.length > 0 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (slack.posts.length > 0 ? true : undefined), { deadlineMs: 60_000 });
     await expect
       .poll(() => metric('container_doctor_notifications_total', { integration: 'pager', outcome: 'sent' }))
       .toBe(1);
 
     state.status = 500;
     engine.container('db')?.log('ERROR the index is corrupt', { stream: 'stderr' });
-    await eventually(() => (slack.posts.length > 1 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (slack.posts.length > 1 ? true : undefined), { deadlineMs: 60_000 });
     const { receivers, problems, outbox_pending } = await eventually(async () => {
       const body = await health();
       return body.receivers.some(({ last_error }) => last_error !== null) ? body : undefined;
@@ -146,10 +146,10 @@ it('SLACK_MIN_SEVERITY applies to containers whose policy sets no minimum severi
   await eventually(
     async () => ((await history()).filter(({ decision }) => decision !== null).length === 2 ? true : undefined),
     {
-      deadlineMs: 15_000,
+      deadlineMs: 60_000,
     },
   );
-  await eventually(() => (slack.posts.length > 0 ? true : undefined), { deadlineMs: 15_000 });
+  await eventually(() => (slack.posts.length > 0 ? true : undefined), { deadlineMs: 60_000 });
   expect((await history()).map(({ container, decision }) => [container, decision]).sort()).toEqual([
     ['shop', 'notify'],
     ['web', 'record'],

@@ -19,8 +19,7 @@ interface Scene {
   readonly message: ChannelMessage;
 }
 
-const at = (state: () => boolean, deadlineMs = 20_000) =>
-  eventually(() => state() || undefined, { deadlineMs, everyMs: 2 });
+const at = (state: () => boolean) => eventually(() => state() || undefined, { deadlineMs: 60_000, everyMs: 2 });
 const shows = ({ slack, message }: Scene, text: string) => slack.textOf(message).includes(text);
 const restarts = ({ world }: Scene) => world.engine.count('restart', 'web');
 const starts = ({ world }: Scene) => world.engine.container('web')?.starts;
@@ -45,7 +44,7 @@ const POINTS: readonly [what: string, moment: Moment][] = [
   ],
 ];
 
-describe('killed', { timeout: 90_000 }, () => {
+describe('killed', { timeout: 180_000 }, () => {
   it.each(POINTS)('%s: one restart, one message, nothing lost', async (_, moment) => {
     await inScene(async (scene) => {
       const { world, slack, message } = scene;
@@ -69,7 +68,7 @@ describe('killed', { timeout: 90_000 }, () => {
           if (waits && restarts(scene) === 0) await slack.click({ user: JANE, message, action: 'restart' });
           return undefined;
         },
-        { deadlineMs: 40_000, everyMs: 500 },
+        { deadlineMs: 60_000, everyMs: 500 },
       );
       expect(restarts(scene)).toBe(1);
       expect(slack.shown().filter(({ threadTs }) => !threadTs)).toHaveLength(1);
@@ -115,7 +114,7 @@ describe('killed', { timeout: 90_000 }, () => {
   });
 });
 
-describe('killed during a flood', { timeout: 120_000 }, () => {
+describe('killed during a flood', { timeout: 240_000 }, () => {
   it('after its summary was posted: the next run edits the same message', async () => {
     const slack = await startSlackApp();
     const world = await startWorld(() => answer({ severity: 'medium' }));
@@ -134,14 +133,14 @@ describe('killed during a flood', { timeout: 120_000 }, () => {
       const first = await world.start(env);
       await at(() => containers.every(({ name }) => world.engine.count('logs', name) > 0));
       fail(0, 13);
-      await at(() => counted() === 3, 60_000);
-      await at(() => positionStored(world), 60_000);
+      await at(() => counted() === 3);
+      await at(() => positionStored(world));
       first.signal('SIGKILL');
       await first.exited;
 
       await world.start(env);
       fail(13, 16);
-      await at(() => counted() === 6, 60_000);
+      await at(() => counted() === 6);
       expect(summaries()).toHaveLength(1);
       expect(messages()).toHaveLength(11);
       expect(slack.violations).toEqual([]);
@@ -199,7 +198,7 @@ async function inScene(
           found?.blocks.some(({ block_id }) => block_id?.startsWith('request')) && slack.thread(found.ts).length > 0;
         return ready && slack.socket.connections() > 0 ? found : undefined;
       },
-      { deadlineMs: 20_000 },
+      { deadlineMs: 60_000 },
     );
     await use({ world: { ...world, doctor }, slack, message });
   } finally {

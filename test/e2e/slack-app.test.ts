@@ -28,7 +28,7 @@ afterEach(async () => {
   await slack.close();
 });
 
-const soon = <T>(read: () => Promise<T | undefined> | T | undefined) => eventually(read, { deadlineMs: 20_000 });
+const soon = <T>(read: () => Promise<T | undefined> | T | undefined) => eventually(read, { deadlineMs: 60_000 });
 const fail = (text = 'ERROR cannot serve: deadlock') => world.engine.container('web')?.log(text, { stream: 'stderr' });
 const restarts = () => world.engine.count('restart', 'web');
 const messages = () => slack.shown().filter(({ threadTs }) => threadTs === undefined);
@@ -82,7 +82,7 @@ describe('a waiting restart', () => {
     expect(restarts()).toBe(0);
   });
 
-  it('that nobody answers expires, and the message loses its buttons', { timeout: 90_000 }, async () => {
+  it('that nobody answers expires, and the message loses its buttons', { timeout: 180_000 }, async () => {
     const message = await asked();
     await eventually(() => (textOf(message).includes('⌛ Nobody decided') ? true : undefined), { deadlineMs: 60_000 });
     expect(hasButton(message, 'restart')).toBe(false);

@@ -38,10 +38,10 @@ async function killAfterEnd(ms: number): Promise<void> {
     const web = world.engine.addContainer({ name: 'web', stopTimeout: 1 });
     const first = await start();
     first.signal('SIGUSR2');
-    await eventually(async () => ((await first.health()).snoozes === 1 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(async () => ((await first.health()).snoozes === 1 ? true : undefined), { deadlineMs: 60_000 });
     web.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
     const held = `SELECT count(*) AS n FROM incidents WHERE decision_reason = 'snoozed' AND settled_at IS NOT NULL`;
-    await eventually(() => (number(dataDir, held) === 1 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (number(dataDir, held) === 1 ? true : undefined), { deadlineMs: 60_000 });
     await kill(first);
     expect(world.slack.posts).toEqual([]);
     expect(world.claude.requests).toEqual([]);
@@ -62,7 +62,7 @@ async function killAfterEnd(ms: number): Promise<void> {
         if (entry?.outcome === 'recovered' && outbox_pending === 0 && snoozes === 0) return true;
         throw new Error(JSON.stringify({ entry, outbox_pending, snoozes }));
       },
-      { deadlineMs: 40_000, everyMs: 50 },
+      { deadlineMs: 60_000, everyMs: 50 },
     );
     await third.stop();
     const attempts = number(dataDir, 'SELECT count(*) AS n FROM attempts');

@@ -34,7 +34,7 @@ const stop = async () => {
   if (isOpen) await world.close();
   isOpen = false;
 };
-const soon = <T>(read: () => Promise<T | undefined> | T | undefined) => eventually(read, { deadlineMs: 20_000 });
+const soon = <T>(read: () => Promise<T | undefined> | T | undefined) => eventually(read, { deadlineMs: 60_000 });
 const fail = (text = 'ERROR cannot serve: deadlock') => world.engine.container('web')?.log(text, { stream: 'stderr' });
 const posts = (count: number) => soon(() => (world.slack.posts.length >= count ? world.slack.posts : undefined));
 const opened = (count: number) =>

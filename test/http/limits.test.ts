@@ -39,7 +39,7 @@ async function open(port: number): Promise<{ socket: Socket; received: () => str
 
 const ok: RequestListener = (_request, response) => void response.end('ok');
 const until = (probe: () => boolean) =>
-  eventually(() => (probe() ? true : undefined), { deadlineMs: 5_000, everyMs: 5 });
+  eventually(() => (probe() ? true : undefined), { deadlineMs: 60_000, everyMs: 5 });
 
 describe('a client that', () => {
   it('sends its headers slowly is cut off in time, not up to 30 s later', async () => {

@@ -47,7 +47,7 @@ describeWith(['prometheus-alertmanager'], 'a Slack message from Alertmanager', (
   async function send(annotations: Readonly<Record<string, string>>): Promise<Attachment> {
     const labels = { alertname: 'ContainerDoctorRestartsNotHelping', severity: 'critical' };
     await alertmanager.post({ labels, annotations });
-    const post = await eventually(() => slack.posts[0], { deadlineMs: 15_000 });
+    const post = await eventually(() => slack.posts[0], { deadlineMs: 60_000 });
     return post.body.attachments[0];
   }
 
@@ -113,7 +113,7 @@ container_doctor_restarts_total{container_name="web",outcome="failed"} 1
         alertmanager: alertmanager.address,
       });
       try {
-        const { body } = await eventually(() => slack.posts[0], { deadlineMs: 20_000 });
+        const { body } = await eventually(() => slack.posts[0], { deadlineMs: 60_000 });
         const [attachment] = body.attachments as Attachment[];
         const runbook = `${base}docs/runbooks/restarts-not-helping.md`;
         expect(attachment?.text).toContain(`web did not recover after a restart by Container Doctor\n`);

@@ -48,7 +48,7 @@ describeWith(['prometheus', 'promtool'], 'Prometheus, after the full scenario', 
     });
     prometheus = await startPrometheus(prometheusProgram as string, doctor.url, { token: TOKEN });
     await eventually(async () => ((await prometheus.target('container-doctor')).scrapes >= 2 ? true : undefined), {
-      deadlineMs: 15_000,
+      deadlineMs: 60_000,
     });
     await runFullScenario(world, doctor);
     status.status = 400;
@@ -61,7 +61,7 @@ describeWith(['prometheus', 'promtool'], 'Prometheus, after the full scenario', 
     const { scrapes } = await prometheus.target('container-doctor');
     await eventually(
       async () => ((await prometheus.target('container-doctor')).scrapes >= scrapes + 2 ? true : undefined),
-      { deadlineMs: 15_000 },
+      { deadlineMs: 60_000 },
     );
   }, 120_000);
 

@@ -85,7 +85,7 @@ export async function runFullScenario({ engine, slack }: World, doctor: Doctor):
 }
 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 30_000, everyMs: 50 });
+  eventually(probe, { deadlineMs: 60_000, everyMs: 50 });
 
 /** Without digits, because numbers are masked and the errors would be the same problem. */
 function uniqueWords(i: number): string {

@@ -19,7 +19,7 @@ if (program === undefined)
   console.warn('SKIPPED, needs otelcol-doctor (see .ci/run): the real OpenTelemetry Collector');
 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 20_000, everyMs: 100 });
+  eventually(probe, { deadlineMs: 60_000, everyMs: 100 });
 
 describe.skipIf(program === undefined)('the real OpenTelemetry Collector', () => {
   it('accepts otel-collector.yaml', () => {

@@ -79,7 +79,7 @@ export async function startProgram(
   };
   try {
     await Promise.race([
-      eventually(async () => ((await fetch(options.readyUrl)).ok ? true : undefined), { deadlineMs: 20_000 }),
+      eventually(async () => ((await fetch(options.readyUrl)).ok ? true : undefined), { deadlineMs: 60_000 }),
       exited.then(() => Promise.reject(new Error(`${path.basename(program)} exited:\n${output}`))),
     ]);
   } catch (error) {

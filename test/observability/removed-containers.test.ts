@@ -22,7 +22,7 @@ async function containersOnPage(): Promise<readonly string[]> {
   return [...new Set(Array.from(names, ([, name]) => name as string))].sort();
 }
 
-const until = <T>(probe: () => Promise<T | undefined>) => eventually(probe, { deadlineMs: 30_000, everyMs: 25 });
+const until = <T>(probe: () => Promise<T | undefined>) => eventually(probe, { deadlineMs: 60_000, everyMs: 25 });
 
 describe('a removed container', () => {
   it('leaves the page after an hour, and its counters start again at zero if it comes back', async () => {

@@ -24,7 +24,7 @@ const close = async () => {
 };
 
 const soon = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+  eventually(probe, { deadlineMs: 60_000, everyMs: 30 });
 
 const tracing = () => ({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '50' });
 

@@ -57,7 +57,7 @@ export async function startDoctor(
     exited.then((code) => address() ?? Promise.reject(new Error(`the agent exited with ${code}:\n${output()}`))),
   ]);
   const headers: Record<string, string> = env.HTTP_TOKEN ? { authorization: `Bearer ${env.HTTP_TOKEN}` } : {};
-  const get = async (page: string) => fetch(`${url}${page}`, { headers, signal: AbortSignal.timeout(5_000) });
+  const get = async (page: string) => fetch(`${url}${page}`, { headers, signal: AbortSignal.timeout(30_000) });
   const metrics = async () => (await get('/metrics')).text();
 
   return {

@@ -152,6 +152,6 @@ export async function metricToBe(
       expect(await agent.metric(name, labels), `${name} ${JSON.stringify(labels ?? {})}`).toBe(expected);
       return true;
     },
-    { deadlineMs: 15_000 },
+    { deadlineMs: 60_000 },
   );
 }

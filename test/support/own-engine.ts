@@ -68,7 +68,7 @@ export async function startOwnEngine(flags: readonly string[] = []): Promise<Own
         if (child.exitCode !== null) throw new Error(`dockerd exited with ${child.exitCode}: see ${inFolder('log')}`);
         return (await docker.ping()) ? true : undefined;
       },
-      { deadlineMs: 30_000, everyMs: 50 },
+      { deadlineMs: 60_000, everyMs: 50 },
     );
   }
 

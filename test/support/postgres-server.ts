@@ -61,7 +61,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const start = async (): Promise<void> => {
     const settings = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${folder}`, '-c', 'max_connections=20'];
     server = spawn(...as('postgres', ['-D', data, '-F', ...settings]), { cwd: folder, env, stdio: 'ignore' });
-    await eventually(() => run('pg_isready', ['--host', folder]), { deadlineMs: 20_000, everyMs: 50 });
+    await eventually(() => run('pg_isready', ['--host', folder]), { deadlineMs: 60_000, everyMs: 50 });
   };
   const stop = async (): Promise<void> => {
     const ending = server;

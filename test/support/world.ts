@@ -72,5 +72,5 @@ export async function startWorld(
 
 /** `eventually` with a deadline for a separate process. */
 export function soon<T>(probe: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  return eventually(probe, { deadlineMs: 15_000, everyMs: 30 });
+  return eventually(probe, { deadlineMs: 60_000, everyMs: 30 });
 }

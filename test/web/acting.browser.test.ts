@@ -33,7 +33,7 @@ async function signIn(page: Page, token = TOKEN): Promise<void> {
 const incidentOf = (doctor: Doctor, container: string) =>
   soon(async () => (await doctor.history()).findLast((e) => e.container === container && e.decision !== null));
 
-describe.skipIf(WITHOUT_BROWSER)('acting on the page', { timeout: 90_000 }, () => {
+describe.skipIf(WITHOUT_BROWSER)('acting on the page', { timeout: 180_000 }, () => {
   it('is not possible without HTTP_TOKEN: the page is read-only and says why', async () => {
     const doctor = await world.open();
     fillDisk(world);

@@ -20,7 +20,7 @@ afterEach(async () => {
   await world?.close();
 });
 
-describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 90_000 }, () => {
+describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 180_000 }, () => {
   it('shows a new incident and what becomes of it without being loaded again', async () => {
     const doctor = await world.open();
     const { page, errors } = await openPage(browser, doctor.url);
@@ -37,7 +37,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 90_000 }, () => {
     await page.getByRole('region', { name: 'Why it was not restarted' }).getByText('this decided').waitFor();
     await page.getByText('1 occurrence,').waitFor();
     fillDisk(world);
-    await page.getByText('2 occurrences,').waitFor({ timeout: 60_000 });
+    await page.getByText('2 occurrences,').waitFor({ timeout: 180_000 });
     expect(loads).toBe(0);
     expect(errors).toEqual([]);
   });

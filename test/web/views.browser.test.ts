@@ -60,7 +60,7 @@ async function settle(page: Page): Promise<void> {
   await page.getByText('live', { exact: true }).waitFor();
 }
 
-describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
+describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 180_000 }, () => {
   it('says on Now what is open, what the agent watches and what it spent', async () => {
     const { page, errors, foreign } = await show('Now');
     await page
@@ -268,7 +268,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
   });
 });
 
-describe.skipIf(WITHOUT_BROWSER)('the page of an agent that has nothing to report', { timeout: 90_000 }, () => {
+describe.skipIf(WITHOUT_BROWSER)('the page of an agent that has nothing to report', { timeout: 180_000 }, () => {
   it('is calm on every view, and needs no token to be read', async () => {
     const calm = await startPageWorld(0);
     try {

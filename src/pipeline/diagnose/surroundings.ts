@@ -4,6 +4,7 @@ import { serviceKey } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { DependencyGraph } from '../correlate/graph.ts';
 import { isOf } from '../correlate/members.ts';
+import { processEnded } from '../detectors.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
 import type { ContainerControl, ContainerStats, ResourceUse } from '../ports/engine.ts';
 import type { AffectedContainer, DependencyState, DiagnosisContext, Surroundings } from '../ports/model.ts';
@@ -27,16 +28,21 @@ export interface SurroundingsDeps {
   readonly stopping: AbortSignal;
 }
 
-/** To be called when the incidents that belong to this one are known. Never rejects. */
-export type GatherSurroundings = (live: LiveIncident, context: DiagnosisContext) => Promise<Surroundings>;
+export interface SurroundingsGatherer {
+  /** To be called when an incident opens: asks the engine for what takes it longest. */
+  prepare(live: LiveIncident): void;
+  /** To be called when the incidents that belong to this one are known. Never rejects. */
+  gather(live: LiveIncident, context: DiagnosisContext): Promise<Surroundings>;
+}
 
 /** The question goes without the parts that take longer. */
 const PATIENCE_MS = 2_000;
 /**
- * Docker 20.10 usually answers in a few ms, but took a second when eleven containers failed at once on a busy host. How
- * much memory is in use is not worth that delay.
+ * From when it is asked. Docker 20.10 usually answers in a few ms, but takes 300 ms and more when eleven containers fail
+ * at once. An incident settles for about that long, so it is asked when the incident opens. How much memory is in use is
+ * not worth a delay.
  */
-const STATS_PATIENCE_MS = 300;
+const STATS_PATIENCE_MS = 400;
 /** Errors of dependants and the end of their dependency come together; who suffers is decided within a second. */
 const MEMBERS_WAIT_MS = 1_500;
 const POLL_MS = 50;
@@ -47,8 +53,9 @@ const MAX_EDGES = 30;
 /** Characters; redaction takes time for each, and the question shows only the head. */
 const MAX_RECORD = 8_000;
 
-export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
+export function createSurroundings(deps: SurroundingsDeps): SurroundingsGatherer {
   const { graph, control, clock } = deps;
+  const asked = new WeakMap<LiveIncident, Promise<ResourceUse | undefined>>();
 
   const stateOf = async (to: ContainerRef, evidence: EdgeEvidence, signal: AbortSignal): Promise<DependencyState> => {
     const facts = await inTime(
@@ -60,9 +67,16 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
     return { container: to.name, evidence, state: { status, health, startedAt, finishedAt, exitCode } };
   };
 
-  const resourceUse = ({ id }: ContainerRef): Promise<ResourceUse | undefined> => {
+  const askForStats = ({ incident }: LiveIncident): Promise<ResourceUse | undefined> => {
     const signal = AbortSignal.timeout(STATS_PATIENCE_MS);
-    return inTime<ResourceUse | undefined>(control.stats(id, signal), signal);
+    return inTime<ResourceUse | undefined>(control.stats(incident.container.id, signal), signal);
+  };
+
+  const resourceUse = (live: LiveIncident): Promise<ResourceUse | undefined> => {
+    const answer = asked.get(live) ?? askForStats(live);
+    // A later round needs later figures.
+    asked.delete(live);
+    return answer;
   };
 
   const affected = async (
@@ -94,7 +108,7 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
     }
   };
 
-  return async (live, context) => {
+  const gather = async (live: LiveIncident, context: DiagnosisContext): Promise<Surroundings> => {
     const { container } = live.incident;
     const dependants = deps.dependantsOf(container.id);
     if (dependants.length > 0) await awaitMembers(live, new Set(dependants.map((one) => one.container.id)));
@@ -110,7 +124,7 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
       Promise.all(
         direct.map(({ to, evidence }) => (answers ? stateOf(to, evidence, signal) : { container: to.name, evidence })),
       ),
-      runs ? resourceUse(container) : undefined,
+      runs ? resourceUse(live) : undefined,
     ]);
     return {
       members: affectedContainers,
@@ -121,6 +135,13 @@ export function createSurroundings(deps: SurroundingsDeps): GatherSurroundings {
       changes: deps.configurations.changesOf(container, clock.now()),
       resources,
     };
+  };
+
+  return {
+    prepare(live) {
+      if (!processEnded(live.incident.detectors)) asked.set(live, askForStats(live));
+    },
+    gather,
   };
 }
 

@@ -13,7 +13,7 @@ import { backOffMs, failuresInARow } from '../decide/restart-history.ts';
 import type { Collector } from '../diagnose/collect.ts';
 import type { Diagnoser } from '../diagnose/diagnose.ts';
 import { diagnosisByRule, withSurroundings } from '../diagnose/rules-in-context.ts';
-import type { GatherSurroundings } from '../diagnose/surroundings.ts';
+import type { SurroundingsGatherer } from '../diagnose/surroundings.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import type { Requests } from '../people/requests.ts';
@@ -33,7 +33,7 @@ import type { StoredState } from './stored-state.ts';
 export interface RoundDeps extends Omit<EvaluationDeps, 'restartsLastHour' | 'restartsOnHost'> {
   readonly correlator: Pick<Correlator, 'correlate'>;
   readonly collector: Collector;
-  readonly surroundings: GatherSurroundings;
+  readonly surroundings: SurroundingsGatherer;
   readonly diagnoser: Pick<Diagnoser, 'diagnose' | 'prepare'>;
   readonly control: Pick<ContainerControl, 'inspect' | 'list' | 'restart'>;
   /** Not traced: verification calls it every second. */
@@ -169,8 +169,10 @@ export function createRounds(deps: RoundDeps): Rounds {
     live.phase = 'handling';
     live.incident = { ...live.incident, summary: collected.incident.summary };
     const folded = ordinal === 0 ? await correlate(live, collected) : undefined;
-    await keep('the incident', store.saveIncident(live.incident));
-    const surroundings = folded ? {} : await deps.surroundings(live, collected);
+    const [surroundings] = await Promise.all([
+      folded ? {} : deps.surroundings.gather(live, collected),
+      keep('the incident', store.saveIncident(live.incident)),
+    ]);
     const context = { ...collected, ...surroundings, incident: live.incident };
     await keep('the evidence', store.saveEvidence(live.incident.id, toEvidence(context, live.evidence, clock.now())));
     if (folded) return folded;

@@ -41,6 +41,7 @@ import { SPANS } from '../tracing.ts';
 import { type AlertOccasion, buildAlert } from './alert.ts';
 import type { LiveIncident, OpenIncidents } from './open-incidents.ts';
 import { type Approval, createRounds, type Folded, type Round, type RoundDeps } from './round.ts';
+import { settleMs } from './settle-time.ts';
 import { storedState } from './stored-state.ts';
 
 export interface WorkflowDeps extends Omit<RoundDeps, 'onRestarting'> {
@@ -81,9 +82,6 @@ export type Again =
   /** A person wants another diagnosis. */
   | { readonly kind: 'asked'; readonly key: string };
 
-/** How long further evidence is awaited: the rest of a stack trace, or the death that follows an error. */
-const SETTLE_MS = 300;
-
 export function createWorkflow(deps: WorkflowDeps): Workflow {
   const { store, clock, logger, tracing } = deps;
   const rounds = createRounds({ ...deps, onRestarting: (live, round) => progress(live, round, 'restarting') });
@@ -93,7 +91,8 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     live.incident = { ...live.incident, trace };
     await tracing.span(SPANS.settle, async () => {
       deps.diagnoser.prepare();
-      await Promise.all([clock.sleep(SETTLE_MS, deps.stopping), save(live)]);
+      deps.surroundings.prepare(live);
+      await Promise.all([clock.sleep(settleMs(live, clock.now()), deps.stopping), save(live)]);
     });
     return untilSettled(live, await rounds.run(live, 0));
   };

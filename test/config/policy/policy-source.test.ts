@@ -66,9 +66,9 @@ describe('the policy in force', () => {
     const stopped = new AbortController();
     const watching = source.watch(stopped.signal);
     write(rule('ask'));
-    await eventually(() => (restart() === 'ask' ? true : undefined), { deadlineMs: 5_000, everyMs: 5 });
+    await eventually(() => (restart() === 'ask' ? true : undefined), { deadlineMs: 60_000, everyMs: 5 });
     write(undefined);
-    await eventually(() => (source.lastReloadSuccessful() ? undefined : true), { deadlineMs: 5_000, everyMs: 5 });
+    await eventually(() => (source.lastReloadSuccessful() ? undefined : true), { deadlineMs: 60_000, everyMs: 5 });
     expect(restart()).toBe('ask');
     stopped.abort();
     await watching;

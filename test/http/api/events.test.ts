@@ -8,7 +8,7 @@ function reader(feed: ReturnType<typeof createChangeFeed>, lastId?: string) {
   const frames: Frame[] = [];
   const end = feed.subscribe(lastId, (frame) => frames.push(frame));
   const next = (count: number) =>
-    eventually(async () => (frames.length >= count ? frames.at(count - 1) : undefined), { deadlineMs: 5_000 });
+    eventually(async () => (frames.length >= count ? frames.at(count - 1) : undefined), { deadlineMs: 60_000 });
   return { frames, next, end };
 }
 
@@ -63,7 +63,7 @@ describe('the event stream', () => {
     onTestFinished(() => void slow.destroy());
     slow.on('error', () => undefined);
     slow.write('GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await eventually(async () => (slow.bytesRead > 0 ? true : undefined), { deadlineMs: 5_000 });
+    await eventually(async () => (slow.bytesRead > 0 ? true : undefined), { deadlineMs: 60_000 });
     slow.pause();
     const wide = Array.from({ length: 100 }, (_, i) => `${i}-${'x'.repeat(60_000)}`);
     await eventually(
@@ -71,7 +71,7 @@ describe('the event stream', () => {
         for (const id of wide) changes.note('incidents', id);
         return requests.includes('/api/v1/events') ? true : undefined;
       },
-      { deadlineMs: 15_000, everyMs: 250 },
+      { deadlineMs: 60_000, everyMs: 250 },
     );
     const response = await fetch(`${url}/api/v1/events`, { signal: AbortSignal.timeout(5_000) });
     expect(response.status).toBe(200);

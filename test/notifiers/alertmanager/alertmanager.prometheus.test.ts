@@ -117,12 +117,12 @@ describeWith(['prometheus-alertmanager'], 'the real Alertmanager', (program) => 
     expect(await endOf()).toBeLessThanOrEqual(MINUTE);
     expect(await restarted().repeat?.send(NEVER)).toEqual({ kind: 'sent' });
     expect(await endOf()).toBeGreaterThan(2 * (receiver.repeat?.everyMs ?? 0));
-    await eventually(() => (notifications.length > 0 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (notifications.length > 0 ? true : undefined), { deadlineMs: 60_000 });
 
     clock.time = Date.now();
     memory.end(incident.id);
     await restarted().send(sampleAlert({ at: clock.time, kind: 'resolved', incident }), NEVER);
-    await eventually(() => (notifications.at(-1)?.status === 'resolved' ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (notifications.at(-1)?.status === 'resolved' ? true : undefined), { deadlineMs: 60_000 });
     expect(await shown()).toEqual([]);
     expect(notifications.map(({ status }) => status)).toEqual(['firing', 'resolved']);
   });

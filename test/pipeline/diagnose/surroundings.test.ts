@@ -45,6 +45,7 @@ interface World {
   readonly context?: Partial<DiagnosisContext>;
   readonly incidents?: SurroundingsDeps['incidents'];
   readonly sleep?: Clock['sleep'];
+  readonly isPrepared?: boolean;
 }
 
 const NO_INCIDENTS = { open: () => [] };
@@ -57,6 +58,7 @@ function gather({
   context = {},
   incidents = NO_INCIDENTS,
   sleep = clock.sleep,
+  isPrepared = false,
 }: World) {
   const collector = createCollector({
     control: { inspect, tailLogs: hang },
@@ -78,7 +80,10 @@ function gather({
     clock: { ...clock, sleep },
     stopping: new AbortController().signal,
   };
-  return createSurroundings(deps)(live(web), sampleContext(context));
+  const failing = live(web);
+  const surroundings = createSurroundings(deps);
+  if (isPrepared) surroundings.prepare(failing);
+  return surroundings.gather(failing, sampleContext(context));
 }
 
 describe('the surroundings of an incident', () => {
@@ -171,6 +176,16 @@ describe('the surroundings of an incident', () => {
     expect(performance.now() - before).toBeLessThan(1_500);
     expect(found.resources).toBeUndefined();
     expect(found.dependencies?.[0]?.state).toBeDefined();
+  });
+
+  it('have the statistics that were asked for when the incident opened, and ask once', async () => {
+    let calls = 0;
+    const stats = async () => {
+      calls += 1;
+      return { memory: 5 };
+    };
+    const { resources } = await gather({ isPrepared: true, stats, inspect: async () => someFacts() });
+    expect([resources, calls]).toEqual([{ memory: 5 }, 1]);
   });
 
   it('lack what a refusing engine does not answer', async () => {

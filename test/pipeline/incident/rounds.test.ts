@@ -8,7 +8,7 @@ import type { LiveIncident } from '../../../src/pipeline/incident/open-incidents
 import type { IncidentCase } from '../../../src/pipeline/ports/store.ts';
 import type { Tracing } from '../../../src/pipeline/tracing.ts';
 import { aContainer, aDiagnosis, anAttempt, anIncident, aPolicy, someFacts } from '../../support/domain.ts';
-import { build } from './support.ts';
+import { build, surroundings } from './support.ts';
 
 const HOUR = 3_600_000;
 const RECOVERS = ['recovered'] as const;
@@ -68,10 +68,10 @@ describe('an incident that belongs to another one', () => {
     const built = build({
       outcomes: RECOVERS,
       deps: {
-        surroundings: async (live) => {
+        surroundings: surroundings(async (live) => {
           link(live, root(built), 'compose');
           return {};
-        },
+        }),
       },
     });
     await built.workflow.handle(built.open());
@@ -274,10 +274,10 @@ describe('the diagnosis', () => {
     const built = build({
       outcomes: RECOVERS,
       deps: {
-        surroundings: async (live) => {
+        surroundings: surroundings(async (live) => {
           phase = live.phase;
           return {};
-        },
+        }),
       },
     });
     const live = built.open({ summary: 'ERROR it broke' });
@@ -589,7 +589,10 @@ describe('a stopping agent', () => {
 
 describe('an incident that cannot be handled', () => {
   it('is settled, and the fault is logged', async () => {
-    const built = build({ outcomes: RECOVERS, deps: { surroundings: () => Promise.reject(new Error('a bug')) } });
+    const built = build({
+      outcomes: RECOVERS,
+      deps: { surroundings: surroundings(() => Promise.reject(new Error('a bug'))) },
+    });
     const live = built.open();
     await built.workflow.handle(live);
     expect(live.phase).toBe('settled');
@@ -600,10 +603,10 @@ describe('an incident that cannot be handled', () => {
     const built = build({
       outcomes: RECOVERS,
       deps: {
-        surroundings: () => {
+        surroundings: surroundings(() => {
           built.stopping.abort();
           return Promise.reject(new Error('aborted'));
-        },
+        }),
       },
     });
     await built.workflow.handle(built.open());

@@ -125,7 +125,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
       clock,
       logLinesOf: () => 50,
     }),
-    surroundings: async () => ({}),
+    surroundings: surroundings(async () => ({})),
     diagnoser: {
       prepare: () => void order.push('prepared'),
       async diagnose(_, failedBefore) {
@@ -206,4 +206,8 @@ export async function handle(count: number, world: World) {
     await clock.sleep(60_000);
   }
   return built;
+}
+
+export function surroundings(gather: WorkflowDeps['surroundings']['gather']): WorkflowDeps['surroundings'] {
+  return { prepare() {}, gather };
 }

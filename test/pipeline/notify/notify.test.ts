@@ -43,7 +43,7 @@ describe('several receivers', () => {
     expect([slack.accepted, pager.accepted]).toEqual([[], ['alert-1', 'alert-2']]);
     slack.answer = { kind: 'sent' };
     void run();
-    await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 10_000 });
+    await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 60_000 });
     expect([slack.accepted, pager.accepted]).toEqual([
       ['alert-1', 'alert-2'],
       ['alert-1', 'alert-2'],
@@ -62,7 +62,7 @@ describe('several receivers', () => {
     // Stored for both as soon as one has it: it survives the agent.
     await eventually(async () => ((await pending('slack')) === 1 ? true : undefined));
     slack.answer = { kind: 'sent' };
-    await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 10_000 });
+    await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 60_000 });
     expect([slack.accepted, pager.accepted]).toEqual([['alert-1'], ['alert-1']]);
   });
 

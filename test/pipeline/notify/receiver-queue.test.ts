@@ -52,7 +52,7 @@ it('never sends again an alert that was sent but could not be marked', async () 
   };
   await notify('alert-1');
   void run();
-  await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 8_000 });
+  await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 60_000 });
   expect(slack.accepted).toEqual(['alert-1']);
 });
 
@@ -88,14 +88,14 @@ it('limits the number of waiting alerts: the oldest are dropped, counted and men
   slack.answer = { kind: 'retry', why: 'down' };
   for (let i = 0; i < MAX_WAITING + 3; i++) await notify(`a${i}`, { incident: sampleIncident({ id: `i${i}` }) });
   void run();
-  await eventually(async () => ((await pending('slack')) === MAX_WAITING ? true : undefined), { deadlineMs: 20_000 });
+  await eventually(async () => ((await pending('slack')) === MAX_WAITING ? true : undefined), { deadlineMs: 60_000 });
   expect(count('slack', 'dropped')).toBe(3);
 
   await eventually(() => (count('slack', 'failed') > FAILURES_BEFORE_NOTICE ? true : undefined), {
-    deadlineMs: 20_000,
+    deadlineMs: 60_000,
   });
   slack.answer = { kind: 'sent' };
-  await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 40_000 });
+  await eventually(async () => ((await pending('slack')) === 0 ? true : undefined), { deadlineMs: 60_000 });
   expect(slack.messages[0]).toMatchObject({
     text: expect.stringMatching(/Waiting, and sent next, oldest first: 1000 alerts\. Dropped: 3 alerts;/),
   });

@@ -108,7 +108,7 @@ describe('after an absence of an hour, reading starts', () => {
   it('where the last run was killed, within seconds', async () => {
     const quiet = engine.addContainer({ name: 'quiet' });
     const first = await watching();
-    const killedWith = await eventually(() => cursors.lastRun, { deadlineMs: 10_000 });
+    const killedWith = await eventually(() => cursors.lastRun, { deadlineMs: 60_000 });
     quiet.log('ERROR: the agent was killed before it read this');
     clock.pass(HOUR);
     // The state that a killed run leaves: what was saved up to then.

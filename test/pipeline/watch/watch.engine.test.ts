@@ -7,7 +7,7 @@ import { type CuttingProxy, createCuttingProxy } from '../../support/proxy.ts';
 import { createMemoryCursors, createWatching, type Watching } from '../../support/watching.ts';
 
 const prefix = `cd-watch-${randomBytes(3).toString('hex')}`;
-const DEADLINE = { deadlineMs: 15_000 };
+const DEADLINE = { deadlineMs: 60_000 };
 
 describeEngine('watching a real engine', (dockerHost) => {
   const cleanups: (() => Promise<void>)[] = [];

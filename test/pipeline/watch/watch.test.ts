@@ -113,7 +113,7 @@ describe('lines', () => {
     const web = engine.addContainer({ name: 'web', tty });
     const w = await watching();
     for (let n = 0; n < 100; n++) web.log(`line ${n}`);
-    await eventually(() => (w.texts('web').length > 20 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (w.texts('web').length > 20 ? true : undefined), { deadlineMs: 60_000 });
     engine.faults.clear();
     await awaitTexts(w, 'web', numbered(100));
   });
@@ -165,7 +165,7 @@ describe('lines', () => {
     flood.log(numbered(100_000).join('\n'));
     quiet.log('here');
     await awaitTexts(w, 'quiet', ['here']);
-    await eventually(() => (w.texts('flood').length === 100_000 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (w.texts('flood').length === 100_000 ? true : undefined), { deadlineMs: 60_000 });
     expect(w.texts('flood').at(-1)).toBe('line 99999');
   });
 });
@@ -228,7 +228,7 @@ describe('containers', () => {
     for (let n = 0; n < 200; n++) engine.addContainer({ name: `c-${n}` });
     const w = await watching();
     for (let n = 0; n < 200; n++) engine.container(`c-${n}`)?.log('here');
-    await eventually(() => (w.lines.length === 200 ? true : undefined), { deadlineMs: 15_000 });
+    await eventually(() => (w.lines.length === 200 ? true : undefined), { deadlineMs: 60_000 });
     expect(w.reconnects).toEqual([]);
   });
 });

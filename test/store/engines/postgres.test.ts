@@ -172,7 +172,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
     // Claude answered after the database was gone.
     await expect(store.recordRequests([request({ costUsd: 0.25 })])).rejects.toMatchObject({ reason: 'unavailable' });
     const used = async () => [await store.asksSince(0), await store.spendSince(0)];
-    await eventually(async () => ((await store.probe()) ? undefined : used()), { deadlineMs: 10_000 });
+    await eventually(async () => ((await store.probe()) ? undefined : used()), { deadlineMs: 60_000 });
     expect(await used()).toEqual([2, 0.75]);
     await store.recordAsk({ at: NOON, incidentId: 'incident-2' });
     await store.recordRequests([request({ costUsd: 0.125 })]);
