@@ -22,7 +22,7 @@ const summariesOf = ({ messages }: Service) => messages.filter(isSummary);
 const inAll = (summary: Notice | undefined) => Number(/^\d+/.exec(summary?.title ?? '')?.[0] ?? 0);
 
 describe('a flood of alerts', () => {
-  it('becomes ten alerts and at most two summaries, which count all others', { timeout: 60_000 }, async () => {
+  it('becomes ten alerts and at most two summaries, which count all others', { timeout: 150_000 }, async () => {
     const clock = createFastClock(20);
     const slack = createService('slack');
     const world = await startNotifier([slack], { clock });
