@@ -44,7 +44,7 @@ const maxQuestions = (elapsedMs: number) => 5 + 5 + Math.ceil(elapsedMs / (15 * 
 describe.concurrent('an hour in which Claude', () => {
   for (const [what, outage] of OUTAGES) {
     it(`${what}: the rules diagnose at once, and one question finds that it has recovered`, {
-      timeout: 150_000,
+      timeout: 300_000,
     }, async (context) => {
       const receivers = await startReceivers();
       context.onTestFinished(receivers.close);
