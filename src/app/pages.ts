@@ -27,7 +27,7 @@ export function createPages(deps: {
   readonly actions: PeopleActions;
   readonly policyOf: PolicyOf;
   hostName(): string | undefined;
-  pipeline(): Pick<Pipeline, 'habitsOf' | 'dependencies' | 'deployedAt'>;
+  pipeline(): Pick<Pipeline, 'habitsOf' | 'dependencies' | 'deployedAt' | 'waits'>;
   watch(): Pick<Watch, 'status'>;
   health(): Promise<HealthView>;
   readonly clock: Clock;
@@ -64,6 +64,7 @@ export function createPages(deps: {
         return containers.all(watched);
       },
       dependencies: () => deps.pipeline().dependencies(),
+      waits: () => deps.pipeline().waits(),
       host: deps.hostName,
       budgetPerDayUsd: config.limits.spendPerDayUsd,
       traceUrl: config.traceUrl,

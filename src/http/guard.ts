@@ -8,6 +8,8 @@ export interface GuardOptions {
   readonly hosts: readonly string[];
   /** False: the Host header may have any value, because each page requires a token. */
   readonly checkHost: boolean;
+  /** Whether a path is a document of the page. Links on other sites may open it: it contains no data and cannot be framed. */
+  isDocument(path: string): boolean;
   readonly logger: Logger;
 }
 
@@ -19,7 +21,7 @@ const LONGEST_QUOTE = 100;
 /** Answers a request itself and returns true, or returns false if the request may continue. */
 export type Guard = (request: Request, response: Response) => boolean;
 
-export function createGuard({ hosts, checkHost, logger }: GuardOptions): Guard {
+export function createGuard({ hosts, checkHost, isDocument, logger }: GuardOptions): Guard {
   const isOwn = createHostCheck(hosts);
   const logged = new Set<string>();
 
@@ -42,7 +44,8 @@ export function createGuard({ hosts, checkHost, logger }: GuardOptions): Guard {
       refuseHost(request, response);
       return true;
     }
-    if (request.path !== '/livez' && isForeign(request)) {
+    const isOpen = request.path === '/livez' || (isFollowedLink(request) && isDocument(request.path));
+    if (!isOpen && isForeign(request)) {
       refuseForeign(request, response);
       return true;
     }
@@ -67,12 +70,16 @@ function isForeign({ headers }: Request): boolean {
   return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== headers.host?.toLowerCase());
 }
 
+/** The browser opens the answer as a page of its own: not in a frame, and not for a script. */
+function isFollowedLink({ method, headers }: Request): boolean {
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+}
+
 /** A person who followed a link from another site can open the page with a click; a site cannot. */
 function refuseForeign(request: Request, response: Response): void {
   response.status(403);
-  const { method, headers, originalUrl } = request;
-  const followedLink = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
-  if (!followedLink || method !== 'GET') {
+  const { originalUrl } = request;
+  if (!isFollowedLink(request)) {
     response.json({ error: 'requests from pages of another origin are refused' });
     return;
   }

@@ -1,5 +1,5 @@
 /** Serves the page for browsers: the files that `npm run build:web` writes to dist/web. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import express, { type Router } from 'express';
@@ -26,6 +26,10 @@ export const PAGE_CSP = [
 
 const A_YEAR_S = 31_536_000;
 
+export function isView(requested: string): boolean {
+  return VIEWS.some((view) => view === pageRoute(requested));
+}
+
 /** For the metrics: the route of a request for the page; undefined if it is none of the page's. */
 export function pageRoute(requested: string): string | undefined {
   if (requested.startsWith('/assets/')) return '/assets';
@@ -39,7 +43,8 @@ export function pageRoute(requested: string): string | undefined {
  */
 export function createPage(folder = BUILT): Router | undefined {
   const html = read(path.join(folder, 'index.html'));
-  if (html === undefined) return undefined;
+  // While it is being built, one of them may be missing.
+  if (html === undefined || !existsSync(path.join(folder, 'assets'))) return undefined;
   const router = express.Router({ caseSensitive: true, strict: true });
   // The names contain a hash of the content.
   const assets = sirv(path.join(folder, 'assets'), { brotli: true, gzip: true, immutable: true, maxAge: A_YEAR_S });
@@ -53,17 +58,16 @@ export function createPage(folder = BUILT): Router | undefined {
   });
   // Not `router.get`, which would also answer OPTIONS.
   router.use((request, response, next) => {
-    const view = VIEWS.find((each) => each === pageRoute(request.path));
-    if (view === undefined) return next();
+    if (!isView(request.path)) return next();
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      if (view === '/') return next();
+      if (request.path === '/') return next();
       response
         .status(405)
         .set('Allow', 'GET, HEAD')
         .json({ error: `${request.method} is not allowed; use GET` });
       return;
     }
-    if (view === '/') {
+    if (request.path === '/') {
       response.vary('Accept');
       // With `*/*`, as curl sends it, the first one.
       if (request.accepts(['text/plain', 'text/html']) !== 'text/html') return next();

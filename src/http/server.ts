@@ -12,7 +12,7 @@ import { type HealthView, healthHttpStatus } from './health.ts';
 import { type HistoryEntry, type HistoryQuery, parseHistoryQuery } from './history.ts';
 import { createLimitedServer } from './limits.ts';
 import { createMetricsPage } from './metrics-page.ts';
-import { createPage, pageRoute } from './page.ts';
+import { createPage, isView, pageRoute } from './page.ts';
 import type { ScorecardView } from './scorecard.ts';
 import { createIdentities } from './session/identity.ts';
 import { createSessionRoutes } from './session/session-routes.ts';
@@ -84,9 +84,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
 function createApp(options: HttpServerOptions): { readonly app: express.Express; closeStreams(): void } {
   const { token, logger } = options;
+  const page = createPage(options.pageFolder);
   const guard = createGuard({
     hosts: [options.host, ...(options.allowedHosts ?? [])],
     checkHost: token === undefined,
+    isDocument: (path) => page !== undefined && isView(path),
     logger,
   });
   const metricsPage = options.metrics && createMetricsPage(options.metrics);
@@ -120,7 +122,6 @@ function createApp(options: HttpServerOptions): { readonly app: express.Express;
     if (!guard(request, response)) next();
   });
 
-  const page = createPage(options.pageFolder);
   if (page !== undefined) app.use(page);
 
   app.get('/livez', (_request, response) => {

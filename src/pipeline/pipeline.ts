@@ -16,7 +16,7 @@ import { logSignal } from './group/log-signal.ts';
 import { createAftermaths } from './incident/aftermath.ts';
 import { createCountWriter } from './incident/count-writer.ts';
 import { createLeftToEngine } from './incident/left-to-engine.ts';
-import { createOpenIncidents, type LiveIncident } from './incident/open-incidents.ts';
+import { createOpenIncidents, type LiveIncident, type Wait } from './incident/open-incidents.ts';
 import { createWorkflow, type WorkflowDeps } from './incident/workflow.ts';
 import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
@@ -74,6 +74,8 @@ export interface Pipeline {
   /** See WriteOrder. */
   incidentsSaved(): Promise<void>;
   openIncidents(): number;
+  /** What the handling of open incidents waits for, by id. */
+  waits(): ReadonlyMap<string, Wait>;
   readonly people: PeopleActions;
   /** Restarts that wait for a person. */
   waitingRequests(): number;
@@ -309,6 +311,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     dependencies: correlation.edges,
 
     openIncidents: () => incidents.open().length,
+    waits: () => new Map(incidents.open().flatMap(({ incident: { id }, wait }) => (wait ? [[id, wait]] : []))),
     people: people.actions,
     waitingRequests: requests.waiting,
     snoozes: snoozes.count,

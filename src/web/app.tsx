@@ -151,7 +151,7 @@ function View({ path }: { readonly path: string }): ReactElement {
     document.title = `${name} · Container Doctor`;
   }, [name]);
   const [, id] = /^\/incidents\/([^/]+)$/.exec(path) ?? [];
-  if (id !== undefined) return <IncidentView id={decodeURIComponent(id)} key={id} />;
+  if (id !== undefined) return <IncidentView id={decoded(id)} key={id} />;
   switch (path) {
     case '/timeline':
       return <TimelineView />;
@@ -264,6 +264,15 @@ function Logo(): ReactElement {
       />
     </svg>
   );
+}
+
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    // Somebody has typed it; no incident has such an id.
+    return id;
+  }
 }
 
 function nextTheme(): void {

@@ -2,21 +2,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createChangeFeed } from '../../src/http/api/changes.ts';
-import { buildHealth } from '../../src/http/health.ts';
-import { toScorecardView } from '../../src/http/scorecard.ts';
-import { createHttpServer } from '../../src/http/server.ts';
-import type { Logger } from '../../src/lib/log.ts';
 import { decideWithGates } from '../../src/pipeline/decide/decide.ts';
-import { scorecard } from '../../src/pipeline/incident/scorecard.ts';
 import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { alert, attempt, container, DAY, diagnosis, incident, NOON, request } from '../store/support-values.ts';
+import { apiSource, silent, startServer } from '../support/api-server.ts';
 import { aRestartWith } from '../support/domain.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { percentile } from './support.ts';
 
-const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const INCIDENTS = 10_000;
 const SPREAD_MS = 90 * DAY;
 const BAR_MS = 50;
@@ -64,49 +58,7 @@ async function fill(store: Store): Promise<void> {
 }
 
 async function measure(store: Store): Promise<boolean> {
-  const health = buildHealth({
-    now: NOON,
-    startedAt: NOON,
-    version: '1',
-    mode: 'observe',
-    dockerConnected: true,
-    loopStalled: false,
-    monitoring: [],
-    missingTargets: [],
-    totalDiagnoses: 0,
-    restartsByContainer: new Map(),
-    rateLimit: { remaining: 1, limit: 1 },
-    spend: { today: 0, limit: 1 },
-    lateLogs: [],
-    skippedLogs: [],
-    sources: [],
-    sourceProblems: [],
-    openIncidents: 0,
-    storeHealthy: true,
-    claude: { configured: true, model: 'm' },
-    receivers: [],
-  }).body;
-  const refuse = async () => ({ kind: 'not_found' }) as const;
-  const server = await createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    health: async () => health,
-    history: async () => [],
-    scorecard: async () => toScorecardView(scorecard([])),
-    version: '1',
-    logger: silent,
-    api: {
-      store,
-      actions: { approve: refuse, deny: refuse, snooze: refuse, endSnooze: refuse, askAgain: refuse, judge: refuse },
-      changes: createChangeFeed(),
-      health: async () => health,
-      containers: () => [],
-      dependencies: () => [],
-      host: () => 'host',
-      budgetPerDayUsd: 1,
-      now: () => NOON,
-    },
-  });
+  const server = await startServer({ api: apiSource(store, { now: () => NOON }) });
   let isFast = true;
   for (const path of PATHS) {
     const took: number[] = [];

@@ -1,6 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
-import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { HttpServerOptions } from '../../src/http/server.ts';
+import { startServer } from '../support/api-server.ts';
 import { recordingLogger } from '../telemetry/collector.ts';
 
 const ended: (() => Promise<unknown>)[] = [];
@@ -10,14 +14,10 @@ afterEach(async () => {
 
 async function serve(change: Partial<HttpServerOptions> = {}) {
   const logger = recordingLogger();
-  const server = await createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
+  const server = await startServer({
     health: () => Promise.reject(new Error('not needed')),
-    history: async () => [],
     scorecard: () => Promise.reject(new Error('not needed')),
     metrics: async () => 'up 1\n',
-    version: '1.2.3',
     logger,
     ...change,
   });
@@ -179,7 +179,7 @@ describe('a link on another site', () => {
     expect(body).not.toMatch(/refresh|<script/i);
   });
 
-  it.each(['//evil.example/x', '/\\evil.example', '/"><script>alert(1)</script>', '/?a=<b>'])(
+  it.each(['//evil.example/x', '/\\evil.example', '/"><script>alert(1)</script>', '/health?a=<b>'])(
     'cannot make that page link elsewhere or contain markup: %s',
     async (path) => {
       const { port } = await serve();
@@ -188,6 +188,65 @@ describe('a link on another site', () => {
       expect(body).not.toMatch(/<script>|<b>/);
     },
   );
+
+  describe('opens the page at once', () => {
+    let pageFolder: string;
+    beforeAll(() => {
+      pageFolder = mkdtempSync(path.join(tmpdir(), 'doctor-page-'));
+      mkdirSync(path.join(pageFolder, 'assets'));
+      writeFileSync(path.join(pageFolder, 'index.html'), '<!doctype html><title>the page</title>');
+    });
+    afterAll(() => rmSync(pageFolder, { recursive: true }));
+    const views = ['/', '/timeline', '/incidents', '/incidents/some-id', '/trust', '/cost?days=7', '/containers'];
+    const sites = ['cross-site', 'same-site'];
+    const to = (site: string, ...others: string[]) => [
+      `Sec-Fetch-Site: ${site}`,
+      ...(others.length > 0 ? others : followed.slice(1)),
+      'Accept: text/html',
+    ];
+
+    it.each(views.flatMap((view) => sites.map((site) => [view, site] as const)))('%s, %s', async (view, site) => {
+      const { port } = await serve({ pageFolder, token: 't' });
+      const { status, head, body } = await get(port, view, ...to(site));
+      expect([status, body]).toEqual([200, expect.stringContaining('the page')]);
+      expect(head).toMatch(/content-security-policy: .*frame-ancestors 'none'/i);
+      expect(head).toMatch(/cross-origin-opener-policy: same-origin/i);
+      expect(head).not.toMatch(/set-cookie|access-control/i);
+    });
+
+    it.each([
+      '/history',
+      '/health',
+      '/metrics',
+      '/api/v1/status',
+      '/api/v1/incidents',
+      '/api/scorecard',
+      '/incidents/',
+    ])('but not %s', async (path) => {
+      const { port } = await serve({ pageFolder });
+      expect((await get(port, path, ...to('cross-site'))).status).toBe(403);
+    });
+
+    it('but not for a script, a frame, another method or another host name', async () => {
+      const { port } = await serve({ pageFolder });
+      const mode = 'Sec-Fetch-Mode: navigate';
+      for (const dest of ['iframe', 'frame', 'embed', 'object', 'empty', 'script']) {
+        expect((await get(port, '/', ...to('cross-site', mode, `Sec-Fetch-Dest: ${dest}`))).status).toBe(403);
+      }
+      const cors = to('same-site', 'Sec-Fetch-Mode: cors', 'Sec-Fetch-Dest: document');
+      expect((await get(port, '/', ...cors)).status).toBe(403);
+      for (const method of ['POST', 'HEAD', 'OPTIONS']) {
+        const answer = await send(port, `${method} /trust HTTP/1.1`, 'Host: localhost', ...to('cross-site'));
+        expect(answer.status).toBe(403);
+      }
+      expect((await get(port, '/', 'Host: evil.example', ...to('cross-site'))).status).toBe(403);
+    });
+
+    it('unless it was not built', async () => {
+      const { port } = await serve({ pageFolder: '/nowhere' });
+      expect((await get(port, '/', ...to('cross-site'))).status).toBe(403);
+    });
+  });
 
   it('does not lead to it in a frame', async () => {
     const { port } = await serve();

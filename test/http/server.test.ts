@@ -1,10 +1,8 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { buildHealth } from '../../src/http/health.ts';
 import { toHistoryEntry } from '../../src/http/history.ts';
-import { toScorecardView } from '../../src/http/scorecard.ts';
-import { createHttpServer, type HttpServerOptions } from '../../src/http/server.ts';
-import { scorecard } from '../../src/pipeline/incident/scorecard.ts';
+import type { HttpServerOptions } from '../../src/http/server.ts';
+import { aHealth, startServer } from '../support/api-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLogger } from '../telemetry/collector.ts';
 import { diagnosis, incident } from '../telemetry/samples.ts';
@@ -14,42 +12,11 @@ afterEach(async () => {
   for (const end of ended.splice(0)) await end();
 });
 
-function view(change: { dockerConnected?: boolean; missingTargets?: string[] } = {}) {
-  return buildHealth({
-    now: 2_000,
-    startedAt: 1_000,
-    version: '1.2.3',
-    mode: 'observe',
-    dockerConnected: true,
-    loopStalled: false,
-    monitoring: ['web'],
-    missingTargets: [],
-    totalDiagnoses: 0,
-    restartsByContainer: new Map(),
-    rateLimit: { remaining: 20, limit: 20 },
-    spend: { today: 0, limit: 1 },
-    lateLogs: [],
-    skippedLogs: [],
-    sources: [],
-    sourceProblems: [],
-    openIncidents: 0,
-    storeHealthy: true,
-    claude: { configured: true, model: 'm' },
-    receivers: [],
-    ...change,
-  }).body;
-}
-
 async function serve(change: Partial<HttpServerOptions> = {}) {
   const logger = recordingLogger();
-  const server = await createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
-    health: async () => view(),
+  const server = await startServer({
     history: async () => [toHistoryEntry({ incident, diagnosis })],
-    scorecard: async () => toScorecardView(scorecard([])),
     metrics: async () => '# TYPE up gauge\nup 1\n',
-    version: '1.2.3',
     logger,
     ...change,
   });
@@ -67,12 +34,12 @@ describe('/health', () => {
     const { get } = await serve();
     const { status, json } = await get('/health');
     expect(status).toBe(200);
-    expect(json()).toEqual(view());
+    expect(json()).toEqual(aHealth());
   });
 
   it('is 503 if the engine does not answer, 200 with other problems', async () => {
-    const blind = await serve({ health: async () => view({ dockerConnected: false }) });
-    const missing = await serve({ health: async () => view({ missingTargets: ['api'] }) });
+    const blind = await serve({ health: async () => aHealth({ dockerConnected: false }) });
+    const missing = await serve({ health: async () => aHealth({ missingTargets: ['api'] }) });
     expect(await blind.get('/health')).toMatchObject({ status: 503 });
     const { status, json } = await missing.get('/health');
     expect(status).toBe(200);
@@ -221,10 +188,10 @@ describe('with HTTP_TOKEN', () => {
 
   it('/livez and a /health without details need no token', async () => {
     const healthy = await serve({ token });
-    const blind = await serve({ token, health: async () => view({ dockerConnected: false }) });
+    const blind = await serve({ token, health: async () => aHealth({ dockerConnected: false }) });
     expect((await healthy.get('/livez')).json()).toEqual({ status: 'ok' });
     expect((await healthy.get('/health')).json()).toEqual({ status: 'healthy' });
-    expect((await healthy.get('/health', withToken)).json()).toEqual(view());
+    expect((await healthy.get('/health', withToken)).json()).toEqual(aHealth());
     const refused = await blind.get('/health');
     expect(refused.status).toBe(503);
     expect(refused.json()).toEqual({ status: 'degraded' });

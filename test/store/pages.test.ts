@@ -220,6 +220,9 @@ describe('the store, for the pages,', () => {
       await store.saveDecision('ruled', { kind: 'record', reason: 'severity_too_low' });
       await store.beginAttempt(attempt({ incidentId: 'asked', startedAt: NOON + 1 }));
       await store.finishAttempt('attempt-1', { outcome: 'recovered', detail: '', finishedAt: NOON + 8 * SECOND });
+      // Only the last restart of an incident counts as its result.
+      await store.beginAttempt(attempt({ id: 'a0', incidentId: 'asked', startedAt: NOON }));
+      await store.finishAttempt('a0', { outcome: 'failed', detail: '', finishedAt: NOON + 1 });
       await store.recordAsk({ at: NOON, incidentId: 'asked' });
       await store.recordRequests([
         request({ incidentId: 'asked', containerName: 'shop-api-1', at: NOON, costUsd: 0.25 }),
@@ -235,15 +238,14 @@ describe('the store, for the pages,', () => {
         saved: { known: 1, local: 0, rules: 1, correlation: 1 },
         asked: 1,
         recoveryTimes: [8 * SECOND],
-        days: [
-          { day: NOON - 12 * HOUR, usd: 0.25, requests: 1 },
-          { day: NOON + 12 * HOUR, usd: 0.5, requests: 1 },
+        spend: [
+          { day: NOON - 12 * HOUR, model: request().model, usd: 0.25, requests: 1, inputTokens: 1_800 },
+          { day: NOON + 12 * HOUR, model: 'strong', usd: 0.5, requests: 1 },
         ],
         services: [
           { service: 'old', usd: 0.5 },
           { service: 'api', usd: 0.25 },
         ],
-        models: [{ model: 'strong', usd: 0.5 }, { usd: 0.25 }],
       });
       expect(stats.cases).toHaveLength(2);
       expect(stats.cases).toEqual(

@@ -12,9 +12,10 @@ if (WITHOUT_BROWSER) {
   console.warn('SKIPPED: the tests of the page need Chromium (apt-get install chromium, or set CHROMIUM to its path)');
 }
 
-export function launchBrowser(): Promise<Browser> {
+/** `flags`: further command-line options of Chromium. */
+export function launchBrowser(flags: readonly string[] = []): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error('Chromium is missing: apt-get install chromium, or set CHROMIUM');
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags] });
 }
 
 export interface OpenPage {
@@ -51,4 +52,10 @@ export async function openPage(
     if (new URL(request.url()).origin !== new URL(baseURL).origin) foreign.push(request.url());
   });
   return { page, context, errors, foreign };
+}
+
+/** Waits until no part of the page is loading. */
+export async function loaded(page: Page): Promise<void> {
+  // Not `waitForFunction` with a text: the Content-Security-Policy does not allow it.
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
 }

@@ -92,6 +92,19 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 180_000 }, () => {
     expect(errors).toEqual([]);
   });
 
+  it('draws on Incident what caused it, what suffers from it, and how that is known', async () => {
+    const { page, errors } = await show('Now');
+    await page.getByRole('link', { name: /The disk that holds/ }).click();
+    const card = page.getByRole('region', { name: 'What depends on what' });
+    const picture = card.locator('svg.graph');
+    expect(await picture.getAttribute('aria-label')).toMatch(/search depends on db/);
+    expect(await picture.locator('path.edge').count()).toBeGreaterThan(1);
+    await card.getByText('The same as a table').click();
+    await card.getByRole('row', { name: /^db this incident/ }).waitFor();
+    await card.getByRole('row', { name: /^search depends on it.* db/ }).waitFor();
+    expect(errors).toEqual([]);
+  });
+
   it('explains why a database was not restarted with the condition that decided', async () => {
     const { page } = await show('Now');
     await page.getByRole('link', { name: /The disk that holds/ }).click();
@@ -159,6 +172,10 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 180_000 }, () => {
   it('adds up on Cost what was spent per day, service and model, and what was saved', async () => {
     const { page, errors } = await show('Cost');
     expect(await page.locator('.stats').innerText()).toMatch(/spent in 30 days\s+\$\d+\.\d+/);
+    expect(await page.locator('.stats').innerText()).toMatch(/projected for 30 days\s+\$\d+\.\d+\s+of \$30\.00/);
+    const perDay = page.getByRole('region', { name: 'Dollars per day and model' });
+    expect(await perDay.getByRole('list').innerText()).toMatch(/claude-opus-4-8\s+claude-haiku-4-5/);
+    expect(await perDay.locator('rect.hue-2').count()).toBeGreaterThan(0);
     await page.getByRole('img', { name: /Dollars per day/ }).waitFor();
     expect(await page.getByRole('region', { name: 'By model' }).innerText()).toContain('claude-opus-4-8');
     expect(await page.getByRole('region', { name: 'Questions saved' }).innerText()).toMatch(

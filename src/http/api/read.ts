@@ -96,9 +96,10 @@ export function createReaders(source: ApiSource): Readers {
       // One more than asked for shows whether there is another page.
       const { incidents, total } = await store.incidentPage(toFilter(parsed.value), { limit: limit + 1, after });
       const page = incidents.slice(0, limit);
+      const context = { host: source.host(), waits: source.waits() };
       const last = page.at(-1)?.incident;
       return ok({
-        incidents: page.map((one) => toSummary(one, source.host())),
+        incidents: page.map((one) => toSummary(one, context)),
         total,
         next_cursor: incidents.length > limit && last ? encodeCursor(last) : null,
       });
@@ -119,8 +120,19 @@ export function createReaders(source: ApiSource): Readers {
       const own = snoozesOf(snoozes, serviceKey(container)).filter(
         (snooze) => snooze.fingerprint === undefined || snooze.fingerprint === fingerprint,
       );
-      const { traceUrl } = source;
-      return ok(toIncident({ listed, records, related, requests, snoozes: own, audit, host: source.host(), traceUrl }));
+      return ok(
+        toIncident({
+          listed,
+          records,
+          related,
+          requests,
+          snoozes: own,
+          audit,
+          host: source.host(),
+          waits: source.waits(),
+          traceUrl: source.traceUrl,
+        }),
+      );
     },
 
     async timeline({ query }) {

@@ -36,6 +36,8 @@ export interface ApiSource {
     readonly to: ContainerRef;
     readonly evidence: EdgeEvidence;
   }[];
+  /** What the handling of open incidents waits for, by id. `what` completes "waits …". */
+  waits(): ReadonlyMap<string, { readonly what: string; readonly until: number }>;
   /** Undefined: not known yet. */
   host(): string | undefined;
   readonly budgetPerDayUsd: number;

@@ -2,6 +2,7 @@
 import type { ContainerFacts, ContainerRef } from '../../domain/containers.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
+import { waitUntil } from '../incident/waiting.ts';
 import type { Correlation } from './correlate.ts';
 import type { DependencyGraph } from './graph.ts';
 import type { Outage } from './outage.ts';
@@ -44,8 +45,11 @@ export function createAwaitReturn(deps: {
       const begun = clock.monotonic();
       while (!stopping.aborted && victim.cause === undefined) {
         const waited = clock.monotonic() - begun;
-        if (waited >= (outage.isStart ? START_GRACE_MS : ABSENCE_GRACE_MS)) break;
-        await clock.sleep(POLL_MS, stopping);
+        const longest = outage.isStart ? START_GRACE_MS : ABSENCE_GRACE_MS;
+        if (waited >= longest) break;
+        const until = clock.now() - waited + longest;
+        const wait = { what: `for ${container.name}, which ${outage.what}`, until };
+        await waitUntil(victim, wait, deps, POLL_MS);
         // If it was recreated, its service has a container with another id.
         const suspect = await suspects.first(graph.current(container), victim, true);
         if (suspect === undefined) return { kind: 'back', at: clock.now() };
@@ -61,7 +65,8 @@ export function createAwaitReturn(deps: {
         victim.isReleased = true;
         return { kind: 'own' };
       }
-      await clock.sleep(Math.max(0, backAt + RETURN_MS - clock.now()), stopping);
+      const until = backAt + RETURN_MS;
+      await waitUntil(victim, { what: `to see whether it works again with ${dependency.name}`, until }, deps);
       if (victim.cause !== undefined) return { kind: 'member' };
       const stillFails = victim.incident.lastSeenAt > backAt + RETURN_MS / 2;
       if (!stillFails) return { kind: 'passed', dependency: dependency.name };

@@ -26,6 +26,8 @@ export interface LiveIncident {
   readonly keys: Set<string>;
   /** Settles when nothing handles it any more. Absent if nothing has. */
   work?: Promise<void>;
+  /** Absent while nothing is awaited. */
+  wait?: Wait;
   /** It belongs to the incident of another container. */
   cause?: { readonly root: LiveIncident; readonly evidence: EdgeEvidence };
   /** What its errors say about its dependencies; see `sufferingOf` in members.ts. Set by the correlator only. */
@@ -40,6 +42,14 @@ export interface LiveIncident {
   recoveredAt?: number;
   /** When it was resolved. Signals from before, which are read again after a restart of the agent, still belong to it. */
   resolvedAt?: number;
+}
+
+/** What the handling of an incident waits for, as the pages say it. */
+export interface Wait {
+  /** Completes "waits …". */
+  readonly what: string;
+  /** It waits no longer than until then, epoch ms. */
+  readonly until: number;
 }
 
 export interface Suffering {

@@ -29,6 +29,7 @@ import { type Approved, createEvaluation, type Evaluated, type EvaluationDeps } 
 import { toEvidence } from './evidence.ts';
 import type { LiveIncident } from './open-incidents.ts';
 import type { StoredState } from './stored-state.ts';
+import { waitUntil } from './waiting.ts';
 
 export interface RoundDeps extends Omit<EvaluationDeps, 'restartsLastHour' | 'restartsOnHost'> {
   readonly correlator: Pick<Correlator, 'correlate'>;
@@ -203,8 +204,8 @@ export function createRounds(deps: RoundDeps): Rounds {
     let decided = await evaluate(live, diagnosed, approval);
     if (decided.decision.kind === 'restart' && sufferingOf(live) !== undefined) {
       // A dependency may still turn out to be the cause, and then a restart would not help. A person does not wait.
-      const waitMs = approval?.claim === undefined ? live.incident.openedAt + AFTER_MS - clock.now() : 0;
-      await clock.sleep(Math.max(0, waitMs), deps.stopping);
+      const until = approval?.claim === undefined ? live.incident.openedAt + AFTER_MS : clock.now();
+      await waitUntil(live, { what: 'to see whether a dependency is the cause', until }, deps);
       if (deps.stopping.aborted) throw new AgentStopping();
       const folded = live.cause === undefined ? await correlate(live, diagnosed.context) : 'member';
       if (folded !== undefined) return folded;
@@ -283,10 +284,8 @@ export function createRounds(deps: RoundDeps): Rounds {
     }
   };
 
-  const isSnoozed = ({ incident }: LiveIncident): boolean => deps.snoozes.of(incident) !== undefined;
-
   const run = async (live: LiveIncident, ordinal: number, again = false): Promise<Round | Folded> => {
-    if (isSnoozed(live)) return 'snoozed';
+    if (deps.snoozes.of(live.incident) !== undefined) return 'snoozed';
     const diagnosed = await diagnose(live, ordinal, again);
     if (typeof diagnosed === 'string') return diagnosed;
     return oneAtATime(live, () => decideAndRestart(live, diagnosed));
@@ -344,7 +343,8 @@ export function createRounds(deps: RoundDeps): Rounds {
       const { container } = live.incident;
       const attempts = await restartsLastHour(live);
       if (attempts.length >= deps.policyOf(container).values.maxRestartsPerHour) return;
-      await clock.sleep(backOffMs(failuresInARow(container.id, attempts)), deps.stopping);
+      const pauseMs = backOffMs(failuresInARow(container.id, attempts));
+      await waitUntil(live, { what: 'before the next restart', until: clock.now() + pauseMs }, deps);
     },
   };
 }

@@ -182,14 +182,15 @@ export interface StoredStats {
   readonly cases: readonly CountedCase[];
   /** From the opening of an incident to its recovery by a restart, ms. */
   readonly recoveryTimes: readonly number[];
-  /** The key is the start of a UTC day, epoch ms; in order. */
-  readonly days: readonly (Spend & { readonly day: number })[];
-  readonly services: readonly (Spend & { readonly service: string })[];
-  readonly models: readonly (Spend & {
+  /** By UTC day and model, in the order of the days. `day`: its start, epoch ms. */
+  readonly spend: readonly (Spend & {
+    readonly day: number;
     readonly model: string;
     readonly inputTokens: number;
     readonly outputTokens: number;
   })[];
+  /** The dearest first. */
+  readonly services: readonly (Spend & { readonly service: string })[];
 }
 
 /** `from` is inclusive, `to` is not. */

@@ -20,7 +20,15 @@ export interface GraphLayout<E extends Edge> {
   readonly height: number;
 }
 
-export const NODE = { width: 148, height: 32, gapX: 64, gapY: 12 } as const;
+export interface NodeSize {
+  readonly width: number;
+  readonly height: number;
+  /** Between columns, where the edges are. */
+  readonly gapX: number;
+  readonly gapY: number;
+}
+
+export const NODE: NodeSize = { width: 148, height: 32, gapX: 64, gapY: 12 };
 /** The height that an edge takes where it passes a column. */
 const LANE = 10;
 /** Sweeps that order the columns by their neighbours. More change little. */
@@ -32,9 +40,14 @@ interface Cell {
   readonly isNode: boolean;
 }
 
-export function layoutGraph<E extends Edge>(given: readonly E[]): GraphLayout<E> {
+/** `others`: nodes that are placed even without an edge. */
+export function layoutGraph<E extends Edge>(
+  given: readonly E[],
+  size: NodeSize = NODE,
+  others: readonly string[] = [],
+): GraphLayout<E> {
   const edges = given.filter(({ from, to }) => from !== to);
-  const ids = [...new Set(edges.flatMap(({ from, to }) => [from, to]))].sort();
+  const ids = [...new Set([...edges.flatMap(({ from, to }) => [from, to]), ...others])].sort();
   const columnOf = assignColumns(ids, edges);
   const columns: Cell[][] = [];
   const put = (column: number, cell: Cell): void => {
@@ -57,30 +70,30 @@ export function layoutGraph<E extends Edge>(given: readonly E[]): GraphLayout<E>
   const links = routes.flatMap(({ keys }) => keys.slice(1).map((to, index) => ({ from: keys[index] ?? '', to })));
   orderColumns(columns, links);
 
-  const heights = columns.map(heightOf);
+  const heights = columns.map((column) => heightOf(column, size));
   const height = Math.max(0, ...heights);
   const places = new Map<string, Point>();
   columns.forEach((column, index) => {
     let y = (height - (heights[index] ?? 0)) / 2;
     for (const { key, isNode } of column) {
-      places.set(key, { x: index * (NODE.width + NODE.gapX), y });
-      y += (isNode ? NODE.height : LANE) + NODE.gapY;
+      places.set(key, { x: index * (size.width + size.gapX), y });
+      y += (isNode ? size.height : LANE) + size.gapY;
     }
   });
   const nodes = ids.map((id) => ({ id, ...(places.get(id) ?? { x: 0, y: 0 }) }));
   return {
     nodes,
-    edges: routes.map(({ edge, keys }) => ({ edge, points: pointsOf(keys, places) })),
-    width: Math.max(0, columns.length * (NODE.width + NODE.gapX) - NODE.gapX),
+    edges: routes.map(({ edge, keys }) => ({ edge, points: pointsOf(keys, places, size) })),
+    width: Math.max(0, columns.length * (size.width + size.gapX) - size.gapX),
     height,
   };
 }
 
-function heightOf(column: readonly Cell[]): number {
-  return column.reduce((sum, { isNode }) => sum + (isNode ? NODE.height : LANE) + NODE.gapY, -NODE.gapY);
+function heightOf(column: readonly Cell[], { height, gapY }: NodeSize): number {
+  return column.reduce((sum, { isNode }) => sum + (isNode ? height : LANE) + gapY, -gapY);
 }
 
-function pointsOf(keys: readonly string[], places: ReadonlyMap<string, Point>): readonly Point[] {
+function pointsOf(keys: readonly string[], places: ReadonlyMap<string, Point>, size: NodeSize): readonly Point[] {
   const at = (key: string | undefined): Point => places.get(key ?? '') ?? { x: 0, y: 0 };
   const first = at(keys[0]);
   const last = at(keys.at(-1));
@@ -89,14 +102,14 @@ function pointsOf(keys: readonly string[], places: ReadonlyMap<string, Point>): 
     const { x, y } = at(key);
     const both = [
       { x, y: y + LANE / 2 },
-      { x: x + NODE.width, y: y + LANE / 2 },
+      { x: x + size.width, y: y + LANE / 2 },
     ];
     return goesRight ? both : both.reverse();
   });
   return [
-    { x: goesRight ? first.x + NODE.width : first.x, y: first.y + NODE.height / 2 },
+    { x: goesRight ? first.x + size.width : first.x, y: first.y + size.height / 2 },
     ...passed,
-    { x: goesRight ? last.x : last.x + NODE.width, y: last.y + NODE.height / 2 },
+    { x: goesRight ? last.x : last.x + size.width, y: last.y + size.height / 2 },
   ];
 }
 

@@ -26,6 +26,8 @@ export interface Lane {
 }
 
 const AXIS = 30;
+/** The label of a tick, at most. */
+const TICK_WIDTH = 62;
 /** The shape of the severity, and the bar behind it. */
 const SHAPE = 14;
 const BAR = 8;
@@ -100,9 +102,11 @@ export function Lanes({
           {timeTicks(range, Math.max(2, Math.floor(chart / 96))).map((tick) => (
             <g key={tick}>
               <line className="grid" x1={x(tick)} x2={x(tick)} y1={AXIS - 6} y2={height} />
-              <text className="tick" x={x(tick) + 4} y="14">
-                {tickLabel(tick, range)}
-              </text>
+              {x(tick) + TICK_WIDTH > width ? null : (
+                <text className="tick" x={x(tick) + 4} y="14">
+                  {tickLabel(tick, range)}
+                </text>
+              )}
             </g>
           ))}
           {absences.map(({ from, to }) => (

@@ -10,8 +10,9 @@ export class RequestFailed extends Error {
   }
 }
 
-/** Longer than the agent takes before it gives up. */
-const TIMEOUT_MS = 12_000;
+/** Longer than the agent takes before it gives up: to answer, and to do something, such as asking a model again. */
+const READ_TIMEOUT_MS = 12_000;
+const ACT_TIMEOUT_MS = 125_000;
 
 export async function getJson<T>(path: string): Promise<T> {
   return (await send(path, { method: 'GET' })) as T;
@@ -30,7 +31,8 @@ export async function postJson<T>(path: string, body: object, csrfToken?: string
 async function send(path: string, init: RequestInit): Promise<unknown> {
   let response: Response;
   try {
-    response = await fetch(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const timeoutMs = init.method === 'GET' ? READ_TIMEOUT_MS : ACT_TIMEOUT_MS;
+    response = await fetch(path, { ...init, signal: AbortSignal.timeout(timeoutMs) });
   } catch (error) {
     const late = error instanceof DOMException && error.name === 'TimeoutError';
     throw new RequestFailed(late ? 'The agent did not answer in time.' : 'The agent cannot be reached.');

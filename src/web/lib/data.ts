@@ -3,18 +3,47 @@ import { useEffect } from 'react';
 import useSWR, { mutate, type SWRConfiguration } from 'swr';
 import { getJson, postJson, RequestFailed } from './client.ts';
 import { watchChanges } from './live.ts';
+import { setAgentTime } from './now.ts';
 import { toast } from './toast.ts';
-import type { Acted, Changed, EndpointName, ResponseOf, ScorecardCase, Session } from './types.ts';
+import type {
+  Acted,
+  Changed,
+  EndpointName,
+  IncidentSummary,
+  ResponseOf,
+  ScorecardCase,
+  Session,
+  Status,
+} from './types.ts';
 
 const API = '/api/v1';
 const SESSION = `${API}/session`;
 const SCORECARD = '/api/scorecard';
 
+/** What an incident waits for is not stored, so no change reports it. */
+const UNDECIDED_MS = 5_000;
+
+/** Whether an answer shows an open incident that is still being handled. */
+function isUndecided(data: unknown): boolean {
+  const { incidents = [data] } = (data ?? {}) as { readonly incidents?: readonly unknown[] };
+  return incidents.some((each) => {
+    const { state, decision, waits } = (each ?? {}) as Partial<IncidentSummary>;
+    return state === 'open' && (decision === null || (waits ?? null) !== null);
+  });
+}
+
+async function read(path: string): Promise<unknown> {
+  const body = await getJson<unknown>(path);
+  if (path === `${API}/status`) setAgentTime(Date.parse((body as Status).now));
+  return body;
+}
+
 export const SWR_OPTIONS: SWRConfiguration = {
-  fetcher: getJson,
+  fetcher: read,
   // Changes arrive by themselves.
   revalidateOnFocus: false,
   revalidateOnReconnect: false,
+  refreshInterval: (data?: unknown) => (isUndecided(data) ? UNDECIDED_MS : 0),
   dedupingInterval: 300,
   errorRetryInterval: 3_000,
   onError: (error, key) => {
@@ -77,6 +106,7 @@ export function useSession(): Session | undefined {
 /** Posts; the message says what came of it. Resolves to whether it was done. */
 export async function act(session: Session | undefined, path: string, body: object): Promise<boolean> {
   try {
+    toast('Sent to the agent …');
     const acted = await postJson<Acted>(API + path, body, session?.csrf_token ?? undefined);
     toast(acted.text);
     readAgain(() => true);
@@ -126,6 +156,7 @@ export function useLiveData(isOn: boolean): void {
         quick.add(isMeant);
         slow.add(isMeant);
       },
+      onRefused: () => readAgain((path) => path === '/session'),
     });
     return () => {
       stop();

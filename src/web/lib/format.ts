@@ -53,13 +53,10 @@ function pair(total: number, big: number, bigName: string, small: number, smallN
 export function relative(time: number, now: number): string {
   const apart = now - time;
   if (Math.abs(apart) < 5_000) return 'just now';
-  return apart >= 0 ? `${duration(floorToUnit(apart))} ago` : `in ${duration(-apart)}`;
-}
-
-/** Seconds do not matter after a minute, nor minutes after a day. */
-function floorToUnit(ms: number): number {
-  if (ms < 10_000) return Math.max(1_000, Math.floor(ms / 1_000) * 1_000);
-  return ms;
+  // Tenths of a second would change with every look.
+  const rounded = Math.round(Math.abs(apart) / 1_000);
+  const length = rounded < 10 ? `${rounded} s` : duration(Math.abs(apart));
+  return apart >= 0 ? `${length} ago` : `in ${length}`;
 }
 
 /** In the reader's zone: the time of today, else with the date. */

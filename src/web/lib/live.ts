@@ -1,5 +1,6 @@
 /** The stream of changes, over Server-Sent Events. The browser resumes it by itself with `Last-Event-ID`. */
 import { useSyncExternalStore } from 'react';
+import { agentNow } from './now.ts';
 
 export type LinkState = 'connecting' | 'live' | 'offline';
 
@@ -16,21 +17,23 @@ interface Watching {
   readonly url: string;
   /** Without data, anything may have changed. */
   readonly onChange: (data: string | undefined) => void;
+  /** The agent does not open the stream; it may be away, or the session may have ended. */
+  readonly onRefused: () => void;
 }
 
 let state: LinkState = 'connecting';
-let since = Date.now();
+let since = agentNow();
 const listeners = new Set<() => void>();
 
 function setState(next: LinkState): void {
   if (state === next) return;
   state = next;
-  since = Date.now();
+  since = agentNow();
   for (const listener of listeners) listener();
 }
 
 /** Connects until the returned function is called. */
-export function watchChanges({ url, onChange }: Watching): () => void {
+export function watchChanges({ url, onChange, onRefused }: Watching): () => void {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wasLost = false;
@@ -54,7 +57,9 @@ export function watchChanges({ url, onChange }: Watching): () => void {
     };
     opened.onerror = () => {
       lose();
-      if (opened.readyState === EventSource.CLOSED) timer = setTimeout(connect, AGAIN_MS);
+      if (opened.readyState !== EventSource.CLOSED) return;
+      onRefused();
+      timer = setTimeout(connect, AGAIN_MS);
     };
     const take = (frame: Frame) => (event: MessageEvent<string>) => {
       if (missed || frame === 'reset') onChange(undefined);

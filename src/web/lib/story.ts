@@ -36,12 +36,7 @@ const ALERT_TITLE = {
 export function story(incident: Incident): readonly Chapter[] {
   const chapters: Chapter[] = [
     ...signals(incident),
-    ...incident.engine_events.map(({ at, container, what }) => ({
-      at: ms(at),
-      icon: 'dot' as const,
-      tone: 'plain' as const,
-      title: `Engine: ${container} ${what}`,
-    })),
+    ...engineEvents(incident),
     ...incident.requests.map(({ at, model, outcome, cost_usd }) => ({
       at: ms(at),
       icon: 'link' as const,
@@ -76,6 +71,32 @@ export function story(incident: Incident): readonly Chapter[] {
   ];
   // Sorting keeps the order above for equal times.
   return chapters.sort((a, b) => a.at - b.at);
+}
+
+/** Events that follow each other with nothing else between them are one chapter. */
+function engineEvents({ engine_events: events, signals }: Incident): readonly Chapter[] {
+  const isBetween = (time: number, from: number, to: number) => time > from && time <= to;
+  const groups: Incident['engine_events'][] = [];
+  for (const event of events) {
+    const group = groups.at(-1);
+    const before = group?.at(-1);
+    const isApart =
+      before === undefined || signals.some((signal) => isBetween(ms(signal.at), ms(before.at), ms(event.at)));
+    if (group === undefined || isApart) groups.push([event]);
+    else group.push(event);
+  }
+  return groups.map((group) => {
+    const [first] = group;
+    const said = group.map(({ container, what }) => `${container} ${what}`);
+    return {
+      at: ms(first?.at ?? ''),
+      icon: 'dot',
+      tone: 'plain',
+      title:
+        said.length === 1 ? `Engine: ${said[0]}` : counted(said.length, 'event of the engine', 'events of the engine'),
+      ...(said.length > 1 && { text: said.join(', ') }),
+    };
+  });
 }
 
 const DECIDED = {

@@ -15,7 +15,7 @@ export function Stat({
     <div className="stat">
       <dt>{label}</dt>
       <dd>
-        {value} {of === undefined ? null : <small>{of}</small>}
+        <span>{value}</span> {of === undefined ? null : <small>{of}</small>}
       </dd>
     </div>
   );

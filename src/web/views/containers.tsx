@@ -2,6 +2,7 @@ import { type ReactElement, useRef, useState } from 'react';
 import { DependencyGraph } from '../charts/graph.tsx';
 import { useApi, useSession } from '../lib/data.ts';
 import { counted } from '../lib/format.ts';
+import { EVIDENCE } from '../lib/incident-graph.ts';
 import { useKeys } from '../lib/keys.ts';
 import type { Container, Graph, PolicyEntry } from '../lib/types.ts';
 import { Icon } from '../ui/icons.tsx';
@@ -101,7 +102,13 @@ function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactEleme
           {alone === 0 ? '' : ` ${counted(alone, 'container')} without a known dependency.`}
         </span>
       </div>
-      <DependencyGraph edges={graph.edges} troubled={troubled} />
+      <DependencyGraph
+        edges={graph.edges}
+        label={`${connected.size} services and ${graph.edges.length} dependencies between them; the table below has the same facts`}
+        lookOf={(name) =>
+          troubled.has(name) ? { icon: 'medium', tone: 'bad', title: `${name}: has an open incident` } : { title: name }
+        }
+      />
       <details>
         <summary>The same as a table</summary>
         <div className="table-box">
@@ -118,7 +125,7 @@ function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactEleme
                 <tr key={`${from} ${to}`}>
                   <th scope="row">{from}</th>
                   <td>{to}</td>
-                  <td>{EVIDENCE[evidence]}</td>
+                  <td>{EVIDENCE[evidence].sentence}</td>
                 </tr>
               ))}
             </tbody>
@@ -128,13 +135,6 @@ function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactEleme
     </section>
   );
 }
-
-const EVIDENCE = {
-  compose: 'the Compose file',
-  network: 'a shared or linked network',
-  environment: 'a host in its environment',
-  observed: 'its errors',
-} as const;
 
 function ContainerRow({
   container,

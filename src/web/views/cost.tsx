@@ -1,7 +1,8 @@
-import { type ReactElement, useState } from 'react';
-import { DayBars, dayLabel } from '../charts/day-bars.tsx';
+import type { ReactElement } from 'react';
+import { DayBars, dayLabel, Legend } from '../charts/day-bars.tsx';
 import { useApi } from '../lib/data.ts';
 import { count, counted, percent, usd } from '../lib/format.ts';
+import { useNow } from '../lib/now.ts';
 import { setQuery, usePlace } from '../lib/router.ts';
 import type { Stats } from '../lib/types.ts';
 import { Link } from '../ui/link.tsx';
@@ -10,13 +11,17 @@ import { Empty, Failed, Loading } from '../ui/states.tsx';
 
 const DAY_MS = 86_400_000;
 const PERIODS = [7, 30, 90] as const;
+const MONTH_DAYS = 30;
+/** The chart has as many colours. */
+const HUES = 6;
+const OTHERS = 'other models';
 
 /** What the questions to the model cost, and which were saved. */
 export function Cost(): ReactElement {
   const { query } = usePlace();
   const days = PERIODS.find((each) => String(each) === query.get('days')) ?? 30;
   // From midnight UTC, so that the first day is whole.
-  const [today] = useState(() => Math.floor(Date.now() / DAY_MS) * DAY_MS);
+  const today = useNow(DAY_MS);
   const from = new Date(today - (days - 1) * DAY_MS).toISOString();
   const { data, error, retry } = useApi('stats', `/stats?from=${encodeURIComponent(from)}`);
   return (
@@ -64,16 +69,22 @@ function Content({
 }): ReactElement {
   const { saved, asked } = questions;
   const savedAll = saved.known + saved.local + saved.rules + saved.correlation;
-  const byDay = new Map(cost.days.map((each) => [each.day, each]));
+  const byDay = new Map(cost.days.map((each) => [each.day, each.models]));
+  const named = cost.models.slice(0, cost.models.length > HUES ? HUES - 1 : HUES).map(({ model }) => model);
   const everyDay = Array.from({ length: days }, (_, index) => {
     const day = new Date(from + index * DAY_MS).toISOString().slice(0, 10);
-    return { day, parts: { dollars: byDay.get(day)?.usd ?? 0 } };
+    return { day, parts: partsOf(byDay.get(day) ?? [], named) };
   });
+  const series = named.length < cost.models.length ? [...named, OTHERS] : named;
   return (
     <div className="stack">
       <dl className="stats">
         <Stat value={usd(cost.total_usd)} label={`spent in ${days} days`} />
-        <Stat value={usd(cost.projected_month_usd)} label="projected for 30 days" />
+        <Stat
+          value={usd(cost.projected_month_usd)}
+          of={`of ${usd(cost.budget_per_day_usd * MONTH_DAYS)}`}
+          label={`projected for ${MONTH_DAYS} days`}
+        />
         <Stat value={usd(cost.budget_per_day_usd)} label="budget per day" />
         <Stat value={count(asked)} label="questions asked" />
         <Stat
@@ -92,13 +103,22 @@ function Content({
         </section>
       ) : (
         <section className="card" aria-labelledby="per-day">
-          <h2 id="per-day">Dollars per day</h2>
-          <DayBars days={everyDay} series={['dollars']} limit={cost.budget_per_day_usd} />
+          <div className="head">
+            <h2 id="per-day">Dollars per day and model</h2>
+            <span className="muted small">Days of UTC</span>
+          </div>
+          <DayBars days={everyDay} series={series} limit={cost.budget_per_day_usd} />
+          <Legend names={series} />
           <details>
             <summary>The same as a table</summary>
             <CostTable
               first="Day (UTC)"
-              rows={cost.days.map((each) => ({ name: dayLabel(each.day), key: each.day, ...each }))}
+              rows={cost.days.map((each) => ({
+                ...each,
+                key: each.day,
+                name: dayLabel(each.day),
+                note: each.models.map(({ model, usd: dollars }) => `${model} ${usd(dollars)}`).join(', '),
+              }))}
             />
           </details>
         </section>
@@ -160,6 +180,16 @@ function Content({
       </div>
     </div>
   );
+}
+
+/** The dollars of each model; those that are not named as one part. */
+function partsOf(models: Stats['cost']['days'][number]['models'], named: readonly string[]): Record<string, number> {
+  const parts: Record<string, number> = {};
+  for (const { model, usd: dollars } of models) {
+    const part = named.includes(model) ? model : OTHERS;
+    parts[part] = (parts[part] ?? 0) + dollars;
+  }
+  return parts;
 }
 
 function SavedRow({ name, value }: { readonly name: string; readonly value: number }): ReactElement {

@@ -7,10 +7,10 @@ import { Ago, Lasted } from '../ui/time.tsx';
 
 /** An incident in a list: what, where, since when, and what was done. */
 export function IncidentRow({ incident }: { readonly incident: IncidentSummary }): ReactElement {
-  const { id, container, summary, root_cause, severity, state, opened_at, resolved_at, occurrences, host } = incident;
+  const { id, container, summary, root_cause, state, opened_at, resolved_at, occurrences, host } = incident;
   return (
     <Link className="item" href={incidentPath(id)} data-entry>
-      <Status look={severity === null && incident.cause?.kind === 'incident' ? FOLLOWS : severityLook(severity)} chip />
+      <Status look={lookOf(incident)} chip />
       <span className="lines">
         <span className="title">
           {container}
@@ -39,11 +39,20 @@ export function IncidentRow({ incident }: { readonly incident: IncidentSummary }
 /** It has no diagnosis of its own. */
 const FOLLOWS = { word: 'follows', icon: 'link', tone: 'plain' } as const;
 
+/** What an incident is called: its severity, or that it only follows from another one. */
+export function lookOf({
+  severity,
+  cause,
+}: Pick<IncidentSummary, 'severity' | 'cause'>): ReturnType<typeof severityLook> {
+  return severity === null && cause?.kind === 'incident' ? FOLLOWS : severityLook(severity);
+}
+
 export function incidentPath(id: string): string {
   return `/incidents/${encodeURIComponent(id)}`;
 }
 
-function doneAbout({ decision, outcome, tier, cause }: IncidentSummary): string {
+function doneAbout({ decision, outcome, tier, cause, waits }: IncidentSummary): string {
+  if (waits !== null) return `waits ${waits.what}`;
   if (outcome !== null) return `restarted: ${OUTCOME[outcome]?.word ?? outcome}`;
   if (decision !== null) return WORD_OF_KIND[decision.kind];
   return cause?.kind === 'incident' ? 'handled with its cause' : tier === null ? 'being diagnosed' : 'being decided';

@@ -6,11 +6,13 @@ import type { Incident, IncidentSummary, Status as StatusData } from '../lib/typ
 import { Icon } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
 import { Failed, Loading } from '../ui/states.tsx';
-import { OUTCOME, Status, severityLook } from '../ui/status.tsx';
+import { OUTCOME, Status } from '../ui/status.tsx';
 import { Ago, Lasted, Time } from '../ui/time.tsx';
 import { Gates } from './gates.tsx';
 import { IncidentActions } from './incident-actions.tsx';
-import { IncidentRow, incidentPath } from './incident-row.tsx';
+import { IncidentGraphCard } from './incident-graph.tsx';
+import { IncidentRow, incidentPath, lookOf } from './incident-row.tsx';
+import { Question } from './question.tsx';
 import { SnoozeList } from './snooze-list.tsx';
 import { WaitingRestarts } from './waiting-restarts.tsx';
 
@@ -28,6 +30,7 @@ export function IncidentView({ id }: { readonly id: string }): ReactElement {
       <div className="two-thirds">
         <div className="stack">
           <DiagnosisCard incident={incident} />
+          <IncidentGraphCard incident={incident} />
           <Excerpt incident={incident} />
           <Gates decisions={incident.decisions} />
           <Related incident={incident} />
@@ -43,7 +46,8 @@ export function IncidentView({ id }: { readonly id: string }): ReactElement {
 }
 
 function Head({ incident }: { readonly incident: Incident }): ReactElement {
-  const { container, summary, severity, state, opened_at, last_seen_at, resolved_at, occurrences, outcome } = incident;
+  const { container, summary, severity, state, opened_at, last_seen_at, resolved_at, occurrences, outcome, waits } =
+    incident;
   return (
     <header>
       <p className="small">
@@ -55,7 +59,7 @@ function Head({ incident }: { readonly incident: Incident }): ReactElement {
         {container}: {summary}
       </h1>
       <div className="row head-line">
-        <Status look={severityLook(severity)} word={severity === null ? undefined : `${severity} severity`} chip />
+        <Status look={lookOf(incident)} word={severity === null ? undefined : `${severity} severity`} chip />
         {state === 'open' ? (
           <Status look={{ word: 'open', icon: 'incidents', tone: 'bad' }} chip />
         ) : (
@@ -70,6 +74,14 @@ function Head({ incident }: { readonly incident: Incident }): ReactElement {
           <Lasted from={opened_at} to={state === 'open' ? undefined : (resolved_at ?? last_seen_at)} />
         </span>
       </div>
+      {waits === null ? null : (
+        <p className="status plain head-line waits">
+          <Icon name="waiting" size={15} />
+          <span className="wrap-any">
+            Waits {waits.what}, until <Time at={waits.until} /> at the latest.
+          </span>
+        </p>
+      )}
       <IncidentActions incident={incident} />
     </header>
   );
@@ -306,37 +318,4 @@ function Elsewhere({ href, children }: { readonly href: string; readonly childre
 function safeUrl(text: string | null | undefined): string | undefined {
   if (!text) return undefined;
   return /^https?:\/\//i.test(text) ? text : undefined;
-}
-
-function Question({ incident: { questions, requests } }: { readonly incident: Incident }): ReactElement | null {
-  if (questions.length === 0) return null;
-  return (
-    <section className="card" aria-labelledby="question">
-      <h2 id="question">What the model was asked</h2>
-      {questions.map(({ at, model, text }) => (
-        <details key={at}>
-          <summary>
-            {model}, <Time at={at} />: the question as it was sent, redacted
-          </summary>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
-          <pre className="log question" tabIndex={0}>
-            {text}
-          </pre>
-        </details>
-      ))}
-      <p className="muted small">
-        {counted(requests.length, 'request')},{' '}
-        {counted(
-          requests.reduce((sum, { input_tokens, cache_read_tokens }) => sum + input_tokens + cache_read_tokens, 0),
-          'token',
-        )}{' '}
-        in,{' '}
-        {counted(
-          requests.reduce((sum, { output_tokens }) => sum + output_tokens, 0),
-          'token',
-        )}{' '}
-        out
-      </p>
-    </section>
-  );
 }

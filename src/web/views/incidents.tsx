@@ -185,7 +185,16 @@ function SearchField({
   readonly inputRef: React.RefObject<HTMLInputElement | null>;
 }): ReactElement {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  /** What this field has put into the address. */
+  const given = useRef(value);
   useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    // The filter was removed, or the reader went back. What is being typed is newer than the address.
+    if (value === given.current) return;
+    clearTimeout(timer.current);
+    given.current = value;
+    if (inputRef.current) inputRef.current.value = value;
+  }, [value, inputRef]);
   return (
     <input
       ref={inputRef}
@@ -197,7 +206,10 @@ function SearchField({
       defaultValue={value}
       onChange={({ target }) => {
         clearTimeout(timer.current);
-        timer.current = setTimeout(() => setQuery({ search: target.value.trim() }), TYPING_MS);
+        timer.current = setTimeout(() => {
+          given.current = target.value.trim();
+          setQuery({ search: given.current });
+        }, TYPING_MS);
       }}
     />
   );

@@ -1,7 +1,7 @@
 import { type ReactElement, useState } from 'react';
 import { type Lane, Lanes } from '../charts/lanes.tsx';
 import type { TimeRange } from '../charts/scale.ts';
-import { useChangingApi } from '../lib/data.ts';
+import { useApi, useChangingApi } from '../lib/data.ts';
 import { counted, duration } from '../lib/format.ts';
 import { useKeys } from '../lib/keys.ts';
 import { useNow } from '../lib/now.ts';
@@ -62,6 +62,9 @@ export function TimelineView(): ReactElement {
     { key: '0', what: 'the last 24 hours', run: () => setQuery({ from: undefined, to: undefined, span: undefined }) },
   ]);
   const service = query.get('service');
+  const status = useApi('status', '/status');
+  // The range ends now by the clock of the agent, which it says in its status.
+  const knowsTime = status.data !== undefined || status.error !== undefined;
   const parameters = new URLSearchParams({
     from: new Date(range.from).toISOString(),
     ...(service === null ? {} : { service }),
@@ -69,7 +72,7 @@ export function TimelineView(): ReactElement {
   if (isFixed) parameters.set('to', new Date(range.to).toISOString());
   // A moving range is read again when something changes, not whenever it moves.
   const [movingKey, setMovingKey] = useState({ span: 0, service: '' as string | null, path: '' });
-  if (!isFixed && (movingKey.span !== span || movingKey.service !== service)) {
+  if (!isFixed && knowsTime && (movingKey.span !== span || movingKey.service !== service)) {
     setMovingKey({ span, service, path: `/timeline?${parameters}` });
   }
   const path = isFixed ? `/timeline?${parameters}` : movingKey.path || undefined;

@@ -2,6 +2,7 @@ import { type ReactElement, useState } from 'react';
 import { Interval } from '../charts/interval.tsx';
 import { useApi, useScorecard, useSession } from '../lib/data.ts';
 import { count, counted, duration, percent } from '../lib/format.ts';
+import { useNow } from '../lib/now.ts';
 import type { FixCounts, ScorecardCase, Stats } from '../lib/types.ts';
 import type { IconName } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
@@ -26,7 +27,7 @@ const RESULT: Readonly<Record<ScorecardCase['what_happened'], { word: string; ic
 
 /** What it did or would have done, and what came of it: for people who consider turning AUTO_FIX on. */
 export function Trust(): ReactElement {
-  const [from] = useState(() => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - PERIOD_DAYS * 86_400_000));
+  const from = new Date(useNow(86_400_000) - PERIOD_DAYS * 86_400_000);
   const { data: stats, error, retry } = useApi('stats', `/stats?from=${encodeURIComponent(from.toISOString())}`);
   const cases = useScorecard();
   const session = useSession();
@@ -135,9 +136,9 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
         <tbody>
           {services.map((each) => (
             <tr key={`${each.project ?? ''}/${each.service}`}>
-              <th scope="row">
-                <Link href={`/incidents?service=${encodeURIComponent(each.service)}`} data-entry>
-                  {each.service}
+              <th scope="row" className="wrap-any">
+                <Link href={`/incidents?${queryOf(each)}`} data-entry>
+                  {each.project === null ? each.service : `${each.project}/${each.service}`}
                 </Link>
               </th>
               <td>
@@ -155,6 +156,10 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
       </table>
     </div>
   );
+}
+
+function queryOf({ service, project }: { readonly service: string; readonly project: string | null }): URLSearchParams {
+  return new URLSearchParams({ service, ...(project === null ? {} : { project }) });
 }
 
 function Cases({ cases }: { readonly cases: readonly ScorecardCase[] }): ReactElement {

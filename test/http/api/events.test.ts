@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createChangeFeed, type Frame } from '../../../src/http/api/changes.ts';
 import { eventually } from '../../support/eventually.ts';
 import { serveApi } from './support.ts';
@@ -56,6 +56,20 @@ describe('the change feed', () => {
   });
 });
 
+/** The text of a stream so far, and the part of it up to a text that is to come. */
+function readFrames(response: Response) {
+  let text = '';
+  const decoder = new TextDecoder();
+  void (async () => {
+    for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true });
+  })().catch(() => undefined);
+  const isWhole = (wanted: string) => text.includes(wanted) && text.endsWith('\n\n');
+  return {
+    text: () => text,
+    next: (wanted: string) => eventually(async () => (isWhole(wanted) ? text : undefined), { deadlineMs: 5_000 }),
+  };
+}
+
 describe('the event stream', () => {
   it('drops a client that does not read, and serves the others', async () => {
     const { port, changes, url, requests } = await serveApi();
@@ -77,6 +91,45 @@ describe('the event stream', () => {
     expect(response.status).toBe(200);
     await response.body?.cancel();
   }, 30_000);
+
+  it('resumes after the last frame, but not from an earlier run of the agent', async () => {
+    const open = async (server: Awaited<ReturnType<typeof serveApi>>, lastId?: string) => {
+      const stop = new AbortController();
+      onTestFinished(() => stop.abort());
+      const headers = lastId === undefined ? {} : { 'last-event-id': lastId };
+      return readFrames(await fetch(`${server.url}/api/v1/events`, { headers, signal: stop.signal }));
+    };
+    const first = await serveApi();
+    const before = await open(first);
+    expect(await before.next('ready')).toContain('event: ready');
+    first.changes.note('incidents', 'a');
+    const [, id = ''] = /id: (\S+)\nevent: changed/.exec(await before.next('changed')) ?? [];
+    expect(await (await open(first, id)).next('event')).toContain('event: ready');
+    first.changes.note('incidents', 'b');
+    await before.next('"b"');
+    expect(await (await open(first, id)).next('event')).toMatch(/event: changed\n.*"incidents":\["b"\]/);
+
+    const second = await serveApi();
+    const reset = await (await open(second, id)).next('event');
+    expect(reset).toMatch(/event: reset\n.*"is_complete":false/);
+    expect(reset).not.toContain(`id: ${id.split('-')[0]}`);
+  });
+
+  it('sends a comment every 15 seconds, so that proxies keep it open', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const server = await serveApi();
+    const stop = new AbortController();
+    onTestFinished(() => stop.abort());
+    const frames = readFrames(await fetch(`${server.url}/api/v1/events`, { signal: stop.signal }));
+    await frames.next('ready');
+    vi.advanceTimersByTime(14_999);
+    expect(frames.text()).not.toContain('ping');
+    vi.advanceTimersByTime(1);
+    await frames.next(': ping\n\n');
+    vi.advanceTimersByTime(15_000);
+    await frames.next(': ping\n\n: ping\n\n');
+  });
 
   it('ends when the server closes', async () => {
     const server = await serveApi();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { container, diagnosis, HOUR, incident, NOON } from '../../store/support.ts';
+import { container, DAY, diagnosis, HOUR, incident, NOON, request } from '../../store/support.ts';
 import { serveApi } from './support.ts';
 
 describe('the incidents of the API', () => {
@@ -56,6 +56,51 @@ describe('one incident of the API', () => {
     const trace = 't'.repeat(32);
     expect(read.trace).toEqual({ trace_id: trace, url: `https://traces.test/${trace}?x=${trace}` });
     expect(read.labels).toEqual({ 'container-doctor.restart': 'never' });
+  });
+});
+
+describe('an incident that is being handled', () => {
+  it('says what is waited for, in lists and on its own', async () => {
+    const wait = { what: 'to see whether a dependency is the cause', until: NOON + 120_000 };
+    const { store, get } = await serveApi({ waits: () => new Map([['incident-1', wait]]) });
+    await store.saveIncident(incident());
+    await store.saveIncident(incident({ id: 'other' }));
+    const waits = { what: wait.what, until: new Date(wait.until).toISOString() };
+    expect((await get('incident', '/incidents/incident-1')).waits).toEqual(waits);
+    const { incidents } = await get('incidents');
+    expect(incidents.map((each) => [each.id, each.waits])).toEqual([
+      ['other', null],
+      ['incident-1', waits],
+    ]);
+  });
+});
+
+describe('the cost of the API', () => {
+  it('is split by day and model, and adds up', async () => {
+    const { store, get } = await serveApi();
+    await store.recordRequests([
+      request({ at: NOON, costUsd: 0.25, model: 'small' }),
+      request({ at: NOON + 1, costUsd: 0.5, model: 'strong' }),
+      request({ at: NOON - DAY, costUsd: 0.125, model: 'small' }),
+    ]);
+    const { cost } = await get('stats');
+    expect(cost.total_usd).toBe(0.875);
+    expect(cost.days).toEqual([
+      { day: '2026-11-22', usd: 0.125, requests: 1, models: [{ model: 'small', usd: 0.125, requests: 1 }] },
+      {
+        day: '2026-11-23',
+        usd: 0.75,
+        requests: 2,
+        models: expect.arrayContaining([
+          { model: 'small', usd: 0.25, requests: 1 },
+          { model: 'strong', usd: 0.5, requests: 1 },
+        ]),
+      },
+    ]);
+    expect(cost.models.map(({ model, usd, requests }) => [model, usd, requests])).toEqual([
+      ['strong', 0.5, 1],
+      ['small', 0.375, 2],
+    ]);
   });
 });
 

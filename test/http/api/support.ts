@@ -3,35 +3,9 @@ import { onTestFinished } from 'vitest';
 import { createChangeFeed } from '../../../src/http/api/changes.ts';
 import { API, ENDPOINTS, type EndpointName, type ResponseOf } from '../../../src/http/api/endpoints.ts';
 import type { ApiSource } from '../../../src/http/api/source.ts';
-import { buildHealth } from '../../../src/http/health.ts';
-import { toScorecardView } from '../../../src/http/scorecard.ts';
-import { createHttpServer } from '../../../src/http/server.ts';
-import { scorecard } from '../../../src/pipeline/incident/scorecard.ts';
 import type { ActionResult } from '../../../src/pipeline/ports/people.ts';
 import { NOON, open, recordingLogger, temporaryDirectory } from '../../store/support.ts';
-
-export const HEALTH = buildHealth({
-  now: NOON,
-  startedAt: NOON,
-  version: '1.2.3',
-  mode: 'observe',
-  dockerConnected: true,
-  loopStalled: false,
-  monitoring: ['web'],
-  missingTargets: [],
-  totalDiagnoses: 0,
-  restartsByContainer: new Map(),
-  rateLimit: { remaining: 20, limit: 20 },
-  spend: { today: 0, limit: 1 },
-  lateLogs: [],
-  skippedLogs: [],
-  sources: [],
-  sourceProblems: [],
-  openIncidents: 0,
-  storeHealthy: true,
-  claude: { configured: true, model: 'm' },
-  receivers: [],
-}).body;
+import { apiSource, startServer } from '../../support/api-server.ts';
 
 /** Calls of the people's actions, in order. */
 export type Acted = readonly [name: string, ...args: readonly unknown[]];
@@ -55,36 +29,20 @@ export async function serveApi(
     };
   const logger = recordingLogger();
   const requests: (string | undefined)[] = [];
-  const server = await createHttpServer({
-    host: '127.0.0.1',
-    port: 0,
+  const actions = {
+    approve: act('approve'),
+    deny: act('deny'),
+    snooze: act('snooze'),
+    endSnooze: act('endSnooze'),
+    askAgain: act('askAgain'),
+    judge: act('judge'),
+  };
+  const server = await startServer({
     token,
     publicUrl,
-    health: async () => HEALTH,
-    history: async () => [],
-    scorecard: async () => toScorecardView(scorecard([])),
-    version: '1.2.3',
     logger,
     onRequest: (_method, route) => requests.push(route),
-    api: {
-      store,
-      actions: {
-        approve: act('approve'),
-        deny: act('deny'),
-        snooze: act('snooze'),
-        endSnooze: act('endSnooze'),
-        askAgain: act('askAgain'),
-        judge: act('judge'),
-      },
-      changes,
-      health: async () => HEALTH,
-      containers: () => [],
-      dependencies: () => [],
-      host: () => 'host-1',
-      budgetPerDayUsd: 1,
-      now: () => NOON + 3_600_000,
-      ...over,
-    },
+    api: apiSource(store, { actions, changes, now: () => NOON + 3_600_000, ...over }),
   });
   onTestFinished(server.close);
 

@@ -60,6 +60,20 @@ describe('signing in', () => {
     expect(headers.get('set-cookie')).toBeNull();
   });
 
+  it('counts by the address of the connection: a forwarded one could be invented', async () => {
+    const { post } = await serveApi({ token: TOKEN });
+    const from = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}`, forwarded: `for=203.0.113.${n}` });
+    for (let i = 0; i < 5; i++) expect((await post('/session', { token: 'wrong' }, from(i))).status).toBe(401);
+    expect((await post('/session', { token: 'wrong' }, from(9))).status).toBe(429);
+  });
+
+  it('ends neither sessions nor the use of the bearer token while it is refused', async () => {
+    const { post, send, cookie } = await signedIn();
+    for (let i = 0; i < 6; i++) await post('/session', { token: 'wrong' });
+    expect((await send('/incidents', { headers: { cookie } })).status).toBe(200);
+    expect((await send('/incidents', { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(200);
+  });
+
   it('does not count right tokens as wrong ones', async () => {
     const { post } = await serveApi({ token: TOKEN });
     for (let i = 0; i < 8; i++) expect((await post('/session', { token: TOKEN })).status).toBe(200);

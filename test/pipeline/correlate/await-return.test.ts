@@ -21,6 +21,7 @@ function build(after: (ms: number) => Omit<Suspect, 'container'> | undefined = (
   const victim = open();
   victim.suffers = { named: new Set([db.id]) };
   const begun = now;
+  const waits: NonNullable<typeof victim.wait>[] = [];
   const awaitReturn = createAwaitReturn({
     suspects: {
       first: async () => {
@@ -35,6 +36,7 @@ function build(after: (ms: number) => Omit<Suspect, 'container'> | undefined = (
       now: () => now,
       monotonic: () => now,
       sleep: async (ms) => {
+        if (victim.wait !== undefined) waits.push(victim.wait);
         now += ms;
       },
     },
@@ -43,7 +45,7 @@ function build(after: (ms: number) => Omit<Suspect, 'container'> | undefined = (
   const seenAgain = (ms: number) => {
     victim.incident = { ...victim.incident, lastSeenAt: begun + ms };
   };
-  return { awaitReturn, victim, open, stopping, seenAgain, elapsed: () => now - begun, begun };
+  return { awaitReturn, victim, open, stopping, seenAgain, elapsed: () => now - begun, begun, waits };
 }
 
 describe('a dependency that is unavailable', () => {
@@ -57,6 +59,14 @@ describe('a dependency that is unavailable', () => {
     const { awaitReturn, victim, elapsed } = build(() => ({ outage: STARTING }));
     expect(await awaitReturn.ofDependency(db, STOPPED, victim)).toEqual({ kind: 'away', what: 'is starting' });
     expect(elapsed()).toBe(120_000);
+  });
+
+  it('is named meanwhile as what the victim waits for', async () => {
+    const { awaitReturn, victim, waits, begun } = build((ms) => ({ outage: ms < 20_000 ? STOPPED : STARTING }));
+    await awaitReturn.ofDependency(db, STOPPED, victim);
+    expect(waits[0]).toEqual({ what: `for ${db.name}, which was stopped`, until: begun + 30_000 });
+    expect(waits.at(-1)).toEqual({ what: `for ${db.name}, which is starting`, until: begun + 120_000 });
+    expect(victim.wait).toBeUndefined();
   });
 
   it('is not reported if it comes back in time, which is noticed within a second', async () => {

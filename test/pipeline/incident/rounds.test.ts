@@ -196,6 +196,22 @@ describe('a restart while a dependency may still turn out to be the cause', () =
     expect(built.alerts).toHaveLength(1);
   });
 
+  it('says meanwhile what is awaited, and until when', async () => {
+    const built = correlated([suffer]);
+    const realSleep = built.clock.sleep;
+    const seen: LiveIncident['wait'][] = [];
+    built.clock.sleep = async (ms) => {
+      if (live.wait !== undefined) seen.push(live.wait);
+      await realSleep(ms);
+    };
+    const live = built.open();
+    await built.workflow.handle(live);
+    expect(seen).toEqual([
+      { what: 'to see whether a dependency is the cause', until: live.incident.openedAt + 120_000 },
+    ]);
+    expect(live.wait).toBeUndefined();
+  });
+
   it('is not made if a cause was found', async () => {
     const built = correlated([suffer, () => ({ kind: 'member' })]);
     await built.workflow.handle(built.open());

@@ -31,6 +31,12 @@ describe('the layout of the dependency graph', () => {
     }
   });
 
+  it('has a place for a container without a dependency', () => {
+    const { nodes } = layoutGraph([{ from: 'api', to: 'db' }], NODE, ['db', 'cron']);
+    expect(nodes.map(({ id }) => id)).toEqual(['api', 'cron', 'db']);
+    expect(new Set(nodes.map(({ x, y }) => `${x} ${y}`)).size).toBe(3);
+  });
+
   it('places every container once and none on another, also where they depend on each other in a circle', () => {
     fc.assert(
       fc.property(edges, (given) => {

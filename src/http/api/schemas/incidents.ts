@@ -78,6 +78,10 @@ export const IncidentSummary = z
     members: z.array(Member),
     cost_usd: Usd.meta({ description: 'All requests for it, failed ones included' }),
     verdict: Verdict.nullable(),
+    waits: z
+      .object({ what: z.string().meta({ description: 'Completes "waits …"' }), until: Time })
+      .nullable()
+      .meta({ description: 'What its handling waits for, and how long at most' }),
   })
   .meta({ id: 'IncidentSummary' });
 

@@ -141,7 +141,16 @@ export const Stats = z
       total_usd: Usd,
       budget_per_day_usd: Usd,
       projected_month_usd: Usd.meta({ description: 'The mean of the days so far in this range, times 30' }),
-      days: z.array(z.object({ day: z.iso.date(), usd: Usd, requests: Count })).meta({ description: 'UTC days' }),
+      days: z
+        .array(
+          z.object({
+            day: z.iso.date(),
+            usd: Usd,
+            requests: Count,
+            models: z.array(z.object({ model: z.string(), usd: Usd, requests: Count })),
+          }),
+        )
+        .meta({ description: 'UTC days with a request' }),
       services: z.array(z.object({ service: z.string(), usd: Usd, requests: Count })),
       models: z.array(
         z.object({ model: z.string(), usd: Usd, requests: Count, input_tokens: Count, output_tokens: Count }),

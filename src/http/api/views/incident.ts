@@ -9,12 +9,17 @@ import type {
 } from '../../../pipeline/ports/pages.ts';
 import type { AuditEntry, RestartRequest, Snooze } from '../../../pipeline/ports/people.ts';
 import type { DecisionRecord, Diagnosis as DiagnosisSchema, Incident, IncidentSummary } from '../schemas/incidents.ts';
+import type { ApiSource } from '../source.ts';
 import { iso, isoOrNull, toAttempt, toAuditEntry, toCause, toDecision, toRestartRequest, toSnooze } from './common.ts';
 
 /** `host`: of the agent, for incidents that do not name theirs. */
-export function toSummary(listed: ListedIncident, host: string | undefined): IncidentSummary {
+export function toSummary(
+  listed: ListedIncident,
+  { host, waits }: { readonly host: string | undefined; readonly waits: ReturnType<ApiSource['waits']> },
+): IncidentSummary {
   const { incident, diagnosis, decision, attempt, outcome } = listed;
   const { container } = incident;
+  const wait = waits.get(incident.id);
   return {
     id: incident.id,
     container: container.name,
@@ -41,6 +46,7 @@ export function toSummary(listed: ListedIncident, host: string | undefined): Inc
     members: (incident.members ?? []).map(({ container, occurrences }) => ({ container, occurrences })),
     cost_usd: listed.costUsd,
     verdict: listed.verdict ?? null,
+    waits: wait === undefined ? null : { what: wait.what, until: iso(wait.until) },
   };
 }
 
@@ -52,6 +58,7 @@ export interface IncidentParts {
   readonly snoozes: readonly Snooze[];
   readonly audit: readonly AuditEntry[];
   readonly host: string | undefined;
+  readonly waits: ReturnType<ApiSource['waits']>;
   /** With `{trace_id}`. */
   readonly traceUrl: string | undefined;
 }
@@ -59,10 +66,10 @@ export interface IncidentParts {
 const LABEL_PREFIX = 'container-doctor.';
 
 export function toIncident(parts: IncidentParts): Incident {
-  const { listed, records, related, host } = parts;
+  const { listed, records, related } = parts;
   const { incident, diagnosis } = listed;
   const { evidence } = records;
-  const summary = (one: ListedIncident) => toSummary(one, host);
+  const summary = (one: ListedIncident) => toSummary(one, parts);
   return {
     ...summary(listed),
     labels: Object.fromEntries(

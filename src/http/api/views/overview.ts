@@ -41,7 +41,7 @@ const DAYS_OF_MONTH = 30;
 export function toStats(range: TimeRange, stored: StoredStats, budgetPerDayUsd: number): Stats {
   const { bySeverity, undiagnosed, open, recoveryTimes } = stored;
   const times = recoveryTimes.toSorted((one, other) => one - other);
-  const total = stored.days.reduce((sum, { usd }) => sum + usd, 0);
+  const total = stored.spend.reduce((sum, { usd }) => sum + usd, 0);
   return {
     from: iso(range.from),
     to: iso(range.to),
@@ -62,22 +62,47 @@ export function toStats(range: TimeRange, stored: StoredStats, budgetPerDayUsd: 
       total_usd: total,
       budget_per_day_usd: budgetPerDayUsd,
       projected_month_usd: (total / daysCovered(range, stored)) * DAYS_OF_MONTH,
-      days: stored.days.map(({ day, usd, requests }) => ({ day: iso(day).slice(0, 10), usd, requests })),
+      days: daysOf(stored.spend),
       services: stored.services.map(({ service, usd, requests }) => ({ service, usd, requests })),
-      models: stored.models.map(({ model, usd, requests, inputTokens, outputTokens }) => ({
-        model,
-        usd,
-        requests,
-        input_tokens: inputTokens,
-        output_tokens: outputTokens,
-      })),
+      models: modelsOf(stored.spend),
     },
   };
 }
 
+function daysOf(spend: StoredStats['spend']): Stats['cost']['days'] {
+  const days = new Map<string, Stats['cost']['days'][number]>();
+  for (const { day, model, usd, requests } of spend) {
+    const date = iso(day).slice(0, 10);
+    const before = days.get(date) ?? { usd: 0, requests: 0, models: [] };
+    days.set(date, {
+      day: date,
+      usd: before.usd + usd,
+      requests: before.requests + requests,
+      models: [...before.models, { model, usd, requests }],
+    });
+  }
+  return [...days.values()];
+}
+
+/** The dearest first. */
+function modelsOf(spend: StoredStats['spend']): Stats['cost']['models'] {
+  const models = new Map<string, Stats['cost']['models'][number]>();
+  for (const { model, usd, requests, inputTokens, outputTokens } of spend) {
+    const before = models.get(model) ?? { usd: 0, requests: 0, input_tokens: 0, output_tokens: 0 };
+    models.set(model, {
+      model,
+      usd: before.usd + usd,
+      requests: before.requests + requests,
+      input_tokens: before.input_tokens + inputTokens,
+      output_tokens: before.output_tokens + outputTokens,
+    });
+  }
+  return [...models.values()].sort((one, other) => other.usd - one.usd);
+}
+
 /** From the first day with a request on; at least one. */
-function daysCovered({ from, to }: TimeRange, { days }: StoredStats): number {
-  const first = Math.max(from, days[0]?.day ?? to);
+function daysCovered({ from, to }: TimeRange, { spend }: StoredStats): number {
+  const first = Math.max(from, spend[0]?.day ?? to);
   return Math.max(1, (to - first) / DAY_MS);
 }
 
