@@ -88,6 +88,8 @@ function testAlert(severity: Severity, host: string | undefined, now: number): A
 const FORGETFUL: ReceiverMemory = {
   recall: async () => undefined,
   remember: async () => {},
+  recallNote: async () => undefined,
+  rememberNote: async () => {},
   recallEarlier: async () => undefined,
   recallOpen: async () => [],
 };

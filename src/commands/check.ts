@@ -29,6 +29,7 @@ interface CheckResult {
   readonly subject: string;
   readonly ok: boolean;
   readonly message: string;
+  readonly warnings?: readonly string[];
 }
 
 const ok = (subject: string, message: string): CheckResult => ({ subject, ok: true, message });
@@ -61,7 +62,9 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
     config.database === undefined ? await checkDataDir(config.dataDir) : await checkSharedDatabase(config.database),
   ];
   for (const result of results) {
-    print(`${result.ok ? 'ok     ' : 'PROBLEM'}   ${result.subject.padEnd(12)} ${result.message}\n`);
+    const subject = result.subject.padEnd(12);
+    print(`${result.ok ? 'ok     ' : 'PROBLEM'}   ${subject} ${result.message}\n`);
+    for (const warning of result.warnings ?? []) print(`warning   ${subject} ${warning}\n`);
   }
   printPolicies(engine.policies, config, { verbose: args.includes('--verbose') }, print);
   if (engine.dependencies !== undefined) print(`\ndependencies\n${dependencyTable(engine.dependencies)}`);
@@ -233,7 +236,7 @@ async function checkReceivers({ receivers }: Config): Promise<readonly CheckResu
   return Promise.all(
     receivers.map(async ({ title, check }) => {
       const result = await check();
-      return result.ok ? ok(title, result.detail) : problem(title, result.why);
+      return result.ok ? { ...ok(title, result.detail), warnings: result.warnings } : problem(title, result.why);
     }),
   );
 }

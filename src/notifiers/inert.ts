@@ -33,10 +33,10 @@ export function inert(text: string): string {
       .replace(/(?<![\p{L}\p{N}])@/gu, '＠')
       // Emphasis. A single underscore within a name is none.
       .replace(/_{2,}|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, (run) => run.replaceAll('_', '＿'))
-      // Headings and lists of Markdown.
-      .replace(/^(\s*)#/gm, '$1＃')
-      .replace(/^(\s*)([-+])(?=\s)/gm, '$1–')
-      .replace(/^(\s*)([-=])\2{2,}\s*$/gm, '$1———')
+      // Headings and lists of Markdown. Not `\s*`: on many empty lines, its time would grow with their square.
+      .replace(/^([^\S\n]*)#/gm, '$1＃')
+      .replace(/^([^\S\n]*)([-+])(?=\s)/gm, '$1–')
+      .replace(/^([^\S\n]*)([-=])\2{2,}[^\S\n]*$/gm, '$1———')
   );
 }
 

@@ -64,11 +64,14 @@ export function incidentUrl(publicUrl: string | undefined, incidentId: string): 
   return publicUrl === undefined ? undefined : `${publicUrl}/incidents/${encodeURIComponent(incidentId)}`;
 }
 
-/** What one receiver keeps of incidents, for example where its message is. Survives a restart of the agent. */
+/** What one receiver keeps, for example where its message about an incident is. Survives a restart of the agent. */
 export interface IncidentMemory {
   recall(incidentId: string): Promise<string | undefined>;
   /** Replaces what was remembered for the incident. */
   remember(incident: Incident, value: string): Promise<void>;
+  /** A text that belongs to no incident. */
+  recallNote(name: string): Promise<string | undefined>;
+  rememberNote(name: string, value: string): Promise<void>;
   /**
    * The newest value for an earlier incident of the same problem, unless that one was resolved before `since`. Finds
    * the thread of a problem that returns.
@@ -82,7 +85,14 @@ export interface IncidentMemory {
 }
 
 /** `detail` and `why` are shown to the user of `container-doctor check`. */
-export type CheckResult = { readonly ok: true; readonly detail: string } | { readonly ok: false; readonly why: string };
+export type CheckResult =
+  | {
+      readonly ok: true;
+      readonly detail: string;
+      /** It works, but something should be corrected. */
+      readonly warnings?: readonly string[];
+    }
+  | { readonly ok: false; readonly why: string };
 
 /** The setting of a receiver's filter. */
 export function onlySetting(title: string) {

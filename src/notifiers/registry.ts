@@ -113,6 +113,8 @@ function memoryOf(receiver: string, memory: ReceiverMemory): IncidentMemory {
   return {
     recall: (incidentId) => memory.recall(receiver, incidentId),
     remember: (incident, value) => memory.remember(receiver, incident, value),
+    recallNote: (name) => memory.recallNote(receiver, name),
+    rememberNote: (name, value) => memory.rememberNote(receiver, name, value),
     recallEarlier: (incident, since) => memory.recallEarlier(receiver, incident, since),
     recallOpen: () => memory.recallOpen(receiver),
   };

@@ -1,5 +1,5 @@
 import type { Alert } from '../domain/alert.ts';
-import type { FloodStore } from '../pipeline/ports/store.ts';
+import type { FloodStore, SentAlert } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { createMetadata } from './metadata.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -15,15 +15,22 @@ export function createFloodStore(current: CurrentDatabase, queries: QueryRunner)
       return queries.read('read the latest alerts', async () => {
         const rows = await current.db
           .selectFrom('outbox')
-          .select((eb) => eb.fn.min('finished_at').as('at'))
+          .select(['alert', 'finished_at'])
           .where('agent', '=', agent)
           .where('receiver', '=', receiver)
           .where('state', '=', 'sent')
           .where('flood', 'is', null)
           .where('finished_at', '>', since)
-          .groupBy('incident_id')
+          .orderBy('finished_at')
+          .orderBy('seq')
           .execute();
-        return rows.map(({ at }) => Number(at)).sort((a, b) => a - b);
+        const first = new Map<string, SentAlert>();
+        for (const { alert, finished_at } of rows) {
+          const { incident, request } = JSON.parse(alert) as Alert;
+          if (first.has(incident.id)) continue;
+          first.set(incident.id, { at: Number(finished_at), isRequest: request !== undefined });
+        }
+        return [...first.values()];
       });
     },
 

@@ -2,6 +2,7 @@ import type { Alert } from '../domain/alert.ts';
 import type { Incident } from '../domain/incident.ts';
 import type { FollowedIncidents, ReceiverMemory } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { createMetadata } from './metadata.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { caseOf, NO_PROJECT, selectCases, storableText } from './rows.ts';
 import type { Database } from './schema/tables.ts';
@@ -13,6 +14,8 @@ export function createFollowedIncidents(
   now: () => number,
 ): FollowedIncidents & ReceiverMemory {
   const { agent } = current;
+  const metadata = createMetadata(current);
+  const noteName = (receiver: string, name: string) => `receiver.${receiver}.${name}`;
 
   const followersOf = async (incidentId: string): Promise<readonly string[]> => {
     const rows = await current.db
@@ -72,6 +75,15 @@ export function createFollowedIncidents(
           .values({ ...newRow(agent, receiver, incident, now()), value })
           .onConflict((conflict) => conflict.columns(['agent', 'receiver', 'incident_id']).doUpdateSet({ value }))
           .execute(),
+      );
+    },
+
+    recallNote: (receiver, name) =>
+      queries.read("read a receiver's memory", () => metadata.get(noteName(receiver, name))),
+
+    async rememberNote(receiver, name, value) {
+      await queries.write("write a receiver's memory", () =>
+        metadata.set(noteName(receiver, name), storableText(value)),
       );
     },
 

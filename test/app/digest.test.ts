@@ -81,6 +81,28 @@ describe('the daily digest', () => {
     ]);
   });
 
+  it('is sent once if the agent is started again every few seconds around its minute', async () => {
+    const world = await startWorld();
+    await world.run(START + HOUR);
+    const eight = Date.UTC(2026, 10, 26, 7);
+    world.time.now = eight - 3 * 60_000;
+    while (world.time.now < eight + 3 * 60_000) await world.run(world.time.now + 7_000, { stepMs: 5_000 });
+    expect(world.delivered.map(({ notice }) => notice.title)).toEqual(['Daily digest, 2026-11-26']);
+  });
+
+  it('comes once where its minute does not exist or comes twice, also if the agent is started again meanwhile', async () => {
+    const world = await startWorld({ when: { minute: 150, zone: 'Europe/Berlin' } });
+    for (const [date, noon] of [
+      ['2027-03-27', Date.UTC(2027, 2, 27, 23)],
+      ['2027-10-30', Date.UTC(2027, 9, 30, 22)],
+    ] as const) {
+      world.time.now = noon;
+      await world.store.saveDigest('slack', date);
+      while (world.time.now < noon + 6 * HOUR) await world.run(world.time.now + 11 * 60_000, { stepMs: 5 * 60_000 });
+    }
+    expect(world.delivered.map(({ notice }) => notice.title.slice(-10))).toEqual(['2027-03-28', '2027-10-31']);
+  });
+
   it('comes once on the days on which the clocks change', async () => {
     const world = await startWorld({ when: { minute: 150, zone: 'Europe/Berlin' } });
     for (const [month, day] of [

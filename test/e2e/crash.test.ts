@@ -1,11 +1,12 @@
 /**
  * A real agent process is killed with SIGKILL at every externally visible step of the workflow, and at moments spread
- * over all of it. Then it is started again. The stand-ins for the engine, Claude and Slack count the requests that they
- * received, and the database shows what was stored when the process died.
+ * over all of it. Then it is started again. The stand-ins for the engine, Claude and four receivers (Slack, Alertmanager,
+ * Apprise, a webhook) count the requests that they received, and the database shows what was stored when it died.
  *
  * The guarantees and their limits (docs/decisions/0013-after-a-kill.md):
  * - one decision leads to at most one restart
- * - an alert arrives exactly once, or twice if the agent died after Slack accepted it and before that was stored
+ * - an alert arrives at each receiver exactly once, or twice if the agent died after that receiver accepted it and before
+ *   that was stored
  * - Claude is asked once, or again if the agent died before the answer was stored
  * - no error line is lost, and none opens a second incident
  * - limits and budgets survive
@@ -19,11 +20,13 @@ import { createLimit } from '../../src/lib/limit.ts';
 import { answer, delay } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
+import { type Receivers, STAND_INS, type StandIn, startReceivers } from '../support/receivers.ts';
 import { SAFE, startWorld, type World } from '../support/world.ts';
 
 interface Scene extends World {
   readonly web: SimulatedContainer;
   readonly api: SimulatedContainer;
+  readonly receivers: Receivers;
   readonly dataDir: string;
 }
 
@@ -114,7 +117,7 @@ interface Circumstances {
 
 async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineReceivesNothing }: Circumstances = {}) {
   await inScene(over, async (scene) => {
-    const { engine, web, api, claude, slack } = scene;
+    const { engine, web, api, claude, slack, receivers } = scene;
     if (engineReceivesNothing) engine.faults.hang('restart', 1);
     const first = await scene.start();
     await sleep(waitMs);
@@ -126,7 +129,7 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
     await sleep(CLAUDE_TAKES_MS);
 
     const left = stored(scene.dataDir);
-    const seen = { requests: claude.requests.length, posts: slack.posts.length };
+    const seen = { requests: claude.requests.length, posts: slack.posts.length, arrived: arrivedAt(receivers) };
     api.log('ERROR payment refused by the bank', { stream: 'stderr' });
     await first.stop();
 
@@ -162,11 +165,26 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
     expect(health.fixes_applied).toEqual({ web: 1 });
 
     const posts = (name: string) => slack.posts.filter((post) => post.text.includes(name));
-    const unrecorded = seen.posts === 1 && left.sent === 0 ? 1 : 0;
+    const unrecorded = seen.posts === 1 && left.sent.slack === undefined ? 1 : 0;
     expect(posts('web')).toHaveLength(1 + unrecorded + withoutEffect);
     expect(posts('api')).toHaveLength(1);
     if (withoutEffect) expect(posts('web')[0]?.text).toMatch(/The restart failed/);
     expect(posts('web').at(-1)?.text).toMatch(/Restarted, and it recovered/);
+
+    for (const service of STAND_INS) {
+      const doubled = seen.arrived[service] - (left.sent[service] ?? 0);
+      expect([0, 1], service).toContain(doubled);
+      const all = receivers[service].filter(({ container }) => container !== undefined);
+      expect(all.length, service).toBe((end.sent[service] ?? 0) + doubled);
+      // Of Alertmanager's alerts, the end is left out, so those of an incident may be equal.
+      if (service !== 'alertmanager') {
+        expect(new Set(all.map(({ message }) => message)).size, service).toBe(all.length - doubled);
+      }
+      expect(new Set(all.map(({ container }) => container)), service).toEqual(new Set(['web', 'api']));
+    }
+    expect(end.undelivered.filter((kind) => kind !== 'resolved')).toEqual([]);
+    const outcomes = receivers.webhook.filter(({ body }) => body.type === 'incident.outcome');
+    expect(outcomes.at(-1)?.body.data.restart.outcome).toBe('recovered');
 
     const paid = (name: string) => claude.requests.filter((request) => request.prompt.includes(`"${name}"`)).length;
     const unanswered = seen.requests === 1 && left.diagnoses === 0 ? 1 : 0;
@@ -190,15 +208,17 @@ async function inScene(
     { slack: { answersAfterMs: SLACK_TAKES_MS } },
   );
   const { engine } = world;
+  const receivers = await startReceivers({ answersAfterMs: SLACK_TAKES_MS });
   const doctors: Doctor[] = [];
   try {
     await use({
       ...world,
+      receivers,
       web: engine.addContainer({ name: 'web', stopTakesMs: RESTART_TAKES_MS, stopTimeout: 1, ...over }),
       api: engine.addContainer({ name: 'api' }),
       dataDir: path.join(world.folder, 'data'),
       async start(over) {
-        const doctor = await world.start({ VERIFY_DEADLINE_SECONDS: '10', ...over });
+        const doctor = await world.start({ VERIFY_DEADLINE_SECONDS: '10', ...receivers.env, ...over });
         doctors.push(doctor);
         return doctor;
       },
@@ -207,7 +227,14 @@ async function inScene(
     throw new Error(doctors.map((doctor, n) => `agent ${n + 1}:\n${doctor.output()}`).join('\n\n'), { cause: error });
   } finally {
     await world.close();
+    await receivers.close();
   }
+}
+
+/** Alerts that each receiver has got so far. */
+function arrivedAt(receivers: Receivers): Record<StandIn, number> {
+  const count = (service: StandIn) => receivers[service].filter(({ container }) => container !== undefined).length;
+  return { alertmanager: count('alertmanager'), apprise: count('apprise'), webhook: count('webhook') };
 }
 
 function cursorsOnDisk(dataDir: string): string[] {
@@ -233,7 +260,18 @@ function stored(dataDir: string) {
       attempts: number('SELECT count(*) AS n FROM attempts'),
       asks: number('SELECT count(*) AS n FROM asks'),
       spend: number('SELECT sum(cost_usd) AS n FROM claude_requests'),
-      sent: number(`SELECT count(*) AS n FROM outbox WHERE state = 'sent'`),
+      /** By receiver. */
+      sent: Object.fromEntries(
+        database
+          .prepare(`SELECT receiver, count(*) AS n FROM outbox WHERE state = 'sent' GROUP BY receiver`)
+          .all()
+          .map(({ receiver, n }) => [String(receiver), Number(n)]),
+      ) as Partial<Record<string, number>>,
+      /** The kinds of alerts that wait, or were dropped. */
+      undelivered: database
+        .prepare(`SELECT alert FROM outbox WHERE state <> 'sent'`)
+        .all()
+        .map(({ alert }) => (JSON.parse(String(alert)) as { kind: string }).kind),
     };
   } finally {
     database.close();

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { answer, type ClaudeBehaviour, type ClaudeServer, hang, hold, status } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FastWorld, metricToBe, PROBLEMS, startFastWorld } from '../support/fast-world.ts';
+import { expectEverywhereOnce, startReceivers } from '../support/receivers.ts';
 import { incidentOf, type SlackServer } from '../support/slack-server.ts';
 
 const SPEED = 240;
@@ -43,12 +44,14 @@ const maxQuestions = (elapsedMs: number) => 5 + 5 + Math.ceil(elapsedMs / (15 * 
 describe.concurrent('an hour in which Claude', () => {
   for (const [what, outage] of OUTAGES) {
     it(`${what}: the rules diagnose at once, and one question finds that it has recovered`, {
-      timeout: 150_000,
+      timeout: 300_000,
     }, async (context) => {
+      const receivers = await startReceivers();
+      context.onTestFinished(receivers.close);
       const world = await startFastWorld({
         speed: SPEED,
         containers: [...CONTAINERS, ...LATER, 'worker'],
-        env: { MAX_DIAGNOSES_PER_HOUR: '100' },
+        env: { MAX_DIAGNOSES_PER_HOUR: '100', ...receivers.env },
         requestTimeouts: { claudeMs: outage.claudeMs },
       });
       context.onTestFinished(world.close);
@@ -81,6 +84,7 @@ describe.concurrent('an hour in which Claude', () => {
       expect(engine.count('restart')).toBe(1);
       expect(alerts(slack).map(incidentOf).sort()).toEqual(history.map(({ id }) => id).sort());
       expect(alerts(slack).filter(({ text }) => text.includes('Without Claude'))).toHaveLength(inOutage.length);
+      await expectEverywhereOnce(receivers, history);
 
       // Few questions were asked, and all were counted.
       expect(failed).toBeLessThanOrEqual(maxQuestions(clock.now() - begun));

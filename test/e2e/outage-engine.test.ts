@@ -3,23 +3,29 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';
+import { expectEverywhereOnce, type Receivers, STAND_INS, startReceivers } from '../support/receivers.ts';
 import { SAFE, soon } from '../support/world.ts';
 
 const MINUTE = 60_000;
 
 let world: FastWorld;
 let clock: JumpingClock;
+let receivers: Receivers;
 
-afterEach(() => world.close());
+afterEach(async () => {
+  await world.close();
+  await receivers.close();
+});
 
 async function start({ engineMs = 300 } = {}): Promise<void> {
   clock = createJumpingClock();
+  receivers = await startReceivers();
   world = await startFastWorld({
     clock,
     containers: ['web', 'other'],
     claude: () => answer(SAFE),
     requestTimeouts: { engineMs },
-    env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5' },
+    env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5', ...receivers.env },
   });
   await awaitConnected(true);
 }
@@ -40,6 +46,7 @@ describe('an engine that is away', () => {
     world.engine.faults.clear();
     await awaitConnected(true);
     await soon(() => (world.slack.posts.length === 2 ? true : undefined));
+    for (const service of STAND_INS) await soon(() => (receivers[service].length === 2 ? true : undefined));
     expect(titles()).toEqual([
       expect.stringContaining('Container Doctor cannot reach the Docker engine'),
       expect.stringContaining('Container Doctor is connected to the Docker engine again'),
@@ -56,6 +63,7 @@ describe('an engine that is away', () => {
     world.engine.faults.clear();
     await soon(() => (world.slack.posts.length > 0 ? true : undefined));
     await soon(async () => ((await world.metric('container_doctor_incidents_open')) === 0 ? true : undefined));
+    await expectEverywhereOnce(receivers, await world.history());
     expect(world.engine.count('restart', 'web')).toBe(1);
     expect(world.claude.requests).toHaveLength(1);
     expect(world.engine.container('other')?.starts).toBe(1);

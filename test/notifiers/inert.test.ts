@@ -17,6 +17,21 @@ it.each([
   expectInert(inert(text));
 });
 
+it('many empty lines, blanks or marks take no noticeable time', () => {
+  for (const text of [
+    '\n'.repeat(20_000),
+    ' '.repeat(20_000),
+    '-'.repeat(20_000),
+    ' \n- '.repeat(10_000),
+    '_'.repeat(20_000),
+  ]) {
+    const before = performance.now();
+    inert(`a${text}b`);
+    inertLine(`a${text}b`, 200);
+    expect(performance.now() - before).toBeLessThan(2_000);
+  }
+});
+
 it('any text becomes inert', () => {
   const text = fc.oneof(
     hostileText,

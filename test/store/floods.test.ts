@@ -38,7 +38,20 @@ onEveryEngine(({ newLocation }) => {
     await store.markSent(toSlack('b'), NOON - 10 * SECOND);
     await store.hold(toSlack('c'), 'flood-1');
     await store.markSummarized('slack', 'flood-1', Number.MAX_SAFE_INTEGER, NOON);
-    expect(await store.sentSince('slack', NOON - 30 * SECOND)).toEqual([NOON - 10 * SECOND]);
+    expect(await store.sentSince('slack', NOON - 30 * SECOND)).toEqual([{ at: NOON - 10 * SECOND, isRequest: false }]);
+  });
+
+  test('tells questions from other alerts among those that were sent', async () => {
+    const store = await open(await newLocation());
+    const request = { id: 'request-1', expiresAt: NOON + 60 * SECOND };
+    await store.enqueue(alert({ id: 'a', incident: incident({ id: 'incident-a' }), request }), ['slack']);
+    await store.enqueue(alert({ id: 'b', incident: incident({ id: 'incident-b' }) }), ['slack']);
+    await store.enqueue(alert({ id: 'c', incident: incident({ id: 'incident-b' }), request }), ['slack']);
+    for (const [n, id] of ['a', 'b', 'c'].entries()) await store.markSent(toSlack(id), NOON + n);
+    expect(await store.sentSince('slack', NOON - SECOND)).toEqual([
+      { at: NOON, isRequest: true },
+      { at: NOON + 1, isRequest: false },
+    ]);
   });
 
   test('knows whether a receiver has shown an incident alone', async () => {

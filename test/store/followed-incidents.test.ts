@@ -28,6 +28,17 @@ onEveryEngine(({ newLocation }) => {
     expect(await reopened.recallOpen('app')).toEqual([{ incidentId: incident().id, value: 'thread 2' }]);
   });
 
+  test('what a receiver remembers apart from incidents survives a restart of the agent', async () => {
+    const where = await newLocation();
+    const store = await open(where);
+    expect(await store.recallNote('app', 'summary')).toBeUndefined();
+    await store.rememberNote('app', 'summary', 'message 1');
+    await store.rememberNote('app', 'summary', 'message 2');
+    await store.rememberNote('other', 'summary', 'elsewhere');
+    await store.close();
+    expect(await (await open(where)).recallNote('app', 'summary')).toBe('message 2');
+  });
+
   test('a problem that returns finds what was remembered of it until some time after its end', async () => {
     const clock = { time: NOON };
     const store = await open(await newLocation(), { clock });

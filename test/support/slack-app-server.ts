@@ -67,6 +67,8 @@ export interface SlackApp extends HttpStandIn {
   readonly socket: SocketMode;
   /** The scopes that the bot has. */
   scopes: readonly string[];
+  /** Those of the app-level token. */
+  appScopes: readonly string[];
   /** A list is used for the next calls of the method, before the default. A single behaviour becomes the default. */
   reply(method: string, next: ApiBehaviour | readonly ApiBehaviour[] | undefined): void;
   callsOf(method: string): readonly ApiCall[];
@@ -76,6 +78,8 @@ export interface SlackApp extends HttpStandIn {
   message(ts: string): ChannelMessage | undefined;
   /** All texts of a message, one a line. */
   textOf(message: ChannelMessage): string;
+  /** The app posts a message that the agent does not know. Resolves to its `ts`. */
+  postAs(args: ApiCall['args']): Promise<string>;
   /** A person deletes a message. */
   deleteMessage(ts: string): void;
   setChannel(state: 'open' | 'archived' | 'deleted' | 'left'): void;
@@ -114,6 +118,7 @@ export async function startSlackApp(
   const revoked = new Set<string>();
   let channelState: 'open' | 'archived' | 'deleted' | 'left' = 'open';
   let scopes: readonly string[] = ['chat:write'];
+  let appScopes: readonly string[] = ['connections:write'];
   let lastTs = 0;
 
   const server = await startHttpStandIn((request, response) => void handle(request, response));
@@ -149,7 +154,7 @@ export async function startSlackApp(
     call.answered = answer.ok ? 'ok' : String(answer.error);
     response.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',
-      'x-oauth-scopes': scopes.join(','),
+      'x-oauth-scopes': (method === 'apps.connections.open' ? appScopes : scopes).join(','),
       'x-slack-req-id': 'stand-in',
     });
     response.end(JSON.stringify(answer));
@@ -274,6 +279,12 @@ export async function startSlackApp(
     set scopes(next) {
       scopes = next;
     },
+    get appScopes() {
+      return appScopes;
+    },
+    set appScopes(next) {
+      appScopes = next;
+    },
     reply(method, next) {
       if (Array.isArray(next)) queues.set(method, [...next]);
       else if (next === undefined) defaults.delete(method);
@@ -284,6 +295,9 @@ export async function startSlackApp(
     thread,
     message: (ts) => messages.find((each) => each.ts === ts),
     textOf: ({ blocks }) => textsOf(blocks).join('\n'),
+    async postAs(args) {
+      return String(post({ ...args, blocks: JSON.parse(args.blocks) }).ts);
+    },
     deleteMessage(ts) {
       const message = messages.find((each) => each.ts === ts);
       if (message) message.deleted = true;

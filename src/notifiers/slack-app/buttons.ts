@@ -25,23 +25,36 @@ export function askedBy(actionId: string): Asked | undefined {
   return Object.hasOwn(BUTTONS, actionId) ? BUTTONS[actionId]?.[1] : undefined;
 }
 
-export function restartButtons(requestId: string, containerName: string): AppBlock {
+/**
+ * The id of a row of buttons. Agents that share an app get each other's clicks, so it also names the agent that posted
+ * it. `agent`: absent if it is not known.
+ */
+function rowId(row: 'request' | 'verdict', agent: string | undefined): string {
+  return agent === undefined ? row : `${row}.${agent}`;
+}
+
+/** The agent that posted a row of buttons, if the id names one. */
+export function agentOf(blockId: string): string | undefined {
+  return /^(?:request|verdict)\.([0-9a-f]{16})$/.exec(blockId)?.[1];
+}
+
+export function restartButtons(requestId: string, containerName: string, agent?: string): AppBlock {
   const confirm = {
     title: 'Restart the container?',
     text: `${containerName} will be restarted now, unless the situation has changed and forbids it.`,
     yes: 'Restart',
   };
   return actions(
-    'request',
+    rowId('request', agent),
     ['restart', 'leave', 'snooze_1h', 'snooze_8h', 'snooze_24h'].map((id) =>
       button(id, labelOf(id), requestId, id === 'restart' ? { style: 'danger', confirm } : {}),
     ),
   );
 }
 
-export function verdictButtons(incidentId: string): AppBlock {
+export function verdictButtons(incidentId: string, agent?: string): AppBlock {
   return actions(
-    'verdict',
+    rowId('verdict', agent),
     ['verdict_right', 'verdict_wrong'].map((id) => button(id, labelOf(id), incidentId)),
   );
 }

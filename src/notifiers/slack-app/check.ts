@@ -25,7 +25,26 @@ export async function checkSlackApp(settings: SlackAppSettings, timeoutMs?: numb
   if (problem !== undefined) return { ok: false, why: `${problem}; SLACK_CHANNEL=${channel}` };
   const connect = appToken === undefined ? undefined : await canConnect({ ...settings, appToken, timeoutMs });
   if (connect?.kind === 'failed') return { ok: false, why: `the buttons would not work: ${connect.failure.why}` };
-  return { ok: true, detail: `${botUser} in ${teamName}, channel ${channel}; ${buttons(connect, approvers)}` };
+  const warnings = [
+    ...excess('SLACK_BOT_TOKEN', scopes ?? [], 'chat:write'),
+    ...excess('SLACK_APP_TOKEN', connect?.value ?? [], 'connections:write'),
+  ];
+  return {
+    ok: true,
+    detail: `${botUser} in ${teamName}, channel ${channel}; ${buttons(connect, approvers)}`,
+    ...(warnings.length > 0 && { warnings }),
+  };
+}
+
+/** A token that leaks can do what its scopes allow. */
+function excess(token: string, scopes: readonly string[], needed: string): readonly string[] {
+  const more = scopes.filter((scope) => scope !== needed && /^[a-z_:.-]{1,60}$/.test(scope));
+  if (more.length === 0) return [];
+  const remedy =
+    token === 'SLACK_BOT_TOKEN'
+      ? 'remove them under "OAuth & Permissions" and install the app again'
+      : 'generate a token with that scope alone';
+  return [`${token} needs only the scope ${needed}, but also has ${more.join(', ')}; ${remedy}`];
 }
 
 function buttons(connect: ApiResult<unknown> | undefined, approvers: readonly string[]): string {

@@ -2,10 +2,10 @@
 import { z } from 'zod';
 import type { Logger } from '../../lib/log.ts';
 import type { ActionResult, Actor, AuditEntry, PeopleAccess, RestartRequest } from '../../pipeline/ports/people.ts';
-import { type Asked, askedBy } from './buttons.ts';
+import { type Asked, agentOf, askedBy } from './buttons.ts';
 import type { IncidentMessages } from './incident-messages.ts';
 import type { Kept, KeptIncidents } from './kept.ts';
-import { renderAnswer } from './message.ts';
+import { renderAnswer, renderReplaced } from './message.ts';
 import type { WebApi } from './web-api.ts';
 
 export interface ClickDeps {
@@ -15,6 +15,10 @@ export interface ClickDeps {
   readonly kept: Pick<KeptIncidents, 'get'>;
   readonly messages: Pick<IncidentMessages, 'refresh'>;
   readonly people: Pick<PeopleAccess, 'actions' | 'store'>;
+  /** See IncidentMessagesDeps. */
+  agent(): Promise<string | undefined>;
+  /** A click for another agent arrived. */
+  onForeignClick(): void;
   readonly logger: Logger;
   readonly now: () => number;
   readonly newId: () => string;
@@ -26,14 +30,23 @@ const payloadSchema = z.object({
   user: z.object({ id: z.string().max(40) }),
   team: z.object({ id: z.string().max(40) }).nullish(),
   container: z.object({ message_ts: z.string().max(40), channel_id: z.string().max(40) }),
-  actions: z.tuple([z.object({ action_id: z.string().max(255), value: z.string().max(100) })]),
+  actions: z.tuple([
+    z.object({
+      action_id: z.string().max(255),
+      block_id: z.string().max(255).nullish(),
+      value: z.string().max(100),
+    }),
+  ]),
 });
 
 type Click = z.output<typeof payloadSchema>;
 
 const REFUSED = {
   stranger: 'You are not in SLACK_APPROVERS, so you cannot decide about this container. Nothing was done.',
-  elsewhere: 'This button belongs to another workspace, channel or message. Nothing was done.',
+  elsewhere: 'This button belongs to another workspace or channel. Nothing was done.',
+  replaced: 'There is a newer message about this incident; its buttons work. Nothing was done.',
+  foreign:
+    'Nothing was done, and the question is still open: Slack gave this click to the wrong agent, because several agents use the same Slack app. Press the button again. To mend it, give each agent an app of its own.',
   failed: 'The agent could not do it; its log says why. Look at the message, and try again if nothing has changed.',
   unknown: 'This agent does not know this question any more. Nothing was done.',
 } as const;
@@ -68,13 +81,25 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
     const { user, container, actions } = click;
     const [{ value }] = actions;
     const isOurs = click.team?.id === team && container.channel_id === deps.channel;
-    const target = isOurs ? await findTarget(asked, value, container.message_ts) : undefined;
-    const refusal =
-      !isOurs || target === 'elsewhere' ? 'elsewhere' : !deps.approvers.has(user.id) ? 'stranger' : undefined;
+    const target = click.team?.id === team ? await findTarget(asked, value, container.message_ts) : undefined;
+    if (click.team?.id === team && target === undefined && (await isForeign(click))) {
+      logger.warn('a click in Slack was for another agent', { who: actor.who, from: actor.from, action: asked.kind });
+      deps.onForeignClick();
+      return answer(api, actor, REFUSED.foreign, container.channel_id);
+    }
+    const refusal = !isOurs
+      ? 'elsewhere'
+      : !deps.approvers.has(user.id)
+        ? 'stranger'
+        : target === 'replaced'
+          ? 'replaced'
+          : undefined;
     const found = typeof target === 'object' ? target : undefined;
     if (refusal) {
       await audit(asked, actor, REFUSED[refusal], found?.state);
       if (isOurs) await answer(api, actor, REFUSED[refusal]);
+      // It was posted twice, because the agent was killed before it had stored where the first one is.
+      if (refusal === 'replaced') await api.edit(container.message_ts, renderReplaced());
       return;
     }
     if (!found) {
@@ -85,13 +110,19 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
     await messageAfter(api, asked, found, actor, result);
   };
 
-  /** `elsewhere`: the id is known, but the message is another one. Undefined if it is unknown. */
-  const findTarget = async (asked: Asked, id: string, ts: string): Promise<Target | 'elsewhere' | undefined> => {
+  /** Another agent posted the message. */
+  const isForeign = async ({ actions: [{ block_id }] }: Click): Promise<boolean> => {
+    const poster = agentOf(block_id ?? '');
+    return poster !== undefined && poster !== (await deps.agent());
+  };
+
+  /** `replaced`: the id is known, but the message is another one. Undefined if it is unknown. */
+  const findTarget = async (asked: Asked, id: string, ts: string): Promise<Target | 'replaced' | undefined> => {
     const request = asked.kind === 'judge' ? undefined : await deps.people.store.findRequest(id);
     if (asked.kind !== 'judge' && !request) return undefined;
     const state = await deps.kept.get(request?.incidentId ?? id);
     if (!state) return undefined;
-    return state.ts === ts ? { state, request } : 'elsewhere';
+    return state.ts === ts ? { state, request } : 'replaced';
   };
 
   const act = async (asked: Asked, { state, request }: Target, actor: Actor): Promise<ActionResult> => {
@@ -127,10 +158,11 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
     if (result.kind === 'not_found') await answer(api, actor, REFUSED.unknown);
   };
 
-  const answer = async (api: WebApi, { who }: Actor, text: string): Promise<void> => {
+  const answer = async (api: WebApi, { who }: Actor, text: string, where?: string): Promise<void> => {
     const result = await api.whisper(
       who,
       renderAnswer(text, (word) => deps.approvers.has(word)),
+      where,
     );
     if (result.kind === 'failed') logger.warn('a click could not be answered', { why: result.failure.why });
   };

@@ -19,6 +19,8 @@ export interface IncidentMessagesDeps {
   readonly now: () => number;
   /** Whether clicks arrive and somebody may click. */
   readonly buttons: boolean;
+  /** Distinguishes this agent from others with the same app; undefined if that cannot be read now. Never rejects. */
+  agent(): Promise<string | undefined>;
   /** See ReceiverDeps. */
   readonly publicUrl?: string;
   /** Of an incident, oldest first. */
@@ -48,11 +50,12 @@ export function createIncidentMessages(deps: IncidentMessagesDeps): IncidentMess
   const latestRequest = async (incidentId: string): Promise<RestartRequest | undefined> =>
     (await deps.requestsOf(incidentId).catch(() => [])).at(-1);
 
-  const render = (state: Omit<Kept, 'request'>, request: RestartRequest | undefined) =>
+  const render = async (state: Omit<Kept, 'request'>, request: RestartRequest | undefined) =>
     renderMessage({
       ...state,
       request,
       buttons: deps.buttons,
+      agent: await deps.agent(),
       now: now(),
       url: incidentUrl(deps.publicUrl, state.alert.incident.id),
     });
@@ -65,14 +68,14 @@ export function createIncidentMessages(deps: IncidentMessagesDeps): IncidentMess
   /** Posts the message of an incident that has none. Resolves to the failure, if any. */
   const post = async (api: WebApi, state: Omit<Kept, 'ts'>): Promise<Result> => {
     const request = await latestRequest(state.alert.incident.id);
-    const result = await api.post(render({ ...state, ts: '' }, request));
+    const result = await api.post(await render({ ...state, ts: '' }, request));
     if (result.kind === 'failed') return result;
     return { kind: 'ok', value: await keep({ ...withRequest({ ...state, ts: result.value }, request) }) };
   };
 
   const edit = async (api: WebApi, state: Kept): Promise<Result> => {
     const request = await latestRequest(state.alert.incident.id);
-    const result = await api.edit(state.ts, render(state, request));
+    const result = await api.edit(state.ts, await render(state, request));
     return result.kind === 'failed' ? result : { kind: 'ok', value: await keep(withRequest(state, request)) };
   };
 

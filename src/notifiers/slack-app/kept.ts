@@ -1,4 +1,5 @@
 /** What the app keeps of an incident in the store: where its message is, and what the message shows. */
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { Alert } from '../../domain/alert.ts';
 import type { Verdict } from '../../domain/decision.ts';
@@ -97,4 +98,29 @@ function parse(value: string | undefined): Kept | undefined {
   } catch {
     return undefined;
   }
+}
+
+const AGENT_NOTE = 'agent';
+
+/**
+ * The id by which this agent recognises its own buttons: random, and made when it is first needed. Undefined while the
+ * store cannot be used. The function never rejects.
+ */
+export function createAgentId(memory: Pick<IncidentMemory, 'recallNote' | 'rememberNote'>) {
+  let id: Promise<string | undefined> | undefined;
+  const read = async (): Promise<string | undefined> => {
+    const known = await memory.recallNote(AGENT_NOTE);
+    if (known !== undefined) return known;
+    const fresh = randomBytes(8).toString('hex');
+    await memory.rememberNote(AGENT_NOTE, fresh);
+    return fresh;
+  };
+  return (): Promise<string | undefined> => {
+    // Without it, clicks work as long as the app is not shared.
+    id ??= read().catch(() => {
+      id = undefined;
+      return undefined;
+    });
+    return id;
+  };
 }

@@ -27,6 +27,8 @@ export interface Shown extends Pick<Kept, 'alert' | 'times' | 'snooze' | 'verdic
   readonly request?: RestartRequest;
   /** Whether somebody may press buttons, and clicks arrive. */
   readonly buttons: boolean;
+  /** See buttons.ts. */
+  readonly agent?: string;
   /** When it is sent. */
   readonly now: number;
   /** The page of the incident. */
@@ -71,7 +73,7 @@ export function renderMessage(shown: Shown): AppMessage {
 }
 
 /** A restart that waits, or who decided about it and when. */
-function requestBlocks({ request, snooze, buttons, now }: Shown): readonly AppBlock[] {
+function requestBlocks({ request, snooze, buttons, agent, now }: Shown): readonly AppBlock[] {
   if (snooze) return [byPerson('💤 Snoozed by ', snooze.who, ` at ${time(snooze.at)}, until ${time(snooze.until)}.`)];
   if (!request) return [];
   const { answeredBy: by, answeredAt: at = request.expiresAt } = request;
@@ -81,7 +83,7 @@ function requestBlocks({ request, snooze, buttons, now }: Shown): readonly AppBl
       if (request.expiresAt <= now) return [expired(request)];
       return [
         emphasis('✋ A restart waits for a decision', ` until ${time(request.expiresAt)}.`),
-        ...(buttons ? [restartButtons(request.id, request.containerName)] : []),
+        ...(buttons ? [restartButtons(request.id, request.containerName, agent)] : []),
       ];
     case 'approved':
       return [byPerson('✅ Restart approved by ', who, ` at ${time(at)}.`)];
@@ -102,10 +104,10 @@ function expired({ expiresAt }: RestartRequest): AppBlock {
   return emphasis('⌛ Nobody decided about the restart', ` until ${time(expiresAt)}: the container was left as it is.`);
 }
 
-function verdictBlocks({ alert, verdict, buttons }: Shown): readonly AppBlock[] {
+function verdictBlocks({ alert, verdict, buttons, agent }: Shown): readonly AppBlock[] {
   if (verdict) return [byPerson(`Judged ${verdict.verdict} by `, verdict.who, ` at ${time(verdict.at)}.`)];
   if (!buttons || !isDecided(alert)) return [];
-  return [emphasis('Was this right?'), verdictButtons(alert.incident.id)];
+  return [emphasis('Was this right?'), verdictButtons(alert.incident.id, agent)];
 }
 
 /** It is over, and there was a decision that the scorecard counts: a restart, or one that was held back. */
@@ -148,6 +150,11 @@ export function renderEvent(alert: Alert, times: number): AppMessage {
     ...(alert.kind === 'resolved' ? [] : [emphasis(action, `\nWhy: ${reason}.`)]),
     ...(affected ? [titled(affected.title, affected.text, MAX.affected)] : []),
   ]);
+}
+
+/** What a message becomes that another one has replaced. */
+export function renderReplaced(): AppMessage {
+  return message('Replaced by a newer message.', [emphasis('Replaced', ' by a newer message about this incident.')]);
 }
 
 /** A text for one person. `isPerson`: which words in it are user ids, which Slack then shows as names. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { summaryNotice } from '../../pipeline/notify/summary.ts';
 import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
 import { renderSlackNotice } from '../slack/notice.ts';
@@ -7,9 +6,10 @@ import { checkSlackApp } from './check.ts';
 import { createClicks } from './clicks.ts';
 import { sendResultOf } from './failures.ts';
 import { createIncidentMessages } from './incident-messages.ts';
-import { createKeptIncidents } from './kept.ts';
+import { createAgentId, createKeptIncidents } from './kept.ts';
 import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
 import type { Socket } from './socket.ts';
+import { createSummaryMessage } from './summary-message.ts';
 import type { WebApi } from './web-api.ts';
 
 /** Keeps one message for each incident, with buttons where a restart waits for a person. */
@@ -35,17 +35,25 @@ const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
 /** How long clicks that are being handled may delay the end of the agent. */
 const LAST_CLICKS_MS = 2_000;
+/** How long /health says that another agent uses the same app, after a click for it arrived here. */
+const SHARED_MS = 24 * 3_600_000;
+const SHARED =
+  'clicks for another agent arrive here, so some buttons do not work: give each agent an app of its own (docs/slack.md)';
 const NOT_LOADED = "the agent's files cannot be loaded; was it updated while it ran?";
 
 export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'> {
   const { appToken, approvers, channel, apiUrl } = settings;
   const { clock, people, logger, timeoutMs } = deps;
   const kept = createKeptIncidents(deps.memory);
+  const buttons = hasButtons(settings);
+  const agent = createAgentId(deps.memory);
+  const showSummary = createSummaryMessage({ memory: deps.memory, now: clock.now, publicUrl: deps.publicUrl });
   const messages = createIncidentMessages({
     kept,
     now: clock.now,
     publicUrl: deps.publicUrl,
-    buttons: hasButtons(settings),
+    buttons,
+    agent,
     requestsOf: people.store.requestsOf,
   });
   const clicks = createClicks({
@@ -54,6 +62,10 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     kept,
     messages,
     people,
+    agent,
+    onForeignClick() {
+      foreignClickAt = clock.monotonic();
+    },
     logger,
     now: clock.now,
     newId: randomUUID,
@@ -62,8 +74,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
   let loaded: Promise<WebApi | undefined> | undefined;
   let socket: Socket | undefined;
   let unidentified: string | undefined;
-  /** After a restart of the agent, a new message takes its place. */
-  let summaryMessage: { readonly id: string; readonly ts: string } | undefined;
+  let foreignClickAt: number | undefined;
 
   const api = (): Promise<WebApi | undefined> => {
     loaded ??= import('./web-api.ts').then(
@@ -132,6 +143,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
 
   return {
     paceMs: PACE_MS,
+    ...(buttons && { takesAnswers: true as const }),
     send: (alert) => withApi((ready) => messages.show(ready, alert)),
     sendNotice: (notice) =>
       withApi(async (ready) => {
@@ -140,23 +152,15 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
         return result.kind === 'ok' ? { kind: 'sent', status: 200 } : sendResultOf(result.failure);
       }),
     updatesSummary: true,
-    sendSummary: (summary) =>
-      withApi(async (ready) => {
-        const { text, blocks } = renderSlackNotice(summaryNotice(summary, clock.now(), deps.publicUrl));
-        const ts = summaryMessage?.id === summary.id ? summaryMessage.ts : undefined;
-        const edited = ts === undefined ? undefined : await ready.edit(ts, { text, blocks });
-        const isGone = edited?.kind === 'failed' && edited.failure.kind === 'missing';
-        const result = edited === undefined || isGone ? await ready.post({ text, blocks }) : edited;
-        if (result.kind === 'failed') return sendResultOf(result.failure);
-        summaryMessage = { id: summary.id, ts: result.value };
-        return { kind: 'sent', status: 200 };
-      }),
+    sendSummary: (summary) => withApi((ready) => showSummary(ready, summary)),
     async run(signal) {
       await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);
     },
     problem() {
       const why = unidentified ?? socket?.problem();
-      return why === undefined ? undefined : `the buttons do not work: ${why}`;
+      if (why !== undefined) return `the buttons do not work: ${why}`;
+      const isShared = foreignClickAt !== undefined && clock.monotonic() - foreignClickAt < SHARED_MS;
+      return isShared ? SHARED : undefined;
     },
   };
 }

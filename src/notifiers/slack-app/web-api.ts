@@ -36,8 +36,8 @@ export interface WebApi {
   /** Resolves to the message's `ts`. */
   post(message: AppMessage, thread?: { readonly ts: string; readonly broadcast: boolean }): Promise<ApiResult<string>>;
   edit(ts: string, message: AppMessage): Promise<ApiResult<string>>;
-  /** Shows a message to one person only. */
-  whisper(user: string, message: AppMessage): Promise<ApiResult<string>>;
+  /** Shows a message to one person only. `where`: a channel other than the agent's. */
+  whisper(user: string, message: AppMessage, where?: string): Promise<ApiResult<string>>;
 }
 
 const TIMEOUT_MS = 8_000;
@@ -84,19 +84,22 @@ export function createWebApi(options: WebApiOptions): WebApi {
         return ts;
       }),
 
-    whisper: (user, message) =>
+    whisper: (user, message, where = channel) =>
       withFallback(message, async (content) => {
-        const { message_ts } = await client.chat.postEphemeral({ channel, user, ...content, ...INERT });
+        const { message_ts } = await client.chat.postEphemeral({ channel: where, user, ...content, ...INERT });
         return message_ts ?? '';
       }),
   };
 }
 
-/** Whether Slack would open a connection for clicks. Opens none. Never rejects. */
+/** Whether Slack would open a connection for clicks. Opens none. Resolves to the scopes of the token. Never rejects. */
 export function canConnect(
   options: Pick<WebApiOptions, 'apiUrl' | 'timeoutMs'> & { readonly appToken: string },
-): Promise<ApiResult<unknown>> {
-  return call(() => clientFor(options.appToken, options).apps.connections.open({}), 'SLACK_APP_TOKEN');
+): Promise<ApiResult<readonly string[]>> {
+  return call(async () => {
+    const answer = await clientFor(options.appToken, options).apps.connections.open({});
+    return answer.response_metadata?.scopes ?? [];
+  }, 'SLACK_APP_TOKEN');
 }
 
 function clientFor(token: string, { apiUrl, timeoutMs }: Pick<WebApiOptions, 'apiUrl' | 'timeoutMs'>): WebClient {

@@ -78,6 +78,7 @@ const noticeData = z.object({ title: z.string(), text: z.string(), host: z.strin
 const summaryData = z.object({
   since: time(),
   alerts: z.int().positive().describe('how many alerts it replaces so far'),
+  requests: z.int().nonnegative().describe('how many of them asked a person about a restart'),
   groups: z.array(
     z.object({
       project: z.string().nullable(),
@@ -201,6 +202,7 @@ export function summaryEvent(summary: Summary, url: string | undefined, now: num
     data: {
       since: iso(summary.since),
       alerts: summary.alerts,
+      requests: summary.requests,
       groups: summary.groups.map(({ project, cause, severity, alerts, containers }) => ({
         project: cleanOrNull(project),
         cause: clean(cause),

@@ -36,6 +36,12 @@ const GATHER_MS = 15_000;
 const MAX_GATHER_MS = 2 * 60_000;
 /** A flood is over when fewer than `maxPerMinute` alerts came in this time. */
 const OVER_MS = 5 * 60_000;
+/**
+ * Alerts with a request that are sent alone besides the others, in the time that a request waits. A person who has to
+ * answer more needs the page; the summary says how many they are.
+ */
+const MAX_REQUESTS = 50;
+const REQUESTS_MS = 15 * 60_000;
 /** A message that is edited may change often; the services allow about one edit a second. */
 const UPDATE_EVERY_MS = 5_000;
 /** Each further message is a ping. */
@@ -51,7 +57,7 @@ interface Flood {
 }
 
 export function createFloodControl(options: {
-  readonly receiver: Pick<Receiver, 'name' | 'follows' | 'groups' | 'updatesSummary'>;
+  readonly receiver: Pick<Receiver, 'name' | 'follows' | 'groups' | 'takesAnswers' | 'updatesSummary'>;
   readonly store: FloodStore;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   /** Default: 10. */
@@ -63,6 +69,8 @@ export function createFloodControl(options: {
   let isLoaded = false;
   /** Monotonic times of messages in the last minute. */
   let messages: number[] = [];
+  /** Monotonic times of alerts with a request that were sent besides, in the last REQUESTS_MS. */
+  let requests: number[] = [];
   /** Monotonic times of alerts that were held in the last OVER_MS. */
   let holds: number[] = [];
   /** Monotonic. */
@@ -74,9 +82,14 @@ export function createFloodControl(options: {
 
   const load = async (): Promise<void> => {
     if (isLoaded) return;
-    const [state, times] = await Promise.all([store.loadFlood(name), store.sentSince(name, clock.now() - WINDOW_MS)]);
+    const [state, sent] = await Promise.all([store.loadFlood(name), store.sentSince(name, clock.now() - WINDOW_MS)]);
     const ago = clock.now() - clock.monotonic();
-    messages = times.map((time) => Math.min(time - ago, clock.monotonic()));
+    const sentAt = (areRequests: boolean) =>
+      sent
+        .filter(({ isRequest }) => (isRequest && receiver.takesAnswers === true) === areRequests)
+        .map(({ at }) => Math.min(at - ago, clock.monotonic()));
+    messages = sentAt(false);
+    requests = sentAt(true);
     flood = state === undefined || state === '' ? undefined : (JSON.parse(state) as Flood);
     activeFrom = clock.monotonic();
     changed = flood !== undefined;
@@ -103,6 +116,13 @@ export function createFloodControl(options: {
     return now >= (holds.at(-1) ?? activeFrom) + GATHER_MS || now >= activeFrom + MAX_GATHER_MS;
   };
 
+  /** A question that nobody can see would expire. */
+  const isShownBesides = ({ request }: Alert): boolean => {
+    if (!receiver.takesAnswers || request === undefined || request.expiresAt <= clock.now()) return false;
+    requests = recent(requests, REQUESTS_MS);
+    return requests.length < MAX_REQUESTS;
+  };
+
   /** False if the alert continues a message, or takes none. */
   const isMessage = async ({ kind, incident }: Alert): Promise<Verdict | 'message'> => {
     if (!receiver.follows || !isProgress(kind)) return 'message';
@@ -116,6 +136,7 @@ export function createFloodControl(options: {
       if (receiver.groups) return 'send';
       // If the store cannot be read, the counts in memory apply.
       await load().catch(() => undefined);
+      if (isShownBesides(alert)) return 'send';
       const verdict = await isMessage(alert).catch(() => 'message' as const);
       if (verdict !== 'message') return verdict;
       messages = recent(messages);
@@ -135,8 +156,10 @@ export function createFloodControl(options: {
       return 'hold';
     },
 
-    sent({ kind }) {
-      if (!receiver.follows || !isProgress(kind) || kind === 'restarting') messages.push(clock.monotonic());
+    sent(alert) {
+      const { kind } = alert;
+      if (isShownBesides(alert)) requests.push(clock.monotonic());
+      else if (!receiver.follows || !isProgress(kind) || kind === 'restarting') messages.push(clock.monotonic());
     },
 
     async due() {

@@ -22,6 +22,7 @@ export function summarize(id: string, since: number, alerts: readonly Alert[]): 
     id,
     since,
     alerts: latest.size,
+    requests: [...latest.values()].filter(({ request }) => request !== undefined).length,
     groups: [...byGroup.values()].map(groupOf).sort(worstFirst),
     incidentIds: [...latest.keys()].slice(-MAX_IDS),
     ...(host !== undefined && { host }),
@@ -30,7 +31,7 @@ export function summarize(id: string, since: number, alerts: readonly Alert[]): 
 
 /** The summary for receivers that have no form of their own for it. */
 export function summaryNotice(summary: Summary, now: number, url: string | undefined): Notice {
-  const { alerts, groups, since, host } = summary;
+  const { alerts, requests, groups, since, host } = summary;
   const minutes = Math.max(1, Math.round((now - since) / 60_000));
   const lines = groups.slice(0, MAX_GROUPS).map(lineOf);
   const more = groups.slice(MAX_GROUPS).reduce((sum, group) => sum + group.alerts, 0);
@@ -39,12 +40,18 @@ export function summaryNotice(summary: Summary, now: number, url: string | undef
     text: [
       ...lines,
       ...(more > 0 ? [`and ${more} more`] : []),
+      ...(requests > 0 ? [requestsLine(requests)] : []),
       'They are not sent one by one. Each is an incident of its own in /history.',
     ].join('\n'),
     heading: 'By project and cause',
     ...(host !== undefined && { host }),
     ...(url !== undefined && { url }),
   };
+}
+
+function requestsLine(requests: number): string {
+  const what = requests === 1 ? 'One restart among them waits' : `${requests} restarts among them wait`;
+  return `${what} for the decision of a person, on the page of the agent.`;
 }
 
 function lineOf({ project, cause, severity, alerts, containers }: SummaryGroup): string {

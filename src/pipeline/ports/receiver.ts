@@ -29,6 +29,8 @@ export interface Summary {
   readonly since: number;
   /** How many alerts it replaces so far. */
   readonly alerts: number;
+  /** How many of them asked a person about a restart. */
+  readonly requests: number;
   /** The worst first: by severity, then by number. */
   readonly groups: readonly SummaryGroup[];
   /** The newest ones, at most 1000. */
@@ -54,6 +56,8 @@ export interface Receiver {
   readonly follows?: true;
   /** The service groups alerts itself, so it gets all of them, however many there are. */
   readonly groups?: true;
+  /** People can answer in it, so an alert with a request that waits is sent alone, also during a flood. */
+  readonly takesAnswers?: true;
   /** The least time between two messages of a queue that has built up, ms. */
   readonly paceMs: number;
   /** Never rejects. */

@@ -136,8 +136,8 @@ export interface Outbox {
 
 /** Alerts that a summary replaces. They wait in the outbox until a summary with them was accepted. */
 export interface FloodStore {
-  /** When the receiver accepted the first alert of each incident since then, oldest first; without summaries. */
-  sentSince(receiver: string, since: number): Promise<readonly number[]>;
+  /** The first alert of each incident that the receiver accepted since then, oldest first; without summaries. */
+  sentSince(receiver: string, since: number): Promise<readonly SentAlert[]>;
   /** The alert is no longer due by itself. */
   hold(delivery: { readonly alertId: string; readonly receiver: string }, flood: string): Promise<void>;
   /** All alerts of the flood, oldest first. `upTo`: for markSummarized. */
@@ -148,6 +148,13 @@ export interface FloodStore {
   /** As saved; undefined if nothing was. */
   loadFlood(receiver: string): Promise<string | undefined>;
   saveFlood(receiver: string, state: string): Promise<void>;
+}
+
+export interface SentAlert {
+  /** Epoch ms. */
+  readonly at: number;
+  /** It asked a person about a restart. */
+  readonly isRequest: boolean;
 }
 
 /** Which receivers follow which incidents: they have had an alert about it, and get its progress until its end. */
@@ -169,6 +176,9 @@ export interface ReceiverMemory {
   recall(receiver: string, incidentId: string): Promise<string | undefined>;
   /** Replaces what was remembered for the incident. */
   remember(receiver: string, incident: Incident, value: string): Promise<void>;
+  /** A text that belongs to no incident, such as the position of a summary. It is never deleted. */
+  recallNote(receiver: string, name: string): Promise<string | undefined>;
+  rememberNote(receiver: string, name: string, value: string): Promise<void>;
   /** The newest value for an earlier incident of the same problem that was not yet resolved at `since`. */
   recallEarlier(
     receiver: string,

@@ -1,4 +1,6 @@
+import { tmpdir } from 'node:os';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { runCheck } from '../../../src/commands/check.ts';
 import { sendTestAlerts } from '../../../src/commands/check-send.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { checkSlackApp } from '../../../src/notifiers/slack-app/check.ts';
@@ -57,6 +59,19 @@ describe('the check of the Slack app', () => {
     expect(slack.shown()).toEqual([]);
   });
 
+  it('warns of scopes that the tokens do not need, and names them', async () => {
+    slack.scopes = ['chat:write', 'channels:history', 'files:write'];
+    slack.appScopes = ['connections:write', 'authorizations:read'];
+    expect(await check()).toEqual({
+      ok: true,
+      detail: 'doctor in Stand-in, channel C0ALERTS01; buttons for 1 person',
+      warnings: [
+        'SLACK_BOT_TOKEN needs only the scope chat:write, but also has channels:history, files:write; remove them under "OAuth & Permissions" and install the app again',
+        'SLACK_APP_TOKEN needs only the scope connections:write, but also has authorizations:read; generate a token with that scope alone',
+      ],
+    });
+  });
+
   it('names an address that is not that of Slack', async () => {
     expect(await check({ apiUrl: `${slack.url}/other/` })).toMatchObject({ ok: false });
     expect(await check({ apiUrl: 'http://127.0.0.1:9/api/' })).toMatchObject({ why: /no connection to Slack/ });
@@ -66,6 +81,17 @@ describe('the check of the Slack app', () => {
     expect(await check({ botToken: slack.appToken })).toMatchObject({ why: /not_allowed_token_type/ });
     expect(await check({ appToken: slack.botToken })).toMatchObject({ why: /not_allowed_token_type/ });
   });
+});
+
+it('`container-doctor check` prints these warnings, and they are no failure', async () => {
+  onTestFinished(() => slack.close());
+  slack.scopes = ['chat:write', 'users:read'];
+  const printed: string[] = [];
+  const output = { print: (text: string) => void printed.push(text), printError: () => {} };
+  await runCheck([], { ...slackAppEnv(slack), DOCKER_HOST: 'unix:///nowhere', DATA_DIR: tmpdir() }, output);
+  const lines = printed.join('').split('\n');
+  const at = lines.findIndex((line) => line.startsWith('ok        Slack app'));
+  expect(lines[at + 1]).toMatch(/^warning {3}Slack app {4}SLACK_BOT_TOKEN needs .* also has users:read;/);
 });
 
 it('a test alert of `check --send` is a message without buttons, and nothing is kept of it', async () => {

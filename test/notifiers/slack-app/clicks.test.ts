@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { NOON, sampleIncident } from '../../support/samples.ts';
+import type { ChannelMessage } from '../../support/slack-app-server.ts';
 import { alerts, aRequest, JANE, JOE, STRANGER, startTestApp, type TestApp } from './support.ts';
 
 async function waitingApp(): Promise<TestApp> {
@@ -95,14 +96,85 @@ describe('a click', () => {
   it.each([
     ['another workspace', { team: 'T0OTHER001' }],
     ['another channel', { channel: 'C0OTHER001' }],
-    ['another message', { messageTs: '1.000001' }],
   ])('on a button in %s does nothing, and is audited', async (_, forged) => {
     const app = await waitingApp();
     await press(app, JANE, 'restart', forged);
     await soon(() => app.records.audit.length === 1);
     expect(app.asked).toEqual([]);
     expect(app.records.audit[0]).toMatchObject({
-      result: expect.stringMatching(/another workspace, channel or message/),
+      result: expect.stringMatching(/another workspace or channel/),
+    });
+  });
+
+  it('on an older copy of the message does nothing, says where the buttons work, and removes those of the copy', async () => {
+    const app = await waitingApp();
+    const content = { channel: app.slack.channel, text: 'copy', blocks: JSON.stringify(app.message().blocks) };
+    const ts = await app.slack.postAs(content);
+    const copy = app.slack.message(ts) as ChannelMessage;
+    await app.slack.click({ user: JANE, message: copy, action: 'restart' });
+    await soon(() => app.slack.ephemerals.length === 1);
+    expect(whispers(app)[0]).toMatch(/There is a newer message about this incident/);
+    await soon(() => app.slack.textOf(copy).startsWith('Replaced'));
+    expect(app.asked).toEqual([]);
+    expect(app.records.audit).toMatchObject([{ action: 'approve', incidentId: undefined }]);
+    expect(app.records.requests.get('req-1')?.state).toBe('waiting');
+    expect(app.slack.violations).toEqual([]);
+  });
+
+  describe('that Slack gives to another agent with the same app', () => {
+    it('does nothing there; the person learns why, and that the question is still open', async () => {
+      const app = await startTestApp();
+      app.records.requests.set('req-1', aRequest());
+      await app.send(alerts.asks());
+      const other = app.otherAgent();
+      await other.connect();
+      for (const user of [JANE, STRANGER]) await press(app, user, 'restart');
+      await soon(() => app.slack.ephemerals.length === 2);
+      for (const text of whispers(app)) {
+        expect(text).toMatch(/: Nothing was done, and the question is still open: .* several agents use the same/);
+      }
+      expect([...app.asked, ...other.asked, ...other.records.audit]).toEqual([]);
+      expect(app.records.requests.get('req-1')?.state).toBe('waiting');
+      expect(hasButton(app)).toBe(true);
+      expect(other.receiver.problem?.()).toMatch(/^clicks for another agent arrive here/);
+      expect(app.slack.violations).toEqual([]);
+    });
+
+    it('can be repeated until it reaches the right one', async () => {
+      const app = await startTestApp();
+      app.records.requests.set('req-1', aRequest());
+      await app.send(alerts.asks());
+      const other = app.otherAgent();
+      await other.connect();
+      await press(app, JANE, 'restart');
+      await soon(() => app.slack.ephemerals.length === 1);
+      other.disconnect();
+      await soon(() => app.slack.socket.connections() === 0);
+      await app.connect();
+      await press(app, JANE, 'restart');
+      await soon(() => app.asked.length === 1);
+      expect(app.receiver.problem?.()).toBeUndefined();
+    });
+
+    it('is no longer in /health after a day', async () => {
+      const app = await startTestApp();
+      app.records.requests.set('req-1', aRequest());
+      await app.send(alerts.asks());
+      const other = app.otherAgent();
+      await other.connect();
+      await press(app, JANE, 'restart');
+      await soon(() => other.receiver.problem?.() !== undefined);
+      other.passed += 25 * 3_600_000;
+      expect(other.receiver.problem?.()).toBeUndefined();
+    });
+
+    it('is still answered as unknown if this agent posted the button', async () => {
+      const app = await waitingApp();
+      app.records.requests.clear();
+      await press(app, JANE, 'restart');
+      await soon(() => app.slack.ephemerals.length === 1);
+      expect(whispers(app)[0]).toMatch(/does not know this question/);
+      expect(app.receiver.problem?.()).toBeUndefined();
     });
   });
 

@@ -36,13 +36,19 @@ export interface TestApp {
   thread(): readonly string[];
   /** Starts the connection for clicks. */
   connect(): Promise<void>;
+  disconnect(): void;
   /** Another run of the agent with the same store. */
   restarted(): TestApp;
+  /** Another agent, with a store of its own and the same tokens. */
+  otherAgent(): TestApp;
+  /** Added to the monotonic clock, ms. */
+  passed: number;
 }
 
 export interface TestRecords {
   readonly requests: Map<string, RestartRequest>;
   readonly audit: AuditEntry[];
+  readonly notes: Map<string, string>;
   readonly values: Map<string, { readonly incident: Incident; readonly value: string; endedAt?: number }>;
   /** The store fails. */
   failing: boolean;
@@ -51,8 +57,11 @@ export interface TestRecords {
 export async function startTestApp(over: Partial<SlackAppSettings> = {}): Promise<TestApp> {
   const slack = await startSlackApp();
   onTestFinished(() => slack.close());
-  const records: TestRecords = { requests: new Map(), audit: [], values: new Map(), failing: false };
-  return appWith(slack, records, over);
+  return appWith(slack, emptyRecords(), over);
+}
+
+function emptyRecords(): TestRecords {
+  return { requests: new Map(), audit: [], notes: new Map(), values: new Map(), failing: false };
 }
 
 function appWith(slack: SlackApp, records: TestRecords, over: Partial<SlackAppSettings>): TestApp {
@@ -70,7 +79,7 @@ function appWith(slack: SlackApp, records: TestRecords, over: Partial<SlackAppSe
   };
   const clock = {
     now: () => app.now,
-    monotonic: systemClock.monotonic,
+    monotonic: () => systemClock.monotonic() + app.passed,
     sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
   };
   const deps: ReceiverDeps = {
@@ -106,6 +115,9 @@ function appWith(slack: SlackApp, records: TestRecords, over: Partial<SlackAppSe
       void receiver.run?.(stop.signal);
       await eventually(() => (slack.socket.connections() > 0 ? true : undefined));
     },
+    disconnect: () => stop.abort(),
+    otherAgent: () => appWith(slack, emptyRecords(), over),
+    passed: 0,
     restarted() {
       stop.abort();
       return appWith(slack, records, over);
@@ -126,6 +138,14 @@ function memoryIn(records: TestRecords): IncidentMemory {
     async remember(incident, value) {
       check();
       records.values.set(incident.id, { ...records.values.get(incident.id), incident, value });
+    },
+    async recallNote(name) {
+      check();
+      return records.notes.get(name);
+    },
+    async rememberNote(name, value) {
+      check();
+      records.notes.set(name, value);
     },
     async recallEarlier({ fingerprint, id }, since) {
       check();

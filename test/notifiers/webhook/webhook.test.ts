@@ -18,6 +18,7 @@ const summary: Summary = {
   id: 'flood-1',
   since: Date.now(),
   alerts: 290,
+  requests: 1,
   groups: [{ project: 'shop', cause: 'crash', severity: 'high', alerts: 290, containers: ['web'] }],
   incidentIds: ['one'],
 };

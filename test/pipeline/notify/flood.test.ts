@@ -22,7 +22,7 @@ const summariesOf = ({ messages }: Service) => messages.filter(isSummary);
 const inAll = (summary: Notice | undefined) => Number(/^\d+/.exec(summary?.title ?? '')?.[0] ?? 0);
 
 describe('a flood of alerts', () => {
-  it('becomes ten alerts and at most two summaries, which count all others', async () => {
+  it('becomes ten alerts and at most two summaries, which count all others', { timeout: 150_000 }, async () => {
     const clock = createFastClock(20);
     const slack = createService('slack');
     const world = await startNotifier([slack], { clock });
@@ -145,6 +145,68 @@ describe('a flood of alerts', () => {
     world.outbox.full = false;
     await eventually(() => (inAll(summariesOf(slack).at(-1)) === 41 ? true : undefined), { deadlineMs: 60_000 });
     expect(slack.messages.length).toBeLessThanOrEqual(12);
+  });
+
+  describe('in which restarts wait for a person', () => {
+    const ask = (world: NotifyWorld, id: string, expiresInMs = 15 * MINUTE) =>
+      crash(world, id, {
+        decision: { kind: 'ask', reason: 'policy_ask' },
+        request: { id: `request-${id}`, expiresAt: world.clock.now() + expiresInMs },
+      });
+    const requestsIn = ({ messages }: Service) => messages.filter((each) => 'request' in each && each.request);
+
+    it('hides none of their questions where people can answer, and has at most twelve other messages', async () => {
+      const app = createService('app', { follows: true, takesAnswers: true });
+      const world = await startNotifier([app], { clock: createFastClock(20) });
+      void world.run();
+      for (let i = 0; i < 30; i++) {
+        await ask(world, `ask-${i}`);
+        await crash(world, `other-${i}`);
+      }
+      await eventually(() => (inAll(summariesOf(app).at(-1)) === 20 ? true : undefined), { deadlineMs: 10_000 });
+      expect(requestsIn(app)).toHaveLength(30);
+      expect(app.messages.length - 30).toBeLessThanOrEqual(12);
+      expect(summariesOf(app).at(-1)?.text).not.toContain('decision of a person');
+    });
+
+    it('shows at most fifty questions, and counts the others in the summary, also after a restart', async () => {
+      const clock = createAdjustableClock(1);
+      const before = createService('app', { takesAnswers: true });
+      const first = await startNotifier([before], { clock });
+      for (let i = 0; i < 45; i++) await ask(first, `ask-${i}`);
+      await first.close();
+      const app = createService('app', { takesAnswers: true });
+      const world = await startNotifier([app], { clock, dataDir: first.dataDir });
+      void world.run();
+      for (let i = 45; i < 80; i++) await ask(world, `ask-${i}`);
+      clock.speed = 20;
+      await eventually(() => (inAll(summariesOf(app).at(-1)) === 20 ? true : undefined), { deadlineMs: 10_000 });
+      expect(requestsIn(before)).toHaveLength(45);
+      expect(requestsIn(app)).toHaveLength(15);
+      expect(summariesOf(app).at(-1)?.text).toContain(
+        '20 restarts among them wait for the decision of a person, on the page of the agent.',
+      );
+    });
+
+    it('says how many wait where nobody can answer', async () => {
+      const slack = createService('slack');
+      const world = await startNotifier([slack], { clock: createFastClock(20) });
+      void world.run();
+      for (let i = 0; i < 10; i++) await crash(world, String(i));
+      await ask(world, 'ask');
+      await crash(world, 'other');
+      await eventually(() => (inAll(summariesOf(slack).at(-1)) === 2 ? true : undefined));
+      expect(summariesOf(slack)[0]?.text).toContain('One restart among them waits for the decision of a person');
+    });
+
+    it('does not show a question alone that has expired while the receiver was down', async () => {
+      const app = createService('app', { takesAnswers: true });
+      const world = await startNotifier([app], { clock: createFastClock(20) });
+      for (let i = 0; i < 10; i++) await crash(world, String(i));
+      await ask(world, 'expired', -1);
+      expect(requestsIn(app)).toEqual([]);
+      expect(await world.pending('app')).toBe(1);
+    });
   });
 
   it('leaves the progress of the incidents that were shown, and sends none of the others', async () => {

@@ -33,7 +33,10 @@ export interface Service {
   readonly messages: (Alert | Notice)[];
 }
 
-export function createService(name: string, options: Pick<Receiver, 'follows' | 'groups'> = {}): Service {
+export function createService(
+  name: string,
+  options: Pick<Receiver, 'follows' | 'groups' | 'takesAnswers'> = {},
+): Service {
   let released = Promise.resolve();
   let release = () => {};
   let hanging = false;
@@ -70,6 +73,7 @@ export interface NotifyWorld {
   readonly outbox: Outbox & FollowedIncidents & FloodStore & { full: boolean };
   readonly store: Store;
   readonly dataDir: string;
+  readonly clock: Clock;
   /** Ends it as the agent ends; its data stay until the end of the test. */
   close(): Promise<void>;
   readonly logger: ReturnType<typeof createRecordingLogger>;
@@ -131,6 +135,7 @@ export async function startNotifier(
     outbox,
     store,
     dataDir,
+    clock,
     close,
     logger,
     stopping,
