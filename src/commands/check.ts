@@ -23,7 +23,7 @@ import { sendTestAlerts } from './check-send.ts';
 import { dependencyTable, readDependencies } from './dependency-table.ts';
 import { EXIT_FAILED, EXIT_OK, EXIT_WRONG_SETTINGS } from './exit-codes.ts';
 import type { Output } from './output.ts';
-import { type ContainerPolicy, policyTable, policyWarnings } from './policy-table.ts';
+import { askingContainers, type ContainerPolicy, policyTable, policyWarnings } from './policy-table.ts';
 
 interface CheckResult {
   readonly subject: string;
@@ -35,6 +35,7 @@ const ok = (subject: string, message: string): CheckResult => ({ subject, ok: tr
 const problem = (subject: string, message: string): CheckResult => ({ subject, ok: false, message });
 
 const PROBE_TIMEOUT_MS = 10_000;
+const NAMES_SHOWN = 5;
 const QUIET: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
@@ -69,15 +70,36 @@ export async function runCheck(args: readonly string[], env: NodeJS.ProcessEnv, 
 
 function printPolicies(
   policies: readonly ContainerPolicy[],
-  { autoFix, askFirst, policy: { path, rules } }: Config,
+  config: Config,
   options: { readonly verbose: boolean },
   print: Output['print'],
 ): void {
+  const {
+    autoFix,
+    askFirst,
+    policy: { path, rules },
+  } = config;
   const file =
     path === undefined ? 'no policy file' : `${rules.length} rule${rules.length === 1 ? '' : 's'} in ${path}`;
   const autoFixText = askFirst ? 'ask: restart is ask by default' : String(autoFix);
   print(`\npolicy (AUTO_FIX=${autoFixText}; ${file})\n${policyTable(policies, options)}`);
   for (const warning of policyWarnings(policies, rules)) print(`warning   ${warning}\n`);
+  const asking = autoFix ? askingContainers(policies) : [];
+  if (asking.length > 0 && !canBeAnswered(config)) {
+    print(
+      `warning   restart is ask for ${listed(asking)}, but nobody can answer: set HTTP_TOKEN, to answer on the page, or SLACK_APPROVERS, to answer in the Slack app\n`,
+    );
+  }
+}
+
+function canBeAnswered({ http, receivers }: Config): boolean {
+  return http.token !== undefined || receivers.some(({ takesAnswers }) => takesAnswers);
+}
+
+/** The first names, and how many more there are. */
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(', ');
+  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
 }
 
 interface EngineCheck {

@@ -49,6 +49,14 @@ export function policyWarnings(containers: readonly ContainerPolicy[], rules: re
   return [...containers.flatMap(({ policy }) => policy.warnings), ...restartable, ...unused];
 }
 
+/** The containers whose restarts would wait for a person, sorted. */
+export function askingContainers(containers: readonly ContainerPolicy[]): readonly string[] {
+  return containers
+    .filter(({ policy: { values } }) => values.enable && values.mode === 'act' && values.restart === 'ask')
+    .map(({ container }) => container.name)
+    .sort();
+}
+
 function show<K extends PolicyKey>(key: K, values: Policy): string {
   return POLICY_SETTINGS[key].show(values[key]);
 }

@@ -23,7 +23,7 @@ export interface ConnectionOptions extends ContextOptions, UserFolders {
 const DEFAULT_HOST = 'unix:///var/run/docker.sock';
 
 /** The address of the engine. */
-type Endpoint =
+export type Endpoint =
   | { readonly kind: 'socket'; readonly socketPath: string }
   | { readonly kind: 'tcp'; readonly hostname: string; readonly port: number; readonly tls: boolean };
 
@@ -47,8 +47,11 @@ export function parseDockerHost(options: Pick<ConnectionOptions, 'host' | 'tlsVe
   return { kind: 'tcp', hostname: url.hostname, port, tls };
 }
 
+/** The options of a TLS connection to the engine. */
+export type TlsOptions = Pick<https.AgentOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized'>;
+
 /** Where the certificates for an engine are. */
-interface TlsFiles {
+export interface TlsFiles {
   /** Names their origin in errors. */
   readonly setting: string;
   readonly certPath?: string;
@@ -119,7 +122,8 @@ function newClient(options: Record<string, unknown>): Docker {
   return new Docker(options as Docker.DockerOptions);
 }
 
-function readTls({ setting, certPath, tlsVerify, mayLackFiles }: TlsFiles): https.AgentOptions {
+/** Throws an EngineError that names the setting if a file cannot be read. */
+export function readTls({ setting, certPath, tlsVerify, mayLackFiles }: TlsFiles): TlsOptions {
   if (!certPath) return { rejectUnauthorized: tlsVerify };
   const read = (name: string) => {
     const file = path.join(certPath, name);

@@ -1,12 +1,13 @@
-/** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine, through dockerode. */
+/** Implements the pipeline's ContainerSource and ContainerControl for a Docker engine: calls through dockerode, streams not. */
 import type { ContainerInfo, ContainerInspectInfo, DockerVersion } from 'dockerode';
 import type { LabelOrigin, LogLine } from '../domain/containers.ts';
 import { EngineError, type EngineReason } from '../errors.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
 import type { ContainerControl, ContainerSource, ContainerStats } from '../pipeline/ports/engine.ts';
-import { type ConnectionOptions, chooseEngine, connect } from './connection.ts';
+import { type ConnectionOptions, chooseEngine, connect, readTls } from './connection.ts';
 import { toContainerFacts, toListedContainer } from './containers.ts';
 import { createEventDecoder, WATCHED_ACTIONS } from './events.ts';
+import { createStreamOpener } from './http-stream.ts';
 import { createImageLabels } from './image-labels.ts';
 import { createLogDecoder, type LogDecoder } from './log-decoder.ts';
 import { addPodmanState, type EngineKind, engineKind } from './podman.ts';
@@ -76,6 +77,7 @@ const RESTART_TIMEOUT_MS = 15 * 60_000;
 export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   const { endpoint, tls, description } = chooseEngine(options);
   const docker = connect(endpoint, tls);
+  const openStream = createStreamOpener(endpoint, endpoint.kind === 'tcp' && endpoint.tls ? readTls(tls) : undefined);
   const callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   const now = options.now ?? Date.now;
   const sources = createSourceTracker({ now, monotonic: options.monotonic ?? (() => performance.now()) });
@@ -205,20 +207,20 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
 
     async events({ since, signal, onConnected, onEvent }) {
       const decode = createEventDecoder(imageLabels.originOf);
-      const query = {
+      const query = new URLSearchParams({
         since: toSince(fromEpochMs(since)),
         filters: JSON.stringify({ type: ['container'], event: WATCHED_ACTIONS }),
-      };
+      });
       await stream(
         'events',
         'following events',
         signal,
         callTimeoutMs,
-        (abortSignal) => docker.getEvents({ ...query, abortSignal } as object),
+        (abortSignal) => openStream(`/events?${query}`, abortSignal),
         {
           onOpen: onConnected,
-          onChunk(chunk) {
-            for (const event of decode(chunk)) onEvent(event);
+          onBytes(buffer, start, end) {
+            for (const event of decode(buffer.subarray(start, end))) onEvent(event);
           },
         },
       );
@@ -226,21 +228,22 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
 
     async followLogs(id, { from, clockStepBackMs, maxBacklogLines, signal, onLines, onSkipped }) {
       const decoder = createLogDecoder({ from, clockStepBackMs, now });
+      const query = new URLSearchParams({
+        follow: 'true',
+        stdout: 'true',
+        stderr: 'true',
+        timestamps: 'true',
+        since: decoder.since,
+        ...(maxBacklogLines === undefined ? {} : { tail: String(maxBacklogLines) }),
+      });
       const open = (abortSignal: AbortSignal) =>
-        docker.getContainer(id).logs({
-          follow: true,
-          stdout: true,
-          stderr: true,
-          timestamps: true,
-          since: decoder.since as unknown as number,
-          ...(maxBacklogLines === undefined ? {} : { tail: maxBacklogLines }),
-          abortSignal,
-        });
+        openStream(`/containers/${encodeURIComponent(id)}/logs?${query}`, abortSignal);
       const checkBacklog =
         maxBacklogLines === undefined ? undefined : createBacklogCheck(decoder, maxBacklogLines, now(), onSkipped);
       const end = await stream('follow_logs', `following the logs of ${shortId(id)}`, signal, callTimeoutMs, open, {
-        onChunk(chunk) {
-          const lines = decoder.write(chunk);
+        onBytes: decoder.read,
+        onReceived() {
+          const lines = decoder.take();
           checkBacklog?.(lines);
           if (lines.length > 0) onLines(lines, decoder.cursor());
         },

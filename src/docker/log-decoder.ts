@@ -29,7 +29,11 @@ const RETURN = 0x0d;
 export interface LogDecoder {
   /** The API parameter `since` to request the stream with. */
   readonly since: string;
-  /** Returns the lines that end in this chunk and were not read before. Throws an EngineError on invalid bytes. */
+  /** Decodes the bytes in `[start, end)`, and keeps none of them. Throws an EngineError on invalid bytes. */
+  read(buffer: Buffer, start: number, end: number): void;
+  /** Returns the lines that have ended since the previous call and were not read before. */
+  take(): LogLine[];
+  /** `read` and `take` at once. */
   write(chunk: Buffer): LogLine[];
   /**
    * Call when the engine has ended the stream: returns the last lines, which have no line terminator. Do not call it
@@ -147,10 +151,10 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
     }
   }
 
-  /** Reads all complete frames. Returns the offset of the first incomplete one. */
-  function readFrames(buffer: Buffer): number {
-    let at = 0;
-    while (buffer.length - at >= HEADER_BYTES) {
+  /** Reads all complete frames in `[from, to)`. Returns the offset of the first incomplete one. */
+  function readFrames(buffer: Buffer, from: number, to: number): number {
+    let at = from;
+    while (to - at >= HEADER_BYTES) {
       const kind = buffer[at] as number;
       const size = buffer.readUInt32BE(at + 4);
       const zeros = buffer[at + 1] === 0 && buffer[at + 2] === 0 && buffer[at + 3] === 0;
@@ -159,7 +163,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       }
       const start = at + HEADER_BYTES;
       const end = start + size;
-      if (end > buffer.length) {
+      if (end > to) {
         neededBytes = HEADER_BYTES + size;
         return at;
       }
@@ -172,19 +176,22 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
     return at;
   }
 
-  function writeFrames(chunk: Buffer): void {
-    let buffer = chunk;
+  function writeFrames(buffer: Buffer, start: number, end: number): void {
     if (piecesBytes > 0) {
       // Joined only once the frame is complete, so that small chunks do not cost quadratic time.
-      pieces.push(chunk);
-      piecesBytes += chunk.length;
+      pieces.push(Buffer.from(buffer.subarray(start, end)));
+      piecesBytes += end - start;
       if (piecesBytes < neededBytes) return;
-      buffer = Buffer.concat(pieces, piecesBytes);
+      const joined = Buffer.concat(pieces, piecesBytes);
+      keepRest(joined, readFrames(joined, 0, joined.length), joined.length);
+    } else {
+      keepRest(buffer, readFrames(buffer, start, end), end);
     }
-    const rest = buffer.subarray(readFrames(buffer));
-    // A copy, so that a few bytes do not keep the whole chunk in memory.
-    pieces = rest.length > 0 ? [Buffer.from(rest)] : [];
-    piecesBytes = rest.length;
+  }
+
+  function keepRest(buffer: Buffer, start: number, end: number): void {
+    pieces = start < end ? [Buffer.from(buffer.subarray(start, end))] : [];
+    piecesBytes = end - start;
   }
 
   /** `[start, end)` is the text between two line terminators. */
@@ -235,12 +242,12 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
     return Buffer.concat(parts);
   }
 
-  function writeRaw(chunk: Buffer): void {
-    let from = 0;
-    while (from < chunk.length) {
+  function writeRaw(chunk: Buffer, start: number, end: number): void {
+    let from = start;
+    while (from < end) {
       const newline = chunk.indexOf(NEWLINE, from);
-      if (newline === -1) {
-        addFragment(stdout, chunk, from, chunk.length);
+      if (newline === -1 || newline >= end) {
+        addFragment(stdout, chunk, from, end);
         return;
       }
       if (stdout.bytes === 0) {
@@ -260,7 +267,14 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
     readRawLine(line, 0, line.length);
   }
 
-  function flush(): LogLine[] {
+  function read(buffer: Buffer, start: number, end: number): void {
+    if (start === end) return;
+    if (mode === 'unknown') mode = (buffer[start] as number) <= 3 ? 'frames' : 'raw';
+    if (mode === 'frames') writeFrames(buffer, start, end);
+    else writeRaw(buffer, start, end);
+  }
+
+  function take(): LogLine[] {
     const done = lines;
     lines = [];
     return done;
@@ -268,13 +282,11 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
 
   return {
     since: position.since,
-
+    read,
+    take,
     write(chunk) {
-      if (chunk.length === 0) return [];
-      if (mode === 'unknown') mode = (chunk[0] as number) <= 3 ? 'frames' : 'raw';
-      if (mode === 'frames') writeFrames(chunk);
-      else writeRaw(chunk);
-      return flush();
+      read(chunk, 0, chunk.length);
+      return take();
     },
 
     end() {
@@ -287,7 +299,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       if (mode === 'frames') {
         for (const state of [stdout, stderr]) if (state.fragments.length > 0) completeFragments(state);
       }
-      return flush();
+      return take();
     },
 
     messages: () => messages,

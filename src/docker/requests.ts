@@ -1,9 +1,9 @@
 /** Runs requests to the engine: time limits, cancellation, translated errors, and a report of each result. */
-import type { IncomingMessage } from 'node:http';
-import { finished } from 'node:stream/promises';
 import { EngineError } from '../errors.ts';
 import type { EngineSource } from '../pipeline/observer.ts';
 import { toEngineError } from './failure.ts';
+import type { OnBytes } from './http-body.ts';
+import type { EngineStream } from './http-stream.ts';
 import type { SourceTracker } from './sources.ts';
 
 /** `probe_restart` is the restart of a container that does not exist. */
@@ -36,8 +36,6 @@ const SOURCE_OF = {
   follow_logs: 'logs',
 } as const satisfies Record<EngineOperation, EngineSource | undefined>;
 
-const KEEP_ALIVE_MS = 30_000;
-
 export interface Requests {
   /**
    * `doing` describes the request in errors. Calls `run` with a signal that aborts with the caller's or after `timeoutMs`.
@@ -51,15 +49,15 @@ export interface Requests {
   ): Promise<T>;
   /**
    * Resolves when the engine ends the stream or `signal` aborts, and says which. `timeoutMs` limits how long the engine
-   * may take to accept the stream.
+   * may take to accept the stream. `onReceived` is called after all bytes that arrived together.
    */
   stream(
     operation: 'events' | 'follow_logs',
     doing: string,
     signal: AbortSignal,
     timeoutMs: number,
-    open: (abortSignal: AbortSignal) => Promise<NodeJS.ReadableStream>,
-    handlers: { onOpen?(): void; onChunk(chunk: Buffer): void },
+    open: (abortSignal: AbortSignal) => Promise<EngineStream>,
+    handlers: { onOpen?(): void; onBytes: OnBytes; onReceived?(): void },
   ): Promise<'ended' | 'aborted'>;
 }
 
@@ -105,22 +103,12 @@ export function createRequests({
     if (signal.aborted) return 'aborted';
     const source = SOURCE_OF[operation];
     try {
-      const response = (await request(operation, doing, signal, timeoutMs, open)) as IncomingMessage;
+      const opened = await request(operation, doing, signal, timeoutMs, open);
       // The deadline of `request` no longer applies: only the caller's signal ends the stream.
-      const done = finished(response, { writable: false });
-      // Detects a TCP peer that is gone without having closed the connection.
-      response.socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      response.on('data', (chunk: Buffer) => {
-        try {
-          handlers.onChunk(chunk);
-        } catch (error) {
-          response.destroy(error as Error);
-        }
-      });
       sources.streamOpened(source);
       try {
         handlers.onOpen?.();
-        await done;
+        await opened.read(handlers.onBytes, () => handlers.onReceived?.());
       } finally {
         sources.streamClosed(source);
       }

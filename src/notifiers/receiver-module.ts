@@ -24,6 +24,8 @@ export interface ReceiverModule<
   readonly settings: Table;
   /** Undefined if the values do not configure this receiver. `refuse` reports a missing or unsuitable value. */
   configure(values: ValuesOf<Table>, refuse: RefuseSetting<Table>): Settings | undefined;
+  /** Whether people can answer waiting restarts through it. Absent: they cannot. */
+  takesAnswers?(settings: Settings): boolean;
   create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows' | 'groups'>;
   /** Checks whether the receiver would accept messages, without sending one. Never rejects. */
   check(settings: Settings): Promise<CheckResult>;

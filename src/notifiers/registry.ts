@@ -43,6 +43,8 @@ export interface SharedDeps extends Omit<ReceiverDeps, 'memory'> {
 export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title' | 'groups'> {
   readonly minSeverity: Severity;
   readonly only?: Filter;
+  /** Whether people can answer waiting restarts through it. */
+  readonly takesAnswers: boolean;
   create(deps: SharedDeps): Receiver;
   check(): Promise<CheckResult>;
 }
@@ -70,13 +72,17 @@ export function settingsOf(modules: readonly ReceiverModule[]): SettingTable {
 }
 
 function withSettings<Settings extends ReceiverSettings>(
-  module: Pick<ReceiverModule<SettingTable, Settings>, 'name' | 'title' | 'follows' | 'groups' | 'create' | 'check'>,
+  module: Pick<
+    ReceiverModule<SettingTable, Settings>,
+    'name' | 'title' | 'follows' | 'groups' | 'takesAnswers' | 'create' | 'check'
+  >,
   settings: Settings,
 ): ConfiguredReceiver {
   return {
     name: module.name,
     title: module.title,
     minSeverity: settings.minSeverity,
+    takesAnswers: module.takesAnswers?.(settings) ?? false,
     ...(module.groups && { groups: module.groups }),
     ...(settings.only && { only: settings.only }),
     create: (deps) => ({

@@ -95,7 +95,17 @@ function timeOf(parsed: Readonly<Record<string, unknown>>): number | undefined {
   return Number.isNaN(nanos) ? undefined : nanos;
 }
 
-const ISO = /^[[("]?(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?/;
+const ISO = /^[[("]?(\d{4})[-/.](\d\d)[-/.](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?/;
+/** The same after a level in capitals, brackets or both: `[1] 2024/05/01 10:00:00`, `ERROR [main] 2024-…`. */
+const LATER = new RegExp(
+  String.raw`^(?:[A-Z]+ *)?(?:\[[^\]]*\] *)*[[(]?${ISO.source.slice(ISO.source.indexOf('(\\d{4})'))}`,
+);
+/** Characters in which the time of a line is looked for. */
+const MAX_BEFORE_TIME = 100;
+/** `31-Jul-2024 10:00:00.123` */
+const NAMED_MONTH = /^(\d\d)-([A-Z][a-z]{2})-(\d{4}) (\d\d:\d\d:\d\d(?:\.\d{3})?)/;
+/** Seconds or milliseconds since 1970: `1714557600: …`. */
+const EPOCH = /^\[?(1\d{9}(?:\d{3})?)(?=:|\.\d|\])/;
 const JSON_TIME =
   /"(?:time|ts|timestamp|@timestamp|@t|\$date|asctime|datetime)": ?"(\d{4}-\d\d-\d\d[T ][^"]+)"|"(?:time|ts|timestamp)": ?(1\d{9,12}(?:\.\d+)?)/;
 
@@ -111,10 +121,25 @@ export function timeInLine(line: string): number | undefined {
     const time = match[1] !== undefined ? Date.parse(match[1].replace(',', '.')) : epoch(Number(match[2]));
     return Number.isNaN(time) ? undefined : time;
   }
-  if ((code < 0x30 || code > 0x39) && code !== 0x5b && code !== 0x28 && code !== 0x22) return undefined;
-  const match = ISO.exec(line);
-  if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second, fraction, zone] = match;
+  const digit = code >= 0x30 && code <= 0x39;
+  const match = digit || code === 0x5b || code === 0x28 || code === 0x22 ? ISO.exec(line) : null;
+  if (match !== null) return timeFrom(match);
+  if (digit && line.charCodeAt(2) === 0x2d) {
+    const named = NAMED_MONTH.exec(line);
+    return named === null ? undefined : Date.parse(`${named[3]} ${named[2]} ${named[1]} ${named[4]} UTC`) || undefined;
+  }
+  if (digit || line.charCodeAt(1) === 0x31) {
+    const seconds = EPOCH.exec(line);
+    if (seconds !== null) return epoch(Number(seconds[1]));
+    if (digit) return undefined;
+  }
+  // The level, the process or the thread may come first.
+  if (code !== 0x5b && (code < 0x41 || code > 0x5a)) return undefined;
+  const later = LATER.exec(line.length > MAX_BEFORE_TIME ? line.slice(0, MAX_BEFORE_TIME) : line);
+  return later === null ? undefined : timeFrom(later);
+}
+
+function timeFrom([, year, month, day, hour, minute, second, fraction, zone]: RegExpExecArray): number | undefined {
   const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.${(fraction ?? '0').padEnd(3, '0').slice(0, 3)}${zone ?? 'Z'}`;
   const time = Date.parse(iso.replace(/([+-]\d\d)(\d\d)$/, '$1:$2'));
   return Number.isNaN(time) ? undefined : time;

@@ -28,7 +28,7 @@ export function printJson(result: ScanResult): string {
 
 /** For a terminal: the most frequent first, each with its first record. */
 export function printIncidents(result: ScanResult): string {
-  const head = `${count(result.lines, 'line')}, ${count(result.errors, 'troubled record')}, ${count(result.incidents.length, 'incident')}`;
+  const head = `${count(result.lines, 'line')}, ${count(result.errors, 'error record')}, ${count(result.incidents.length, 'incident')}`;
   if (result.incidents.length === 0) return head;
   const sorted = [...result.incidents].sort((a, b) => b.occurrences - a.occurrences);
   return `${head}\n\n${sorted.map(paragraph).join('\n\n')}`;

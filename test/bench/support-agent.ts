@@ -1,6 +1,6 @@
 /** The agent as shipped, and the resources of its process. */
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -34,18 +34,19 @@ export function withLoopDelay({ program, env }: Agent): Agent {
 
 /** Builds the agent into `folder`. Returns how the image starts it. */
 export async function buildAgent(folder: string): Promise<Agent> {
-  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
-  await exec(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', path.join(folder, 'dist')], {
-    cwd: ROOT,
-  });
-  cpSync(path.join(ROOT, 'package.json'), path.join(folder, 'package.json'));
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
   const dockerfile = readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8');
   const [, ...args] = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
+  const flags = args.filter((arg) => arg.startsWith('--'));
+  const dist = path.join(folder, 'dist');
+  await exec(process.execPath, [...flags, path.join(ROOT, 'scripts/bundle.ts'), dist], { cwd: ROOT });
   const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(dockerfile)?.[1];
   return {
     program: args.map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
-    env: { NODE_ENV: 'production', ...(arenas === undefined ? {} : { MALLOC_ARENA_MAX: arenas }) },
+    env: {
+      NODE_ENV: 'production',
+      NODE_COMPILE_CACHE: path.join(dist, 'cache'),
+      ...(arenas === undefined ? {} : { MALLOC_ARENA_MAX: arenas }),
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 /** The socket proxy's allow list: read from compose.yaml, applied in the same way as wollomatic/socket-proxy. */
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { interpolate, readComposeFile } from './compose-file.ts';
+import { allowListOf, forward } from './stand-in-socket-proxy.ts';
 
 interface AllowList {
   allows(method: string, url: string): boolean;
@@ -9,20 +10,9 @@ interface AllowList {
 
 /** `values`: variables set in the user's .env. */
 export function readAllowList(values: Readonly<Record<string, string>> = {}): AllowList {
-  const patterns: { method: string; pattern: RegExp }[] = [];
-  for (const argument of readComposeFile().services['socket-proxy']?.command ?? []) {
-    const [, method, source] =
-      /^-allow(GET|HEAD|POST|PUT|PATCH|DELETE|CONNECT|TRACE|OPTIONS)=(.*)$/.exec(argument) ?? [];
-    // The proxy puts ^ and $ around the pattern without adding parentheses.
-    if (method && source) patterns.push({ method, pattern: new RegExp(`^${interpolate(source, values)}$`) });
-  }
-  return {
-    allows(method, url) {
-      // The proxy matches only the decoded path, and does not resolve dots.
-      const path = decodeURIComponent(url.split('?')[0] ?? '');
-      return patterns.some((entry) => entry.method === method && entry.pattern.test(path));
-    },
-  };
+  const command = readComposeFile().services['socket-proxy']?.command ?? [];
+  const list = allowListOf(command.map((argument) => interpolate(argument, values)));
+  return { allows: (method, url) => list.refusal(method, url) === undefined };
 }
 
 /**
@@ -61,7 +51,7 @@ export async function startFilteringProxy(list: AllowList, socketPath: string): 
   const forwarded: string[] = [];
   const rejected: string[] = [];
   const server = createServer((incoming, outgoing) => {
-    const { method = '', url: path = '', headers } = incoming;
+    const { method = '', url: path = '' } = incoming;
     const entry = `${method} ${path.split('?')[0]}`;
     if (!list.allows(method, path)) {
       rejected.push(entry);
@@ -69,15 +59,7 @@ export async function startFilteringProxy(list: AllowList, socketPath: string): 
       return;
     }
     forwarded.push(entry);
-    const upstream = request({ socketPath, method, path, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      outgoing.flushHeaders();
-      answer.on('error', () => outgoing.destroy());
-      answer.pipe(outgoing);
-    });
-    upstream.on('error', () => outgoing.destroy());
-    outgoing.on('close', () => upstream.destroy());
-    incoming.pipe(upstream);
+    forward(socketPath, incoming, outgoing);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -1,9 +1,19 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { createHostCheck } from '../../src/http/own-hosts.ts';
 import { readAllowList } from './allow-list.ts';
-import { type ComposeFile, interpolate, REPOSITORY, readComposeFile, readRepositoryFile } from './compose-file.ts';
+import {
+  type ComposeFile,
+  interpolate,
+  REPOSITORY,
+  readComposeFile,
+  readRepositoryFile,
+  type Service,
+} from './compose-file.ts';
 import { exec, findCompose } from './docker-cli.ts';
 
 const compose = readComposeFile();
@@ -39,8 +49,58 @@ describe.skipIf(!composeProgram && process.env.CI !== 'true')('docker compose co
     expect(Object.keys(all).sort()).toEqual(['doctor', 'socket-proxy', ...added].sort());
   });
 
+  it('accepts the compose file in the README', async () => {
+    const [, snippet = ''] = /```yaml\n(services:[\s\S]*?)```/.exec(readRepositoryFile('README.md')) ?? [];
+    const folder = await mkdtemp(path.join(tmpdir(), 'doctor-readme-'));
+    await writeFile(path.join(folder, 'compose.yaml'), snippet);
+    const { stdout } = await exec(program, [...before, '--project-directory', folder, 'config'], { cwd: folder });
+    await rm(folder, { recursive: true });
+    expect(stdout).toContain('/(none)');
+  });
+
   it('accepts all profiles together', async () => {
     expect(Object.keys((await config('demo', 'observability', 'local-model')).services)).toHaveLength(services.length);
+  });
+});
+
+describe('the README', () => {
+  const readme = readRepositoryFile('README.md');
+  const [, snippet = ''] = /```yaml\n(services:[\s\S]*?)```/.exec(readme) ?? [];
+  const short = parse(snippet, { merge: true }) as ComposeFile;
+
+  it('has a compose file that is as safe as compose.yaml, and allows the same requests', () => {
+    expect(Object.keys(short.services)).toEqual(['doctor', 'socket-proxy']);
+    for (const name of ['doctor', 'socket-proxy']) {
+      const { cap_drop, security_opt, read_only, networks } = compose.services[name] as Service;
+      expect(short.services[name]).toMatchObject({ cap_drop, security_opt, read_only, networks });
+      expect(short.services[name]?.mem_limit).toMatch(/^\d+m$/);
+    }
+    expect(short.networks.engine?.internal).toBe(true);
+    expect(short.services.doctor?.ports).toEqual(['127.0.0.1:8080:8080']);
+    expect(JSON.stringify(short.services.doctor)).not.toContain('docker.sock');
+    const { image, command = [] } = short.services['socket-proxy'] as Service;
+    expect(image).toBe(proxy.image);
+    const healthCheck = ['-allowhealthcheck', '-shutdowngracetime=3'];
+    expect([...command].sort()).toEqual((proxy.command ?? []).filter((each) => !healthCheck.includes(each)).sort());
+    expect(loadConfig({ ...short.services.doctor?.environment, HOST: '0.0.0.0' })).toMatchObject({
+      ok: true,
+      warnings: [],
+    });
+  });
+
+  it('has a command that runs the image without privileges, published on loopback, as docs/deployment.md', () => {
+    const [command = ''] = /^docker run .*ghcr\.io.*$/m.exec(readme) ?? [];
+    for (const flag of [
+      '--read-only',
+      '--cap-drop ALL',
+      '--security-opt no-new-privileges',
+      '--memory 256m',
+      '-p 127.0.0.1:8080:8080',
+    ]) {
+      expect(command).toContain(flag);
+      expect(readRepositoryFile('docs/deployment.md')).toContain(flag);
+    }
+    expect(command).not.toContain('--privileged');
   });
 });
 
@@ -233,6 +293,16 @@ describe('the socket proxy allows', () => {
 describe('the observability profile', () => {
   const prometheus = parse(readRepositoryFile('grafana/prometheus/prometheus.yml'));
   const collector = parse(readRepositoryFile('otel-collector.yaml'));
+
+  it('trusts no web page in a browser on this machine', () => {
+    // By default Prometheus answers every origin, Grafana every host name, and Alertmanager lets every page post.
+    expect(compose.services.prometheus?.command).toContain('--web.cors.origin=none');
+    expect(compose.services.grafana?.environment).toMatchObject({
+      GF_SERVER_DOMAIN: '127.0.0.1',
+      GF_SERVER_ENFORCE_DOMAIN: 'true',
+    });
+    expect(compose.services.alertmanager).not.toHaveProperty('ports');
+  });
 
   it('scrapes the services under their names in compose', () => {
     const targets = prometheus.scrape_configs.flatMap((job: { static_configs: { targets: string[] }[] }) =>

@@ -282,4 +282,42 @@ describe('check', () => {
     expect(verbose.stdout).toMatch(/plain +enable +true +default\n/);
     expect(engine.count('restart', 'web')).toBe(0);
   });
+
+  it.each<[string, Record<string, string>, string | undefined]>([
+    ['AUTO_FIX=ask', { AUTO_FIX: 'ask' }, 'restart is ask for plain, web, but nobody can answer'],
+    ['a policy that asks', { AUTO_FIX: 'true' }, 'restart is ask for web, but nobody can answer'],
+    ['restarts that are off', { AUTO_FIX: 'false' }, undefined],
+    ['a token for the page', { AUTO_FIX: 'ask', HTTP_TOKEN: 'a-token-of-16-characters' }, undefined],
+    [
+      'a Slack app with approvers',
+      {
+        AUTO_FIX: 'ask',
+        SLACK_BOT_TOKEN: 'xoxb-1-stand-in',
+        SLACK_CHANNEL: 'C0123456789',
+        SLACK_APP_TOKEN: 'xapp-1-stand-in',
+        SLACK_APPROVERS: 'U0123456789',
+        SLACK_API_URL: 'http://127.0.0.1:9/',
+      },
+      undefined,
+    ],
+    [
+      'a Slack app without approvers',
+      {
+        AUTO_FIX: 'ask',
+        SLACK_BOT_TOKEN: 'xoxb-1-stand-in',
+        SLACK_CHANNEL: 'C0123456789',
+        SLACK_API_URL: 'http://127.0.0.1:9/',
+      },
+      'nobody can answer',
+    ],
+  ])('with %s, warns only if a restart would wait for nobody', async (_, env, warning) => {
+    add('web', { restart: 'ask' });
+    add('plain');
+    const { stdout } = await runCommand(['check'], environment(env));
+    if (warning === undefined) expect(stdout).not.toContain('nobody can answer');
+    else {
+      expect(stdout).toContain(warning);
+      expect(stdout).toContain('set HTTP_TOKEN, to answer on the page, or SLACK_APPROVERS');
+    }
+  });
 });

@@ -44,7 +44,7 @@ describe('scan', () => {
   it('prints the incidents that would be opened, with counts and their first records', async () => {
     const { code, out } = await scan([file('web.log', LOG)]);
     expect(code).toBe(0);
-    expect(out).toContain('8 lines, 3 troubled records, 2 incidents');
+    expect(out).toContain('8 lines, 3 error records, 2 incidents');
     expect(out).toContain('2 times  web  app - order 7 rejected');
     expect(out).toContain('│ java.lang.IllegalStateException: closed');
     expect(out).toContain('1 time  web  Killed');
@@ -86,9 +86,22 @@ describe('scan', () => {
     expect(printed[1]?.fingerprint).toBe(printed[2]?.fingerprint);
   });
 
+  it.each([
+    ['a process number', '[1] 2024/05/01 10:00:00.250000 [INF] x', '2024-05-01T10:00:00.250Z'],
+    ['a level and a thread', 'ERROR [main] 2024-05-01 10:00:00,250 A.java:803 - x', '2024-05-01T10:00:00.250Z'],
+    ['dots', '2024.05.01 10:00:00 INFO  app[][a.B] x', '2024-05-01T10:00:00.000Z'],
+    ['the name of a month', '01-May-2024 10:00:00.250 INFO [main] a.B.c x', '2024-05-01T10:00:00.250Z'],
+    ['seconds since 1970', '1714557600: mosquitto version 2.0.18 starting', '2024-05-01T10:00:00.000Z'],
+    ['seconds since 1970 in brackets', '[1714557600] unbound[1:0] info: x', '2024-05-01T10:00:00.000Z'],
+    ['another number', '1714557600 bytes', null],
+  ])('reads the time of a line with %s', async (_, line, time) => {
+    const { out } = await scan(['--records'], line);
+    expect(JSON.parse(out).time).toBe(time);
+  });
+
   it('reads gzip', async () => {
     const { out } = await scan([file('web.log.gz', gzipSync(LOG))]);
-    expect(out).toContain('8 lines, 3 troubled records, 2 incidents');
+    expect(out).toContain('8 lines, 3 error records, 2 incidents');
     expect(out).toContain('2 times  web  ');
   });
 
@@ -132,7 +145,7 @@ describe('scan', () => {
   });
 
   it('applies rules', async () => {
-    expect((await scan(['--ignore', 'order \\d+', '--match', 'started'], LOG)).out).toContain('2 troubled records');
+    expect((await scan(['--ignore', 'order \\d+', '--match', 'started'], LOG)).out).toContain('2 error records');
   });
 
   it.each([

@@ -12,9 +12,10 @@ if (WITHOUT_BROWSER) {
   console.warn('SKIPPED: the tests of the page need Chromium (apt-get install chromium, or set CHROMIUM to its path)');
 }
 
-export function launchBrowser(): Promise<Browser> {
+/** `flags`: further command-line options of Chromium. */
+export function launchBrowser(flags: readonly string[] = []): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error('Chromium is missing: apt-get install chromium, or set CHROMIUM');
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags] });
 }
 
 export interface OpenPage {

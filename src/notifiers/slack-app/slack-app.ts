@@ -19,9 +19,14 @@ export const slackApp: ReceiverModule<typeof SLACK_APP_SETTINGS, SlackAppSetting
   follows: true,
   settings: SLACK_APP_SETTINGS,
   configure: configureSlackApp,
+  takesAnswers: hasButtons,
   create: createSlackApp,
   check: (settings) => checkSlackApp(settings),
 };
+
+function hasButtons({ appToken, approvers }: SlackAppSettings): boolean {
+  return appToken !== undefined && approvers.length > 0;
+}
 
 /** Slack accepts about one message per second in a channel, and an alert may take two. */
 const PACE_MS = 2_000;
@@ -40,7 +45,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     kept,
     now: clock.now,
     publicUrl: deps.publicUrl,
-    buttons: appToken !== undefined && approvers.length > 0,
+    buttons: hasButtons(settings),
     requestsOf: people.store.requestsOf,
   });
   const clicks = createClicks({

@@ -150,7 +150,10 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     },
 
     inspected: dependencies.inspected,
-    inspectedAll: graphReady.resolve,
+    inspectedAll() {
+      graphReady.resolve();
+      start(dependencies.save());
+    },
 
     repeated(live, signal) {
       if (live.cause === undefined) {

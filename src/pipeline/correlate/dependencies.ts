@@ -14,7 +14,7 @@ export interface Dependencies {
   listed(containers: readonly ListedContainer[]): void;
   inspected(containerId: string, facts: Inspected): void;
   load(): Promise<void>;
-  /** Stores newly observed dependencies. Never rejects. */
+  /** Stores what is new. Never rejects. */
   save(): Promise<void>;
 }
 
@@ -26,6 +26,11 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
   /** Facts of containers that are not listed yet: the container of a resumed incident is inspected before that. */
   const inspectedEarly = new Map<string, Inspected>();
   let saved = 0;
+  let hasNewAddresses = false;
+
+  const learn = (container: ContainerRef, { topology, startedAt }: Inspected): void => {
+    if (graph.learn(container, topology, startedAt)) hasNewAddresses = true;
+  };
 
   const remember = (container: ContainerRef): void => {
     refs.delete(container.id);
@@ -34,7 +39,7 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
     const facts = inspectedEarly.get(container.id);
     if (facts === undefined) return;
     inspectedEarly.delete(container.id);
-    graph.learn(container, facts.topology, facts.startedAt);
+    learn(container, facts);
   };
 
   const warn = (message: string) => (error: unknown) => logger.warn(message, { error: String(error) });
@@ -54,7 +59,7 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
 
     inspected(containerId, { topology, startedAt }) {
       const container = refs.get(containerId);
-      if (container !== undefined) graph.learn(container, topology, startedAt);
+      if (container !== undefined) learn(container, { topology, startedAt });
       else {
         inspectedEarly.set(containerId, { topology, startedAt });
         dropOldest(inspectedEarly, MAX_CONTAINERS);
@@ -62,19 +67,24 @@ export function createDependencies(store: DependencyStore, logger: Logger): Depe
     },
 
     async load() {
-      const known = await store.loadDependencies().catch((error: unknown) => {
+      try {
+        graph.restore(...(await Promise.all([store.loadDependencies(), store.loadAddresses()])));
+      } catch (error) {
         warn('known dependencies could not be read')(error);
-        return [];
-      });
-      graph.restore(known);
+      }
       saved = graph.observed().length;
     },
 
     async save() {
       const observed = graph.observed();
-      if (observed.length === saved) return;
-      saved = observed.length;
-      await store.saveDependencies(observed).catch(warn('dependencies could not be stored'));
+      if (observed.length !== saved) {
+        saved = observed.length;
+        await store.saveDependencies(observed).catch(warn('dependencies could not be stored'));
+      }
+      if (hasNewAddresses) {
+        hasNewAddresses = false;
+        await store.saveAddresses(graph.addresses()).catch(warn('addresses could not be stored'));
+      }
     },
   };
 }

@@ -7,7 +7,7 @@ import {
   type Topology,
 } from '../../domain/containers.ts';
 import { dropOldest, fingerprintOf, Index } from '../../lib/bounded.ts';
-import type { ObservedDependency } from '../ports/store.ts';
+import type { KnownAddress, ObservedDependency } from '../ports/store.ts';
 
 export interface Edge {
   readonly from: ContainerRef;
@@ -18,9 +18,9 @@ export interface Edge {
 export interface DependencyGraph {
   /**
    * Adds what inspect reports. Call it when a container is first seen and after every start. `startedAt`: since when it
-   * has its addresses, epoch ms.
+   * has its addresses, epoch ms. Returns whether an address was new.
    */
-  learn(container: ContainerRef, topology: Topology, startedAt: number): void;
+  learn(container: ContainerRef, topology: Topology, startedAt: number): boolean;
   /** Marks a container as removed. It stays in the graph, because errors continue to name it. */
   removed(containerId: string): void;
   /** Edges from this container, one per dependency, each with the strongest evidence. */
@@ -46,7 +46,10 @@ export interface DependencyGraph {
   networksOf(containerId: string): readonly string[];
   edges(): readonly Edge[];
   observed(): readonly ObservedDependency[];
-  restore(edges: readonly ObservedDependency[]): void;
+  /** Of containers that were not removed. */
+  addresses(): readonly KnownAddress[];
+  /** What an earlier run of the agent knew. To be called before `learn`. */
+  restore(edges: readonly ObservedDependency[], addresses: readonly KnownAddress[]): void;
 }
 
 export const MAX_PATH = 3;
@@ -86,6 +89,8 @@ export function createDependencyGraph(): DependencyGraph {
   const byService = new Index<string, Node>();
   /** `network address` → the containers that had it, the newest last. */
   const addresses = new Map<string, readonly Owner[]>();
+  /** Networks of containers in an earlier run of the agent, as in Node. */
+  const earlierNetworks = new Map<string, Map<string, string>>();
   /** From service key to service keys. */
   const observed = new Map<string, ObservedDependency>();
   const observedFrom = new Index<string, string>();
@@ -209,6 +214,16 @@ export function createDependencyGraph(): DependencyGraph {
     }
   };
 
+  /** Returns whether it is new. */
+  const own = (network: string, address: string, owner: Owner): boolean => {
+    const key = `${network} ${address}`;
+    const before = addresses.get(key) ?? [];
+    addresses.delete(key);
+    addresses.set(key, [...before.filter(({ id }) => id !== owner.id), owner].slice(-OWNERS_KEPT));
+    dropOldest(addresses, MAX_ADDRESSES);
+    return before.at(-1)?.id !== owner.id;
+  };
+
   return {
     learn(ref, topology, startedAt) {
       const { networks, sharesNetworkOf, links, dependsOn, environmentHosts } = topology;
@@ -218,18 +233,14 @@ export function createDependencyGraph(): DependencyGraph {
         names.add(fingerprintOf(name.toLowerCase()));
       }
       // Networks that it was on before are kept: others still try to reach it there.
-      const prefixes = new Map(before?.networks);
+      const prefixes = new Map(before?.networks ?? earlierNetworks.get(ref.id));
+      let hasNewAddress = false;
       for (const { name, address } of networks) {
         const prefix = address === '' ? (prefixes.get(name) ?? '') : prefixOf(address);
         prefixes.delete(name);
         prefixes.set(name, prefix);
         dropOldest(prefixes, MAX_NETWORKS);
-        if (address === '') continue;
-        const key = `${name} ${address}`;
-        const owners = (addresses.get(key) ?? []).filter(({ id }) => id !== ref.id);
-        addresses.delete(key);
-        addresses.set(key, [...owners, { id: ref.id, since: startedAt }].slice(-OWNERS_KEPT));
-        dropOldest(addresses, MAX_ADDRESSES);
+        if (address !== '' && own(name, address, { id: ref.id, since: startedAt })) hasNewAddress = true;
       }
       add({
         ref,
@@ -239,6 +250,7 @@ export function createDependencyGraph(): DependencyGraph {
         environmentHosts: new Set(environmentHosts.map(fingerprintOf)),
         removed: false,
       });
+      return hasNewAddress;
     },
 
     removed(containerId) {
@@ -299,7 +311,21 @@ export function createDependencyGraph(): DependencyGraph {
         removed ? [] : dependenciesOf(ref.id).filter(({ to }) => nodes.get(to.id)?.removed === false),
       ),
     observed: () => [...observed.values()],
-    restore: (edges) => edges.forEach(remember),
+    addresses: () =>
+      Array.from(addresses, ([key, owners]) => {
+        const space = key.lastIndexOf(' ');
+        const [network, address] = [key.slice(0, space), key.slice(space + 1)];
+        const present = owners.filter(({ id }) => nodes.get(id)?.removed === false);
+        return present.map(({ id, since }) => ({ containerId: id, network, address, since }));
+      }).flat(),
+    restore(edges, known) {
+      edges.forEach(remember);
+      for (const { containerId, network, address, since } of known) {
+        own(network, address, { id: containerId, since });
+        const networks = earlierNetworks.get(containerId) ?? new Map<string, string>();
+        earlierNetworks.set(containerId, networks.set(network, prefixOf(address)));
+      }
+    },
   };
 }
 

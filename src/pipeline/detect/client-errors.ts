@@ -24,7 +24,7 @@ const MISSING_OR_BAD =
   /\bno such file or directory\b|\b(?:file|page|route|resource|path|url|document|asset) (?:was )?not found\b|\bnot found\b|\bfavicon\b|\bno route (?:found|matches)\b|\bis forbidden\b|\bforbidden by rule\b|\bbad request\b|\bmalformed\b|\binvalid (?:request|http|host|header|method|url|uri|json|parameter|character|version)\b|\btoo (?:large|long) (?:body|header|uri|request)\b|\brequest (?:\w+ )?(?:is )?too (?:large|long|big)\b|\bclient (?:intended|sent|prematurely|closed|disconnected)\b|\bmethod not allowed\b|\bvalidation (?:failed|errors?)\b|\bunprocessable\b|\bunsupported media type\b|\blink (?:has )?expired\b|\baccess denied\b/i;
 
 const BROKEN_BY_PEER =
-  /\b(?:TLS|SSL) handshak\w+|\bSSL_do_handshake\b|\bhandshake (?:failed|error|failure)\b|\bconnection reset by peer\b|\bbroken pipe\b|\bclient (?:closed|disconnected|aborted)\b|\bclosed (?:keepalive )?connection\b|\blost connection after\b|\bunexpected eof\b|\b(?:bad|unknown) certificate\b|\bno shared cipher\b|\bwrong version number\b|\bHTTP request (?:was sent )?to an? HTTPS\b/i;
+  /\b(?:TLS|SSL) handshak\w+|\bSSL_(?:do_handshake|accept)\b|\bhandshake (?:failed|error|failure)\b|\bconnection reset by peer\b|\bbroken pipe\b|\bclient (?:closed|disconnected|aborted)\b|\bclosed (?:keepalive )?connection\b|\blost connection after\b|\bunexpected eof\b|\b(?:bad|unknown) certificate\b|\bno shared cipher\b|\bwrong version number\b|\bHTTP request (?:was sent )?to an? HTTPS\b/i;
 
 /** The program was itself the client, so the failure is its own. */
 const OUTBOUND =
@@ -34,13 +34,21 @@ const OUTBOUND =
 const ANSWERED_BY_FRAMEWORK =
   /\b(?:NotFoundHttpException|MethodNotAllowedHttpException|RoutingError|InvalidAuthenticityToken|TokenMismatchException|DisallowedHost|SuspiciousOperation|SuspiciousFileOperation|NoResourceFoundException|NoHandlerFoundException|HttpRequestMethodNotSupportedException|HttpMessageNotReadableException|ClientAbortException|BadCredentialsException|UsernameNotFoundException|InvalidCsrfTokenException|BadHttpRequestException|Http404)\b/;
 
+/** A mail server's refusal: `reject: RCPT from …`. */
+const REFUSED_MAIL = /\breject: (?:CONNECT|HELO|EHLO|MAIL|RCPT|DATA|BDAT|AUTH|VRFY|ETRN|END-OF-MESSAGE)\b/;
+
+/** A client that the text names, and that is gone. */
+const NAMED_CLIENT_LEFT =
+  /\bclient [^,:;]{1,80}?[ ,]+(?:has )?(?:been )?disconnect(?:ed|ing)\b|\b(?:disconnect(?:ed|ing)|kick(?:ed|ing)|dropp(?:ed|ing)) client\b/i;
+
 /** Characters of a record that are examined. */
 const EXAMINED_LENGTH = 1_500;
 
 /** Whether the text of an ERROR, or a message without a level, is a client's mistake. */
 export function isClientError(record: string): boolean {
   const text = record.length > EXAMINED_LENGTH ? record.slice(0, EXAMINED_LENGTH) : record;
-  if (ANSWERED_BY_FRAMEWORK.test(text)) return true;
+  if (ANSWERED_BY_FRAMEWORK.test(text) || REFUSED_MAIL.test(text)) return true;
+  if (NAMED_CLIENT_LEFT.test(text) && !OUTBOUND.test(text)) return true;
   const address = CLIENT_ADDRESS.test(text);
   const request = namesRequest(text);
   if (!address && !request) return USER.test(text) && REFUSED_LOGIN.test(text) && !OUTBOUND.test(text);

@@ -173,6 +173,11 @@ export const WEAK = table([
     /\b(?:is|was|data|file|index|table|database|page|block) (?:marked as )?corrupt(?:ed)?\b|\b[Cc]orruption detected\b/,
   ],
   [
+    'killed after a timeout',
+    ['killed', 'terminate', 'time', 'aborted'],
+    /\b(?:[Tt]erminat|[Kk]ill|[Aa]bort)(?:ing|ed) (?:\w+ ){0,2}(?:timed[ -]out|hung|stuck|unresponsive|frozen)\b|\b(?:WORKER TIMEOUT\b|[Tt]ime(?:d )?out\b|hung\b|stuck\b|unresponsive\b).{0,40}?\b(?:killing|terminating|aborting)\b/,
+  ],
+  [
     'terminated unexpectedly',
     ['terminate'],
     /\b(?:terminated|exited|stopped|died|closed) (?:unexpectedly|abnormally)\b|\b(?:exited|exit(?:ed)? with)(?: with)? (?:code|status) [1-9]\d*\b|\bnon-zero (?:exit )?(?:code|status)\b/,

@@ -2,10 +2,10 @@
  * Reads heads, and remembers the shape of the last one per container. If the next line has digits and separators in the
  * same places, reading its level costs one pass over its first characters.
  */
-import { isDigit, isLetter, wordEnd } from './chars.ts';
+import { isDigit, isLetter, isSpace, skipSeparators, wordEnd } from './chars.ts';
 import { readHead } from './head.ts';
 import { emptyHead, type Head } from './head-formats.ts';
-import { DEBUG, INFO, levelOfWord, NO_LEVEL } from './levels.ts';
+import { DEBUG, ERROR, INFO, levelOfCapitals, levelOfWord, NO_LEVEL, WARN } from './levels.ts';
 
 /** The most characters of a head that are remembered. */
 const MAX_SHAPE = 96;
@@ -27,6 +27,8 @@ export interface HeadReader extends Head {
 export function createHeadReader(): HeadReader {
   const shape = new Int16Array(MAX_SHAPE);
   let shapeLength = 0;
+  /** The remembered head ends with a level in capitals and blanks. */
+  let endsInCapitals = false;
 
   /** Remembers the characters before the level word. Only heads with a timestamp are remembered. */
   function learn(text: string, from: number, head: Head): void {
@@ -36,8 +38,10 @@ export function createHeadReader(): HeadReader {
       const code = text.charCodeAt(at);
       if (isLetter(code)) {
         const stop = wordEnd(text, at, limit + 1);
-        if (levelOfWord(text.slice(at, stop)) === head.level) {
+        const word = text.slice(at, stop);
+        if (levelOfWord(word) === head.level) {
           shapeLength = at - from;
+          endsInCapitals = levelOfCapitals(word) !== NO_LEVEL && head.rule === 'word';
           return;
         }
         for (; at < stop; at++) shape[at - from] = text.charCodeAt(at);
@@ -49,21 +53,44 @@ export function createHeadReader(): HeadReader {
     shapeLength = 0;
   }
 
+  function hasShape(text: string, from: number): boolean {
+    for (let i = 0; i < shapeLength; i++) {
+      const code = text.charCodeAt(from + i);
+      const want = shape[i] as number;
+      if (want === -1 ? code < 0x30 || code > 0x39 : code !== want) return false;
+    }
+    return true;
+  }
+
+  /** Reads a WARN or ERROR whose head has the remembered shape. Returns false if it must be read in full. */
+  function readAgain(text: string, from: number): boolean {
+    if (shapeLength === 0 || !endsInCapitals) return false;
+    const at = from + shapeLength;
+    const level = text.startsWith('WARN', at) ? WARN : text.startsWith('ERROR', at) ? ERROR : NO_LEVEL;
+    const end = level === WARN ? at + 4 : at + 5;
+    if (level === NO_LEVEL || !isSpace(text.charCodeAt(end)) || !hasShape(text, from)) return false;
+    reader.level = level;
+    reader.timed = true;
+    reader.bodyAt = skipSeparators(text, end, text.length);
+    reader.json = false;
+    reader.hanging = false;
+    reader.companion = false;
+    reader.bare = false;
+    reader.rule = 'word';
+    return true;
+  }
+
   const reader: HeadReader = {
     ...emptyHead(),
     read(text, from = 0) {
+      if (readAgain(text, from)) return true;
       const known = readHead(text, from, reader);
       if (known) learn(text, from, reader);
       return known;
     },
     quick(text, from = 0) {
       const length = shapeLength;
-      if (length === 0 || text.length <= from + length + 4) return NO_LEVEL;
-      for (let i = 0; i < length; i++) {
-        const code = text.charCodeAt(from + i);
-        const want = shape[i] as number;
-        if (want === -1 ? code < 0x30 || code > 0x39 : code !== want) return NO_LEVEL;
-      }
+      if (length === 0 || text.length <= from + length + 4 || !hasShape(text, from)) return NO_LEVEL;
       const at = from + length;
       const first = text.charCodeAt(at);
       // The frequent levels are recognised without copying the word.

@@ -1,11 +1,14 @@
 /** Prefixes that a supervisor, a worker or a logger repeats on each line of its output. */
 import { isDigit, isSpace } from './chars.ts';
 
-/** Returns the index after the head and one blank, so that the message keeps its own indentation. */
+/** Blanks between head and message: two are padding after a level of four letters, more are indentation. */
+const PADDING = 2;
+
+/** Returns the index after the head and one blank if the message is indented, so that it keeps its indentation. */
 export function indentedBodyAt(text: string, bodyAt: number): number {
   let at = bodyAt;
   while (at > 0 && isSpace(text.charCodeAt(at - 1))) at--;
-  return at < bodyAt ? at + 1 : bodyAt;
+  return bodyAt - at > PADDING ? at + 1 : bodyAt;
 }
 
 /**
@@ -34,11 +37,12 @@ const TRACE_STARTS = ['Traceback (most recent call last)', 'panic: ', 'fatal err
 /** The most characters of a prefix. */
 const MAX_PREFIX = 120;
 
-/** Returns the index at which a trace begins after a prefix; 0 if there is none. */
-export function traceStartAt(whole: string): number {
+/** Returns the index, at least `from`, at which a trace begins after a prefix; 0 if there is none. */
+export function traceStartAt(whole: string, from = 0): number {
+  if (from >= MAX_PREFIX) return 0;
   const text = whole.length > MAX_PREFIX + 40 ? whole.slice(0, MAX_PREFIX + 40) : whole;
   for (const start of TRACE_STARTS) {
-    const at = text.indexOf(start);
+    const at = text.indexOf(start, from);
     if (at > 0 && at < MAX_PREFIX && isSpace(text.charCodeAt(at - 1))) return at;
   }
   return 0;

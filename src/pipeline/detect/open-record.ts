@@ -53,16 +53,17 @@ export interface OpenRecord {
   /** Unindented lines of its message below the first. */
   plain: string[];
   /** Lines after it that belong to it if a later line proves it. */
-  held: Held[];
+  held: Line[];
   /** Some of the fields above may differ from those of a new record. */
   used: boolean;
 }
 
-/** A line that belongs to the open record if a later one proves it. */
-export interface Held {
+export interface Line {
   readonly text: string;
   readonly time: number;
+  /** Number among the detector's lines, from 1. */
   readonly ordinal: number;
+  /** In ms, by the detector's clock. */
   readonly arrived: number;
 }
 
@@ -115,8 +116,6 @@ export function beginRecord(
   stream.open = true;
   stream.level = level;
   stream.headed = headed;
-  stream.hanging = false;
-  stream.json = false;
   stream.bodyAt = bodyAt;
   stream.time = time;
   stream.lastTime = time;
@@ -125,13 +124,15 @@ export function beginRecord(
   stream.lines = 1;
   stream.text = text;
   stream.size = text.length;
-  if (stream.more.length > 0) stream.more = [];
   if (stream.used) reset(stream);
 }
 
 /** Resets the fields that quiet records never use. */
 function reset(stream: OpenRecord): void {
   stream.used = false;
+  stream.hanging = false;
+  stream.json = false;
+  if (stream.more.length > 0) stream.more = [];
   stream.trace = undefined;
   stream.traced = false;
   stream.sealed = false;
@@ -139,7 +140,7 @@ function reset(stream: OpenRecord): void {
   stream.prefixEnd = 0;
   stream.orphan = false;
   stream.object = false;
-  stream.plain = [];
+  if (stream.plain.length > 0) stream.plain = [];
 }
 
 /** Adds a line. Without `keep` it is only counted and its text dropped. */
@@ -160,6 +161,29 @@ export function joinLine(
   stream.more.push(text);
   stream.size += text.length + 1;
   if (stream.more.length >= MAX_LINES || stream.size > 4 * MAX_RECORD) compact(stream);
+}
+
+/**
+ * Joins the second line of a head that takes two: java.util.logging's level, SQL Server's message. `level`: of the
+ * record from now on. `bodyAt`: where the message begins in the second line; undefined if it began in the first.
+ */
+export function joinHead(
+  stream: OpenRecord,
+  line: Line,
+  text: string,
+  level: number,
+  bodyAt: number | undefined,
+): void {
+  joinLine(stream, text, line.time, line.ordinal, line.arrived, false);
+  if (bodyAt !== undefined) stream.bodyAt = stream.text.length + 1 + bodyAt;
+  stream.text = `${stream.text} ${text}`;
+  stream.level = level;
+  stream.headed = true;
+}
+
+/** The latest line, without the prefix that it repeats. */
+export function lastTextOf(stream: OpenRecord): string {
+  return stream.more.length > 0 ? (stream.more[stream.more.length - 1] as string) : stream.text.slice(stream.prefixEnd);
 }
 
 /** Cuts a record that has grown too large in the middle. */

@@ -10,18 +10,22 @@ import type { HeadReader } from './head-reader.ts';
 import type { JsonReader } from './json.ts';
 import { ERROR, NO_LEVEL, WARN } from './levels.ts';
 import { indentedBodyAt, repeatedPrefixEnd, traceStartAt } from './line-prefix.ts';
-import { beginRecord, type Held, joinLine, type OpenRecord } from './open-record.ts';
+import { beginRecord, joinHead, joinLine, type Line, lastTextOf, type OpenRecord } from './open-record.ts';
 import type { QuietLines } from './quiet-lines.ts';
 import {
+  announcesObject,
   companionOf,
   continuesObject,
+  errorNumberAt,
   hasNoMessage,
+  isBelow,
   isJavaHead,
   isSameInstant,
   isSignature,
   mayContinueTrace,
   mayRepeatHead,
   restatement,
+  restates,
 } from './record-shapes.ts';
 import { isSupervisedExit } from './supervisors.ts';
 import { ACCEPT, HOLD, indentOf, type Trace } from './trace-state.ts';
@@ -40,15 +44,6 @@ const MAX_HELD_PLAIN = 3;
 const HEADED_STREAK = 3;
 /** The most unindented lines that join one message. */
 const MAX_PLAIN = 60;
-
-export interface Line {
-  readonly text: string;
-  readonly time: number;
-  /** Number among the detector's lines, from 1. */
-  readonly ordinal: number;
-  /** In ms, by the detector's clock. */
-  readonly arrived: number;
-}
 
 export interface AssemblerOptions {
   readonly head: HeadReader;
@@ -85,7 +80,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     for (const line of stream.held.splice(0)) join(stream, line);
   }
 
-  function hold(stream: OpenRecord, line: Held): void {
+  function hold(stream: OpenRecord, line: Line): void {
     stream.held.push(line);
     stream.gap = Math.max(stream.gap, line.arrived - stream.arrived);
     stream.arrived = line.arrived;
@@ -137,7 +132,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         return;
       }
     }
-    if (object) {
+    if (object && isAdjacent(stream, line) && announcesObject(stream) && jsonLevel(text, 0) === NO_LEVEL) {
+      join(stream, line);
+    } else if (object) {
       begin(stream, line, jsonLevel(text, 0), 0, true);
       stream.json = true;
       markNotable(stream, text, 0, line.ordinal);
@@ -166,17 +163,23 @@ export function createAssembler(options: AssemblerOptions): Assembler {
    */
   function settleHeld(stream: OpenRecord, line: Line): boolean {
     const { held } = stream;
-    const last = held[held.length - 1] as Held;
+    const last = held[held.length - 1] as Line;
     if (traceOfFrame(line.text, last.text, false) !== undefined) joinHeld(stream);
     else if (held.every((other) => other.text.trim() === '')) {
       const trace = beginTrace(line.text);
       if (trace !== undefined && !(trace.fatal && stream.level === WARN)) joinHeld(stream);
+      else if (isParagraph(stream, line.text)) joinHeld(stream);
       else if (mayHold(stream, line.text)) {
         hold(stream, line);
         return true;
       } else settle(stream);
     } else settle(stream);
     return false;
+  }
+
+  /** Whether the line continues the message above a blank line: all other records of the stream have heads. */
+  function isParagraph(stream: OpenRecord, text: string): boolean {
+    return stream.streak >= HEADED_STREAK && text.trim() !== '' && text.charCodeAt(0) !== 0x7b && !head.read(text);
   }
 
   function mayHold(stream: OpenRecord, text: string): boolean {
@@ -195,12 +198,6 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     return stream.prefixEnd === 0 ? 0 : repeatedPrefixEnd(stream.text, stream.prefixEnd, text);
   }
 
-  function lastText(stream: OpenRecord): string {
-    return stream.more.length > 0
-      ? (stream.more[stream.more.length - 1] as string)
-      : stream.text.slice(stream.prefixEnd);
-  }
-
   function headed(stream: OpenRecord, line: Line): void {
     const { text } = line;
     const { json: wrapped, bodyAt, hanging, companion, bare } = head;
@@ -211,7 +208,17 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         return;
       }
       if (bare && isJavaHead(stream)) {
-        joinJavaHead(stream, line, level, bodyAt);
+        joinHead(stream, line, text, level, bodyAt);
+        return;
+      }
+      const numberAt = errorNumberAt(stream);
+      const messageAt = numberAt > 0 ? repeatedPrefixEnd(stream.text, numberAt, text) : 0;
+      if (messageAt > 0) {
+        joinHead(stream, line, text.slice(messageAt), stream.level, undefined);
+        return;
+      }
+      if (isBelow(stream, text, level) || (bare && restates(stream, text.slice(bodyAt)))) {
+        join(stream, line);
         return;
       }
       if (level === stream.level && (level === NO_LEVEL || level >= WARN) && continuesMessage(stream, line)) return;
@@ -222,8 +229,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     stream.prefixEnd = indentedBodyAt(text, bodyAt);
     markNotable(stream, text, bodyAt, line.ordinal);
     if (level !== NO_LEVEL && level < WARN) return;
-    const traceAt = traceStartAt(text);
-    if (traceAt >= bodyAt && traceAt > 0) openTraceAt(stream, text, traceAt);
+    const traceAt = traceStartAt(text, bodyAt);
+    if (traceAt > 0) openTraceAt(stream, text, traceAt);
   }
 
   function openTraceAt(stream: OpenRecord, text: string, at: number): void {
@@ -260,7 +267,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   function continuedTrace(stream: OpenRecord, body: string): Trace | undefined {
-    const before = lastText(stream);
+    const before = lastTextOf(stream);
     return traceOfFrame(body, before, true) ?? restatement(body, before);
   }
 
@@ -274,7 +281,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     }
     if (adjacent && loud) {
       const body = text.slice(repeatedAt(stream, text));
-      const continued = traceOfFrame(body, lastText(stream), stream.headed && stream.level >= WARN);
+      const continued = traceOfFrame(body, lastTextOf(stream), stream.headed && stream.level >= WARN);
       if (continued !== undefined) {
         join(stream, line, body);
         stream.trace = continued;
@@ -307,8 +314,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         join(stream, line);
         return;
       }
-      const below = stream.streak >= HEADED_STREAK || hasNoMessage(stream);
-      if (below && (!blank || hasNoMessage(stream)) && stream.plain.length < MAX_PLAIN && !isSignature(text)) {
+      const empty = hasNoMessage(stream);
+      const below = empty || (stream.streak >= HEADED_STREAK && !blank && !isSignature(text));
+      if (below && stream.plain.length < MAX_PLAIN) {
         stream.plain.push(text);
         join(stream, line);
         return;
@@ -334,15 +342,6 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const rank = json.level(text, from);
     if (rank !== NO_LEVEL || json.messageAt <= 0) return rank;
     return head.read(text, json.messageAt) ? head.level : NO_LEVEL;
-  }
-
-  /** Joins the second line of a java.util.logging head (the level) to the first (time, class and method). */
-  function joinJavaHead(stream: OpenRecord, line: Line, rank: number, bodyAt: number): void {
-    joinLine(stream, line.text, line.time, line.ordinal, line.arrived, false);
-    stream.bodyAt = stream.text.length + 1 + bodyAt;
-    stream.text = `${stream.text} ${line.text}`;
-    stream.level = rank;
-    stream.headed = true;
   }
 
   return { accept, release };

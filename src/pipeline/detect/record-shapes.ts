@@ -1,6 +1,6 @@
 /** Recognises lines that belong to the record above them. */
 import { evidenceIn } from './evidence.ts';
-import { NO_LEVEL } from './levels.ts';
+import { NO_LEVEL, WARN } from './levels.ts';
 import type { OpenRecord } from './open-record.ts';
 import type { Trace } from './trace-state.ts';
 import { beginTrace } from './traces.ts';
@@ -53,10 +53,17 @@ export function continuesObject(stream: OpenRecord, text: string): boolean {
   return true;
 }
 
-/** Whether nothing follows the head: the message is on the lines below. */
+/** Whether nothing but tags follows the head: the message is on the lines below. */
 export function hasNoMessage(stream: OpenRecord): boolean {
-  return !stream.json && stream.text.slice(stream.bodyAt).trim().length <= 1;
+  if (stream.json) return false;
+  const message = stream.text.slice(stream.bodyAt, stream.bodyAt + MAX_TAGS).trim();
+  return message.length <= 1 || (message.charCodeAt(0) === 0x5b && ONLY_TAGS.test(message));
 }
+
+/** What Rails puts before each line of a message: the id of the request. */
+const ONLY_TAGS = /^(?:\[[\w.:-]{1,64}\] ?){1,4}$/;
+/** Characters of a message that are examined for tags. */
+const MAX_TAGS = 200;
 
 export function isSignature(text: string): boolean {
   return evidenceIn(text)?.tier === 'signature';
@@ -72,6 +79,39 @@ export function isJavaHead(stream: OpenRecord): boolean {
     stream.text.length < 200 &&
     JAVA_UTIL_LOGGING_HEAD.test(stream.text)
   );
+}
+
+/** SQL Server states the number of an error on one line and its message on the next, after the same head. */
+const ERROR_NUMBER = /\sError: \d+, Severity: \d+, State: \d+\.$/;
+/** Characters of such a line. */
+const MAX_ERROR_NUMBER = 120;
+
+/** Returns the index of an error number without a message in the record's only line; 0 if there is none. */
+export function errorNumberAt(stream: OpenRecord): number {
+  const { text } = stream;
+  if (stream.lines > 1 || text.charCodeAt(text.length - 1) !== 0x2e || text.length > MAX_ERROR_NUMBER) return 0;
+  return text.search(ERROR_NUMBER) + 1;
+}
+
+/** Whether a line with a head is indented below a record of the same level. Fluentd prints its traces like this. */
+export function isBelow(stream: OpenRecord, text: string, level: number): boolean {
+  const code = text.charCodeAt(0);
+  return (
+    (code === 0x20 || code === 0x09) && level >= WARN && level === stream.level && stream.text.charCodeAt(0) > 0x20
+  );
+}
+
+/** Characters; a shorter message may be part of another one by chance. */
+const MIN_RESTATED = 12;
+
+/** Whether the message, which has only a level before it, is part of the message above it. */
+export function restates(stream: OpenRecord, message: string): boolean {
+  return stream.level >= WARN && message.length >= MIN_RESTATED && stream.text.includes(message);
+}
+
+/** Whether the message ends with a colon, so that an object on the next line belongs to it. */
+export function announcesObject(stream: OpenRecord): boolean {
+  return stream.headed && !stream.json && stream.level >= WARN && stream.lines === 1 && /:\s*$/.test(stream.text);
 }
 
 /** A fast check before the heads of two lines are compared. */

@@ -6,6 +6,7 @@ import { parseJsonLine } from './json-parts.ts';
 import { levelOfWord } from './levels.ts';
 import type { LogError } from './log-error.ts';
 import { timestampEnd } from './timestamp.ts';
+import { EXCEPTION } from './trace-patterns.ts';
 
 /** Characters of a record's first line that are examined. */
 const EXAMINED_LENGTH = 1_500;
@@ -14,10 +15,15 @@ const SAME_MOMENT_MS = 50;
 
 /** Loggers and threads at the beginning of a message. */
 const LOGGER =
-  /^(?:[\s-]*(?:\[[^\]]{1,120}\]|\([^)]{1,80}\)|\{[^}]{1,80}\}|<[\w.]{1,40}>|(?![\w.]*(?:[Ee]rror|Exception|Warning|Caused by|Failed)\b)[\w.$/-]{2,80}(?:\[\d+\])?(?= - | : |:\s)|\d+#\d+)[\s:-]*){1,4}/;
+  /^(?:[\s-]*(?:\[[^\]]{1,120}\]|\([^)]{1,80}\)|\{[^}]{1,80}\}|<[\w.]{1,40}>|(?![\w.]*(?:[Ee]rror|Exception|Warning|Caused by|Failed)\b)[\w.$/-]{2,80}(?:\[\d+\])?(?= - | : |:\s)|(?:[\w$]+\.){3,}[\w$<>]+(?= )|\d+#\d+)[\s:-]*){1,4}/;
 /** The program says only that it ends or cannot start. */
 const GIVES_UP =
   /^\W*(?:\w+ )?(?:abort(?:ing|ed)?|exiting|shutting down|giving up|terminat(?:ing|ed)|stopping)\b|\b(?:did not (?:start|exit)|failed to (?:start|initiali[sz]e)|(?:initiali[sz]ation|start-?up|bootstrap) (?:has )?failed|could not be started|cannot start)\b/i;
+
+/** The message is completed by the next one. */
+const ANNOUNCES = /:\s*$|\bthe following (?:\w+ ){0,3}(?:logs?|errors?|output|lines?|messages?|details?|reasons?)\b/i;
+/** A message that is only an error of the operating system: `connect ECONNREFUSED 172.18.0.3:5432`. */
+const SYSTEM_ERROR = /^(?:[a-z]{2,12} )?E[A-Z]{3,14}\b|^\[Errno \d+\]|^[A-Z][a-z]+(?: [a-z/]+){1,5} \(os error \d+\)/;
 
 /** What is compared to relate two errors. */
 export interface Traits {
@@ -29,6 +35,12 @@ export interface Traits {
   readonly tier: string;
   /** A supervisor reports that the process ended. */
   readonly exit: boolean;
+  /** Process and thread numbers in the head, such as `pid 8:tid 140`; '' if it has none. */
+  readonly thread: string;
+  /** The process in the head as `identifiers` name it (`pid:8`); '' if it has none. */
+  readonly process: string;
+  /** The first exception with a message, of a record that has a stack trace; otherwise ''. */
+  readonly exception: string;
 }
 
 /** Addresses, host names, paths, ids and quoted values: they identify what failed. */
@@ -38,6 +50,19 @@ const IDENTIFIER =
 const COMMON =
   /^(?:[\w.]+\.(?:go|js|ts|py|rb|php|java|c|cc|cpp|rs|so|conf|ya?ml|json|log)|(?:io|org|com|net|github\.com)\b.*|localhost|error|message|level)$/i;
 const MAX_IDENTIFIERS = 24;
+/** A process that the text names: `pid:8`, `child 24`, `Child (24)`. */
+const PROCESS = /\b(?:pid|child|worker|process)(?: with pid)?[ :=#(]{1,3}(\d+)\b/gi;
+const PROCESS_IN_HEAD = /\[(\d+)\]/;
+const THREAD = /\b(?:pid|tid|thread|process)[ =:#]{0,2}\d+/gi;
+/** Lines of a record among which its exception is looked for. */
+const EXCEPTION_LINES = 3;
+
+/** Returns the line of the exception that a stack trace was printed for, below its headline; '' if there is none. */
+function exceptionOf(text: string): string {
+  const lines = text.slice(0, EXAMINED_LENGTH).split('\n', EXCEPTION_LINES + 1);
+  if (lines.length < 2) return '';
+  return lines.findLast((line) => line.length >= MIN_EXCEPTION && line.includes(': ') && EXCEPTION.test(line)) ?? '';
+}
 
 export function traitsOf({ record: { text, time }, tier, patterns }: LogError): Traits {
   const end = text.indexOf('\n');
@@ -66,6 +91,8 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
     if (!COMMON.test(found)) identifiers.add(found);
     if (identifiers.size === MAX_IDENTIFIERS) break;
   }
+  for (const match of body.matchAll(PROCESS)) identifiers.add(`pid:${match[1]}`);
+  const pid = PROCESS_IN_HEAD.exec(emitter)?.[1];
   return {
     emitter: /[A-Za-z]{2}|\d/.test(emitter) ? emitter : '',
     message,
@@ -73,6 +100,9 @@ export function traitsOf({ record: { text, time }, tier, patterns }: LogError): 
     time,
     tier,
     exit: patterns[0] === 'process exited',
+    thread: (line.slice(0, at + logger.length).match(THREAD) ?? []).join(' '),
+    process: pid === undefined ? '' : `pid:${pid}`,
+    exception: end === -1 ? '' : exceptionOf(text),
   };
 }
 
@@ -84,6 +114,8 @@ function causeOf(message: string): string {
 
 /** Characters; a shorter text may occur in another message by chance. */
 const MIN_CAUSE = 12;
+/** Characters of the line of an exception. */
+const MIN_EXCEPTION = 24;
 /** Smallest share of characters that two messages of one statement have in common at their beginnings and ends. */
 const VARIANT = 0.5;
 
@@ -126,15 +158,24 @@ export function areRelated(a: Traits, b: Traits, adjacent = false): boolean {
   if (a.tier === 'trace' && b.tier === 'trace' && !oneEmitter) return false;
   if (b.tier === 'http') return a.tier !== 'http';
   if (isContained(a.message, b.message) || isContained(b.message, a.message)) return true;
-  if (isVariant(a.message, b.message)) return false;
+  // Two layers print the stack trace of one exception.
+  if (a.exception !== '' && a.exception === b.exception && a.message !== b.message) return true;
+  if (isVariant(a.message.replace(PROCESS, ''), b.message.replace(PROCESS, ''))) return false;
   if (b.exit || GIVES_UP.test(b.message)) return true;
-  const moment = Math.abs(b.time - a.time);
-  if (oneEmitter && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS)) return true;
+  // Without times, only lines that follow each other are of one moment.
+  const moment = a.time > 0 && b.time > 0 ? Math.abs(b.time - a.time) : adjacent ? 0 : Number.POSITIVE_INFINITY;
+  const oneThread = oneEmitter || (a.thread !== '' && a.thread === b.thread);
+  if (oneThread && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS)) return true;
   // A message and the stack trace below it.
   if (adjacent && b.tier === 'trace' && b.emitter === '' && moment <= SAME_MOMENT_MS) return true;
   // `Uncaught exception:` and then the exception.
-  if (a.message.trimEnd().endsWith(':') && moment <= SAME_MOMENT_MS) return true;
+  if (ANNOUNCES.test(a.message) && moment <= (isWholeSecond(a) && isWholeSecond(b) ? 1_000 : SAME_MOMENT_MS))
+    return true;
+  // `There was an error initializing the database`, and below it what the system said.
+  if (adjacent && moment <= SAME_MOMENT_MS && SYSTEM_ERROR.test(b.message)) return true;
   if (isRestated(a.message, b.message) || isRestated(b.message, a.message)) return true;
+  // What one process says of another, and what that one says.
+  if (a.identifiers.has(b.process) || b.identifiers.has(a.process)) return true;
   for (const identifier of b.identifiers) {
     if (a.identifiers.has(identifier) || a.emitter.includes(identifier)) return true;
     if (identifier.charCodeAt(0) === 0x2f && isBelow(identifier, a.identifiers)) return true;

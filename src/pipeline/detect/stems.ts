@@ -62,13 +62,15 @@ const APOSTROPHE = 27;
 
 /** Letters as 1–26 whatever their case, the apostrophe as 27, everything else as 31. */
 const LETTER = new Uint8Array(256).fill(OTHER);
-/** 1 for a lower-case letter, 2 for a capital, otherwise 0. */
+const LOWER = 1;
+const CAPITAL = 2;
+/** LOWER, CAPITAL, or 0 if it is no letter. */
 const LETTER_CASE = new Uint8Array(256);
 for (let i = 0; i < 26; i++) {
   LETTER[0x41 + i] = i + 1;
   LETTER[0x61 + i] = i + 1;
-  LETTER_CASE[0x61 + i] = 1;
-  LETTER_CASE[0x41 + i] = 2;
+  LETTER_CASE[0x61 + i] = LOWER;
+  LETTER_CASE[0x41 + i] = CAPITAL;
 }
 LETTER[0x27] = APOSTROPHE;
 
@@ -103,7 +105,13 @@ export function familiesIn(text: string): number {
     const code = SCRATCH[i] as number;
     const kind = LETTER[code] as number;
     if (kind >= APOSTROPHE) {
-      if (code >= 0x31 && code <= 0x35 && isStatus(text, i)) bits |= code === 0x35 ? FAILED_STATUS : OTHER_STATUS;
+      if (
+        code >= 0x31 &&
+        code <= 0x35 &&
+        mayPrecedeStatus(i === 0 ? 0x20 : (SCRATCH[i - 1] as number)) &&
+        isStatus(text, i)
+      )
+        bits |= code === 0x35 ? FAILED_STATUS : OTHER_STATUS;
       continue;
     }
     const key =
@@ -115,23 +123,22 @@ export function familiesIn(text: string): number {
         bits |= (OPENED.get((key << 5) | fourth) ?? 0) | (OPENED.get((key << 5) | ANY_FOURTH) ?? 0);
       }
     }
-    // Skip to the next word, or to the next part of a camelCase name.
-    let before = LETTER_CASE[code] as number;
-    for (let next = LETTER_CASE[SCRATCH[i + 1] as number] as number; next !== 0; ) {
-      if (next === 2 && before === 1) break;
-      before |= next;
-      if (before === 3) before = 1;
-      i++;
-      next = LETTER_CASE[SCRATCH[i + 1] as number] as number;
-    }
+    // Skip to the next word, or to the next part of a camelCase name: capitals, then lower-case letters.
+    while (LETTER_CASE[SCRATCH[i] as number] === CAPITAL) i++;
+    while (LETTER_CASE[SCRATCH[i] as number] === LOWER) i++;
+    i--;
   }
   return bits;
 }
 
+/** Whether the character is a blank, a quote or a separator. */
+function mayPrecedeStatus(code: number): boolean {
+  return code === 0x20 || code === 0x22 || code === 0x3d || code === 0x3a || code === 0x7c;
+}
+
 /** Whether the digit at `at` begins a number of three digits and follows a blank, a quote or a separator. */
 export function isStatus(text: string, at: number): boolean {
-  const before = at === 0 ? 0x20 : text.charCodeAt(at - 1);
-  if (before !== 0x20 && before !== 0x22 && before !== 0x3d && before !== 0x3a && before !== 0x7c) return false;
+  if (!mayPrecedeStatus(at === 0 ? 0x20 : text.charCodeAt(at - 1))) return false;
   const second = text.charCodeAt(at + 1);
   const third = text.charCodeAt(at + 2);
   const fourth = text.charCodeAt(at + 3);

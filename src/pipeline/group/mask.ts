@@ -18,6 +18,8 @@ const DURATION =
 const SIZE = /^\d+(?:\.\d+)?(?:[kKMGTP]i?[bB]?|[bB]|bytes)$/;
 const IPV4 = /^\/?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?(?:\/\d+)?$/;
 const IPV6 = /^\[?(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}\]?(?::\d+)?(?:%\w+)?$/i;
+/** What is left of the port of an address in brackets. */
+const PORT = /^:\d+$|^:<num>$/;
 const NUMBER = /^[+-]?\d[\d.,_:/-]*%?$/;
 const MONTH = /^(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)$/;
 const WEEKDAY = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?$/;
@@ -73,7 +75,8 @@ export function maskTokens(message: string): string[] {
     if (token === HIDDEN) token = '<value>';
     else if (kinds !== 0) token = maskToken(token);
     else if (token.endsWith(':') || token.endsWith('.')) token = token.slice(0, -1);
-    if (token === '') continue;
+    // [::]:80
+    if (token === '' || (out[out.length - 1] === '<ip>' && PORT.test(token))) continue;
     // Thu Jun 16 2005: a date
     if (token === '<num>' && out.length > 0 && MONTH.test(out[out.length - 1] as string)) {
       out.pop();
@@ -114,6 +117,7 @@ function hideQuoted(text: string): string {
 }
 
 function maskToken(token: string): string {
+  if (token === '::' || token === '::1') return '<ip>';
   let core = token;
   while (core.length > 1 && (core.endsWith('.') || core.endsWith(':'))) core = core.slice(0, -1);
   const first = core.charCodeAt(0);

@@ -216,11 +216,23 @@ export interface ConfigurationStore {
   saveConfigurations(json: string): Promise<void>;
 }
 
-/** Dependencies between services that were read from error records. */
+/** What the engine does not know of dependencies: those that were read from error records, and earlier addresses. */
 export interface DependencyStore {
   loadDependencies(): Promise<readonly ObservedDependency[]>;
   /** Replaces what was stored. */
   saveDependencies(dependencies: readonly ObservedDependency[]): Promise<void>;
+  loadAddresses(): Promise<readonly KnownAddress[]>;
+  /** Replaces what was stored. */
+  saveAddresses(addresses: readonly KnownAddress[]): Promise<void>;
+}
+
+/** An address that a container has or had. Once it has ended or left the network, the engine no longer knows it. */
+export interface KnownAddress {
+  readonly containerId: string;
+  readonly network: string;
+  readonly address: string;
+  /** Epoch ms. */
+  readonly since: number;
 }
 
 export interface ObservedDependency {

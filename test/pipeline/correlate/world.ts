@@ -113,6 +113,11 @@ export async function createWorld({ services, ready = true, known = [], failingS
         await fail();
         storedDependencies.push(dependencies);
       },
+      loadAddresses: async () => {
+        await fail();
+        return [];
+      },
+      saveAddresses: async () => fail(),
       saveIncident: async (incident) => {
         await fail();
         saved.push(incident);

@@ -3,7 +3,7 @@ import { cleanLine } from '../../../src/pipeline/detect/clean.ts';
 import { createLogDetector } from '../../../src/pipeline/detect/log-detector.ts';
 import type { LogError } from '../../../src/pipeline/detect/log-error.ts';
 import { createStartupHold } from '../../../src/pipeline/detect/startup-hold.ts';
-import { detect, detectOne, errorBounds, errorOf } from '../../support/detect.ts';
+import { detect, detectOne, errorBounds, errorOf, type Line } from '../../support/detect.ts';
 
 const level = (text: string) => detectOne(text).record.level;
 const isError = (...lines: readonly string[]) => errorBounds(lines).length > 0;
@@ -78,9 +78,14 @@ describe("a client's mistake", () => {
     '[ERROR] Username or password is incorrect. IP: 203.0.113.4. Username: a@example.com.',
     '[error] 30#30: *1 open() "/srv/favicon.ico" failed (2: No such file or directory), client: 203.0.113.4, request: "GET /favicon.ico HTTP/1.1"',
     'level=error msg="Request completed" method=GET path=/api status=401 remote_addr=203.0.113.4',
+    'Apr  9 22:51:01 mail postfix/smtpd[20338]: NOQUEUE: reject: RCPT from unknown[203.0.113.4]: 554 5.7.1 Service unavailable; Client host [203.0.113.4] blocked; proto=SMTP helo=<x>',
+    'Jul 23 16:35:55 mail postfix/smtpd[19462]: SSL_accept error from unknown[198.51.100.9]: -1',
+    '1714557604: Socket error on client esp-12, disconnecting.',
+    '1714557605: Client <unknown> disconnected due to protocol error.',
+    "2024-05-01 10:00:04.01 Logon       Error: 18456, Severity: 14, State: 8.\n2024-05-01 10:00:04.01 Logon       Login failed for user 'sa'. Reason: Password did not match. [CLIENT: 172.18.0.1]",
     '2024/01/05 http: TLS handshake error from 203.0.113.4:5000: read: connection reset by peer',
   ])('is not an error by itself: %s', (text) => {
-    expect(isError(text)).toBe(false);
+    expect(isError(...text.split('\n'))).toBe(false);
   });
 
   it('is an error if many come within a minute', () => {
@@ -238,6 +243,123 @@ describe('a record', () => {
         '2023/03/20 18:46:05.234\tERROR\ttls.obtain\twill retry\t{"error": "api.example.com: failed"}',
       ]),
     ).toEqual([[1, 3]]);
+  });
+
+  it.each<[string, number, readonly Line[]]>([
+    [
+      "SQL Server's number and message, of one process",
+      2,
+      [
+        '2024-05-01 10:01:01.11 spid51      Error: 9002, Severity: 17, State: 4.',
+        "2024-05-01 10:01:01.11 spid51      The transaction log for database 'shop' is full.",
+      ],
+    ],
+    [
+      "Rails' message below its tag, which each line repeats",
+      5,
+      [
+        'F, [2024-05-01T10:00:00.123999 #18] FATAL -- : [7f5b]   ',
+        '[7f5b] PG::ConnectionBad (connection to server at "db" failed: Connection refused',
+        '[7f5b] ):',
+        '[7f5b]   ',
+        "[7f5b] app/controllers/home_controller.rb:9:in `index'",
+      ],
+    ],
+    [
+      'an indented line of the same level',
+      2,
+      [
+        '2024-05-01 10:10:01 +0000 [error]: #0 hit limit for retries. dropping all chunks',
+        '  2024-05-01 10:10:01 +0000 [error]: #0 suppressed same stacktrace',
+      ],
+    ],
+    [
+      'the object that its message announces',
+      2,
+      [
+        '[2024/05/01 10:01:00] [error] [output:es:es.0] HTTP status=400 URI=/_bulk, response:',
+        '{"error":{"type":"illegal_argument_exception"},"status":400}',
+      ],
+    ],
+    [
+      'the error that it restates with its stack',
+      3,
+      [
+        '[2024-05-01 10:00:03.123] error: insert into "articles" - duplicate key value',
+        'error: insert into "articles" - duplicate key value',
+        '    at Parser.parseErrorMessage (/opt/app/node_modules/pg-protocol/dist/parser.js:283:98)',
+      ],
+    ],
+    [
+      'one exception that two layers print with its stack',
+      6,
+      [
+        'Exception (java.lang.RuntimeException) encountered during startup: Unable to gossip with any peers',
+        'java.lang.RuntimeException: Unable to gossip with any peers',
+        '\tat org.apache.cassandra.gms.Gossiper.doShadowRound(Gossiper.java:1452)',
+        'ERROR [main] 2021-01-05 13:15:03,190 CassandraDaemon.java:803 - Exception encountered during startup',
+        'java.lang.RuntimeException: Unable to gossip with any peers',
+        '\tat org.apache.cassandra.service.CassandraDaemon.main(CassandraDaemon.java:790)',
+      ],
+    ],
+    [
+      'errors of one thread at one moment, whatever the module',
+      2,
+      [
+        '[Wed May 01 10:00:09.201040 2024] [proxy:error] [pid 8:tid 140] (111)Connection refused: AH00957: http: attempt to connect to 172.18.0.4:3000 (app) failed',
+        '[Wed May 01 10:00:09.201060 2024] [proxy_http:error] [pid 8:tid 140] [client 172.18.0.1:41522] AH01114: HTTP: failed to make connection to backend: app',
+      ],
+    ],
+    [
+      'errors of one class, which share nothing but its name',
+      2,
+      [
+        '31-Jul-2024 10:00:02.123 SEVERE [main] org.apache.catalina.core.StandardContext.startInternal One or more listeners failed to start.',
+        '31-Jul-2024 10:00:02.124 SEVERE [main] org.apache.catalina.core.StandardContext.startInternal Context [/shop] startup failed due to previous errors',
+      ],
+    ],
+    [
+      'the output that it announces',
+      2,
+      [
+        '[2024-05-01 10:01:01] watchdog.front     ERROR   : The following ffmpeg logs include the last 100 lines prior to exit.',
+        '[2024-05-01 10:01:01] ffmpeg.front.detect ERROR   : [rtsp @ 0x55d] method DESCRIBE failed',
+      ],
+    ],
+    [
+      'the end of a worker and what the worker says of it',
+      2,
+      [
+        '[2024-05-01 10:01:00 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:8)',
+        '[2024-05-01 10:01:00 +0000] [8] [ERROR] Error handling request /report',
+      ],
+    ],
+    [
+      'all that is said of one child process',
+      2,
+      ['Error: Child (24) not responding to CLI, killed it.', 'Error: Child (24) died signal=3'],
+    ],
+    [
+      'what the system said below it',
+      2,
+      ['There was an error initializing DB', 'connect ECONNREFUSED 172.18.0.3:5432'],
+    ],
+  ])('has %s', (_, lines, text) => {
+    expect(errorBounds(text)).toEqual([[1, lines]]);
+  });
+
+  it('has its paragraphs if all other records of the stream have heads', () => {
+    const info = ['[2024-05-01 09:59:58] INFO a', '[2024-05-01 09:59:59] INFO b', '[2024-05-01 09:59:59] INFO c'];
+    const error = [
+      '[2024-05-01 10:00:01] ERROR cannot connect',
+      '',
+      '"Unknown database error"',
+      '',
+      'Error ID:',
+      '    500',
+    ];
+    expect(errorBounds([...info, ...error, '[2024-05-01 10:00:02] INFO d'])).toEqual([[4, 9]]);
+    expect(errorBounds([...info, ...error.slice(0, 1), '', '[2024-05-01 10:00:02] INFO d'])).toEqual([[4, 4]]);
   });
 
   it('does not include another failure', () => {

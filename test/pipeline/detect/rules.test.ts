@@ -1,17 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { compileRules } from '../../../src/pipeline/detect/log-detector.ts';
 import { detect } from '../../support/detect.ts';
+import { growth, LINEAR } from '../../support/growth.ts';
 
 const tiers = (text: string, rules: { match?: string[]; ignore?: string[] }) =>
   detect([text], rules).map(({ trouble }) => trouble?.tier);
-
-/** Milliseconds of CPU time, because other programs share the processors. */
-function cpuMs(run: () => void): number {
-  const before = process.cpuUsage();
-  run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
-}
 
 describe('the cost of rules', () => {
   const spread = Array.from({ length: 65_536 }, (_, i) => 'ab'[((i * 2_654_435_761) >>> 16) & 1]).join('');
@@ -27,18 +20,15 @@ describe('the cost of rules', () => {
     ['many patterns', Array.from({ length: 400 }, (_, i) => `x${i}`)],
     ['many words', Array.from({ length: 90 }, (_, i) => `some words and the number ${i}`)],
     ['a long pattern', ['x'.repeat(1_001)]],
-  ])('is refused at once if it is too high: %s', (_, match) => {
+  ])('is refused if it is too high: %s', (_, match) => {
     let message = '';
-    const ms = cpuMs(() => {
-      try {
-        compileRules({ match, ignore: [] });
-      } catch (error) {
-        message = (error as Error).message;
-      }
-    });
+    try {
+      compileRules({ match, ignore: [] });
+    } catch (error) {
+      message = (error as Error).message;
+    }
     expect(message).toMatch(/^detect\.match: /);
     expect(message.length).toBeLessThan(400);
-    expect(ms).toBeLessThan(500);
   });
 
   it.each<[string, string[]]>([
@@ -46,14 +36,12 @@ describe('the cost of rules', () => {
     ['states without end', Array.from({ length: 50 }, () => '[ab]*a[ab]{12}[x-z]')],
     ['many wildcards', Array.from({ length: 80 }, (_, i) => `.*x${i}.*y`)],
     ['word boundaries', ['(?:\\b\\w*){90}[!?]']],
-  ])('that is allowed takes little time for each record, and little memory: %s', (_, match) => {
+  ])('that is allowed grows linearly with the record: %s', (_, match) => {
     const rules = compileRules({ match, ignore: match });
-    for (const record of records) rules.matches(record);
-    const ms = cpuMs(() => {
-      for (let i = 0; i < 5; i++) for (const record of records) rules.matches(record);
-    });
-    // Measured: at most 20. A pattern of 20 characters took 7 s.
-    expect(ms / 15).toBeLessThan(150);
+    const search = (size: number) => {
+      for (const record of records) rules.matches(record.slice(0, size));
+    };
+    expect(growth(65_536, search)).toBeLessThan(LINEAR);
   });
 
   it.each([

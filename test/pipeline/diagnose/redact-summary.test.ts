@@ -33,10 +33,8 @@ describe('the summary of an incident', () => {
     const control = { inspect: vi.fn(async () => someFacts({ secretValues: [SECRET] })) };
     const known = createKnownSecrets(control);
     await known.learn([id]);
-    const before = performance.now();
     const summary = await collectorWith({ inspect: hang, secretsOf: known.secretsOf }).summary(incident);
     expect(summary).not.toContain(SECRET);
-    expect(performance.now() - before).toBeLessThan(2_000);
   });
 
   it('waits for the engine if the secrets of its container are not known yet', async () => {

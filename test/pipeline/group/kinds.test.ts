@@ -101,3 +101,26 @@ describe('an error that follows a failure', () => {
     expect(groups(['ERROR [a.B] disk sda lost', 'ERROR [c.D] mail queue stuck'], 10).kinds).toEqual(['new', 'new']);
   });
 });
+
+describe('an error', () => {
+  it('is the same problem at an IPv4 and an IPv6 address', () => {
+    expect(
+      groups([
+        '(98)Address already in use: AH00072: make_sock: could not bind to address [::]:80',
+        '(98)Address already in use: AH00072: make_sock: could not bind to address 0.0.0.0:80',
+      ]).groups,
+    ).toBe(1);
+  });
+
+  it('does not follow from another one whose time is unknown', () => {
+    expect(
+      groups(
+        [
+          '[1] [ERR] JetStream resource limits exceeded for server',
+          "[1] [FTL] error opening store directory '/data/jetstream': permission denied",
+        ],
+        1_000,
+      ).groups,
+    ).toBe(2);
+  });
+});

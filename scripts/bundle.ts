@@ -1,0 +1,179 @@
+/**
+ * Bundles the agent for the image: `node scripts/bundle.ts [FOLDER [USER]]`; FOLDER must be called `dist`, by default the
+ * project's; USER is the id of the image's user. The image then needs no `node_modules`. With 1,400 modules there, the
+ * agent took 112 MiB and 1.9 s of CPU to start (no containers); bundled, it takes 83 MiB and 0.7 s.
+ */
+import { spawn } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type InputOptions, type Plugin, rolldown } from 'rolldown';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+const exporters = (name: string, exported: string) =>
+  Object.fromEntries(
+    ['http', 'proto', 'grpc'].map((kind) => [`@opentelemetry/exporter-${name}-otlp-${kind}`, [exported]]),
+  );
+
+/**
+ * Packages that are imported always and used rarely, and what is imported from them: each file is loaded at the first
+ * use of one of its exports.
+ */
+const LAZY: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  // express needs it for encodings other than UTF-8, but asks it for each request with a body.
+  'iconv.cjs': { 'iconv-lite': ['decode', 'encodingExists', 'getDecoder'] },
+  // The SDK imports all protocols. One or none is configured.
+  'otlp.cjs': {
+    ...exporters('trace', 'OTLPTraceExporter'),
+    ...exporters('metrics', 'OTLPMetricExporter'),
+    ...exporters('logs', 'OTLPLogExporter'),
+  },
+  'postgres.cjs': { pg: ['default'] },
+  'pretty.cjs': { 'pino-pretty': ['default'] },
+  're2.cjs': { re2js: ['RE2JS', 'RE2Set'] },
+  'yaml.cjs': { yaml: ['isMap', 'isScalar', 'LineCounter', 'parseDocument'] },
+};
+/** What dockerode needs to build images and to connect over SSH, which the agent does not do. */
+const UNUSED = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
+/** A usual configuration, for the code that it needs. Nothing is sent without an engine. */
+const AGENT = {
+  NODE_ENV: 'production',
+  PORT: '0',
+  WEBHOOK_URL: 'http://127.0.0.1:9',
+  WEBHOOK_SECRET: 'nothing-is-ever-sent',
+};
+const REPLACED = '\0replaced:';
+
+const fileOf = new Map(Object.entries(LAZY).flatMap(([file, names]) => Object.keys(names).map((name) => [name, file])));
+
+const replaced: Plugin = {
+  name: 'replaced',
+  resolveId: (id) => (fileOf.has(id) || UNUSED.includes(id) ? `${REPLACED}${id}` : null),
+  load(id) {
+    if (!id.startsWith(REPLACED)) return null;
+    const name = id.slice(REPLACED.length);
+    const file = fileOf.get(name);
+    if (file === undefined) return 'export default {};';
+    const names = LAZY[file]?.[name] ?? [];
+    return `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);
+const loaded = () => require('../${file}')['${name}'];
+const lazy = (name) => {
+  const get = () => (name === 'default' ? loaded() : loaded()[name]);
+  return new Proxy(function () {}, {
+    get: (_, key) => get()[key],
+    apply: (_, self, args) => get()(...args),
+    construct: (_, args) => new (get())(...args),
+  });
+};
+${names.map((one, at) => `const x${at} = lazy('${one}');\nexport { x${at} as ${one} };`).join('\n')}`;
+  },
+};
+
+/** The module of a lazy file: all its packages. */
+function packagesOf(file: string): Plugin {
+  const names = Object.keys(LAZY[file] ?? {});
+  // The exporters' ES modules find gRPC with a `require` that a bundler cannot see.
+  const text = names.map((name) => `exports['${name}'] = require('${name}');`).join('\n');
+  return {
+    name: 'packages',
+    resolveId: (id) => (id === file ? `${REPLACED}all` : null),
+    load: (id) => (id === `${REPLACED}all` ? text : null),
+  };
+}
+
+/** Non-ASCII characters would double the memory of a file's text (3 MiB in all): V8 keeps one or two bytes for each. */
+function toAscii(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!/\.c?js$/.test(entry)) continue;
+    const file = path.join(folder, entry);
+    const escaped = readFileSync(file, 'utf8').replace(
+      /[^\0-\x7f]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+    writeFileSync(file, escaped);
+  }
+}
+
+/** The licenses of the packages in the bundle, which ask to be distributed with it. */
+function licensesOf(moduleIds: Iterable<string>): string {
+  const folders = new Set<string>();
+  for (const id of moduleIds) {
+    const folder = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0];
+    if (folder !== undefined && existsSync(path.join(folder, 'package.json'))) folders.add(folder);
+  }
+  return [...folders]
+    .sort()
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+      const file = readdirSync(folder).find((one) => /^licen[sc]e/i.test(one));
+      const text = file === undefined ? '' : `\n${readFileSync(path.join(folder, file), 'utf8').trim()}\n`;
+      return `${name} ${version}: ${license}\n${text}`;
+    })
+    .join(`\n${'-'.repeat(80)}\n\n`);
+}
+
+/**
+ * Starts the agent once without an engine, so that V8 keeps its compiled code in `folder`/cache: with it, the agent takes
+ * 6 MiB less, and starts sooner. Node uses it only with the same flags and the same user: those of this process, and the
+ * image's user.
+ */
+async function fillCompileCache(folder: string, user: number | undefined): Promise<void> {
+  const cache = path.join(folder, 'cache');
+  const data = mkdtempSync(path.join(tmpdir(), 'doctor-bundle-'));
+  mkdirSync(cache, { recursive: true });
+  if (user !== undefined) for (const one of [cache, data]) chownSync(one, user, user);
+  const agent = spawn(process.execPath, [...process.execArgv, path.join(folder, 'main.js')], {
+    env: { ...AGENT, NODE_COMPILE_CACHE: cache, DATA_DIR: data, DOCKER_HOST: `unix://${data}/no-engine.sock` },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
+  });
+  const ended = new Promise<unknown>((resolve) => agent.on('exit', (code, signal) => resolve(code ?? signal)));
+  for await (const line of createInterface({ input: agent.stdout })) {
+    if (line.includes('container-doctor is running')) agent.kill('SIGTERM');
+  }
+  const code = await ended;
+  rmSync(data, { recursive: true, force: true });
+  if (code !== 0) throw new Error(`the bundled agent ended with ${code}`);
+}
+
+async function bundle(folder: string, user: number | undefined): Promise<void> {
+  const common: InputOptions = {
+    cwd: ROOT,
+    platform: 'node',
+    external: [/\.node$/, 'pg-native', 'cpu-features'],
+    // A missing export is of a replaced package, and unused: the bundler would warn of it otherwise.
+    shimMissingExports: true,
+    logLevel: 'silent',
+  };
+  const agent = await rolldown({ ...common, input: 'src/main.ts', plugins: [replaced] });
+  const written = [
+    await agent.write({ dir: folder, format: 'esm', minify: true, chunkFileNames: 'parts/[name]-[hash].js' }),
+  ];
+  for (const file of Object.keys(LAZY)) {
+    const lazy = await rolldown({ ...common, input: { file }, plugins: [packagesOf(file)] });
+    written.push(await lazy.write({ dir: folder, format: 'cjs', minify: true, entryFileNames: file }));
+  }
+  toAscii(folder);
+  const modules = written.flatMap(({ output }) => output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : [])));
+  writeFileSync(path.join(folder, 'licenses.txt'), licensesOf(modules));
+  // For `readVersion`, which looks for it in the folder above its own file.
+  const { name, version, type } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name, version, type }));
+  await fillCompileCache(folder, user);
+}
+
+const [folder = path.join(ROOT, 'dist'), user] = process.argv.slice(2);
+await bundle(path.resolve(folder), user === undefined ? undefined : Number(user));
