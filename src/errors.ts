@@ -53,5 +53,17 @@ export class StoreError extends DoctorError {
   }
 }
 
+export type FleetLimit = 'fleet_restart_limit' | 'fleet_hourly_cap' | 'fleet_daily_spend';
+
+/** A limit of all agents that share a database is reached. Nothing was written. */
+export class FleetLimitReached extends Error {
+  readonly limit: FleetLimit;
+
+  constructor(limit: FleetLimit) {
+    super(`a limit of all hosts together is reached: ${limit}`);
+    this.limit = limit;
+  }
+}
+
 /** Ends work because the agent is stopping. The next run resumes that work. */
 export class AgentStopping extends Error {}

@@ -14,12 +14,11 @@ import type { Clock } from '../lib/time.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
 import { createDiagnoser } from '../pipeline/diagnose/diagnose.ts';
 import { createKnownSecrets } from '../pipeline/diagnose/known-secrets.ts';
+import { createSharedQuestions } from '../pipeline/diagnose/shared-question.ts';
 import { scorecard } from '../pipeline/incident/scorecard.ts';
-import { createNotifier } from '../pipeline/notify/notify.ts';
 import { createPipeline } from '../pipeline/pipeline.ts';
 import { restartMayFollow } from '../pipeline/policy/resolve.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
-import { SPANS } from '../pipeline/tracing.ts';
 import { createWatch } from '../pipeline/watch/watch.ts';
 import { createRedactor } from '../redact/redactor.ts';
 import { openStore } from '../store/store.ts';
@@ -34,10 +33,13 @@ import { sendDigests } from './digest.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
+import { countAgents, destinationsOf, joinFleet } from './fleet.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
+import type { AgentIdentity } from './identity.ts';
 import { trackLateLogs } from './late-logs.ts';
 import { createLocalTrust, createModels, localProvider } from './models.ts';
+import { createAppNotifier } from './notifier.ts';
 import { createPages } from './pages.ts';
 import { createPeopleAccess } from './people.ts';
 import { watchStore } from './store-notices.ts';
@@ -45,6 +47,8 @@ import { watchVerdicts } from './verdicts.ts';
 
 export interface AppDeps {
   readonly version: string;
+  /** Default: a new one, for tests of a single agent. */
+  readonly identity?: AgentIdentity;
   readonly telemetry: Telemetry;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -87,6 +91,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     await openStore({
       where: storePlace(config),
       receivers: config.receivers.map(({ name }) => name),
+      fleetLimits: config.fleetLimits,
+      destinations: destinationsOf(config),
       now: clock.now,
       logger,
     }),
@@ -107,6 +113,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       containersWatched: () => watch.status().watched.length,
       dockerConnected: () => watch.isConnected(),
       sourcesUp: () => sourcesUp(engine.sources()),
+      agents: () => countAgents(fleet?.members()),
       storeHealthy: () => store.healthy(),
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
@@ -121,7 +128,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 
   const { engine, hostName } = createEngine({
     ...config.docker,
-    agentName: config.agentName,
+    agentName: config.agentName ?? deps.identity?.host,
     callTimeoutMs: deps.requestTimeouts?.engineMs,
     now: clock.now,
     monotonic: clock.monotonic,
@@ -136,35 +143,15 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
   });
   const localTrust = createLocalTrust(config, store);
-  const people = createPeopleAccess(store, () => pipeline.people, logger);
-  const receiverDeps = {
-    print: deps.print,
-    now: clock.now,
-    timeoutMs: deps.requestTimeouts?.receiverMs,
-    clock,
-    logger,
-    memory: store,
+  const people = createPeopleAccess(store, () => pipeline.people, logger, config.database?.agent);
+  const notifier = createAppNotifier(config, {
+    ...deps,
+    store,
     people: people.access,
-    publicUrl: config.publicUrl,
-  };
-  const notifier = createNotifier({
-    routes: config.receivers.map((each) => ({ ...each, receiver: each.create(receiverDeps) })),
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
-    outbox: store,
-    maxPerMinute: config.maxAlertsPerMinute,
-    publicUrl: config.publicUrl,
     observer,
-    logger,
-    clock,
-    traceSend: (receiver, tries, trace, send) =>
-      tracing.span(
-        SPANS.notify(receiver),
-        send,
-        (result) => ({ send: { receiver, tries, result } }),
-        // The first try is part of the incident's trace; a later one starts a trace with a link to it.
-        { kind: 'client', ...(tries === 0 ? { childOf: trace } : { linkTo: trace }) },
-      ),
+    tracing,
   });
   const diagnoser = createDiagnoser({
     diagnoseWith: config.diagnoseWith,
@@ -176,6 +163,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     logger,
     clock,
     limits: config.limits,
+    ...(config.database && { shared: createSharedQuestions({ knowledge: store, clock, logger }) }),
     services: () => new Set(watch.status().watched.map(serviceKey)).size,
     mayRestart: (container) => config.autoFix && restartMayFollow(policies.policyOf(container).values),
   });
@@ -271,6 +259,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
+  const fleet = joinFleet(config, { ...deps, store, notifier, onSnoozes: pipeline.setSnoozesElsewhere });
   const pages = createPages({
     config,
     store,
@@ -278,6 +267,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     actions: people.access.actions,
     policyOf: policies.policyOf,
     hostName,
+    agents: fleet?.members,
     pipeline: () => pipeline,
     watch: () => watch,
     health: healthView,
@@ -297,7 +287,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       server = await createHttpServer({
         ...config.http,
         health: healthView,
-        history: async (query) => (await store.history(query)).map(toHistoryEntry),
+        history: async (query) =>
+          (await store.history({ ...query, ofFleet: true })).map((one) => toHistoryEntry(one, hostName())),
         scorecard: async () => toScorecardView(scorecard(await store.reviewedCases(CASES_SCORED))),
         metrics: telemetry.renderMetrics,
         api: pages.source,
@@ -316,6 +307,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           stopping.signal,
         ),
         prune(stopping.signal),
+        ...(fleet ? [fleet.run(stopping.signal)] : []),
         recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },

@@ -32,6 +32,8 @@ const CHANGES: ChangesOf = {
   markSent: () => [{ area: 'status' }],
   markRetry: () => [{ area: 'status' }],
   markDropped: () => [{ area: 'status' }],
+  // Other hosts may have had incidents since the last sign of life.
+  beat: () => [{ area: 'incidents' }, { area: 'status' }],
   saveAftermath: incident,
   saveVerdict: incident,
   saveDeployment: () => [{ area: 'containers' }],

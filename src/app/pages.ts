@@ -27,6 +27,7 @@ export function createPages(deps: {
   readonly actions: PeopleActions;
   readonly policyOf: PolicyOf;
   hostName(): string | undefined;
+  readonly agents?: ApiSource['agents'];
   pipeline(): Pick<Pipeline, 'habitsOf' | 'dependencies' | 'deployedAt' | 'waits'>;
   watch(): Pick<Watch, 'status'>;
   health(): Promise<HealthView>;
@@ -66,6 +67,7 @@ export function createPages(deps: {
       dependencies: () => deps.pipeline().dependencies(),
       waits: () => deps.pipeline().waits(),
       host: deps.hostName,
+      ...(deps.agents && { agents: deps.agents }),
       budgetPerDayUsd: config.limits.spendPerDayUsd,
       traceUrl: config.traceUrl,
       grafanaUrl: config.grafanaUrl,

@@ -1,23 +1,30 @@
 import type { Logger } from '../lib/log.ts';
+import type { FleetStore } from '../pipeline/ports/fleet.ts';
 import type { OnRequestChanged, PeopleAccess, PeopleActions } from '../pipeline/ports/people.ts';
+import { refusingOtherHosts } from './shared-actions.ts';
 
-/** `actions` and `changed` connect it with the pipeline, which is created later. */
+/**
+ * `actions` and `changed` connect it with the pipeline, which is created later. `agent`: the name of this agent in a shared
+ * database.
+ */
 export function createPeopleAccess(
-  store: PeopleAccess['store'],
+  store: PeopleAccess['store'] & Pick<FleetStore, 'hostOf'>,
   actions: () => PeopleActions,
   logger: Logger,
+  agent?: string,
 ): { readonly access: PeopleAccess; readonly changed: OnRequestChanged } {
   const listeners = new Set<OnRequestChanged>();
+  const ownActions: PeopleActions = {
+    approve: (...args) => actions().approve(...args),
+    deny: (...args) => actions().deny(...args),
+    snooze: (...args) => actions().snooze(...args),
+    endSnooze: (...args) => actions().endSnooze(...args),
+    askAgain: (...args) => actions().askAgain(...args),
+    judge: (...args) => actions().judge(...args),
+  };
   const access: PeopleAccess = {
     store,
-    actions: {
-      approve: (...args) => actions().approve(...args),
-      deny: (...args) => actions().deny(...args),
-      snooze: (...args) => actions().snooze(...args),
-      endSnooze: (...args) => actions().endSnooze(...args),
-      askAgain: (...args) => actions().askAgain(...args),
-      judge: (...args) => actions().judge(...args),
-    },
+    actions: agent === undefined ? ownActions : refusingOtherHosts(ownActions, { store, self: agent }),
     onRequestChanged(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -1,6 +1,8 @@
 import { type App, createApp } from '../app/app.ts';
+import { type AgentIdentity, loadIdentity } from '../app/identity.ts';
 import type { Config } from '../config/config.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
+import { createDockerEngine } from '../docker/engine.ts';
 import type { Logger } from '../lib/log.ts';
 import { systemClock } from '../lib/time.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
@@ -44,13 +46,20 @@ export async function startAgent(
   env: NodeJS.ProcessEnv,
   options: { readonly pretty?: boolean } = {},
 ): Promise<RunningAgent> {
+  let identity: AgentIdentity | undefined;
   const logger = createLogger({
     level: config.logLevel,
     ...options,
+    host: () => identity?.host,
     redact: (text) => redactText(text, config.secrets, { personal: config.redactPersonal }),
   });
   const version = readVersion();
-  const telemetry = startTelemetry({ version, env, logger });
+  identity = await loadIdentity({
+    ...config,
+    engineHostName: async (signal) => createDockerEngine(config.docker).hostName(signal),
+    logger,
+  });
+  const telemetry = startTelemetry({ version, env, logger, identity });
   let app: App | undefined;
   const stop = async (): Promise<void> => {
     await app?.stop();
@@ -59,6 +68,7 @@ export async function startAgent(
   try {
     app = await createApp(config, {
       version,
+      identity,
       telemetry,
       logger,
       clock: systemClock,

@@ -37,6 +37,12 @@ export interface Config {
     readonly restartsPerHour: number;
     readonly restartsPerHourHost: number;
   };
+  /** Of all hosts that share the database together. */
+  readonly fleetLimits: {
+    readonly restartsPerHour: number;
+    readonly diagnosesPerHour: number;
+    readonly spendPerDayUsd: number;
+  };
   /** At least one: if no other is configured, the console. */
   readonly receivers: readonly ConfiguredReceiver[];
   /** To one receiver; more become one summary. */
@@ -121,6 +127,11 @@ export function toConfig(
       spendPerDayUsd: values.MAX_SPEND_PER_DAY,
       restartsPerHour: values.MAX_RESTARTS_PER_HOUR,
       restartsPerHourHost: values.MAX_RESTARTS_PER_HOUR_HOST,
+    },
+    fleetLimits: {
+      restartsPerHour: values.MAX_RESTARTS_PER_HOUR_FLEET,
+      diagnosesPerHour: values.MAX_DIAGNOSES_PER_HOUR_FLEET,
+      spendPerDayUsd: values.MAX_SPEND_PER_DAY_FLEET,
     },
     receivers,
     maxAlertsPerMinute: values.MAX_ALERTS_PER_MINUTE,

@@ -47,6 +47,20 @@ export const DIAGNOSIS = {
     allowed: 'an amount in US dollars, 0 to 100000',
     about: 'the most US dollars to spend on Claude in any 24 hours',
   },
+  MAX_DIAGNOSES_PER_HOUR_FLEET: {
+    schema: integer(0, 1_000_000),
+    default: '60',
+    allowed: 'a whole number, 0 to 1000000',
+    about: 'the most questions to Claude of all hosts together that share a DATABASE_URL, in any 60 minutes',
+    details: 'Set it to the same value on all hosts. Without DATABASE_URL it has no effect.',
+  },
+  MAX_SPEND_PER_DAY_FLEET: {
+    schema: decimal(0, 1_000_000),
+    default: '5.00',
+    allowed: 'an amount in US dollars, 0 to 1000000',
+    about: 'the most US dollars that all hosts together that share a DATABASE_URL spend on Claude, in any 24 hours',
+    details: 'Set it to the same value on all hosts. Without DATABASE_URL it has no effect.',
+  },
   LOG_LINES: {
     schema: integer(1, 1000),
     default: '50',

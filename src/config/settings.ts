@@ -68,6 +68,13 @@ const RESTARTS = {
     about:
       'the most restarts of all containers together in any 60 minutes, so that a bad image cannot restart everything',
   },
+  MAX_RESTARTS_PER_HOUR_FLEET: {
+    schema: integer(0, 100_000),
+    default: '30',
+    allowed: 'a whole number, 0 to 100000',
+    about: 'the most restarts on all hosts together that share a DATABASE_URL, in any 60 minutes',
+    details: 'Set it to the same value on all hosts. Without DATABASE_URL it has no effect.',
+  },
   VERIFY_STABLE_SECONDS: {
     schema: integer(1, 3600),
     default: '30',
@@ -149,7 +156,7 @@ const STORAGE = {
     schema: text().regex(/^[\w.:-]{1,100}$/),
     allowed: 'up to 100 letters, digits and the characters . _ : -',
     about: "the name of this agent: alerts name it as the host (unset: the engine's host name)",
-    details: 'Required with DATABASE_URL, and unique in it.',
+    details: 'Required with DATABASE_URL, and unique in it. See [fleet](deploy/fleet.md).',
   },
   RETENTION_DAYS: {
     schema: integer(1, 3650),

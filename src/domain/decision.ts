@@ -13,6 +13,7 @@ export const DECISION_REASONS = {
   local_model_unproven: 'only the local model calls a restart safe, and it has not earned that yet',
   restart_limit: 'this container has reached its restart limit',
   host_restart_limit: 'the restart limit of all containers together is reached',
+  fleet_restart_limit: 'the restart limit of all hosts together is reached',
   dependency_down: 'it suffers from the problem of another container or host; a restart would not help',
   disk_full: 'a restart does not free a full disk and may lose data',
   engine_restarting: "the engine's restart policy is already restarting it",

@@ -34,6 +34,8 @@ export type DiagnoseWith = (typeof DIAGNOSE_WITH)[number];
 export const SKIP_REASONS = [
   'hourly_cap',
   'daily_spend',
+  'fleet_hourly_cap',
+  'fleet_daily_spend',
   'fair_share',
   'circuit_open',
   'no_key',

@@ -8,6 +8,8 @@ import type { IncidentCase } from '../pipeline/ports/store.ts';
 /** One entry of the JSON response. Times are ISO 8601. */
 export interface HistoryEntry {
   readonly container: string;
+  /** Null if it is not known. */
+  readonly host: string | null;
   /** When the incident was diagnosed; before that, when it was opened. */
   readonly timestamp: string;
   readonly diagnosis: {
@@ -50,9 +52,14 @@ export interface HistoryEntry {
   readonly members: readonly IncidentMember[];
 }
 
-export function toHistoryEntry({ incident, diagnosis, decision, attempt, outcome }: IncidentCase): HistoryEntry {
+/** `host`: of the agent, for incidents that do not name theirs. */
+export function toHistoryEntry(
+  { incident, diagnosis, decision, attempt, outcome }: IncidentCase,
+  host?: string,
+): HistoryEntry {
   return {
     container: incident.container.name,
+    host: incident.container.host ?? host ?? null,
     timestamp: new Date(diagnosis?.at ?? incident.openedAt).toISOString(),
     diagnosis: diagnosis === undefined ? null : toDiagnosis(diagnosis),
     patterns: incident.patterns,
@@ -92,6 +99,7 @@ function toDiagnosis(diagnosis: Diagnosis): NonNullable<HistoryEntry['diagnosis'
 export interface HistoryQuery {
   readonly limit: number;
   readonly container?: string;
+  readonly host?: string;
 }
 
 const MAX_LIMIT = 1_000;
@@ -99,19 +107,29 @@ const DEFAULT_LIMIT = 50;
 
 /** The container names that Docker allows. */
 const CONTAINER_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$/;
+const HOST_NAME = /^[\w.:-]{1,255}$/;
 
 /** Ignores unknown parameters. Returns an `error` for an invalid value of a known one. */
 export function parseHistoryQuery(
   query: Readonly<Record<string, unknown>>,
 ): { readonly query: HistoryQuery } | { readonly error: string } {
-  const { limit = String(DEFAULT_LIMIT), container } = query;
+  const { limit = String(DEFAULT_LIMIT), container, host } = query;
   if (typeof limit !== 'string' || !/^[1-9]\d{0,3}$/.test(limit) || Number(limit) > MAX_LIMIT) {
     return invalid('limit', limit, `a whole number from 1 to ${MAX_LIMIT}`);
   }
   if (container !== undefined && (typeof container !== 'string' || !CONTAINER_NAME.test(container))) {
     return invalid('container', container, "a container's name");
   }
-  return { query: { limit: Number(limit), ...(container === undefined ? {} : { container }) } };
+  if (host !== undefined && (typeof host !== 'string' || !HOST_NAME.test(host))) {
+    return invalid('host', host, 'the name of a host');
+  }
+  return {
+    query: {
+      limit: Number(limit),
+      ...(container === undefined ? {} : { container }),
+      ...(host === undefined ? {} : { host }),
+    },
+  };
 }
 
 function invalid(name: string, value: unknown, allowed: string): { readonly error: string } {

@@ -54,7 +54,7 @@ export interface HttpServer {
 const ROUTES = {
   '/health': 'state and problems of the agent (JSON; 503 if it watches nothing)',
   '/livez': 'whether the process answers (JSON; needs no token)',
-  '/history': 'incidents, newest last (JSON; ?limit=1..1000, ?container=name)',
+  '/history': 'incidents, newest last (JSON; ?limit=1..1000, ?container=name, ?host=name)',
   '/api/scorecard': 'actual and possible restarts and how they turned out (JSON)',
   '/metrics': 'Prometheus metrics',
   '/api/v1/openapi.json': 'the API: incidents, timeline, statistics, containers, events (JSON)',

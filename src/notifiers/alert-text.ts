@@ -144,6 +144,8 @@ function untilText(request: Alert['request']): string {
 const SKIP_TEXT: Readonly<Record<SkipReason, string>> = {
   hourly_cap: 'the hourly limit of diagnoses is reached',
   daily_spend: 'the daily budget is spent',
+  fleet_hourly_cap: 'the hourly limit of diagnoses of all hosts together is reached',
+  fleet_daily_spend: 'the daily budget of all hosts together is spent',
   store_unavailable: 'the store cannot be written, so spending cannot be tracked',
   fair_share: 'this service has used its share of the diagnoses',
   circuit_open: 'several requests to Claude failed in a row; Claude will be asked again later',

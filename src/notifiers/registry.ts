@@ -1,4 +1,5 @@
 /** All receivers. To add one, add its folder and an entry in RECEIVERS. */
+import { createHash } from 'node:crypto';
 import type { SettingTable } from '../config/setting.ts';
 import type { Severity } from '../domain/diagnosis.ts';
 import type { Filter } from '../pipeline/policy/filter.ts';
@@ -43,6 +44,11 @@ export interface SharedDeps extends Omit<ReceiverDeps, 'memory'> {
 export interface ConfiguredReceiver extends Pick<ReceiverModule, 'name' | 'title' | 'groups'> {
   readonly minSeverity: Severity;
   readonly only?: Filter;
+  /**
+   * Equal for agents whose receiver has equal settings: their messages reach the same people. Absent if each agent must
+   * send its own. It does not reveal the settings.
+   */
+  readonly destination?: string;
   /** Whether people can answer waiting restarts through it. */
   readonly takesAnswers: boolean;
   create(deps: SharedDeps): Receiver;
@@ -85,6 +91,7 @@ function withSettings<Settings extends ReceiverSettings>(
     takesAnswers: module.takesAnswers?.(settings) ?? false,
     ...(module.groups && { groups: module.groups }),
     ...(settings.only && { only: settings.only }),
+    ...(module.name !== FALLBACK.name && !module.groups && { destination: destinationOf(module.name, settings) }),
     create: (deps) => ({
       name: module.name,
       ...(module.follows && { follows: module.follows }),
@@ -93,6 +100,13 @@ function withSettings<Settings extends ReceiverSettings>(
     }),
     check: () => module.check(settings),
   };
+}
+
+function destinationOf(name: string, settings: ReceiverSettings): string {
+  return createHash('sha256')
+    .update(JSON.stringify([name, settings]))
+    .digest('hex')
+    .slice(0, 12);
 }
 
 function memoryOf(receiver: string, memory: ReceiverMemory): IncidentMemory {

@@ -22,6 +22,7 @@ import { createWriteOrder } from './incident/write-order.ts';
 import { createLifecycle, type KnownFacts } from './lifecycle/lifecycle.ts';
 import { withJobIdentity } from './lifecycle/one-off.ts';
 import { createPeople, type People } from './people/people.ts';
+import type { Snoozes } from './people/snoozes.ts';
 import type { ContainerStats } from './ports/engine.ts';
 import type { OnRequestChanged, PeopleActions, PeopleRecords } from './ports/people.ts';
 import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/store.ts';
@@ -80,6 +81,7 @@ export interface Pipeline {
   /** Restarts that wait for a person. */
   waitingRequests(): number;
   snoozes(): number;
+  setSnoozesElsewhere: Snoozes['setOthers'];
   /** Ends the intake, waits a few seconds for running work, and leaves the rest to the next run. Idempotent. */
   stop(): Promise<void>;
 }
@@ -315,6 +317,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     people: people.actions,
     waitingRequests: requests.waiting,
     snoozes: snoozes.count,
+    setSnoozesElsewhere: snoozes.setOthers,
     incidentsSaved: order.incidentsSaved,
 
     async stop() {

@@ -1,31 +1,34 @@
 import { StoreError } from '../errors.ts';
 import type { AttemptStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { type FleetLimits, withinFleetLimit } from './fleet-limits.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { attemptOf, NO_PROJECT, storableText } from './rows.ts';
 
-export function createAttemptStore(current: CurrentDatabase, queries: QueryRunner): AttemptStore {
+export function createAttemptStore(current: CurrentDatabase, queries: QueryRunner, limits?: FleetLimits): AttemptStore {
   const { agent } = current;
   return {
     async beginAttempt(attempt) {
       await queries.write('save a restart attempt', () =>
-        current.db
-          .insertInto('attempts')
-          .values({
-            id: attempt.id,
-            agent,
-            incident_id: attempt.incidentId,
-            container_id: attempt.containerId,
-            container_name: attempt.containerName,
-            project: attempt.project ?? NO_PROJECT,
-            service: attempt.service,
-            started_at: attempt.startedAt,
-            outcome: attempt.outcome ?? null,
-            detail: attempt.detail === undefined ? null : storableText(attempt.detail),
-            finished_at: attempt.finishedAt ?? null,
-          })
-          .onConflict((conflict) => conflict.column('id').doNothing())
-          .execute(),
+        withinFleetLimit(current, limits, 'restarts', attempt.startedAt, (db) =>
+          db
+            .insertInto('attempts')
+            .values({
+              id: attempt.id,
+              agent,
+              incident_id: attempt.incidentId,
+              container_id: attempt.containerId,
+              container_name: attempt.containerName,
+              project: attempt.project ?? NO_PROJECT,
+              service: attempt.service,
+              started_at: attempt.startedAt,
+              outcome: attempt.outcome ?? null,
+              detail: attempt.detail === undefined ? null : storableText(attempt.detail),
+              finished_at: attempt.finishedAt ?? null,
+            })
+            .onConflict((conflict) => conflict.column('id').doNothing())
+            .execute(),
+        ),
       );
     },
 

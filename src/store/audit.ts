@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { AuditEntry, PeopleRecords } from '../pipeline/ports/people.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { shownRows } from './fleet-scope.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { actorOf, NO_PROJECT, projectOf, storableText } from './rows.ts';
 import type { AuditTable } from './schema/tables.ts';
@@ -36,18 +37,19 @@ export function createAuditStore(current: CurrentDatabase, queries: QueryRunner)
       return queries.read('read the audit of an incident', async () => {
         const incident = await current.db
           .selectFrom('incidents')
-          .select(['project', 'service', 'fingerprint', 'opened_at', 'resolved_at'])
-          .where('agent', '=', agent)
+          .select(['agent', 'project', 'service', 'fingerprint', 'opened_at', 'resolved_at'])
+          .where(shownRows(current, 'agent'))
           .where('id', '=', incidentId)
           .executeTakeFirst();
         const rows = await current.db
           .selectFrom('audit')
           .selectAll()
-          .where('agent', '=', agent)
+          .where(shownRows(current, 'agent'))
           .where((eb) => {
             const own = eb('incident_id', '=', incidentId);
             if (incident === undefined) return own;
             const ofService = eb.and([
+              eb('agent', '=', incident.agent),
               eb('incident_id', 'is', null),
               eb('project', '=', incident.project),
               eb('service', '=', incident.service),

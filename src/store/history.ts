@@ -1,7 +1,9 @@
+import { type SqlBool, sql } from 'kysely';
 import type { HistoryStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { shownRows, withHost } from './fleet-scope.ts';
 import type { QueryRunner } from './query-runner.ts';
-import { caseOf, selectCases } from './rows.ts';
+import { caseOf, selectCases, storableText } from './rows.ts';
 
 /** Outcomes of restarts that took place. Excludes running ones and those that the engine refused (`error`). */
 export const RESTARTED = ['recovered', 'failed', 'unknown'] as const;
@@ -9,17 +11,19 @@ export const RESTARTED = ['recovered', 'failed', 'unknown'] as const;
 export function createHistoryStore(current: CurrentDatabase, queries: QueryRunner): HistoryStore {
   const { agent } = current;
   return {
-    history({ limit, container }) {
+    history({ limit, container, host, ofFleet }) {
       return queries.read('read the history', async () => {
         let newest = selectCases(current.db)
-          .where('incidents.agent', '=', agent)
+          .where(ofFleet ? shownRows(current, 'incidents.agent', host) : sql<SqlBool>`incidents.agent = ${agent}`)
           .where('incidents.diagnosed_at', 'is not', null)
           .orderBy('incidents.diagnosed_at', 'desc')
           .orderBy('incidents.opened_at', 'desc')
           .orderBy('incidents.id', 'desc')
           .limit(limit);
+        if (host !== undefined && !current.isShared) newest = newest.where('incidents.host', '=', storableText(host));
         if (container !== undefined) newest = newest.where('incidents.container_name', '=', container);
-        return (await newest.execute()).map(caseOf).reverse();
+        const rows = await newest.execute();
+        return rows.map((row) => (ofFleet ? withHost(caseOf(row), row.agent) : caseOf(row))).reverse();
       });
     },
 

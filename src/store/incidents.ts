@@ -2,32 +2,15 @@ import type { ServiceRef } from '../domain/containers.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
 import { StoreError } from '../errors.ts';
-import type { IncidentStore } from '../pipeline/ports/store.ts';
+import type { IncidentStore, LastCase } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { recordDecision } from './decision-records.ts';
+import { shownRows } from './fleet-scope.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { caseOf, NO_PROJECT, pastCaseOf, selectCases, storableText, traceColumns } from './rows.ts';
 
 export function createIncidentStore(current: CurrentDatabase, queries: QueryRunner, now: () => number): IncidentStore {
   const { agent } = current;
-
-  /** When the diagnoses of this problem were given that a person called wrong. Few, because people judge by hand. */
-  const diagnosesCalledWrong = async (
-    key: ServiceRef & { readonly fingerprint: string },
-  ): Promise<readonly number[]> => {
-    const rows = await current.db
-      .selectFrom('incidents')
-      .innerJoin('reviews', 'reviews.incident_id', 'incidents.id')
-      .select('incidents.diagnosis')
-      .where('incidents.agent', '=', agent)
-      .where('incidents.project', '=', key.project ?? NO_PROJECT)
-      .where('incidents.service', '=', key.service)
-      .where('incidents.fingerprint', '=', key.fingerprint)
-      .where('incidents.diagnosis', 'is not', null)
-      .where('reviews.verdict', '=', 'wrong')
-      .execute();
-    return rows.map(({ diagnosis }) => (JSON.parse(diagnosis ?? '{}') as Diagnosis).answeredAt);
-  };
 
   return {
     async saveIncident(incident) {
@@ -162,10 +145,7 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
           .limit(1)
           .executeTakeFirst();
         if (row === undefined) return undefined;
-        const last = caseOf(row);
-        const wrong = await diagnosesCalledWrong({ project, service, fingerprint });
-        const isWrong = last.diagnosis !== undefined && wrong.includes(last.diagnosis.answeredAt);
-        return isWrong ? { ...last, judgedWrong: true as const } : last;
+        return judgedCase(current, row, { project, service, fingerprint });
       });
     },
 
@@ -175,7 +155,7 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
           selectCases(current.db)
             .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
             .select(['reviews.aftermath', 'reviews.verdict', 'reviews.note'])
-            .where('incidents.agent', '=', agent)
+            .where(shownRows(current, 'incidents.agent'))
             .where('incidents.id', '!=', id)
             .where('incidents.diagnosed_at', 'is not', null)
             .orderBy('incidents.diagnosed_at', 'desc')
@@ -195,6 +175,37 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
       });
     },
   };
+}
+
+/** A case, and whether a person called its diagnosis wrong, on whichever host. */
+export async function judgedCase(
+  current: CurrentDatabase,
+  row: Parameters<typeof caseOf>[0],
+  problem: ServiceRef & { readonly fingerprint: string },
+): Promise<LastCase> {
+  const last = caseOf(row);
+  if (last.diagnosis === undefined) return last;
+  const wrong = await diagnosesCalledWrong(current, problem);
+  return wrong.includes(last.diagnosis.answeredAt) ? { ...last, judgedWrong: true } : last;
+}
+
+/** When the diagnoses of this problem were given that a person called wrong. Few, because people judge by hand. */
+async function diagnosesCalledWrong(
+  current: CurrentDatabase,
+  { project, service, fingerprint }: ServiceRef & { readonly fingerprint: string },
+): Promise<readonly number[]> {
+  const rows = await current.db
+    .selectFrom('incidents')
+    .innerJoin('reviews', 'reviews.incident_id', 'incidents.id')
+    .select('incidents.diagnosis')
+    .where(shownRows(current, 'incidents.agent'))
+    .where('incidents.project', '=', project ?? NO_PROJECT)
+    .where('incidents.service', '=', service)
+    .where('incidents.fingerprint', '=', fingerprint)
+    .where('incidents.diagnosis', 'is not', null)
+    .where('reviews.verdict', '=', 'wrong')
+    .execute();
+  return rows.map(({ diagnosis }) => (JSON.parse(diagnosis ?? '{}') as Diagnosis).answeredAt);
 }
 
 function incidentColumns(incident: Incident) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Ledger } from '../pipeline/ports/store.ts';
 import { chunks } from './chunks.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { type FleetLimits, withinFleetLimit } from './fleet-limits.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { AskRow, RecentUsage, RequestRow } from './recent-usage.ts';
 
@@ -10,12 +11,15 @@ export function createLedger(
   current: CurrentDatabase,
   queries: QueryRunner,
   usage: Pick<RecentUsage, 'addAsk' | 'addRequests'>,
+  limits?: FleetLimits,
 ): Ledger {
   const { agent } = current;
   return {
     async recordAsk({ at, incidentId }) {
       const row: AskRow = { id: randomUUID(), agent, asked_at: at, incident_id: incidentId };
-      await queries.write('save a question to Claude', () => current.db.insertInto('asks').values(row).execute());
+      await queries.write('save a question to Claude', () =>
+        withinFleetLimit(current, limits, 'questions', at, (db) => db.insertInto('asks').values(row).execute()),
+      );
       usage.addAsk(row);
     },
 

@@ -35,7 +35,7 @@ export async function openReviews(
   }
   const queries = createQueryRunner({ logger, ...faults });
   return {
-    ...createReviewStore({ db, agent: agentOf(where) }, queries),
+    ...createReviewStore({ db, agent: agentOf(where), isShared: 'databaseUrl' in where }, queries),
     async close() {
       await queries.drain();
       await db.destroy();

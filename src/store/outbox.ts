@@ -2,6 +2,7 @@ import type { Alert } from '../domain/alert.ts';
 import type { Outbox } from '../pipeline/ports/store.ts';
 import { type AlertEnd, type Delivery, recordAlert, recordAlertEnd } from './alert-records.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { type Destinations, heldForFleet } from './fleet-messages.ts';
 import { follow, markShown } from './followed-incidents.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
@@ -10,7 +11,12 @@ import { detectorsOf, storableText, traceColumns, traceOf } from './rows.ts';
  * For each receiver, an alert is `pending` until it is `sent` or `dropped`; both are final. A second `enqueue` of the
  * same alert changes nothing, whatever the state of the first: this prevents duplicates after a crash.
  */
-export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now: () => number): Outbox {
+export function createOutbox(
+  current: CurrentDatabase,
+  queries: QueryRunner,
+  now: () => number,
+  destinations: Destinations = new Map(),
+): Outbox {
   const { agent } = current;
 
   const finish = (delivery: Delivery, end: AlertEnd) =>
@@ -56,12 +62,16 @@ export function createOutbox(current: CurrentDatabase, queries: QueryRunner, now
             next_at: now(),
             incident_id: alert.incident.id,
           };
+          const held = await heldForFleet(trx, current, alert, receivers, destinations);
           await trx
             .insertInto('outbox')
-            .values([...new Set(receivers)].map((receiver) => ({ ...row, receiver })))
+            .values(
+              [...new Set(receivers)].map((receiver) => ({ ...row, receiver, flood: held.get(receiver) ?? null })),
+            )
             .execute();
           await recordAlert(trx, agent, alert, receivers);
-          await follow(trx, agent, alert, following, now());
+          const followers = following.filter((receiver) => !held.has(receiver));
+          await follow(trx, agent, alert, followers, now());
           return true;
         }),
       );

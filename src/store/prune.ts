@@ -30,6 +30,9 @@ export const DEFAULT_RETENTION: Retention = {
 /** Equals the time that an alert waits for a configured receiver that fails (MAX_AGE_MS in receiver-queue.ts). */
 const UNDELIVERABLE_AFTER_MS = DAY_MS;
 
+/** Longer than an alert is held for a message about several hosts. */
+const FLEET_MESSAGES_MS = 7 * DAY_MS;
+
 /** Numbers of deleted rows. */
 export interface Pruned {
   readonly incidents: number;
@@ -191,6 +194,18 @@ export async function prune(
     const { numDeletedRows } = await trx.deleteFrom('audit').where('id', 'in', old).executeTakeFirst();
     return Number(numDeletedRows);
   });
+
+  if (current.isShared) {
+    await inBatches('delete old problems of several hosts', async (trx) => {
+      const old = trx
+        .selectFrom('fleet_messages')
+        .select('name')
+        .where('at', '<', now - FLEET_MESSAGES_MS)
+        .limit(BATCH_ROWS);
+      const { numDeletedRows } = await trx.deleteFrom('fleet_messages').where('name', 'in', old).executeTakeFirst();
+      return Number(numDeletedRows);
+    });
+  }
 
   const dropped = new Map<string, number>();
   await inBatches('drop undeliverable alerts', async (trx) => {

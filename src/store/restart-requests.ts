@@ -3,6 +3,7 @@ import type { PeopleRecords, RestartRequest } from '../pipeline/ports/people.ts'
 import { auditColumns } from './audit.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { recordDecision } from './decision-records.ts';
+import { shownRows } from './fleet-scope.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { actorOf, storableText } from './rows.ts';
 import type { RestartRequestTable } from './schema/tables.ts';
@@ -102,7 +103,10 @@ export function createRequestStore(current: CurrentDatabase, queries: QueryRunne
 
     requestsOf(incidentId) {
       return queries.read('read the requests of an incident', async () => {
-        const rows = await select()
+        const rows = await current.db
+          .selectFrom('restart_requests')
+          .selectAll()
+          .where(shownRows(current, 'agent'))
           .where('incident_id', '=', incidentId)
           .orderBy('requested_at')
           .orderBy('id')

@@ -11,6 +11,7 @@ import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Detector, IncidentState } from '../domain/incident.ts';
 import type { GivenVerdict, ReviewedCase, ReviewStore } from '../pipeline/ports/store.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { shownRows } from './fleet-scope.ts';
 import { createMetadata } from './metadata.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { selectCases, storableText, traceOf } from './rows.ts';
@@ -44,8 +45,8 @@ export function createReviewStore(current: CurrentDatabase, queries: QueryRunner
         current.db.transaction().execute(async (trx) => {
           const known = await trx
             .selectFrom('incidents')
-            .select('id')
-            .where('agent', '=', agent)
+            .select('agent')
+            .where(shownRows(current, 'agent'))
             .where('id', '=', incidentId)
             .where('decision_reason', 'is not', null)
             .executeTakeFirst();
@@ -53,7 +54,7 @@ export function createReviewStore(current: CurrentDatabase, queries: QueryRunner
           const given = { verdict, note: note === undefined ? null : storableText(note), reviewed_at: at };
           await trx
             .insertInto('reviews')
-            .values({ agent, incident_id: incidentId, ...given })
+            .values({ agent: known.agent, incident_id: incidentId, ...given })
             .onConflict((conflict) => conflict.column('incident_id').doUpdateSet(given))
             .execute();
           return true;
@@ -104,7 +105,7 @@ export function createReviewStore(current: CurrentDatabase, queries: QueryRunner
           .selectFrom('reviews')
           .innerJoin('incidents', 'incidents.id', 'reviews.incident_id')
           .select(['incidents.diagnosis', 'reviews.verdict'])
-          .where('reviews.agent', '=', agent)
+          .where(shownRows(current, 'reviews.agent'))
           .where('reviews.verdict', 'is not', null)
           .where('incidents.diagnosis', 'is not', null)
           .orderBy('reviews.reviewed_at', 'desc')

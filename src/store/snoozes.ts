@@ -75,7 +75,7 @@ export function createSnoozeStore(current: CurrentDatabase, queries: QueryRunner
   };
 }
 
-function snoozeOf(row: Selectable<SnoozeTable>): Snooze {
+export function snoozeOf(row: Selectable<SnoozeTable>): Snooze {
   return {
     id: row.id,
     service: { service: row.service, ...projectOf(row) },

@@ -1,4 +1,5 @@
 import { StoreError } from '../errors.ts';
+import type { FleetMessages, FleetStore, SharedKnowledge } from '../pipeline/ports/fleet.ts';
 import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
@@ -27,6 +28,9 @@ import { openMemory } from './engines/memory.ts';
 import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
 import { createEvidenceStore } from './evidence.ts';
+import { createFleetStore } from './fleet.ts';
+import type { FleetLimits } from './fleet-limits.ts';
+import { createFleetMessages, type Destinations } from './fleet-messages.ts';
 import { createFloodStore } from './floods.ts';
 import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
@@ -40,6 +44,7 @@ import { createQueryRunner } from './query-runner.ts';
 import { createRecentUsage } from './recent-usage.ts';
 import { createRequestStore } from './restart-requests.ts';
 import { createReviewStore } from './reviews.ts';
+import { createSharedKnowledge } from './shared-knowledge.ts';
 import { createSnoozeStore } from './snoozes.ts';
 import { createTimelineStore } from './timeline-events.ts';
 
@@ -59,6 +64,9 @@ export type Store = CursorStore &
   TimelineStore &
   PageStore &
   ReviewStore &
+  FleetStore &
+  FleetMessages &
+  SharedKnowledge &
   PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
@@ -72,7 +80,12 @@ export type Store = CursorStore &
     close(): Promise<void>;
   };
 
-type StoreOptions = StorageEngineOptions;
+export interface StoreOptions extends StorageEngineOptions {
+  /** Used if the database is shared. */
+  readonly fleetLimits?: FleetLimits;
+  /** Used if the database is shared. */
+  readonly destinations?: Destinations;
+}
 
 /** A restart of the database fails one probe; a longer outage also fails the next one. */
 const FAILED_PROBES_BEFORE_MEMORY = 2;
@@ -94,7 +107,8 @@ const FAILED_PROBES_BEFORE_MEMORY = 2;
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { receivers, now, logger } = options;
   let engine = await openConfiguredOrMemory(options);
-  const current = { db: engine.db, agent: agentOf(options.where) };
+  const canBeShared = 'databaseUrl' in options.where;
+  const current = { db: engine.db, agent: agentOf(options.where), isShared: canBeShared && !engine.inMemory };
   const queries = createQueryRunner({
     logger,
     isOutage: (error) => engine.isOutage(error),
@@ -117,6 +131,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   function switchTo(next: StorageEngine): void {
     engine = next;
     current.db = next.db;
+    current.isShared = canBeShared && !next.inMemory;
   }
 
   /** Moves from memory to the configured database. Throws if the database still cannot be used. */
@@ -156,10 +171,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
   return {
     ...createCursorStore(current, queries),
-    ...createLedger(current, queries, usage),
+    ...createLedger(current, queries, usage, options.fleetLimits),
     ...createIncidentStore(current, queries, now),
-    ...createAttemptStore(current, queries),
-    ...createOutbox(current, queries, now),
+    ...createAttemptStore(current, queries, options.fleetLimits),
+    ...createOutbox(current, queries, now, options.destinations),
     ...createFollowedIncidents(current, queries, now),
     ...createFloodStore(current, queries),
     ...createDigestStore(current, queries),
@@ -173,6 +188,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createRequestStore(current, queries),
     ...createSnoozeStore(current, queries, now),
     ...createAuditStore(current, queries),
+    ...createFleetStore(current, queries, now),
+    ...createSharedKnowledge(current, queries),
+    ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 
     healthy: () => problem() === undefined,
     problem,

@@ -99,6 +99,12 @@ export const OBSERVED_GAUGES = {
     description: '1 while the engine grants what the agent needs, 0 while it refuses or fails.',
     labels: { source: ENGINE_SOURCES },
   },
+  agents: {
+    name: 'container_doctor.agents',
+    unit: '{agent}',
+    description: 'Agents that share the database, this one included.',
+    labels: { state: ['alive', 'silent'] },
+  },
   storeHealthy: {
     name: 'container_doctor.store.healthy',
     unit: '',

@@ -25,6 +25,8 @@ export interface Gauges {
   containersWatched(): MaybeAsync<number>;
   dockerConnected(): MaybeAsync<boolean>;
   sourcesUp(): MaybeAsync<Readonly<Record<EngineSource, boolean>>>;
+  /** Agents that share the database. */
+  agents(): MaybeAsync<Readonly<Record<'alive' | 'silent', number>>>;
   storeHealthy(): MaybeAsync<boolean>;
   claudeCircuitOpen(): MaybeAsync<boolean>;
   configReloaded(): MaybeAsync<boolean>;
@@ -87,6 +89,9 @@ function observeGauges(meter: Meter, gauges: Gauges, version: string): void {
   one('buildInfo', { version, node: process.versions.node }, () => 1);
   observe(meter, 'sourceUp', async (result) => {
     for (const [source, up] of Object.entries(await gauges.sourcesUp())) result.observe(Number(up), { source });
+  });
+  observe(meter, 'agents', async (result) => {
+    for (const [state, count] of Object.entries(await gauges.agents())) result.observe(count, { state });
   });
   observe(meter, 'outboxPending', async (result) => {
     for (const [integration, pending] of Object.entries(await gauges.outboxPending())) {

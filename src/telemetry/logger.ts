@@ -21,7 +21,7 @@ const SEVERITY_NUMBERS = {
 } as const satisfies Record<LogLevel, SeverityNumber>;
 
 /** Fields that every record has. Another field with such a name gets a trailing underscore. */
-const RESERVED = new Set(['level', 'time', 'msg', 'trace_id', 'span_id']);
+const RESERVED = new Set(['level', 'time', 'msg', 'host_name', 'trace_id', 'span_id']);
 
 /** Fields are small. Anything deeper is a mistake or a cycle, and is cut off. */
 const MAX_DEPTH = 6;
@@ -36,6 +36,8 @@ export function createLogger(options: {
   readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
   /** Whether to write readable text. Default: only if `stream` is a terminal. */
   readonly pretty?: boolean;
+  /** Named in every record, except in readable text. Undefined until it is known. */
+  host?(): string | undefined;
   redact(text: string): string;
 }): Logger {
   const { level, stream, pretty = (stream ?? process.stdout).isTTY === true } = options;
@@ -57,7 +59,11 @@ export function createLogger(options: {
       if (!sink.isLevelEnabled(at)) return;
       const body = clean(message, options.redact);
       const attributes = cleanFields(fields, options.redact, 0);
-      sink[at]({ ...describeTrace(currentTraceLink()), ...attributes }, body);
+      const host = pretty ? undefined : options.host?.();
+      sink[at](
+        { ...(host !== undefined && { host_name: host }), ...describeTrace(currentTraceLink()), ...attributes },
+        body,
+      );
       otlp.emit({
         severityNumber: SEVERITY_NUMBERS[at],
         severityText: at,

@@ -57,8 +57,10 @@ export function startTelemetry(options: {
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
   readonly logger: Logger;
+  /** Of this agent. By default a new id, and the host name of this process. */
+  readonly identity?: { readonly id: string; readonly host?: string };
 }): Telemetry {
-  const { serviceName = SCOPE, version, env, logger } = options;
+  const { serviceName = SCOPE, version, env, logger, identity } = options;
   const containerCounters = createContainerCounters({ name: SCOPE, version });
   if (settingOf(env, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true') {
     logger.info('traces and metrics are off: OTEL_SDK_DISABLED is true');
@@ -82,8 +84,8 @@ export function startTelemetry(options: {
       resourceFromAttributes({
         'service.name': serviceName,
         'service.version': version,
-        'service.instance.id': randomUUID(),
-        'host.name': hostname(),
+        'service.instance.id': identity?.id ?? randomUUID(),
+        'host.name': identity?.host ?? hostname(),
       }),
     ),
     // The process detector adds the command line, which may contain secrets. The user can enable it.

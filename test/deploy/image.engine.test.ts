@@ -34,9 +34,9 @@ describeEngine('the image', (dockerHost) => {
     context = await buildContext();
     const build = ['build', '--network', 'host', '--force-rm', '--quiet'];
     // The build stage is built first and tagged, so that it can be removed.
-    await docker([...build, '--target', 'build', '--tag', buildStage, context], 4 * MINUTE);
+    await docker([...build, '--target', 'build', '--tag', buildStage, context], 12 * MINUTE);
     await docker([...build, '--tag', image, context], MINUTE);
-  }, 6 * MINUTE);
+  }, 14 * MINUTE);
 
   afterAll(async () => {
     for (const container of containers) await docker(['rm', '--force', '--volumes', container]).catch(() => {});

@@ -12,6 +12,7 @@ describe('a history entry', () => {
     });
     expect(entry).toEqual({
       container: 'shop-web-1',
+      host: null,
       timestamp: '2026-11-23T03:00:09.000Z',
       diagnosis: {
         root_cause: 'The heap outgrew the memory limit.',
@@ -38,6 +39,12 @@ describe('a history entry', () => {
       image: container.image,
       state: 'open',
     });
+  });
+
+  it('names the host of the incident, else that of the agent', () => {
+    expect(toHistoryEntry({ incident }, 'web-1').host).toBe('web-1');
+    const elsewhere = { ...incident, container: { ...container, host: 'web-2' } };
+    expect(toHistoryEntry({ incident: elsewhere }, 'web-1').host).toBe('web-2');
   });
 
   it('says why the built-in rules made the diagnosis, and has no trace id without a trace', () => {
@@ -75,6 +82,7 @@ describe('a history query', () => {
       { limit: '1000', container: 'shop_web.1-a' },
       { limit: 1000, container: 'shop_web.1-a' },
     ],
+    [{ host: 'web-1.example' }, { limit: 50, host: 'web-1.example' }],
     [{ page: '7' }, { limit: 50 }],
   ])('%j is parsed as %j', (given, query) => {
     expect(parseHistoryQuery(given)).toEqual({ query });
@@ -90,6 +98,7 @@ describe('a history query', () => {
     [{ container: '' }, 'container is ""; allowed is a container\'s name'],
     [{ container: '../etc' }, /^container/],
     [{ container: ['a', 'b'] }, /^container/],
+    [{ host: 'a/b' }, 'host is "a/b"; allowed is the name of a host'],
     [{ limit: 'x'.repeat(5_000) }, /^.{0,200}$/],
   ])('%j is rejected', (given, error) => {
     expect(parseHistoryQuery(given)).toEqual({ error: expect.stringMatching(error) });

@@ -35,6 +35,9 @@ export interface FastWorld {
   readonly people: PeopleAccess;
   health(): Promise<HealthView>;
   history(): Promise<readonly HistoryEntry[]>;
+  /** A page of `/api/v1`. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read arbitrary parts of the JSON
+  api(page: string): Promise<any>;
   metrics(): Promise<string>;
   /** Sum of the series of `/metrics` that have these labels. */
   metric(name: string, labels?: Record<string, string>): Promise<number>;
@@ -129,6 +132,7 @@ export async function startFastWorld(options: {
     people: app.people,
     health: async () => (await get('/health')).json() as Promise<HealthView>,
     history: async () => (await get('/history?limit=1000')).json() as Promise<HistoryEntry[]>,
+    api: async (page) => (await get(`/api/v1${page}`)).json(),
     metrics,
     metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
     async close() {

@@ -16,6 +16,7 @@ import type { Gauges } from '../../src/telemetry/instruments.ts';
 export const MODEL = 'claude-haiku-5-5';
 
 export const gauges: Gauges = {
+  agents: () => ({ alive: 1, silent: 0 }),
   incidentsOpen: () => 2,
   rateLimitRemaining: async () => 17,
   rateLimitLimit: () => 20,

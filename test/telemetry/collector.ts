@@ -108,10 +108,14 @@ export function recordingLogger(): Logger & { readonly lines: Line[]; shown(): L
 }
 
 /** Starts telemetry with only `env` in the environment. `end` also removes the global providers. */
-export function telemetryWith(env: Record<string, string>, logger: Logger = recordingLogger()) {
+export function telemetryWith(
+  env: Record<string, string>,
+  logger: Logger = recordingLogger(),
+  identity?: Parameters<typeof startTelemetry>[0]['identity'],
+) {
   for (const name of Object.keys(process.env)) if (name.startsWith('OTEL_')) vi.stubEnv(name, undefined);
   for (const [name, text] of Object.entries(env)) vi.stubEnv(name, text);
-  const telemetry: Telemetry = startTelemetry({ version: '1.2.3', env: process.env, logger });
+  const telemetry: Telemetry = startTelemetry({ version: '1.2.3', env: process.env, logger, identity });
   return {
     ...telemetry,
     async end() {

@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { FAST, startCollector, telemetryWith } from './collector.ts';
 import { incident } from './samples.ts';
 
-function logTo(options: { level?: LogLevel; pretty?: boolean } = {}) {
+function logTo(options: { level?: LogLevel; pretty?: boolean; host?: () => string | undefined } = {}) {
   const stream = new PassThrough();
   const text = () => String(stream.read() ?? '');
   const redact = (given: string) => given.replaceAll('hunter2', '‹secret›');
@@ -30,6 +30,20 @@ describe('our own log', () => {
     expect(first.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(second).toMatchObject({ level: 'warn', msg: 'lost the engine' });
     expect(second).not.toHaveProperty('trace_id');
+  });
+
+  it('names the host in every record once it is known, and not in readable text', () => {
+    let host: string | undefined;
+    const { logger, records } = logTo({ host: () => host });
+    logger.info('starting');
+    host = 'web-1';
+    logger.info('running', { host_name: 'something else' });
+    const [first, second] = records();
+    expect(first).not.toHaveProperty('host_name');
+    expect(second).toMatchObject({ host_name: 'web-1', host_name_: 'something else' });
+    const readable = logTo({ host: () => host, pretty: true });
+    readable.logger.info('running');
+    expect(readable.text()).not.toContain('web-1');
   });
 
   it('redacts every string: message, nested fields, errors and their causes', () => {

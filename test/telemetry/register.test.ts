@@ -84,6 +84,22 @@ describe('with an endpoint', () => {
     expect(received[0]?.contentType).toBe('application/json');
   });
 
+  it('spans, the metrics page and log records name the agent by its id and its host', async () => {
+    const { url, spans, received } = await collector();
+    const identity = { id: '3f2b5a52-0000-4000-8000-000000000001', host: 'web-7' };
+    const env = { ...FAST, OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_LOGS_EXPORTER: 'otlp' };
+    const { tracer, renderMetrics } = telemetry(env, undefined, identity);
+    tracer.startSpan('hello').end();
+    logs.getLogger('test').emit({ body: 'hello' });
+    const resource = { 'service.instance.id': identity.id, 'host.name': 'web-7' };
+    expect(await eventually(() => spans()[0]?.resource)).toMatchObject(resource);
+    const record = await eventually(() => received.find(({ path }) => path === '/v1/logs')?.body);
+    expect(String(record)).toContain(identity.id);
+    const page = await renderMetrics?.();
+    expect(page).toMatch(/^target_info\{.*service_instance_id="3f2b5a52-0000-4000-8000-000000000001"/m);
+    expect(page).toMatch(/^target_info\{.*host_name="web-7"/m);
+  });
+
   it('traces are exported as http/protobuf if the user sets that', async () => {
     const { url, received } = await collector();
     const { tracer } = telemetry({

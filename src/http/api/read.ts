@@ -1,6 +1,7 @@
 /** The handlers of the reading endpoints. */
 import { serviceKey } from '../../domain/containers.ts';
 import type { Severity } from '../../domain/diagnosis.ts';
+import type { FleetMember } from '../../pipeline/ports/fleet.ts';
 import type { ListedIncident } from '../../pipeline/ports/pages.ts';
 import type { Snooze } from '../../pipeline/ports/people.ts';
 import { ENDPOINTS, type EndpointName, type ResponseOf } from './endpoints.ts';
@@ -80,6 +81,7 @@ export function createReaders(source: ApiSource): Readers {
         spent_today_usd: health.spend_today_usd,
         budget_per_day_usd: health.spend_limit_usd,
         alerts_pending: health.outbox_pending,
+        agents: (source.agents?.() ?? []).map(toAgent),
         restart_requests: requests.map(toRestartRequest),
         snoozes: snoozes.map(toSnooze),
         trace_url: source.traceUrl ?? null,
@@ -140,8 +142,8 @@ export function createReaders(source: ApiSource): Readers {
       if (!parsed.ok) return invalid(parsed.error);
       const range = toRange(parsed.value, now(), DAY_MS);
       if (!range.ok) return invalid(range.error);
-      const { service, container } = parsed.value;
-      const stored = await store.timeline(range.value, { service, container }, TIMELINE_INCIDENTS + 1);
+      const { service, container, host } = parsed.value;
+      const stored = await store.timeline(range.value, { service, container, host }, TIMELINE_INCIDENTS + 1);
       return ok(toTimeline(range.value, stored, TIMELINE_INCIDENTS));
     },
 
@@ -150,7 +152,9 @@ export function createReaders(source: ApiSource): Readers {
       if (!parsed.ok) return invalid(parsed.error);
       const range = toRange(parsed.value, now(), 30 * DAY_MS);
       if (!range.ok) return invalid(range.error);
-      return ok(toStats(range.value, await store.stats(range.value), source.budgetPerDayUsd));
+      return ok(
+        toStats(range.value, await store.stats({ ...range.value, host: parsed.value.host }), source.budgetPerDayUsd),
+      );
     },
 
     async containers() {
@@ -214,6 +218,11 @@ export function createReaders(source: ApiSource): Readers {
       return ok({ restart_requests: requests.map(toRestartRequest), snoozes: snoozes.map(toSnooze) });
     },
   };
+}
+
+function toAgent({ name, id, version, isSilent, startedAt, seenAt }: FleetMember) {
+  const state = isSilent ? ('silent' as const) : ('alive' as const);
+  return { host: name, id, version, state, started_at: iso(startedAt), last_seen_at: iso(seenAt) };
 }
 
 function snoozesOf(snoozes: readonly Snooze[], key: string): readonly Snooze[] {

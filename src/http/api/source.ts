@@ -1,4 +1,5 @@
 import type { ContainerFacts, ContainerRef, EdgeEvidence } from '../../domain/containers.ts';
+import type { FleetMember } from '../../pipeline/ports/fleet.ts';
 import type { PageStore } from '../../pipeline/ports/pages.ts';
 import type { PeopleActions, PeopleStore } from '../../pipeline/ports/people.ts';
 import type { IncidentStore } from '../../pipeline/ports/store.ts';
@@ -36,6 +37,8 @@ export interface ApiSource {
     readonly to: ContainerRef;
     readonly evidence: EdgeEvidence;
   }[];
+  /** Those that share the database; absent if none can. */
+  agents?(): readonly FleetMember[];
   /** What the handling of open incidents waits for, by id. `what` completes "waits …". */
   waits(): ReadonlyMap<string, { readonly what: string; readonly until: number }>;
   /** Undefined: not known yet. */

@@ -1,6 +1,6 @@
 /** Decides whether a complete record is an error, and on what evidence. docs/detection.md describes the tiers. */
 import { isClientError, isFatalClientError } from './client-errors.ts';
-import { evidenceIn, evidenceInWarning } from './evidence.ts';
+import { evidenceIn, evidenceInWarning, failureIn } from './evidence.ts';
 import { statusOf } from './http-status.ts';
 import { parseJsonLine } from './json-parts.ts';
 import { ERROR, levelName, NO_LEVEL, WARN } from './levels.ts';
@@ -64,7 +64,7 @@ function ofWarning(open: OpenRecord): Finding | undefined {
   if (evidence !== undefined) return evidence;
   // A failure in words with a stack trace outweighs the level WARN, unless the program says that it retries.
   if (open.traced && !/\b(?:re-?try\w*|try(?:ing)? again|attempt)\b/i.test(message)) {
-    const stated = evidenceIn(message);
+    const stated = evidenceIn(message) ?? failureIn(message);
     if (stated !== undefined) return stated;
   }
   // The unindented lines below the first; frames of a stack trace are not among them.

@@ -14,7 +14,7 @@ const USER = /\b(?:user(?:[_ -]?(?:name|id))?|account|login|e-?mail)\b["':=[( ]{
 
 const LOGIN = String.raw`pass(?:word|wd|code|phrase)|credentials?|log(?:[ -]?(?:in|on))|sign[ -]?in|authenticat\w+|[12m]fa|t?otp|captcha`;
 const CREDENTIAL = String.raw`${LOGIN}|authori[sz]\w+|auth|tokens?|session|jwt|cookie|csrf|xsrf|api[ -]?key|signature|invit\w+|link|user(?:name)?|account`;
-const REFUSED = String.raw`(?:invalid|incorrect|wrong|bad|unknown|mismatch\w*|unsuccessful|fail(?:ed|ure|s)?|reject\w*|denied|refused|not (?:found|match|authori[sz]ed|allowed|permitted|valid|exist)|unauthori[sz]ed|unauthenticated|forbidden|expired|does(?:n't| not) (?:exist|match)|missing|no such|disabled|locked|banned|blocked|too many)`;
+const REFUSED = String.raw`(?:invalid|incorrect|wrong|bad|unknown|mismatch\w*|unsuccessful|fail(?:ed|ure|s)?|reject\w*|denied|refused|not (?:found|match|authori[sz]ed|allowed|permitted|valid|exist)|unauthori[sz]ed|unauthenticated|forbidden|expired|does(?:n't| not) (?:exist|match)|missing|no such|disabled|locked|banned|blocked|exceeded|too many)`;
 const refused = (what: string): RegExp =>
   new RegExp(String.raw`\b(?:${what})\b.{0,40}?\b${REFUSED}\b|\b${REFUSED}\b.{0,40}?\b(?:${what})\b`, 'i');
 const REFUSED_CREDENTIAL = refused(CREDENTIAL);

@@ -73,6 +73,15 @@ function matchOf(pattern: RegExp, text: string): string | undefined {
   return undefined;
 }
 
+const FAILURE = /\b(?:fail(?:ed|ure|s)|error|exception|could not|couldn't|cannot|can't|unable to)\b/gi;
+
+/** Returns a word for a failure in any position; only together with other evidence, such as a stack trace. */
+export function failureIn(message: string): Evidence | undefined {
+  const text = message.length > WARNING_LENGTH ? message.slice(0, WARNING_LENGTH) : message;
+  if (matchOf(FAILURE, text) === undefined || isExplainedAway(text) || isClientError(text)) return undefined;
+  return { tier: 'keyword', word: 'failure' };
+}
+
 /** Signatures that count even in a warning: what they report kills a process or stops a service. */
 const DEADLY = new Set([
   'killed',

@@ -15,7 +15,7 @@ const SAME_MOMENT_MS = 50;
 
 /** Loggers and threads at the beginning of a message. */
 const LOGGER =
-  /^(?:[\s-]*(?:\[[^\]]{1,120}\]|\([^)]{1,80}\)|\{[^}]{1,80}\}|<[\w.]{1,40}>|(?![\w.]*(?:[Ee]rror|Exception|Warning|Caused by|Failed)\b)[\w.$/-]{2,80}(?:\[\d+\])?(?= - | : |:\s)|(?:[\w$]+\.){3,}[\w$<>]+(?= )|\d+#\d+)[\s:-]*){1,4}/;
+  /^(?:[\s-]*(?:\[[^\]]{1,120}\]|\([^)]{1,80}\)|\{[^}]{1,80}\}|<[\w.]{1,40}>|(?![\w.]*(?:[Ee]rror|Exception|Warning|Caused by|Failed|FAILED|Failure|FAILURE|Reason|Cause)\b)[\w.$/-]{2,80}(?:\[\d+\])?(?= - | : |:\s)|(?:[\w$]+\.){3,}[\w$<>]+(?= )|\d+#\d+)[\s:-]*){1,4}/;
 /** The program says only that it ends or cannot start. */
 const GIVES_UP =
   /^\W*(?:\w+ )?(?:abort(?:ing|ed)?|exiting|shutting down|giving up|terminat(?:ing|ed)|stopping)\b|\b(?:did not (?:start|exit)|failed to (?:start|initiali[sz]e)|(?:initiali[sz]ation|start-?up|bootstrap) (?:has )?failed|could not be started|cannot start)\b/i;

@@ -15,7 +15,8 @@ export const SURE_AT_FRAME =
 /** PHP, Dart, sanitizers, and ClickHouse's `0. function @ 0x…`. */
 export const HASH_FRAME = /^\s*#\d+\s|^\d+\. .{0,600}@ 0x[0-9a-f]+/;
 export const SURE_HASH_FRAME = /^\s*#\d+\s+(?:\S.*\(.*\)|\{main\}|0x[0-9a-f]+ in )|^\d+\. .{0,600}@ 0x[0-9a-f]+/;
-export const PY_FRAME = /^\s+File ".*", line \d+/;
+/** Loguru marks the frame that caught the exception with `>`. */
+export const PY_FRAME = /^(?:\s+|> )File ".*", line \d+/;
 export const RUBY_FRAME = /^\s*(?:\d+: )?(?:from )?\S.*:\d+:in(?: [`'"]|$)/;
 export const SURE_RUBY_FRAME =
   /^\s+(?:\d+: )?from \S+:\d+|^\s*\S+\.(?:rb|erb|rake|ru|slim|haml):\d+:in [`']|^\s+\S+ \(\d[\w.]*\) \S+:\d+:in/;

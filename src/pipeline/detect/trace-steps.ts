@@ -197,7 +197,12 @@ function pythonStep(trace: Trace, line: string): Step {
   const base = PY_FRAME.test(trace.first) ? Math.max(0, indentOf(trace.first) - 2) : indentOf(trace.first);
   const indent = indentOf(line);
   if (trace.phase === 'open' || trace.phase === 'frames') {
-    if (indent > base) return ACCEPT;
+    if (indent > base || PY_FRAME.test(line)) return ACCEPT;
+    // Loguru puts blank lines around the frames.
+    if (trace.held > 0 && isBlank(trace.previous) && EXCEPTION.test(line)) {
+      trace.phase = 'final';
+      return ACCEPT;
+    }
     if (trace.held > 0 || !PY_FINAL.test(line.slice(base))) return END;
     trace.phase = 'final';
     return ACCEPT;

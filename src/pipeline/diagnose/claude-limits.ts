@@ -1,6 +1,7 @@
 import type { SkipReason } from '../../domain/diagnosis.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { ClaudeFailure } from '../../domain/model-failures.ts';
+import { FleetLimitReached } from '../../errors.ts';
 import { createMutex } from '../../lib/mutex.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { Ledger } from '../ports/store.ts';
@@ -61,6 +62,17 @@ export function createClaudeLimits({ ledger, clock, limits, services }: ClaudeLi
     return fairShare.allows(incident.container, usage, now) ? undefined : 'fair_share';
   };
 
+  /** The limit of all hosts together that is reached. */
+  const record = async (incident: Incident): Promise<SkipReason | undefined> => {
+    try {
+      await ledger.recordAsk({ at: clock.now(), incidentId: incident.id });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof FleetLimitReached) || error.limit === 'fleet_restart_limit') throw error;
+      return error.limit;
+    }
+  };
+
   /** Refusals and truncated answers do not count: a hostile log could cause them and so disable Claude. */
   const isOutage = (result: QuestionResult): boolean =>
     result.kind === 'failed' && result.reason !== 'refused' && result.reason !== 'truncated' && result.costUsd === 0;
@@ -72,7 +84,8 @@ export function createClaudeLimits({ ledger, clock, limits, services }: ClaudeLi
         if (reason) return { kind: 'refused', reason };
         const admission = admit(circuit, clock.now());
         if (admission.kind === 'refused') return { kind: 'refused', reason: 'circuit_open' };
-        await ledger.recordAsk({ at: clock.now(), incidentId: incident.id });
+        const limit = await record(incident);
+        if (limit) return { kind: 'refused', reason: limit };
         circuit = admission.circuit;
         inProgress += 1;
         const question = fairShare.begin(incident.container, clock.now());

@@ -1,7 +1,7 @@
 import type { ContainerRef } from '../../domain/containers.ts';
 import type { DiagnoseWith, Diagnosis, DiagnosisBasis } from '../../domain/diagnosis.ts';
 import type { DiagnosisContext, EarlierIncident, LocalPort, RuleMatch } from '../ports/model.ts';
-import type { IncidentStore } from '../ports/store.ts';
+import type { IncidentStore, LastCase } from '../ports/store.ts';
 import type { ClaudeLimitsStatus } from './claude-limits.ts';
 import { type ClaudeTierAnswer, type ClaudeTierDeps, createClaudeTier } from './claude-tier.ts';
 import { MAX_EARLIER, toEarlier } from './earlier.ts';
@@ -9,6 +9,7 @@ import { basisOf, recentStrongDiagnosis, recurredAfterRestart, reusable } from '
 import { createLocalTier, type LocalTierAnswer, type LocalTierStatus } from './local-tier.ts';
 import { isUnambiguous } from './rules.ts';
 import { withSurroundings } from './rules-in-context.ts';
+import type { SharedQuestions } from './shared-question.ts';
 import type { Answered } from './tier.ts';
 
 interface DiagnoseDeps extends ClaudeTierDeps {
@@ -16,6 +17,8 @@ interface DiagnoseDeps extends ClaudeTierDeps {
   /** Absent if none is configured. */
   readonly local?: LocalPort;
   readonly incidents: Pick<IncidentStore, 'lastCase' | 'resembling'>;
+  /** Absent if no other agent shares the database. */
+  readonly shared?: SharedQuestions;
   /** Whether a restart could follow from a diagnosis: policy and mode allow it. */
   mayRestart(container: ContainerRef): boolean;
 }
@@ -121,6 +124,35 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
   const isStandIn = ({ by }: Diagnosis): boolean =>
     by === 'local' && (diagnoseWith === 'claude-first' || diagnoseWith === 'rules-first');
 
+  const reused = (known: Diagnosis, at: number): Diagnosis => {
+    observer.diagnosis({ tier: 'known', outcome: 'ok', durationMs: 0 });
+    const { fallback: _, fallbackCause: __, localFailure: ___, ...kept } = known;
+    return { ...kept, tier: 'known', costUsd: 0, at };
+  };
+
+  const askNow = async (
+    context: DiagnosisContext,
+    about: {
+      readonly last: LastCase | undefined;
+      readonly basis: DiagnosisBasis;
+      readonly failedBefore: boolean;
+      readonly again: boolean;
+      readonly rulesSuffice: boolean;
+    },
+    signal: AbortSignal,
+  ): Promise<Diagnosis> => {
+    const { last, basis, failedBefore, again, rulesSuffice } = about;
+    const earlier = hasModel ? await earlierOf(context) : [];
+    const question: DiagnosisContext = {
+      ...context,
+      ...(earlier.length > 0 && { earlier }),
+      ...(failedBefore && last?.diagnosis && { previous: last.diagnosis }),
+    };
+    const asked: Asked = rulesSuffice ? { costUsd: 0 } : await ask(question, failedBefore || again, signal);
+    if (asked.best === undefined) observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
+    return toDiagnosis(asked, question, { basis, at: clock.now(), afterFailedRestart: failedBefore });
+  };
+
   return {
     async diagnose(context, restartFailed, signal, again = false) {
       const { container, fingerprint } = context.incident;
@@ -130,22 +162,27 @@ export function createDiagnoser(deps: DiagnoseDeps): Diagnoser {
       const failedBefore = restartFailed || recurredAfterRestart(last, context.incident, now);
       const strongest = strongestRule(context);
       const rulesSuffice = diagnoseWith === 'rules-first' && isUnambiguous(strongest.rule) && !failedBefore && !again;
-      const known = failedBefore ? recentStrongDiagnosis(last, now) : reusable(last, context.incident, basis, now);
-      if (known && !isStandIn(known) && hasModel && !rulesSuffice && !again) {
-        observer.diagnosis({ tier: 'known', outcome: 'ok', durationMs: 0 });
-        const { fallback: _, fallbackCause: __, localFailure: ___, ...kept } = known;
-        return { ...kept, tier: 'known', costUsd: 0, at: now };
-      }
-
-      const earlier = hasModel ? await earlierOf(context) : [];
-      const question: DiagnosisContext = {
-        ...context,
-        ...(earlier.length > 0 && { earlier }),
-        ...(failedBefore && last?.diagnosis && { previous: last.diagnosis }),
+      const usable = (found: LastCase | undefined): Diagnosis | undefined => {
+        const { incident } = context;
+        const known = failedBefore ? recentStrongDiagnosis(found, now) : reusable(found, incident, basis, now);
+        return known && !isStandIn(known) ? known : undefined;
       };
-      const asked: Asked = rulesSuffice ? { costUsd: 0 } : await ask(question, failedBefore || again, signal);
-      if (asked.best === undefined) observer.diagnosis({ tier: 'rules', outcome: 'ok', durationMs: 0 });
-      return toDiagnosis(asked, question, { basis, at: clock.now(), afterFailedRestart: failedBefore });
+      const mayReuse = hasModel && !rulesSuffice && !again;
+      const own = mayReuse ? usable(last) : undefined;
+      if (own !== undefined) return reused(own, now);
+      const strength = failedBefore ? 'strong' : 'first';
+      const { image } = container;
+      const question =
+        mayReuse && (await deps.shared?.begin({ ...container, fingerprint }, { strength, image, usable, signal }));
+      if (question && 'known' in question) return reused(question.known, clock.now());
+      let answered = false;
+      try {
+        const diagnosis = await askNow(context, { last, basis, failedBefore, again, rulesSuffice }, signal);
+        answered = diagnosis.tier !== 'rules';
+        return diagnosis;
+      } finally {
+        if (question) await question.end(answered);
+      }
     },
 
     prepare: () => {

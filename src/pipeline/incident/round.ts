@@ -23,7 +23,7 @@ import type { DiagnosisContext } from '../ports/model.ts';
 import type { EvidenceStore } from '../ports/pages.ts';
 import type { RestartRequest } from '../ports/people.ts';
 import type { AttemptStore, IncidentStore } from '../ports/store.ts';
-import { createRestarts, type Refusal } from '../restart/attempt.ts';
+import { createRestarts, type Refusal, whyNotMade } from '../restart/attempt.ts';
 import { SPANS } from '../tracing.ts';
 import { type Approved, createEvaluation, type Evaluated, type EvaluationDeps } from './evaluate.ts';
 import { toEvidence } from './evidence.ts';
@@ -280,7 +280,9 @@ export function createRounds(deps: RoundDeps): Rounds {
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       logger.error('the restart was not made', { incident: live.incident.id, error: String(error) });
-      return { ...round, decision: { kind: 'notify', reason: 'store_unavailable' } };
+      const decision = { kind: 'notify', reason: whyNotMade(error) } as const;
+      await keep('a decision', store.saveDecision(live.incident.id, decision));
+      return { ...round, decision };
     }
   };
 
@@ -294,9 +296,7 @@ export function createRounds(deps: RoundDeps): Rounds {
   return {
     keep,
     restartsLastHour,
-
     run: (live, ordinal) => run(live, ordinal),
-
     askAgain: async (live) => run(live, await restartsFor(live.incident), true),
 
     async approve(live, diagnosis, approval) {

@@ -36,6 +36,8 @@ export interface Snoozes {
   resume(): void;
   /** Whether a snooze of this problem has not been ended yet, even if its time is over. */
   isPending(problem: Problem): boolean;
+  /** The snoozes of other agents that share the database. They hold back here too; those agents end them. */
+  setOthers(snoozes: readonly Snooze[]): void;
   count(): number;
   /** Writes the counts. */
   flush(): Promise<void>;
@@ -56,6 +58,7 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
   const byService = new Map<string, Active[]>();
   const dirty = new Set<Active>();
   let asleep = true;
+  let others: readonly Snooze[] = [];
 
   const all = (): Active[] => [...byService.values()].flat();
 
@@ -118,12 +121,15 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
     if (!over.aborted) await ended(active);
   };
 
+  const ofOthers = (problem: Problem): Snooze | undefined =>
+    others.find((snooze) => clock.now() < snooze.until && matches(snooze, problem));
+
   return {
-    of: (problem) => find(problem)?.snooze,
+    of: (problem) => find(problem)?.snooze ?? ofOthers(problem),
 
     holdsBack(problem) {
       const active = find(problem);
-      if (active === undefined) return false;
+      if (active === undefined) return ofOthers(problem) !== undefined;
       active.snooze = { ...active.snooze, heldBack: active.snooze.heldBack + 1 };
       dirty.add(active);
       wake();
@@ -164,7 +170,16 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
       for (const active of all()) deps.start(endInTime(active));
     },
 
-    isPending: (problem) => all().some(({ snooze }) => matches(snooze, problem)),
+    isPending: (problem) =>
+      [...all().map(({ snooze }) => snooze), ...others].some((snooze) => matches(snooze, problem)),
+
+    setOthers(snoozes) {
+      const kept = new Set(snoozes.map(({ id }) => id));
+      const over = others.filter(({ id }) => !kept.has(id));
+      others = snoozes;
+      for (const snooze of over) deps.start(deps.onEnded(snooze));
+    },
+
     count: () => all().length,
     flush,
   };

@@ -199,6 +199,11 @@ export interface TimeRange {
   readonly to: number;
 }
 
+/** One host of those that share a database. */
+export interface OnHost {
+  readonly host?: string;
+}
+
 export interface PageStore {
   /** Newest first. `total`: all that match. */
   incidentPage(
@@ -208,11 +213,12 @@ export interface PageStore {
   findIncident(id: string): Promise<ListedIncident | undefined>;
   incidentRecords(id: string): Promise<IncidentRecords>;
   relatedIncidents(incident: Incident): Promise<RelatedIncidents>;
-  /** The newest `limit` incidents that were open in this time, oldest first. */
+  /** The newest `limit` incidents that were open in this time, oldest first. Default host: that of this agent. */
   timeline(
     range: TimeRange,
-    of: { readonly service?: string; readonly container?: string },
+    of: { readonly service?: string; readonly container?: string } & OnHost,
     limit: number,
   ): Promise<StoredTimeline>;
-  stats(range: TimeRange): Promise<StoredStats>;
+  /** Default host: all of them. */
+  stats(range: TimeRange & OnHost): Promise<StoredStats>;
 }

@@ -18,7 +18,10 @@ export interface CursorStore {
 
 /** The questions and requests to Claude, and sums over rolling windows. */
 export interface Ledger {
-  /** Stores that Claude is about to be asked. It counts toward the hourly cap from then on. */
+  /**
+   * Stores that Claude is about to be asked. It counts toward the hourly cap from then on. Rejects with FleetLimitReached
+   * if the agents that share the database have asked or spent enough.
+   */
   recordAsk(ask: { readonly at: number; readonly incidentId: string }): Promise<void>;
   recordRequests(requests: readonly ClaudeRequest[]): Promise<void>;
   asksSince(time: number): Promise<number>;
@@ -86,6 +89,7 @@ export interface IncidentStore {
 }
 
 export interface AttemptStore {
+  /** Rejects with FleetLimitReached if the agents that share the database have restarted enough. */
   beginAttempt(attempt: Attempt): Promise<void>;
   finishAttempt(
     id: string,
@@ -188,7 +192,13 @@ export interface DigestStore {
 
 /** For the HTTP pages. Incidents with a diagnosis, newest last. */
 export interface HistoryStore {
-  history(query: { readonly limit: number; readonly container?: string }): Promise<readonly IncidentCase[]>;
+  /** `ofFleet`: of all agents that share the database, or of the one on `host`. */
+  history(query: {
+    readonly limit: number;
+    readonly container?: string;
+    readonly ofFleet?: true;
+    readonly host?: string;
+  }): Promise<readonly IncidentCase[]>;
   totals(): Promise<{ readonly diagnoses: number; readonly restartsByContainer: ReadonlyMap<string, number> }>;
 }
 

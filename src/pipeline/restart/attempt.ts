@@ -1,7 +1,7 @@
 /** A restart attempt from its record in the store to its outcome. */
 import type { ContainerFacts } from '../../domain/containers.ts';
-import type { Attempt, Outcome } from '../../domain/decision.ts';
-import { AgentStopping } from '../../errors.ts';
+import type { Attempt, DecisionReason, Outcome } from '../../domain/decision.ts';
+import { AgentStopping, FleetLimitReached } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
@@ -154,6 +154,11 @@ export function createRestarts(deps: RestartsDeps): Restarts {
       }
     },
   };
+}
+
+/** Why `restartAndVerify` rejected. */
+export function whyNotMade(error: unknown): DecisionReason {
+  return error instanceof FleetLimitReached ? 'fleet_restart_limit' : 'store_unavailable';
 }
 
 const REFUSED: Readonly<Record<Refusal, (why: string) => string>> = {

@@ -33,7 +33,7 @@ export async function openPostgres(options: {
       // Several agents may be updated and started at the same time.
       await sql`SELECT pg_advisory_lock(${sql.lit(MIGRATION_LOCK)})`.execute(connection);
       try {
-        await migrate(connection as Kysely<unknown>, options.now);
+        await migrate(connection as Kysely<unknown>, options.now, 'postgres');
       } finally {
         await sql`SELECT pg_advisory_unlock(${sql.lit(MIGRATION_LOCK)})`.execute(connection);
       }

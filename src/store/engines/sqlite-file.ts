@@ -25,7 +25,7 @@ export async function openSqliteFile({ dataDir, now, logger }: FileOptions): Pro
   try {
     const { sqlite, path, damage } = openOrReplace(dataDir, now);
     db = await migrateSqlite(sqlite, now);
-    const metadata = createMetadata({ db, agent: FILE_AGENT });
+    const metadata = createMetadata({ db, agent: FILE_AGENT, isShared: false });
     if (damage !== undefined) {
       await metadata.set('limits_unknown_until', String(now() + LIMITS_UNKNOWN_FOR_MS));
       logger.error('the database was damaged: it was renamed and replaced, and nothing is restarted for an hour', {

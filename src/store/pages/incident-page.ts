@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, sql } from 'kysely';
 import type { IncidentFilter, ListedIncident, PageStore } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import { storableText } from '../rows.ts';
 import type { Database, Schema } from '../schema/tables.ts';
 import { listedOf, selectListed } from './listed.ts';
@@ -9,15 +10,16 @@ type Incidents = ExpressionBuilder<Schema, 'incidents'>;
 
 /** The incidents that match a filter, newest first, after a position; and how many match on all pages. */
 export async function readIncidentPage(
-  { db, agent }: CurrentDatabase,
+  current: CurrentDatabase,
   filter: IncidentFilter,
   { limit, after }: Parameters<PageStore['incidentPage']>[1],
 ): ReturnType<PageStore['incidentPage']> {
+  const { db } = current;
   // The ids are found in an index; only the rows of the page are read.
   let newest = db
     .selectFrom('incidents')
     .select('incidents.id')
-    .where((eb) => matches(eb, agent, filter))
+    .where((eb) => matches(eb, current, filter))
     .orderBy('incidents.opened_at', 'desc')
     .orderBy('incidents.id', 'desc')
     .limit(limit);
@@ -34,7 +36,7 @@ export async function readIncidentPage(
   const { total } = await db
     .selectFrom('incidents')
     .select((eb) => eb.fn.countAll().as('total'))
-    .where((eb) => matches(eb, agent, filter))
+    .where((eb) => matches(eb, current, filter))
     .executeTakeFirstOrThrow();
   return { incidents: await readListed(db, ids), total: Number(total) };
 }
@@ -49,21 +51,27 @@ async function readListed(db: Database, ids: readonly string[]): Promise<readonl
   return rows.map(listedOf);
 }
 
-function matches(eb: Incidents, agent: string, filter: IncidentFilter) {
+function matches(eb: Incidents, current: CurrentDatabase, filter: IncidentFilter) {
   const { state, container, service, project, host, severities, cause, from, to, search } = filter;
   return eb.and([
-    eb('incidents.agent', '=', agent),
+    shownRows(current, 'incidents.agent'),
     ...(state === undefined ? [] : [eb('incidents.state', '=', state)]),
     ...(container === undefined ? [] : [eb('incidents.container_name', '=', storableText(container))]),
     ...(service === undefined ? [] : [eb('incidents.service', '=', storableText(service))]),
     ...(project === undefined ? [] : [eb('incidents.project', '=', storableText(project))]),
-    ...(host === undefined ? [] : [eb('incidents.host', '=', storableText(host))]),
+    ...(host === undefined ? [] : [isOn(eb, current, storableText(host))]),
     ...(severities === undefined ? [] : [eb('incidents.severity', 'in', severities)]),
     ...(from === undefined ? [] : [eb('incidents.opened_at', '>=', from)]),
     ...(to === undefined ? [] : [eb('incidents.opened_at', '<', to)]),
     ...(cause === undefined ? [] : [hasCause(eb, cause)]),
     ...(search === undefined ? [] : [contains(eb, search)]),
   ]);
+}
+
+/** In a shared database, the name of an agent is that of its host. Rows may not name the host. */
+function isOn(eb: Incidents, { isShared }: CurrentDatabase, host: string) {
+  const named = eb('incidents.host', '=', host);
+  return isShared ? eb.or([named, eb('incidents.agent', '=', host)]) : named;
 }
 
 function hasCause(eb: Incidents, cause: NonNullable<IncidentFilter['cause']>) {

@@ -3,13 +3,15 @@ import type { DecisionKind, DecisionReason, Gate } from '../../domain/decision.t
 import type { ClaudeOutcome } from '../../domain/model-failures.ts';
 import type { IncidentEvidence, IncidentRecords, StoredQuestion } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import { attemptOf } from '../rows.ts';
 
 /** Most incidents have a handful of each. */
 const LIMIT = 50;
 
 /** Everything that was recorded while an incident was handled. */
-export async function readIncidentRecords({ db, agent }: CurrentDatabase, id: string): Promise<IncidentRecords> {
+export async function readIncidentRecords(current: CurrentDatabase, id: string): Promise<IncidentRecords> {
+  const { db } = current;
   const decisions = await db
     .selectFrom('decisions')
     .selectAll()
@@ -28,7 +30,7 @@ export async function readIncidentRecords({ db, agent }: CurrentDatabase, id: st
   const requests = await db
     .selectFrom('claude_requests')
     .selectAll()
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent'))
     .where('incident_id', '=', id)
     .orderBy('requested_at', 'desc')
     .limit(LIMIT)

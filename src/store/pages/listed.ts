@@ -1,5 +1,6 @@
 import type { Aftermath, Verdict } from '../../domain/decision.ts';
 import type { ListedIncident } from '../../pipeline/ports/pages.ts';
+import { withHost } from '../fleet-scope.ts';
 import { caseOf, selectCases } from '../rows.ts';
 import type { Database } from '../schema/tables.ts';
 
@@ -22,7 +23,7 @@ type ListedRow = Awaited<ReturnType<ReturnType<typeof selectListed>['execute']>>
 
 export function listedOf(row: ListedRow): ListedIncident {
   return {
-    ...caseOf(row),
+    ...withHost(caseOf(row), row.agent),
     costUsd: Number(row.spent_usd ?? 0),
     ...(row.resolved_at !== null && { resolvedAt: row.resolved_at }),
     ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),

@@ -1,6 +1,7 @@
 /** What the HTTP pages read. */
 import type { PageStore } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import type { QueryRunner } from '../query-runner.ts';
 import { readIncidentPage } from './incident-page.ts';
 import { readIncidentRecords } from './incident-records.ts';
@@ -17,7 +18,7 @@ export function createPageStore(current: CurrentDatabase, queries: QueryRunner):
     findIncident: (id) =>
       queries.read('read an incident', async () => {
         const row = await selectListed(current.db)
-          .where('incidents.agent', '=', current.agent)
+          .where(shownRows(current, 'incidents.agent'))
           .where('incidents.id', '=', id)
           .executeTakeFirst();
         return row && listedOf(row);

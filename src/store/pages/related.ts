@@ -1,6 +1,7 @@
 import type { Incident } from '../../domain/incident.ts';
 import type { RelatedIncidents } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import { NO_PROJECT } from '../rows.ts';
 import { listedOf, selectListed } from './listed.ts';
 
@@ -8,9 +9,9 @@ const MEMBERS = 200;
 const SIMILAR = 10;
 
 /** The incident that this one belongs to, those that belong to it, and earlier ones that resemble it. */
-export async function readRelated({ db, agent }: CurrentDatabase, incident: Incident): Promise<RelatedIncidents> {
+export async function readRelated(current: CurrentDatabase, incident: Incident): Promise<RelatedIncidents> {
   const { id, cause, container, fingerprint, openedAt } = incident;
-  const own = () => selectListed(db).where('incidents.agent', '=', agent);
+  const own = () => selectListed(current.db).where(shownRows(current, 'incidents.agent'));
   const root =
     cause?.kind === 'incident'
       ? await own().where('incidents.id', '=', cause.incidentId).executeTakeFirst()

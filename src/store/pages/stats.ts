@@ -2,15 +2,16 @@ import { sql } from 'kysely';
 import type { Aftermath, DecisionReason, Outcome, Verdict } from '../../domain/decision.ts';
 import type { Severity } from '../../domain/diagnosis.ts';
 import type { IncidentState } from '../../domain/incident.ts';
-import type { StoredStats, TimeRange } from '../../pipeline/ports/pages.ts';
+import type { OnHost, StoredStats, TimeRange } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import { REVIEWED_REASONS } from '../reviews.ts';
 import { projectOf } from '../rows.ts';
 
 const DAY_MS = 86_400_000;
 
 /** Counts and sums of a time; incidents belong to the time in which they were opened. */
-export async function readStats(current: CurrentDatabase, range: TimeRange): Promise<StoredStats> {
+export async function readStats(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats> {
   return {
     ...(await countIncidents(current, range)),
     asked: await countAsks(current, range),
@@ -20,11 +21,11 @@ export async function readStats(current: CurrentDatabase, range: TimeRange): Pro
   };
 }
 
-async function countIncidents({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
-  const groups = await db
+async function countIncidents(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  const groups = await current.db
     .selectFrom('incidents')
     .select((eb) => ['state', 'severity', 'tier', 'cause_kind', eb.fn.countAll().as('incidents')])
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .where('opened_at', '>=', from)
     .where('opened_at', '<', to)
     .groupBy(['state', 'severity', 'tier', 'cause_kind'])
@@ -45,11 +46,11 @@ async function countIncidents({ db, agent }: CurrentDatabase, { from, to }: Time
   };
 }
 
-async function countAsks({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number> {
-  const { asks } = await db
+async function countAsks(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number> {
+  const { asks } = await current.db
     .selectFrom('asks')
     .select((eb) => eb.fn.countAll().as('asks'))
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .where('asked_at', '>=', from)
     .where('asked_at', '<', to)
     .executeTakeFirstOrThrow();
@@ -57,7 +58,7 @@ async function countAsks({ db, agent }: CurrentDatabase, { from, to }: TimeRange
 }
 
 /** Equal cases are counted in the database. */
-async function readCases(current: CurrentDatabase, range: TimeRange): Promise<StoredStats['cases']> {
+async function readCases(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['cases']> {
   const groups = [...(await countRestarted(current, range)), ...(await countHeldBack(current, range))];
   return groups.map((row) => ({
     count: Number(row.cases),
@@ -81,15 +82,15 @@ const CASE = [
 ] as const;
 
 /** By the outcome of the newest restart of each incident. */
-function countRestarted({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
+function countRestarted(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
   const nth = sql<number>`row_number() OVER (PARTITION BY incident_id ORDER BY started_at DESC, id DESC)`;
   return (
-    db
+    current.db
       .selectFrom((eb) =>
         eb
           .selectFrom('attempts')
           .select(['incident_id', 'outcome', nth.as('nth')])
-          .where('agent', '=', agent)
+          .where(shownRows(current, 'agent', host))
           // No restart of an incident is older than the incident.
           .where('started_at', '>=', from)
           .as('newest'),
@@ -112,12 +113,12 @@ function countRestarted({ db, agent }: CurrentDatabase, { from, to }: TimeRange)
 }
 
 /** Restarts that a setting held back. */
-async function countHeldBack({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
-  const rows = await db
+async function countHeldBack(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  const rows = await current.db
     .selectFrom('incidents')
     .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
     .select((eb) => [...CASE, eb.fn.countAll().as('cases')])
-    .where('incidents.agent', '=', agent)
+    .where(shownRows(current, 'incidents.agent', host))
     .where('incidents.opened_at', '>=', from)
     .where('incidents.opened_at', '<', to)
     .where('incidents.decision_reason', 'in', REVIEWED_REASONS)
@@ -133,12 +134,12 @@ async function countHeldBack({ db, agent }: CurrentDatabase, { from, to }: TimeR
   return rows.map((row) => ({ ...row, outcome: null }));
 }
 
-async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: TimeRange): Promise<number[]> {
-  const rows = await db
+async function readRecoveryTimes(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number[]> {
+  const rows = await current.db
     .selectFrom('attempts')
     .innerJoin('incidents', 'incidents.id', 'attempts.incident_id')
     .select(['incidents.opened_at', 'attempts.finished_at'])
-    .where('attempts.agent', '=', agent)
+    .where(shownRows(current, 'attempts.agent', host))
     .where('attempts.started_at', '>=', from)
     .where('attempts.started_at', '<', to)
     .where('attempts.outcome', '=', 'recovered')
@@ -148,20 +149,23 @@ async function readRecoveryTimes({ db, agent }: CurrentDatabase, { from, to }: T
   );
 }
 
-async function readSpend(current: CurrentDatabase, range: TimeRange): Promise<Pick<StoredStats, 'spend' | 'services'>> {
+async function readSpend(
+  current: CurrentDatabase,
+  range: TimeRange & OnHost,
+): Promise<Pick<StoredStats, 'spend' | 'services'>> {
   // Two sums of few groups each: days, containers and models together would be thousands.
   return { spend: await sumByDay(current, range), services: await sumByService(current, range) };
 }
 
-function requestsWithin({ db, agent }: CurrentDatabase, { from, to }: TimeRange) {
-  return db
+function requestsWithin(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  return current.db
     .selectFrom('claude_requests')
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .where('requested_at', '>=', from)
     .where('requested_at', '<', to);
 }
 
-async function sumByDay(current: CurrentDatabase, range: TimeRange): Promise<StoredStats['spend']> {
+async function sumByDay(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['spend']> {
   // Both databases divide integers without a remainder.
   const day = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
   const rows = await requestsWithin(current, range)
@@ -189,12 +193,12 @@ async function sumByDay(current: CurrentDatabase, range: TimeRange): Promise<Sto
     .sort((one, other) => one.day - other.day);
 }
 
-async function sumByService(current: CurrentDatabase, range: TimeRange): Promise<StoredStats['services']> {
+async function sumByService(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['services']> {
   const rows = await requestsWithin(current, range)
     .select((eb) => ['container_name', eb.fn.countAll().as('requests'), eb.fn.sum('cost_usd').as('usd')])
     .groupBy('container_name')
     .execute();
-  const serviceOf = rows.length === 0 ? new Map<string, string>() : await readServices(current);
+  const serviceOf = rows.length === 0 ? new Map<string, string>() : await readServices(current, range.host);
   const sums = new Map<string, { service: string; usd: number; requests: number }>();
   for (const row of rows) {
     const service = serviceOf.get(row.container_name) ?? row.container_name;
@@ -205,11 +209,11 @@ async function sumByService(current: CurrentDatabase, range: TimeRange): Promise
 }
 
 /** The service of each container, by name. */
-async function readServices({ db, agent }: CurrentDatabase): Promise<ReadonlyMap<string, string>> {
-  const rows = await db
+async function readServices(current: CurrentDatabase, host: string | undefined): Promise<ReadonlyMap<string, string>> {
+  const rows = await current.db
     .selectFrom('incidents')
     .select((eb) => ['container_name', eb.fn.max('service').as('service')])
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', host))
     .groupBy('container_name')
     .execute();
   return new Map(rows.map(({ container_name, service }) => [container_name, service]));

@@ -2,6 +2,7 @@ import type { Severity } from '../../domain/diagnosis.ts';
 import type { IncidentState } from '../../domain/incident.ts';
 import type { Absence, Deployment, PageStore, StoredTimeline, TimelineIncident } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
+import { shownRows } from '../fleet-scope.ts';
 import { attemptOf, projectOf } from '../rows.ts';
 
 const RESTARTS = 2_000;
@@ -21,8 +22,8 @@ export async function readTimeline(
 
 type Part = [current: CurrentDatabase, ...Parameters<PageStore['timeline']>];
 
-async function readIncidents(...[{ db, agent }, { from, to }, of, limit]: Part): Promise<TimelineIncident[]> {
-  let newest = db
+async function readIncidents(...[current, { from, to }, of, limit]: Part): Promise<TimelineIncident[]> {
+  let newest = current.db
     .selectFrom('incidents')
     .select([
       'id',
@@ -37,7 +38,7 @@ async function readIncidents(...[{ db, agent }, { from, to }, of, limit]: Part):
       'severity',
       'cause_incident',
     ])
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', of.host ?? current.agent))
     .where('opened_at', '<', to)
     .where((eb) => eb.or([eb('opened_at', '>=', from), eb('resolved_at', 'is', null), eb('resolved_at', '>=', from)]))
     .orderBy('opened_at', 'desc')
@@ -61,14 +62,14 @@ async function readIncidents(...[{ db, agent }, { from, to }, of, limit]: Part):
 }
 
 async function readRestarts(
-  { db, agent }: CurrentDatabase,
+  current: CurrentDatabase,
   { from, to }: Part[1],
   of: Part[2],
 ): Promise<StoredTimeline['restarts']> {
-  let newest = db
+  let newest = current.db
     .selectFrom('attempts')
     .selectAll()
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', of.host ?? current.agent))
     .where('started_at', '>=', from)
     .where('started_at', '<', to)
     .orderBy('started_at', 'desc')
@@ -79,14 +80,14 @@ async function readRestarts(
 }
 
 async function readEvents(
-  { db, agent }: CurrentDatabase,
+  current: CurrentDatabase,
   { from, to }: Part[1],
   of: Part[2],
 ): Promise<Pick<StoredTimeline, 'deployments' | 'absences'>> {
-  const rows = await db
+  const rows = await current.db
     .selectFrom('timeline_events')
     .selectAll()
-    .where('agent', '=', agent)
+    .where(shownRows(current, 'agent', of.host ?? current.agent))
     .where('began_at', '<', to)
     .where((eb) => eb.or([eb('ended_at', 'is', null), eb('ended_at', '>=', from)]))
     .orderBy('began_at', 'desc')

@@ -8,6 +8,8 @@ import { correlation } from './0005-correlation.ts';
 import { people } from './0006-people.ts';
 import { receivers } from './0007-receivers.ts';
 import { pages } from './0008-pages.ts';
+import { fleet } from './0010-fleet.ts';
+import { fleetMessages } from './0011-fleet-messages.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; append new ones. */
@@ -20,6 +22,8 @@ const MIGRATIONS: readonly Migration[] = [
   people,
   receivers,
   pages,
+  fleet,
+  fleetMessages,
 ];
 
 interface VersionSchema {
@@ -30,7 +34,11 @@ interface VersionSchema {
  * Brings the schema up to this program's version, each step in its own transaction. Throws a StoreError
  * `newer_schema` if a newer program has written here, since this one may misread its rows.
  */
-export async function migrate(database: Kysely<unknown>, now: () => number): Promise<void> {
+export async function migrate(
+  database: Kysely<unknown>,
+  now: () => number,
+  on: 'sqlite' | 'postgres' = 'sqlite',
+): Promise<void> {
   const db = database as Kysely<VersionSchema>;
   await sql`CREATE TABLE IF NOT EXISTS schema_version (
     version BIGINT NOT NULL PRIMARY KEY,
@@ -54,7 +62,8 @@ export async function migrate(database: Kysely<unknown>, now: () => number): Pro
   }
   for (const migration of MIGRATIONS.filter(({ version }) => version > current)) {
     await db.transaction().execute(async (trx) => {
-      for (const statement of migration.statements) await sql.raw(statement).execute(trx);
+      const statements = [...migration.statements, ...((on === 'postgres' && migration.postgres) || [])];
+      for (const statement of statements) await sql.raw(statement).execute(trx);
       await trx
         .insertInto('schema_version')
         .values({ version: migration.version, name: migration.name, applied_at: now() })

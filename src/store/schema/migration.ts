@@ -3,4 +3,6 @@ export interface Migration {
   readonly version: number;
   readonly name: string;
   readonly statements: readonly string[];
+  /** Run only on PostgreSQL, after the others. */
+  readonly postgres?: readonly string[];
 }

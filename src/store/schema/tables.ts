@@ -3,7 +3,8 @@ import type { Kysely } from 'kysely';
 /**
  * The tables as Kysely types. The SQL is in the migrations in this folder.
  *
- * Several agents may share a database. Every row names the agent that wrote it, and an agent reads only its own rows.
+ * Several agents may share a database. Every row names the agent that wrote it. An agent changes only its own
+ * rows; the pages and what all agents learn from each other read those of all.
  *
  * Times are epoch milliseconds, JSON is text, an absent compose project is `''` (so that it can be part of a key).
  */
@@ -27,6 +28,9 @@ export interface Schema {
   restart_requests: RestartRequestTable;
   snoozes: SnoozeTable;
   audit: AuditTable;
+  agents: AgentTable;
+  claims: ClaimTable;
+  fleet_messages: FleetMessageTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -281,4 +285,37 @@ export interface AuditTable extends Owned {
   service: string | null;
   fingerprint: string | null;
   result: string;
+}
+
+/** One row per agent of a shared database. */
+export interface AgentTable extends Owned {
+  agent_id: string;
+  version: string;
+  started_at: number;
+  /** By the agent's clock, for people. */
+  seen_at: number;
+  /** Null while it runs, and if it did not stop in an orderly way. */
+  stopped_at: number | null;
+  /** Grows while the agent works. */
+  beat: number;
+  /** The beat at which it was found silent. Null: it is not. */
+  silent_beat: number | null;
+  /** The agent that tells people. */
+  silent_by: string | null;
+  /** When they were told. */
+  silent_told: number | null;
+}
+
+/** What only one agent may do at a time. */
+export interface ClaimTable extends Owned {
+  name: string;
+  /** By the clock of the database. */
+  expires_at: number;
+}
+
+/** A problem that people were told of, by this agent. */
+export interface FleetMessageTable extends Owned {
+  name: string;
+  /** By the clock of the database. */
+  at: number;
 }

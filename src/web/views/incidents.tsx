@@ -40,6 +40,8 @@ export function Incidents(): ReactElement {
     }),
   );
   const isFiltered = [...filters].length > 0;
+  // Those that share a database with this agent.
+  const hosts = useApi('status', '/status').data?.agents.map(({ host }) => host) ?? [];
   return (
     <>
       <header className="page-head">
@@ -53,7 +55,15 @@ export function Incidents(): ReactElement {
         <Choice name="state" options={STATES} value={query.get('state') ?? ''} label="State" />
         <Choice name="severity" options={SEVERITIES} value={query.get('severity') ?? ''} label="Severity" />
         <Choice name="cause" options={CAUSES} value={query.get('cause') ?? ''} label="Cause" />
-        {['container', 'service', 'project', 'host'].flatMap((name) => {
+        {hosts.length < 2 ? null : (
+          <Choice
+            name="host"
+            options={[['', 'All hosts'], ...hosts.map((host) => [host, host] as const)]}
+            value={query.get('host') ?? ''}
+            label="Host"
+          />
+        )}
+        {['container', 'service', 'project', ...(hosts.length < 2 ? ['host'] : [])].flatMap((name) => {
           const value = query.get(name);
           if (value === null) return [];
           return (

@@ -59,6 +59,14 @@ describe('a warning', () => {
     expect(isError(text)).toBe(true);
   });
 
+  it('is an error if it describes a failure above a stack trace, but not a retry', () => {
+    const frame = '\tat org.apache.tika.parser.CompositeParser.parse(CompositeParser.java:312)';
+    const trace = ['org.apache.tika.exception.TikaException: bad font', frame];
+    expect(isError('WARN  [qtp-1] 10:00:01,123 TikaResource Text extraction failed (null)', ...trace)).toBe(true);
+    expect(isError('WARN  [qtp-1] 10:00:01,123 TikaResource Slow parser was used', ...trace)).toBe(false);
+    expect(isError('WARN  [qtp-1] 10:00:01,123 TikaResource Text extraction failed, will retry', ...trace)).toBe(false);
+  });
+
   it.each([
     '2024-01-05 19:00:00 INFO high disk watermark [90%] exceeded on [x]',
     '2024-01-05 19:00:00 WARN high disk watermark [90%] no longer exceeded on [x]',
@@ -79,6 +87,7 @@ describe("a client's mistake", () => {
     '[error] 30#30: *1 open() "/srv/favicon.ico" failed (2: No such file or directory), client: 203.0.113.4, request: "GET /favicon.ico HTTP/1.1"',
     'level=error msg="Request completed" method=GET path=/api status=401 remote_addr=203.0.113.4',
     'Apr  9 22:51:01 mail postfix/smtpd[20338]: NOQUEUE: reject: RCPT from unknown[203.0.113.4]: 554 5.7.1 Service unavailable; Client host [203.0.113.4] blocked; proto=SMTP helo=<x>',
+    'error: maximum authentication attempts exceeded for root from 203.0.113.4 port 41231 ssh2 [preauth]',
     'Jul 23 16:35:55 mail postfix/smtpd[19462]: SSL_accept error from unknown[198.51.100.9]: -1',
     '1714557604: Socket error on client esp-12, disconnecting.',
     '1714557605: Client <unknown> disconnected due to protocol error.',
@@ -332,6 +341,30 @@ describe('a record', () => {
       [
         '[2024-05-01 10:01:00 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:8)',
         '[2024-05-01 10:01:00 +0000] [8] [ERROR] Error handling request /report',
+      ],
+    ],
+    [
+      'a restatement of it without a head',
+      2,
+      [
+        "ERROR [alembic.util.messaging] Can't locate revision identified by 'a1b2c3'",
+        "FAILED: Can't locate revision identified by 'a1b2c3'",
+      ],
+    ],
+    [
+      "loguru's trace with its blank lines and marks",
+      10,
+      [
+        "2024-05-01 10:00:01.123 | ERROR    | app.worker:run:33 - An error has been caught in function 'run':",
+        'Traceback (most recent call last):',
+        '',
+        '  File "/app/worker.py", line 40, in <module>',
+        '    run()',
+        '',
+        '> File "/app/worker.py", line 33, in run',
+        '    return 1 / n',
+        '',
+        'ZeroDivisionError: division by zero',
       ],
     ],
     [

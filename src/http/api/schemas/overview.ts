@@ -4,6 +4,17 @@ import { RestartAttempt } from './incidents.ts';
 import { Count, Evidence, Severity, State, Time, Usd } from './parts.ts';
 import { RestartRequest, Snooze } from './people.ts';
 
+const Agent = z
+  .object({
+    host: z.string(),
+    id: z.string(),
+    version: z.string(),
+    state: z.enum(['alive', 'silent']),
+    started_at: Time,
+    last_seen_at: Time,
+  })
+  .meta({ id: 'Agent' });
+
 export const Status = z
   .object({
     status: z.enum(['healthy', 'degraded']),
@@ -21,6 +32,9 @@ export const Status = z
     spent_today_usd: Usd,
     budget_per_day_usd: Usd,
     alerts_pending: Count,
+    agents: z
+      .array(Agent)
+      .meta({ description: 'The agents that share DATABASE_URL with this one, by host; empty without it' }),
     restart_requests: z.array(RestartRequest).meta({ description: 'Those that wait' }),
     snoozes: z.array(Snooze).meta({ description: 'Those in force' }),
     trace_url: z.string().nullable().meta({ description: 'TRACE_URL, with {trace_id}' }),
@@ -37,8 +51,12 @@ export const TimelineQuery = z.object({
   ...range,
   service: z.string().min(1).max(255).optional(),
   container: z.string().min(1).max(255).optional(),
+  host: z.string().min(1).max(255).optional().meta({ description: 'Default: the host of this agent' }),
 });
-export const StatsQuery = z.object(range);
+export const StatsQuery = z.object({
+  ...range,
+  host: z.string().min(1).max(255).optional().meta({ description: 'Default: all hosts' }),
+});
 
 export const Timeline = z
   .object({

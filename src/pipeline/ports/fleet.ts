@@ -1,0 +1,89 @@
+/** What agents that share a database know of each other. A single agent has none of it. */
+import type { Alert } from '../../domain/alert.ts';
+import type { ServiceRef } from '../../domain/containers.ts';
+import type { Snooze } from './people.ts';
+import type { LastCase } from './store.ts';
+
+/** One row per agent. Its name is that of its host. */
+export interface FleetAgent {
+  readonly name: string;
+  /** See AgentIdentity. */
+  readonly id: string;
+  readonly version: string;
+  readonly startedAt: number;
+  /** By its own clock. */
+  readonly seenAt: number;
+  /** When it stopped in an orderly way; absent while it runs. */
+  readonly stoppedAt?: number;
+  /** Grows while the agent works. */
+  readonly beat: number;
+  /** Set while it is silent: by whom people are told, and when they were. */
+  readonly silence?: { readonly beat: number; readonly by: string; readonly toldAt?: number };
+}
+
+/** As another agent sees it. */
+export interface FleetMember extends FleetAgent {
+  readonly isSilent: boolean;
+}
+
+/** Signs of life. Every method rejects if the database cannot be used. */
+export interface FleetStore {
+  /** Writes this agent's sign of life, and returns all agents. */
+  beat(self: Pick<FleetAgent, 'id' | 'version' | 'startedAt'>): Promise<readonly FleetAgent[]>;
+  /** This agent stops in an orderly way. */
+  saveStopped(): Promise<void>;
+  /**
+   * This agent tells people that the other one is silent. False if another agent does, or if it is not silent any more.
+   * `insteadOf`: the agent that was to tell, and has not.
+   */
+  claimSilence(of: Pick<FleetAgent, 'name' | 'beat'>, insteadOf?: string): Promise<boolean>;
+  saveSilenceTold(name: string): Promise<void>;
+  /** This agent tells people that the other one is back. False if another agent does. */
+  endSilence(of: Pick<FleetAgent, 'name'>): Promise<boolean>;
+  /** Deletes an agent that has not returned. Its incidents stay. */
+  forgetAgent(of: Pick<FleetAgent, 'name' | 'beat'>): Promise<void>;
+  /** The host of an incident, a request for a restart or a snooze of any agent; undefined if there is no such id. */
+  hostOf(id: string): Promise<string | undefined>;
+  /** The snoozes of other agents that have not ended. */
+  snoozesElsewhere(): Promise<readonly Snooze[]>;
+}
+
+/** Alerts of a problem that another host has reported. They wait in the outbox for one message about all hosts. */
+export interface HeldMessage {
+  /** Of the problem, for one receiver. */
+  readonly name: string;
+  readonly receiver: string;
+  /** The host whose alert was sent. */
+  readonly firstHost: string;
+  /** When the alerts that wait were stored. */
+  readonly oldestAt: number;
+  readonly newestAt: number;
+}
+
+export interface FleetMessages {
+  /** Those that this agent can send: its receiver has the same settings. */
+  heldMessages(): Promise<readonly HeldMessage[]>;
+  /** False if another agent sends it, or this one has, less than `forMs` ago. */
+  claimMessage(name: string, forMs: number): Promise<boolean>;
+  heldAlerts(name: string): Promise<readonly { readonly host: string; readonly alert: Alert }[]>;
+  markToldTogether(
+    message: Pick<HeldMessage, 'name' | 'receiver'>,
+    alertIds: readonly string[],
+    at: number,
+  ): Promise<void>;
+}
+
+/** A problem that may occur on several hosts. */
+export interface SharedProblem extends ServiceRef {
+  readonly fingerprint: string;
+}
+
+/** What agents learn from each other's diagnoses. Every method rejects if the database cannot be used. */
+export interface SharedKnowledge {
+  /** The newest case of this problem on another host that a model diagnosed. */
+  caseElsewhere(problem: SharedProblem): Promise<LastCase | undefined>;
+  /** Whether this agent may ask now. False: another one is asking. */
+  claimQuestion(name: string, forMs: number): Promise<boolean>;
+  /** The claim ends after `keepMs`, if it is still this agent's. */
+  releaseQuestion(name: string, keepMs: number): Promise<void>;
+}

@@ -1,0 +1,200 @@
+/** Several real agents, each with a simulated engine of its own, on one real PostgreSQL database. */
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { BEAT_EVERY_MS } from '../../src/app/fleet.ts';
+import type { Actor } from '../../src/pipeline/ports/people.ts';
+import { answer } from '../support/claude-server.ts';
+import { eventually } from '../support/eventually.ts';
+import type { FastWorld } from '../support/fast-world.ts';
+import { startFleet, type TestFleet } from '../support/fleet.ts';
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
+import { SAFE } from '../support/world.ts';
+
+const why = whyNoPostgres();
+const JANE: Actor = { via: 'page', who: 'token' };
+const HOUR = 3_600_000;
+
+const soon = <T>(read: () => Promise<T | undefined> | T | undefined) =>
+  eventually(read, { deadlineMs: 60_000, everyMs: 100 });
+const fail = (world: FastWorld, text = 'ERROR cannot serve: deadlock') =>
+  world.engine.container('app')?.log(text, { stream: 'stderr' });
+const diagnosed = (world: FastWorld, host: string, count = 1) =>
+  soon(async () => {
+    const { incidents } = await world.api(`/incidents?host=${host}`);
+    const done = incidents.filter((one: { decision: unknown }) => one.decision !== null);
+    return done.length >= count ? done : undefined;
+  });
+
+describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${why})`, { timeout: 180_000 }, () => {
+  let server: PostgresServer;
+  let databaseUrl: string;
+  let fleet: TestFleet;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 60_000);
+  afterAll(() => server?.close());
+  afterEach(() => fleet.close(), 60_000);
+
+  const start = async (names: readonly string[], options: Partial<Parameters<typeof startFleet>[0]> = {}) => {
+    databaseUrl = server.createDatabase();
+    fleet = await startFleet({ databaseUrl, claude: () => answer({ severity: 'medium' }), speed: 5, ...options });
+    const worlds: FastWorld[] = [];
+    for (const name of names) worlds.push(await fleet.start(name));
+    return worlds as [FastWorld, FastWorld, ...FastWorld[]];
+  };
+
+  it('is shown whole by each agent, with the host of each incident; each agent acts on its own host only', async () => {
+    const [one, two] = await start(['web-1', 'web-2']);
+    fail(one, 'ERROR cannot parse the invoice');
+    fail(two, 'ERROR lost the leader election');
+    const [ofOne] = await diagnosed(two, 'web-1');
+    const [ofTwo] = await diagnosed(one, 'web-2');
+    for (const world of [one, two]) {
+      const { incidents, total } = await world.api('/incidents');
+      expect(total).toBe(2);
+      expect(incidents.map((incident: { host: string }) => incident.host).sort()).toEqual(['web-1', 'web-2']);
+      expect((await world.api(`/incidents/${ofTwo.id}`)).host).toBe('web-2');
+      expect((await world.history()).map(({ host }) => host).sort()).toEqual(['web-1', 'web-2']);
+    }
+    expect(await one.people.actions.askAgain(ofTwo.id, JANE)).toEqual({
+      kind: 'refused',
+      why: 'it belongs to host web-2: only the agent there can do this, on its own page',
+    });
+    expect(await one.people.actions.askAgain('no-such-id', JANE)).toEqual({ kind: 'not_found' });
+    expect(await one.people.actions.judge(ofTwo.id, 'wrong', undefined, JANE)).toMatchObject({ kind: 'done' });
+    expect((await two.api(`/incidents/${ofTwo.id}`)).verdict).toBe('wrong');
+    expect((await two.api(`/incidents/${ofOne.id}`)).verdict).toBeNull();
+    const { agents } = await soon(async () => {
+      const status = await two.api('/status');
+      return status.agents.length === 2 ? status : undefined;
+    });
+    expect(agents).toMatchObject([
+      { host: 'web-1', state: 'alive' },
+      { host: 'web-2', state: 'alive' },
+    ]);
+    expect(agents[0].id).not.toBe(agents[1].id);
+    // Each resumes and counts only its own.
+    expect((await one.health()).open_incidents).toBe(1);
+  });
+
+  it('asks once about a problem that five hosts have at the same moment', async () => {
+    const names = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5'];
+    const slow = { ...answer({ severity: 'medium', root_cause: 'the lock table is full' }), delayMs: 1_000 };
+    const worlds = await start(names, { claude: () => slow });
+    for (const world of worlds) fail(world);
+    for (const [index, name] of names.entries()) {
+      const [incident] = await diagnosed(worlds[0], name);
+      expect([name, incident.root_cause]).toEqual([name, 'the lock table is full']);
+      expect(index).toBeLessThan(5);
+    }
+    expect(fleet.claude.requests).toHaveLength(1);
+    const { incidents } = await worlds[1].api('/incidents');
+    expect(incidents.map((incident: { tier: string }) => incident.tier).sort()).toEqual([
+      'claude',
+      ...Array.from({ length: 4 }, () => 'known'),
+    ]);
+  });
+
+  it('asks again about a diagnosis that a person on another host called wrong', async () => {
+    const [one, two] = await start(['web-1', 'web-2']);
+    fail(one);
+    const [first] = await diagnosed(one, 'web-1');
+    await two.people.actions.judge(first.id, 'wrong', undefined, JANE);
+    fail(two);
+    await diagnosed(two, 'web-2');
+    expect(fleet.claude.requests).toHaveLength(2);
+  });
+
+  it('keeps the caps of all hosts together, also for questions at the same moment', async () => {
+    const env = { MAX_DIAGNOSES_PER_HOUR_FLEET: '2' };
+    const worlds = await start(['web-1', 'web-2', 'web-3', 'web-4'], { env });
+    const problems = ['the invoice is broken', 'lost the election', 'refused by billing', 'index is corrupt'];
+    for (const [index, world] of worlds.entries()) fail(world, `ERROR ${problems[index]}`);
+    for (const name of ['web-1', 'web-2', 'web-3', 'web-4']) await diagnosed(worlds[0], name);
+    expect(fleet.claude.requests).toHaveLength(2);
+    const fallbacks = (await worlds[0].history()).map(({ diagnosis }) => diagnosis?.fallback ?? null);
+    expect(fallbacks.sort()).toEqual(['fleet_hourly_cap', 'fleet_hourly_cap', null, null]);
+  });
+
+  it('restarts no more than the limit of all hosts together, and says why not', async () => {
+    const names = ['web-1', 'web-2', 'web-3', 'web-4'];
+    const env = { MAX_RESTARTS_PER_HOUR_FLEET: '2', VERIFY_STABLE_SECONDS: '5' };
+    const worlds = await start(names, { claude: () => answer(SAFE), env });
+    for (const world of worlds) world.engine.container('app')?.exit(1);
+    for (const name of names) {
+      await soon(async () => {
+        const [incident] = (await worlds[0].api(`/incidents?host=${name}`)).incidents;
+        return incident?.outcome || incident?.decision?.reason === 'fleet_restart_limit' ? incident : undefined;
+      });
+    }
+    const { incidents } = await worlds[0].api('/incidents');
+    const reasons = incidents.map((incident: { decision: { reason: string } }) => incident.decision.reason);
+    expect(reasons.sort()).toEqual([
+      'fleet_restart_limit',
+      'fleet_restart_limit',
+      'restart_allowed',
+      'restart_allowed',
+    ]);
+  });
+
+  it('holds a problem back on all hosts that a person has snoozed on one', async () => {
+    const [one, two] = await start(['web-1', 'web-2'], { speed: 30 });
+    await one.people.actions.snooze({ service: { service: 'app' }, forMs: HOUR }, JANE);
+    // The other agents read it with their next sign of life.
+    const known = fleet.clock.now() + 2 * BEAT_EVERY_MS;
+    await soon(() => (fleet.clock.now() > known ? true : undefined));
+    fail(two);
+    await soon(async () => {
+      const count = await two.metric('container_doctor_errors_suppressed_total', { reason: 'snoozed' });
+      return count > 0 ? true : undefined;
+    });
+    expect(fleet.slack.posts.filter(({ text }) => text.includes('deadlock'))).toEqual([]);
+  });
+
+  it('tells people once of a problem that five hosts have, and then lists the hosts', async () => {
+    const names = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5'];
+    const worlds = await start(names, { speed: 20 });
+    for (const world of worlds) fail(world);
+    for (const name of names) await diagnosed(worlds[0], name);
+    const together = await soon(() => fleet.slack.posts.find(({ text }) => text.includes('the same problem on')));
+    const later = fleet.clock.now() + 90_000;
+    await soon(() => (fleet.clock.now() > later ? true : undefined));
+    const posts = fleet.slack.posts.filter(({ text }) => text.includes('app'));
+    expect(posts.map(({ text }) => text.split('\n')[0])).toHaveLength(2);
+    const [, first = ''] = /reported first from (web-\d)/.exec(together.text) ?? [];
+    expect(posts[0]?.text).toContain(first);
+    const others = names.filter((name) => name !== first);
+    for (const name of others) expect(together.text).toContain(`• ${name}: not restarted`);
+    const pending = async () => Promise.all(worlds.map(async (world) => (await world.health()).outbox_pending));
+    await soon(async () => ((await pending()).every((count) => count === 0) ? true : undefined));
+  });
+
+  it('hears once that an agent is silent, and once that it is back', async () => {
+    const three = (await start(['web-1', 'web-2', 'web-3'], { speed: 30 }))[2] as FastWorld;
+    const about = (text: string) => fleet.slack.posts.filter((post) => post.text.includes(text));
+    await soon(async () => ((await three.api('/status')).agents.length === 3 ? true : undefined));
+
+    // The network between web-3 and the database fails.
+    const cut = new pg.Client({ connectionString: databaseUrl });
+    cut.on('error', () => {});
+    await cut.connect();
+    await cut.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'container-doctor web-3'`,
+    );
+    await cut.query(`SELECT pg_advisory_lock(hashtextextended('container-doctor agent web-3', 0))`);
+    await soon(() => about('The agent on web-3 is silent')[0]);
+    const end = fleet.clock.now() + 300_000;
+    await soon(() => (fleet.clock.now() > end ? true : undefined));
+    expect(about('The agent on web-3 is silent')).toHaveLength(1);
+    expect(about('The agent on web-1 is silent')).toEqual([]);
+    expect(about('is back')).toEqual([]);
+
+    await cut.end();
+    await soon(() => about('The agent on web-3 is back')[0]);
+    const later = fleet.clock.now() + 120_000;
+    await soon(() => (fleet.clock.now() > later ? true : undefined));
+    expect(about('The agent on web-3 is back')).toHaveLength(1);
+    expect(about('The agent on web-3 is silent')).toHaveLength(1);
+  });
+});
