@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     const forDocs: readonly Picture[] = [
       { file: 'page-now.png', path: '/' },
       { file: 'page-now-dark.png', path: '/', scheme: 'dark' },
-      { file: 'page-incident.png', path: `/incidents/${api.id}` },
+      { file: 'page-incident.png', path: `/incidents/${db.id}`, viewport: { width: 1200, height: 1160 } },
       { file: 'page-timeline.png', path: `/timeline?span=${7 * 86_400_000}` },
       { file: 'page-trust.png', path: '/trust' },
       { file: 'page-cost.png', path: '/cost', scheme: 'dark' },

@@ -146,7 +146,7 @@ export async function run(): Promise<void> {
       program: agent.program,
     });
     const { painted, ready, text } = await firstPaints(browser, doctor.url);
-    print('first paint of a line of text', spread(text));
+    print('first paint of a line of text (control)', spread(text));
     print('first paint', spread(painted));
     print('first view with its data', spread(ready));
     const { page } = await openPage(browser, doctor.url);

@@ -90,6 +90,20 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
     expect(errors).toEqual([]);
   });
 
+  it('shows each view again when the reader comes back to it', async () => {
+    const doctor = await world.open();
+    const { page, errors } = await openPage(browser, doctor.url);
+    await page.goto('/');
+    for (const _ of [1, 2]) {
+      for (const name of ['Timeline', 'Incidents', 'Trust', 'Cost', 'Containers']) {
+        await page.getByRole('navigation').getByRole('link', { name }).click();
+        await page.getByRole('main').getByRole('heading', { level: 1, name }).waitFor();
+        await loaded(page);
+      }
+    }
+    expect(errors).toEqual([]);
+  });
+
   it('empties the search field with the filter', async () => {
     const doctor = await world.open();
     const { page } = await openPage(browser, doctor.url);

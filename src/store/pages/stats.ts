@@ -58,57 +58,8 @@ async function countAsks(current: CurrentDatabase, { from, to, host }: TimeRange
 }
 
 /** Equal cases are counted in the database. */
-async function readCases(
-  current: CurrentDatabase,
-  { from, to, host }: TimeRange & OnHost,
-): Promise<StoredStats['cases']> {
-  const groups = await current.db
-    // As a join: a subquery for each incident costs PostgreSQL several times as much.
-    .with('newest', (cte) =>
-      cte
-        .selectFrom('attempts')
-        .select([
-          'incident_id',
-          'outcome',
-          sql<number>`row_number() OVER (PARTITION BY incident_id ORDER BY started_at DESC, id DESC)`.as('nth'),
-        ])
-        .where(shownRows(current, 'agent', host))
-        // No restart of an incident is older than the incident.
-        .where('started_at', '>=', from),
-    )
-    .selectFrom((from_) =>
-      from_
-        .selectFrom('incidents')
-        .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
-        .leftJoin('newest', (join) => join.onRef('newest.incident_id', '=', 'incidents.id').on('newest.nth', '=', 1))
-        .select([
-          'incidents.service',
-          'incidents.project',
-          'incidents.decision_reason',
-          'incidents.state',
-          'reviews.aftermath',
-          'reviews.verdict',
-          'newest.outcome',
-        ])
-        .where(shownRows(current, 'incidents.agent', host))
-        .where('incidents.opened_at', '>=', from)
-        .where('incidents.opened_at', '<', to)
-        .where('incidents.decision_reason', 'is not', null)
-        .as('decided'),
-    )
-    .select((eb) => [
-      'service',
-      'project',
-      'decision_reason',
-      'state',
-      'aftermath',
-      'verdict',
-      'outcome',
-      eb.fn.countAll().as('cases'),
-    ])
-    .where((eb) => eb.or([eb('decision_reason', 'in', REVIEWED_REASONS), eb('outcome', 'is not', null)]))
-    .groupBy(['service', 'project', 'decision_reason', 'state', 'aftermath', 'verdict', 'outcome'])
-    .execute();
+async function readCases(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['cases']> {
+  const groups = [...(await countRestarted(current, range)), ...(await countHeldBack(current, range))];
   return groups.map((row) => ({
     count: Number(row.cases),
     service: row.service,
@@ -119,6 +70,68 @@ async function readCases(
     ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),
     ...(row.verdict !== null && { verdict: row.verdict as Verdict }),
   }));
+}
+
+const CASE = [
+  'incidents.service',
+  'incidents.project',
+  'incidents.decision_reason',
+  'incidents.state',
+  'reviews.aftermath',
+  'reviews.verdict',
+] as const;
+
+/** By the outcome of the newest restart of each incident. */
+function countRestarted(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  const nth = sql<number>`row_number() OVER (PARTITION BY incident_id ORDER BY started_at DESC, id DESC)`;
+  return (
+    current.db
+      .selectFrom((eb) =>
+        eb
+          .selectFrom('attempts')
+          .select(['incident_id', 'outcome', nth.as('nth')])
+          .where(shownRows(current, 'agent', host))
+          // No restart of an incident is older than the incident.
+          .where('started_at', '>=', from)
+          .as('newest'),
+      )
+      // SQLite keeps the order of a cross join: each restart finds its incident by the key, not the other way round.
+      .crossJoin('incidents')
+      .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
+      .select((eb) => [...CASE, 'newest.outcome', eb.fn.countAll().as('cases')])
+      .whereRef('incidents.id', '=', 'newest.incident_id')
+      .where('newest.nth', '=', 1)
+      .where('incidents.opened_at', '>=', from)
+      .where('incidents.opened_at', '<', to)
+      .where('incidents.decision_reason', 'is not', null)
+      .where((eb) =>
+        eb.or([eb('newest.outcome', 'is not', null), eb('incidents.decision_reason', 'in', REVIEWED_REASONS)]),
+      )
+      .groupBy([...CASE, 'newest.outcome'])
+      .execute()
+  );
+}
+
+/** Restarts that a setting held back. */
+async function countHeldBack(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  const rows = await current.db
+    .selectFrom('incidents')
+    .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
+    .select((eb) => [...CASE, eb.fn.countAll().as('cases')])
+    .where(shownRows(current, 'incidents.agent', host))
+    .where('incidents.opened_at', '>=', from)
+    .where('incidents.opened_at', '<', to)
+    .where('incidents.decision_reason', 'in', REVIEWED_REASONS)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb.selectFrom('attempts').select('attempts.id').whereRef('attempts.incident_id', '=', 'incidents.id'),
+        ),
+      ),
+    )
+    .groupBy([...CASE])
+    .execute();
+  return rows.map((row) => ({ ...row, outcome: null }));
 }
 
 async function readRecoveryTimes(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number[]> {

@@ -99,7 +99,7 @@ export function Lanes({
               <rect className="absent-line" width="2" height="7" />
             </pattern>
           </defs>
-          {timeTicks(range, Math.max(2, Math.floor(chart / 96))).map((tick) => (
+          {timeTicks(range, Math.max(2, Math.floor(chart / (isNarrow ? TICK_WIDTH : 96)))).map((tick) => (
             <g key={tick}>
               <line className="grid" x1={x(tick)} x2={x(tick)} y1={AXIS - 6} y2={height} />
               {x(tick) + TICK_WIDTH > width ? null : (

@@ -22,6 +22,7 @@ const STEPS = [
   DAY,
   2 * DAY,
   7 * DAY,
+  10 * DAY,
   14 * DAY,
   30 * DAY,
 ];

@@ -24,9 +24,11 @@ const SCORECARD = '/api/scorecard';
 const UNDECIDED_MS = 5_000;
 
 /** Whether an answer shows an open incident that is still being handled. */
-function isUndecided(data: unknown): boolean {
-  const { incidents = [data] } = (data ?? {}) as { readonly incidents?: readonly unknown[] };
-  return incidents.some((each) => {
+export function isUndecided(data: unknown): boolean {
+  const { incidents } = (data ?? {}) as { readonly incidents?: unknown };
+  // In statistics, `incidents` are counts.
+  const shown: readonly unknown[] = Array.isArray(incidents) ? incidents : [data];
+  return shown.some((each) => {
     const { state, decision, waits } = (each ?? {}) as Partial<IncidentSummary>;
     return state === 'open' && (decision === null || (waits ?? null) !== null);
   });

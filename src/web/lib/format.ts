@@ -55,7 +55,7 @@ export function relative(time: number, now: number): string {
   if (Math.abs(apart) < 5_000) return 'just now';
   // Tenths of a second would change with every look.
   const rounded = Math.round(Math.abs(apart) / 1_000);
-  const length = rounded < 10 ? `${rounded} s` : duration(Math.abs(apart));
+  const length = rounded < 10 ? `${rounded} s` : duration(rounded * 1_000);
   return apart >= 0 ? `${length} ago` : `in ${length}`;
 }
 

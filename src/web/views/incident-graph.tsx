@@ -20,9 +20,7 @@ export function IncidentGraphCard({ incident }: { readonly incident: Incident })
     <section className="card" aria-labelledby="incident-graph">
       <div className="head">
         <h2 id="incident-graph">What depends on what</h2>
-        <span className="muted small">
-          Each depends on those to its right; on the line, how that is known. {counted(nodes.length, 'container')}
-        </span>
+        <span className="muted small">{counted(nodes.length, 'container')}; on each line, how it is known</span>
       </div>
       <DependencyGraph
         edges={edges}

@@ -211,7 +211,7 @@ function Key(): ReactElement {
           <Icon name="absence" size={14} /> nothing was watched
         </span>
       </li>
-      <li>Drag over the chart, or use + and −, to zoom.</li>
+      <li className="drag-hint">Drag over the chart, or use + and −, to zoom.</li>
     </ul>
   );
 }

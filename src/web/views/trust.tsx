@@ -136,7 +136,7 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
         <tbody>
           {services.map((each) => (
             <tr key={`${each.project ?? ''}/${each.service}`}>
-              <th scope="row" className="wrap-any">
+              <th scope="row">
                 <Link href={`/incidents?${queryOf(each)}`} data-entry>
                   {each.project === null ? each.service : `${each.project}/${each.service}`}
                 </Link>

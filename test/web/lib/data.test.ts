@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { touchedBy } from '../../../src/web/lib/data.ts';
+import { isUndecided, touchedBy } from '../../../src/web/lib/data.ts';
 
 const ALL = [
   '/status',
@@ -31,4 +31,18 @@ describe('a change', () => {
   it('of the agent itself touches only its state', () => {
     expect(readAgain({ incidents: [], areas: ['status'], is_complete: true })).toEqual(['/status', '/waiting']);
   });
+});
+
+describe('an answer', () => {
+  it('shows an undecided incident, in a list or on its own', () => {
+    const open = { state: 'open', decision: null, waits: null };
+    expect(isUndecided({ incidents: [{ ...open, decision: { kind: 'notify' } }, open] })).toBe(true);
+    expect(isUndecided({ ...open, decision: { kind: 'restart' }, waits: { what: 'for db' } })).toBe(true);
+    expect(isUndecided({ incidents: [{ ...open, state: 'resolved' }] })).toBe(false);
+  });
+
+  it.each([undefined, null, {}, { incidents: { total: 3, open: 1 } }, { incidents: [{ state: 'open' }] }])(
+    'without one does not: %j',
+    (data) => expect(isUndecided(data)).toBe(false),
+  );
 });

@@ -33,6 +33,8 @@ describe('format', () => {
   it('says when something was and when it will be', () => {
     const now = Date.UTC(2026, 10, 25, 12);
     expect(relative(now - SECOND, now)).toBe('just now');
+    expect(relative(now - 8_000, now)).toBe('8 s ago');
+    expect(relative(now - 9_700, now)).toBe('10 s ago');
     expect(relative(now - 5 * MINUTE, now)).toBe('5 min ago');
     expect(relative(now + 10 * MINUTE, now)).toBe('in 10 min');
   });
