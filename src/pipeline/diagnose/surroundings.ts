@@ -38,11 +38,11 @@ export interface SurroundingsGatherer {
 /** The question goes without the parts that take longer. */
 const PATIENCE_MS = 2_000;
 /**
- * From when it is asked. Docker 20.10 usually answers in a few ms, but takes 300 ms and more when eleven containers fail
- * at once. An incident settles for about that long, so it is asked when the incident opens. How much memory is in use is
- * not worth a delay.
+ * From when it is asked, which is when the incident opens: it settles in the meantime. Docker 20.10 usually answers in a
+ * few ms, but takes 300 ms and more when eleven containers fail at once. How much memory is in use is not worth a delay:
+ * with 400 ms here, the p95 of their questions was 737 ms after the log line, with 250 ms it is 546 ms.
  */
-const STATS_PATIENCE_MS = 400;
+const STATS_PATIENCE_MS = 250;
 /** Errors of dependants and the end of their dependency come together; who suffers is decided within a second. */
 const MEMBERS_WAIT_MS = 1_500;
 const POLL_MS = 50;
