@@ -166,7 +166,7 @@ describe('decide', () => {
   });
 
   it('has a case for every reason', () => {
-    const elsewhere = ['denied_by_person', 'approval_expired'];
+    const elsewhere = ['denied_by_person', 'approval_expired', 'fleet_restart_limit'];
     const here = ['restart_allowed', 'policy_ask', 'approved_by_person', 'snoozed'];
     const seen = new Set<string>([...obstacles.map(([, , reason]) => reason), ...here, ...elsewhere]);
     expect(Object.keys(DECISION_REASONS).filter((reason) => !seen.has(reason))).toEqual([]);
