@@ -121,7 +121,7 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
     expect(await agent.decided('oom-child')).toMatchObject({
       detector: 'oom',
       decision: 'notify',
-      reason: 'restart_not_safe',
+      reason: 'diagnosis_unsupported',
     });
     expect(await agent.stateOf(container)).toMatchObject({ Running: true, StartedAt });
   },
