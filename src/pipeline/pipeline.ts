@@ -182,8 +182,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const signal = container === seen.container ? seen : { ...seen, container };
     observer.signal(signal.detector, signal.container.name);
     const suppression = lifecycle.suppresses(signal);
-    if (suppression === undefined) open(signal, { repeatAs });
-    else observer.suppressed(suppression);
+    if (suppression === undefined) return void open(signal, { repeatAs });
+    observer.suppressed(suppression);
+    if (suppression === 'repeat' && incidents.countRepeat(signal)) counts.wake();
   };
 
   const open = (

@@ -151,7 +151,11 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
     const { StartedAt } = await stateOf(container);
     const exec = await engine(container).exec({ Cmd: ['tail', '/dev/zero'], AttachStdout: true });
     await exec.start({});
-    expect(await decided('exec')).toMatchObject({ detector: 'oom', decision: 'notify', reason: 'diagnosis_unsupported' });
+    expect(await decided('exec')).toMatchObject({
+      detector: 'oom',
+      decision: 'notify',
+      reason: 'diagnosis_unsupported',
+    });
     expect(await stateOf(container)).toMatchObject({ Running: true, StartedAt });
   }, 30_000);
 

@@ -66,6 +66,8 @@ export type Folded =
 
 export interface OpenIncidents {
   fold(signal: Signal): Folded;
+  /** Counts a signal that is not to open or change an incident, if it repeats one. Returns whether it does. */
+  countRepeat(signal: Signal): boolean;
   /** Adds an incident from the store after a restart of the agent. */
   adopt(incident: Incident, phase: LiveIncident['phase'], severity?: Severity): LiveIncident;
   resolve(live: LiveIncident): void;
@@ -192,6 +194,13 @@ export function createOpenIncidents(options: {
       };
       add(opened, key);
       return { kind: 'opened', live: opened };
+    },
+
+    countRepeat(signal) {
+      const live = byKey.get(keyOf(signal));
+      if (live === undefined || isPast(live, signal)) return false;
+      count(live, signal);
+      return true;
     },
 
     adopt(incident, phase, severity) {

@@ -30,6 +30,16 @@ describe('open incidents', () => {
     expect(first.live.incident.occurrences).toBe(1_000);
   });
 
+  it('count repeats that may open nothing, such as those during a restart by the agent', () => {
+    const { incidents, ids } = setUp();
+    expect(incidents.countRepeat(aSignal())).toBe(false);
+    const { live } = incidents.fold(aSignal());
+    expect(incidents.countRepeat(aSignal())).toBe(true);
+    expect(incidents.countRepeat(aSignal({ fingerprint: 'other' }))).toBe(false);
+    expect(live.incident.occurrences).toBe(2);
+    expect(ids()).toHaveLength(1);
+  });
+
   it('separate two problems of one container', () => {
     const { incidents, settle } = setUp();
     settle(incidents.fold(aSignal({ fingerprint: 'f1' })).live);
