@@ -66,26 +66,17 @@ export async function provideStandIns(prefix: string): Promise<StandIns> {
   };
 }
 
-/** What the first stage of the Dockerfile builds, from the packages of this checkout instead of `npm ci`. */
+/** What the first stage of the Dockerfile builds, with the packages of this checkout instead of `npm ci`. */
 async function importBuildStage(name: string, folder: string): Promise<void> {
   const root = path.join(folder, 'build');
   const dist = path.join(root, 'dist');
-  await exec('npx', ['tsc', '-p', 'tsconfig.build.json', '--noCheck', '--outDir', dist], {
-    cwd: REPOSITORY,
-    deadlineMs: 120_000,
-  });
-  await exec(process.execPath, ['scripts/build-web.ts', '--if-needed'], { cwd: REPOSITORY, deadlineMs: 120_000 });
+  const run = (...args: readonly string[]) => exec(process.execPath, args, { cwd: REPOSITORY, deadlineMs: 120_000 });
+  await run('scripts/build-web.ts', '--if-needed');
+  await mkdir(dist, { recursive: true });
   await cp(path.join(REPOSITORY, 'dist/web'), path.join(dist, 'web'), { recursive: true });
-  const { stdout } = await exec('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: REPOSITORY });
-  const packages = stdout
-    .split('\n')
-    .map((line) => path.relative(REPOSITORY, line))
-    // A package within another is part of its folder.
-    .filter((relative) => relative !== '' && relative.lastIndexOf('node_modules/') === 0);
+  await run('--max-semi-space-size=2', '--optimize-for-size', 'scripts/bundle.ts', dist);
   const owner = ['--numeric-owner', '--owner=0', '--group=0', '--transform=s,^,app/,'];
-  const tar = spawn('tar', ['-c', ...owner, '-C', root, 'dist', '-C', REPOSITORY, ...packages], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const tar = spawn('tar', ['-c', ...owner, '-C', root, 'dist'], { stdio: ['ignore', 'pipe', 'inherit'] });
   await dockerWithInput(['import', '-', name], tar.stdout, 120_000);
 }
 

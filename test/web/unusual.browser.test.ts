@@ -55,7 +55,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
     await page.goto('/');
     const open = page.getByRole('region', { name: 'Open incidents' });
     await open.getByText(/^(just now|\d+ s ago|1 min ago)$/).waitFor();
-    expect(await open.innerText()).toMatch(/open for \d+(\.\d)? (s|min)\b/);
+    expect(await open.innerText()).toMatch(/open for \d+(\.\d)? (ms|s|min)\b/);
     await page.goto('/timeline?span=3600000');
     await page.getByText(/The last 1 h: [1-9]\d* incidents?/).waitFor();
     await page.locator('.lanes a').first().waitFor();
