@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchBrowser, loaded, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
+import { hang } from '../support/claude-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { deadlock, fillDisk, type PageWorld, startPageWorld, TOKEN } from '../support/page-world.ts';
 import { soon } from '../support/world.ts';
@@ -185,5 +186,15 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
       );
       expect({ path, wide }).toEqual({ path, wide: 0 });
     }
+  });
+
+  it('fits a screen of 360 pixels while an incident is being diagnosed', async () => {
+    world.claude.reply(() => hang());
+    const doctor = await world.open();
+    world.engine.container('search')?.log('ERROR index 17 is corrupt', { stream: 'stderr' });
+    const { page } = await openPage(browser, doctor.url, { viewport: { width: 360, height: 740 } });
+    await page.goto('/');
+    await page.getByText('not diagnosed yet').first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
   });
 });
