@@ -8,7 +8,9 @@ const LEAST_SETTLE_MS = 100;
 const LATE_MS = 2_000;
 
 /** How long a new incident settles before it is handled, ms. */
-export function settleMs({ evidence }: LiveIncident, now: number): number {
-  const age = now - (evidence[0]?.at ?? now);
+export function settleMs({ evidence: [first] }: LiveIncident, now: number): number {
+  // Nothing was awaited for an event of the engine. Podman reports that a person stopped a container after its end.
+  if (first?.record === undefined) return SETTLE_MS;
+  const age = now - first.at;
   return age < 0 || age > LATE_MS ? SETTLE_MS : Math.max(LEAST_SETTLE_MS, SETTLE_MS - age);
 }
