@@ -32,7 +32,7 @@ const CHANGES: ChangesOf = {
   markSent: () => [{ area: 'status' }],
   markRetry: () => [{ area: 'status' }],
   markDropped: () => [{ area: 'status' }],
-  // Other hosts may have had incidents since the last sign of life.
+  // Other hosts may have had incidents since the last heartbeat.
   beat: () => [{ area: 'incidents' }, { area: 'status' }],
   saveAftermath: incident,
   saveVerdict: incident,

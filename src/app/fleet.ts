@@ -1,4 +1,4 @@
-/** The agents that share a database: signs of life, and telling people that one of them is silent or back. */
+/** The agents that share a database: heartbeats, and the notices that one of them is silent or back. */
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../lib/log.ts';
@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts';
 import { createFleetMessenger } from './fleet-messages.ts';
 import type { AgentIdentity } from './identity.ts';
 
-/** Six signs of life are missing when an agent counts as silent. */
+/** Six heartbeats are missing when an agent counts as silent. */
 export const BEAT_EVERY_MS = 15_000;
 export const SILENT_AFTER_MS = 90_000;
 /** An agent that has not looked for this long does not know who is silent: it may have been stopped, or the database. */
@@ -22,7 +22,7 @@ const FORGET_AFTER_MS = 7 * 24 * 3_600_000;
 export interface Fleet {
   /** As last read; empty before the first time. */
   members(): readonly FleetMember[];
-  /** Writes signs of life and watches those of the others until `signal` aborts. Never rejects. */
+  /** Writes heartbeats and watches those of the others until `signal` aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export function createFleet(deps: {
   announce(notice: Notice): void;
   /** The snoozes of the other agents, each time they were read. */
   onSnoozes(snoozes: readonly Snooze[]): void;
-  /** Called after each sign of life. */
+  /** Called after each heartbeat. */
   sendMessages(): Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,7 +48,7 @@ export function createFleet(deps: {
   /** What this agent saw last of each, by its own clock. */
   const seen = new Map<string, { readonly beat: number; readonly at: number }>();
   /** Notices that wait for a receiver. */
-  const telling = new Set<string>();
+  const notifying = new Set<string>();
   let lastBeatAt: number | undefined;
   let members: readonly FleetMember[] = [];
   let sameId = '';
@@ -59,13 +59,13 @@ export function createFleet(deps: {
   const tell = async (silent: FleetAgent, insteadOf: string | undefined): Promise<void> => {
     if (!(await store.claimSilence(silent, insteadOf))) return;
     logger.warn('an agent is silent', { agent: silent.name, last_seen: iso(silent.seenAt) });
-    telling.add(silent.name);
+    notifying.add(silent.name);
     let waiting = deps.receivers.length;
     for (const receiver of deps.receivers) {
       deps.deliver(receiver, silentNotice(silent, self.name), async () => {
         waiting -= 1;
         if (waiting > 0) return;
-        telling.delete(silent.name);
+        notifying.delete(silent.name);
         await store.saveSilenceTold(silent.name);
       });
     }
@@ -85,7 +85,7 @@ export function createFleet(deps: {
       // The agent that was to tell was stopped before it could: this one, or one that is silent too.
       const hasLost =
         silence.by === self.name
-          ? !telling.has(name)
+          ? !notifying.has(name)
           : all.every((other) => other.name !== silence.by || other.isSilent);
       if (hasLost) await tell(agent, silence.by);
       return;
@@ -125,9 +125,9 @@ export function createFleet(deps: {
         try {
           await beat();
         } catch (error) {
-          // Nobody can write signs of life while the database is away.
+          // Nobody can write heartbeats while the database is away.
           lastBeatAt = undefined;
-          logger.debug('no sign of life could be written', { error: String(error) });
+          logger.debug('no heartbeat could be written', { error: String(error) });
         }
         await clock.sleep(BEAT_EVERY_MS, signal);
       }
@@ -176,7 +176,7 @@ export function countAgents(members: readonly FleetMember[] = []): Readonly<Reco
 function silentNotice({ name, seenAt, stoppedAt }: FleetAgent, by: string): Notice {
   const what =
     stoppedAt === undefined
-      ? `It has given no sign of life since ${iso(seenAt)}.`
+      ? `It has sent no heartbeat since ${iso(seenAt)}.`
       : `It was stopped at ${iso(stoppedAt)} and has not been started again.`;
   return {
     title: `The agent on ${name} is silent`,
@@ -191,7 +191,7 @@ function backNotice({ name, startedAt, silence }: FleetAgent): Notice {
   const since = silence?.toldAt ?? 0;
   return {
     title: `The agent on ${name} is back`,
-    text: startedAt > since ? `It was started again at ${iso(startedAt)}.` : 'It gives signs of life again.',
+    text: startedAt > since ? `It was started again at ${iso(startedAt)}.` : 'It sends heartbeats again.',
     host: name,
   };
 }

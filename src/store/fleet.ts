@@ -14,7 +14,7 @@ export function createFleetStore(current: CurrentDatabase, queries: QueryRunner,
     async beat({ id, version, startedAt }) {
       // In memory there are no others, which does not mean that they are silent.
       if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
-      return queries.write('write a sign of life', async () => {
+      return queries.write('write a heartbeat', async () => {
         const row = { agent_id: id, version, started_at: startedAt, seen_at: now(), stopped_at: null };
         await current.db
           .insertInto('agents')

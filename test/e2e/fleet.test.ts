@@ -141,7 +141,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
   it('holds a problem back on all hosts that a person has snoozed on one', async () => {
     const [one, two] = await start(['web-1', 'web-2'], { speed: 30 });
     await one.people.actions.snooze({ service: { service: 'app' }, forMs: HOUR }, JANE);
-    // The other agents read it with their next sign of life.
+    // The other agents read it with their next heartbeat.
     const known = fleet.clock.now() + 2 * BEAT_EVERY_MS;
     await soon(() => (fleet.clock.now() > known ? true : undefined));
     fail(two);

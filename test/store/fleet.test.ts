@@ -230,7 +230,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'agents of one database' 
     expect(await two.heldMessages()).toEqual([]);
   });
 
-  test('write no sign of life and judge nobody while memory takes the place of the database', async () => {
+  test('write no heartbeat and judge nobody while memory takes the place of the database', async () => {
     const { one } = await agents(1);
     await one.beat(SELF);
     await server.stop();

@@ -17,7 +17,7 @@ export interface FleetAgent {
   readonly stoppedAt?: number;
   /** Grows while the agent works. */
   readonly beat: number;
-  /** Set while it is silent: by whom people are told, and when they were. */
+  /** Set while it is silent: by whom people are notified, and when. */
   readonly silence?: { readonly beat: number; readonly by: string; readonly toldAt?: number };
 }
 
@@ -26,19 +26,19 @@ export interface FleetMember extends FleetAgent {
   readonly isSilent: boolean;
 }
 
-/** Signs of life. Every method rejects if the database cannot be used. */
+/** Heartbeats. Every method rejects if the database cannot be used. */
 export interface FleetStore {
-  /** Writes this agent's sign of life, and returns all agents. */
+  /** Writes this agent's heartbeat, and returns all agents. */
   beat(self: Pick<FleetAgent, 'id' | 'version' | 'startedAt'>): Promise<readonly FleetAgent[]>;
   /** This agent stops in an orderly way. */
   saveStopped(): Promise<void>;
   /**
-   * This agent tells people that the other one is silent. False if another agent does, or if it is not silent any more.
+   * This agent notifies people that the other one is silent. False if another agent does, or if it is not silent any more.
    * `insteadOf`: the agent that was to tell, and has not.
    */
   claimSilence(of: Pick<FleetAgent, 'name' | 'beat'>, insteadOf?: string): Promise<boolean>;
   saveSilenceTold(name: string): Promise<void>;
-  /** This agent tells people that the other one is back. False if another agent does. */
+  /** This agent notifies people that the other one is back. False if another agent does. */
   endSilence(of: Pick<FleetAgent, 'name'>): Promise<boolean>;
   /** Deletes an agent that has not returned. Its incidents stay. */
   forgetAgent(of: Pick<FleetAgent, 'name' | 'beat'>): Promise<void>;
