@@ -48,7 +48,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'agents of one database' 
     return { databaseUrl, stores, one: stores[0] as (typeof stores)[0], two: stores[1] as (typeof stores)[0] };
   }
 
-  test('see the signs of life of all, which grow with each', async () => {
+  test('see the heartbeats of all, which grow with each', async () => {
     const { one, two } = await agents(2);
     await one.beat(SELF);
     await two.beat({ ...SELF, id: 'other' });
