@@ -91,7 +91,9 @@ describe('the API', () => {
     expect(JSON.stringify(world.slack.posts)).toContain(`https://doctor.example.com/incidents/${id}`);
 
     // Frames name what changed, and a reader that was away gets what it missed.
-    expect(events.frames.some(({ event, data }) => event === 'changed' && data.incidents.includes(id))).toBe(true);
+    await soon(async () =>
+      events.frames.some(({ event, data }) => event === 'changed' && data.incidents.includes(id)) ? true : undefined,
+    );
     const [first] = events.frames;
     events.close();
     const resumed = await readEvents(doctor.url, TOKEN, first?.id);
