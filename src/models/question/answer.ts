@@ -52,9 +52,15 @@ export function readAnswer(text: string, references: Prompt['references']): Mode
   const answer = ACCEPTED.safeParse(parseJson(text));
   if (!answer.success) return undefined;
   const assessment = toAssessment(answer.data);
-  if (assessment.rootCause === '') return undefined;
+  if (isNothing(assessment.rootCause)) return undefined;
   const { confidence = 'high', evidence } = answer.data;
   return { assessment, confidence, ...(evidence && { evidence: resolve(evidence, references) }) };
+}
+
+/** Very small models repeat the name of a field instead of filling it. */
+function isNothing(rootCause: string): boolean {
+  const text = rootCause.toLowerCase().replace(/\W+$/, '');
+  return text === '' || Object.hasOwn(ANSWER_SCHEMA.shape, text);
 }
 
 function resolve(cited: readonly unknown[], references: Prompt['references']): readonly CitedEvidence[] {

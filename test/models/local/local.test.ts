@@ -86,6 +86,8 @@ describe.each(APIS)('an answer over the API of %s', (api) => {
     ['is JSON that ends early', says('{"root_cause": "The pool'), 'invalid'],
     ['is JSON of another shape', says('{"diagnosis": "restart it"}'), 'invalid'],
     ['has a wrong type', says(localAnswer({ auto_restart_safe: 'yes' })), 'invalid'],
+    // Gemma 3 270M answered like this.
+    ['repeats the names of the fields', says(localAnswer({ root_cause: ' Root_cause. ' })), 'invalid'],
     ['has an unknown severity', says(localAnswer({ severity: 'critical' })), 'invalid'],
     ['is a web page', SERVER_ERRORS.page, 'wrong_url'],
     ['is JSON of another service', { kind: 'error', status: 200, body: '{"status":"ok"}' }, 'wrong_url'],
