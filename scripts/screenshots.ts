@@ -89,6 +89,7 @@ async function main(): Promise<void> {
       restarted: `/incidents/${api.id}`,
       trust: '/trust',
       cost: '/cost',
+      'cost-by-service': '/cost?split=service',
       containers: '/containers',
     };
     const forReview = Object.entries(views).flatMap(([name, address]) =>

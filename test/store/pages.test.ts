@@ -243,8 +243,8 @@ describe('the store, for the pages,', () => {
           { day: NOON + 12 * HOUR, model: 'strong', usd: 0.5, requests: 1 },
         ],
         services: [
-          { service: 'old', usd: 0.5 },
-          { service: 'api', usd: 0.25 },
+          { day: NOON - 12 * HOUR, service: 'api', usd: 0.25 },
+          { day: NOON + 12 * HOUR, service: 'old', usd: 0.5 },
         ],
       });
       expect(stats.cases).toHaveLength(2);

@@ -176,6 +176,10 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 180_000 }, () => {
     const perDay = page.getByRole('region', { name: 'Dollars per day and model' });
     expect(await perDay.getByRole('list').innerText()).toMatch(/claude-opus-4-8\s+claude-haiku-4-5/);
     expect(await perDay.locator('rect.hue-2').count()).toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'by service' }).click();
+    const perService = page.getByRole('region', { name: 'Dollars per day and service' });
+    const [dearest] = await page.getByRole('region', { name: 'By service' }).getByRole('link').allInnerTexts();
+    expect(await perService.getByRole('listitem').first().innerText()).toBe(dearest);
     await page.getByRole('img', { name: /Dollars per day/ }).waitFor();
     expect(await page.getByRole('region', { name: 'By model' }).innerText()).toContain('claude-opus-4-8');
     expect(await page.getByRole('region', { name: 'Questions saved' }).innerText()).toMatch(

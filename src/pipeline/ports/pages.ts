@@ -189,8 +189,8 @@ export interface StoredStats {
     readonly inputTokens: number;
     readonly outputTokens: number;
   })[];
-  /** The dearest first. */
-  readonly services: readonly (Spend & { readonly service: string })[];
+  /** By UTC day and service, in the order of the days. */
+  readonly services: readonly (Spend & { readonly day: number; readonly service: string })[];
 }
 
 /** `from` is inclusive, `to` is not. */

@@ -9,6 +9,8 @@ import { REVIEWED_REASONS } from '../reviews.ts';
 import { projectOf } from '../rows.ts';
 
 const DAY_MS = 86_400_000;
+/** The UTC day of a request. Both databases divide integers without a remainder. */
+const DAY = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
 
 /** Counts and sums of a time; incidents belong to the time in which they were opened. */
 export async function readStats(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats> {
@@ -154,7 +156,7 @@ async function readSpend(
   range: TimeRange & OnHost,
 ): Promise<Pick<StoredStats, 'spend' | 'services'>> {
   // Two sums of few groups each: days, containers and models together would be thousands.
-  return { spend: await sumByDay(current, range), services: await sumByService(current, range) };
+  return { spend: await sumByModel(current, range), services: await sumByService(current, range) };
 }
 
 function requestsWithin(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
@@ -165,12 +167,10 @@ function requestsWithin(current: CurrentDatabase, { from, to, host }: TimeRange 
     .where('requested_at', '<', to);
 }
 
-async function sumByDay(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['spend']> {
-  // Both databases divide integers without a remainder.
-  const day = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
+async function sumByModel(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['spend']> {
   const rows = await requestsWithin(current, range)
     .select((eb) => [
-      day.as('day'),
+      DAY.as('day'),
       'model',
       eb.fn.countAll().as('requests'),
       eb.fn.sum('cost_usd').as('usd'),
@@ -179,7 +179,7 @@ async function sumByDay(current: CurrentDatabase, range: TimeRange & OnHost): Pr
       eb.fn.sum('cache_write_tokens').as('written'),
       eb.fn.sum('output_tokens').as('output'),
     ])
-    .groupBy([day, 'model'])
+    .groupBy([DAY, 'model'])
     .execute();
   return rows
     .map((row) => ({
@@ -195,17 +195,19 @@ async function sumByDay(current: CurrentDatabase, range: TimeRange & OnHost): Pr
 
 async function sumByService(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['services']> {
   const rows = await requestsWithin(current, range)
-    .select((eb) => ['container_name', eb.fn.countAll().as('requests'), eb.fn.sum('cost_usd').as('usd')])
-    .groupBy('container_name')
+    .select((eb) => [DAY.as('day'), 'container_name', eb.fn.countAll().as('requests'), eb.fn.sum('cost_usd').as('usd')])
+    .groupBy([DAY, 'container_name'])
     .execute();
   const serviceOf = rows.length === 0 ? new Map<string, string>() : await readServices(current, range.host);
-  const sums = new Map<string, { service: string; usd: number; requests: number }>();
+  const sums = new Map<string, StoredStats['services'][number]>();
   for (const row of rows) {
     const service = serviceOf.get(row.container_name) ?? row.container_name;
-    const { usd, requests } = sums.get(service) ?? { usd: 0, requests: 0 };
-    sums.set(service, { service, usd: usd + Number(row.usd), requests: requests + Number(row.requests) });
+    const key = `${row.day} ${service}`;
+    const { usd, requests } = sums.get(key) ?? { usd: 0, requests: 0 };
+    const day = Number(row.day) * DAY_MS;
+    sums.set(key, { day, service, usd: usd + Number(row.usd), requests: requests + Number(row.requests) });
   }
-  return [...sums.values()].sort((one, other) => other.usd - one.usd);
+  return [...sums.values()].sort((one, other) => one.day - other.day);
 }
 
 /** The service of each container, by name. */

@@ -14,7 +14,8 @@ const PERIODS = [7, 30, 90] as const;
 const MONTH_DAYS = 30;
 /** The chart has as many colours. */
 const HUES = 6;
-const OTHERS = 'other models';
+const OTHERS = 'others';
+const SPLITS = ['model', 'service'] as const;
 
 /** What the questions to the model cost, and which were saved. */
 export function Cost(): ReactElement {
@@ -69,13 +70,21 @@ function Content({
 }): ReactElement {
   const { saved, asked } = questions;
   const savedAll = saved.known + saved.local + saved.rules + saved.correlation;
-  const byDay = new Map(cost.days.map((each) => [each.day, each.models]));
-  const named = cost.models.slice(0, cost.models.length > HUES ? HUES - 1 : HUES).map(({ model }) => model);
+  const { query } = usePlace();
+  const split = SPLITS.find((each) => each === query.get('split')) ?? 'model';
+  const all = split === 'model' ? cost.models.map(modelPart) : cost.services.map(servicePart);
+  const byDay = new Map(
+    cost.days.map((each) => [
+      each.day,
+      split === 'model' ? each.models.map(modelPart) : each.services.map(servicePart),
+    ]),
+  );
+  const named = all.slice(0, all.length > HUES ? HUES - 1 : HUES).map(({ name }) => name);
   const everyDay = Array.from({ length: days }, (_, index) => {
     const day = new Date(from + index * DAY_MS).toISOString().slice(0, 10);
     return { day, parts: partsOf(byDay.get(day) ?? [], named) };
   });
-  const series = named.length < cost.models.length ? [...named, OTHERS] : named;
+  const series = named.length < all.length ? [...named, OTHERS] : named;
   return (
     <div className="stack">
       <dl className="stats">
@@ -104,8 +113,20 @@ function Content({
       ) : (
         <section className="card" aria-labelledby="per-day">
           <div className="head">
-            <h2 id="per-day">Dollars per day and model</h2>
-            <span className="muted small">Days of UTC</span>
+            <h2 id="per-day">Dollars per day and {split}</h2>
+            <div className="group" role="group" aria-label="Split the days">
+              {SPLITS.map((each) => (
+                <button
+                  key={each}
+                  type="button"
+                  className="btn"
+                  aria-pressed={each === split}
+                  onClick={() => setQuery({ split: each })}
+                >
+                  by {each}
+                </button>
+              ))}
+            </div>
           </div>
           <DayBars days={everyDay} series={series} limit={cost.budget_per_day_usd} />
           <Legend names={series} />
@@ -117,7 +138,7 @@ function Content({
                 ...each,
                 key: each.day,
                 name: dayLabel(each.day),
-                note: each.models.map(({ model, usd: dollars }) => `${model} ${usd(dollars)}`).join(', '),
+                note: (byDay.get(each.day) ?? []).map(({ name, usd: dollars }) => `${name} ${usd(dollars)}`).join(', '),
               }))}
             />
           </details>
@@ -182,11 +203,24 @@ function Content({
   );
 }
 
-/** The dollars of each model; those that are not named as one part. */
-function partsOf(models: Stats['cost']['days'][number]['models'], named: readonly string[]): Record<string, number> {
+interface Part {
+  readonly name: string;
+  readonly usd: number;
+}
+
+function modelPart({ model, usd: dollars }: { readonly model: string; readonly usd: number }): Part {
+  return { name: model, usd: dollars };
+}
+
+function servicePart({ service, usd: dollars }: { readonly service: string; readonly usd: number }): Part {
+  return { name: service, usd: dollars };
+}
+
+/** Dollars by name; those that are not in `named` as one part. */
+function partsOf(all: readonly Part[], named: readonly string[]): Record<string, number> {
   const parts: Record<string, number> = {};
-  for (const { model, usd: dollars } of models) {
-    const part = named.includes(model) ? model : OTHERS;
+  for (const { name, usd: dollars } of all) {
+    const part = named.includes(name) ? name : OTHERS;
     parts[part] = (parts[part] ?? 0) + dollars;
   }
   return parts;

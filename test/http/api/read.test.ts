@@ -76,17 +76,23 @@ describe('an incident that is being handled', () => {
 });
 
 describe('the cost of the API', () => {
-  it('is split by day and model, and adds up', async () => {
+  it('is split by day, by model and by service, and adds up', async () => {
     const { store, get } = await serveApi();
     await store.recordRequests([
-      request({ at: NOON, costUsd: 0.25, model: 'small' }),
-      request({ at: NOON + 1, costUsd: 0.5, model: 'strong' }),
-      request({ at: NOON - DAY, costUsd: 0.125, model: 'small' }),
+      request({ at: NOON, costUsd: 0.25, model: 'small', containerName: 'api' }),
+      request({ at: NOON + 1, costUsd: 0.5, model: 'strong', containerName: 'worker' }),
+      request({ at: NOON - DAY, costUsd: 0.125, model: 'small', containerName: 'api' }),
     ]);
     const { cost } = await get('stats');
     expect(cost.total_usd).toBe(0.875);
     expect(cost.days).toEqual([
-      { day: '2026-11-22', usd: 0.125, requests: 1, models: [{ model: 'small', usd: 0.125, requests: 1 }] },
+      {
+        day: '2026-11-22',
+        usd: 0.125,
+        requests: 1,
+        models: [{ model: 'small', usd: 0.125, requests: 1 }],
+        services: [{ service: 'api', usd: 0.125, requests: 1 }],
+      },
       {
         day: '2026-11-23',
         usd: 0.75,
@@ -95,7 +101,15 @@ describe('the cost of the API', () => {
           { model: 'small', usd: 0.25, requests: 1 },
           { model: 'strong', usd: 0.5, requests: 1 },
         ]),
+        services: [
+          { service: 'worker', usd: 0.5, requests: 1 },
+          { service: 'api', usd: 0.25, requests: 1 },
+        ],
       },
+    ]);
+    expect(cost.services).toEqual([
+      { service: 'worker', usd: 0.5, requests: 1 },
+      { service: 'api', usd: 0.375, requests: 2 },
     ]);
     expect(cost.models.map(({ model, usd, requests }) => [model, usd, requests])).toEqual([
       ['strong', 0.5, 1],

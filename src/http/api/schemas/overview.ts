@@ -166,6 +166,7 @@ export const Stats = z
             usd: Usd,
             requests: Count,
             models: z.array(z.object({ model: z.string(), usd: Usd, requests: Count })),
+            services: z.array(z.object({ service: z.string(), usd: Usd, requests: Count })),
           }),
         )
         .meta({ description: 'UTC days with a request' }),

@@ -41,7 +41,7 @@ const DAYS_OF_MONTH = 30;
 export function toStats(range: TimeRange, stored: StoredStats, budgetPerDayUsd: number): Stats {
   const { bySeverity, undiagnosed, open, recoveryTimes } = stored;
   const times = recoveryTimes.toSorted((one, other) => one - other);
-  const total = stored.spend.reduce((sum, { usd }) => sum + usd, 0);
+  const total = sumOf(stored.spend, 'usd');
   return {
     from: iso(range.from),
     to: iso(range.to),
@@ -62,26 +62,34 @@ export function toStats(range: TimeRange, stored: StoredStats, budgetPerDayUsd: 
       total_usd: total,
       budget_per_day_usd: budgetPerDayUsd,
       projected_month_usd: (total / daysCovered(range, stored)) * DAYS_OF_MONTH,
-      days: daysOf(stored.spend),
-      services: stored.services.map(({ service, usd, requests }) => ({ service, usd, requests })),
+      days: daysOf(stored),
+      services: servicesOf(stored.services),
       models: modelsOf(stored.spend),
     },
   };
 }
 
-function daysOf(spend: StoredStats['spend']): Stats['cost']['days'] {
-  const days = new Map<string, Stats['cost']['days'][number]>();
-  for (const { day, model, usd, requests } of spend) {
-    const date = iso(day).slice(0, 10);
-    const before = days.get(date) ?? { usd: 0, requests: 0, models: [] };
-    days.set(date, {
-      day: date,
-      usd: before.usd + usd,
-      requests: before.requests + requests,
-      models: [...before.models, { model, usd, requests }],
-    });
-  }
-  return [...days.values()];
+function daysOf({ spend, services }: StoredStats): Stats['cost']['days'] {
+  const days = Map.groupBy(spend, ({ day }) => day);
+  const servicesByDay = Map.groupBy(services, ({ day }) => day);
+  return [...days].map(([day, models]) => ({
+    day: iso(day).slice(0, 10),
+    usd: sumOf(models, 'usd'),
+    requests: sumOf(models, 'requests'),
+    models: models.map(({ model, usd, requests }) => ({ model, usd, requests })),
+    services: servicesOf(servicesByDay.get(day) ?? []),
+  }));
+}
+
+/** The dearest first. */
+function servicesOf(spend: StoredStats['services']): Stats['cost']['services'] {
+  return [...Map.groupBy(spend, ({ service }) => service)]
+    .map(([service, parts]) => ({ service, usd: sumOf(parts, 'usd'), requests: sumOf(parts, 'requests') }))
+    .sort((one, other) => other.usd - one.usd);
+}
+
+function sumOf<Key extends string>(rows: readonly Readonly<Record<Key, number>>[], key: Key): number {
+  return rows.reduce((sum, row) => sum + row[key], 0);
 }
 
 /** The dearest first. */
