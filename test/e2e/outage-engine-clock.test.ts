@@ -4,22 +4,28 @@ import type { SimulatedContainer } from '../../src/demo/engine/simulated-contain
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';
+import { expectEverywhereOnce, type Receivers, STAND_INS, startReceivers } from '../support/receivers.ts';
 import { SAFE, soon } from '../support/world.ts';
 
 const HOUR = 3_600_000;
 
 let world: FastWorld;
 let clock: JumpingClock;
+let receivers: Receivers;
 
-afterEach(() => world.close());
+afterEach(async () => {
+  await world.close();
+  await receivers.close();
+});
 
 async function start(env: Record<string, string> = {}): Promise<SimulatedContainer> {
   clock = createJumpingClock();
+  receivers = await startReceivers();
   world = await startFastWorld({
     clock,
     containers: ['web', 'other'],
     claude: () => answer(SAFE),
-    env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5', ...env },
+    env: { CHECK_INTERVAL: '1', VERIFY_STABLE_SECONDS: '1', VERIFY_DEADLINE_SECONDS: '5', ...receivers.env, ...env },
   });
   await soon(async () => ((await world.health()).docker_connected ? true : undefined));
   return world.engine.container('web') as SimulatedContainer;
@@ -85,14 +91,30 @@ describe.each([
     await awaitRestarts(1, 'recovered');
   });
 
+  it('a problem of before does not count as one that came back', async () => {
+    await start();
+    const slow = world.engine.addContainer({ name: 'slow', startTakesMs: 500 });
+    await soon(async () => ((await world.health()).monitoring.includes('slow') ? true : undefined));
+    slow.exit(1);
+    await soon(() => (world.engine.count('restart') === 1 ? true : undefined));
+    clock.jump(step);
+    await soon(() => (slow.running ? true : undefined));
+    clock.pass(60_000);
+    await awaitRestarts(1, 'recovered');
+  });
+
   it('an alert is retried after its back-off', async () => {
     const web = await start({ AUTO_FIX: 'false' });
     world.slack.reply([{ status: 500 }]);
+    for (const service of STAND_INS) receivers.reply(service, { status: 500 });
     web.exit(1);
     await soon(() => (world.slack.posts.length === 1 ? true : undefined));
+    for (const service of STAND_INS) await soon(() => (receivers[service].length > 0 ? true : undefined));
+    for (const service of STAND_INS) receivers.reply(service, undefined);
     clock.jump(step);
     await soon(async () => ((await world.health()).outbox_pending === 0 ? true : undefined));
     expect(world.slack.posts).toHaveLength(2);
+    await expectEverywhereOnce(receivers, await world.history());
   });
 });
 

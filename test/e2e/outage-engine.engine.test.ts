@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { createJumpingClock } from '../support/jumping-clock.ts';
 import { describeOwnEngine, type OwnEngine, startOwnEngine } from '../support/own-engine.ts';
 import { createCuttingProxy } from '../support/proxy.ts';
+import { expectEverywhereOnce, type Receivers, STAND_INS, startReceivers } from '../support/receivers.ts';
 import { createWatching } from '../support/watching.ts';
 import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
@@ -19,14 +20,17 @@ i=0; while true; do i=$((i+1)); echo "line $i"; [ $((i % 3)) = 0 ] && echo "note
 const QUIET = `trap 'exit 0' TERM; while true; do sleep 0.2; done`;
 
 let world: World;
+let receivers: Receivers;
 const cleanups: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   world = await startWorld(() => answer(SAFE));
+  receivers = await startReceivers();
 });
 
 afterEach(async () => {
   await world.close();
+  await receivers.close();
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
@@ -47,6 +51,7 @@ const linesRead = (doctor: Doctor) => doctor.metric('container_doctor_log_lines_
 async function expectNoReaction(doctor: Doctor): Promise<void> {
   expect(world.claude.requests).toEqual([]);
   expect(world.slack.posts.map(({ text }) => text)).toEqual([]);
+  for (const service of STAND_INS) expect(receivers[service]).toEqual([]);
   await expect.poll(() => doctor.metric('container_doctor_errors_detected_total')).toBe(0);
   await expect.poll(() => doctor.metric('container_doctor_restarts_total')).toBe(0);
 }
@@ -70,7 +75,7 @@ describeOwnEngine('a Docker engine', () => {
       for (let n = 1; n <= 8; n++) await engine.run({ name: `quiet-${n}`, cmd: QUIET, restart: 'unless-stopped' });
       const left = await engine.run({ name: 'left', cmd: QUIET, restart: 'no' });
 
-      const doctor = await world.start({ DOCKER_HOST: engine.dockerHost });
+      const doctor = await world.start({ DOCKER_HOST: engine.dockerHost, ...receivers.env });
       const clock = createJumpingClock();
       const w = createWatching(engine.dockerHost, { clock, reconcileEveryMs: 200 });
       cleanups.push(() => w.watch.stop());
@@ -116,7 +121,7 @@ describeOwnEngine('a Docker engine', () => {
     async () => {
       const engine = await ownEngine();
       const talker = await engine.run({ name: 'talk', cmd: TALK });
-      const doctor = await world.start({ DOCKER_HOST: engine.dockerHost });
+      const doctor = await world.start({ DOCKER_HOST: engine.dockerHost, ...receivers.env });
       await soon(async () => ((await linesRead(doctor)) > 100 ? true : undefined));
 
       engine.hang();
@@ -156,6 +161,7 @@ describeEngine('a proxy that cuts every connection after a moment', (dockerHost)
         DOCKER_HOST: proxy.dockerHost,
         TARGET_CONTAINERS: `${prefix}-*`,
         AUTO_FIX: 'false',
+        ...receivers.env,
       });
       await awaitConnected(doctor, true);
 
@@ -184,6 +190,7 @@ describeEngine('a proxy that cuts every connection after a moment', (dockerHost)
       expect(doctor.output()).not.toContain('lost the Docker engine');
       expect(world.claude.requests).toHaveLength(2);
       expect(world.slack.posts).toHaveLength(2);
+      await expectEverywhereOnce(receivers, await doctor.history());
     },
     LONG,
   );

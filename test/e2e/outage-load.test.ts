@@ -12,6 +12,7 @@ import { type EventuallyOptions, eventually } from '../support/eventually.ts';
 import { createAdjustableClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { letters } from '../support/letters.ts';
+import { type Receivers, startReceivers } from '../support/receivers.ts';
 import type { SlackPost } from '../support/slack-server.ts';
 import { SAFE, startWorld } from '../support/world.ts';
 
@@ -35,6 +36,7 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
   const BY_HAND = 5;
 
   let world: FastWorld;
+  let receivers: Receivers;
   let history: readonly HistoryEntry[];
   let healthDuring: readonly HealthView[];
   let byHand: readonly string[] = [];
@@ -47,11 +49,12 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
     tally(history.filter(({ detector }) => detector === 'oom').map(({ reason }) => reason ?? 'none'));
 
   beforeAll(async () => {
+    receivers = await startReceivers();
     world = await startFastWorld({
       clock,
       containers: [],
       claude: () => answer(SAFE),
-      env: { MAX_DIAGNOSES_PER_HOUR: String(ASKS_AN_HOUR), VERIFY_STABLE_SECONDS: '10' },
+      env: { MAX_DIAGNOSES_PER_HOUR: String(ASKS_AN_HOUR), VERIFY_STABLE_SECONDS: '10', ...receivers.env },
     });
     world.slack.reply([
       ...Array.from({ length: BURST }, () => ({ status: 200, body: 'ok' })),
@@ -105,7 +108,10 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
     history = await world.history();
   }, 240_000);
 
-  afterAll(() => world?.close());
+  afterAll(async () => {
+    await world?.close();
+    await receivers?.close();
+  });
 
   /** The last summary is sent; further alerts are sent one by one. */
   const floodIsOver = async () => {
@@ -124,6 +130,15 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
     const counted = shown().flatMap(({ text }) => /(\d+) more problems/.exec(text)?.[1] ?? []);
     expect(Math.max(...counted.map(Number))).toBe(ALL - alerts.length);
     expect(world.slack.posts.filter(({ answered }) => answered === 429)).toHaveLength(1);
+  });
+
+  it('are as few messages for Apprise and a webhook; Alertmanager, which groups them itself, gets all', () => {
+    const { alertmanager, apprise, webhook } = receivers;
+    const containers = (arrivals: typeof webhook) => new Set(arrivals.flatMap(({ container }) => container ?? []));
+    expect(apprise.length).toBeLessThanOrEqual(MAX_MESSAGES);
+    expect([containers(apprise).size, containers(webhook).size, containers(alertmanager).size]).toEqual([10, 10, ALL]);
+    // Programs that read the webhook get the outcome of each of the ten, too.
+    expect(webhook.filter(({ body }) => body.data.restart === undefined).length).toBeLessThanOrEqual(MAX_MESSAGES);
   });
 
   it('use up the hourly cap of questions to Claude; the rules diagnose the rest', () => {

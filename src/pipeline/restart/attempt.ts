@@ -70,6 +70,9 @@ export function createRestarts(deps: RestartsDeps): Restarts {
   const verifyAttempt = async (live: LiveIncident, attempt: Attempt, unconfirmed?: Omit<Unconfirmed, 'since'>) => {
     const begun = clock.now();
     let since = begun;
+    // Times alone do not tell: the clock may have stepped back since the problem that led to the restart.
+    const { occurrences } = live.incident;
+    const { stoppedByPersonAt } = lifecycle.of(attempt.containerId);
     const { verifyFor, grace } = deps.policyOf(live.incident.container).values;
     // Signals are ignored during the grace period, so it does not count as stable time.
     const stableForMs = (grace + verifyFor) * 1000;
@@ -77,8 +80,11 @@ export function createRestarts(deps: RestartsDeps): Restarts {
       containerId: attempt.containerId,
       stableForMs,
       deadlineMs: stableForMs + deps.verifySlackMs,
-      recurred: () => live.incident.lastSeenAt > since,
-      stoppedByOperator: () => (lifecycle.of(attempt.containerId).stoppedByPersonAt ?? 0) > since,
+      recurred: () => live.incident.occurrences > occurrences && live.incident.lastSeenAt > since,
+      stoppedByOperator() {
+        const { stoppedByPersonAt: at = 0 } = lifecycle.of(attempt.containerId);
+        return at !== stoppedByPersonAt && at > since;
+      },
       signal: deps.stopping,
       unconfirmed: unconfirmed && {
         ...unconfirmed,
