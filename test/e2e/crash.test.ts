@@ -1,7 +1,7 @@
 /**
  * A real agent process is killed with SIGKILL at every externally visible step of the workflow, and at moments spread
- * over all of it. Then it is started again. The stand-ins for the engine, Claude and four receivers (Slack, Alertmanager,
- * Apprise, a webhook) count the requests that they received, and the database shows what was stored when it died.
+ * over all of it. Then it is started again. The stand-ins for the engine, Claude and five receivers (Slack's webhook and
+ * app, Alertmanager, Apprise, a webhook) have what they received, and the database shows what was stored when it died.
  *
  * The guarantees and their limits (docs/decisions/0013-after-a-kill.md):
  * - one decision leads to at most one restart
@@ -21,12 +21,15 @@ import { answer, delay } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receivers, STAND_INS, type StandIn, startReceivers } from '../support/receivers.ts';
+import { slackAppEnv } from '../support/slack-app-env.ts';
+import { type ChannelMessage, type SlackApp, startSlackApp } from '../support/slack-app-server.ts';
 import { SAFE, startWorld, type World } from '../support/world.ts';
 
 interface Scene extends World {
   readonly web: SimulatedContainer;
   readonly api: SimulatedContainer;
   readonly receivers: Receivers;
+  readonly slackApp: SlackApp;
   readonly dataDir: string;
 }
 
@@ -76,7 +79,7 @@ const POINTS: readonly [string, Moment][] = [
 const PHASES = [0, 150, 300, 450, 600, 700, 800, 900];
 
 /** ms after the line. The workflow takes about 2 s. */
-const SPREAD = Array.from({ length: 25 }, (_, n) => n * 90);
+const SPREAD = Array.from({ length: 13 }, (_, n) => n * 180);
 
 const twoAtATime = createLimit(2);
 
@@ -183,6 +186,7 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
       expect(new Set(all.map(({ container }) => container)), service).toEqual(new Set(['web', 'api']));
     }
     expect(end.undelivered.filter((kind) => kind !== 'resolved')).toEqual([]);
+    expectOneMessageEach(scene.slackApp);
     const outcomes = receivers.webhook.filter(({ body }) => body.type === 'incident.outcome');
     expect(outcomes.at(-1)?.body.data.restart.outcome).toBe('recovered');
 
@@ -209,16 +213,19 @@ async function inScene(
   );
   const { engine } = world;
   const receivers = await startReceivers({ answersAfterMs: SLACK_TAKES_MS });
+  const slackApp = await startSlackApp({ answersAfterMs: SLACK_TAKES_MS });
   const doctors: Doctor[] = [];
   try {
     await use({
       ...world,
       receivers,
+      slackApp,
       web: engine.addContainer({ name: 'web', stopTakesMs: RESTART_TAKES_MS, stopTimeout: 1, ...over }),
       api: engine.addContainer({ name: 'api' }),
       dataDir: path.join(world.folder, 'data'),
       async start(over) {
-        const doctor = await world.start({ VERIFY_DEADLINE_SECONDS: '10', ...receivers.env, ...over });
+        const { SLACK_WEBHOOK_URL: _, ...appEnv } = slackAppEnv(slackApp);
+        const doctor = await world.start({ VERIFY_DEADLINE_SECONDS: '10', ...receivers.env, ...appEnv, ...over });
         doctors.push(doctor);
         return doctor;
       },
@@ -228,7 +235,19 @@ async function inScene(
   } finally {
     await world.close();
     await receivers.close();
+    await slackApp.close();
   }
+}
+
+/** The message of an incident is edited. It is there twice if the agent died between Slack's answer and its storage. */
+function expectOneMessageEach(slack: SlackApp): void {
+  const messages = slack.shown().filter(({ threadTs }) => threadTs === undefined);
+  const of = (name: string) => messages.filter((message) => slack.textOf(message).includes(name));
+  expect(of('api').length + of('web').length).toBe(messages.length);
+  expect(of('api')).toHaveLength(1);
+  expect([1, 2]).toContain(of('web').length);
+  expect(slack.textOf(of('web').at(-1) as ChannelMessage)).toContain('it recovered');
+  expect(slack.violations).toEqual([]);
 }
 
 /** Alerts that each receiver has got so far. */
