@@ -1,0 +1,56 @@
+/** What connects the agents of one database: actions on each other's hosts, and the session that wakes them. */
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../lib/log.ts';
+import type { Clock } from '../lib/time.ts';
+import type { FleetMember } from '../pipeline/ports/fleet.ts';
+import type { PeopleActions } from '../pipeline/ports/people.ts';
+import { createDatabaseSession } from '../store/engines/postgres-session.ts';
+import { WAKE_CHANNEL } from '../store/fleet-actions.ts';
+import type { Store } from '../store/store.ts';
+import { createHostActions, type HostActions } from './host-actions.ts';
+import { carryOut } from './shared-actions.ts';
+
+export interface Hosts extends Pick<HostActions, 'ask'> {
+  /** The name of this agent's host. */
+  readonly self: string;
+  /** Until `signal` aborts. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Undefined if no other agent can share the database. */
+export function connectHosts(
+  config: Config,
+  deps: {
+    readonly store: Store;
+    /** Of this host. */
+    actions(): PeopleActions;
+    members(): readonly FleetMember[];
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
+): Hosts | undefined {
+  if (config.database === undefined) return undefined;
+  const { url, agent: self } = config.database;
+  const { store, clock, logger } = deps;
+  const actions = createHostActions({
+    ...deps,
+    carryOut: (claimed) => carryOut(claimed, { actions: deps.actions(), store }),
+    newId: randomUUID,
+  });
+  const session = createDatabaseSession({
+    url,
+    agent: self,
+    channel: WAKE_CHANNEL,
+    onWoken: actions.wake,
+    clock,
+    logger,
+  });
+  return {
+    self,
+    ask: actions.ask,
+    async run(signal) {
+      await Promise.all([session.run(signal), actions.run(signal)]);
+    },
+  };
+}
