@@ -144,17 +144,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
   });
   const localTrust = createLocalTrust(config, store);
-  const hosts = connectHosts(config, {
-    ...deps,
-    store,
-    actions: () => pipeline.people,
-    members: () => fleet?.members() ?? [],
-  });
+  const hosts = connectHosts(config, { ...deps, store, actions: () => pipeline.people, fleet: () => fleet });
   const people = createPeopleAccess(store, () => pipeline.people, logger, hosts);
   const notifier = createAppNotifier(config, {
     ...deps,
     store,
     people: people.access,
+    sharedClicks: hosts?.clicks,
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
     observer,

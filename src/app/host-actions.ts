@@ -17,6 +17,15 @@ const LAST_RESULTS_MS = 2_000;
 export interface HostActions {
   /** Resolves when the agent on `host` has carried it out or refused it, or does not answer. Never rejects. */
   ask(host: string, action: FleetAction): Promise<ActionResult>;
+  /**
+   * As `ask`. `id`: the action is not asked twice; undefined if it was asked before. Rejects if it cannot be stored;
+   * `onStored` is called otherwise.
+   */
+  askOnce(
+    host: string,
+    asked: { readonly id: string; readonly action: FleetAction },
+    onStored: () => void,
+  ): Promise<ActionResult | undefined>;
   /** Carries out what other agents ask, until `signal` aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
   /** Another agent has asked something, or answered. */
@@ -54,11 +63,7 @@ export function createHostActions(deps: {
     }
   };
 
-  const ask = async (host: string, action: FleetAction): Promise<ActionResult> => {
-    const why = whyNotAsked(host, deps.members());
-    if (why !== undefined) return refused(why);
-    const id = deps.newId();
-    await store.askAgent({ id, host, action, claimWithinMs: CLAIM_WITHIN_MS });
+  const answerOf = async (host: string, id: string): Promise<ActionResult> => {
     const claimed = await resultOf(id, CLAIM_WITHIN_MS, (kind) => kind !== 'asked');
     if (claimed?.kind !== 'finished' && (await store.giveUpAction(id, 'asked'))) {
       return refused(
@@ -98,16 +103,29 @@ export function createHostActions(deps: {
     }
   };
 
+  const askOnce: HostActions['askOnce'] = async (host, { id, action }, onStored) => {
+    const why = whyNotAsked(host, deps.members());
+    const isNew = why === undefined && (await store.askAgent({ id, host, action, claimWithinMs: CLAIM_WITHIN_MS }));
+    onStored();
+    if (why !== undefined) return refused(why);
+    if (!isNew) return undefined;
+    return answerOf(host, id).catch((error: unknown) => {
+      logger.warn('what came of an action on another host could not be read', { host, error: String(error) });
+      return refused(
+        `the database does not answer; what the agent on ${host} does within ${CLAIM_WITHIN_MS / 1000} s is not known`,
+      );
+    });
+  };
+
   return {
+    askOnce,
+
     async ask(host, action) {
-      try {
-        return await ask(host, action);
-      } catch (error) {
+      const result = await askOnce(host, { id: deps.newId(), action }, () => {}).catch((error: unknown) => {
         logger.warn('the agent of another host could not be asked', { host, error: String(error) });
-        return refused(
-          `the database does not answer, so the agent on ${host} may or may not get the request within ${CLAIM_WITHIN_MS / 1000} s`,
-        );
-      }
+        return undefined;
+      });
+      return result ?? refused(`the database does not answer, so the agent on ${host} could not be asked`);
     },
 
     async run(signal) {

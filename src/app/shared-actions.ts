@@ -1,4 +1,4 @@
-import type { ClaimedAction, FleetAction, FleetStore } from '../pipeline/ports/fleet.ts';
+import type { ClaimedAction, FleetStore, HostAction } from '../pipeline/ports/fleet.ts';
 import type { ActionResult, Actor, PeopleActions, PeopleStore } from '../pipeline/ports/people.ts';
 
 /**
@@ -10,11 +10,11 @@ export function passingOn(
   deps: {
     readonly store: Pick<FleetStore, 'hostOf'>;
     readonly self: string;
-    ask(host: string, action: FleetAction): Promise<ActionResult>;
+    ask(host: string, action: HostAction): Promise<ActionResult>;
   },
 ): PeopleActions {
   const orElsewhere =
-    (kind: FleetAction['kind'], here: PeopleActions['approve']): PeopleActions['approve'] =>
+    (kind: HostAction['kind'], here: PeopleActions['approve']): PeopleActions['approve'] =>
     async (id, actor) => {
       // If the database cannot be read, there is only what this agent knows.
       const host = await deps.store.hostOf(id).catch(() => undefined);
@@ -37,7 +37,7 @@ const CLOCKS_DIFFER_MS = 10_000;
  * second time: what was stored shows whether it was done.
  */
 export async function carryOut(
-  { action, askedBy, askedAt, isRepeat }: ClaimedAction,
+  { action, askedBy, askedAt, isRepeat }: ClaimedAction & { readonly action: HostAction },
   { actions, store }: { readonly actions: PeopleActions; readonly store: Pick<PeopleStore, 'findRequest' | 'auditOf'> },
 ): Promise<ActionResult> {
   const { kind, id } = action;

@@ -21,9 +21,9 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
   return {
     async askAgent({ id, host, action, claimWithinMs }) {
       if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
-      await queries.write('ask the agent of another host', () =>
+      return queries.write('ask the agent of another host', () =>
         current.db.transaction().execute(async (trx) => {
-          await trx
+          const { numInsertedOrUpdatedRows = 0n } = await trx
             .insertInto('fleet_actions')
             .values({
               id,
@@ -36,13 +36,15 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
               claims: 0,
               result: null,
             })
-            .execute();
+            .onConflict((conflict) => conflict.column('id').doNothing())
+            .executeTakeFirst();
           await trx
             .deleteFrom('fleet_actions')
             .where('asked_by', '=', agent)
             .where('asked_at', '<', fromNow(-KEEP_MS))
             .execute();
           await wake(trx, host);
+          return numInsertedOrUpdatedRows > 0n;
         }),
       );
     },

@@ -16,13 +16,16 @@ export interface DatabaseSession {
    * `work` does not.
    */
   whileLocked(name: string, signal: AbortSignal, work: (lost: AbortSignal) => Promise<void>): Promise<void>;
-  isConnected(): boolean;
+  /** Why it is not connected; undefined if it is, and until an attempt has failed. */
+  problem(): string | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const QUERY_TIMEOUT_MS = 5_000;
 /** How often the session shows that it is alive, and tries to get a lock that another one holds. */
 const CHECK_EVERY_MS = 5_000;
+/** How often a lock is tried that waits for the connection. */
+const CHECK_CONNECTED_MS = 250;
 /**
  * The server ends a session that has not been heard of for this long, so that the locks of a host that is off, cut off or
  * paused are free. PostgreSQL 14 and later; on earlier ones, TCP keepalives do the same, except for a paused host.
@@ -44,6 +47,7 @@ export function createDatabaseSession(options: {
 }): DatabaseSession {
   const { agent, channel, clock, logger } = options;
   let current: Session | undefined;
+  let problem: string | undefined;
 
   const open = async (): Promise<Session> => {
     const client = new pg.Client({
@@ -72,13 +76,14 @@ export function createDatabaseSession(options: {
   };
 
   return {
-    isConnected: () => current !== undefined,
+    problem: () => problem,
 
     async run(signal) {
       while (!signal.aborted) {
         try {
           const { client, ended } = await open();
           current = { client, ended };
+          problem = undefined;
           options.onWoken();
           const over = AbortSignal.any([signal, ended.signal]);
           while (!over.aborted) {
@@ -86,9 +91,11 @@ export function createDatabaseSession(options: {
             if (!over.aborted) await client.query('SELECT 1').catch(() => ended.abort());
           }
           current = undefined;
+          if (!signal.aborted) problem = 'the connection to the database was lost';
           ended.abort();
           void client.end().catch(() => undefined);
         } catch (error) {
+          problem = 'the database cannot be reached';
           logger.debug('the second connection to the database could not be opened', { error: messageOf(error) });
         }
         await clock.sleep(CHECK_EVERY_MS, signal);
@@ -104,7 +111,7 @@ export function createDatabaseSession(options: {
           await unlock(session, name);
           await clock.sleep(PAUSE_AFTER_WORK_MS, lost);
         } else {
-          await clock.sleep(CHECK_EVERY_MS, signal);
+          await clock.sleep(session === undefined ? CHECK_CONNECTED_MS : CHECK_EVERY_MS, signal);
         }
       }
     },
