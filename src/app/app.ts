@@ -35,6 +35,7 @@ import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
 import { countAgents, destinationsOf, joinFleet } from './fleet.ts';
 import { createHealthPage, noteClaudeErrors } from './health.ts';
+import { connectHosts } from './hosts.ts';
 import { createPruner, trackActivity } from './housekeeping.ts';
 import type { AgentIdentity } from './identity.ts';
 import { trackLateLogs } from './late-logs.ts';
@@ -143,11 +144,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     claudeTimeoutMs: deps.requestTimeouts?.claudeMs,
   });
   const localTrust = createLocalTrust(config, store);
-  const people = createPeopleAccess(store, () => pipeline.people, logger, config.database?.agent);
+  const hosts = connectHosts(config, { ...deps, store, actions: () => pipeline.people, fleet: () => fleet });
+  const people = createPeopleAccess(store, () => pipeline.people, logger, hosts);
   const notifier = createAppNotifier(config, {
     ...deps,
     store,
     people: people.access,
+    sharedClicks: hosts?.clicks,
     hasOwnMinSeverity: (container) => policies.policyOf(container).sources.minSeverity.kind !== 'default',
     hostName,
     observer,
@@ -307,7 +310,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           stopping.signal,
         ),
         prune(stopping.signal),
-        ...(fleet ? [fleet.run(stopping.signal)] : []),
+        ...[fleet, hosts].flatMap((part) => (part ? [part.run(stopping.signal)] : [])),
         recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(
           { engine, watch, restarts: config.autoFix, announce: notifier.announce, clock },

@@ -4,6 +4,7 @@ import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createNotifier, type Notifier, type NotifierDeps } from '../pipeline/notify/notify.ts';
 import type { Observer } from '../pipeline/observer.ts';
+import type { SharedClicks } from '../pipeline/ports/fleet.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import { SPANS, type Tracing } from '../pipeline/tracing.ts';
 import type { Store } from '../store/store.ts';
@@ -13,6 +14,7 @@ export function createAppNotifier(
   deps: Pick<NotifierDeps, 'hasOwnMinSeverity' | 'hostName'> & {
     readonly store: Store;
     readonly people: PeopleAccess;
+    readonly sharedClicks?: SharedClicks;
     readonly observer: Observer;
     readonly tracing: Tracing;
     readonly logger: Logger;
@@ -30,6 +32,7 @@ export function createAppNotifier(
     logger,
     memory: store,
     people: deps.people,
+    sharedClicks: deps.sharedClicks,
     publicUrl: config.publicUrl,
   };
   return createNotifier({

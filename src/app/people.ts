@@ -1,17 +1,15 @@
 import type { Logger } from '../lib/log.ts';
 import type { FleetStore } from '../pipeline/ports/fleet.ts';
 import type { OnRequestChanged, PeopleAccess, PeopleActions } from '../pipeline/ports/people.ts';
-import { refusingOtherHosts } from './shared-actions.ts';
+import type { Hosts } from './hosts.ts';
+import { passingOn } from './shared-actions.ts';
 
-/**
- * `actions` and `changed` connect it with the pipeline, which is created later. `agent`: the name of this agent in a shared
- * database.
- */
+/** `actions` and `changed` connect it with the pipeline, which is created later. `hosts`: with a shared database. */
 export function createPeopleAccess(
   store: PeopleAccess['store'] & Pick<FleetStore, 'hostOf'>,
   actions: () => PeopleActions,
   logger: Logger,
-  agent?: string,
+  hosts?: Pick<Hosts, 'self' | 'ask'>,
 ): { readonly access: PeopleAccess; readonly changed: OnRequestChanged } {
   const listeners = new Set<OnRequestChanged>();
   const ownActions: PeopleActions = {
@@ -24,7 +22,7 @@ export function createPeopleAccess(
   };
   const access: PeopleAccess = {
     store,
-    actions: agent === undefined ? ownActions : refusingOtherHosts(ownActions, { store, self: agent }),
+    actions: hosts === undefined ? ownActions : passingOn(ownActions, { ...hosts, store }),
     onRequestChanged(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

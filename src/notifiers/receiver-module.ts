@@ -5,6 +5,7 @@ import type { Incident } from '../domain/incident.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { FILTER_FORM, type Filter, parseFilter } from '../pipeline/policy/filter.ts';
+import type { SharedClicks } from '../pipeline/ports/fleet.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
@@ -57,6 +58,8 @@ export interface ReceiverDeps {
   readonly memory: IncidentMemory;
   /** For receivers with buttons. Usable once the agent runs. */
   readonly people: PeopleAccess;
+  /** Absent: no other agent shares the database. */
+  readonly sharedClicks?: SharedClicks;
 }
 
 /** The page of an incident; undefined if PUBLIC_URL is not set. */

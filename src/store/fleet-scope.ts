@@ -12,6 +12,11 @@ export function shownRows(current: CurrentDatabase, column: string, host?: strin
   return host === undefined ? sql<SqlBool>`true` : sql<SqlBool>`${sql.ref(column)} = ${storableText(host)}`;
 }
 
+/** In a shared database, the name of the agent is that of its host. */
+export function hostOfAgent({ agent }: { readonly agent: string }): { readonly host?: string } {
+  return agent === FILE_AGENT ? {} : { host: agent };
+}
+
 /** The host of a row that does not name one. In a shared database, the name of the agent is that of its host. */
 export function withHost<Case extends { readonly incident: { readonly container: { readonly host?: string } } }>(
   given: Case,

@@ -3,7 +3,7 @@ import type { PeopleRecords, RestartRequest } from '../pipeline/ports/people.ts'
 import { auditColumns } from './audit.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { recordDecision } from './decision-records.ts';
-import { shownRows } from './fleet-scope.ts';
+import { hostOfAgent, shownRows } from './fleet-scope.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { actorOf, storableText } from './rows.ts';
 import type { RestartRequestTable } from './schema/tables.ts';
@@ -16,6 +16,7 @@ type RequestStore = Pick<
 export function createRequestStore(current: CurrentDatabase, queries: QueryRunner): RequestStore {
   const { agent } = current;
   const select = () => current.db.selectFrom('restart_requests').selectAll().where('agent', '=', agent);
+  const allShown = () => current.db.selectFrom('restart_requests').selectAll().where(shownRows(current, 'agent'));
   return {
     async saveRequest(request) {
       const { answeredBy: by } = request;
@@ -94,19 +95,17 @@ export function createRequestStore(current: CurrentDatabase, queries: QueryRunne
       );
     },
 
-    waitingRequests() {
+    waitingRequests(of) {
       return queries.read('read the waiting requests', async () => {
-        const rows = await select().where('state', '=', 'waiting').orderBy('requested_at').orderBy('id').execute();
-        return rows.map(requestOf);
+        const selected = of ? allShown() : select();
+        const rows = await selected.where('state', '=', 'waiting').orderBy('requested_at').orderBy('id').execute();
+        return rows.map((row) => ({ ...requestOf(row), ...(of && hostOfAgent(row)) }));
       });
     },
 
     requestsOf(incidentId) {
       return queries.read('read the requests of an incident', async () => {
-        const rows = await current.db
-          .selectFrom('restart_requests')
-          .selectAll()
-          .where(shownRows(current, 'agent'))
+        const rows = await allShown()
           .where('incident_id', '=', incidentId)
           .orderBy('requested_at')
           .orderBy('id')

@@ -1,6 +1,7 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, type SqlBool, sql } from 'kysely';
 import type { PeopleRecords, Snooze } from '../pipeline/ports/people.ts';
 import type { CurrentDatabase } from './current-database.ts';
+import { hostOfAgent, shownRows } from './fleet-scope.ts';
 import type { QueryRunner } from './query-runner.ts';
 import { actorOf, NO_PROJECT, projectOf, storableText } from './rows.ts';
 import type { SnoozeTable } from './schema/tables.ts';
@@ -9,13 +10,17 @@ type SnoozeStore = Pick<PeopleRecords, 'snoozes' | 'unendedSnoozes' | 'saveSnooz
 
 export function createSnoozeStore(current: CurrentDatabase, queries: QueryRunner, now: () => number): SnoozeStore {
   const { agent } = current;
-  const unended = () =>
-    current.db.selectFrom('snoozes').selectAll().where('agent', '=', agent).where('ended_at', 'is', null);
+  const unended = (whose = sql<SqlBool>`agent = ${agent}`) =>
+    current.db.selectFrom('snoozes').selectAll().where(whose).where('ended_at', 'is', null);
   return {
-    snoozes() {
+    snoozes(of) {
       return queries.read('read the snoozes', async () => {
-        const rows = await unended().where('until_at', '>', now()).orderBy('since').orderBy('id').execute();
-        return rows.map(snoozeOf);
+        const rows = await unended(of && shownRows(current, 'agent'))
+          .where('until_at', '>', now())
+          .orderBy('since')
+          .orderBy('id')
+          .execute();
+        return rows.map((row) => ({ ...snoozeOf(row), ...(of && hostOfAgent(row)) }));
       });
     },
 

@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts';
-import type { FleetMessages, FleetStore, SharedKnowledge } from '../pipeline/ports/fleet.ts';
+import type { FleetActions, FleetMessages, FleetStore, SharedKnowledge } from '../pipeline/ports/fleet.ts';
 import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
@@ -29,6 +29,7 @@ import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
 import { createEvidenceStore } from './evidence.ts';
 import { createFleetStore } from './fleet.ts';
+import { createFleetActions } from './fleet-actions.ts';
 import type { FleetLimits } from './fleet-limits.ts';
 import { createFleetMessages, type Destinations } from './fleet-messages.ts';
 import { createFloodStore } from './floods.ts';
@@ -65,6 +66,7 @@ export type Store = CursorStore &
   PageStore &
   ReviewStore &
   FleetStore &
+  FleetActions &
   FleetMessages &
   SharedKnowledge &
   PeopleRecords & {
@@ -189,6 +191,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createSnoozeStore(current, queries, now),
     ...createAuditStore(current, queries),
     ...createFleetStore(current, queries, now),
+    ...createFleetActions(current, queries),
     ...createSharedKnowledge(current, queries),
     ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 

@@ -40,6 +40,9 @@ const TIMELINE_INCIDENTS = 2_000;
 /** Enough to mark containers with open problems. */
 const OPEN_INCIDENTS = 500;
 
+/** Of all hosts: people see and answer what waits anywhere. */
+const ALL = { ofFleet: true } as const;
+
 const ok = <T>(body: T): Answer<T> => ({ status: 200, body });
 const invalid = (error: string) => ({ status: 400, error }) as const;
 
@@ -62,8 +65,8 @@ export function createReaders(source: ApiSource): Readers {
     async status() {
       const [health, requests, snoozes] = await Promise.all([
         source.health(),
-        store.waitingRequests(),
-        store.snoozes(),
+        store.waitingRequests(ALL),
+        store.snoozes(ALL),
       ]);
       return ok({
         status: health.status,
@@ -82,8 +85,8 @@ export function createReaders(source: ApiSource): Readers {
         budget_per_day_usd: health.spend_limit_usd,
         alerts_pending: health.outbox_pending,
         agents: (source.agents?.() ?? []).map(toAgent),
-        restart_requests: requests.map(toRestartRequest),
-        snoozes: snoozes.map(toSnooze),
+        restart_requests: requests.map((request) => toRestartRequest(request, source.host())),
+        snoozes: snoozes.map((snooze) => toSnooze(snooze, source.host())),
         trace_url: source.traceUrl ?? null,
         grafana_url: source.grafanaUrl ?? null,
       });
@@ -115,7 +118,7 @@ export function createReaders(source: ApiSource): Readers {
         store.incidentRecords(id),
         store.relatedIncidents(listed.incident),
         store.requestsOf(id),
-        store.snoozes(),
+        store.snoozes(ALL),
         store.auditOf(id),
       ]);
       const { container, fingerprint } = listed.incident;
@@ -158,7 +161,7 @@ export function createReaders(source: ApiSource): Readers {
     },
 
     async containers() {
-      const [open, snoozes] = await Promise.all([openIncidents(), store.snoozes()]);
+      const [open, snoozes] = await Promise.all([openIncidents(), store.snoozes(ALL)]);
       const ids = new Map<string, string[]>();
       for (const { incident } of open) {
         ids.set(incident.container.name, [...(ids.get(incident.container.name) ?? []), incident.id]);
@@ -173,7 +176,7 @@ export function createReaders(source: ApiSource): Readers {
             policy: known.policy,
             warnings: [...known.warnings],
             habits: await habitsOf(known),
-            snoozes: snoozesOf(snoozes, serviceKey(known.ref)).map(toSnooze),
+            snoozes: snoozesOf(snoozes, serviceKey(known.ref)).map((snooze) => toSnooze(snooze, source.host())),
           })),
         ),
       });
@@ -214,8 +217,11 @@ export function createReaders(source: ApiSource): Readers {
     },
 
     async waiting() {
-      const [requests, snoozes] = await Promise.all([store.waitingRequests(), store.snoozes()]);
-      return ok({ restart_requests: requests.map(toRestartRequest), snoozes: snoozes.map(toSnooze) });
+      const [requests, snoozes] = await Promise.all([store.waitingRequests(ALL), store.snoozes(ALL)]);
+      return ok({
+        restart_requests: requests.map((request) => toRestartRequest(request, source.host())),
+        snoozes: snoozes.map((snooze) => toSnooze(snooze, source.host())),
+      });
     },
   };
 }

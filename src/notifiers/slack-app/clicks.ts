@@ -1,4 +1,5 @@
 /** What a click asks for, whether the person may ask for it, and what comes of it. */
+import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Logger } from '../../lib/log.ts';
 import type { ActionResult, Actor, AuditEntry, PeopleAccess, RestartRequest } from '../../pipeline/ports/people.ts';
@@ -35,6 +36,7 @@ const payloadSchema = z.object({
       action_id: z.string().max(255),
       block_id: z.string().max(255).nullish(),
       value: z.string().max(100),
+      action_ts: z.string().max(40).nullish(),
     }),
   ]),
 });
@@ -58,11 +60,19 @@ const AUDITED: Readonly<Record<Asked['kind'], AuditEntry['action']>> = {
   judge: 'verdict',
 };
 
-/** Returns the handler of interaction payloads. It never rejects. `team`: of the app. */
-export function createClicks(deps: ClickDeps): (api: WebApi, team: string, payload: unknown) => Promise<void> {
+export interface ClickContext {
+  readonly api: WebApi;
+  /** Of the app. */
+  readonly team: string;
+  /** An earlier run of the agent may have handled this click. */
+  readonly isRepeat?: boolean;
+}
+
+/** Returns the handler of interaction payloads. It never rejects. */
+export function createClicks(deps: ClickDeps): (context: ClickContext, payload: unknown) => Promise<void> {
   const { logger } = deps;
 
-  const handle = async (api: WebApi, team: string, payload: unknown): Promise<void> => {
+  const handle = async (context: ClickContext, payload: unknown): Promise<void> => {
     const parsed = payloadSchema.safeParse(payload);
     if (!parsed.success) return;
     const { user, container, actions } = parsed.data;
@@ -70,14 +80,15 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
     if (!asked) return;
     const actor: Actor = { via: 'slack', who: user.id, from: container.channel_id };
     try {
-      await decide(api, team, parsed.data, asked, actor);
+      await decide(context, parsed.data, asked, actor);
     } catch (error) {
       logger.error('a click in Slack could not be handled', { error: String(error) });
-      if (deps.approvers.has(user.id)) await answer(api, actor, REFUSED.failed);
+      if (deps.approvers.has(user.id)) await answer(context.api, actor, REFUSED.failed);
     }
   };
 
-  const decide = async (api: WebApi, team: string, click: Click, asked: Asked, actor: Actor): Promise<void> => {
+  const decide = async (context: ClickContext, click: Click, asked: Asked, actor: Actor): Promise<void> => {
+    const { api, team, isRepeat } = context;
     const { user, container, actions } = click;
     const [{ value }] = actions;
     const isOurs = click.team?.id === team && container.channel_id === deps.channel;
@@ -106,7 +117,8 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
       await audit(asked, actor, REFUSED.unknown, undefined);
       return answer(api, actor, REFUSED.unknown);
     }
-    const result = await act(asked, found, actor);
+    const wasDone = isRepeat && isAnsweredBy(found.request, actor);
+    const result: ActionResult = wasDone ? { kind: 'done', what: asked.kind } : await act(asked, found, actor);
     await messageAfter(api, asked, found, actor, result);
   };
 
@@ -182,10 +194,35 @@ export function createClicks(deps: ClickDeps): (api: WebApi, team: string, paylo
     });
   };
 
-  return (api, team, payload) =>
-    handle(api, team, payload).catch((error: unknown) => {
+  return (context, payload) =>
+    handle(context, payload).catch((error: unknown) => {
       logger.error('a click in Slack could not be handled', { error: String(error) });
     });
+}
+
+export interface IdentifiedClick {
+  /** The same if Slack sends it twice. */
+  readonly id: string;
+  /** The id of the incident or request. */
+  readonly about: string;
+  readonly user: string;
+  readonly channel: string;
+}
+
+/** Undefined if it is none of ours. */
+export function identifyClick(payload: unknown): IdentifiedClick | undefined {
+  const parsed = payloadSchema.safeParse(payload);
+  if (!parsed.success) return undefined;
+  const { user, container, actions } = parsed.data;
+  const [{ action_id, action_ts, value }] = actions;
+  if (askedBy(action_id) === undefined) return undefined;
+  const named = JSON.stringify([user.id, container.message_ts, action_id, value, action_ts ?? randomUUID()]);
+  const id = createHash('sha256').update(named).digest('hex');
+  return { id, about: value, user: user.id, channel: container.channel_id };
+}
+
+function isAnsweredBy(request: RestartRequest | undefined, { via, who }: Actor): boolean {
+  return request?.answeredBy?.via === via && request.answeredBy.who === who;
 }
 
 interface Target {

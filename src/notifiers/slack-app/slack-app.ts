@@ -3,11 +3,13 @@ import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
 import { renderSlackNotice } from '../slack/notice.ts';
 import { checkSlackApp } from './check.ts';
-import { createClicks } from './clicks.ts';
+import { createClicks, type IdentifiedClick } from './clicks.ts';
 import { sendResultOf } from './failures.ts';
 import { createIncidentMessages } from './incident-messages.ts';
 import { createAgentId, createKeptIncidents } from './kept.ts';
+import { renderAnswer } from './message.ts';
 import { configureSlackApp, SLACK_APP_SETTINGS, type SlackAppSettings } from './settings.ts';
+import { passClick, runAlone } from './shared-socket.ts';
 import type { Socket } from './socket.ts';
 import { createSummaryMessage } from './summary-message.ts';
 import type { WebApi } from './web-api.ts';
@@ -39,11 +41,13 @@ const LAST_CLICKS_MS = 2_000;
 const SHARED_MS = 24 * 3_600_000;
 const SHARED =
   'clicks for another agent arrive here, so some buttons do not work: give each agent an app of its own (docs/slack.md)';
+/** How long a click that another agent has passed on waits for Slack. */
+const SLACK_WITHIN_MS = 20_000;
 const NOT_LOADED = "the agent's files cannot be loaded; was it updated while it ran?";
 
 export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'> {
   const { appToken, approvers, channel, apiUrl } = settings;
-  const { clock, people, logger, timeoutMs } = deps;
+  const { clock, people, logger, sharedClicks: shared, timeoutMs } = deps;
   const kept = createKeptIncidents(deps.memory);
   const buttons = hasButtons(settings);
   const agent = createAgentId(deps.memory);
@@ -124,22 +128,52 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
       unidentified = NOT_LOADED;
       return;
     }
-    const team = await teamOf(ready, signal);
-    if (team === undefined) return;
+    const identified = teamOf(ready, signal);
+    const handle = async (payload: unknown, isRepeat?: boolean): Promise<string | undefined> => {
+      const team = await Promise.race([identified, clock.sleep(SLACK_WITHIN_MS, signal)]);
+      if (team === undefined) return `the agent cannot use Slack: ${unidentified ?? 'it was stopped'}`;
+      await clicks({ api: ready, team, isRepeat }, payload);
+      return undefined;
+    };
+    shared?.onClick(handle);
+    if ((await identified) === undefined) return;
+    const receive = async (payload: unknown, acknowledge: () => Promise<void>): Promise<void> => {
+      if (shared && (await passClick(payload, acknowledge, { shared, logger, tell: tell(ready) }))) return;
+      const isHeard = shared
+        ? true
+        : await acknowledge().then(
+            () => true,
+            () => false,
+          );
+      if (isHeard) await handle(payload);
+    };
     socket = module.createSocket({
       appToken,
       apiUrl,
       clock,
       timeoutMs,
-      onInteraction(payload) {
-        const handled = clicks(ready, team, payload).finally(() => handling.delete(handled));
+      onInteraction(payload, acknowledge) {
+        const handled = receive(payload, acknowledge).finally(() => handling.delete(handled));
         handling.add(handled);
         return handled;
       },
     });
-    await socket.run(signal);
+    if (shared) await runAlone(socket, { appToken, shared, clock, signal });
+    else await socket.run(signal);
     await Promise.race([Promise.all(handling), clock.sleep(LAST_CLICKS_MS)]);
   };
+
+  /** The agent whose message was clicked does not answer. */
+  const tell =
+    (ready: WebApi) =>
+    async ({ user, channel: where }: IdentifiedClick, why: string): Promise<void> => {
+      if (approvers.includes(user))
+        await ready.whisper(
+          user,
+          renderAnswer(`The click was not confirmed: ${why}.`, (word) => approvers.includes(word)),
+          where,
+        );
+    };
 
   return {
     paceMs: PACE_MS,
@@ -157,7 +191,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
       await Promise.all([refreshAnswered(signal), receiveClicks(signal)]);
     },
     problem() {
-      const why = unidentified ?? socket?.problem();
+      const why = unidentified ?? (socket && (shared?.problem() ?? socket.problem()));
       if (why !== undefined) return `the buttons do not work: ${why}`;
       const isShared = foreignClickAt !== undefined && clock.monotonic() - foreignClickAt < SHARED_MS;
       return isShared ? SHARED : undefined;

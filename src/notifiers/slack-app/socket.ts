@@ -17,8 +17,11 @@ export interface SocketOptions {
   readonly clock: Pick<Clock, 'sleep' | 'monotonic'>;
   /** Of one call, and of the handshake. In real time. Default: 8 s. */
   readonly timeoutMs?: number;
-  /** The payload of an interaction; it was acknowledged. Never rejects. */
-  onInteraction(payload: unknown): Promise<void>;
+  /**
+   * The payload of an interaction. `acknowledge` has 3 seconds; if it is not called or rejects, Slack tells the person,
+   * who can click again. Never rejects.
+   */
+  onInteraction(payload: unknown, acknowledge: () => Promise<void>): Promise<void>;
 }
 
 export interface Socket {
@@ -95,11 +98,8 @@ function connect({ appToken, apiUrl, timeoutMs = TIMEOUT_MS, onInteraction }: So
     if (!isBinary && isFarewell(String(data))) ended.resolve();
   });
   client.on('slack_event', (event: { type: string; body: unknown; ack(): Promise<void> }) => {
-    // Slack waits 3 seconds. If the acknowledgement fails, it tells the person, who can click again.
-    event.ack().then(
-      () => (event.type === 'interactive' ? onInteraction(event.body) : undefined),
-      () => undefined,
-    );
+    if (event.type === 'interactive') void onInteraction(event.body, () => event.ack());
+    else event.ack().catch(() => undefined);
   });
   // The promise of `start` may stay pending, and may reject with undefined.
   const started = client.start().then(

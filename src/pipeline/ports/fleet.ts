@@ -1,7 +1,7 @@
 /** What agents that share a database know of each other. A single agent has none of it. */
 import type { Alert } from '../../domain/alert.ts';
 import type { ServiceRef } from '../../domain/containers.ts';
-import type { Snooze } from './people.ts';
+import type { ActionResult, Actor, Snooze } from './people.ts';
 import type { LastCase } from './store.ts';
 
 /** One row per agent. Its name is that of its host. */
@@ -86,4 +86,80 @@ export interface SharedKnowledge {
   claimQuestion(name: string, forMs: number): Promise<boolean>;
   /** The claim ends after `keepMs`, if it is still this agent's. */
   releaseQuestion(name: string, keepMs: number): Promise<void>;
+}
+
+/** What a person asks of the agent of another host. `id`: of the request, the snooze or the incident. */
+export interface HostAction {
+  readonly kind: 'approve' | 'deny' | 'end_snooze' | 'ask_again';
+  readonly id: string;
+  readonly actor: Actor;
+}
+
+/** `click`: on a button of a message that the other agent sent. `payload`: as the service delivered it. */
+export type FleetAction = HostAction | { readonly kind: 'click'; readonly payload: unknown };
+
+/** An action that this agent is to carry out. */
+export interface ClaimedAction {
+  readonly id: string;
+  readonly askedBy: string;
+  readonly action: FleetAction;
+  /** Of the agent that asks, by the clock of the database. */
+  readonly askedAt: number;
+  /** An earlier claim has no result: this agent was killed, or lost the database, before or after it carried it out. */
+  readonly isRepeat: boolean;
+  /** The one who asked has stopped waiting for the result: it must not be carried out any more. */
+  readonly isLate: boolean;
+}
+
+/** `unknown`: there is no such action. */
+export type ActionState =
+  | { readonly kind: 'asked' | 'claimed' | 'withdrawn' | 'given_up' | 'unknown' }
+  | { readonly kind: 'finished'; readonly result: ActionResult };
+
+/** Actions across hosts. Every method rejects if the database cannot be used. */
+export interface FleetActions {
+  /**
+   * Asks the agent on `host`, and wakes it. It can claim the action within `claimWithinMs`. False if there is an action
+   * with this id.
+   */
+  askAgent(asked: {
+    readonly id: string;
+    readonly host: string;
+    readonly action: FleetAction;
+    readonly claimWithinMs: number;
+  }): Promise<boolean>;
+  actionState(id: string): Promise<ActionState>;
+  /** From `asked` to `withdrawn`, or from `claimed` to `given_up`. False if it is in another state. */
+  giveUpAction(id: string, from: 'asked' | 'claimed'): Promise<boolean>;
+  /**
+   * What this agent is to carry out now. `inProgress`: ids of those that it is carrying out. `lateAfterMs`: see
+   * ClaimedAction.isLate.
+   */
+  claimActions(inProgress: readonly string[], lateAfterMs: number): Promise<readonly ClaimedAction[]>;
+  /** Stores the result, and wakes the agent that asked. */
+  finishAction(id: string, result: ActionResult): Promise<void>;
+}
+
+/** For receivers with buttons: one connection for the clicks on the messages of all agents that share the database. */
+export interface SharedClicks {
+  /**
+   * Runs `work` while no other agent does so under this name. `over` aborts with `signal`, and when another agent may
+   * have taken over. If `work` ends before, another agent does. Never rejects.
+   */
+  whileAlone(name: string, signal: AbortSignal, work: (over: AbortSignal) => Promise<void>): Promise<void>;
+  /** The host whose agent has to handle a click on this incident or request. Rejects if the database is away. */
+  hostOf(id: string): Promise<string | undefined>;
+  /**
+   * The agent on `host`, which may be this one, handles the click. `onStored`: it is not lost any more. Resolves to what
+   * is left to say to the person; undefined if that agent has said it. Rejects only before it is stored.
+   */
+  pass(
+    host: string,
+    click: { readonly id: string; readonly payload: unknown },
+    onStored: () => void,
+  ): Promise<string | undefined>;
+  /** This agent handles what is passed to it. `handle` resolves to why it cannot; undefined if it has. */
+  onClick(handle: (payload: unknown, isRepeat: boolean) => Promise<string | undefined>): void;
+  /** Why no agent can get the connection; undefined if one can. */
+  problem(): string | undefined;
 }

@@ -31,6 +31,8 @@ export interface RestartRequest {
   readonly answeredBy?: Actor;
   /** When it left the state `waiting`, however it ended. */
   readonly answeredAt?: number;
+  /** Only where the requests of all hosts are read. */
+  readonly host?: string;
 }
 
 /** Alerts and questions about a problem, or about a whole service, are held back until a time. */
@@ -44,6 +46,8 @@ export interface Snooze {
   readonly by: Actor;
   /** Signals and alerts that it has held back. */
   readonly heldBack: number;
+  /** Of the agent that ends it. Only where the snoozes of all hosts are read. */
+  readonly host?: string;
 }
 
 /** One thing that a person did, and what came of it. */
@@ -86,12 +90,13 @@ export type OnRequestChanged = (request: RestartRequest) => void;
 
 /** For the pages. */
 export interface PeopleStore {
-  waitingRequests(): Promise<readonly RestartRequest[]>;
+  /** `ofFleet`: of all agents that share the database. */
+  waitingRequests(of?: { readonly ofFleet: true }): Promise<readonly RestartRequest[]>;
   findRequest(id: string): Promise<RestartRequest | undefined>;
   /** Oldest first. */
   requestsOf(incidentId: string): Promise<readonly RestartRequest[]>;
-  /** Those that have not ended. */
-  snoozes(): Promise<readonly Snooze[]>;
+  /** Those that have not ended. `ofFleet`: of all agents that share the database. */
+  snoozes(of?: { readonly ofFleet: true }): Promise<readonly Snooze[]>;
   /** Oldest first; with the snoozes of its problem and service while it was open. */
   auditOf(incidentId: string): Promise<readonly AuditEntry[]>;
   /** The newest entries, newest last. */

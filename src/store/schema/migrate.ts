@@ -10,6 +10,7 @@ import { receivers } from './0007-receivers.ts';
 import { pages } from './0008-pages.ts';
 import { fleet } from './0010-fleet.ts';
 import { fleetMessages } from './0011-fleet-messages.ts';
+import { fleetActions } from './0012-fleet-actions.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; append new ones. */
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly Migration[] = [
   pages,
   fleet,
   fleetMessages,
+  fleetActions,
 ];
 
 interface VersionSchema {

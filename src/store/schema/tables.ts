@@ -31,6 +31,7 @@ export interface Schema {
   agents: AgentTable;
   claims: ClaimTable;
   fleet_messages: FleetMessageTable;
+  fleet_actions: FleetActionTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -318,4 +319,22 @@ export interface FleetMessageTable extends Owned {
   name: string;
   /** By the clock of the database. */
   at: number;
+}
+
+/** What the agent that it names is asked to do. */
+export interface FleetActionTable extends Owned {
+  id: string;
+  asked_by: string;
+  /** JSON of a FleetAction. */
+  action: string;
+  /** `withdrawn`: it was not claimed in time. `given_up`: it was claimed, and no result came in time. */
+  state: 'asked' | 'claimed' | 'finished' | 'withdrawn' | 'given_up';
+  /** All times are by the clock of the database. */
+  asked_at: number;
+  /** It cannot be claimed after this time. */
+  expires_at: number;
+  /** How often: more than once if the agent was killed before it wrote the result. */
+  claims: number;
+  /** JSON of an ActionResult. */
+  result: string | null;
 }

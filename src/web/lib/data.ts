@@ -105,6 +105,11 @@ export function useSession(): Session | undefined {
   return useApi('session', '/session').data;
 }
 
+/** The hosts whose agents share the database, by name; fewer than two: there is no other. */
+export function useHosts(): readonly string[] {
+  return useApi('status', '/status').data?.agents.map(({ host }) => host) ?? [];
+}
+
 /** Posts; the message says what came of it. Resolves to whether it was done. */
 export async function act(session: Session | undefined, path: string, body: object): Promise<boolean> {
   try {

@@ -1,5 +1,5 @@
 import { type ReactElement, useEffect, useRef, useState } from 'react';
-import { useApi, useChangingApi } from '../lib/data.ts';
+import { useApi, useChangingApi, useHosts } from '../lib/data.ts';
 import { count } from '../lib/format.ts';
 import { useKeys } from '../lib/keys.ts';
 import { navigate, setQuery, usePlace } from '../lib/router.ts';
@@ -41,7 +41,7 @@ export function Incidents(): ReactElement {
   );
   const isFiltered = [...filters].length > 0;
   // Those that share a database with this agent.
-  const hosts = useApi('status', '/status').data?.agents.map(({ host }) => host) ?? [];
+  const hosts = useHosts();
   return (
     <>
       <header className="page-head">

@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react';
-import { act, useSession } from '../lib/data.ts';
+import { act, useHosts, useSession } from '../lib/data.ts';
 import { counted } from '../lib/format.ts';
 import type { Snooze } from '../lib/types.ts';
 import { Icon } from '../ui/icons.tsx';
@@ -24,6 +24,7 @@ export function SnoozeList({ snoozes }: { readonly snoozes: readonly Snooze[] })
 
 export function SnoozeLine({ snooze }: { readonly snooze: Snooze }): ReactElement {
   const session = useSession();
+  const hosts = useHosts();
   return (
     <div className="item">
       <span className="status plain chip">
@@ -38,6 +39,7 @@ export function SnoozeLine({ snooze }: { readonly snooze: Snooze }): ReactElemen
         <span className="sub">
           Ends <Ago at={snooze.until} /> · {counted(snooze.held_back, 'signal or alert', 'signals and alerts')} held
           back · by {snooze.by.who}
+          {hosts.length > 1 && snooze.host !== null ? ` on ${snooze.host}` : ''}
         </span>
       </span>
       {session?.can_act ? (

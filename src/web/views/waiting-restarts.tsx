@@ -1,5 +1,5 @@
 import { type ReactElement, useState } from 'react';
-import { act, useSession } from '../lib/data.ts';
+import { act, useHosts, useSession } from '../lib/data.ts';
 import type { RestartRequest } from '../lib/types.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
@@ -27,6 +27,7 @@ export function WaitingRestarts({ requests }: { readonly requests: readonly Rest
 function Waiting({ request }: { readonly request: RestartRequest }): ReactElement {
   const session = useSession();
   const [isBusy, setBusy] = useState(false);
+  const hosts = useHosts();
   const answer = async (what: 'approve' | 'deny'): Promise<void> => {
     setBusy(true);
     await act(session, `/restart-requests/${encodeURIComponent(request.id)}/${what}`, {});
@@ -43,8 +44,9 @@ function Waiting({ request }: { readonly request: RestartRequest }): ReactElemen
           Restart {request.container}?
         </Link>
         <span className="sub">
-          Asked <Ago at={request.requested_at} />, expires <Ago at={request.expires_at} />. All other conditions are
-          checked again when you approve.
+          {hosts.length > 1 && request.host !== null ? `On ${request.host}. ` : ''}Asked{' '}
+          <Ago at={request.requested_at} />, expires <Ago at={request.expires_at} />. All other conditions are checked
+          again when you approve.
         </span>
       </span>
       <span className="row">

@@ -28,7 +28,7 @@ function start(over: { speed?: number; onInteraction?: (payload: unknown) => Pro
     // A fast back-off.
     clock: { monotonic: systemClock.monotonic, sleep: (ms, signal) => systemClock.sleep(ms / speed, signal) },
     timeoutMs: 1_000,
-    onInteraction,
+    onInteraction: (payload, acknowledge) => acknowledge().then(() => onInteraction(payload)),
   });
   running = socket.run(stop.signal);
   return socket;

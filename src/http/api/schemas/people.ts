@@ -15,6 +15,7 @@ export const RestartRequest = z
     id: z.string(),
     incident_id: z.string(),
     container: z.string(),
+    host: z.string().nullable(),
     requested_at: Time,
     expires_at: Time,
     state: z.enum(['waiting', 'approved', 'denied', 'expired', 'withdrawn']),
@@ -33,6 +34,7 @@ export const Snooze = z
     until: Time,
     by: Actor,
     held_back: Count.meta({ description: 'Signals and alerts that it has held back' }),
+    host: z.string().nullable().meta({ description: 'Where it was set; it holds on all hosts' }),
   })
   .meta({ id: 'Snooze' });
 

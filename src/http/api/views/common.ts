@@ -51,11 +51,13 @@ function toActor({ via, who, from }: Actor): z.output<typeof people.Actor> {
   return { via, who, from: from ?? null };
 }
 
-export function toRestartRequest(request: RestartRequest): people.RestartRequest {
+/** `host`: if the request does not name one. */
+export function toRestartRequest(request: RestartRequest, host: string | undefined): people.RestartRequest {
   return {
     id: request.id,
     incident_id: request.incidentId,
     container: request.containerName,
+    host: request.host ?? host ?? null,
     requested_at: iso(request.requestedAt),
     expires_at: iso(request.expiresAt),
     state: request.state,
@@ -64,7 +66,7 @@ export function toRestartRequest(request: RestartRequest): people.RestartRequest
   };
 }
 
-export function toSnooze(snooze: Snooze): people.Snooze {
+export function toSnooze(snooze: Snooze, host: string | undefined): people.Snooze {
   return {
     id: snooze.id,
     service: snooze.service.service,
@@ -74,6 +76,7 @@ export function toSnooze(snooze: Snooze): people.Snooze {
     until: iso(snooze.until),
     by: toActor(snooze.by),
     held_back: snooze.heldBack,
+    host: snooze.host ?? host ?? null,
   };
 }
 

@@ -110,8 +110,8 @@ export function toIncident(parts: IncidentParts): Incident {
       finished_at: isoOrNull(alert.finishedAt),
       error: alert.error ?? null,
     })),
-    restart_requests: parts.requests.map(toRestartRequest),
-    snoozes: parts.snoozes.map(toSnooze),
+    restart_requests: parts.requests.map((request) => toRestartRequest(request, incident.container.host ?? parts.host)),
+    snoozes: parts.snoozes.map((snooze) => toSnooze(snooze, parts.host)),
     aftermath: listed.aftermath ?? null,
     note: listed.note ?? null,
     trace:
