@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ExplainedDecision } from '../pipeline/ports/store.ts';
 import { storableText } from './rows.ts';
 import type { Database } from './schema/tables.ts';
@@ -10,17 +9,19 @@ const KEPT = 20;
 export async function recordDecision(
   trx: Database,
   made: {
+    /** Unique. The same for a second try. */
+    readonly id: string;
     readonly agent: string;
     readonly incidentId: string;
     readonly decision: ExplainedDecision;
     readonly at: number;
   },
 ): Promise<void> {
-  const { agent, incidentId, decision, at } = made;
+  const { id, agent, incidentId, decision, at } = made;
   await trx
     .insertInto('decisions')
     .values({
-      id: randomUUID(),
+      id,
       agent,
       incident_id: incidentId,
       decided_at: at,
@@ -29,6 +30,7 @@ export async function recordDecision(
       detail: decision.because === undefined ? null : storableText(decision.because),
       gates: JSON.stringify(decision.gates ?? []),
     })
+    .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
   const oldest = await trx
     .selectFrom('decisions')

@@ -23,10 +23,12 @@ export function createEvidenceStore(current: CurrentDatabase, queries: QueryRunn
 
     async saveQuestion({ incidentId, at, model, strength, text }) {
       const question = storableText(text.slice(0, QUESTION_CHARS));
+      const id = randomUUID();
       await queries.write('save a question', () =>
         current.db
           .insertInto('questions')
-          .values({ id: randomUUID(), agent, incident_id: incidentId, asked_at: at, model, strength, question })
+          .values({ id, agent, incident_id: incidentId, asked_at: at, model, strength, question })
+          .onConflict((conflict) => conflict.column('id').doNothing())
           .execute(),
       );
     },

@@ -137,6 +137,7 @@ export function createFleetMessages(
 
     claimMessage: (name, forMs) =>
       queries.write('claim a message about several hosts', async () => {
+        if (!current.isShared) return false;
         const expiresAt = sql<number>`${DATABASE_NOW} + ${sql.lit(Math.round(forMs))}`;
         const { numInsertedOrUpdatedRows = 0n } = await current.db
           .insertInto('claims')

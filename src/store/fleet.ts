@@ -12,9 +12,9 @@ export function createFleetStore(current: CurrentDatabase, queries: QueryRunner,
   const noSilence = { silent_beat: null, silent_by: null, silent_told: null };
   return {
     async beat({ id, version, startedAt }) {
-      // In memory there are no others, which does not mean that they are silent.
-      if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
       return queries.write('write a heartbeat', async () => {
+        // Without the database there are no others, which does not mean that they are silent.
+        if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
         const row = { agent_id: id, version, started_at: startedAt, seen_at: now(), stopped_at: null };
         await current.db
           .insertInto('agents')

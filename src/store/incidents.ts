@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ServiceRef } from '../domain/containers.ts';
 import type { Diagnosis } from '../domain/diagnosis.ts';
 import type { Incident } from '../domain/incident.ts';
@@ -77,6 +78,7 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
     },
 
     async saveDecision(incidentId, decision) {
+      const id = randomUUID();
       await queries.write('save a decision', () =>
         current.db.transaction().execute(async (trx) => {
           const at = now();
@@ -86,7 +88,7 @@ export function createIncidentStore(current: CurrentDatabase, queries: QueryRunn
             .where('id', '=', incidentId)
             .executeTakeFirst();
           if (numUpdatedRows === 0n) throw unknownIncident('decision', incidentId);
-          await recordDecision(trx, { agent, incidentId, decision, at });
+          await recordDecision(trx, { id, agent, incidentId, decision, at });
         }),
       );
     },

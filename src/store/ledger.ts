@@ -18,7 +18,13 @@ export function createLedger(
     async recordAsk({ at, incidentId }) {
       const row: AskRow = { id: randomUUID(), agent, asked_at: at, incident_id: incidentId };
       await queries.write('save a question to Claude', () =>
-        withinFleetLimit(current, limits, 'questions', at, (db) => db.insertInto('asks').values(row).execute()),
+        withinFleetLimit(current, limits, 'questions', at, (db) =>
+          db
+            .insertInto('asks')
+            .values(row)
+            .onConflict((conflict) => conflict.column('id').doNothing())
+            .execute(),
+        ),
       );
       usage.addAsk(row);
     },
@@ -44,7 +50,13 @@ export function createLedger(
       usage.addRequests(rows);
       await queries.write('save requests to Claude', () =>
         current.db.transaction().execute(async (trx) => {
-          for (const chunk of chunks(rows)) await trx.insertInto('claude_requests').values(chunk).execute();
+          for (const chunk of chunks(rows)) {
+            await trx
+              .insertInto('claude_requests')
+              .values(chunk)
+              .onConflict((conflict) => conflict.column('id').doNothing())
+              .execute();
+          }
         }),
       );
     },

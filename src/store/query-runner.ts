@@ -20,15 +20,25 @@ export interface QueryRunner {
   drain(): Promise<void>;
 }
 
+/** Another database that can replace the one in use. */
+export interface Failover {
+  /** The database in use. */
+  current(): unknown;
+  /** Called when `failed` could not be used. Resolves to whether the query can be tried again. */
+  tryElsewhere(failed: unknown): Promise<boolean>;
+}
+
 /**
  * An outage is translated to a StoreError `unavailable` and remembered until a write succeeds. Any other error is a bug
- * in our code and is rethrown unchanged.
+ * in our code and is rethrown unchanged. With `failover`, a query that failed may run again, once: it must have the same
+ * effect if the first try was committed after all.
  */
 export function createQueryRunner({
   logger,
   isOutage,
   isDamage,
-}: { readonly logger: Logger } & FaultClassifier): QueryRunner {
+  failover,
+}: { readonly logger: Logger; readonly failover?: Failover } & FaultClassifier): QueryRunner {
   let problem: string | undefined;
   let damaged = false;
   let closed = false;
@@ -52,18 +62,23 @@ export function createQueryRunner({
   }
 
   async function run<T>(what: string, query: () => Promise<T>, onSuccess?: () => void): Promise<T> {
-    while (exclusiveWork !== undefined) await exclusiveWork;
-    if (closed) throw new StoreError(`could not ${what}: the store is closed`, 'unavailable');
-    const result = query();
-    running.add(result);
-    try {
-      const value = await result;
-      onSuccess?.();
-      return value;
-    } catch (error) {
-      throw isOutage(error) ? toStoreError(what, error) : error;
-    } finally {
-      running.delete(result);
+    for (let isSecond = false; ; isSecond = true) {
+      while (exclusiveWork !== undefined) await exclusiveWork;
+      if (closed) throw new StoreError(`could not ${what}: the store is closed`, 'unavailable');
+      const usedDatabase = failover?.current();
+      const result = query();
+      running.add(result);
+      try {
+        const value = await result;
+        onSuccess?.();
+        return value;
+      } catch (error) {
+        if (!isOutage(error)) throw error;
+        running.delete(result);
+        if (isSecond || !(await failover?.tryElsewhere(usedDatabase))) throw toStoreError(what, error);
+      } finally {
+        running.delete(result);
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Selectable } from 'kysely';
 import type { PeopleRecords, RestartRequest } from '../pipeline/ports/people.ts';
 import { auditColumns } from './audit.ts';
@@ -52,6 +53,7 @@ export function createRequestStore(current: CurrentDatabase, queries: QueryRunne
 
     endRequest(id, { state, at, by, decision, reopens, audit }) {
       const isAnswer = state === 'approved' || state === 'denied';
+      const decisionId = randomUUID();
       return queries.write('answer a request for a restart', () =>
         current.db.transaction().execute(async (trx) => {
           let update = trx
@@ -67,7 +69,7 @@ export function createRequestStore(current: CurrentDatabase, queries: QueryRunne
             .where('id', '=', id)
             .where('state', '=', 'waiting');
           if (isAnswer) update = update.where('expires_at', '>', at);
-          const ended = await update.returning('incident_id').executeTakeFirst();
+          const ended = await update.returningAll().executeTakeFirst();
           if (ended === undefined) return false;
           if (decision !== undefined) {
             await trx
@@ -81,7 +83,10 @@ export function createRequestStore(current: CurrentDatabase, queries: QueryRunne
               .where('id', '=', ended.incident_id)
               .execute();
             // The workflow saves the decision after an approval itself, with its gates.
-            if (state !== 'approved') await recordDecision(trx, { agent, incidentId: ended.incident_id, decision, at });
+            if (state !== 'approved') {
+              const incidentId = ended.incident_id;
+              await recordDecision(trx, { id: decisionId, agent, incidentId, decision, at });
+            }
           }
           if (audit !== undefined) {
             await trx

@@ -31,9 +31,9 @@ export function createSharedKnowledge(current: CurrentDatabase, queries: QueryRu
       });
     },
 
-    async claimQuestion(name, forMs) {
-      if (!current.isShared) return true;
-      return queries.write('claim a question', async () => {
+    claimQuestion: (name, forMs) =>
+      queries.write('claim a question', async () => {
+        if (!current.isShared) return true;
         const expiresAt = sql<number>`${DATABASE_NOW} + ${sql.lit(Math.round(forMs))}`;
         const { numInsertedOrUpdatedRows = 0n } = await current.db
           .insertInto('claims')
@@ -46,12 +46,11 @@ export function createSharedKnowledge(current: CurrentDatabase, queries: QueryRu
           )
           .executeTakeFirst();
         return numInsertedOrUpdatedRows > 0n;
-      });
-    },
+      }),
 
     async releaseQuestion(name, keepMs) {
-      if (!current.isShared) return;
       await queries.write('release a question', async () => {
+        if (!current.isShared) return;
         await current.db
           .updateTable('claims')
           .set({ expires_at: sql<number>`${DATABASE_NOW} + ${sql.lit(Math.round(keepMs))}` })

@@ -1,4 +1,3 @@
-import { StoreError } from '../errors.ts';
 import type { FleetActions, FleetMessages, FleetStore, SharedKnowledge } from '../pipeline/ports/fleet.ts';
 import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type { PeopleRecords } from '../pipeline/ports/people.ts';
@@ -23,11 +22,9 @@ import { createConfigurationStore } from './configurations.ts';
 import { createCursorStore } from './cursors.ts';
 import { createDependencyStore } from './dependencies.ts';
 import { createDigestStore } from './digests.ts';
-import { copyRows } from './engines/copy-rows.ts';
-import { openMemory } from './engines/memory.ts';
-import { openConfigured, openConfiguredOrMemory } from './engines/open.ts';
-import { agentOf, type StorageEngine, type StorageEngineOptions } from './engines/storage-engine.ts';
+import type { StorageEngineOptions } from './engines/storage-engine.ts';
 import { createEvidenceStore } from './evidence.ts';
+import { openWithFailover } from './failover.ts';
 import { createFleetStore } from './fleet.ts';
 import { createFleetActions } from './fleet-actions.ts';
 import type { FleetLimits } from './fleet-limits.ts';
@@ -37,12 +34,9 @@ import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
-import { createMetadata } from './metadata.ts';
 import { createOutbox } from './outbox.ts';
 import { createPageStore } from './pages/page-store.ts';
 import { DEFAULT_RETENTION, type Pruned, prune, type Retention } from './prune.ts';
-import { createQueryRunner } from './query-runner.ts';
-import { createRecentUsage } from './recent-usage.ts';
 import { createRequestStore } from './restart-requests.ts';
 import { createReviewStore } from './reviews.ts';
 import { createSharedKnowledge } from './shared-knowledge.ts';
@@ -74,6 +68,10 @@ export type Store = CursorStore &
     healthy(): boolean;
     /** The error to show to users; undefined while the store is healthy. */
     problem(): string | undefined;
+    /** The database is away, and the standby file replaces it: the store is healthy, but only for this host. */
+    databaseAway(): { readonly since: number; readonly why: string } | undefined;
+    /** What people must know once, if anything: each report is returned once. */
+    takeReport(): string | undefined;
     /** Tries a write, so that a failure or a recovery is noticed before the next incident. Resolves to `healthy()`. */
     probe(): Promise<boolean>;
     /** Deletes rows older than `retention` allows, in small transactions, and returns their space to the disk. */
@@ -89,14 +87,13 @@ export interface StoreOptions extends StorageEngineOptions {
   readonly destinations?: Destinations;
 }
 
-/** A restart of the database fails one probe; a longer outage also fails the next one. */
-const FAILED_PROBES_BEFORE_MEMORY = 2;
-
 /**
  * Opens the store. When the promise of a write resolves, the data is on disk.
  *
  * - If the database cannot be used at start or for two probes, the store moves to memory, and `healthy()` is false.
  *   Each `probe()` tries the database again. Once it works, the data in memory is copied to it.
+ * - A shared database is replaced by the standby file as soon as it cannot be used, and `healthy()` is true. Memory follows
+ *   only if the file cannot be used either. See docs/decisions/0045-without-the-database.md.
  * - If the file is damaged, it is renamed and replaced. `healthy()` is false for an hour, because the number of recent
  *   restarts is unknown.
  * - If a query fails, it rejects with a StoreError `unavailable`, and `healthy()` is false until a write succeeds.
@@ -108,68 +105,8 @@ const FAILED_PROBES_BEFORE_MEMORY = 2;
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { receivers, now, logger } = options;
-  let engine = await openConfiguredOrMemory(options);
-  const canBeShared = 'databaseUrl' in options.where;
-  const current = { db: engine.db, agent: agentOf(options.where), isShared: canBeShared && !engine.inMemory };
-  const queries = createQueryRunner({
-    logger,
-    isOutage: (error) => engine.isOutage(error),
-    isDamage: (error) => engine.isDamage(error),
-  });
-  const metadata = createMetadata(current);
-  const usage = createRecentUsage({ agent: current.agent, now });
-  await queries
-    .read('read the recent usage of Claude', () => usage.loadFrom(current.db))
-    .catch((error: unknown) => {
-      if (!(error instanceof StoreError)) throw error;
-    });
-  let closing: Promise<void> | undefined;
-  let failedProbes = 0;
-
-  function problem(): string | undefined {
-    return queries.problem() ?? engine.problem(now());
-  }
-
-  function switchTo(next: StorageEngine): void {
-    engine = next;
-    current.db = next.db;
-    current.isShared = canBeShared && !next.inMemory;
-  }
-
-  /** Moves from memory to the configured database. Throws if the database still cannot be used. */
-  async function leaveMemory(): Promise<void> {
-    const next = await openConfigured(options);
-    try {
-      await queries.exclusively(async () => {
-        await copyRows(current.db, next.db, current.agent);
-        await usage.loadFrom(next.db);
-        const memory = engine;
-        switchTo(next);
-        await memory.close();
-      });
-    } catch (error) {
-      if (engine !== next) await next.close();
-      throw error;
-    }
-    logger.info('the store is available again; the data kept in memory was saved to it');
-  }
-
-  /** Reopens the database, which replaces a damaged file. If that fails, the store moves to memory. */
-  async function reopen(): Promise<void> {
-    await queries.exclusively(async () => {
-      await engine.close();
-      // Use memory even if the store is locked or has a newer schema: a running agent must not stop.
-      switchTo(await openConfiguredOrMemory(options).catch((error) => openMemory({ problem: String(error), now })));
-      await usage.saveTo(current.db).catch((error: unknown) =>
-        logger.error(
-          'recent usage of Claude could not be saved: it may not count toward the hourly cap and the budget',
-          {
-            error: String(error),
-          },
-        ),
-      );
-    });
-  }
+  const failover = await openWithFailover(options);
+  const { current, queries, usage } = failover;
 
   return {
     ...createCursorStore(current, queries),
@@ -195,33 +132,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createSharedKnowledge(current, queries),
     ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 
-    healthy: () => problem() === undefined,
-    problem,
-
-    async probe() {
-      try {
-        if (engine.inMemory) await leaveMemory();
-        await queries.write('write to the store', () => metadata.set('probed_at', String(now())));
-        failedProbes = 0;
-      } catch (error) {
-        logger.debug('the probe of the store failed', { error: String(error) });
-        failedProbes += 1;
-      }
-      const isLost = queries.problem() !== undefined && failedProbes >= FAILED_PROBES_BEFORE_MEMORY;
-      if (queries.isDamaged() || (isLost && !engine.inMemory)) await reopen();
-      return problem() === undefined;
-    },
+    healthy: () => failover.problem() === undefined,
+    problem: failover.problem,
+    databaseAway: failover.databaseAway,
+    takeReport: failover.takeReport,
+    probe: failover.probe,
 
     async prune({ retention, signal } = {}) {
+      // The database counts what it prunes, so it prunes for itself when it is back.
+      if (failover.engine().kind === 'standby') return { incidents: 0, attempts: 0, ledger: 0, alerts: 0 };
       const limits = { ...DEFAULT_RETENTION, ...retention };
       const pruned = await prune(current, queries, { now: now(), retention: limits, receivers, logger, signal });
-      await queries.write('return space to the disk', () => engine.reclaimSpace(signal));
+      await queries.write('return space to the disk', () => failover.engine().reclaimSpace(signal));
       return pruned;
     },
 
-    close() {
-      closing ??= queries.drain().then(() => engine.close());
-      return closing;
-    },
+    close: failover.close,
   };
 }

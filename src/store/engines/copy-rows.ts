@@ -1,51 +1,66 @@
 import type { Kysely } from 'kysely';
 import { chunks } from '../chunks.ts';
 import type { Database, Schema } from '../schema/tables.ts';
-
-/** Tables to copy, with their keys. The totals of pruned rows and the metadata stay with their database. */
-const TABLES: readonly (readonly [keyof Schema, key: readonly string[]])[] = [
-  ['incidents', ['id']],
-  ['attempts', ['id']],
-  ['asks', ['id']],
-  ['claude_requests', ['id']],
-  ['outbox', ['alert_id', 'receiver']],
-  ['followed_incidents', ['agent', 'receiver', 'incident_id']],
-  ['cursors', ['agent', 'container_id']],
-  ['reviews', ['incident_id']],
-  ['decisions', ['id']],
-  ['questions', ['id']],
-  ['evidence', ['incident_id']],
-  ['alerts', ['alert_id', 'receiver']],
-  ['timeline_events', ['id']],
-  ['restart_requests', ['id']],
-  ['snoozes', ['id']],
-  ['audit', ['id']],
-];
+import { COPIED_TABLES, type CopiedTable, NOTES_OF_DATABASE } from './copied-tables.ts';
 
 /** Table names are variables here, which Kysely's types do not support. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
-type AnyTables = Kysely<any>;
+export type AnyTables = Kysely<any>;
+
+/** A row of any table. */
+export type AnyRow = Readonly<Record<string, unknown>>;
 
 /**
- * Copies an agent's rows from memory to its database in one transaction. The database in memory started empty or as a
- * copy, so its rows are newer: they replace rows with the same key.
+ * Copies an agent's rows to its database in one transaction, by their keys: a second copy changes nothing. The totals of
+ * pruned rows stay with their database. `only`: these tables. `notes`: whether to copy named values too. `finish`: runs at
+ * the end of the transaction.
  */
-export async function copyRows(from: Database, to: Database, agent: string): Promise<void> {
-  await (to as AnyTables).transaction().execute(async (trx) => {
-    for (const [table, key] of TABLES) {
-      const rows = await (from as AnyTables).selectFrom(table).selectAll().where('agent', '=', agent).execute();
-      const columns = Object.keys(rows[0] ?? {}).filter((column) => !key.includes(column));
-      for (const chunk of chunks(rows)) {
-        await trx
-          .insertInto(table)
-          .values(chunk)
-          .onConflict((conflict) =>
-            conflict
-              .columns([...key])
-              .doUpdateSet((eb) => Object.fromEntries(columns.map((column) => [column, eb.ref(`excluded.${column}`)]))),
-          )
-          .execute();
-      }
+export async function copyRows(
+  from: Database,
+  to: Database,
+  agent: string,
+  {
+    only,
+    notes = false,
+    finish,
+  }: {
+    readonly only?: readonly (keyof Schema)[];
+    readonly notes?: boolean;
+    finish?(trx: Database): Promise<void>;
+  } = {},
+): Promise<void> {
+  await to.transaction().execute(async (trx) => {
+    for (const table of COPIED_TABLES) {
+      if (only !== undefined && !only.includes(table.name)) continue;
+      if (table.name === 'notes' && !notes) continue;
+      let select = (from as AnyTables).selectFrom(table.name).selectAll().where('agent', '=', agent);
+      if (table.name === 'notes') select = select.where('name', 'not in', NOTES_OF_DATABASE);
+      await putRows(trx, table, await select.execute());
     }
+    await finish?.(trx);
   });
+}
+
+/** Inserts the rows, and merges those whose keys exist. */
+export async function putRows(to: Database, { name, key, onConflict }: CopiedTable, rows: readonly AnyRow[]) {
+  const columns = Object.keys(rows[0] ?? {}).filter((column) => !key.includes(column));
+  for (const chunk of chunks(rows)) {
+    await (to as AnyTables)
+      .insertInto(name)
+      .values(chunk)
+      .onConflict((conflict) => {
+        const known = conflict.columns([...key]);
+        if (onConflict === 'keep') return known.doNothing();
+        const update = known.doUpdateSet((eb) =>
+          Object.fromEntries(
+            columns.map((column) => {
+              const copied = eb.ref(`excluded.${column}`);
+              return [column, onConflict === 'fill' ? eb.fn.coalesce(copied, eb.ref(`${name}.${column}`)) : copied];
+            }),
+          ),
+        );
+        return typeof onConflict === 'string' ? update : update.where(`${name}.state`, '=', onConflict.whileState);
+      })
+      .execute();
+  }
 }

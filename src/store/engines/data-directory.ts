@@ -6,6 +6,7 @@ import { StoreError } from '../../errors.ts';
 import { isBusy } from './sqlite-errors.ts';
 
 const DATABASE = 'doctor.db';
+const STANDBY = 'standby.db';
 const LOCK = 'doctor.lock';
 
 /** Alerts and diagnoses may contain data that other users of the host must not see. */
@@ -24,9 +25,13 @@ export function databasePath(dataDir: string): string {
   return join(dataDir, DATABASE);
 }
 
-/** Returns the path of the database. A missing file is created empty; others cannot read it. */
-export function ensureDatabaseFile(dataDir: string): string {
-  const path = databasePath(dataDir);
+/** What an agent with a shared database keeps for the time without it. */
+export function standbyPath(dataDir: string): string {
+  return join(dataDir, STANDBY);
+}
+
+/** Returns `path`. A missing file is created empty; others cannot read it. */
+export function ensureDatabaseFile(path: string): string {
   try {
     closeSync(openSync(path, 'wx', OWNER_ONLY_FILE));
   } catch (error) {
@@ -78,9 +83,14 @@ export function lockDirectory(dataDir: string): { release(): void } {
  * Renames a damaged database together with its write-ahead log, from which data may be recoverable. Returns the new path.
  */
 export function moveDamagedFile(path: string, now: number): string {
+  return moveAside(path, 'corrupt', now);
+}
+
+/** Renames a database together with its write-ahead log. Returns the new path. */
+export function moveAside(path: string, why: string, now: number): string {
   // Some file systems do not allow colons in names.
   const stamp = new Date(now).toISOString().replaceAll(':', '-');
-  const candidate = (n: number) => `${path}.corrupt-${stamp}${n === 0 ? '' : `-${n}`}`;
+  const candidate = (n: number) => `${path}.${why}-${stamp}${n === 0 ? '' : `-${n}`}`;
   let n = 0;
   while (existsSync(candidate(n))) n++;
   const newPath = candidate(n);

@@ -23,7 +23,7 @@ export async function openMemory(options: {
   const { sqlite, db } = (copyFrom && (await openCopy(copyFrom, now))) ?? (await openEmpty(now));
   return {
     db,
-    inMemory: true,
+    kind: 'memory',
     problem: () => options.problem,
     isOutage,
     isDamage: isCorruption,

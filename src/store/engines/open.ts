@@ -1,17 +1,27 @@
 import { messageOf, StoreError } from '../../errors.ts';
 import { assignReceiver } from '../schema/assign-receiver.ts';
-import { databasePath } from './data-directory.ts';
+import { databasePath, standbyPath } from './data-directory.ts';
 import { openMemory } from './memory.ts';
 import { isPostgresOutage, openPostgres } from './postgres.ts';
+import { createRecorder } from './recorder.ts';
 import { isFileOutage, openSqliteFile } from './sqlite-file.ts';
+import type { Standby } from './standby.ts';
 import { agentOf, type StorageEngine, type StorageEngineOptions, type StoreLocation } from './storage-engine.ts';
 
-/** Opens the configured database; throws if it cannot be used. */
-export async function openConfigured({ where, receivers, now, logger }: StorageEngineOptions): Promise<StorageEngine> {
+/** Opens the configured database; throws if it cannot be used. `standby` follows what is written to it. */
+export async function openConfigured(
+  { where, receivers, now, logger }: StorageEngineOptions,
+  standby: Pick<Standby, 'record'> | undefined,
+): Promise<StorageEngine> {
   const engine =
     'dataDir' in where
       ? await openSqliteFile({ dataDir: where.dataDir, now, logger })
-      : await openPostgres({ url: where.databaseUrl, agent: where.agent, now });
+      : await openPostgres({
+          url: where.databaseUrl,
+          agent: where.agent,
+          recorder: standby && createRecorder(standby.record),
+          now,
+        });
   try {
     const [defaultReceiver] = receivers;
     if (defaultReceiver !== undefined) await assignReceiver(engine.db, agentOf(where), defaultReceiver);
@@ -22,20 +32,47 @@ export async function openConfigured({ where, receivers, now, logger }: StorageE
   }
 }
 
-/** Opens the configured database, or memory if it cannot be used. Throws a StoreError `locked` or `newer_schema`. */
-export async function openConfiguredOrMemory(options: StorageEngineOptions): Promise<StorageEngine> {
+/**
+ * Opens the configured database; if it cannot be used, the standby file; else memory. `arrive` is called with the
+ * database. Throws a StoreError `locked` or `newer_schema`.
+ */
+export async function openAny(
+  options: StorageEngineOptions,
+  standby: Standby | undefined,
+  arrive: (engine: StorageEngine) => Promise<void>,
+): Promise<StorageEngine> {
   const { where, receivers, now, logger } = options;
   try {
-    return await openConfigured(options);
+    const engine = await openConfigured(options, standby);
+    try {
+      await arrive(engine);
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
   } catch (error) {
     if (!isOutageAtStart(where, error)) throw error;
     const problem = `${describeLocation(where)} cannot be used: ${messageOf(error)}`;
+    const unfit = await standby?.unfit();
+    if (standby !== undefined && unfit === undefined) {
+      const engine = await standby.use(messageOf(error)).catch(() => undefined);
+      if (engine !== undefined) {
+        logger.error('the database is away: the agent goes on from its standby file', { problem });
+        return engine;
+      }
+    }
     logger.error('the store is unavailable: data is kept in memory, and nothing is restarted until it is back', {
       problem,
+      ...(unfit !== undefined && { standby: unfit }),
     });
     const copyFrom =
-      'dataDir' in where ? { path: databasePath(where.dataDir), defaultReceiver: receivers[0] } : undefined;
-    return openMemory({ problem, now, copyFrom });
+      'dataDir' in where
+        ? { path: databasePath(where.dataDir), defaultReceiver: receivers[0] }
+        : unfit === undefined && where.standbyDir !== undefined
+          ? { path: standbyPath(where.standbyDir) }
+          : undefined;
+    return openMemory({ problem: unfit === undefined ? problem : `${problem}; ${unfit}`, now, copyFrom });
   }
 }
 

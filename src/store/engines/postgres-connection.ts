@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { messageOf, StoreError } from '../../errors.ts';
+import type { Recorder } from './recorder.ts';
 
 /** The network or the server failed, not just one statement. */
 export class ConnectionLost extends Error {}
@@ -37,9 +38,10 @@ export interface ConnectionOptions {
   readonly agent: string;
   /** Whether to lock the agent's name while connected, so that no other agent can use it in this database. */
   readonly exclusive: boolean;
+  readonly recorder?: Recorder;
 }
 
-export function createConnection({ url, agent, exclusive }: ConnectionOptions): PostgresPool {
+export function createConnection({ url, agent, exclusive, recorder }: ConnectionOptions): PostgresPool {
   let client: pg.Client | undefined;
   let lastTurn: Promise<void> = Promise.resolve();
   let ended = false;
@@ -102,9 +104,12 @@ export function createConnection({ url, agent, exclusive }: ConnectionOptions): 
       throw error;
     }
     const current = client;
+    recorder?.reset();
     const query = async <R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> => {
       try {
-        return (await current.query(sql, [...parameters])) as unknown as PostgresQueryResult<R>;
+        const result = await current.query(recorder?.prepare(sql) ?? sql, [...parameters]);
+        recorder?.done(sql, result.rows, result.command === 'ROLLBACK');
+        return result as unknown as PostgresQueryResult<R>;
       } catch (error) {
         const translated = translate(error);
         if (translated instanceof ConnectionLost) discard(current);

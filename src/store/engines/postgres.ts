@@ -5,6 +5,7 @@ import { StoreError } from '../../errors.ts';
 import { migrate } from '../schema/migrate.ts';
 import type { Database, Schema } from '../schema/tables.ts';
 import { ConnectionLost, type ConnectionOptions, createConnection } from './postgres-connection.ts';
+import type { Recorder } from './recorder.ts';
 import type { StorageEngine } from './storage-engine.ts';
 
 /** SQLSTATE classes (the first two characters) of errors in our SQL or our values. */
@@ -25,6 +26,7 @@ export function connectPostgres(options: ConnectionOptions): Database {
 export async function openPostgres(options: {
   readonly url: string;
   readonly agent: string;
+  readonly recorder?: Recorder;
   now(): number;
 }): Promise<StorageEngine> {
   const db = connectPostgres({ ...options, exclusive: true });
@@ -44,7 +46,7 @@ export async function openPostgres(options: {
   }
   return {
     db,
-    inMemory: false,
+    kind: 'configured',
     problem: () => undefined,
     isOutage: isPostgresOutage,
     isDamage: isPostgresDamage,

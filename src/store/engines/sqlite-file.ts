@@ -3,7 +3,14 @@ import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createMetadata } from '../metadata.ts';
 import type { Database } from '../schema/tables.ts';
-import { ensureDatabaseFile, ensureDirectory, fileIdentity, lockDirectory, moveDamagedFile } from './data-directory.ts';
+import {
+  databasePath,
+  ensureDatabaseFile,
+  ensureDirectory,
+  fileIdentity,
+  lockDirectory,
+  moveDamagedFile,
+} from './data-directory.ts';
 import { migrateSqlite, openSqlite, vacuum } from './sqlite.ts';
 import { isCorruption, isOutage } from './sqlite-errors.ts';
 import { FILE_AGENT, type StorageEngine } from './storage-engine.ts';
@@ -40,7 +47,7 @@ export async function openSqliteFile({ dataDir, now, logger }: FileOptions): Pro
     const opened = db;
     return {
       db: opened,
-      inMemory: false,
+      kind: 'configured',
       problem(time) {
         if (fileIdentity(path) !== identity) return `${path} was removed or replaced: restart the agent`;
         if (time >= limitsUnknownUntil) return undefined;
@@ -69,14 +76,14 @@ export function isFileOutage(error: unknown): boolean {
 
 /** Opens the database. A damaged file is renamed and replaced by an empty one. */
 function openOrReplace(dataDir: string, now: () => number) {
-  const path = ensureDatabaseFile(dataDir);
+  const path = ensureDatabaseFile(databasePath(dataDir));
   try {
     return { sqlite: openSqlite(path), path };
   } catch (error) {
     if (!isCorruption(error)) throw error;
     const renamedTo = moveDamagedFile(path, now());
     return {
-      sqlite: openSqlite(ensureDatabaseFile(dataDir)),
+      sqlite: openSqlite(ensureDatabaseFile(path)),
       path,
       damage: { renamed_to: renamedTo, problem: messageOf(error) },
     };

@@ -8,10 +8,14 @@ export interface FaultClassifier {
   isDamage(error: unknown): boolean;
 }
 
-/** A database that the store can use: a SQLite file, PostgreSQL, or memory while the configured one is unavailable. */
+/** A database that the store can use. */
 export interface StorageEngine extends FaultClassifier {
   readonly db: Database;
-  readonly inMemory: boolean;
+  /**
+   * `configured`: the SQLite file or PostgreSQL. While that cannot be used: `standby`, the file that an agent with a shared
+   * database keeps for it, or `memory`.
+   */
+  readonly kind: 'configured' | 'standby' | 'memory';
   /** Why writes are not durable or reads are incomplete; undefined if the store works. `now`: epoch ms. */
   problem(now: number): string | undefined;
   /** Returns the space of deleted rows to the disk, in steps of milliseconds. */
@@ -22,8 +26,11 @@ export interface StorageEngine extends FaultClassifier {
 export type StoreLocation =
   /** A directory that belongs to this agent alone. */
   | { readonly dataDir: string }
-  /** `databaseUrl` is a secret. `agent` separates the rows of agents that share the database. */
-  | { readonly databaseUrl: string; readonly agent: string };
+  /**
+   * `databaseUrl` is a secret. `agent` separates the rows of agents that share the database. `standbyDir`: the directory of
+   * the file that replaces the database while it is away. Absent: memory replaces it.
+   */
+  | { readonly databaseUrl: string; readonly agent: string; readonly standbyDir?: string };
 
 export interface StorageEngineOptions {
   readonly where: StoreLocation;
