@@ -32,16 +32,20 @@ export function withLoopDelay({ program, env }: Agent): Agent {
   return { program: ['--import', LOOP_DELAY_MODULE, ...program], env };
 }
 
+const dockerfile = () => readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8');
+const imageArguments = () =>
+  (JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile())?.[1] ?? '[]') as string[]).slice(1);
+
+/** The flags of Node in the image. */
+export const imageFlags = () => imageArguments().filter((arg) => arg.startsWith('--'));
+
 /** Builds the agent into `folder`. Returns how the image starts it. */
 export async function buildAgent(folder: string): Promise<Agent> {
-  const dockerfile = readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8');
-  const [, ...args] = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
-  const flags = args.filter((arg) => arg.startsWith('--'));
   const dist = path.join(folder, 'dist');
-  await exec(process.execPath, [...flags, path.join(ROOT, 'scripts/bundle.ts'), dist], { cwd: ROOT });
-  const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(dockerfile)?.[1];
+  await exec(process.execPath, [...imageFlags(), path.join(ROOT, 'scripts/bundle.ts'), dist], { cwd: ROOT });
+  const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(dockerfile())?.[1];
   return {
-    program: args.map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
+    program: imageArguments().map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
     env: {
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: path.join(dist, 'cache'),

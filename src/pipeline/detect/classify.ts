@@ -37,7 +37,7 @@ export function classify(open: OpenRecord, rules: CompiledRules | undefined, flo
   if (open.orphan) return undefined;
   if (open.traced) return ofTrace(open);
   if (open.json) return ofJson(open);
-  return evidenceIn(messageOf(open)) ?? evidenceBelow(open);
+  return (open.harmless ? undefined : evidenceIn(messageOf(open))) ?? evidenceBelow(open);
 }
 
 function messageOf(open: OpenRecord): string {

@@ -20,7 +20,7 @@ const SEQUENCES = new RegExp(
   'g',
 );
 /** Control characters except the tab: they would act on a terminal or break the line. */
-const CONTROL = String.raw`[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]`;
+export const CONTROL = String.raw`[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u2028\u2029]`;
 const CONTROLS = new RegExp(CONTROL, 'g');
 const HAS_CONTROL = new RegExp(CONTROL);
 /** Backspaces, and sequences that move the cursor within the line or erase part of it. */

@@ -41,6 +41,8 @@ export function createContainerDetectors(options: {
   const holds = new Map<string, StartupHold>();
   const waiting = new Set<LogDetector>();
   let ticking = false;
+  /** Read once for all lines that arrived together. */
+  let arrivedAt = clock.monotonic();
 
   const tick = async (): Promise<void> => {
     ticking = true;
@@ -86,7 +88,7 @@ export function createContainerDetectors(options: {
         detector: createLogDetector({
           rules,
           emit: (error) => report(created.container, error),
-          now: clock.monotonic,
+          now: () => arrivedAt,
         }),
       };
       entry = created;
@@ -107,6 +109,7 @@ export function createContainerDetectors(options: {
     },
     push(container, lines) {
       const detector = detectorOf(container);
+      arrivedAt = clock.monotonic();
       for (const line of lines) detector.push(line);
       if (!detector.pending) return;
       waiting.add(detector);

@@ -25,6 +25,11 @@ export interface Evidence {
   readonly gate?: 'http' | 'client';
 }
 
+/** A fast check: whether the text has a word or a number that may indicate an error. Longer texts are not examined. */
+export function mayShowTrouble(text: string): boolean {
+  return text.length > HEAD || (familiesIn(text) & ~OTHER_STATUS) !== 0;
+}
+
 /** Returns undefined if nothing in the message indicates an error. */
 export function evidenceIn(message: string): Evidence | undefined {
   const text = message.length > HEAD + TAIL ? `${message.slice(0, HEAD)} ${message.slice(-TAIL)}` : message;

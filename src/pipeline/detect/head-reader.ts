@@ -22,6 +22,11 @@ export interface HeadReader extends Head {
    * index after the level and one blank (after DEBUG, to that blank).
    */
   quick(text: string, from?: number): number;
+  /**
+   * Returns INFO or DEBUG if the line begins with one of them and nothing before it: `INFO …`, `INFO: …`, `[INFO] …`.
+   * NO_LEVEL otherwise; then call `read`. Sets `bodyAt` like `quick`.
+   */
+  unprefixed(text: string): number;
 }
 
 export function createHeadReader(): HeadReader {
@@ -101,6 +106,23 @@ export function createHeadReader(): HeadReader {
       const end = wordEnd(text, at, Math.min(text.length, at + 14));
       reader.bodyAt = end + 1;
       return levelOfWord(text.slice(at, end));
+    },
+    unprefixed(text) {
+      const at = text.charCodeAt(0) === 0x5b ? 1 : 0;
+      const first = text.charCodeAt(at);
+      if (first !== 0x49 && first !== 0x44) return NO_LEVEL;
+      const level = text.startsWith('INFO', at) ? INFO : text.startsWith('DEBUG', at) ? DEBUG : NO_LEVEL;
+      if (level === NO_LEVEL) return NO_LEVEL;
+      let end = level === INFO ? at + 4 : at + 5;
+      const next = text.charCodeAt(end);
+      if (at === 1 ? next !== 0x5d : next !== 0x3a && next !== 0x20) return NO_LEVEL;
+      if (next !== 0x20) end += 1;
+      if (text.charCodeAt(end) !== 0x20) return NO_LEVEL;
+      while (text.charCodeAt(end) === 0x20) end += 1;
+      // What precedes a bar is the name that a supervisor puts before each line.
+      if (text.charCodeAt(end) === 0x7c) return NO_LEVEL;
+      reader.bodyAt = skipSeparators(text, end, text.length);
+      return level;
     },
   };
   return reader;

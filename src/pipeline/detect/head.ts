@@ -47,7 +47,25 @@ const LOGFMT_KEY = /^[A-Za-z_@][\w.@-]*=/;
 const TAG_LEVEL = /^[\w-]+:(trace|debug|info|warn|warning|error|fatal) +/;
 /** Whether the token may come between time and level (a logger, a host, a pid) and is not a word of prose. */
 function isName(token: string): boolean {
-  return /[\d._@#$/\\:[\]*=-]/.test(token) || /^[A-Z]{2,}$/.test(token) || /^[A-Z]?[a-z]+[A-Z]/.test(token);
+  return /[\d._@#$/\\:[\]*=-]|^[A-Z]{2,}$|^[A-Z]?[a-z]+[A-Z]/.test(token);
+}
+
+/** Whether all characters in `[at, end)` are small letters. */
+function isSmall(text: string, at: number, end: number): boolean {
+  for (let i = at; i < end; i++) if (text.charCodeAt(i) < 0x61 || text.charCodeAt(i) > 0x7a) return false;
+  return true;
+}
+
+/** Whether a level in capitals and a bar follow: supervisors put them after a name. */
+function precedesBar(text: string, end: number): boolean {
+  const code = text.charCodeAt(skipSpaces(text, end));
+  return code >= 0x41 && code <= 0x5a && /^ +[A-Z]{3,9} ?\|/.test(text.slice(end, end + 16));
+}
+
+function skipSpaces(text: string, at: number): number {
+  let next = at;
+  while (text.charCodeAt(next) === 0x20) next++;
+  return next;
 }
 
 /**
@@ -153,7 +171,17 @@ export function readHead(text: string, from: number, into: Head): boolean {
         const level = dot > at ? levelOfCapitals(text.slice(dot + 1, end - 1)) : NO_LEVEL;
         if (level !== NO_LEVEL) return found(text, end, level, into, 'Monolog channel and level');
       }
-      const tagged = into.timed ? null : TAG_LEVEL.exec(text.slice(at, at + 60));
+      const stop = wordEnd(text, at, limit);
+      // An untimed line is mostly prose, which a small word shows without a pattern.
+      const small = stop === end && !into.timed && isSmall(text, at, end);
+      if (small && !symbol && text.charCodeAt(at - 1) !== 0x7c && isSpace(text.charCodeAt(end))) {
+        if (text.startsWith(' - ', end)) {
+          if (++names > 2) break;
+        } else if (!precedesBar(text, end) || ++plainWords > 1) break;
+        at = end;
+        continue;
+      }
+      const tagged = into.timed || stop === end ? null : TAG_LEVEL.exec(text.slice(at, at + 60));
       if (tagged !== null && timestampEnd(text, at + tagged[0].length) !== -1) {
         into.timed = true;
         return found(
@@ -164,7 +192,6 @@ export function readHead(text: string, from: number, into: Head): boolean {
           'tag before the time',
         );
       }
-      const stop = wordEnd(text, at, limit);
       if (bracketedTime && isCode(text, at, stop)) break;
       const level = levelToken(text, at, stop, limit, into.timed || symbol, plainWords, names, count);
       if (
@@ -189,7 +216,7 @@ export function readHead(text: string, from: number, into: Head): boolean {
       if (++names > (into.timed ? 8 : 2)) break;
       if (!into.timed && names === 1 && token.endsWith(':') && count === 0) bodyAt = end;
     } else {
-      if (!into.timed && !/^ +[A-Z]{3,9} ?\|/.test(text.slice(end, end + 16))) break;
+      if (!into.timed && !precedesBar(text, end)) break;
       if (++plainWords > 1) break;
     }
     at = end;

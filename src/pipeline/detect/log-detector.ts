@@ -6,7 +6,7 @@
 import type { LogLine, StreamName } from '../../domain/containers.ts';
 import { type Bursts, createBursts, type FoundError } from './bursts.ts';
 import { classify, type Finding, logErrorOf } from './classify.ts';
-import { cleanLine } from './clean.ts';
+import { CONTROL, cleanLine } from './clean.ts';
 import { createHeadReader } from './head-reader.ts';
 import { createJsonReader } from './json.ts';
 import { ERROR, NO_LEVEL, WARN } from './levels.ts';
@@ -40,6 +40,8 @@ const TRACE_WAIT_MS = 1_050;
 const FAST_GAP_MS = 50;
 /** A trace that has been open for this many ms waits only SETTLE_MS, too. */
 const MAX_OPEN_MS = 15_000;
+/** Control characters, and names of supervisors. */
+const SPECIAL = new RegExp(String.raw`${CONTROL}|PM2|\[(?:cont-|services|fix-attrs)`);
 
 export function createLogDetector(options: {
   readonly rules?: CompiledRules;
@@ -83,6 +85,17 @@ export function createLogDetector(options: {
     return level === NO_LEVEL && json.messageAt > 0 ? head.quick(text, json.messageAt) : level;
   }
 
+  /**
+   * Returns the level of a line that begins with it, at a fifth of the cost of reading its head. NO_LEVEL if the line may
+   * belong to the record above it, or may be an exit that a supervisor reports.
+   */
+  function bareLevel(above: OpenRecord, text: string): number {
+    const mayJoin = above.level === NO_LEVEL || above.level >= WARN || above.trace !== undefined;
+    if (above.open && (mayJoin || above.held.length > 0)) return NO_LEVEL;
+    const level = head.unprefixed(text);
+    return level === NO_LEVEL || SPECIAL.test(text) ? NO_LEVEL : level;
+  }
+
   function isNotable(text: string, bodyAt: number): boolean {
     const code = text.charCodeAt(bodyAt);
     return (ordinal >= quiet.examineFrom || code === 0x65 || code === 0x67) && quiet.isNotable(text, bodyAt, ordinal);
@@ -93,11 +106,11 @@ export function createLogDetector(options: {
     const stream = streams[line.stream];
     const { text } = line;
     const isJson = text.charCodeAt(0) === 0x7b;
-    const level = isJson ? levelOfJson(text) : head.quick(text);
+    const level = isJson ? levelOfJson(text) : head.quick(text) || bareLevel(stream, text);
     if (level !== NO_LEVEL && level < WARN && !isNotable(text, isJson ? 0 : head.bodyAt)) {
       // An open quiet record needs no completing unless its text was kept.
       if (stream.open && (stream.used || keepsAll)) assembler.release(stream);
-      else stream.streak++;
+      else if (stream.open) stream.streak++;
       if (burstOpen) flushBurst(line.stream);
       beginRecord(stream, text, line.time, ordinal, level, 0, true);
       if (keepsAll) stream.arrived = now();

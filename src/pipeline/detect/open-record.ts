@@ -48,6 +48,8 @@ export interface OpenRecord {
   orphan: boolean;
   /** An object printed over several lines is open. */
   object: boolean;
+  /** Its first line has no level, and no word that may indicate an error: see `mayShowTrouble`. */
+  harmless: boolean;
   /** Consecutive headed records of this stream before this one. */
   streak: number;
   /** Unindented lines of its message below the first. */
@@ -97,6 +99,7 @@ export function noRecord(stream: StreamName): OpenRecord {
     prefixEnd: 0,
     orphan: false,
     object: false,
+    harmless: false,
     streak: 0,
     plain: [],
     held: [],
@@ -140,6 +143,7 @@ function reset(stream: OpenRecord): void {
   stream.prefixEnd = 0;
   stream.orphan = false;
   stream.object = false;
+  stream.harmless = false;
   if (stream.plain.length > 0) stream.plain = [];
 }
 
@@ -177,6 +181,7 @@ export function joinHead(
   joinLine(stream, text, line.time, line.ordinal, line.arrived, false);
   if (bodyAt !== undefined) stream.bodyAt = stream.text.length + 1 + bodyAt;
   stream.text = `${stream.text} ${text}`;
+  stream.harmless = false;
   stream.level = level;
   stream.headed = true;
 }

@@ -5,6 +5,7 @@
  * stack trace joins the record directly before it if that is WARN or above. A line that belongs to a record only if a
  * later line proves it is held.
  */
+import { mayShowTrouble } from './evidence.ts';
 import { isPackageManagerError } from './head-formats.ts';
 import type { HeadReader } from './head-reader.ts';
 import type { JsonReader } from './json.ts';
@@ -18,6 +19,7 @@ import {
   continuesObject,
   errorNumberAt,
   hasNoMessage,
+  isAdjacent,
   isBelow,
   isJavaHead,
   isSameInstant,
@@ -30,12 +32,8 @@ import {
 import { isSupervisedExit } from './supervisors.ts';
 import { ACCEPT, HOLD, indentOf, type Trace } from './trace-state.ts';
 import { stepTrace } from './trace-steps.ts';
-import { beginTrace, isContinuation, traceOfFrame } from './traces.ts';
+import { beginTrace, isContinuation, isOrdinary, traceOfFrame } from './traces.ts';
 
-/**
- * The most ms, by the lines' own timestamps, between a record and a line that joins it. Does not apply within a trace.
- */
-const JOIN_MS = 1_000;
 /** .NET's console logger begins every line but the first with this. */
 const HANGING_INDENT = '      ';
 /** The most lines held after a record without a trace: a blank line and a message may precede the first frame. */
@@ -187,12 +185,6 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     return stream.held.length < MAX_HELD_PLAIN && code !== 0x7b && code !== 0x20 && code !== 0x09 && !head.read(text);
   }
 
-  function isAdjacent(stream: OpenRecord, line: Line): boolean {
-    return (
-      stream.open && !stream.sealed && line.time - stream.lastTime <= JOIN_MS && line.time >= stream.lastTime - JOIN_MS
-    );
-  }
-
   /** Returns the index after the open record's prefix in the line; 0 if the line does not repeat it. */
   function repeatedAt(stream: OpenRecord, text: string): number {
     return stream.prefixEnd === 0 ? 0 : repeatedPrefixEnd(stream.text, stream.prefixEnd, text);
@@ -274,6 +266,12 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   function unheaded(stream: OpenRecord, line: Line): void {
     const { text } = line;
     const adjacent = isAdjacent(stream, line);
+    const harmless = !mayShowTrouble(text);
+    if (harmless && isOrdinary(text) && !(adjacent && (stream.prefixEnd > 0 || stream.level >= WARN))) {
+      begin(stream, line, NO_LEVEL, 0, false);
+      stream.harmless = true;
+      return;
+    }
     const loud = stream.level === NO_LEVEL || stream.level >= WARN;
     if (adjacent && stream.hanging && text.startsWith(HANGING_INDENT)) {
       join(stream, line);

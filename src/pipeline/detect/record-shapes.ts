@@ -1,9 +1,21 @@
 /** Recognises lines that belong to the record above them. */
 import { evidenceIn } from './evidence.ts';
 import { NO_LEVEL, WARN } from './levels.ts';
-import type { OpenRecord } from './open-record.ts';
+import type { Line, OpenRecord } from './open-record.ts';
 import type { Trace } from './trace-state.ts';
 import { beginTrace } from './traces.ts';
+
+/**
+ * The most ms, by the lines' own timestamps, between a record and a line that joins it. Does not apply within a trace.
+ */
+const JOIN_MS = 1_000;
+
+/** Whether the line may join the record: it is not complete, and was written shortly before. */
+export function isAdjacent(stream: OpenRecord, line: Line): boolean {
+  return (
+    stream.open && !stream.sealed && line.time - stream.lastTime <= JOIN_MS && line.time >= stream.lastTime - JOIN_MS
+  );
+}
 
 /**
  * A fast check: a frame begins with a blank, a digit or punctuation, and a restated exception is shorter than the line

@@ -121,6 +121,30 @@ export function traceOfFrame(line: string, before: string, logged: boolean): Tra
   };
 }
 
+/** Beginnings of lines of traces that no word of trouble shows: see stems.ts. */
+const TRACE_WORDS = /^(?:goroutine |created by |Caused by: |During handling |SIG[A-Z]|[Ss]tack )/;
+
+/**
+ * A fast check of a line without a word of trouble (see stems.ts): whether it is neither the beginning of a trace nor a
+ * line of one. It spares such a line some twenty patterns, three quarters of its time.
+ */
+export function isOrdinary(line: string): boolean {
+  const code = line.charCodeAt(0);
+  const begins = (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x22;
+  const digit = code >= 0x30 && code <= 0x39;
+  if (!begins && !digit) return false;
+  const space = line.indexOf(' ');
+  // A source location has no blanks. The name of an exception ends in a colon or is followed by punctuation.
+  if (space === -1 || space + 1 === line.length) return false;
+  for (let at = 0; at < space; at++) {
+    const next = line.charCodeAt(at);
+    if (next === 0x3a || next === 0x28) return false;
+  }
+  const after = line.charCodeAt(space + 1);
+  if (after === 0x28 || after === 0x5b || (after === 0x2d && line.charCodeAt(space + 2) === 0x2d)) return false;
+  return !line.includes(':in ') && !(digit ? line.includes('@ 0x') : TRACE_WORDS.test(line));
+}
+
 /** Whether the trace may be complete. More may follow, such as a cause or another goroutine. */
 export function isEnded(trace: Trace): boolean {
   return trace.phase === 'done' || (trace.mode === 'python' && trace.phase === 'final');
