@@ -350,7 +350,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the standby file' : `the
     const here = await place();
     const fleetLimits = { restartsPerHour: 4, diagnosesPerHour: 9, spendPerDayUsd: 1 };
     const away = await start(here, { fleetLimits });
-    const there = await start({ ...here, dataDir: join(await temporaryDirectory(), 'two') }, { agent: 'web-2', fleetLimits });
+    const there = await start(
+      { ...here, dataDir: join(await temporaryDirectory(), 'two') },
+      { agent: 'web-2', fleetLimits },
+    );
     for (const store of [away, there]) await store.beat(SELF);
     here.clock.time += 61 * SECOND;
     for (const store of [away, there]) await store.probe();
@@ -409,7 +412,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the standby file' : `the
       expect(store.problem()).toMatch(/the database of DATABASE_URL cannot be used/);
       return true;
     });
-    expect(logger.lines).toContainEqual(expect.objectContaining({ message: expect.stringContaining('kept in memory') }));
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('kept in memory') }),
+    );
     await store.saveIncident(incident({ id: 'in-memory' }));
     disk.free();
     await here.database.back();
