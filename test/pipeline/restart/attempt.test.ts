@@ -99,7 +99,8 @@ function build({
       onRestarted: () => void steps.push('restarted'),
     });
   const seenAgain = () => {
-    live.incident = { ...live.incident, lastSeenAt: now };
+    const { occurrences } = live.incident;
+    live.incident = { ...live.incident, occurrences: occurrences + 1, lastSeenAt: now };
   };
   const passed = () => now - BEGUN;
   return { restarts, restart, live, steps, finished, observed, lifecycle, stopping, events, seenAgain, passed };
