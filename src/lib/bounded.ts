@@ -15,8 +15,8 @@ export function dropOldest(map: Map<unknown, unknown>, most: number): void {
 export class Index<Key, Value> {
   readonly #values = new Map<Key, Set<Value>>();
 
-  get(key: Key): ReadonlySet<Value> | undefined {
-    return this.#values.get(key);
+  get(key: Key): ReadonlySet<Value> {
+    return this.#values.get(key) ?? new Set();
   }
 
   add(key: Key, value: Value): void {

@@ -1,6 +1,7 @@
 /**
  * `npm run mutants -- [FOLDER]…`: mutation testing of the folders that decide, or of the named ones. Each folder is held
- * to its own tests, `test/pipeline/FOLDER`. FOLDER/FILE.ts mutates a single file.
+ * to its own tests, `test/pipeline/FOLDER`. FOLDER/FILE.ts mutates a single file. MUTANTS_CONCURRENCY, default 2: how many
+ * mutants are tested at the same time.
  */
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,13 +28,13 @@ async function mutate(folder: string, file: string | undefined): Promise<Score> 
     vitest: { configFile: 'test/mutants/vitest.config.ts', related: false },
     ignorers: ['display-text'],
     coverageAnalysis: 'perTest',
-    concurrency: 2,
+    concurrency: Number(process.env.MUTANTS_CONCURRENCY ?? 2),
     // Only for mutants that never end. On a busy machine the tests take several times as long.
     timeoutMS: 20_000,
     // TypeScript 7 has no API that Stryker could read the file with, and it need not be changed.
     tsconfigFile: 'none',
     tempDirName: path.join(output, folder),
-    reporters: ['clear-text', 'json'],
+    reporters: ['progress-append-only', 'clear-text', 'json'],
     clearTextReporter: { logTests: false, reportTests: false, reportScoreTable: true },
     jsonReporter: { fileName: path.join(output, `${folder}.json`) },
   }).runMutationTest();

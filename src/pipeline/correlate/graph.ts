@@ -1,11 +1,5 @@
 /** Which container depends on which, and the evidence for it. */
-import {
-  type ContainerRef,
-  EDGE_EVIDENCE,
-  type EdgeEvidence,
-  serviceKey,
-  type Topology,
-} from '../../domain/containers.ts';
+import { type ContainerRef, type EdgeEvidence, serviceKey, type Topology } from '../../domain/containers.ts';
 import { dropOldest, fingerprintOf, Index } from '../../lib/bounded.ts';
 import type { KnownAddress, ObservedDependency } from '../ports/store.ts';
 
@@ -72,10 +66,14 @@ interface Owner {
   readonly since: number;
 }
 
+/**
+ * Network name → the first two numbers of the address, if it was ever known: the engine's networks are /16 or smaller.
+ */
+type Networks = ReadonlyMap<string, string | undefined>;
+
 interface Node {
   readonly ref: ContainerRef;
-  /** Network name → the first two numbers of the address: the engine's networks are /16 or smaller. */
-  readonly networks: ReadonlyMap<string, string>;
+  readonly networks: Networks;
   readonly names: ReadonlySet<number>;
   readonly topology: Pick<Topology, 'sharesNetworkOf' | 'links' | 'dependsOn'>;
   /** Values of variables are not kept, only fingerprints of the hosts in them. */
@@ -90,7 +88,7 @@ export function createDependencyGraph(): DependencyGraph {
   /** `network address` → the containers that had it, the newest last. */
   const addresses = new Map<string, readonly Owner[]>();
   /** Networks of containers in an earlier run of the agent, as in Node. */
-  const earlierNetworks = new Map<string, Map<string, string>>();
+  const earlierNetworks = new Map<string, Networks>();
   /** From service key to service keys. */
   const observed = new Map<string, ObservedDependency>();
   const observedFrom = new Index<string, string>();
@@ -113,10 +111,12 @@ export function createDependencyGraph(): DependencyGraph {
     }
   };
 
-  const networksOf = (node: Node): ReadonlyMap<string, string> => {
-    const owner = nodes.get(node.topology.sharesNetworkOf ?? '');
-    return (owner ?? node).networks;
-  };
+  const networkOwner = ({ topology: { sharesNetworkOf: id } }: Node): Node | undefined =>
+    id === undefined ? undefined : nodes.get(id);
+
+  const networksOf = (node: Node): Networks => (networkOwner(node) ?? node).networks;
+
+  const isPresent = (id: string): boolean => nodes.get(id)?.removed === false;
 
   const shareNetwork = (a: Node, b: Node): boolean => {
     const others = networksOf(b);
@@ -127,16 +127,19 @@ export function createDependencyGraph(): DependencyGraph {
   const sameProject = (a: Node, b: Node): boolean => a.ref.project !== undefined && a.ref.project === b.ref.project;
   const sameService = (a: Node, b: Node): boolean => serviceKey(a.ref) === serviceKey(b.ref);
 
-  const ofService = (key: string): readonly Node[] => presentOrLast([...(byService.get(key) ?? [])]);
+  const ofService = (key: string): readonly Node[] => presentOrLast([...byService.get(key)]);
 
-  /** If several services have the name: the one in the project of `a`, otherwise one that `a` can reach. */
-  const meant = (a: Node, candidates: Iterable<Node>): readonly Node[] => {
-    const ranked: Node[][] = [[], [], []];
-    for (const b of candidates) {
-      if (b === a || sameService(a, b)) continue;
-      if (sameProject(a, b)) ranked[shareNetwork(a, b) ? 0 : 1]?.push(b);
-      else if (shareNetwork(a, b) || a.topology.links.includes(b.ref.name)) ranked[2]?.push(b);
-    }
+  /**
+   * The containers that `a` means by a name, given as its fingerprint. If several services have the name: the one in the
+   * project of `a`, otherwise one that `a` can reach.
+   */
+  const meant = (a: Node, name: number): readonly Node[] => {
+    const others = [...byName.get(name)].filter((b) => !sameService(a, b));
+    const ranked = [
+      others.filter((b) => sameProject(a, b) && shareNetwork(a, b)),
+      others.filter((b) => sameProject(a, b)),
+      others.filter((b) => shareNetwork(a, b) || a.topology.links.includes(b.ref.name)),
+    ];
     return presentOrLast(ranked.find((group) => group.length > 0) ?? []);
   };
 
@@ -144,27 +147,22 @@ export function createDependencyGraph(): DependencyGraph {
     const a = nodes.get(containerId);
     if (a === undefined) return [];
     const found = new Map<Node, EdgeEvidence>();
+    // In the order of EDGE_EVIDENCE, so that the strongest evidence stays.
     const note = (group: Iterable<Node>, evidence: EdgeEvidence): void => {
-      for (const b of group) {
-        if (b === a || sameService(a, b) || isStronger(found.get(b), evidence)) continue;
-        found.set(b, evidence);
-      }
+      for (const b of group) if (!sameService(a, b) && !found.has(b)) found.set(b, evidence);
     };
     const { project } = a.ref;
     if (project !== undefined) {
       for (const service of a.topology.dependsOn) note(ofService(serviceKey({ project, service })), 'compose');
     }
-    const owner = nodes.get(a.topology.sharesNetworkOf ?? '');
+    const owner = networkOwner(a);
     if (owner !== undefined) note([owner], 'network');
-    for (const link of a.topology.links) note(meant(a, byName.get(fingerprintOf(link.toLowerCase())) ?? []), 'network');
+    for (const link of a.topology.links) note(meant(a, fingerprintOf(link.toLowerCase())), 'network');
     for (const host of a.environmentHosts) {
-      const meantBy = meant(a, byName.get(host) ?? []);
-      note(
-        meantBy.filter((b) => shareNetwork(a, b)),
-        'environment',
-      );
+      const reachable = meant(a, host).filter((b) => shareNetwork(a, b));
+      note(reachable, 'environment');
     }
-    for (const service of observedFrom.get(serviceKey(a.ref)) ?? []) note(ofService(service), 'observed');
+    for (const service of observedFrom.get(serviceKey(a.ref))) note(ofService(service), 'observed');
     return Array.from(found, ([b, evidence]) => ({ from: a.ref, to: b.ref, evidence }));
   };
 
@@ -178,7 +176,6 @@ export function createDependencyGraph(): DependencyGraph {
       .slice(Math.max(0, last))
       .flatMap(({ id, since }, i) => (i > 0 && since > at ? [] : [nodes.get(id)]));
     const candidates = known.filter((node) => node !== undefined);
-    if (candidates.length <= 1) return candidates[0];
     const needed = new Set(dependenciesOf(a.ref.id).map(({ to }) => to.id));
     return candidates.find(({ ref }) => needed.has(ref.id)) ?? candidates[0];
   };
@@ -186,19 +183,18 @@ export function createDependencyGraph(): DependencyGraph {
   /** Breadth first: each reachable container with the evidence of the first edge on its path. */
   const reach = function* (containerId: string): Generator<{ ref: ContainerRef; evidence: EdgeEvidence }> {
     const seen = new Set([containerId]);
-    let level: { readonly id: string; readonly evidence?: EdgeEvidence }[] = [{ id: containerId }];
-    for (let depth = 0; depth < MAX_PATH && level.length > 0; depth++) {
-      const next: typeof level = [];
-      for (const { id, evidence } of level) {
-        for (const edge of dependenciesOf(id)) {
-          if (seen.has(edge.to.id)) continue;
-          seen.add(edge.to.id);
-          const first = evidence ?? edge.evidence;
-          next.push({ id: edge.to.id, evidence: first });
-          yield { ref: edge.to, evidence: first };
-        }
+    const found: { readonly id: string; readonly depth: number; readonly first?: EdgeEvidence }[] = [
+      { id: containerId, depth: 0 },
+    ];
+    for (const { id, depth, first } of found) {
+      if (depth === MAX_PATH) return;
+      for (const edge of dependenciesOf(id)) {
+        if (seen.has(edge.to.id)) continue;
+        seen.add(edge.to.id);
+        const evidence = first ?? edge.evidence;
+        found.push({ id: edge.to.id, depth: depth + 1, first: evidence });
+        yield { ref: edge.to, evidence };
       }
-      level = next;
     }
   };
 
@@ -218,10 +214,12 @@ export function createDependencyGraph(): DependencyGraph {
   const own = (network: string, address: string, owner: Owner): boolean => {
     const key = `${network} ${address}`;
     const before = addresses.get(key) ?? [];
+    // A container that restarts with the same address has had it all the time.
+    const isNew = before.at(-1)?.id !== owner.id;
     addresses.delete(key);
-    addresses.set(key, [...before.filter(({ id }) => id !== owner.id), owner].slice(-OWNERS_KEPT));
+    addresses.set(key, isNew ? [...before, owner].slice(-OWNERS_KEPT) : before);
     dropOldest(addresses, MAX_ADDRESSES);
-    return before.at(-1)?.id !== owner.id;
+    return isNew;
   };
 
   return {
@@ -236,7 +234,7 @@ export function createDependencyGraph(): DependencyGraph {
       const prefixes = new Map(before?.networks ?? earlierNetworks.get(ref.id));
       let hasNewAddress = false;
       for (const { name, address } of networks) {
-        const prefix = address === '' ? (prefixes.get(name) ?? '') : prefixOf(address);
+        const prefix = address === '' ? prefixes.get(name) : prefixOf(address);
         prefixes.delete(name);
         prefixes.set(name, prefix);
         dropOldest(prefixes, MAX_NETWORKS);
@@ -264,15 +262,16 @@ export function createDependencyGraph(): DependencyGraph {
       const a = nodes.get(from.id);
       if (a === undefined) return [];
       for (const network of networksOf(a).keys()) {
-        const owner = ownerOf(a, addresses.get(`${network} ${host}`) ?? [], at);
-        if (owner !== undefined) return owner === a || sameService(owner, a) ? [] : [owner.ref];
+        const owners = addresses.get(`${network} ${host}`);
+        const owner = owners && ownerOf(a, owners, at);
+        if (owner !== undefined) return sameService(owner, a) ? [] : [owner.ref];
       }
-      const found = meant(a, byName.get(fingerprintOf(host)) ?? []);
-      if (found.length > 0) return found.map(({ ref }) => ref);
       // The engine's name server also resolves `name.network`.
-      const dot = host.indexOf('.');
-      if (dot === -1 || !networksOf(a).has(host.slice(dot + 1))) return [];
-      return meant(a, byName.get(fingerprintOf(host.slice(0, dot))) ?? []).map(({ ref }) => ref);
+      const short = [...networksOf(a).keys()].flatMap((network) =>
+        host.endsWith(`.${network}`) ? [host.slice(0, -network.length - 1)] : [],
+      );
+      const found = [host, ...short].map((name) => meant(a, fingerprintOf(name))).find(({ length }) => length > 0);
+      return (found ?? []).map(({ ref }) => ref);
     },
 
     observe: (from, to, at) => remember({ from: serviceKey(from), to: serviceKey(to), lastSeenAt: at }),
@@ -308,21 +307,21 @@ export function createDependencyGraph(): DependencyGraph {
 
     edges: () =>
       [...nodes.values()].flatMap(({ ref, removed }) =>
-        removed ? [] : dependenciesOf(ref.id).filter(({ to }) => nodes.get(to.id)?.removed === false),
+        removed ? [] : dependenciesOf(ref.id).filter(({ to }) => isPresent(to.id)),
       ),
     observed: () => [...observed.values()],
     addresses: () =>
       Array.from(addresses, ([key, owners]) => {
         const space = key.lastIndexOf(' ');
         const [network, address] = [key.slice(0, space), key.slice(space + 1)];
-        const present = owners.filter(({ id }) => nodes.get(id)?.removed === false);
+        const present = owners.filter(({ id }) => isPresent(id));
         return present.map(({ id, since }) => ({ containerId: id, network, address, since }));
       }).flat(),
     restore(edges, known) {
       edges.forEach(remember);
       for (const { containerId, network, address, since } of known) {
         own(network, address, { id: containerId, since });
-        const networks = earlierNetworks.get(containerId) ?? new Map<string, string>();
+        const networks = new Map(earlierNetworks.get(containerId));
         earlierNetworks.set(containerId, networks.set(network, prefixOf(address)));
       }
     },
@@ -333,10 +332,6 @@ export function createDependencyGraph(): DependencyGraph {
 function presentOrLast(nodes: readonly Node[]): readonly Node[] {
   const present = nodes.filter(({ removed }) => !removed);
   return present.length > 0 ? present : nodes.slice(-1);
-}
-
-function isStronger(a: EdgeEvidence | undefined, b: EdgeEvidence): boolean {
-  return a !== undefined && EDGE_EVIDENCE.indexOf(a) <= EDGE_EVIDENCE.indexOf(b);
 }
 
 /** `172.18.0.2` → `172.18`. */

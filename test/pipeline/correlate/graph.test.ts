@@ -102,10 +102,47 @@ describe('the dependency graph', () => {
     expect(graph.resolve(api, '172.18.0.2', 1_500_000)).toEqual([web]);
   });
 
+  it('takes an address for its owner, also just after the owner restarted', () => {
+    const graph = graphOf(
+      [web, onNetwork('172.18.0.2')],
+      [db, onNetwork('172.18.0.4')],
+      [api, onNetwork('172.18.0.3')],
+    );
+    graph.learn(db, onNetwork('172.18.0.2'), 1_000_000);
+    graph.learn(db, onNetwork('172.18.0.2'), 9_000_000);
+    expect(graph.resolve(api, '172.18.0.2', 9_000_001)).toEqual([db]);
+  });
+
+  it('takes an address for its new owner if the container that had it before is not known', () => {
+    const graph = createDependencyGraph();
+    graph.restore([], [{ containerId: db.id, network: 'shop_default', address: '172.18.0.2', since: 0 }]);
+    graph.learn(web, onNetwork('172.18.0.2'), 1_000_000);
+    graph.learn(api, onNetwork('172.18.0.3'), 0);
+    expect(graph.resolve(api, '172.18.0.2', 1_000_001)).toEqual([web]);
+    expect(graph.addresses().map(({ containerId }) => containerId)).toEqual([web.id, api.id]);
+  });
+
+  it('remembers the last three owners of an address', () => {
+    const graph = graphOf([api, onNetwork('172.18.0.3', { dependsOn: ['db'] })]);
+    const owners = [db, web, service('cache'), service('mail')];
+    const learn = (count: number) => {
+      for (const [i, owner] of owners.slice(0, count).entries()) graph.learn(owner, onNetwork('172.18.0.2'), i);
+    };
+    learn(3);
+    expect(graph.resolve(api, '172.18.0.2', 9)).toEqual([db]);
+    learn(4);
+    expect(graph.resolve(api, '172.18.0.2', 9)).toEqual([web]);
+  });
+
   it('resolves the name of a container with its network', () => {
     const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
     expect(graph.resolve(api, 'shop-db-1.shop_default', 0)).toEqual([db]);
     expect(graph.resolve(api, 'db.example.com', 0)).toEqual([]);
+    expect(graph.resolve(api, 'shop-db-1-shop_default', 0)).toEqual([]);
+    const aliased = { ...onNetwork(''), networks: [{ name: 'local', address: '', aliases: ['mysql.local'] }] };
+    const local = graphOf([db, aliased], [api, onNetwork('172.18.0.3', {}, 'local')]);
+    expect(local.resolve(api, 'mysql.local', 0)).toEqual([db]);
+    expect(graph.resolve(api, 'nothing.shop_default', 0)).toEqual([]);
   });
 
   it('resolves a container that was disconnected from its network', () => {
@@ -167,6 +204,7 @@ describe('the dependency graph', () => {
     expect(graph.learn(db, onNetwork('172.18.0.2'), 0)).toBe(true);
     expect(graph.learn(db, onNetwork('172.18.0.2'), 9)).toBe(false);
     expect(graph.learn(db, onNetwork('172.18.0.7'), 9)).toBe(true);
+    expect(graph.learn(db, onNetwork(''), 9)).toBe(false);
     graph.removed(db.id);
     expect(graph.addresses()).toEqual([]);
   });
@@ -183,8 +221,26 @@ describe('the dependency graph', () => {
     expect(graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]).hasNeighbours(api.id)).toBe(true);
   });
 
+  it('does not reach a container from itself in a cycle', () => {
+    const graph = graphOf(
+      [db, onNetwork('172.18.0.2', { dependsOn: ['api'] })],
+      [api, onNetwork('172.18.0.3', { dependsOn: ['db'] })],
+    );
+    expect(graph.reachableFrom(api.id)).toEqual([db]);
+  });
+
+  it('has no compose dependency without a project', () => {
+    const alone = { project: undefined };
+    const graph = graphOf(
+      [service('db', 'shop', alone), onNetwork('172.18.0.2')],
+      [service('api', 'shop', alone), onNetwork('172.18.0.3', { dependsOn: ['db'] })],
+    );
+    expect(graph.dependenciesOf(api.id)).toEqual([]);
+  });
+
   it('knows nothing of a container that it has not learned', () => {
     const graph = createDependencyGraph();
+    graph.removed('x');
     expect(graph.dependenciesOf('x')).toEqual([]);
     expect(graph.resolve(api, 'db', 0)).toEqual([]);
     expect(graph.isInOwnNetwork('x', '172.18.0.1')).toBe(false);
@@ -346,6 +402,25 @@ describe('the dependency graph', () => {
     expect(graph.observed()).toHaveLength(10_000);
     expect(graph.networksOf('shop-s6999-1')).toEqual([]);
     expect(graph.networksOf('shop-s7000-1')).toEqual(['shop_default']);
+  });
+
+  it('forgets the oldest observed dependencies and addresses', () => {
+    const graph = graphOf([db, onNetwork('172.18.0.2')], [api, onNetwork('172.18.0.3')]);
+    const observe = (from: ReturnType<typeof service>) => graph.observe(from, db, 0);
+    observe(api);
+    for (let i = 1; i < 10_000; i++) {
+      observe(service(`s${i}`));
+      if (i < 9_999) graph.learn(web, onNetwork(`10.0.${i >> 8}.${i & 255}`), i);
+    }
+    expect(edgesFrom(graph, api.id)).toEqual([[db.name, 'observed']]);
+    graph.learn(db, onNetwork('172.18.0.2'), 9);
+    expect(graph.addresses()).toHaveLength(10_000);
+    observe(service('last'));
+    graph.learn(web, onNetwork('10.1.0.0'), 9);
+    expect(edgesFrom(graph, api.id)).toEqual([]);
+    expect(graph.addresses()).toHaveLength(10_000);
+    expect(graph.resolve(api, '172.18.0.2', 9)).toEqual([db]);
+    expect(graph.resolve(db, '172.18.0.3', 9)).toEqual([]);
   });
 
   it('is searched in linear time if all containers depend on five others', () => {
