@@ -54,7 +54,7 @@ export function createAwaitReturn(deps: {
         const suspect = await suspects.first(graph.current(container), victim, true);
         if (suspect === undefined) return { kind: 'back', at: clock.now() };
         if (suspect.incident !== undefined) return { kind: 'incident', incident: suspect.incident };
-        outage = suspect.outage ?? outage;
+        outage = suspect.outage;
       }
       return { kind: 'away', what: outage.what };
     },

@@ -9,23 +9,23 @@ export type CommonCause = Exclude<IncidentCause, { kind: 'incident' }>;
 
 interface CommonCauses {
   /** The open incident that represents this cause; `live` if there was none. */
-  firstWith(cause: CommonCause, live: LiveIncident): LiveIncident;
+  firstWith(cause: IncidentCause | undefined, live: LiveIncident): LiveIncident;
 }
 
 /** Shown as the host if names cannot be resolved. */
 export const NAME_RESOLUTION = 'name resolution (DNS)';
 
-export function createCommonCauses(isOpen: (live: LiveIncident) => boolean): CommonCauses {
+export function createCommonCauses(openIncidents: () => readonly LiveIncident[]): CommonCauses {
   const first = new Map<string, LiveIncident>();
   return {
     firstWith(cause, live) {
       const key = keyOf(cause);
       if (key === undefined) return live;
-      for (const [other, { resolvedAt }] of first) if (resolvedAt !== undefined) first.delete(other);
-      const known = first.get(key);
-      if (known !== undefined && isOpen(known)) return known;
-      first.set(key, live);
-      return live;
+      const open = new Set(openIncidents());
+      for (const [other, representative] of first) if (!open.has(representative)) first.delete(other);
+      const representative = first.get(key) ?? live;
+      first.set(key, representative);
+      return representative;
     },
   };
 }
@@ -38,8 +38,8 @@ export function describeCause(cause: IncidentCause | undefined): string | undefi
   return `its errors name ${cause.named}, which has no known problem; the cause is not known`;
 }
 
-/** Without the port, because not all clients print it. Undefined if the cause names nothing. */
-function keyOf(cause: CommonCause): string | undefined {
-  if (cause.kind === 'external') return `external ${cause.host.replace(/:\d+$/, '')}`;
-  return cause.named === undefined ? undefined : `container ${cause.named}`;
+/** Without the port, because not all clients print it. Undefined if the cause has an incident, or names nothing. */
+function keyOf(cause: IncidentCause | undefined): string | undefined {
+  if (cause?.kind === 'external') return `external ${cause.host.replace(/:\d+$/, '')}`;
+  return cause?.kind === 'unknown' && cause.named !== undefined ? `container ${cause.named}` : undefined;
 }

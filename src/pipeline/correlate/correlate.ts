@@ -3,13 +3,14 @@
  * dependency fails, the dependency graph connects the two, and the dependency has a problem of its own.
  */
 import { type ContainerFacts, type ContainerRef, type EdgeEvidence, serviceKey } from '../../domain/containers.ts';
-import type { Signal } from '../../domain/incident.ts';
+import type { LogRecord } from '../../domain/incident.ts';
 import type { LiveIncident, Suffering } from '../incident/open-incidents.ts';
 import type { DiagnosisContext } from '../ports/model.ts';
 import { absenceAssessment } from './absence.ts';
 import { type AwaitReturn, createAwaitReturn } from './await-return.ts';
 import { type CommonCause, createCommonCauses } from './common-causes.ts';
 import { isAboutState, isOf, link, recordsOf, rootOf, statedCauseOf, sufferingOf } from './members.ts';
+import type { Outage } from './outage.ts';
 import { repeats } from './repeated-text.ts';
 import { BEFORE_MS, createSuspects, type Suspect, type SuspectsDeps } from './suspects.ts';
 import { readSymptoms, type Symptoms, textsOf } from './symptoms.ts';
@@ -44,7 +45,7 @@ export interface Correlator {
    * Looks again for the cause of a settled incident that repeats: a dependency that had no problem before may have one
    * now. Never rejects.
    */
-  recheck(live: LiveIncident, latest: Signal): Promise<void>;
+  recheck(live: LiveIncident, latest: LogRecord, at: number): Promise<void>;
   /** The incidents that belong to this one. */
   membersOf(root: LiveIncident): readonly LiveIncident[];
   /** An incident that an earlier run of the agent opened. */
@@ -69,7 +70,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
   const { graph, incidents, clock, stopping } = deps;
   const suspects = createSuspects(deps);
   const awaitReturn: AwaitReturn = createAwaitReturn({ ...deps, suspects });
-  const commonCauses = createCommonCauses((live) => live.resolvedAt === undefined && incidents.open().includes(live));
+  const commonCauses = createCommonCauses(incidents.open);
 
   const hasDependencies = (id: string): boolean => graph.dependenciesOf(id).length > 0;
 
@@ -88,7 +89,6 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
 
   const findSuspect = async (live: LiveIncident, { named, external }: Symptoms): Promise<Suspect | undefined> => {
     for (const start of named) {
-      if (isOf(live, start)) continue;
       const suspect = await firstSuspectFrom(start, live);
       if (suspect !== undefined) return suspect;
     }
@@ -97,11 +97,15 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return suspects.first(graph.reachableFrom(live.incident.container.id), live, false);
   };
 
+  const evidenceOf = ({ incident }: LiveIncident, { id }: ContainerRef): EdgeEvidence =>
+    graph.evidenceOfPath(incident.container.id, id) ?? 'observed';
+
   const awaitIncident = async (
-    { container, outage }: Suspect,
+    container: ContainerRef,
+    { silent }: Outage,
     live: LiveIncident,
   ): Promise<LiveIncident | undefined> => {
-    const deadline = clock.monotonic() + (outage?.silent ? 0 : INCIDENT_WAIT_MS);
+    const deadline = clock.monotonic() + (silent ? 0 : INCIDENT_WAIT_MS);
     for (;;) {
       const incident = suspects.incidentOf(container, live, true);
       if (incident !== undefined || clock.monotonic() >= deadline || stopping.aborted) return incident;
@@ -114,17 +118,15 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     suspect: Suspect,
     facts: ContainerFacts | undefined,
   ): Promise<Correlation> => {
-    const { container, outage } = suspect;
-    let root = suspect.incident ?? (await awaitIncident(suspect, live));
-    if (root === undefined && outage !== undefined) {
-      const end = await awaitReturn.ofDependency(container, outage, live);
-      if (live.cause !== undefined) return MEMBER;
-      if (end.kind === 'back') return awaitReturn.ofVictim(live, container, end.at, facts);
-      root = end.kind === 'incident' ? end.incident : deps.openAbsence(container, end.what);
-    }
+    const { container } = suspect;
+    const attachTo = (root: LiveIncident) => (attach(live, root, evidenceOf(live, container)) ? MEMBER : OWN);
+    if (suspect.incident !== undefined) return attachTo(suspect.incident);
+    const awaited = await awaitIncident(container, suspect.outage, live);
+    if (awaited !== undefined) return attachTo(awaited);
+    const end = await awaitReturn.ofDependency(container, suspect.outage, live);
     if (live.cause !== undefined) return MEMBER;
-    const evidence = graph.evidenceOfPath(live.incident.container.id, container.id) ?? 'observed';
-    return root !== undefined && attach(live, root, evidence) ? MEMBER : OWN;
+    if (end.kind === 'back') return awaitReturn.ofVictim(live, container, end.at, facts);
+    return attachTo(end.kind === 'incident' ? end.incident : deps.openAbsence(container, end.what));
   };
 
   /** The incident of a dependency whose own log states the cause that the victim repeats, or the same message. */
@@ -139,7 +141,6 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
       .find(
         (other) =>
           reachable.has(serviceKey(other.incident.container)) &&
-          rootOf(other) !== live &&
           other.incident.lastSeenAt >= live.incident.openedAt - BEFORE_MS &&
           ((stated !== undefined && statedCauseOf(other) === stated) || printsTheSame(live, texts, other)),
       );
@@ -153,10 +154,9 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
 
   const shareCause = async (live: LiveIncident, cause: CommonCause): Promise<Correlation> => {
     live.incident = { ...live.incident, cause };
-    const first = commonCauses.firstWith(cause, live);
-    if (first !== live && rootOf(first) !== live) return attach(live, first, 'observed') ? MEMBER : cause;
+    if (attach(live, commonCauses.firstWith(cause, live), 'observed')) return MEMBER;
     await clock.sleep(OTHERS_WAIT_MS, stopping);
-    return live.cause === undefined ? cause : MEMBER;
+    return cause;
   };
 
   /**
@@ -196,13 +196,11 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     await clock.sleep(OTHERS_WAIT_MS, stopping);
     const others = incidents.open().filter((other) => isAlike(other, live));
     const needs = others.flatMap(({ incident, suffers }) =>
-      suffers !== undefined && suffers.named.size > 0
-        ? [...suffers.named]
-        : graph.dependenciesOf(incident.container.id).map(({ to }) => to.id),
+      suffers?.named.size ? [...suffers.named] : graph.dependenciesOf(incident.container.id).map(({ to }) => to.id),
     );
-    const count = (id: string) => needs.filter((need) => need === id).length;
-    const [first] = own.map(({ to }) => to).sort((a, b) => count(b.id) - count(a.id));
-    return first !== undefined && count(first.id) > 0 ? first : undefined;
+    const count = ({ id }: ContainerRef) => needs.filter((need) => need === id).length;
+    const common = own.map(({ to }) => to).filter((dependency) => count(dependency) > 0);
+    return common.sort((a, b) => count(b) - count(a))[0];
   };
 
   const isAlike = (other: LiveIncident, live: LiveIncident): boolean => {
@@ -240,10 +238,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     const at = live.evidence[0]?.at ?? live.incident.lastSeenAt;
     const symptoms = readSymptoms({ texts, at, container, facts: context.facts }, graph);
     const relayed = findRelayed(live, texts, symptoms.stated);
-    if (relayed !== undefined) {
-      const evidence = graph.evidenceOfPath(container.id, relayed.incident.container.id);
-      if (attach(live, relayed, evidence ?? 'observed')) return MEMBER;
-    }
+    if (relayed !== undefined && attach(live, relayed, evidenceOf(live, relayed.incident.container))) return MEMBER;
     live.suffers = sufferingFrom(symptoms, container);
     if (symptoms.failure === undefined) return OWN;
     for (const named of symptoms.named) graph.observe(container, named, clock.now());
@@ -253,33 +248,32 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     return live.isReleased ? OWN : withoutSuspect(live, symptoms, context.facts);
   };
 
-  const recheck = async (live: LiveIncident, { record, at }: Signal): Promise<void> => {
+  const recheck = async (live: LiveIncident, { text }: LogRecord, at: number): Promise<void> => {
     const { container } = live.incident;
-    const symptoms = readSymptoms({ texts: [record?.text ?? ''], at, container, facts: undefined }, graph);
+    const symptoms = readSymptoms({ texts: [text], at, container, facts: undefined }, graph);
     if (symptoms.failure === undefined) return;
     const suspect = await findSuspect(live, symptoms);
-    if (suspect !== undefined && live.cause === undefined) await join(live, suspect, undefined);
+    if (suspect !== undefined) await join(live, suspect, undefined);
   };
 
   const adoptVictims = (root: LiveIncident): void => {
     const { container, openedAt } = root.incident;
     for (const live of incidents.open()) {
-      const { incident } = live;
       const suffering = sufferingOf(live);
-      if (live === root || suffering === undefined || isOf(live, container)) continue;
-      if (openedAt - live.burstAt > AFTER_MS || incident.lastSeenAt < openedAt - BEFORE_MS) continue;
-      const evidence = graph.evidenceOfPath(incident.container.id, container.id);
-      if (isExplained(suffering, root, evidence)) attach(live, root, evidence ?? 'observed');
+      if (suffering === undefined || isOf(live, container)) continue;
+      if (openedAt - live.burstAt > AFTER_MS || live.incident.lastSeenAt < openedAt - BEFORE_MS) continue;
+      if (isExplained(live, suffering, root)) attach(live, root, evidenceOf(live, container));
     }
   };
 
-  /** Whether the problem of `root` explains these errors. `path`: evidence for a path to it, if any. */
-  const isExplained = ({ named, stated }: Suffering, root: LiveIncident, path: EdgeEvidence | undefined): boolean => {
+  /** Whether the problem of `root` explains the errors of `live`. */
+  const isExplained = (live: LiveIncident, { named, stated }: Suffering, root: LiveIncident): boolean => {
     const { id } = root.incident.container;
-    if (stated !== undefined) return path !== undefined && statedCauseOf(root) === stated;
+    const needsIt = graph.evidenceOfPath(live.incident.container.id, id) !== undefined;
+    if (stated !== undefined) return needsIt && statedCauseOf(root) === stated;
     const isCause = isAboutState(root) || root.incident.cause !== undefined || statedCauseOf(root) !== undefined;
     if (!isCause) return false;
-    if (named.size === 0) return path !== undefined;
+    if (named.size === 0) return needsIt;
     return named.has(id) || [...named].some((other) => graph.evidenceOfPath(other, id) !== undefined);
   };
 
@@ -287,16 +281,14 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     async correlate(live, context) {
       const correlation = await find(live, context);
       if (!stopping.aborted) adoptVictims(live);
-      return correlation;
+      // Another incident may have taken it in while this one waited.
+      return live.cause === undefined ? correlation : MEMBER;
     },
 
     recheck,
 
     membersOf: (root) => incidents.open().filter((live) => live !== root && rootOf(live) === root),
 
-    restore(live) {
-      const { cause } = live.incident;
-      if (cause !== undefined && cause.kind !== 'incident') commonCauses.firstWith(cause, live);
-    },
+    restore: (live) => void commonCauses.firstWith(live.incident.cause, live),
   };
 }

@@ -1,6 +1,6 @@
 /** Connects the parts of this folder with the pipeline. */
 import type { ContainerRef, EdgeEvidence, EngineEvent, ListedContainer } from '../../domain/containers.ts';
-import type { Signal } from '../../domain/incident.ts';
+import type { LogRecord, Signal } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts';
@@ -124,12 +124,12 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
 
   const rechecking = new Set<LiveIncident>();
   /** A dependency that had no problem when the incident was opened may have one now that no signal reports. */
-  const recheck = (live: LiveIncident, signal: Signal): void => {
+  const recheck = (live: LiveIncident, record: LogRecord, at: number): void => {
     const now = clock.monotonic();
     if (rechecking.has(live) || now - (live.recheckedAt ?? Number.NEGATIVE_INFINITY) < RECHECK_EVERY_MS) return;
     live.recheckedAt = now;
     rechecking.add(live);
-    start(correlator.recheck(live, signal).finally(() => rechecking.delete(live)));
+    start(correlator.recheck(live, record, at).finally(() => rechecking.delete(live)));
   };
 
   return {
@@ -155,9 +155,9 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
       start(dependencies.save());
     },
 
-    repeated(live, signal) {
+    repeated(live, { record, at }) {
       if (live.cause === undefined) {
-        if (live.phase === 'settled' && signal.record !== undefined && mayStillSuffer(live)) recheck(live, signal);
+        if (live.phase === 'settled' && record !== undefined && mayStillSuffer(live)) recheck(live, record, at);
         return false;
       }
       observer.correlated(live.cause.evidence);

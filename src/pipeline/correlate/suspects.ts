@@ -8,12 +8,11 @@ import type { DependencyGraph } from './graph.ts';
 import { isAboutState, isOf, rootOf, statedCauseOf } from './members.ts';
 import { type Outage, outageOf } from './outage.ts';
 
-/** A container with a problem of its own: an incident, an outage, or both. */
-export interface Suspect {
-  readonly container: ContainerRef;
-  readonly incident?: LiveIncident;
-  readonly outage?: Outage;
-}
+/** A container with a problem of its own: an incident, or an outage that has none yet. */
+export type Suspect = { readonly container: ContainerRef } & (
+  | { readonly incident: LiveIncident }
+  | { readonly incident?: undefined; readonly outage: Outage }
+);
 
 export interface SuspectsDeps {
   readonly graph: DependencyGraph;
@@ -64,13 +63,14 @@ export function createSuspects({ graph, incidents, lifecycle, control, clock }: 
         ? undefined
         : outageOf({ facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() });
     const incident = incidentOf(container, victim, outage !== undefined);
-    return incident === undefined && outage === undefined ? undefined : { container, incident, outage };
+    return incident === undefined ? outage && { container, outage } : { container, incident };
   };
 
   /** Whether a problem of a dependency that no error names can explain the victim's errors. */
-  const isPlausible = ({ incident, outage }: Suspect, victim: LiveIncident): boolean => {
-    if (incident !== undefined || outage === undefined) return true;
-    return !outage.mayBeDone && (outage.since ?? clock.now()) >= victim.incident.openedAt - BEFORE_MS;
+  const isPlausible = (suspect: Suspect, victim: LiveIncident): boolean => {
+    if (suspect.incident !== undefined) return true;
+    const { mayBeDone, since = clock.now() } = suspect.outage;
+    return !mayBeDone && since >= victim.incident.openedAt - BEFORE_MS;
   };
 
   return {

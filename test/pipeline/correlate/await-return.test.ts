@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createAwaitReturn } from '../../../src/pipeline/correlate/await-return.ts';
 import { link, sufferingOf } from '../../../src/pipeline/correlate/members.ts';
 import type { Outage } from '../../../src/pipeline/correlate/outage.ts';
-import type { Suspect } from '../../../src/pipeline/correlate/suspects.ts';
-import { createOpenIncidents } from '../../../src/pipeline/incident/open-incidents.ts';
+import { createOpenIncidents, type LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import { aSignal, someFacts } from '../../support/domain.ts';
 import { service } from './support.ts';
 
@@ -12,8 +11,10 @@ const api = service('api');
 const STOPPED: Outage = { what: 'was stopped', silent: true, mayBeDone: false };
 const STARTING: Outage = { what: 'is starting', silent: true, mayBeDone: false, isStart: true };
 
+type Problem = { readonly outage: Outage } | { readonly incident: LiveIncident };
+
 /** `after`: what is known of the dependency after this many ms; undefined: it is available again. */
-function build(after: (ms: number) => Omit<Suspect, 'container'> | undefined = () => ({ outage: STOPPED })) {
+function build(after: (ms: number) => Problem | undefined = () => ({ outage: STOPPED })) {
   let now = 1_000_000;
   const stopping = new AbortController();
   const incidents = createOpenIncidents({ newId: () => `inc-${incidents.open().length}`, now: () => now });

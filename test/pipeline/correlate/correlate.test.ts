@@ -4,7 +4,7 @@ import type { Signal } from '../../../src/domain/incident.ts';
 import { absenceAssessment } from '../../../src/pipeline/correlate/absence.ts';
 import { sufferingOf } from '../../../src/pipeline/correlate/members.ts';
 import type { LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
-import { service } from './support.ts';
+import { onNetwork, service } from './support.ts';
 import { createWorld, listed, START } from './world.ts';
 
 const SECOND = 1_000;
@@ -78,6 +78,105 @@ describe('an error that names or needs a dependency with an incident', () => {
     await world.clock.pass(0);
     expect(running.result).toEqual({ kind: 'member' });
     expect(live.incident.cause).toMatchObject({ incidentId: incidentId(root) });
+  });
+
+  it.each([
+    [10 * SECOND, 'log', 'member'],
+    [10 * SECOND + 1, 'log', 'unknown'],
+    [0, 'crash', 'unknown'],
+  ] as const)(
+    'that printed the same message explains errors that begin at most ten seconds later, and no end: after %d ms, %s: %s',
+    async (after, detector, kind) => {
+      const message = 'canceling statement due to statement timeout of the session';
+      const world = await shop();
+      world.fails('db', `ERROR:  ${message}`);
+      await world.clock.pass(after);
+      const running = world.correlates(world.fails('api', `ERROR query failed: ${message}`, { detector }));
+      await world.clock.pass(5 * SECOND);
+      expect(running.result?.kind).toBe(kind);
+    },
+  );
+
+  it('is looked at once: a member stays one, and no container is inspected for it again', async () => {
+    const world = await shop();
+    world.sets('db', EXITED);
+    world.opens('db');
+    const live = world.fails('api', REFUSED);
+    world.correlates(live);
+    await world.clock.pass(0);
+    const before = world.inspections();
+    const again = world.correlates(live);
+    await world.clock.pass(0);
+    expect(again.result).toEqual({ kind: 'member' });
+    expect(world.inspections()).toBe(before);
+  });
+
+  it('belongs to the one that has a problem, if it names several containers', async () => {
+    const world = await shop({ cache: {} });
+    world.sets('db', EXITED);
+    const root = world.opens('db');
+    const live = world.fails('api', 'ERROR connect ECONNREFUSED cache:6379\nERROR connect ECONNREFUSED db:5432');
+    world.correlates(live);
+    await world.clock.pass(0);
+    expect(live.cause?.root).toBe(root);
+  });
+
+  it('belongs to a container further away than three edges, if it names the first one', async () => {
+    const world = await createWorld({
+      services: {
+        store: {},
+        stock: { dependsOn: ['store'] },
+        prices: { dependsOn: ['stock'] },
+        gateway: { dependsOn: ['prices'] },
+        web: {},
+      },
+    });
+    world.sets('store', EXITED);
+    const root = world.opens('store');
+    const live = world.fails('web', 'ERROR upstream gateway responded with 503 Service Unavailable');
+    world.correlates(live);
+    await world.clock.pass(0);
+    expect(live.cause).toEqual({ root, evidence: 'observed' });
+  });
+
+  it('means the container that had the address when it was printed', async () => {
+    for (const isKept of [true, false]) {
+      const world = await shop({ web: {} });
+      world.sets('db', EXITED);
+      world.opens('db');
+      const found = world.fails('api', REFUSED);
+      // The records of an incident of an earlier run are lost: what is left is its summary, and when it was last seen.
+      if (!isKept) world.incidents.resolve(found);
+      const live = isKept ? found : world.incidents.adopt(found.incident, 'handling');
+      live.incident = { ...live.incident, lastSeenAt: START + 10 * MINUTE };
+      world.correlation.inspected(world.ref('web').id, {
+        topology: onNetwork('172.18.0.2'),
+        startedAt: START + SECOND,
+      });
+      const running = world.correlates(live);
+      await world.clock.pass(5 * SECOND);
+      expect(running.result).toEqual(isKept ? { kind: 'member' } : { kind: 'unknown', named: 'shop-web-1' });
+    }
+  });
+
+  it('does not belong to a dependency if it names a host outside the engine', async () => {
+    const world = await shop();
+    world.sets('db', EXITED);
+    world.opens('db');
+    const running = world.correlates(world.fails('api', 'ERROR connect ETIMEDOUT smtp.example.net:587'));
+    await world.clock.pass(5 * SECOND);
+    expect(running.result).toEqual({ kind: 'external', host: 'smtp.example.net:587' });
+  });
+
+  it.each([
+    [2 * MINUTE, 'member'],
+    [2 * MINUTE + 1, 'unknown'],
+  ])('names a container whose dependency ended %d ms before: %s', async (ago, kind) => {
+    const world = await shop({ web: {} });
+    world.sets('db', { ...EXITED, finishedAt: START - ago });
+    const running = world.correlates(world.fails('web', 'ERROR upstream api responded with 503 Service Unavailable'));
+    await world.clock.pass(MINUTE);
+    expect(running.result?.kind).toBe(kind);
   });
 
   it('does not belong to another container of its own service', async () => {
@@ -251,8 +350,9 @@ describe('an error that repeats the cause of a dependency', () => {
     const second = world.fails('api', RELAYED);
     world.correlates(second);
     await world.clock.pass(0);
-    world.correlates(first);
+    const running = world.correlates(first);
     await world.clock.pass(0);
+    expect(running.result).toEqual({ kind: 'own' });
     expect([first.cause, second.cause?.root]).toEqual([undefined, first]);
   });
 });
@@ -267,6 +367,34 @@ describe('a dependency that is unavailable without an incident', () => {
     world.opens('db');
     await world.clock.pass(100);
     expect(running.result).toEqual({ kind: 'member' });
+    expect(world.opened).toEqual([]);
+  });
+
+  it('explains the victim as soon as it gets one', async () => {
+    const world = await shop();
+    world.sets('db', EXITED);
+    const running = world.correlates(world.fails('api', REFUSED));
+    await world.clock.pass(SECOND);
+    world.opens('db');
+    await world.clock.pass(100);
+    expect(running.result).toEqual({ kind: 'member' });
+  });
+
+  it.each([
+    ['is paused', PAUSED],
+    ['is down', EXITED],
+  ] as const)('no longer matters if it %s and another dependency takes the victim in', async (_, state) => {
+    const world = await createWorld({ services: { db: {}, cache: {}, api: { dependsOn: ['db', 'cache'] } } });
+    world.sets('db', state);
+    const live = world.fails('api', UNNAMED);
+    const running = world.correlates(live);
+    await world.clock.pass(SECOND);
+    const root = world.opens('cache');
+    world.correlates(root);
+    if (state === EXITED) world.opens('db');
+    await world.clock.pass(MINUTE);
+    expect(running.result).toEqual({ kind: 'member' });
+    expect(live.cause?.root).toBe(root);
     expect(world.opened).toEqual([]);
   });
 
@@ -314,7 +442,10 @@ describe('a dependency that is unavailable without an incident', () => {
     expect(both.map(({ result }) => result?.kind)).toEqual(['member', 'member']);
     const absences = world.incidents.open().filter(({ incident }) => incident.fingerprint === 'absent');
     expect(absences).toHaveLength(1);
-    const own = world.correlates(absences[0] as LiveIncident);
+    expect(world.opened).toHaveLength(1);
+    world.sets('api', EXITED);
+    world.opens('api');
+    const own = world.correlates(absences[0] as LiveIncident, { logLines: ['ERROR connect ECONNREFUSED api:80'] });
     await world.clock.pass(0);
     expect(own.result).toEqual({ kind: 'own' });
   });
@@ -429,6 +560,20 @@ describe('a dependency that returned less than a minute ago', () => {
     expect(running.result?.kind).toBe('unknown');
   });
 
+  it('explains errors that name nothing, but none that name another host', async () => {
+    for (const [text, expected] of [
+      [UNNAMED, { kind: 'passed', dependency: 'shop-db-1' }],
+      ['ERROR connect ECONNREFUSED cache:6379', { kind: 'unknown', named: 'shop-cache-1' }],
+      ['ERROR connect ETIMEDOUT smtp.example.net:587', { kind: 'external', host: 'smtp.example.net:587' }],
+    ] as const) {
+      const world = await shop({ cache: {} });
+      world.sets('db', ...back(SECOND));
+      const running = world.correlates(world.fails('api', text));
+      await world.clock.pass(2 * MINUTE);
+      expect(running.result).toEqual(expected);
+    }
+  });
+
   it('may also have been deployed', async () => {
     const world = await shop();
     world.sets('db', { startedAt: START - SECOND }, { deployedAt: START - SECOND });
@@ -477,6 +622,21 @@ describe('without a dependency that has a problem', () => {
     world.correlates(later);
     await world.clock.pass(2 * SECOND);
     expect([first.cause, other.cause, later.cause]).toEqual([undefined, undefined, undefined]);
+    later.phase = 'settled';
+    world.incidents.expire(START + 1_000 * MINUTE, []);
+    const last = world.fails('mail', 'ERROR Error: connect ETIMEDOUT smtp.example.net:587', { fingerprint: 'last' });
+    world.correlates(last);
+    await world.clock.pass(2 * SECOND);
+    expect(last.cause).toBeUndefined();
+  });
+
+  it('errors that name a container belong to its incident if it opens while others are awaited', async () => {
+    const world = await shop();
+    const running = world.correlates(world.fails('api', REFUSED));
+    await world.clock.pass(SECOND);
+    world.correlates(world.opens('db'));
+    await world.clock.pass(SECOND);
+    expect(running.result).toEqual({ kind: 'member' });
   });
 
   it('an incident of an earlier run represents its host', async () => {
@@ -515,11 +675,14 @@ describe('without a dependency that has a problem', () => {
   });
 
   it('a container that has ended has its own problem, unless a host outside does not answer', async () => {
+    for (const state of [EXITED, 'gone'] as const) {
+      const world = await shop();
+      world.sets('api', state);
+      const own = world.correlates(world.opens('api'), { logLines: [REFUSED] });
+      await world.clock.pass(5 * SECOND);
+      expect(own.result).toEqual({ kind: 'own' });
+    }
     const world = await shop();
-    world.sets('api', EXITED);
-    const own = world.correlates(world.opens('api'), { logLines: [REFUSED] });
-    await world.clock.pass(5 * SECOND);
-    expect(own.result).toEqual({ kind: 'own' });
     const outside = world.correlates(world.opens('db'), { logLines: ['ERROR connect ETIMEDOUT smtp.example.net:587'] });
     await world.clock.pass(5 * SECOND);
     expect(outside.result?.kind).toBe('external');
@@ -551,7 +714,7 @@ describe('without a dependency that has a problem', () => {
       if (name === 'lonely') {
         const alone = await createWorld({ services: { lonely: {} } });
         const running = alone.correlates(alone.fails('lonely', text));
-        await alone.clock.pass(5 * SECOND);
+        await alone.clock.pass(0);
         expect(running.result).toEqual({ kind: 'own' });
         return;
       }
@@ -598,6 +761,29 @@ describe('containers whose errors name nothing', () => {
     expect(running.result).toEqual({ kind: 'unknown' });
   });
 
+  it('do not belong with those that name another container than the dependency in common', async () => {
+    const world = await shop({ cache: {}, worker: { dependsOn: ['db'] } });
+    world.correlates(world.fails('worker', 'ERROR Error: connect ECONNREFUSED cache:6379'));
+    await world.clock.pass(SECOND);
+    const running = world.correlates(world.fails('api', UNNAMED));
+    await world.clock.pass(5 * SECOND);
+    expect(running.result).toEqual({ kind: 'unknown' });
+  });
+
+  it('belong to the dependency that most of them have', async () => {
+    const both = { dependsOn: ['cache', 'db'] };
+    const world = await shop({ cache: {}, api: both, worker: both, mail: { dependsOn: ['db'] } });
+    for (const name of ['worker', 'mail']) world.correlates(world.fails(name, UNNAMED));
+    const running = world.correlates(world.fails('api', UNNAMED));
+    await world.clock.pass(0);
+    expect(running.result).toBeUndefined();
+    await world.clock.pass(5 * SECOND);
+    expect(world.incidents.open().map(({ incident }) => incident.cause)).toContainEqual({
+      kind: 'unknown',
+      named: 'shop-db-1',
+    });
+  });
+
   it('belong with those that name the dependency', async () => {
     const world = await shop({ cache: {}, worker: { dependsOn: ['cache'] } });
     const named = world.fails('worker', 'ERROR Error: connect ECONNREFUSED db:5432');
@@ -621,6 +807,7 @@ describe('a restart of the container waits for a cause', () => {
 
   it('if its error names a container, known or not, or its dependency may be meant', async () => {
     expect(await suffering(REFUSED)).toEqual({ named: new Set(['shop-db-1']) });
+    expect(await suffering(REFUSED, 'worker', { worker: {} })).toEqual({ named: new Set(['shop-db-1']) });
     expect(await suffering('ERROR getaddrinfo ENOTFOUND mystery', 'db')).toEqual({ named: new Set() });
     expect(await suffering(UNNAMED)).toEqual({ named: new Set() });
     expect(await suffering('ERROR getaddrinfo EAI_AGAIN smtp.example.net', 'db')).toEqual({ named: new Set() });
@@ -701,7 +888,7 @@ describe('victims that fail before their cause is known', () => {
     await world.clock.pass(after - 5 * SECOND);
     live.incident = { ...live.incident, lastSeenAt: world.clock.now() };
     const root = await causeOpens(world);
-    expect(live.cause?.root).toBe(joins ? root : undefined);
+    expect(live.cause).toEqual(joins ? { root, evidence: 'compose' } : undefined);
     expect(world.saved.some(({ id }) => id === incidentId(live))).toBe(joins);
   });
 
@@ -739,14 +926,23 @@ describe('victims that fail before their cause is known', () => {
     expect(live.cause).toBeUndefined();
   });
 
+  it('do not belong to a container without a path to it, whatever cause both state', async () => {
+    const { world, live } = await early('ERROR DiskFull: No space left on device', { cache: {} });
+    await causeOpens(world, 'cache', FULL);
+    expect(live.cause).toBeUndefined();
+    const root = await causeOpens(world, 'db', FULL);
+    expect(live.cause).toEqual({ root, evidence: 'compose' });
+    expect(world.correlation.correlator.membersOf(root)).toEqual([live]);
+  });
+
   it('belong to the container that they name, or to one that this one needs', async () => {
-    const text = 'ERROR upstream gateway responded with 503 Service Unavailable';
+    const text = 'ERROR upstream gateway responded with 503 Service Unavailable, or cache:6379';
     for (const [name, joins] of [
       ['gateway', true],
       ['store', true],
       ['db', false],
     ] as const) {
-      const { world, live } = await early(text, { store: {}, gateway: { dependsOn: ['store'] } });
+      const { world, live } = await early(text, { store: {}, gateway: { dependsOn: ['store'] }, cache: {} });
       const root = await causeOpens(world, name);
       expect(live.cause?.root).toBe(joins ? root : undefined);
     }
@@ -796,6 +992,19 @@ describe('a settled incident that repeats', () => {
     await world.clock.pass(31 * SECOND);
     expect(world.rootName(live)).toBe('db');
     expect(repeats()).toBe(true);
+  });
+
+  it('does not look at its dependencies after a record that does not point to one', async () => {
+    const { world, live, repeats } = await settled(UNNAMED);
+    const before = world.inspections();
+    const record = world.record("ERROR KeyError: 'x'");
+    world.correlation.repeated(live, { ...(live.evidence[0] as Signal), record });
+    await world.clock.pass(0);
+    expect(world.inspections()).toBe(before);
+    await world.clock.pass(15 * SECOND);
+    repeats();
+    await world.clock.pass(0);
+    expect(world.inspections()).toBeGreaterThan(before);
   });
 
   it('looks at its dependencies every fifteen seconds at most', async () => {
