@@ -179,9 +179,9 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
         if (cause?.kind !== 'incident') continue;
         const root = byId.get(cause.incidentId);
         if (root === undefined) orphans.push(live);
-        else if (root !== live && rootOf(root) !== live) live.cause = { root, evidence: cause.evidence };
+        else if (rootOf(root) !== live) live.cause = { root, evidence: cause.evidence };
       }
-      if (orphans.length > 0) start(recoveries.orphaned(orphans));
+      start(recoveries.orphaned(orphans));
     },
 
     edges: () => dependencies.graph.edges(),

@@ -46,14 +46,13 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
 
   /** Undefined if the engine does not answer. */
   const isAvailable = async (container: ContainerRef, users: readonly string[]): Promise<boolean | undefined> => {
-    try {
-      const facts = await control.inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS));
-      const neededNetworks = graph.networksOf(container.id).filter((network) => users.includes(network));
-      const input = { facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() };
-      return outageOf(input) === undefined;
-    } catch {
-      return undefined;
-    }
+    const facts = await control
+      .inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS))
+      .catch(() => 'unanswered' as const);
+    if (facts === 'unanswered') return undefined;
+    const neededNetworks = graph.networksOf(container.id).filter((network) => users.includes(network));
+    const input = { facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() };
+    return outageOf(input) === undefined;
   };
 
   /** Whether all replicas, or the container that replaced it, are available again, on a network of a member. */
@@ -94,7 +93,6 @@ export function createRecoveries(deps: RecoveriesDeps): Recoveries {
       .open()
       .filter(
         (live) =>
-          live.cause === undefined &&
           isAboutState(live) &&
           (absenceAssessment(live.incident) !== undefined || correlator.membersOf(live).length > 0),
       );

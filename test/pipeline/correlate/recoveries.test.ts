@@ -14,6 +14,7 @@ const worker = service('worker');
 function build() {
   let now = 1_000_000;
   const facts = new Map<string, Partial<ContainerFacts>>();
+  const inspected: string[] = [];
   const incidents = createOpenIncidents({ newId: () => `inc-${incidents.open().length}`, now: () => now });
   const reopened: string[] = [];
   const resolved: string[] = [];
@@ -36,7 +37,12 @@ function build() {
       'networksOf' | 'current'
     >,
     lifecycle: { of: () => ({ restartingByAgent: false, crashes: [] }) },
-    control: { inspect: async (id) => someFacts({ topology: onNetwork('172.18.0.2'), ...facts.get(id) }) },
+    control: {
+      async inspect(id) {
+        inspected.push(id);
+        return someFacts({ topology: onNetwork('172.18.0.2'), ...facts.get(id) });
+      },
+    },
     clock: {
       now: () => now,
       monotonic: () => now,
@@ -48,7 +54,7 @@ function build() {
     resolve: note(resolved),
     reopen: note(reopened),
   });
-  return { incidents, recoveries, facts, open, reopened, resolved, later: (ms: number) => (now += ms) };
+  return { incidents, recoveries, facts, inspected, open, reopened, resolved, later: (ms: number) => (now += ms) };
 }
 
 describe('when the cause of an incident is over', () => {
@@ -82,6 +88,28 @@ describe('when the cause of an incident is over', () => {
     expect(reopened).toEqual([api.name]);
   });
 
+  it('a member that ended, and whose container runs again, is resolved', async () => {
+    const { recoveries, open, resolved, reopened } = build();
+    const root = open(db, 'crash');
+    link(open(api, 'crash'), root, 'compose');
+    await recoveries.recovered(root);
+    expect([resolved, reopened]).toEqual([[api.name], []]);
+  });
+
+  it('members of an error in the log are not released because the container runs', async () => {
+    const { recoveries, open, resolved, inspected } = build();
+    link(open(api), open(db), 'compose');
+    await recoveries.check();
+    expect([resolved, inspected]).toEqual([[], []]);
+  });
+
+  it('a problem to which nothing belongs is left alone', async () => {
+    const { recoveries, open, inspected } = build();
+    const live = open(db, 'crash');
+    await recoveries.check();
+    expect([live.recoveredAt, inspected]).toEqual([undefined, []]);
+  });
+
   it.each<readonly [string, Partial<ContainerFacts>, boolean]>([
     ['is down', { status: 'exited', exitCode: 1 }, false],
     ['is paused', { status: 'paused' }, false],
@@ -112,6 +140,15 @@ describe('when the cause of an incident is over', () => {
     const quiet = open(api);
     await recoveries.orphaned([quiet]);
     expect([resolved, reopened]).toEqual([[api.name], []]);
+  });
+
+  it('a member that was resolved meanwhile is not resolved again', async () => {
+    const { recoveries, incidents, open, resolved, reopened } = build();
+    const live = open(api);
+    const orphaned = recoveries.orphaned([live]);
+    incidents.resolve(live);
+    await orphaned;
+    expect([resolved, reopened]).toEqual([[], []]);
   });
 });
 

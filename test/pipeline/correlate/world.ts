@@ -85,6 +85,7 @@ export async function createWorld({ services, ready = true, known = [], failingS
   const observed: string[] = [];
   const logged: string[] = [];
   const storedDependencies: (readonly ObservedDependency[])[] = [];
+  const storedAddresses: string[][] = [];
   let inspections = 0;
   const log = (message: string) => void logged.push(message);
   const fail = async (): Promise<void> => {
@@ -117,7 +118,10 @@ export async function createWorld({ services, ready = true, known = [], failingS
         await fail();
         return [];
       },
-      saveAddresses: async () => fail(),
+      saveAddresses: async (addresses) => {
+        await fail();
+        storedAddresses.push(addresses.map(({ address }) => address));
+      },
       saveIncident: async (incident) => {
         await fail();
         saved.push(incident);
@@ -205,6 +209,7 @@ export async function createWorld({ services, ready = true, known = [], failingS
     observed,
     logged,
     storedDependencies,
+    storedAddresses,
     inspections: () => inspections,
     add,
     ref,
