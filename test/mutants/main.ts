@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
 
-const FOLDERS = ['decide', 'lifecycle', 'incident', 'correlate'] as const;
+const FOLDERS = ['decide', 'restart', 'lifecycle', 'incident', 'correlate'] as const;
 /** Percent of the mutants that the tests must catch. */
 const GOAL = 92;
 
