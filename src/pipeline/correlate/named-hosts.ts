@@ -75,7 +75,7 @@ const LINK =
   /\b(?:see|docs?|documentation|more (?:info|information|details)|background(?: on this error)?|help|visit|refer to|read)\b:?(?: at| on)?:? https?:\/\/\S{1,300}/gi;
 
 /** Frames of a stack trace: they name classes and files, not hosts. */
-const FRAME = /^\s{0,20}(?:at |File ").{0,500}$/gm;
+const FRAME = /^\s{0,20}(?:at |File ").{0,500}/gm;
 
 /** nginx also prints the client, its own server name and the host of the request. */
 const NGINX_UPSTREAM = /, upstream: "[^"]{0,500}"/;
@@ -106,7 +106,7 @@ function prepared(text: string): string {
   const part = readablePart(text);
   const upstream = NGINX_UPSTREAM.exec(part)?.[0];
   if (upstream !== undefined) return upstream;
-  return part.replace(FRAME, '').replace(LINK, ' ').replace(LOCAL_SIDE, '');
+  return [FRAME, LINK, LOCAL_SIDE].reduce((rest, pattern) => rest.replace(pattern, ' '), part);
 }
 
 const OWN_ADDRESS = /\b(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3})\b|\[?::1\]?:\d/;

@@ -107,13 +107,31 @@ describe('the hosts of an error', () => {
 
   it('do not include the local side of a connection', () => {
     expect(hosts('read tcp 172.18.0.99:44321->172.18.0.2:5432: i/o timeout')).toEqual(['172.18.0.2']);
+    expect(hosts('dial tcp 172.18.0.99:44321->172.18.0.2:5432: connection refused')).not.toContain('172.18.0.99');
+  });
+
+  it.each([
+    'see',
+    'doc',
+    'Docs:',
+    'More info at:',
+    'help on',
+    'Background:',
+    'Background on this error at:',
+    'Read: at',
+  ])('do not include a link to an explanation: %s', (before) => {
+    for (const scheme of ['http', 'https']) {
+      expect(hosts(`${before} ${scheme}://errors.example.net:8443/42`)).toEqual([]);
+    }
   });
 
   it('do not include files of stack frames', () => {
     const frame = 'http://files.example.net/app';
     expect(hosts(`it failed\n        at handler (${frame}.js:1)`)).not.toContain('files.example.net');
     expect(hosts(`it failed\nFile "${frame}.py", line 1`)).not.toContain('files.example.net');
-    expect(canBeExternal({ host: 'main.go', certain: true })).toBe(false);
+    for (const host of ['main.go', 'app.yml', 'app.yaml', 'index.htm', 'index.html']) {
+      expect(canBeExternal({ host, certain: true })).toBe(false);
+    }
     expect(canBeExternal({ host: 'example.net', certain: false })).toBe(false);
   });
 
