@@ -12,7 +12,7 @@ import type { Correlator } from './correlate.ts';
 import type { DependencyGraph } from './graph.ts';
 import { isAboutState, isOf } from './members.ts';
 import { outageOf } from './outage.ts';
-import { RETURN_MS } from './suspects.ts';
+import { inspectNow, RETURN_MS } from './suspects.ts';
 
 interface Recoveries {
   observe(event: EngineEvent): void;
@@ -39,20 +39,15 @@ interface RecoveriesDeps {
   reopen(live: LiveIncident): Promise<void>;
 }
 
-const INSPECT_TIMEOUT_MS = 2_000;
-
 export function createRecoveries(deps: RecoveriesDeps): Recoveries {
   const { correlator, graph, lifecycle, control, clock, stopping } = deps;
 
   /** Undefined if the engine does not answer. */
   const isAvailable = async (container: ContainerRef, users: readonly string[]): Promise<boolean | undefined> => {
-    const facts = await control
-      .inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS))
-      .catch(() => 'unanswered' as const);
-    if (facts === 'unanswered') return undefined;
+    const answer = await inspectNow(control, container);
     const neededNetworks = graph.networksOf(container.id).filter((network) => users.includes(network));
-    const input = { facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() };
-    return outageOf(input) === undefined;
+    const input = { lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() };
+    return answer && outageOf({ ...answer, ...input }) === undefined;
   };
 
   /** Whether all replicas, or the container that replaced it, are available again, on a network of a member. */

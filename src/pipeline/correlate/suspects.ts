@@ -38,30 +38,36 @@ export const RETURN_MS = 60_000;
 const INSPECT_TIMEOUT_MS = 2_000;
 const INSPECT_AT_ONCE = 8;
 
-export function createSuspects({ graph, incidents, lifecycle, control, clock }: SuspectsDeps): Suspects {
-  const inspect = (container: ContainerRef): Promise<ContainerFacts | undefined | 'unanswered'> =>
-    control.inspect(container.id, AbortSignal.timeout(INSPECT_TIMEOUT_MS)).catch(() => 'unanswered' as const);
+/** The facts, which are undefined if the container does not exist. Undefined if the engine does not answer in time. */
+export function inspectNow(
+  control: Pick<ContainerControl, 'inspect'>,
+  { id }: ContainerRef,
+): Promise<{ readonly facts: ContainerFacts | undefined } | undefined> {
+  return control.inspect(id, AbortSignal.timeout(INSPECT_TIMEOUT_MS)).then(
+    (facts) => ({ facts }),
+    () => undefined,
+  );
+}
 
+export function createSuspects({ graph, incidents, lifecycle, control, clock }: SuspectsDeps): Suspects {
   const incidentOf: Suspects['incidentOf'] = (container, victim, stateIsBad) =>
     incidents.recent().find((live) => {
       if (!isOf(live, container) || rootOf(live) === victim) return false;
       const { lastSeenAt, cause } = live.incident;
-      const endedAt = live.resolvedAt ?? live.recoveredAt;
-      if (endedAt !== undefined && clock.now() - endedAt > RETURN_MS) return false;
+      const endedAt = live.resolvedAt ?? live.recoveredAt ?? clock.now();
+      if (clock.now() - endedAt > RETURN_MS) return false;
       const isRecent = lastSeenAt >= victim.incident.openedAt - BEFORE_MS;
       if (!isRecent && !stateIsBad && cause === undefined) return false;
-      return live.cause !== undefined || cause !== undefined || isAboutState(live) || statedCauseOf(live) !== undefined;
+      return cause !== undefined || isAboutState(live) || statedCauseOf(live) !== undefined;
     });
 
   /** Undefined if the container has no known problem, or if the engine does not answer. */
   const suspectOf = async (container: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined> => {
-    const facts = await inspect(container);
+    const answer = await inspectNow(control, container);
     const shared = graph.networksOf(victim.incident.container.id);
     const neededNetworks = graph.networksOf(container.id).filter((network) => shared.includes(network));
     const outage =
-      facts === 'unanswered'
-        ? undefined
-        : outageOf({ facts, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() });
+      answer && outageOf({ ...answer, lifecycle: lifecycle.of(container.id), neededNetworks, now: clock.now() });
     const incident = incidentOf(container, victim, outage !== undefined);
     return incident === undefined ? outage && { container, outage } : { container, incident };
   };
@@ -88,8 +94,8 @@ export function createSuspects({ graph, incidents, lifecycle, control, clock }: 
     },
 
     async returnedAt(container) {
-      const facts = await inspect(container);
-      if (facts === undefined || facts === 'unanswered' || facts.status !== 'running') return undefined;
+      const facts = (await inspectNow(control, container))?.facts;
+      if (facts?.status !== 'running') return undefined;
       const { lastEnd, deployedAt } = lifecycle.of(container.id);
       if (lastEnd === undefined && deployedAt === undefined) return undefined;
       return clock.now() - facts.startedAt < RETURN_MS ? facts.startedAt : undefined;

@@ -191,6 +191,15 @@ describe('an error that names or needs a dependency with an incident', () => {
     expect(running.result).not.toEqual({ kind: 'member' });
   });
 
+  it('does not belong to another container of its own service that a dependency needs', async () => {
+    const world = await createWorld({ services: { db: { dependsOn: ['api'] }, api: { dependsOn: ['db'] } } });
+    world.add('api2', {}, service('api', 'shop', { id: 'shop-api-2', name: 'shop-api-2' }));
+    world.sets('api2', PAUSED);
+    const running = world.correlates(world.fails('api', UNNAMED));
+    await world.clock.pass(10 * SECOND);
+    expect(running.result).toEqual({ kind: 'unknown' });
+  });
+
   it('does not belong to a dependency of its other dependencies if it names a host that is well', async () => {
     const world = await shop({ cache: {} });
     world.sets('db', EXITED);
@@ -241,14 +250,43 @@ describe('an error that names or needs a dependency with an incident', () => {
     },
   );
 
-  it('belongs to an older incident if its container is still unavailable', async () => {
+  it.each([REFUSED, UNNAMED])(
+    'belongs to an older incident if its container is still unavailable: %s',
+    async (text) => {
+      const world = await shop();
+      world.sets('db', { ...EXITED, finishedAt: START });
+      world.opens('db').phase = 'settled';
+      await world.clock.pass(10 * MINUTE);
+      const running = world.correlates(world.fails('api', text));
+      await world.clock.pass(0);
+      expect(running.result).toEqual({ kind: 'member' });
+    },
+  );
+
+  it('belongs to an older incident if that has a cause of its own', async () => {
     const world = await shop();
-    world.sets('db', EXITED);
-    world.opens('db').phase = 'settled';
+    const root = world.fails('db', 'ERROR connect ETIMEDOUT api.example.net:443');
+    root.incident = { ...root.incident, cause: { kind: 'external', host: 'api.example.net:443' } };
     await world.clock.pass(10 * MINUTE);
     const running = world.correlates(world.fails('api', REFUSED));
     await world.clock.pass(0);
     expect(running.result).toEqual({ kind: 'member' });
+  });
+
+  it('does not belong to its own members: another dependency is the cause', async () => {
+    const world = await createWorld({
+      services: { db: {}, api: { dependsOn: ['web', 'db'] }, web: { dependsOn: ['api'] } },
+    });
+    world.sets('api', EXITED);
+    const live = world.opens('api');
+    const member = world.fails('web', 'ERROR upstream api responded with 503 Service Unavailable');
+    world.correlates(member);
+    await world.clock.pass(0);
+    world.sets('db', EXITED);
+    const root = world.opens('db');
+    world.correlates(live, { logLines: [UNNAMED] });
+    await world.clock.pass(0);
+    expect([member.cause?.root, live.cause?.root]).toEqual([live, root]);
   });
 
   it.each([
@@ -498,6 +536,16 @@ describe('a dependency that is unavailable without an incident', () => {
     expect(world.opened[0]?.signal.summary).toContain('disconnected from the network shop_default');
   });
 
+  it('is off that network, and still on another one', async () => {
+    const world = await shop();
+    const topology = onNetwork('172.19.0.2', {}, 'back');
+    world.correlation.inspected(world.ref('db').id, { topology, startedAt: START });
+    world.sets('db', { topology });
+    const running = world.correlates(world.fails('api', REFUSED));
+    await world.clock.pass(MINUTE);
+    expect(running.result).toEqual({ kind: 'member' });
+  });
+
   it('is not assumed if the engine does not answer', async () => {
     const world = await shop();
     world.sets('db', 'unanswered');
@@ -516,6 +564,19 @@ describe('a dependency that is unavailable without an incident', () => {
     world.correlates(live);
     await world.clock.pass(MINUTE);
     expect(world.rootName(live)).toBe('store10');
+  });
+
+  it('is found with few inspections: eight containers at a time', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `store${i}`);
+    const world = await createWorld({
+      services: { ...Object.fromEntries(names.map((name) => [name, {}])), api: { dependsOn: names } },
+    });
+    world.sets('store0', EXITED);
+    world.opens('store0');
+    const running = world.correlates(world.fails('api', UNNAMED));
+    await world.clock.pass(0);
+    expect(running.result).toEqual({ kind: 'member' });
+    expect(world.inspections()).toBe(8);
   });
 
   it('no longer matters once another incident takes the victim in', async () => {
@@ -572,6 +633,15 @@ describe('a dependency that returned less than a minute ago', () => {
       await world.clock.pass(2 * MINUTE);
       expect(running.result).toEqual(expected);
     }
+  });
+
+  it('is no finished job', async () => {
+    const world = await shop();
+    const lastEnd = { at: START - SECOND, exitCode: 0, by: 'itself' } as const;
+    world.sets('db', { status: 'exited', exitCode: 0, startedAt: START - 5 * SECOND }, { lastEnd });
+    const running = world.correlates(world.fails('api', UNNAMED));
+    await world.clock.pass(MINUTE);
+    expect(running.result).toEqual({ kind: 'unknown' });
   });
 
   it('may also have been deployed', async () => {
