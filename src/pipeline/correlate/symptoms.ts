@@ -56,12 +56,12 @@ export function readSymptoms(
     const failure = failureIn(text);
     return failure === undefined || namesOnlyItself(text) ? [] : [{ text, failure }];
   });
-  if (failures.length === 0 || isOffItsNetworks(container, facts, graph)) return { named: [], stated };
+  if (isOffItsNetworks(container, facts, graph)) return { named: [], stated };
 
   const hosts = failures.flatMap(({ text }) => hostsIn(text));
   const resolved = hosts.map((host) => ({ host, containers: graph.resolve(container, host.host, at) }));
   const named = uniqueById(resolved.flatMap(({ containers }) => containers));
-  const others = resolved.flatMap(({ host, containers }) => (containers.length === 0 ? [host] : []));
+  const others = resolved.filter(({ containers }) => containers.length === 0).map(({ host }) => host);
   const external = others.find((host) => canBeExternal(host) && !graph.isInOwnNetwork(container.id, host.host));
   const unresolved = others.find(({ certain }) => certain);
   const noName = failures.some(({ text }) => isNameResolutionFailure(text));

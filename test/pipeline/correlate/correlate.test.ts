@@ -912,6 +912,16 @@ describe('the evidence of an incident', () => {
     expect(await kindOf(health([REFUSED, 'ok', 'ok']))).toBe('own');
   });
 
+  it('is its records, which say more than its summary', async () => {
+    const world = await shop();
+    world.sets('db', EXITED);
+    world.opens('db');
+    const live = world.fails('api', REFUSED, { summary: 'ERROR the query failed' });
+    const running = world.correlates(live);
+    await world.clock.pass(0);
+    expect(running.result).toEqual({ kind: 'member' });
+  });
+
   it('of an earlier run is its summary, because its records are lost', async () => {
     const world = await shop();
     world.sets('db', EXITED);

@@ -36,6 +36,11 @@ describe('what errors say about the dependencies of a container', () => {
     const texts = ['ERROR connect ECONNREFUSED 172.18.0.2:5432', 'ERROR connect ECONNREFUSED db:5432', OUTSIDE];
     expect(symptomsOf(texts)).toMatchObject({ failure: 'unreachable', named: [db] });
     expect(symptomsOf(texts)).not.toHaveProperty('external');
+    expect(symptomsOf(texts.slice(0, 1))).not.toHaveProperty('unresolved');
+  });
+
+  it('names only what the failures name, not what other records name', () => {
+    expect(symptomsOf(['GET http://db:80/ 200', 'ERROR connection refused']).named).toEqual([]);
   });
 
   it('names a host outside with its port, if it has one', () => {
