@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: [`test/pipeline/${process.env.MUTANTS_FOLDER}/**/*.test.ts`],
     exclude: SLOW_TESTS,
+    isolate: false,
     testTimeout: 20_000,
   },
 });

@@ -76,9 +76,9 @@ const CLIENT_LEFT = anyOf([
   'writing to client|closed keepalive connection|invalid http request received|bad request (?:syntax|version)|incomplete startup packet',
 ]);
 
-/** The container could not open its own port. */
+/** The container could not open a port of its own, to listen or to connect. */
 const OWN_PORT =
-  /address already in use|eaddrinuse|bind(?:ing)?\(?\)?:? .{0,60}(?:failed|denied|cannot assign)|cannot assign requested address|eaddrnotavail/i;
+  /address already in use|eaddrinuse|\bbind.{0,80}(?:failed|denied)|cannot assign requested address|eaddrnotavail/i;
 
 /** Undefined if the text does not report the failure of a dependency. */
 export function failureIn(text: string): Failure | undefined {
@@ -107,7 +107,7 @@ export function isNameServerFailure(text: string): boolean {
 const STATED_CAUSES: readonly (readonly [string, RegExp])[] = [
   [
     'disk full',
-    /no space left|misconf redis is configured to save|disk (?:is )?(?:full|quota exceeded)|enospc|quota exceeded|no space on|disk[ _]full|out of disk|flood[- ]stage/i,
+    /no space left|misconf redis is configured to save|disk (?:is )?full|enospc|quota exceeded|no space on|disk_full|out of disk|flood[- ]stage/i,
   ],
   [
     'read-only',

@@ -36,6 +36,16 @@ describe('an error that no dependency explains', () => {
   });
 });
 
+it.each([
+  'dial tcp 172.18.0.2:80: connect: cannot assign requested address',
+  'Error: connect EADDRNOTAVAIL 172.18.0.2:5432 - Local (0.0.0.0:0): connection failed',
+  'Failed to connect: listen tcp 0.0.0.0:80: bind: address already in use',
+  'service unavailable: bind() to 0.0.0.0:80 failed (13: Permission denied)',
+  'service unavailable: binding 0.0.0.0:80: permission denied',
+])('an error about a port of its own is no failing dependency: %s', (text) => {
+  expect(failureIn(text)).toBeUndefined();
+});
+
 describe('the hosts in an error', () => {
   it('do not include peers with a port that only clients have', () => {
     expect(named('read tcp 172.18.0.2:8080->172.18.0.9:51234: read: connection reset by peer')).toEqual([]);
@@ -84,6 +94,20 @@ describe('a stated cause', () => {
     ['FATAL:  sorry, too many clients already', 'limit'],
     ['x509: certificate has expired or is not yet valid', 'certificate'],
     ['database disk image is malformed', 'corruption'],
+    ['database or disk is full', 'disk full'],
+    ['ERROR 1021 (HY000): Disk full (/tmp/#sql)', 'disk full'],
+    ['write /data/x: disk quota exceeded', 'disk full'],
+    ['psycopg.errors.DiskFull: DISK_FULL', 'disk full'],
+    ['flood stage disk watermark exceeded on node', 'disk full'],
+    ['open /data/x: Read-only filesystem', 'read-only'],
+    ['OSError: [Errno 30] Read-only file system', 'read-only'],
+    ['FORBIDDEN/12/index read-only / allow delete (api)', 'read-only'],
+    ['the index file is corrupt', 'corruption'],
+    ['Error: certificate has expired: CERT_HAS_EXPIRED', 'certificate'],
+    ['Error: CERT_HAS_EXPIRED', 'certificate'],
+    ['tls: certificate expired', 'certificate'],
+    ["PermissionError: [Errno 13] Permission denied: '/data'", 'permission'],
+    ['Segmentation fault (core dumped)', 'crash'],
     ["KeyError: 'x'", undefined],
     ['connection refused', undefined],
   ])('%s: %s', (text, kind) => {
@@ -100,6 +124,9 @@ it('distinguishes a failing name server from a name that does not exist', () => 
 it('searches the start and the end of a long record', () => {
   const text = `ERROR request failed\n${'    at frame\n'.repeat(5_000)}Caused by: java.net.ConnectException: Connection refused`;
   expect(readablePart(text).length).toBeLessThan(9_000);
+  const longest = 'x'.repeat(8_192);
+  expect(readablePart(longest)).toBe(longest);
+  expect(readablePart(`${longest}y`)).toBe(`${'x'.repeat(6_144)}\n${'x'.repeat(2_047)}y`);
   expect(failureIn(text)).toBe('unreachable');
 });
 
