@@ -99,7 +99,7 @@ function build({
       onRestarted: () => void steps.push('restarted'),
     });
   const seenAgain = () => {
-    live.incident = { ...live.incident, lastSeenAt: now };
+    live.incident = { ...live.incident, occurrences: live.incident.occurrences + 1, lastSeenAt: now };
   };
   const passed = () => now - BEGUN;
   return { restarts, restart, live, steps, finished, observed, lifecycle, stopping, events, seenAgain, passed };
@@ -139,8 +139,18 @@ describe('a restart attempt', () => {
     again.events.set(5_000, again.seenAgain);
     expect((await again.restart()).attempt).toMatchObject({ outcome: 'failed', detail: 'the same problem came back' });
     const before = build();
-    before.seenAgain();
+    before.live.incident = { ...before.live.incident, lastSeenAt: BEGUN - 1 };
+    before.events.set(5_000, () => {
+      before.live.incident = { ...before.live.incident, occurrences: 2 };
+    });
     expect((await before.restart()).attempt.outcome).toBe('recovered');
+  });
+
+  it('does not fail because the clock was set back: what is later by the clock may have been before', async () => {
+    const { restart, live, lifecycle } = build();
+    live.incident = { ...live.incident, lastSeenAt: BEGUN + 3_600_000 };
+    lifecycle.stoppedByPersonAt = BEGUN + 3_600_000;
+    expect((await restart()).attempt.outcome).toBe('recovered');
   });
 
   it('is not judged if a person stops the container', async () => {
