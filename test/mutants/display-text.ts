@@ -23,6 +23,7 @@ interface Path {
 /** Properties whose values are for display, as their types say. */
 const DISPLAY_PROPERTIES: ReadonlySet<string> = new Set([
   'summary',
+  'detail',
   'asks',
   'patterns',
   'rootCause',

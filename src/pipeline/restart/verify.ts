@@ -7,6 +7,7 @@ export interface VerifyOptions {
   readonly containerId: string;
   /** A container without a health check has recovered after running this long without a new signal of the incident. */
   readonly stableForMs: number;
+  /** Later than `stableForMs`. */
   readonly deadlineMs: number;
   /** The incident had a new signal since the restart. */
   recurred(): boolean;
@@ -92,12 +93,9 @@ export async function verify(options: VerifyOptions, deps: VerifyDeps): Promise<
     if (options.signal.aborted) return { outcome: 'unknown', detail: AGENT_STOPPED, strategy };
     if (ranFor >= options.deadlineMs) {
       if (facts === 'no_answer') return { outcome: 'unknown', detail: NO_ANSWER, strategy };
+      // Its health check has neither passed nor failed so far.
       const seconds = Math.round(options.deadlineMs / 1000);
-      return {
-        outcome: 'failed',
-        detail: facts.health === 'starting' ? `not healthy within ${seconds} s` : `not stable within ${seconds} s`,
-        strategy,
-      };
+      return { outcome: 'failed', detail: `not healthy within ${seconds} s`, strategy };
     }
     await deps.clock.sleep(POLL_INTERVAL_MS, options.signal);
   }

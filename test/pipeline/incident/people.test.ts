@@ -112,14 +112,15 @@ describe('a restart that a person approves', () => {
 
   it('is verified by the next run of the agent, which reports it as the answer to the request', async () => {
     for (const isApproved of [true, false]) {
-      const { workflow, incidents, clock, engine, attempts, alerts, progress, requests, outcomes } = build(ASKS);
+      const inspect = async () => someFacts({ startedAt: 11 * HOUR, health: 'healthy' });
+      const built = build({ ...ASKS, deps: { untracedControl: { inspect } } });
+      const { workflow, incidents, clock, attempts, alerts, progress, requests, outcomes } = built;
       const request = aRequest({ id: isApproved ? 'att-1' : 'another', state: 'approved', answeredBy: JANE });
       requests.push(aRequest({ id: 'denied', state: 'denied' }), request, aRequest({ id: 'late', state: 'expired' }));
       const attempt = anAttempt({ id: 'att-1', startedAt: clock.now() });
       attempts.push(attempt);
       const incident = anIncident({ openedAt: clock.now() });
       const decision = { kind: 'restart', reason: 'restart_allowed' } as const;
-      await engine.restart();
       await workflow.resume(incidents.adopt(incident, 'handling'), {
         incident,
         diagnosis: aDiagnosis(),

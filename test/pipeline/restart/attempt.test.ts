@@ -99,8 +99,7 @@ function build({
       onRestarted: () => void steps.push('restarted'),
     });
   const seenAgain = () => {
-    const { occurrences } = live.incident;
-    live.incident = { ...live.incident, occurrences: occurrences + 1, lastSeenAt: now };
+    live.incident = { ...live.incident, occurrences: live.incident.occurrences + 1, lastSeenAt: now };
   };
   const passed = () => now - BEGUN;
   return { restarts, restart, live, steps, finished, observed, lifecycle, stopping, events, seenAgain, passed };
@@ -140,8 +139,18 @@ describe('a restart attempt', () => {
     again.events.set(5_000, again.seenAgain);
     expect((await again.restart()).attempt).toMatchObject({ outcome: 'failed', detail: 'the same problem came back' });
     const before = build();
-    before.seenAgain();
+    before.live.incident = { ...before.live.incident, lastSeenAt: BEGUN - 1 };
+    before.events.set(5_000, () => {
+      before.live.incident = { ...before.live.incident, occurrences: 2 };
+    });
     expect((await before.restart()).attempt.outcome).toBe('recovered');
+  });
+
+  it('does not fail because the clock was set back: what is later by the clock may have been before', async () => {
+    const { restart, live, lifecycle } = build();
+    live.incident = { ...live.incident, lastSeenAt: BEGUN + 3_600_000 };
+    lifecycle.stoppedByPersonAt = BEGUN + 3_600_000;
+    expect((await restart()).attempt.outcome).toBe('recovered');
   });
 
   it('is not judged if a person stops the container', async () => {
@@ -228,12 +237,56 @@ describe('a restart that the engine did not confirm', () => {
     expect(built.steps.filter((step) => step === 'over').length).toBe(2);
   });
 
-  it.each([
-    ['unreachable', 'error', 'the engine did not receive the request'],
-    ['timeout', 'unknown', 'the engine has not answered, and the container has not been restarted so far'],
-  ] as const)('and did not make: %s', async (reason, outcome, detail) => {
-    const { restart } = build({ engine: refuses(reason), after: () => ({ startedAt: 1 }) });
+  it('was made if the container was started in the same moment', async () => {
+    const { restart, passed } = build({ engine: refuses('unreachable'), after: startsAfter(0) });
+    expect((await restart()).attempt.outcome).toBe('recovered');
+    expect(passed()).toBe(STABLE);
+  });
+
+  const NOT_RECEIVED = ['error', 'the engine did not receive the request'] as const;
+  const NOT_SO_FAR = [
+    'unknown',
+    'the engine has not answered, and the container has not been restarted so far',
+  ] as const;
+  const NOT_STARTED = ['unknown', 'it was stopped and not started again'] as const;
+
+  // The stop timeout is 10 s.
+  it.each<[string, 'unreachable' | 'timeout', Partial<ContainerFacts>, readonly [string, string], number]>([
+    ['it runs', 'unreachable', {}, NOT_RECEIVED, 20],
+    ['it is paused', 'unreachable', { status: 'paused' }, NOT_RECEIVED, 20],
+    ['it runs, and the engine has the request', 'timeout', {}, NOT_SO_FAR, 20],
+    ['it ended in the same moment', 'unreachable', { status: 'exited', finishedAt: BEGUN }, NOT_STARTED, 70],
+    ['it had ended before', 'unreachable', { status: 'exited', finishedAt: BEGUN - 1 }, NOT_RECEIVED, 70],
+  ])('and did not make: %s', async (_, reason, state, [outcome, detail], seconds) => {
+    const { restart, passed } = build({ engine: refuses(reason), after: () => ({ startedAt: 1, ...state }) });
     expect((await restart()).attempt).toMatchObject({ outcome, detail });
+    expect(passed()).toBe(seconds * 1_000);
+  });
+
+  it('of a container that is gone has no known outcome', async () => {
+    const { restart } = build({ engine: refuses('unreachable'), after: () => 'gone' });
+    expect((await restart()).attempt).toMatchObject({ outcome: 'unknown', detail: 'the container was removed' });
+  });
+
+  it('has no known outcome if the engine does not answer until the deadline, but one if it answers before', async () => {
+    const silent = build({ engine: refuses('unreachable'), after: () => 'unanswered' });
+    expect((await silent.restart()).attempt).toMatchObject({ outcome: 'unknown', detail: 'the engine did not answer' });
+    expect(silent.passed()).toBe(STABLE + SLACK);
+    const late = build({
+      engine: refuses('unreachable'),
+      after: (ms) => (ms < STABLE + SLACK - 1_000 ? 'unanswered' : {}),
+    });
+    expect((await late.restart()).attempt.outcome).toBe('recovered');
+  });
+
+  it('has no outcome if the agent stops before it knows', async () => {
+    const { restart, events, stopping, passed } = build({
+      engine: refuses('unreachable'),
+      after: () => ({ startedAt: 1 }),
+    });
+    events.set(3_000, () => stopping.abort());
+    await expect(restart()).rejects.toBeInstanceOf(AgentStopping);
+    expect(passed()).toBe(3_000);
   });
 });
 

@@ -9,9 +9,11 @@ const NOW = 10_000;
 async function runRestart({
   engine = async () => {},
   store = async () => {},
+  onBegun = async () => {},
 }: {
   engine?(): Promise<void>;
   store?(): Promise<void>;
+  onBegun?(): Promise<void>;
 } = {}) {
   const order: string[] = [];
   const stored: Attempt[] = [];
@@ -33,6 +35,7 @@ async function runRestart({
     newId: () => 'att-1',
     async onBegun({ id }) {
       order.push(`told ${id}`);
+      await onBegun();
     },
   });
   return { result: await result.catch((error: unknown) => String(error)), order, stored };
@@ -50,6 +53,20 @@ describe('a restart', () => {
     const { result, order } = await runRestart({ store: () => Promise.reject(new Error('disk full')) });
     expect(result).toBe('Error: disk full');
     expect(order).toEqual([]);
+  });
+
+  it('ends when people have been told that it began', async () => {
+    const told: string[] = [];
+    const onBegun = async () => {
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+      told.push('told');
+    };
+    await runRestart({ onBegun });
+    expect(told).toEqual(['told']);
+  });
+
+  it('is a fault if anything but the engine fails', async () => {
+    expect((await runRestart({ engine: () => Promise.reject(new Error('a bug')) })).result).toBe('Error: a bug');
   });
 
   it('that the engine refuses is reported with its message', async () => {
