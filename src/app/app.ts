@@ -310,6 +310,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
           stopping.signal,
         ),
         prune(stopping.signal),
+        pages.run(stopping.signal),
         ...[fleet, hosts].flatMap((part) => (part ? [part.run(stopping.signal)] : [])),
         recordEngineAbsences({ store, clock, logger, isConnected: watch.isConnected }, stopping.signal),
         ...watchTheEngine(

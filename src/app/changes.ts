@@ -33,7 +33,7 @@ const CHANGES: ChangesOf = {
   markRetry: () => [{ area: 'status' }],
   markDropped: () => [{ area: 'status' }],
   // Other hosts may have had incidents since the last heartbeat.
-  beat: () => [{ area: 'incidents' }, { area: 'people' }, { area: 'status' }],
+  beat: () => [{ area: 'containers' }, { area: 'incidents' }, { area: 'people' }, { area: 'status' }],
   saveAftermath: incident,
   saveVerdict: incident,
   saveDeployment: () => [{ area: 'containers' }],

@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { EngineEvent, ListedContainer } from '../domain/containers.ts';
 import type { ChangeFeed } from '../http/api/changes.ts';
-import type { ApiSource } from '../http/api/source.ts';
+import type { ApiSource, KnownContainer } from '../http/api/source.ts';
 import type { HealthView } from '../http/health.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
@@ -11,6 +11,7 @@ import type { PolicyOf } from '../pipeline/policy/resolve.ts';
 import type { PeopleActions } from '../pipeline/ports/people.ts';
 import type { Watch } from '../pipeline/watch/watch.ts';
 import type { Store } from '../store/store.ts';
+import { createHostSnapshots } from './host-snapshots.ts';
 import { createKnownContainers } from './known-containers.ts';
 
 export interface Pages {
@@ -18,6 +19,8 @@ export interface Pages {
   /** Call them after the pipeline has seen the same. */
   onEvent(event: EngineEvent): void;
   onListed(existing: readonly ListedContainer[]): void;
+  /** Shows the containers to the agents that share the database, until `signal` aborts. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 export function createPages(deps: {
@@ -49,21 +52,26 @@ export function createPages(deps: {
       .catch((error: unknown) => logger.warn('a deployment could not be recorded', { error: String(error) }));
   };
 
+  const known = (): readonly KnownContainer[] => {
+    const watched = deps.watch().status().watched;
+    return containers.all(new Set(watched.map(({ id }) => id)));
+  };
+  let isListed = false;
+  const snapshots =
+    config.database &&
+    createHostSnapshots({
+      ...deps,
+      view: () => (isListed ? { containers: known(), dependencies: deps.pipeline().dependencies() } : undefined),
+    });
+
   return {
     source: {
       store,
       actions: deps.actions,
       changes,
       health: deps.health,
-      containers: () => {
-        const watched = new Set(
-          deps
-            .watch()
-            .status()
-            .watched.map(({ id }) => id),
-        );
-        return containers.all(watched);
-      },
+      containers: known,
+      ...(snapshots && { hosts: snapshots.hosts }),
       dependencies: () => deps.pipeline().dependencies(),
       waits: () => deps.pipeline().waits(),
       host: deps.hostName,
@@ -78,6 +86,10 @@ export function createPages(deps: {
       changes.note('containers');
       void noteDeployment(event);
     },
-    onListed: containers.listed,
+    onListed(existing) {
+      isListed = true;
+      containers.listed(existing);
+    },
+    run: async (signal) => snapshots?.run(signal),
   };
 }

@@ -1,4 +1,10 @@
-import type { FleetActions, FleetMessages, FleetStore, SharedKnowledge } from '../pipeline/ports/fleet.ts';
+import type {
+  FleetActions,
+  FleetMessages,
+  FleetStore,
+  HostSnapshots,
+  SharedKnowledge,
+} from '../pipeline/ports/fleet.ts';
 import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
@@ -32,6 +38,7 @@ import { createFleetMessages, type Destinations } from './fleet-messages.ts';
 import { createFloodStore } from './floods.ts';
 import { createFollowedIncidents } from './followed-incidents.ts';
 import { createHistoryStore } from './history.ts';
+import { createHostSnapshots } from './host-snapshots.ts';
 import { createIncidentStore } from './incidents.ts';
 import { createLedger } from './ledger.ts';
 import { createOutbox } from './outbox.ts';
@@ -61,6 +68,7 @@ export type Store = CursorStore &
   ReviewStore &
   FleetStore &
   FleetActions &
+  HostSnapshots &
   FleetMessages &
   SharedKnowledge &
   PeopleRecords & {
@@ -129,6 +137,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createAuditStore(current, queries),
     ...createFleetStore(current, queries, now),
     ...createFleetActions(current, queries),
+    ...createHostSnapshots(current, queries),
     ...createSharedKnowledge(current, queries),
     ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 

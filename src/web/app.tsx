@@ -113,9 +113,9 @@ function Shell(): ReactElement {
             <Link key={to} href={to} aria-current={isWithin(path, to) ? 'page' : undefined}>
               <Icon name={icon} />
               {name}
-              {to === '/incidents' && status && status.open_incidents > 0 ? (
+              {to === '/incidents' && status && status.open_incidents_of_fleet > 0 ? (
                 <span className="count">
-                  {status.open_incidents}
+                  {status.open_incidents_of_fleet}
                   <span className="sr"> open</span>
                 </span>
               ) : null}

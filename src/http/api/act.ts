@@ -23,7 +23,7 @@ export type ActingEndpoint = {
 
 export type Actors = Readonly<Record<ActingEndpoint, (request: ActRequest) => Promise<Answer>>>;
 
-export function createActors({ actions, store, containers }: ApiSource): Actors {
+export function createActors({ actions, store, containers, hosts }: ApiSource): Actors {
   /** Undefined: there is no such problem or service. */
   const toSnooze = async (given: {
     readonly incident_id?: string | undefined;
@@ -39,6 +39,9 @@ export function createActors({ actions, store, containers }: ApiSource): Actors 
     const { service = '', project } = given;
     const isOne = (ref: ServiceRef) => ref.service === service && ref.project === project;
     if (containers().some(({ ref }) => isOne(ref))) return { service: { service, project } };
+    const elsewhere = (await hosts?.()) ?? [];
+    if (elsewhere.some((host) => host.containers.some(({ ref }) => isOne(ref))))
+      return { service: { service, project } };
     const { incidents } = await store.incidentPage({ service, project }, { limit: 1 });
     return incidents.some(({ incident }) => isOne(incident.container)) ? { service: { service, project } } : undefined;
   };

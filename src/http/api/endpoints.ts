@@ -1,7 +1,17 @@
 /** Every endpoint of `/api/v1` with its schemas: the routes and the OpenAPI document are made from this table. */
 import type { z } from 'zod';
 import { Incident, IncidentPage, IncidentQuery } from './schemas/incidents.ts';
-import { Containers, Graph, Stats, StatsQuery, Status, Timeline, TimelineQuery } from './schemas/overview.ts';
+import {
+  Containers,
+  ContainersQuery,
+  Graph,
+  GraphQuery,
+  Stats,
+  StatsQuery,
+  Status,
+  Timeline,
+  TimelineQuery,
+} from './schemas/overview.ts';
 import { Acted, Nothing, Session, SignIn, SnoozeGiven, VerdictGiven, Waiting } from './schemas/people.ts';
 
 export const API = '/api/v1';
@@ -56,9 +66,16 @@ export const ENDPOINTS = {
     method: 'get',
     path: '/containers',
     about: 'containers with their policy, habits and snoozes',
+    query: ContainersQuery,
     response: Containers,
   },
-  graph: { method: 'get', path: '/graph', about: 'the dependencies between containers', response: Graph },
+  graph: {
+    method: 'get',
+    path: '/graph',
+    about: 'the dependencies between the containers of a host',
+    query: GraphQuery,
+    response: Graph,
+  },
   waiting: {
     method: 'get',
     path: '/waiting',

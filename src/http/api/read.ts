@@ -6,7 +6,7 @@ import type { ListedIncident } from '../../pipeline/ports/pages.ts';
 import type { Snooze } from '../../pipeline/ports/people.ts';
 import { ENDPOINTS, type EndpointName, type ResponseOf } from './endpoints.ts';
 import { decodeCursor, encodeCursor, parse, toFilter, toRange } from './parse.ts';
-import type { ApiSource, KnownContainer } from './source.ts';
+import type { ApiSource, KnownContainer, KnownHost } from './source.ts';
 import { iso, toRestartRequest, toSnooze } from './views/common.ts';
 import { toIncident, toSummary } from './views/incident.ts';
 import { toStats, toTimeline } from './views/overview.ts';
@@ -43,6 +43,8 @@ const OPEN_INCIDENTS = 500;
 /** Of all hosts: people see and answer what waits anywhere. */
 const ALL = { ofFleet: true } as const;
 
+const NO_HOST = { status: 404, error: 'there is no such host, or it has not said what it has' } as const;
+
 const ok = <T>(body: T): Answer<T> => ({ status: 200, body });
 const invalid = (error: string) => ({ status: 400, error }) as const;
 
@@ -51,6 +53,22 @@ export function createReaders(source: ApiSource): Readers {
 
   const openIncidents = async (): Promise<readonly ListedIncident[]> =>
     (await store.incidentPage({ state: 'open' }, { limit: OPEN_INCIDENTS })).incidents;
+
+  const ownHost = (): KnownHost => ({
+    host: source.host(),
+    containers: source.containers(),
+    dependencies: source.dependencies(),
+  });
+
+  /** `*`: all. Empty if there is no such host. */
+  const hostsOf = async (host: string | undefined): Promise<readonly KnownHost[]> => {
+    if (host === undefined || host === source.host()) return [ownHost()];
+    const others = (await source.hosts?.(host === '*' ? undefined : host)) ?? [];
+    return host === '*' ? [ownHost(), ...others] : others;
+  };
+
+  /** Containers of two hosts may have the same name. */
+  const placeOf = (host: string | undefined, name: string): string => `${host ?? source.host() ?? ''}\n${name}`;
 
   /** The text of a habit is the redacted summary of the incident that it once opened. */
   const habitsOf = ({ ref, habits }: KnownContainer) =>
@@ -63,8 +81,10 @@ export function createReaders(source: ApiSource): Readers {
 
   return {
     async status() {
-      const [health, requests, snoozes] = await Promise.all([
+      const agents = source.agents?.() ?? [];
+      const [health, open, requests, snoozes] = await Promise.all([
         source.health(),
+        agents.length > 1 ? store.incidentPage({ state: 'open' }, { limit: 1 }) : undefined,
         store.waitingRequests(ALL),
         store.snoozes(ALL),
       ]);
@@ -79,12 +99,13 @@ export function createReaders(source: ApiSource): Readers {
         docker_connected: health.docker_connected,
         watching: [...health.monitoring],
         open_incidents: health.open_incidents,
+        open_incidents_of_fleet: open?.total ?? health.open_incidents,
         questions_left_this_hour: health.rate_limit_remaining,
         questions_per_hour: health.rate_limit_limit,
         spent_today_usd: health.spend_today_usd,
         budget_per_day_usd: health.spend_limit_usd,
         alerts_pending: health.outbox_pending,
-        agents: (source.agents?.() ?? []).map(toAgent),
+        agents: agents.map(toAgent),
         restart_requests: requests.map((request) => toRestartRequest(request, source.host())),
         snoozes: snoozes.map((snooze) => toSnooze(snooze, source.host())),
         trace_url: source.traceUrl ?? null,
@@ -160,37 +181,46 @@ export function createReaders(source: ApiSource): Readers {
       );
     },
 
-    async containers() {
+    async containers({ query }) {
+      const parsed = parse(ENDPOINTS.containers.query, query);
+      if (!parsed.ok) return invalid(parsed.error);
+      const isAll = parsed.value.host === '*';
+      const hosts = await hostsOf(parsed.value.host);
+      if (hosts.length === 0) return NO_HOST;
       const [open, snoozes] = await Promise.all([openIncidents(), store.snoozes(ALL)]);
       const ids = new Map<string, string[]>();
       for (const { incident } of open) {
-        ids.set(incident.container.name, [...(ids.get(incident.container.name) ?? []), incident.id]);
+        const key = placeOf(incident.container.host, incident.container.name);
+        ids.set(key, [...(ids.get(key) ?? []), incident.id]);
       }
-      return ok({
-        containers: await Promise.all(
-          source.containers().map(async (known) => ({
-            ...identityOf(known),
-            health: known.health,
-            is_watched: known.isWatched,
-            open_incidents: ids.get(known.ref.name) ?? [],
-            policy: known.policy,
-            warnings: [...known.warnings],
-            habits: await habitsOf(known),
-            snoozes: snoozesOf(snoozes, serviceKey(known.ref)).map((snooze) => toSnooze(snooze, source.host())),
-          })),
-        ),
-      });
+      const containers = hosts.flatMap(({ host, containers }) =>
+        containers.map(async (known) => ({
+          ...identityOf(known, host),
+          health: known.health,
+          is_watched: known.isWatched,
+          open_incidents: ids.get(placeOf(host, known.ref.name)) ?? [],
+          policy: isAll ? [] : known.policy,
+          warnings: [...known.warnings],
+          habits: isAll ? [] : await habitsOf(known),
+          snoozes: snoozesOf(snoozes, serviceKey(known.ref)).map((snooze) => toSnooze(snooze, source.host())),
+        })),
+      );
+      return ok({ containers: await Promise.all(containers) });
 
-      function identityOf({ ref, status }: KnownContainer) {
+      function identityOf({ ref, status }: KnownContainer, host: string | undefined) {
         const { id, name, service, image } = ref;
-        return { id, name, service, project: ref.project ?? null, image, host: source.host() ?? null, status };
+        return { id, name, service, project: ref.project ?? null, image, host: host ?? null, status };
       }
     },
 
-    async graph() {
-      const worst = worstByContainer(await openIncidents());
-      const edges = source.dependencies();
-      const existing = source.containers();
+    async graph({ query }) {
+      const parsed = parse(ENDPOINTS.graph.query, query);
+      if (!parsed.ok) return invalid(parsed.error);
+      const [known] = await hostsOf(parsed.value.host);
+      if (known === undefined) return NO_HOST;
+      const { host, containers: existing, dependencies: edges } = known;
+      const isHere = ({ incident: { container } }: ListedIncident) => placeOf(container.host, '') === placeOf(host, '');
+      const worst = worstByContainer((await openIncidents()).filter(isHere));
       const status = new Map(existing.map((known) => [known.ref.name, known.status]));
       const refs = new Map(
         [...edges.flatMap(({ from, to }) => [from, to]), ...existing.map(({ ref }) => ref)].map((ref) => [
@@ -199,6 +229,7 @@ export function createReaders(source: ApiSource): Readers {
         ]),
       );
       return ok({
+        host: host ?? null,
         containers: [...refs.values()]
           .sort((one, other) => (one.name < other.name ? -1 : 1))
           .map(({ name, service, project }) => {

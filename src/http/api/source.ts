@@ -23,6 +23,21 @@ export interface KnownContainer {
   }[];
 }
 
+/** `from` depends on `to`. */
+export interface KnownDependency {
+  readonly from: ContainerRef;
+  readonly to: ContainerRef;
+  readonly evidence: EdgeEvidence;
+}
+
+/** A host with what its agent said last. */
+export interface KnownHost {
+  /** Undefined: this one, whose name is not known yet. */
+  readonly host: string | undefined;
+  readonly containers: readonly KnownContainer[];
+  readonly dependencies: readonly KnownDependency[];
+}
+
 /** What the API answers from. */
 export interface ApiSource {
   readonly store: PageStore & PeopleStore & Pick<IncidentStore, 'lastCase'>;
@@ -31,12 +46,9 @@ export interface ApiSource {
   health(): Promise<HealthView>;
   /** All that exist, by name. */
   containers(): readonly KnownContainer[];
-  /** `from` depends on `to`. */
-  dependencies(): readonly {
-    readonly from: ContainerRef;
-    readonly to: ContainerRef;
-    readonly evidence: EdgeEvidence;
-  }[];
+  dependencies(): readonly KnownDependency[];
+  /** Those of the other agents that share the database, or of the one on `host`, by name; absent if none can. */
+  hosts?(host?: string): Promise<readonly KnownHost[]>;
   /** Those that share the database; absent if none can. */
   agents?(): readonly FleetMember[];
   /** What the handling of open incidents waits for, by id. `what` completes "waits …". */

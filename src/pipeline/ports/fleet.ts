@@ -163,3 +163,14 @@ export interface SharedClicks {
   /** Why no agent can get the connection; undefined if one can. */
   problem(): string | undefined;
 }
+
+/** What the pages of other agents show of each host. `content` is opaque here. */
+export interface HostSnapshots {
+  /** Replaces that of this agent. */
+  saveSnapshot(content: string): Promise<void>;
+  /** Those of the other agents, or of the one on `host`: their versions, which grow. */
+  snapshotVersions(host?: string): Promise<ReadonlyMap<string, number>>;
+  readSnapshots(
+    hosts: readonly string[],
+  ): Promise<readonly { readonly host: string; readonly version: number; readonly content: string }[]>;
+}

@@ -32,6 +32,7 @@ export interface Schema {
   claims: ClaimTable;
   fleet_messages: FleetMessageTable;
   fleet_actions: FleetActionTable;
+  host_snapshots: HostSnapshotTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -337,4 +338,12 @@ export interface FleetActionTable extends Owned {
   claims: number;
   /** JSON of an ActionResult. */
   result: string | null;
+}
+
+/** The containers of a host, for the pages of other agents. */
+export interface HostSnapshotTable extends Owned {
+  /** Grows with each change. */
+  version: number;
+  /** JSON; see app/host-snapshots.ts. */
+  content: string;
 }

@@ -1,22 +1,34 @@
 import { type ReactElement, useRef, useState } from 'react';
 import { DependencyGraph } from '../charts/graph.tsx';
-import { useApi, useSession } from '../lib/data.ts';
+import { useApi, useChangingApi, useSession } from '../lib/data.ts';
 import { counted } from '../lib/format.ts';
 import { EVIDENCE } from '../lib/incident-graph.ts';
 import { useKeys } from '../lib/keys.ts';
+import { usePlace } from '../lib/router.ts';
 import type { Container, Graph, PolicyEntry } from '../lib/types.ts';
 import { Icon } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
 import { CONTAINER_STATE, Status } from '../ui/status.tsx';
 import { Ago } from '../ui/time.tsx';
+import { HostChoice, SilentHosts } from './hosts.tsx';
 import { SnoozeDialog, WhyNot } from './incident-actions.tsx';
 import { SnoozeLine } from './snooze-list.tsx';
 
 /** What is watched, under which policy and why, and who depends on whom. */
 export function Containers(): ReactElement {
-  const { data, error, retry } = useApi('containers', '/containers');
-  const graph = useApi('graph', '/graph');
+  const { query } = usePlace();
+  const status = useApi('status', '/status');
+  const isFleet = (status.data?.agents.length ?? 0) > 1;
+  const host = query.get('host');
+  const isAll = isFleet && host === null;
+  const ofHost = host === null ? '' : `?${new URLSearchParams({ host })}`;
+  const isKnown = status.data !== undefined || status.error !== undefined;
+  const { data, error, retry } = useChangingApi(
+    'containers',
+    isKnown ? `/containers${isAll ? '?host=*' : ofHost}` : undefined,
+  );
+  const graph = useChangingApi('graph', `/graph${ofHost}`);
   const session = useSession();
   const [text, setText] = useState('');
   const [snoozed, setSnoozed] = useState<Container>();
@@ -25,8 +37,8 @@ export function Containers(): ReactElement {
   if (error) return <Failed what="The containers" why={error.message} onRetry={retry} />;
   if (!data) return <Loading what="containers" />;
   const wanted = text.trim().toLowerCase();
-  const shown = data.containers.filter(({ name, image, service, project }) =>
-    `${name} ${image} ${service} ${project ?? ''}`.toLowerCase().includes(wanted),
+  const shown = data.containers.filter(({ name, image, service, project, host: on }) =>
+    `${name} ${image} ${service} ${project ?? ''} ${isAll ? on : ''}`.toLowerCase().includes(wanted),
   );
   const watched = data.containers.filter(({ is_watched }) => is_watched).length;
   return (
@@ -35,11 +47,16 @@ export function Containers(): ReactElement {
         <div>
           <h1>Containers</h1>
           <p className="lead">
-            {watched} of {counted(data.containers.length, 'container')} watched. Open one to see which setting comes
-            from where.
+            {watched} of {counted(data.containers.length, 'container')} watched
+            {isAll ? ` on ${counted(status.data?.agents.length ?? 0, 'host')}` : ''}. Open one to see which setting
+            comes from where.
           </p>
+          <SilentHosts host={host} />
         </div>
-        <WhyNot session={session} />
+        <div className="row">
+          <HostChoice unset="All hosts" />
+          <WhyNot session={session} />
+        </div>
       </header>
       {data.containers.length === 0 ? (
         <Empty title="No container">
@@ -47,10 +64,10 @@ export function Containers(): ReactElement {
         </Empty>
       ) : (
         <div className="stack">
-          <GraphCard graph={graph.data} />
+          <GraphCard graph={graph.data} isFleet={isFleet} />
           <section className="card" aria-labelledby="all">
             <div className="head">
-              <h2 id="all">Policy of each container</h2>
+              <h2 id="all">{isAll ? 'Containers of all hosts' : 'Policy of each container'}</h2>
               <input
                 ref={search}
                 className="input search"
@@ -63,9 +80,10 @@ export function Containers(): ReactElement {
             {shown.length === 0 ? <p className="muted">No container matches.</p> : null}
             <ul className="rows">
               {shown.map((container) => (
-                <li key={container.id}>
+                <li key={`${container.host} ${container.id}`}>
                   <ContainerRow
                     container={container}
+                    host={isFleet ? container.host : null}
                     canAct={session?.can_act === true}
                     onSnooze={() => setSnoozed(container)}
                   />
@@ -86,7 +104,13 @@ export function Containers(): ReactElement {
   );
 }
 
-function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactElement | null {
+function GraphCard({
+  graph,
+  isFleet,
+}: {
+  readonly graph: Graph | undefined;
+  readonly isFleet: boolean;
+}): ReactElement | null {
   if (!graph || graph.edges.length === 0) return null;
   const connected = new Set(graph.edges.flatMap(({ from, to }) => [from, to]));
   const troubled = new Set(
@@ -96,7 +120,7 @@ function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactEleme
   return (
     <section className="card" aria-labelledby="graph">
       <div className="head">
-        <h2 id="graph">Dependencies</h2>
+        <h2 id="graph">Dependencies{isFleet && graph.host !== null ? ` on ${graph.host}` : ''}</h2>
         <span className="muted small">
           Each depends on those to its right. Dashed: read from its errors.
           {alone === 0 ? '' : ` ${counted(alone, 'container')} without a known dependency.`}
@@ -138,10 +162,13 @@ function GraphCard({ graph }: { readonly graph: Graph | undefined }): ReactEleme
 
 function ContainerRow({
   container,
+  host,
   canAct,
   onSnooze,
 }: {
   readonly container: Container;
+  /** Null: there is no other. */
+  readonly host: string | null;
   readonly canAct: boolean;
   readonly onSnooze: () => void;
 }): ReactElement {
@@ -157,6 +184,7 @@ function ContainerRow({
         <span className="lines">
           <span className="title">{name}</span>
           <span className="sub">
+            {host === null ? '' : `on ${host} · `}
             {image}
             {is_watched ? '' : ' · not watched'}
             {restart === undefined ? '' : ` · restart: ${restart.value} (${restart.source.text})`}
@@ -182,7 +210,13 @@ function ContainerRow({
             ))}
           </ul>
         ) : null}
-        <PolicyTable policy={policy} />
+        {policy.length === 0 && host !== null ? (
+          <p>
+            <Link href={`/containers?${new URLSearchParams({ host })}`}>Policies of the containers on {host}</Link>
+          </p>
+        ) : (
+          <PolicyTable policy={policy} />
+        )}
         {habits.length > 0 ? (
           <div>
             <h3>Habits</h3>
@@ -200,7 +234,10 @@ function ContainerRow({
           <SnoozeLine key={snooze.id} snooze={snooze} />
         ))}
         <div className="row">
-          <Link className="btn" href={`/incidents?container=${encodeURIComponent(name)}`}>
+          <Link
+            className="btn"
+            href={`/incidents?${new URLSearchParams({ container: name, ...(host === null ? {} : { host }) })}`}
+          >
             Incidents of {name}
           </Link>
           <button type="button" className="btn" disabled={!canAct} onClick={onSnooze}>

@@ -3,7 +3,9 @@ import { useApi, useChangingApi, useHosts } from '../lib/data.ts';
 import { count } from '../lib/format.ts';
 import { useKeys } from '../lib/keys.ts';
 import { navigate, setQuery, usePlace } from '../lib/router.ts';
+import { Choice } from '../ui/choice.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
+import { HostChoice } from './hosts.tsx';
 import { IncidentRow } from './incident-row.tsx';
 
 const STATES = [
@@ -55,14 +57,7 @@ export function Incidents(): ReactElement {
         <Choice name="state" options={STATES} value={query.get('state') ?? ''} label="State" />
         <Choice name="severity" options={SEVERITIES} value={query.get('severity') ?? ''} label="Severity" />
         <Choice name="cause" options={CAUSES} value={query.get('cause') ?? ''} label="Cause" />
-        {hosts.length < 2 ? null : (
-          <Choice
-            name="host"
-            options={[['', 'All hosts'], ...hosts.map((host) => [host, host] as const)]}
-            value={query.get('host') ?? ''}
-            label="Host"
-          />
-        )}
+        <HostChoice unset="All hosts" />
         {['container', 'service', 'project', ...(hosts.length < 2 ? ['host'] : [])].flatMap((name) => {
           const value = query.get(name);
           if (value === null) return [];
@@ -222,33 +217,5 @@ function SearchField({
         }, TYPING_MS);
       }}
     />
-  );
-}
-
-function Choice({
-  name,
-  label,
-  options,
-  value,
-}: {
-  readonly name: string;
-  readonly label: string;
-  readonly options: readonly (readonly [value: string, word: string])[];
-  readonly value: string;
-}): ReactElement {
-  return (
-    <select
-      className="input"
-      aria-label={label}
-      value={value}
-      onChange={({ target }) => setQuery({ [name]: target.value })}
-    >
-      {options.map(([each, word]) => (
-        <option key={each} value={each}>
-          {word}
-        </option>
-      ))}
-      {options.some(([each]) => each === value) ? null : <option value={value}>{value}</option>}
-    </select>
   );
 }

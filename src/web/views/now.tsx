@@ -7,6 +7,7 @@ import { Link } from '../ui/link.tsx';
 import { Stat } from '../ui/stat.tsx';
 import { Failed, Loading } from '../ui/states.tsx';
 import { Ago } from '../ui/time.tsx';
+import { SilentHosts } from './hosts.tsx';
 import { IncidentRow } from './incident-row.tsx';
 import { SnoozeList } from './snooze-list.tsx';
 import { WaitingRestarts } from './waiting-restarts.tsx';
@@ -25,6 +26,7 @@ export function Now(): ReactElement {
     <div className="stack">
       <Verdict status={now} />
       {now.problems.length > 0 ? <Problems problems={now.problems} /> : null}
+      <SilentHosts host={null} />
       <WaitingRestarts requests={now.restart_requests} />
       {open.error ? (
         <Failed what="The open incidents" why={open.error.message} onRetry={open.retry} />
@@ -33,7 +35,7 @@ export function Now(): ReactElement {
       ) : null}
       <dl className="stats">
         <Stat value={count(now.watching.length)} label="containers watched" />
-        <Stat value={count(now.open_incidents)} label="open incidents" />
+        <Stat value={count(now.open_incidents_of_fleet)} label="open incidents" />
         <Stat
           value={usd(now.spent_today_usd)}
           of={`of ${usd(now.budget_per_day_usd)}`}
@@ -69,8 +71,17 @@ export function Now(): ReactElement {
 }
 
 function Verdict({ status }: { readonly status: StatusData }): ReactElement {
-  const { open_incidents: open, problems, restart_requests: requests, watching, mode, started_at, host } = status;
-  const isWell = open === 0 && problems.length === 0;
+  const {
+    open_incidents_of_fleet: open,
+    problems,
+    agents,
+    restart_requests: requests,
+    watching,
+    mode,
+    started_at,
+    host,
+  } = status;
+  const isWell = open === 0 && problems.length === 0 && agents.every(({ state }) => state === 'alive');
   const tone = isWell ? 'good' : open > 0 ? 'bad' : 'warn';
   const title = isWell
     ? 'All is well'

@@ -12,6 +12,7 @@ import { Link } from '../ui/link.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
 import { OUTCOME, Status, severityLook } from '../ui/status.tsx';
 import { Time } from '../ui/time.tsx';
+import { HostChoice, SilentHosts } from './hosts.tsx';
 import { incidentPath } from './incident-row.tsx';
 
 const HOUR = 3_600_000;
@@ -62,18 +63,21 @@ export function TimelineView(): ReactElement {
     { key: '0', what: 'the last 24 hours', run: () => setQuery({ from: undefined, to: undefined, span: undefined }) },
   ]);
   const service = query.get('service');
+  const host = query.get('host');
   const status = useApi('status', '/status');
   // The range ends now by the clock of the agent, which it says in its status.
   const knowsTime = status.data !== undefined || status.error !== undefined;
   const parameters = new URLSearchParams({
     from: new Date(range.from).toISOString(),
     ...(service === null ? {} : { service }),
+    ...(host === null ? {} : { host }),
   });
   if (isFixed) parameters.set('to', new Date(range.to).toISOString());
   // A moving range is read again when something changes, not whenever it moves.
-  const [movingKey, setMovingKey] = useState({ span: 0, service: '' as string | null, path: '' });
-  if (!isFixed && knowsTime && (movingKey.span !== span || movingKey.service !== service)) {
-    setMovingKey({ span, service, path: `/timeline?${parameters}` });
+  const [movingKey, setMovingKey] = useState({ span: 0, of: '', path: '' });
+  const of = `${service} ${host}`;
+  if (!isFixed && knowsTime && (movingKey.span !== span || movingKey.of !== of)) {
+    setMovingKey({ span, of, path: `/timeline?${parameters}` });
   }
   const path = isFixed ? `/timeline?${parameters}` : movingKey.path || undefined;
   const { data, isPrevious, error, retry } = useChangingApi('timeline', path);
@@ -86,8 +90,10 @@ export function TimelineView(): ReactElement {
             {isFixed ? duration(span) : `The last ${SPANS.find(([ms]) => ms === span)?.[1] ?? duration(span)}`}
             {data && !isPrevious ? `: ${summary(data)}` : ''}
           </p>
+          <SilentHosts host={host ?? status.data?.host ?? ''} />
         </div>
         <div className="row">
+          <HostChoice unset={status.data?.host ?? 'This host'} />
           <div className="group" role="group" aria-label="Period">
             {SPANS.map(([ms, name]) => (
               <button

@@ -27,6 +27,7 @@ export const Status = z
     docker_connected: z.boolean(),
     watching: z.array(z.string()).meta({ description: 'Names of the watched containers' }),
     open_incidents: Count,
+    open_incidents_of_fleet: Count.meta({ description: 'Of all hosts whose agents share DATABASE_URL' }),
     questions_left_this_hour: Count,
     questions_per_hour: Count,
     spent_today_usd: Usd,
@@ -53,6 +54,14 @@ export const TimelineQuery = z.object({
   container: z.string().min(1).max(255).optional(),
   host: z.string().min(1).max(255).optional().meta({ description: 'Default: the host of this agent' }),
 });
+const host = z.string().min(1).max(255);
+
+export const ContainersQuery = z.object({
+  host: host.optional().meta({
+    description: 'Default: the host of this agent. `*`: all hosts; `policy` and `habits` are empty then',
+  }),
+});
+export const GraphQuery = z.object({ host: host.optional().meta({ description: 'Default: the host of this agent' }) });
 export const StatsQuery = z.object({
   ...range,
   host: z.string().min(1).max(255).optional().meta({ description: 'Default: all hosts' }),
@@ -216,10 +225,13 @@ export const Container = z
   })
   .meta({ id: 'Container' });
 
-export const Containers = z.object({ containers: z.array(Container) }).meta({ id: 'Containers' });
+export const Containers = z
+  .object({ containers: z.array(Container).meta({ description: 'By host and name' }) })
+  .meta({ id: 'Containers' });
 
 export const Graph = z
   .object({
+    host: z.string().nullable(),
     containers: z.array(
       z.object({
         name: z.string(),
