@@ -208,7 +208,8 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
   async function reopen(): Promise<void> {
     await queries.exclusively(async () => {
       await engine.close();
-      if (engine.kind === 'standby') await standby?.close();
+      // It is opened again, which replaces a damaged file. On a full disk it could not be opened.
+      if (engine.kind === 'standby' && queries.isDamaged()) await standby?.close();
       // Use memory even if the store is locked or has a newer schema: a running agent must not stop.
       const next = await openAny(options, standby, arrive).catch((error) =>
         openMemory({ problem: String(error), now }),

@@ -31,19 +31,23 @@ export async function handOver(
   const since = standby?.usedSince();
   if (standby !== undefined && since !== undefined) {
     const isOther = holder !== undefined && holder !== standby.token();
-    const why = isOther ? `another agent has used the name "${agent}" meanwhile` : await copyFile(standby, db, agent);
+    const why = isOther
+      ? `another agent has used the name "${agent}" meanwhile, or this one without the file`
+      : await copyFile(standby, db, agent);
     if (why === undefined) {
-      await standby.handedOver();
+      const isNoted = await standby.handedOver();
       logger.info('what was recorded without the database was copied to it', { since: iso(since) });
+      // Nobody has the name with this file, so its older rows are not copied again over newer ones.
+      if (!isNoted) standby = undefined;
     } else {
       await copyRows(standby.db(), db, agent, { only: COUNTED_TABLES }).catch((error: unknown) => {
         if (isPostgresOutage(error)) throw error;
       });
-      const renamedTo = await standby.setAside(isOther ? 'refused' : 'unreadable');
-      logger.error('what was recorded without the database was not copied to it', { why, kept_in: renamedTo });
+      const keptIn = await standby.setAside(isOther ? 'refused' : 'unreadable');
+      logger.error('what was recorded without the database was not copied to it', { why, kept_in: keptIn });
       report =
         `What this agent recorded without the database since ${iso(since)} was not copied to it: ${why}. ` +
-        `It is kept in ${renamedTo}. Its restarts and questions count toward the limits.`;
+        `It is kept in ${keptIn}. Its restarts and questions count toward the limits.`;
     }
   }
   // Without a file, too, others must see that the agent has had the name.
@@ -57,7 +61,8 @@ async function copyFile(standby: Standby, db: Database, agent: string): Promise<
   // The agent was killed just after the last copy.
   if (handedOver !== undefined && handedOver === standby.revision()) return undefined;
   try {
-    const revision = await standby.renewRevision();
+    // Not on a full disk, which can be read.
+    const revision = await standby.renewRevision().catch(() => randomUUID());
     await copyRows(standby.db(), db, agent, {
       notes: true,
       finish: (trx) => createMetadata({ db: trx, agent, isShared: true }).set(HANDED_OVER, revision),
@@ -66,7 +71,7 @@ async function copyFile(standby: Standby, db: Database, agent: string): Promise<
   } catch (error) {
     if (!isPostgresOutage(error)) return messageOf(error);
     // The commit may have succeeded. The agent goes on with the file, so there will be more to copy.
-    await standby.renewRevision();
+    await standby.renewRevision().catch(() => undefined);
     throw error;
   }
 }
