@@ -116,6 +116,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       sourcesUp: () => sourcesUp(engine.sources()),
       agents: () => countAgents(fleet?.members()),
       storeHealthy: () => store.healthy(),
+      storeStandby: () => store.databaseAway() !== undefined,
       claudeCircuitOpen: () => diagnoser.status().circuit.kind !== 'closed',
       configReloaded: policies.lastReloadSuccessful,
     },

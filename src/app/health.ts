@@ -97,6 +97,7 @@ export function createHealthPage(options: {
       snoozes: pipeline.snoozes(),
       storeHealthy: store.healthy(),
       storeProblem: store.problem(),
+      databaseAway: store.databaseAway(),
       claude: {
         configured: claudeKey(config) !== undefined,
         model: config.anthropic.model,

@@ -200,8 +200,10 @@ export function usedLocalModel({ localModel, diagnoseWith }: Config): Config['lo
 export function storePlace({
   database,
   dataDir,
-}: Config): { dataDir: string } | { databaseUrl: string; agent: string } {
-  return database === undefined ? { dataDir } : { databaseUrl: database.url, agent: database.agent };
+}: Config): { dataDir: string } | { databaseUrl: string; agent: string; standbyDir: string } {
+  return database === undefined
+    ? { dataDir }
+    : { databaseUrl: database.url, agent: database.agent, standbyDir: dataDir };
 }
 
 /** The policy of a container that has no policy labels and matches no rule. */

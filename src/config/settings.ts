@@ -144,7 +144,7 @@ const STORAGE = {
     schema: text(),
     default: './data',
     allowed: 'the path of a directory',
-    about: 'the directory of the SQLite file that holds the history',
+    about: 'the directory of the SQLite file that holds the history, or that replaces the database while it is away',
   },
   DATABASE_URL: {
     schema: url('postgres:', 'postgresql:'),

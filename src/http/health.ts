@@ -51,6 +51,8 @@ export interface HealthView {
   /** Alerts to be sent. An alert to two receivers counts twice. */
   readonly outbox_pending: number;
   readonly store_healthy: boolean;
+  /** Since when the standby file replaces the shared database; null while it does not. */
+  readonly database_away_since: string | null;
   readonly claude: {
     readonly configured: boolean;
     readonly model: string;
@@ -126,6 +128,8 @@ export interface HealthInputs {
   readonly storeHealthy: boolean;
   /** The error, if the store is not healthy. */
   readonly storeProblem?: string;
+  /** The standby file replaces the shared database. */
+  readonly databaseAway?: { readonly since: number; readonly why: string };
   /** `lastError`: the error of the latest request; absent if it succeeded. */
   readonly claude: {
     readonly configured: boolean;
@@ -199,6 +203,7 @@ export function buildHealth(inputs: HealthInputs): {
     snoozes: inputs.snoozes ?? 0,
     outbox_pending: inputs.receivers.reduce((sum, { pending }) => sum + pending, 0),
     store_healthy: inputs.storeHealthy,
+    database_away_since: inputs.databaseAway === undefined ? null : iso(inputs.databaseAway.since),
     claude: {
       configured: inputs.claude.configured,
       model: inputs.claude.model,
@@ -229,6 +234,13 @@ function problemsOf(inputs: HealthInputs): readonly string[] {
   if (!inputs.storeHealthy) {
     const error = inputs.storeProblem === undefined ? '' : ` (${inputs.storeProblem})`;
     problems.push(`the store fails${error}: nothing is restarted, and history may be lost`);
+  }
+  if (inputs.databaseAway !== undefined) {
+    const { since, why } = inputs.databaseAway;
+    problems.push(
+      `the database is away since ${iso(since)} (${why}): the agent goes on from its standby file, ` +
+        'with its share of the limits of all hosts',
+    );
   }
   if (inputs.missingTargets.length > 0) {
     problems.push(`no container matches these entries of TARGET_CONTAINERS: ${inputs.missingTargets.join(', ')}`);

@@ -2,7 +2,7 @@
 import { messageOf, StoreError } from '../errors.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { copyRows } from './engines/copy-rows.ts';
-import { handOver } from './engines/hand-over.ts';
+import { handOver, noteFollower } from './engines/hand-over.ts';
 import { openMemory } from './engines/memory.ts';
 import { openAny, openConfigured } from './engines/open.ts';
 import { createStandby, type Standby, type StandbyEngine } from './engines/standby.ts';
@@ -44,8 +44,8 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
   let copiedAt = Number.NEGATIVE_INFINITY;
   let sharedAt = Number.NEGATIVE_INFINITY;
   let hasWarned = false;
-  /** Another agent uses the name of this one. */
-  let nameTaken: string | undefined;
+  /** Why the database, which can be reached, must not be used: another agent has the name, or a newer version wrote it. */
+  let refusal: string | undefined;
   let closing: Promise<void> | undefined;
   let failedProbes = 0;
 
@@ -72,7 +72,7 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
   if (engine.kind === 'configured') await keepFresh();
 
   function problem(): string | undefined {
-    return queries.problem() ?? engine.problem(now()) ?? (engine.kind === 'standby' ? nameTaken : undefined);
+    return queries.problem() ?? engine.problem(now()) ?? (engine.kind === 'standby' ? refusal : undefined);
   }
 
   function switchTo(next: StorageEngine): void {
@@ -83,10 +83,10 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
   }
 
   /** The configured database is open, and its connection has the lock on the agent's name. */
-  async function arrive({ db }: StorageEngine): Promise<void> {
+  async function arrive({ db }: StorageEngine, isStale = false): Promise<void> {
     if (!canBeShared) return;
     const usable = await openStandby();
-    const report = await handOver(usable, db, { agent, logger });
+    const report = await handOver(usable, db, { agent, logger, isStale });
     if (report !== undefined) reports.push(report);
   }
 
@@ -116,11 +116,12 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
       const usable = await openStandby();
       if (usable === undefined) return;
       // It could not be opened, or not be written, when the agent came to the database.
-      if (usable.usedSince() !== undefined) await queries.exclusively(() => arrive(engine));
+      if (usable.usedSince() !== undefined) await queries.exclusively(() => arrive(engine, true));
       if (now() - copiedAt >= COPY_EVERY_MS || !usable.isFollowing()) {
         await usable.copy(() =>
           queries.read('read what the standby file needs', () => readStandbyCopy(current.db, agent, now())),
         );
+        await queries.write('note that the standby file follows', () => noteFollower(usable, current.db, agent));
         copiedAt = now();
         hasWarned = false;
       } else {
@@ -164,10 +165,10 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
   async function moveToStandby(why: string): Promise<boolean> {
     if (standby === undefined || (await standby.unfit()) !== undefined) return false;
     try {
-      const next = await standby.use(why);
       const database = engine;
-      switchTo(next);
+      const next = await standby.use(why);
       await usage.saveTo(next.db);
+      switchTo(next);
       await database.close();
       logger.error('the database is away: the agent goes on from its standby file', { problem: why });
       return true;
@@ -182,17 +183,18 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
     let next: StorageEngine;
     try {
       next = await openConfigured(options, standby);
-      nameTaken = undefined;
+      refusal = undefined;
     } catch (error) {
-      if (error instanceof StoreError && error.reason === 'locked') nameTaken = error.message;
+      if (error instanceof StoreError) refusal = error.message;
       throw error;
     }
     try {
       await queries.exclusively(async () => {
         const before = engine;
+        await usage.loadFrom(next.db);
+        // From the standby file: once everything is copied, it is no longer the store.
         await arrive(next);
         if (before.kind === 'memory') await copyRows(current.db, next.db, agent);
-        await usage.loadFrom(next.db);
         switchTo(next);
         await before.close();
       });
@@ -208,12 +210,14 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
   async function reopen(): Promise<void> {
     await queries.exclusively(async () => {
       await engine.close();
-      if (engine.kind === 'standby') await standby?.close();
+      // It is opened again, which replaces a damaged file. On a full disk it could not be opened.
+      if (engine.kind === 'standby' && queries.isDamaged()) await standby?.close();
       // Use memory even if the store is locked or has a newer schema: a running agent must not stop.
       const next = await openAny(options, standby, arrive).catch((error) =>
         openMemory({ problem: String(error), now }),
       );
       switchTo(next);
+      copiedAt = sharedAt = Number.NEGATIVE_INFINITY;
       await usage.saveTo(current.db).catch((error: unknown) =>
         logger.error(
           'recent usage of Claude could not be saved: it may not count toward the hourly cap and the budget',

@@ -20,9 +20,9 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
   const { agent } = current;
   return {
     async askAgent({ id, host, action, claimWithinMs }) {
-      if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
-      return queries.write('ask the agent of another host', () =>
-        current.db.transaction().execute(async (trx) => {
+      return queries.write('ask the agent of another host', async () => {
+        if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
+        return current.db.transaction().execute(async (trx) => {
           const { numInsertedOrUpdatedRows = 0n } = await trx
             .insertInto('fleet_actions')
             .values({
@@ -45,8 +45,8 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
             .execute();
           await wake(trx, host);
           return numInsertedOrUpdatedRows > 0n;
-        }),
-      );
+        });
+      });
     },
 
     actionState(id) {
@@ -75,9 +75,9 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
     },
 
     async claimActions(inProgress, lateAfterMs) {
-      if (!current.isShared) return [];
       // Not `write`: that it finds nothing to change does not show that the database can be written.
       return queries.read('read what other agents ask', async () => {
+        if (!current.isShared) return [];
         const rows = await current.db
           .updateTable('fleet_actions')
           .set((eb) => ({ state: 'claimed', claims: eb('claims', '+', 1) }))

@@ -111,6 +111,12 @@ export const OBSERVED_GAUGES = {
     description: '1 while the store is writable, else 0.',
     labels: {},
   },
+  storeStandby: {
+    name: 'container_doctor.store.standby',
+    unit: '',
+    description: '1 while the standby file replaces the shared database, which is away, else 0.',
+    labels: {},
+  },
   claudeCircuitOpen: {
     name: 'container_doctor.claude.circuit_open',
     unit: '',

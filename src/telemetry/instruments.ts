@@ -28,6 +28,7 @@ export interface Gauges {
   /** Agents that share the database. */
   agents(): MaybeAsync<Readonly<Record<'alive' | 'silent', number>>>;
   storeHealthy(): MaybeAsync<boolean>;
+  storeStandby(): MaybeAsync<boolean>;
   claudeCircuitOpen(): MaybeAsync<boolean>;
   configReloaded(): MaybeAsync<boolean>;
 }
@@ -84,6 +85,7 @@ function observeGauges(meter: Meter, gauges: Gauges, version: string): void {
   one('containersWatched', {}, () => gauges.containersWatched());
   one('dockerConnected', {}, () => gauges.dockerConnected());
   one('storeHealthy', {}, () => gauges.storeHealthy());
+  one('storeStandby', {}, () => gauges.storeStandby());
   one('claudeCircuitOpen', {}, () => gauges.claudeCircuitOpen());
   one('configReloaded', {}, () => gauges.configReloaded());
   one('buildInfo', { version, node: process.versions.node }, () => 1);

@@ -66,6 +66,7 @@ describe('health', () => {
         snoozes: 0,
         outbox_pending: 0,
         store_healthy: true,
+        database_away_since: null,
         claude: {
           configured: true,
           model: 'claude-haiku-5-5',
@@ -113,6 +114,13 @@ describe('health', () => {
       /read late: web \(93 s\)/,
     ],
     ['the store fails', { storeHealthy: false }, 'degraded', 200, /store/],
+    [
+      'the database is away',
+      { databaseAway: { since: Date.UTC(2026, 10, 23), why: 'refused' } },
+      'degraded',
+      200,
+      /away since 2026-11-23T00:00:00.000Z \(refused\): the agent goes on from its standby file/,
+    ],
     ['the budget is spent', { spend: { today: 1.004, limit: 1 } }, 'degraded', 200, /\$1\.00 of \$1\.00/],
     ['a small budget is spent', { spend: { today: 0.012, limit: 0.01 } }, 'degraded', 200, /\$0\.012 of \$0\.01\)/],
     ['the hourly limit is reached', { rateLimit: { remaining: 0, limit: 20 } }, 'degraded', 200, /20 diagnoses/],

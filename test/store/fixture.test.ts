@@ -28,7 +28,9 @@ async function expectNothingLost(
     await store.close();
   }
   for (const [table, rows] of Object.entries(expected.rows)) {
-    const [counted] = await query(`SELECT count(*) AS n FROM ${table}`);
+    // Opening notes who has the agent's name.
+    const which = table === 'notes' ? ` WHERE name <> 'held_by'` : '';
+    const [counted] = await query(`SELECT count(*) AS n FROM ${table}${which}`);
     expect([table, Number(counted?.n)]).toEqual([table, rows]);
   }
 }

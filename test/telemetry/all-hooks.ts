@@ -27,6 +27,7 @@ export const gauges: Gauges = {
   dockerConnected: () => true,
   sourcesUp: () => ({ list: true, events: true, logs: true, inspect: true, restart: false }),
   storeHealthy: () => true,
+  storeStandby: () => false,
   claudeCircuitOpen: () => false,
   configReloaded: () => true,
 };

@@ -30,7 +30,8 @@ export async function openSqliteFile({ dataDir, now, logger }: FileOptions): Pro
   const lock = lockDirectory(dataDir);
   let db: Database | undefined;
   try {
-    const { sqlite, path, damage } = openOrReplace(dataDir, now);
+    const path = databasePath(dataDir);
+    const { sqlite, damage } = openOrReplace(path, now);
     db = await migrateSqlite(sqlite, now);
     const metadata = createMetadata({ db, agent: FILE_AGENT, isShared: false });
     if (damage !== undefined) {
@@ -75,16 +76,15 @@ export function isFileOutage(error: unknown): boolean {
 }
 
 /** Opens the database. A damaged file is renamed and replaced by an empty one. */
-function openOrReplace(dataDir: string, now: () => number) {
-  const path = ensureDatabaseFile(databasePath(dataDir));
+export function openOrReplace(path: string, now: () => number) {
+  ensureDatabaseFile(path);
   try {
-    return { sqlite: openSqlite(path), path };
+    return { sqlite: openSqlite(path) };
   } catch (error) {
     if (!isCorruption(error)) throw error;
     const renamedTo = moveDamagedFile(path, now());
     return {
       sqlite: openSqlite(ensureDatabaseFile(path)),
-      path,
       damage: { renamed_to: renamedTo, problem: messageOf(error) },
     };
   }

@@ -12,18 +12,11 @@ import { createMutex } from '../../lib/mutex.ts';
 import type { FleetShare } from '../fleet-share.ts';
 import { createMetadata } from '../metadata.ts';
 import type { Database } from '../schema/tables.ts';
-import {
-  ensureDatabaseFile,
-  ensureDirectory,
-  fileIdentity,
-  lockDirectory,
-  moveAside,
-  moveDamagedFile,
-  standbyPath,
-} from './data-directory.ts';
+import { ensureDirectory, fileIdentity, lockDirectory, moveAside, standbyPath } from './data-directory.ts';
 import type { WrittenRows } from './recorder.ts';
-import { migrateSqlite, openSqlite, vacuum } from './sqlite.ts';
+import { migrateSqlite, vacuum } from './sqlite.ts';
 import { isCorruption, isOutage } from './sqlite-errors.ts';
+import { openOrReplace } from './sqlite-file.ts';
 import { replaceAllRows, replaceRows, type StandbyCopy } from './standby-copy.ts';
 import type { StorageEngine } from './storage-engine.ts';
 
@@ -55,15 +48,15 @@ export interface Standby {
   use(why: string): Promise<StandbyEngine>;
   /** Since when the file has had what the database does not have, epoch ms. Undefined: it has nothing new. */
   usedSince(): number | undefined;
-  /** Identifies the file. The database has it while the agent that owns the file has the agent's name. */
-  token(): string;
+  /** Identifies the file; undefined if it is not open. */
+  token(): string | undefined;
   db(): Database;
   /** Changes each time when something may be written to the file that the database does not have. */
   revision(): string | undefined;
   renewRevision(): Promise<string>;
-  /** The database has everything. If that cannot be noted, the file is closed. Never rejects. */
-  handedOver(): Promise<void>;
-  /** Renames the file and begins another. Returns the new path. */
+  /** The database has everything. False if that could not be noted; then the file is closed. Never rejects. */
+  handedOver(): Promise<boolean>;
+  /** Renames the file and begins another. Returns where it is now. If that fails, the file is closed. Never rejects. */
   setAside(why: string): Promise<string>;
   close(): Promise<void>;
 }
@@ -91,6 +84,8 @@ export function createStandby(options: {
   let journal: WrittenRows[] = [];
   let isCopying = false;
   let isScheduled = false;
+  /** Since the last copy. */
+  let hasFailed = false;
   const oneAtATime = createMutex();
 
   const opened = (): OpenFile => {
@@ -113,8 +108,11 @@ export function createStandby(options: {
   }
 
   async function openFile(): Promise<OpenFile> {
-    const path = ensureDatabaseFile(standbyPath(dataDir));
-    const sqlite = openOrReplace(path);
+    const path = standbyPath(dataDir);
+    const { sqlite, damage } = openOrReplace(path, now);
+    if (damage !== undefined) {
+      logger.error('the standby file was damaged: it was renamed and replaced', { ...damage });
+    }
     const db = await migrateSqlite(sqlite, now);
     try {
       const notes = notesOf(db);
@@ -149,17 +147,6 @@ export function createStandby(options: {
     }
   }
 
-  function openOrReplace(path: string): DatabaseSync {
-    try {
-      return openSqlite(path);
-    } catch (error) {
-      if (!isCorruption(error)) throw error;
-      const renamedTo = moveDamagedFile(path, now());
-      logger.error('the standby file was damaged: it was renamed and replaced', { renamed_to: renamedTo });
-      return openSqlite(ensureDatabaseFile(path));
-    }
-  }
-
   async function closeFile(): Promise<void> {
     const closing = file;
     file = undefined;
@@ -171,10 +158,17 @@ export function createStandby(options: {
 
   async function fail(error: unknown): Promise<void> {
     if (file === undefined) return;
-    logger.warn('the standby file cannot be written: without the database, data would be kept in memory', {
-      problem: messageOf(error),
-    });
+    warn(error);
     await closeFile();
+  }
+
+  function warn(error: unknown): void {
+    if (!hasFailed) {
+      logger.warn('the standby file cannot be written: without the database, data would be kept in memory', {
+        problem: messageOf(error),
+      });
+    }
+    hasFailed = true;
   }
 
   async function renewRevision(): Promise<string> {
@@ -210,6 +204,7 @@ export function createStandby(options: {
       await notesOf(trx).set('share', JSON.stringify(share));
     });
     current.share = share;
+    hasFailed = false;
   }
 
   const scheduleFlush = (): void => {
@@ -294,7 +289,7 @@ export function createStandby(options: {
     use: (why) => oneAtATime(() => use(why)),
 
     usedSince: () => file?.usedSince,
-    token: () => opened().token,
+    token: () => file?.token,
     db: () => opened().db,
 
     revision: () => file?.revision,
@@ -308,8 +303,10 @@ export function createStandby(options: {
           await used.execute();
           current.usedSince = undefined;
           follow(current.sqlite);
+          return true;
         } catch (error) {
           await fail(error);
+          return false;
         }
       }),
 
@@ -318,9 +315,14 @@ export function createStandby(options: {
       file = undefined;
       journal = [];
       await db.destroy();
-      const renamedTo = moveAside(path, why, now());
-      file = await openFile();
-      return renamedTo;
+      let keptIn = path;
+      try {
+        keptIn = moveAside(path, why, now());
+        file = await openFile();
+      } catch (error) {
+        warn(error);
+      }
+      return keptIn;
     },
 
     close: () =>
