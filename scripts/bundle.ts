@@ -14,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire, isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -54,7 +55,10 @@ const AGENT = {
   WEBHOOK_URL: 'http://127.0.0.1:9',
   WEBHOOK_SECRET: 'nothing-is-ever-sent',
 };
+/** Exports of `http` that load the client of `fetch`. Nothing uses them. */
+const LOADS_FETCH = new Set(['WebSocket', 'CloseEvent', 'MessageEvent']);
 const REPLACED = '\0replaced:';
+const BUILTIN = '\0builtin:';
 
 const fileOf = new Map(Object.entries(LAZY).flatMap(([file, names]) => Object.keys(names).map((name) => [name, file])));
 
@@ -79,6 +83,29 @@ const lazy = (name) => {
   });
 };
 ${names.map((one, at) => `const x${at} = lazy('${one}');\nexport { x${at} as ${one} };`).join('\n')}`;
+  },
+};
+
+/**
+ * Modules of Node are required, not imported. To import one reads all its exports, and some of them load more when they
+ * are read: to import `http` loads the client of `fetch` and takes 14 MiB, to require it nothing of that.
+ */
+const required: Plugin = {
+  name: 'required',
+  resolveId(id, _importer, { kind }) {
+    const name = id.replace(/^node:/, '');
+    const wanted = kind === 'import-statement' && isBuiltin(id) && name !== 'module';
+    return wanted ? `${BUILTIN}${name}` : null;
+  },
+  load(id) {
+    if (!id.startsWith(BUILTIN)) return null;
+    const name = `node:${id.slice(BUILTIN.length)}`;
+    const names = Object.keys(createRequire(import.meta.url)(name)).filter((one) => !LOADS_FETCH.has(one));
+    return `import { createRequire } from 'node:module';
+const loaded = createRequire(import.meta.url)('${name}');
+const read = (name) => loaded[name];
+export default loaded;
+${names.map((one, at) => `const x${at} = /* @__PURE__ */ read('${one}');\nexport { x${at} as ${one} };`).join('\n')}`;
   },
 };
 
@@ -158,7 +185,7 @@ async function bundle(folder: string, user: number | undefined): Promise<void> {
     shimMissingExports: true,
     logLevel: 'silent',
   };
-  const agent = await rolldown({ ...common, input: 'src/main.ts', plugins: [replaced] });
+  const agent = await rolldown({ ...common, input: 'src/main.ts', plugins: [replaced, required] });
   const written = [
     await agent.write({ dir: folder, format: 'esm', minify: true, chunkFileNames: 'parts/[name]-[hash].js' }),
   ];
