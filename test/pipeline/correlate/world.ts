@@ -244,3 +244,17 @@ export async function createWorld({ services, ready = true, known = [], failingS
 export function listed(ref: ContainerRef, status: ListedContainer['status'] = 'running'): ListedContainer {
   return { ref, status, health: 'none', networkMode: 'shop_default' };
 }
+
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+/** db has the first address on the network of every world. */
+export const REFUSED = 'ERROR Error: connect ECONNREFUSED 172.18.0.2:5432';
+export const UNNAMED = 'ERROR connection refused';
+export const FULL = 'PANIC: could not write to file: No space left on device';
+export const EXITED = { status: 'exited', exitCode: 1 } as const;
+export const PAUSED = { status: 'paused' } as const;
+
+export const shop = (services: Parameters<typeof createWorld>[0]['services'] = {}) =>
+  createWorld({ services: { db: {}, api: { dependsOn: ['db'] }, ...services } });
+
+export const incidentId = ({ incident }: LiveIncident) => incident.id;
