@@ -18,40 +18,46 @@ const fromNow = (ms: number): RawBuilder<number> => sql<number>`${DATABASE_NOW} 
 
 export function createFleetActions(current: CurrentDatabase, queries: QueryRunner): FleetActions {
   const { agent } = current;
+  /** Evaluated with each query, since a query that fails may be run again on what replaces the database. */
+  const shared = (): Database => {
+    if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
+    return current.db;
+  };
   return {
-    async askAgent({ id, host, action, claimWithinMs }) {
-      return queries.write('ask the agent of another host', async () => {
-        if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
-        return current.db.transaction().execute(async (trx) => {
-          const { numInsertedOrUpdatedRows = 0n } = await trx
-            .insertInto('fleet_actions')
-            .values({
-              id,
-              agent: host,
-              asked_by: agent,
-              action: JSON.stringify(action),
-              state: 'asked',
-              asked_at: DATABASE_NOW,
-              expires_at: fromNow(claimWithinMs),
-              claims: 0,
-              result: null,
-            })
-            .onConflict((conflict) => conflict.column('id').doNothing())
-            .executeTakeFirst();
-          await trx
-            .deleteFrom('fleet_actions')
-            .where('asked_by', '=', agent)
-            .where('asked_at', '<', fromNow(-KEEP_MS))
-            .execute();
-          await wake(trx, host);
-          return numInsertedOrUpdatedRows > 0n;
-        });
-      });
+    askAgent({ id, host, action, claimWithinMs }) {
+      return queries.write('ask the agent of another host', async () =>
+        shared()
+          .transaction()
+          .execute(async (trx) => {
+            const { numInsertedOrUpdatedRows = 0n } = await trx
+              .insertInto('fleet_actions')
+              .values({
+                id,
+                agent: host,
+                asked_by: agent,
+                action: JSON.stringify(action),
+                state: 'asked',
+                asked_at: DATABASE_NOW,
+                expires_at: fromNow(claimWithinMs),
+                claims: 0,
+                result: null,
+              })
+              .onConflict((conflict) => conflict.column('id').doNothing())
+              .executeTakeFirst();
+            await trx
+              .deleteFrom('fleet_actions')
+              .where('asked_by', '=', agent)
+              .where('asked_at', '<', fromNow(-KEEP_MS))
+              .execute();
+            await wake(trx, host);
+            return numInsertedOrUpdatedRows > 0n;
+          }),
+      );
     },
 
     actionState(id) {
       return queries.read('read what came of an action on another host', async () => {
-        const row = await current.db
+        const row = await shared()
           .selectFrom('fleet_actions')
           .select(['state', 'result'])
           .where('id', '=', id)
@@ -64,7 +70,7 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
 
     giveUpAction(id, from) {
       return queries.write('withdraw an action on another host', async () => {
-        const { numUpdatedRows } = await current.db
+        const { numUpdatedRows } = await shared()
           .updateTable('fleet_actions')
           .set({ state: from === 'asked' ? 'withdrawn' : 'given_up' })
           .where('id', '=', id)
@@ -74,7 +80,7 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
       });
     },
 
-    async claimActions(inProgress, lateAfterMs) {
+    claimActions(inProgress, lateAfterMs) {
       // Not `write`: that it finds nothing to change does not show that the database can be written.
       return queries.read('read what other agents ask', async () => {
         if (!current.isShared) return [];
@@ -100,17 +106,19 @@ export function createFleetActions(current: CurrentDatabase, queries: QueryRunne
     },
 
     async finishAction(id, result) {
-      await queries.write('save what came of an action', () =>
-        current.db.transaction().execute(async (trx) => {
-          const row = await trx
-            .updateTable('fleet_actions')
-            .set({ state: 'finished', result: JSON.stringify(result) })
-            .where('id', '=', id)
-            .where('state', 'in', ['claimed', 'given_up'])
-            .returning('asked_by')
-            .executeTakeFirst();
-          if (row !== undefined) await wake(trx, row.asked_by);
-        }),
+      await queries.write('save what came of an action', async () =>
+        shared()
+          .transaction()
+          .execute(async (trx) => {
+            const row = await trx
+              .updateTable('fleet_actions')
+              .set({ state: 'finished', result: JSON.stringify(result) })
+              .where('id', '=', id)
+              .where('state', 'in', ['claimed', 'given_up'])
+              .returning('asked_by')
+              .executeTakeFirst();
+            if (row !== undefined) await wake(trx, row.asked_by);
+          }),
       );
     },
   };

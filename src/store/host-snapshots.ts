@@ -1,3 +1,4 @@
+import { StoreError } from '../errors.ts';
 import type { HostSnapshots } from '../pipeline/ports/fleet.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -13,21 +14,21 @@ export function createHostSnapshots(current: CurrentDatabase, queries: QueryRunn
       .where('host_snapshots.agent', '<>', agent);
   return {
     async saveSnapshot(content) {
-      if (!current.isShared) return;
-      await queries.write('save the containers of this host', () =>
-        current.db
+      await queries.write('save the containers of this host', async () => {
+        if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
+        await current.db
           .insertInto('host_snapshots')
           .values({ agent, version: 1, content })
           .onConflict((conflict) =>
             conflict.column('agent').doUpdateSet((eb) => ({ content, version: eb('host_snapshots.version', '+', 1) })),
           )
-          .execute(),
-      );
+          .execute();
+      });
     },
 
-    async snapshotVersions(host) {
-      if (!current.isShared) return new Map();
+    snapshotVersions(host) {
       return queries.read('read what other hosts have changed', async () => {
+        if (!current.isShared) return new Map();
         const rows = await ofOthers()
           .$if(host !== undefined, (query) => query.where('host_snapshots.agent', '=', storableText(host ?? '')))
           .select(['host_snapshots.agent', 'host_snapshots.version'])
@@ -37,9 +38,9 @@ export function createHostSnapshots(current: CurrentDatabase, queries: QueryRunn
       });
     },
 
-    async readSnapshots(hosts) {
-      if (!current.isShared || hosts.length === 0) return [];
+    readSnapshots(hosts) {
       return queries.read('read the containers of other hosts', async () => {
+        if (!current.isShared || hosts.length === 0) return [];
         const rows = await ofOthers()
           .where('host_snapshots.agent', 'in', [...hosts])
           .select(['host_snapshots.agent', 'host_snapshots.version', 'host_snapshots.content'])
