@@ -151,7 +151,7 @@ export function createStandby(options: {
     const closing = file;
     file = undefined;
     journal = [];
-    await closing?.db.destroy();
+    await closing?.db.destroy().catch(() => undefined);
     lock?.release();
     lock = undefined;
   }
