@@ -88,7 +88,7 @@ ${names.map((one, at) => `const x${at} = lazy('${one}');\nexport { x${at} as ${o
 
 /**
  * Modules of Node are required, not imported. To import one reads all its exports, and some of them load more when they
- * are read: to import `http` loads the client of `fetch` and takes 14 MiB, to require it nothing of that.
+ * are read: to import `http` loads the client of `fetch`, which takes 14 MiB in an empty process and 2 to 3 in the agent.
  */
 const required: Plugin = {
   name: 'required',

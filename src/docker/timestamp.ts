@@ -74,9 +74,29 @@ export function createTimestampReader(): TimestampReader {
 
 const ANY_FORMAT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) /;
 
-/** In the engine's fixed format, in UTC. */
+/** The texts of the seconds formatted last, by their lowest bit: a position has two, one second apart. */
+const formatted: [FormattedSecond, FormattedSecond] = [
+  { seconds: Number.NaN, text: '' },
+  { seconds: Number.NaN, text: '' },
+];
+
+interface FormattedSecond {
+  seconds: number;
+  text: string;
+}
+
+function formatSecond(seconds: number): string {
+  const last = formatted[(seconds & 1) as 0 | 1];
+  if (last.seconds !== seconds) {
+    last.seconds = seconds;
+    last.text = new Date(seconds * 1000).toISOString().slice(0, SECOND_LENGTH);
+  }
+  return last.text;
+}
+
+/** In the engine's fixed format, in UTC. Called for each read of a log: a Date for each would take most of its time. */
 export function formatInstant({ seconds, nanos }: Instant): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, SECOND_LENGTH)}.${String(nanos).padStart(9, '0')}Z`;
+  return `${formatSecond(seconds)}.${String(nanos).padStart(9, '0')}Z`;
 }
 
 /** Parses a timestamp of a LogCursor. Throws a RangeError on any other text. */

@@ -113,6 +113,54 @@ describe('a stream of the engine', () => {
     expect(await read(await open())).toBe('hello');
   });
 
+  /** Writes each line by itself until `lines`, as an engine does. */
+  async function writeOneByOne(socket: Socket, lines: number): Promise<void> {
+    socket.write(OK);
+    for (let n = 0; n < lines && !socket.destroyed; n++) {
+      const line = `line ${n}\n`;
+      socket.write(`${line.length.toString(16)}\r\n${line}\r\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.end('0\r\n\r\n');
+  }
+
+  it('whose lines come one by one and fast is read completely, in fewer reads, beside others', async () => {
+    answer = (socket) => void writeOneByOne(socket, 2_000);
+    const streams = await Promise.all([open(), open()]);
+    const read = streams.map(async (stream) => {
+      let text = '';
+      let reads = 0;
+      await stream.read(
+        (buffer, start, end) => {
+          text += buffer.toString('utf8', start, end);
+        },
+        () => {
+          reads += 1;
+        },
+      );
+      return { text, reads };
+    });
+    for (const { text, reads } of await Promise.all(read)) {
+      expect(text).toBe(Array.from({ length: 2_000 }, (_, n) => `line ${n}\n`).join(''));
+      expect(reads).toBeLessThan(2_000);
+    }
+  });
+
+  it('that is aborted in a flood ends, and is not read again', async () => {
+    answer = (socket) => void writeOneByOne(socket, 100_000);
+    const abort = new AbortController();
+    let reads = 0;
+    const reading = (await open(abort.signal)).read(
+      () => {},
+      () => {
+        reads += 1;
+        if (reads === 40) abort.abort();
+      },
+    );
+    await expect(reading).rejects.toThrow('aborted');
+    expect(reads).toBe(40);
+  });
+
   it.each([
     ['before its head', ''],
     ['within its head', 'HTTP/1.1 200 OK\r\nTransf'],
