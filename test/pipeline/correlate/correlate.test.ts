@@ -448,6 +448,18 @@ describe('the evidence of an incident', () => {
     expect(running.result).toEqual({ kind: 'member' });
   });
 
+  it('of a dependency in an earlier run is its summary, which may state a cause', async () => {
+    const world = await shop();
+    const found = world.fails('db', FULL);
+    world.incidents.resolve(found);
+    await world.clock.pass(2 * MINUTE);
+    const root = world.incidents.adopt({ ...found.incident, lastSeenAt: world.clock.now() }, 'settled');
+    const live = world.fails('api', REFUSED);
+    world.correlates(live);
+    await world.clock.pass(0);
+    expect(live.cause?.root).toBe(root);
+  });
+
   it('of an earlier run is its summary, because its records are lost', async () => {
     const world = await shop();
     world.sets('db', EXITED);

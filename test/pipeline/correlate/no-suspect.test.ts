@@ -37,6 +37,15 @@ describe('without a dependency that has a problem', () => {
     expect(last.cause).toBeUndefined();
   });
 
+  it('errors that name different containers are different incidents', async () => {
+    const world = await shop({ cache: {}, worker: {} });
+    const first = world.fails('api', REFUSED);
+    const second = world.fails('worker', 'ERROR connect ECONNREFUSED cache:6379');
+    for (const live of [first, second]) world.correlates(live);
+    await world.clock.pass(2 * SECOND);
+    expect([first.cause, second.cause]).toEqual([undefined, undefined]);
+  });
+
   it('errors that name a container belong to its incident if it opens while others are awaited', async () => {
     const world = await shop();
     const running = world.correlates(world.fails('api', REFUSED));

@@ -14,6 +14,7 @@ describe('a client that prints the message of its server', () => {
   ])('is recognised: %s', (client, server) => {
     expect(repeats([client], [server])).toBe(true);
     expect(repeats([server], [client])).toBe(true);
+    expect(repeats(['another text', client], [server])).toBe(true);
   });
 
   it.each([
@@ -22,6 +23,14 @@ describe('a client that prints the message of its server', () => {
       'frames',
       '    at process.processTicksAndRejections (node:internal/a:95:5)',
       '    at process.processTicksAndRejections (node:internal/a:95:5)',
+    ],
+    ['six short words', 'it is up to me now', 'it is up to me now'],
+    ['letters and numbers', 'a 172031 b 172032 c 172033 d 172034', 'a 172031 b 172032 c 172033 d 172034'],
+    ['a heading of Go', 'goroutine 17 chan receive in created by main', 'goroutine 17 chan receive in created by main'],
+    [
+      'a Python frame',
+      '  File "app.py" line four in module main loop',
+      '  File "app.py" line four in module main loop',
     ],
     ['a few words', 'connection refused by the peer', 'ERROR connection refused by the peer'],
     ['times and ids', '2026-11-20 03:12:44 17 23 44', '2026-11-20 03:12:44 17 23 44'],
