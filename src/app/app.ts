@@ -30,6 +30,7 @@ import { createTracing } from '../telemetry/tracing.ts';
 import { recordAgentAbsence, recordEngineAbsences } from './absences.ts';
 import { notingChanges } from './changes.ts';
 import { sendDigests } from './digest.ts';
+import { createEndpoints } from './endpoints.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
@@ -124,8 +125,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const claudeErrors = noteClaudeErrors(
     createMetricsObserver(instruments, telemetry.containerCounters, localProvider(config)),
   );
-  const activity = trackActivity(claudeErrors.observer, clock);
-  const { observer } = activity;
+  const { observer, lastAt: lastActivity } = trackActivity(claudeErrors.observer, clock);
 
   const { engine, hostName } = createEngine({
     ...config.docker,
@@ -135,7 +135,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     monotonic: clock.monotonic,
     onRequest: observer.dockerRequest,
   });
-  const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
+  const endpoints = createEndpoints({ config, engine, store, logger });
+  const onInspected = endpoints.noting((id, facts) => pipeline.onInspected(id, facts));
+  const secrets = createKnownSecrets(engine, onInspected);
   const control = traceCalls(engine, tracing);
   const models = createModels(config, {
     observer,
@@ -202,6 +204,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     localModelMayRestart: localTrust.mayRestart,
+    ...(config.database && { causesElsewhere: store }),
     policyOf: policies.policyOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
   });
@@ -225,6 +228,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.refresh(event.containerId);
         pipeline.onEvent(event);
         pages.onEvent(event);
+        endpoints.observe(event);
       },
       onPastEvent: pipeline.onPastEvent,
       onListed: (containers, existing) => {
@@ -234,6 +238,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         );
         pipeline.onListed(containers, existing);
         pages.onListed(existing);
+        endpoints.listed(existing);
         void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);
       },
       onGone: (container) => {
@@ -262,7 +267,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
-  const fleet = joinFleet(config, { ...deps, store, notifier, onSnoozes: pipeline.setSnoozesElsewhere });
+  const fleet = joinFleet(config, { ...deps, store, notifier, endpoints, onSnoozes: pipeline.setSnoozesElsewhere });
   const pages = createPages({
     config,
     store,
@@ -277,7 +282,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     logger,
   });
-  const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
+  const prune = createPruner({ store, retention: config.retention, lastActivity, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
   const background: Promise<void>[] = [];

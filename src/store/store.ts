@@ -1,4 +1,11 @@
-import type { FleetActions, FleetMessages, FleetStore, SharedKnowledge } from '../pipeline/ports/fleet.ts';
+import type {
+  CausesElsewhere,
+  EndpointStore,
+  FleetActions,
+  FleetMessages,
+  FleetStore,
+  SharedKnowledge,
+} from '../pipeline/ports/fleet.ts';
 import type { EvidenceStore, PageStore, TimelineStore } from '../pipeline/ports/pages.ts';
 import type { PeopleRecords } from '../pipeline/ports/people.ts';
 import type {
@@ -27,6 +34,8 @@ import { createEvidenceStore } from './evidence.ts';
 import { openWithFailover } from './failover.ts';
 import { createFleetStore } from './fleet.ts';
 import { createFleetActions } from './fleet-actions.ts';
+import { createCausesElsewhere } from './fleet-causes.ts';
+import { createEndpointStore } from './fleet-endpoints.ts';
 import type { FleetLimits } from './fleet-limits.ts';
 import { createFleetMessages, type Destinations } from './fleet-messages.ts';
 import { createFloodStore } from './floods.ts';
@@ -63,6 +72,8 @@ export type Store = CursorStore &
   FleetActions &
   FleetMessages &
   SharedKnowledge &
+  EndpointStore &
+  CausesElsewhere &
   PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
@@ -130,6 +141,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createFleetStore(current, queries, now),
     ...createFleetActions(current, queries),
     ...createSharedKnowledge(current, queries),
+    ...createEndpointStore(current, queries),
+    ...createCausesElsewhere(current, queries),
     ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 
     healthy: () => failover.problem() === undefined,

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { FleetAddressTable, FleetEndpointTable } from './endpoint-tables.ts';
 
 /**
  * The tables as Kysely types. The SQL is in the migrations in this folder.
@@ -32,6 +33,8 @@ export interface Schema {
   claims: ClaimTable;
   fleet_messages: FleetMessageTable;
   fleet_actions: FleetActionTable;
+  fleet_addresses: FleetAddressTable;
+  fleet_endpoints: FleetEndpointTable;
 }
 
 export type Database = Kysely<Schema>;
