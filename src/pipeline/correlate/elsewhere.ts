@@ -118,8 +118,10 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     const now = clock.now();
     const incidents = (await asked(causes.incidentsOf(services, now - RETURN_MS))) ?? [];
     const cause = incidents.find((there) => {
-      const { incident, resolvedAt, isDown, isSilent } = there;
-      if (isSilent || (victim.isReleased && isOver(there))) return false;
+      const { incident, isDown, isSilent } = there;
+      const over = isOver(there);
+      if (isSilent || (victim.isReleased && over)) return false;
+      const resolvedAt = there.resolvedAt ?? (over ? incident.lastSeenAt + STATE_KNOWN_AFTER_MS : undefined);
       return mayCause({ ...toLive(incident), resolvedAt }, victim, { stateIsBad: isDown, now });
     });
     return cause !== undefined && attach(victim, cause.incident, evidence);
