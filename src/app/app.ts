@@ -1,5 +1,4 @@
 /** The composition root: connects all parts of the agent, as the settings require. */
-import { randomBytes } from 'node:crypto';
 import { type Config, policyDefaults, storePlace } from '../config/config.ts';
 import { policyFilesOnDisk } from '../config/policy/files.ts';
 import { createPolicySource } from '../config/policy/policy-source.ts';
@@ -9,6 +8,7 @@ import { createChangeFeed } from '../http/api/changes.ts';
 import { toHistoryEntry } from '../http/history.ts';
 import { toScorecardView } from '../http/scorecard.ts';
 import { createHttpServer } from '../http/server.ts';
+import { newId } from '../lib/ids.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import { createCollector } from '../pipeline/diagnose/collect.ts';
@@ -30,6 +30,7 @@ import { createTracing } from '../telemetry/tracing.ts';
 import { recordAgentAbsence, recordEngineAbsences } from './absences.ts';
 import { notingChanges } from './changes.ts';
 import { sendDigests } from './digest.ts';
+import { createEndpoints } from './endpoints.ts';
 import { createEngine, traceCalls } from './engine.ts';
 import { notBackNotice } from './engine-notices.ts';
 import { sourcesUp, watchTheEngine } from './engine-sources.ts';
@@ -125,8 +126,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const claudeErrors = noteClaudeErrors(
     createMetricsObserver(instruments, telemetry.containerCounters, localProvider(config)),
   );
-  const activity = trackActivity(claudeErrors.observer, clock);
-  const { observer } = activity;
+  const { observer, lastAt: lastActivity } = trackActivity(claudeErrors.observer, clock);
 
   const { engine, hostName } = createEngine({
     ...config.docker,
@@ -136,7 +136,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     monotonic: clock.monotonic,
     onRequest: observer.dockerRequest,
   });
-  const secrets = createKnownSecrets(engine, (id, facts) => pipeline.onInspected(id, facts));
+  const endpoints = createEndpoints({ config, engine, store, logger });
+  const onInspected = endpoints.noting((id, facts) => pipeline.onInspected(id, facts));
+  const secrets = createKnownSecrets(engine, onInspected);
   const control = traceCalls(engine, tracing);
   const models = createModels(config, {
     observer,
@@ -195,7 +197,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     tracing,
     logger,
     clock,
-    newId: newIncidentId,
+    newId,
     onRequestChanged(request) {
       changes.note('people', request.incidentId);
       people.changed(request);
@@ -203,6 +205,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     autoFix: config.autoFix,
     maxRestartsPerHourHost: config.limits.restartsPerHourHost,
     localModelMayRestart: localTrust.mayRestart,
+    ...(config.database && { causesElsewhere: store }),
     policyOf: policies.policyOf,
     verifySlackMs: config.verify.deadlineMs - config.verify.stableForMs,
   });
@@ -226,6 +229,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         if (event.action.kind === 'create' || event.action.kind === 'start') void secrets.refresh(event.containerId);
         pipeline.onEvent(event);
         pages.onEvent(event);
+        endpoints.observe(event);
       },
       onPastEvent: pipeline.onPastEvent,
       onListed: (containers, existing) => {
@@ -235,6 +239,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         );
         pipeline.onListed(containers, existing);
         pages.onListed(existing);
+        endpoints.listed(existing);
         void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);
       },
       onGone: (container) => {
@@ -263,7 +268,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
-  const fleet = joinFleet(config, { ...deps, store, notifier, onSnoozes: pipeline.setSnoozesElsewhere });
+  const fleet = joinFleet(config, { ...deps, store, notifier, endpoints, onSnoozes: pipeline.setSnoozesElsewhere });
   const pages = createPages({
     config,
     store,
@@ -278,7 +283,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     clock,
     logger,
   });
-  const prune = createPruner({ store, retention: config.retention, lastActivity: activity.lastAt, clock, logger });
+  const prune = createPruner({ store, retention: config.retention, lastActivity, clock, logger });
 
   let server: Awaited<ReturnType<typeof createHttpServer>> | undefined;
   const background: Promise<void>[] = [];
@@ -339,9 +344,4 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
       return stopped;
     },
   };
-}
-
-/** Ids sort by time and are short enough to be read aloud. */
-function newIncidentId(): string {
-  return `${Date.now().toString(36)}-${randomBytes(5).toString('hex')}`;
 }

@@ -8,6 +8,7 @@ import type { FleetAgent, FleetMember, FleetStore } from '../pipeline/ports/flee
 import type { Snooze } from '../pipeline/ports/people.ts';
 import type { Notice } from '../pipeline/ports/receiver.ts';
 import type { Store } from '../store/store.ts';
+import type { Endpoints } from './endpoints.ts';
 import { createFleetMessenger } from './fleet-messages.ts';
 import type { AgentIdentity } from './identity.ts';
 
@@ -145,19 +146,24 @@ export function joinFleet(
     readonly store: Store;
     readonly notifier: Pick<Notifier, 'announce' | 'deliver'>;
     onSnoozes(snoozes: readonly Snooze[]): void;
+    readonly endpoints: Pick<Endpoints, 'publish'>;
     readonly clock: Clock;
     readonly logger: Logger;
   },
 ): Fleet | undefined {
   if (config.database === undefined) return undefined;
   const { notifier, identity = { id: randomUUID() }, version } = deps;
+  const sendMessages = createFleetMessenger({ ...deps, publicUrl: config.publicUrl, deliver: notifier.deliver });
   return createFleet({
     ...deps,
     self: { ...identity, name: config.database.agent, version },
     receivers: config.receivers.map(({ name }) => name),
     announce: notifier.announce,
     deliver: notifier.deliver,
-    sendMessages: createFleetMessenger({ ...deps, publicUrl: config.publicUrl, deliver: notifier.deliver }),
+    async sendMessages() {
+      await deps.endpoints.publish();
+      await sendMessages();
+    },
   });
 }
 

@@ -63,6 +63,8 @@ export interface Config {
   readonly grafanaUrl?: string;
   /** The host in alerts. Absent: the engine's host name is used. */
   readonly agentName?: string;
+  /** HOST_ADDRESSES, lower case. */
+  readonly hostAddresses: readonly string[];
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
@@ -147,6 +149,9 @@ export function toConfig(
     traceUrl: values.TRACE_URL,
     grafanaUrl: values.GRAFANA_URL,
     agentName: agent,
+    hostAddresses: values.HOST_ADDRESSES.toLowerCase()
+      .split(/[\s,]+/)
+      .filter((address) => address !== ''),
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
     retention: { days: values.RETENTION_DAYS, incidents: values.RETENTION_INCIDENTS },

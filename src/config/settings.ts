@@ -158,6 +158,14 @@ const STORAGE = {
     about: "the name of this agent: alerts name it as the host (unset: the engine's host name)",
     details: 'Required with DATABASE_URL, and unique in it. See [fleet](deploy/fleet.md).',
   },
+  HOST_ADDRESSES: {
+    schema: text().regex(/^[\w.:\-\s,]{0,2000}$/),
+    default: '',
+    allowed: 'names and addresses, separated by commas',
+    about: 'further names and addresses by which containers on other hosts reach the published ports of this host',
+    details:
+      "Known without it: AGENT_NAME, the engine's host name, its address in a Swarm, and the address from which the database sees the agent. See [fleet](deploy/fleet.md).",
+  },
   RETENTION_DAYS: {
     schema: integer(1, 3650),
     default: '90',

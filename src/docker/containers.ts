@@ -3,7 +3,7 @@ import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { ContainerFacts, ContainerRef, LabelOrigin, ListedContainer } from '../domain/containers.ts';
 import { secretsOfVariable } from '../redact/environment.ts';
 import { presentableName } from '../redact/presentable-name.ts';
-import { commandKey, orchestratorOf, serviceOf } from './identity.ts';
+import { commandKey, orchestratorOf, serviceOf, withoutTaskIds } from './identity.ts';
 import { withoutForeignIdentity } from './image-labels.ts';
 import { presentableLabels } from './labels.ts';
 import { toSettings } from './settings.ts';
@@ -38,7 +38,7 @@ export function toContainerRef(container: {
 }): ContainerRef {
   const { id, labels } = container;
   const image = presentableName(container.image);
-  const name = presentableName(container.name.replace(/^\//, '')) || id.slice(0, 12);
+  const name = presentableName(withoutTaskIds(container.name.replace(/^\//, ''), labels)) || id.slice(0, 12);
   const { service, project } = serviceOf(name, labels);
   return {
     id,

@@ -45,12 +45,16 @@ export interface DockerEngine extends ContainerSource, ContainerControl, Contain
   ping(signal?: AbortSignal): Promise<{ apiVersion: string; engineVersion: string; kind: EngineKind }>;
   /** The name of the engine's host; undefined if the engine does not say it. */
   hostName(signal?: AbortSignal): Promise<string | undefined>;
+  /** The address of the engine's host in its Swarm; undefined if it is in none. */
+  swarmAddress(signal?: AbortSignal): Promise<string | undefined>;
 }
 
 /** dockerode's types omit the options of these calls. */
 interface WithOptions {
   version(options: { abortSignal: AbortSignal }): Promise<DockerVersion>;
-  info(options: { abortSignal: AbortSignal }): Promise<{ readonly Name?: unknown }>;
+  info(options: {
+    abortSignal: AbortSignal;
+  }): Promise<{ readonly Name?: unknown; readonly Swarm?: { readonly NodeAddr?: unknown } }>;
 }
 
 interface ImageWithOptions {
@@ -93,6 +97,11 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       (docker as unknown as WithOptions).version({ abortSignal }),
     );
 
+  const info = (doing: string, signal?: AbortSignal) =>
+    request('info', doing, signal, callTimeoutMs, (abortSignal) =>
+      (docker as unknown as WithOptions).info({ abortSignal }),
+    );
+
   let podman: boolean | undefined;
   /** Asks the engine until it has answered once. False if it does not answer. */
   const isPodman = async () => {
@@ -125,13 +134,9 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
       return { apiVersion: answer.ApiVersion, engineVersion: answer.Version, kind: engineKind(answer) };
     },
 
-    async hostName(signal) {
-      const info = await request('info', 'asking for the host name', signal, callTimeoutMs, (abortSignal) =>
-        (docker as unknown as WithOptions).info({ abortSignal }),
-      );
-      const name = typeof info?.Name === 'string' ? info.Name.trim() : '';
-      return name === '' ? undefined : name;
-    },
+    hostName: async (signal) => textOrNone((await info('asking for the host name', signal))?.Name),
+
+    swarmAddress: async (signal) => textOrNone((await info('asking for the Swarm', signal))?.Swarm?.NodeAddr),
 
     async list(signal) {
       const infos: ContainerInfo[] = await request('list', 'listing containers', signal, callTimeoutMs, (abortSignal) =>
@@ -296,6 +301,10 @@ export function createDockerEngine(options: DockerEngineOptions): DockerEngine {
   }
 
   return engine;
+}
+
+function textOrNone(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }
 
 /**

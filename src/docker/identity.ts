@@ -59,6 +59,16 @@ export function serviceOf(name: string, labels: Labels): ServiceRef {
   return { service, ...(project ? { project } : {}) };
 }
 
+/**
+ * The name of a Swarm task without its ids, which look like secrets: `shop_web.1.‹task›` → `shop_web.1`, and for a global
+ * service `shop_web.‹node›.‹task›` → `shop_web`.
+ */
+export function withoutTaskIds(name: string, labels: Labels): string {
+  const task = labels['com.docker.swarm.task.id'];
+  const node = labels['com.docker.swarm.node.id'];
+  return task === undefined ? name : without(without(name, `.${task}`), `.${node}`);
+}
+
 /** Replaces slashes, because service and project are parts of a key that is joined by slashes. */
 function named(service: string | undefined, project?: string): ServiceRef | undefined {
   if (!service) return undefined;

@@ -3,6 +3,8 @@ import type { ContainerInspectInfo } from 'dockerode';
 import type { Topology } from '../domain/containers.ts';
 
 const MAX_HOSTS = 64;
+/** Port ranges can have thousands. */
+const MAX_PORTS = 64;
 const DEPENDS_ON_LABEL = 'com.docker.compose.depends_on';
 
 export function toTopology(
@@ -10,6 +12,7 @@ export function toTopology(
   environment: readonly { readonly name: string; readonly value: string }[],
 ): Topology {
   const mode = info.HostConfig.NetworkMode ?? '';
+  const published = publishedPorts(info, mode);
   return {
     networks: Object.entries(info.NetworkSettings?.Networks ?? {}).map(([name, network]) => ({
       name,
@@ -20,7 +23,25 @@ export function toTopology(
     links: ((info.HostConfig.Links ?? []) as string[]).map((link) => (link.split(':')[0] ?? '').replace(/^\//, '')),
     dependsOn: servicesIn(info.Config.Labels?.[DEPENDS_ON_LABEL] ?? ''),
     environmentHosts: environmentHosts(environment),
+    ...(published.length > 0 && { published }),
   };
+}
+
+type Bindings = Readonly<Record<string, readonly { HostIp?: string; HostPort?: string }[] | null>>;
+
+/** Ports that other hosts can reach. The engine forgets those that it chose itself when the container ends. */
+function publishedPorts(info: ContainerInspectInfo, mode: string): readonly number[] {
+  const configured: Bindings = info.HostConfig.PortBindings ?? {};
+  const current: Bindings = info.NetworkSettings?.Ports ?? {};
+  const exposed = mode === 'host' ? Object.keys(info.Config.ExposedPorts ?? {}).map((port) => parseInt(port, 10)) : [];
+  const bound = [...Object.values(configured), ...Object.values(current)].flatMap((bindings) =>
+    (bindings ?? []).flatMap(({ HostIp = '', HostPort = '' }) => (isLocal(HostIp) ? [] : [Number(HostPort)])),
+  );
+  return [...new Set([...exposed, ...bound])].filter((port) => port > 0).slice(0, MAX_PORTS);
+}
+
+function isLocal(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
 
 /** Docker 25 and later add `DNSNames`, which includes the container's name; before, only `Aliases` existed. */

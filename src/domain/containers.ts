@@ -120,6 +120,8 @@ export interface Topology {
   readonly dependsOn: readonly string[];
   /** Host parts of environment values, lower case. Never stored. */
   readonly environmentHosts: readonly string[];
+  /** Ports of the host that lead to it, those of a stopped container too. Absent: none. */
+  readonly published?: readonly number[];
 }
 
 export interface ContainerNetwork {

@@ -73,7 +73,13 @@ export interface Incident {
  * outside the engine. `unknown`: a dependency seems to fail, but none is known to have a problem.
  */
 export type IncidentCause =
-  | { readonly kind: 'incident'; readonly incidentId: string; readonly evidence: EdgeEvidence }
+  | {
+      readonly kind: 'incident';
+      readonly incidentId: string;
+      readonly evidence: EdgeEvidence;
+      /** If it is another host than that of the container. */
+      readonly host?: string;
+    }
   | { readonly kind: 'external'; readonly host: string }
   | { readonly kind: 'unknown'; readonly named?: string };
 

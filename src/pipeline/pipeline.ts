@@ -1,7 +1,7 @@
 import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, LogLine } from '../domain/containers.ts';
 import type { Aftermath } from '../domain/decision.ts';
 import type { Signal, Suppression } from '../domain/incident.ts';
-import { createCorrelation } from './correlate/correlation.ts';
+import { type CorrelationDeps, createCorrelation } from './correlate/correlation.ts';
 import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
 import type { LogError } from './detect/log-error.ts';
@@ -49,6 +49,7 @@ export interface PipelineDeps
   /** What is known of a container from inspect; undefined if it has not been inspected yet. */
   factsOf(containerId: string): KnownFacts | undefined;
   readonly onRequestChanged?: OnRequestChanged;
+  readonly causesElsewhere?: CorrelationDeps['causesElsewhere'];
 }
 
 /** Lines and engine events in, handled incidents out. */
@@ -159,9 +160,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     stopNow: stopNow.signal,
   });
 
-  const aftermaths = createAftermaths(lifecycle, (incidentId, aftermath) =>
-    start(saveAftermath(incidentId, aftermath)),
-  );
+  const aftermaths = createAftermaths(lifecycle, (id, aftermath) => start(saveAftermath(id, aftermath)));
 
   const leftToEngine = createLeftToEngine(deps.control);
   /** Decides again if the restart was left to the engine and the engine has given up. */

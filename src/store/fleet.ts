@@ -3,7 +3,7 @@ import { StoreError } from '../errors.ts';
 import type { FleetAgent, FleetStore } from '../pipeline/ports/fleet.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import type { QueryRunner } from './query-runner.ts';
-import type { AgentTable } from './schema/tables.ts';
+import type { AgentTable } from './schema/fleet-tables.ts';
 import { snoozeOf } from './snoozes.ts';
 
 /** One row per agent. Writes to the row of another agent succeed for exactly one of those that try at the same time. */

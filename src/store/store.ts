@@ -1,4 +1,6 @@
 import type {
+  CausesElsewhere,
+  EndpointStore,
   FleetActions,
   FleetMessages,
   FleetStore,
@@ -33,6 +35,8 @@ import { createEvidenceStore } from './evidence.ts';
 import { openWithFailover } from './failover.ts';
 import { createFleetStore } from './fleet.ts';
 import { createFleetActions } from './fleet-actions.ts';
+import { createCausesElsewhere } from './fleet-causes.ts';
+import { createEndpointStore } from './fleet-endpoints.ts';
 import type { FleetLimits } from './fleet-limits.ts';
 import { createFleetMessages, type Destinations } from './fleet-messages.ts';
 import { createFloodStore } from './floods.ts';
@@ -71,6 +75,8 @@ export type Store = CursorStore &
   HostSnapshots &
   FleetMessages &
   SharedKnowledge &
+  EndpointStore &
+  CausesElsewhere &
   PeopleRecords & {
     /** Whether writes are durable and reads are complete. Only then can limits be enforced. */
     healthy(): boolean;
@@ -139,6 +145,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ...createFleetActions(current, queries),
     ...createHostSnapshots(current, queries),
     ...createSharedKnowledge(current, queries),
+    ...createEndpointStore(current, queries),
+    ...createCausesElsewhere(current, queries),
     ...createFleetMessages(current, queries, now, options.destinations ?? new Map()),
 
     healthy: () => failover.problem() === undefined,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toContainerRef } from '../../src/docker/containers.ts';
 import { commandKey, orchestratorOf, serviceOf } from '../../src/docker/identity.ts';
 
 const swarm = {
@@ -50,6 +51,18 @@ describe('the service of a container', () => {
     expect(serviceOf('shop-web-1', labels)).toEqual({ service: 'web', project: 'shop' });
     expect(orchestratorOf(labels)).toBeUndefined();
   });
+});
+
+it.each([
+  ['shop_web.1.2djc7mh21ycoklv5607l8bj7f', 'shop_web.1'],
+  ['shop_web.wfft0kswo56vfvpvq5wqkuxba.2djc7mh21ycoklv5607l8bj7f', 'shop_web'],
+])('the name of the Swarm task %s has none of its ids, which look like secrets', (name, shown) => {
+  const labels = {
+    ...swarm,
+    'com.docker.swarm.task.id': '2djc7mh21ycoklv5607l8bj7f',
+    'com.docker.swarm.node.id': 'wfft0kswo56vfvpvq5wqkuxba',
+  };
+  expect(toContainerRef({ id: 'a', name: `/${name}`, image: 'web', labels }).name).toBe(shown);
 });
 
 describe('the key of a command', () => {

@@ -33,6 +33,17 @@ describe('the topology of a container', () => {
   const info = (over: object) =>
     ({ HostConfig: {}, Config: { Labels: {} }, NetworkSettings: { Networks: {} }, ...over }) as ContainerInspectInfo;
 
+  it('has the ports of the host that lead to it from other hosts', () => {
+    const PortBindings = { '5432/tcp': [{ HostIp: '', HostPort: '5432' }], '80/tcp': [{ HostPort: '' }] };
+    const Ports = { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '32768' }], '443/tcp': null };
+    const settings = { NetworkSettings: { Networks: {}, Ports } };
+    expect(toTopology(info({ HostConfig: { PortBindings }, ...settings }), []).published).toEqual([5432, 32768]);
+    const local = { '5432/tcp': [{ HostIp: '127.0.0.1', HostPort: '5432' }] };
+    expect(toTopology(info({ HostConfig: { PortBindings: local } }), []).published).toBeUndefined();
+    const onHost = { HostConfig: { NetworkMode: 'host' }, Config: { Labels: {}, ExposedPorts: { '6379/tcp': {} } } };
+    expect(toTopology(info(onHost), []).published).toEqual([6379]);
+  });
+
   it('has its networks with addresses and names', () => {
     const Networks = { shop_default: { IPAddress: '172.18.0.2', Aliases: ['DB'], DNSNames: ['shop-db-1', 'db'] } };
     expect(toTopology(info({ NetworkSettings: { Networks } }), []).networks).toEqual([

@@ -77,6 +77,12 @@ describeWith(['promtool'], 'promtool', (promtool) => {
     expect({ output, code }).toMatchObject({ code: 0, output: expect.stringContaining(`${rules.length} rules found`) });
   });
 
+  it('accepts the example for a Swarm', () => {
+    const file = path.join(REPOSITORY, 'docs/deploy/prometheus-swarm.yml');
+    const { output, code } = check(promtool as string, ['check', 'config', '--syntax-only', file]);
+    expect({ output, code }).toMatchObject({ code: 0 });
+  });
+
   const examples = [...readRepositoryFile('docs/integrations.md').matchAll(/```yaml\n(.*?)```/gs)]
     .map(([, text]) => text as string)
     .filter((text) => /^(global|scrape_configs|rule_files):/m.test(text));

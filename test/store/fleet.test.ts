@@ -230,6 +230,50 @@ describe.skipIf(why !== undefined)(why === undefined ? 'agents of one database' 
     expect(await two.heldMessages()).toEqual([]);
   });
 
+  test('know where the containers of the others are reached, as long as these are not silent', async () => {
+    const { one, two, stores } = await agents(3);
+    const three = stores[2] as typeof one;
+    for (const store of stores) await store.beat(SELF);
+    const port = { network: '', name: '', port: 5432, service: 'db', project: 'shop', isDown: false };
+    const name = { network: 'shop_default', name: 'db', port: 0, service: 'shop_db', isDown: true };
+    await two.saveEndpoints(['10.9.0.2', 'web-2'], [port, name]);
+    const service = { host: 'web-2', network: '', name: '', service: 'db', project: 'shop' };
+    expect(await one.servicesAt([{ host: '10.9.0.2', port: 5432 }])).toEqual([service]);
+    expect(await one.servicesAt([{ host: '10.9.0.2', port: 6379 }])).toEqual([]);
+    expect(await two.servicesAt([{ host: '10.9.0.2', port: 5432 }])).toEqual([]);
+    expect(await one.servicesOn(['shop_default', ''])).toEqual([
+      { host: 'web-2', network: 'shop_default', name: 'db', service: 'shop_db' },
+    ]);
+
+    await three.saveEndpoints(['10.9.0.2'], [port]);
+    expect(await one.servicesAt([{ host: '10.9.0.2', port: 5432 }])).toEqual([]);
+    const third = (await one.beat(SELF)).find((agent) => agent.name === 'web-3');
+    await one.claimSilence(third as NonNullable<typeof third>);
+    expect(await one.servicesAt([{ host: '10.9.0.2', port: 5432 }])).toEqual([service]);
+
+    await two.saveEndpoints(['10.9.0.2'], [name]);
+    expect(await one.servicesAt([{ host: '10.9.0.2', port: 5432 }])).toEqual([]);
+  });
+
+  test('join causes on other hosts at the same moment, and close no cycle', async () => {
+    const { one, two } = await agents(2);
+    const [api, db] = [container({ name: 'api', service: 'api' }), container({ name: 'db', service: 'db' })];
+    await one.saveIncident(incident({ id: 'api', container: api }));
+    await two.saveIncident(incident({ id: 'db', container: db }));
+    const joined = await Promise.all([
+      one.joinElsewhere('api', 'db', 'observed'),
+      two.joinElsewhere('db', 'api', 'observed'),
+    ]);
+    expect(joined.filter((root) => root !== undefined)).toHaveLength(1);
+    expect(await one.joinElsewhere('never stored', 'db', 'observed')).toBeUndefined();
+
+    const [winner, id, host] = joined[0] ? [one, 'db', 'web-2'] : [two, 'api', 'web-1'];
+    const [there] = await winner.incidentsElsewhere([id]);
+    expect(there).toMatchObject({ incident: { id, container: { host } }, isDown: false, isSilent: false });
+    const member = (joined[0] ? await one.openCases() : await two.openCases())[0]?.incident;
+    expect(member?.cause).toEqual({ kind: 'incident', incidentId: id, evidence: 'observed', host });
+  });
+
   test('write no heartbeat and judge nobody while memory takes the place of the database', async () => {
     const { one } = await agents(1);
     await one.beat(SELF);

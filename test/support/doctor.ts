@@ -38,11 +38,14 @@ export async function startDoctor(
     args?: readonly string[];
     /** Node's flags and the program. Default: the sources. */
     program?: readonly string[];
+    /** A program that starts the agent in its own process, such as `nsenter`. */
+    via?: readonly string[];
   } = {},
 ): Promise<Doctor> {
   const scratch = mkdtempSync(path.join(tmpdir(), 'doctor-test-'));
   const dataDir = env.DATA_DIR ?? path.join(scratch, 'data');
-  const child = spawn(process.execPath, [...(options.program ?? [MAIN]), ...(options.args ?? [])], {
+  const command = [...(options.via ?? []), process.execPath, ...(options.program ?? [MAIN]), ...(options.args ?? [])];
+  const child = spawn(command[0] as string, command.slice(1), {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-const TEST_IMAGE = 'container-doctor-test:busybox';
+export const TEST_IMAGE = 'container-doctor-test:busybox';
 
 const APPLETS =
   'sh sleep echo tail dd awk cat true false seq kill date head yes ls rm touch test wget nc httpd printf tr mkdir';
@@ -77,7 +77,7 @@ export function ensureBaseImage(): Promise<void> {
   return ensureBaseImageOn(docker());
 }
 
-function ensureBaseImageOn(engine: Docker): Promise<void> {
+export function ensureBaseImageOn(engine: Docker): Promise<void> {
   const built = building.get(engine) ?? buildBaseImage(engine);
   building.set(engine, built);
   return built;

@@ -22,11 +22,13 @@ export interface TestFleet {
 export async function startFleet(options: {
   readonly databaseUrl: string;
   readonly speed?: number;
+  /** Replaces the clock that `speed` would create. */
+  readonly clock?: Clock;
   readonly containers?: readonly (string | SimulatedContainerOptions)[];
   readonly claude?: ClaudeReply;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<TestFleet> {
-  const clock = createFastClock(options.speed ?? 1);
+  const clock = options.clock ?? createFastClock(options.speed ?? 1);
   const claude = await startClaudeServer(options.claude, clock.now);
   const slack = await startSlackServer({ now: clock.now });
   const folder = mkdtempSync(path.join(tmpdir(), 'fleet-'));

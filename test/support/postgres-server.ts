@@ -1,9 +1,9 @@
 /**
  * A PostgreSQL server for one test, from the machine's `postgresql` package. It runs in a temporary directory as an
- * unprivileged user and listens on a Unix socket only.
+ * unprivileged user and listens on a Unix socket.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually } from './eventually.ts';
@@ -37,7 +37,14 @@ export function whyNoPostgres(): string | undefined {
   return why;
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+/** `address`: where it listens for connections from anywhere, besides its Unix socket. */
+export async function startPostgres({
+  address,
+  connections = 20,
+}: {
+  readonly address?: string;
+  readonly connections?: number;
+} = {}): Promise<PostgresServer> {
   const programs = findPrograms();
   if (programs === undefined) throw new Error('PostgreSQL is not installed on this machine');
   const folder = mkdtempSync(path.join(tmpdir(), 'pg-'));
@@ -55,11 +62,19 @@ export async function startPostgres(): Promise<PostgresServer> {
     execFileSync(...as(program, args), { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
 
   run('initdb', ['--pgdata', data, '--username', 'doctor', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync']);
+  if (address !== undefined) appendFileSync(path.join(data, 'pg_hba.conf'), 'host all all samenet trust\n');
   let server: ChildProcess | undefined;
   let databases = 0;
 
   const start = async (): Promise<void> => {
-    const settings = ['-c', 'listen_addresses=', '-c', `unix_socket_directories=${folder}`, '-c', 'max_connections=20'];
+    const settings = [
+      '-c',
+      `listen_addresses=${address ?? ''}`,
+      '-c',
+      `unix_socket_directories=${folder}`,
+      '-c',
+      `max_connections=${connections}`,
+    ];
     server = spawn(...as('postgres', ['-D', data, '-F', ...settings]), { cwd: folder, env, stdio: 'ignore' });
     await eventually(() => run('pg_isready', ['--host', folder]), { deadlineMs: 60_000, everyMs: 50 });
   };
@@ -78,6 +93,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     createDatabase() {
       const name = `doctor_${++databases}`;
       run('createdb', ['--host', folder, '--username', 'doctor', name]);
+      if (address !== undefined) return `postgres://doctor@${address}/${name}`;
       return `postgres://doctor@localhost/${name}?host=${encodeURIComponent(folder)}`;
     },
     stop,

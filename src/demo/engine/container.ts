@@ -280,6 +280,9 @@ export function createContainer(options: SimulatedContainerOptions, engine: Engi
         NetworkMode: options.networkMode ?? 'default',
         RestartPolicy: { Name: restartPolicy, MaximumRetryCount: options.maximumRetryCount ?? 0 },
         LogConfig: { Type: 'json-file', Config: {} },
+        PortBindings: Object.fromEntries(
+          (options.ports ?? []).map((port) => [`${port}/tcp`, [{ HostIp: '', HostPort: String(port) }]]),
+        ),
       },
       Config: {
         Hostname: id.slice(0, 12),

@@ -27,6 +27,8 @@ export interface SimulatedContainerOptions {
   readonly networkMode?: string;
   /** User-defined networks that it joins. */
   readonly networks?: readonly string[];
+  /** Ports of the host that lead to it. */
+  readonly ports?: readonly number[];
   /** Names besides its own under which others on its networks reach it. */
   readonly aliases?: readonly string[];
   /** As `--stop-signal`; default SIGTERM. */

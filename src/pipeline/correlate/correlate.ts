@@ -9,6 +9,7 @@ import type { DiagnosisContext } from '../ports/model.ts';
 import { absenceAssessment } from './absence.ts';
 import { type AwaitReturn, createAwaitReturn } from './await-return.ts';
 import { type CommonCause, createCommonCauses } from './common-causes.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { isAboutState, isOf, link, recordsOf, rootOf, statedCauseOf, sufferingOf } from './members.ts';
 import type { Outage } from './outage.ts';
 import { repeats } from './repeated-text.ts';
@@ -27,6 +28,7 @@ export type Correlation =
 
 interface CorrelatorDeps extends SuspectsDeps {
   readonly incidents: SuspectsDeps['incidents'] & { open(): readonly LiveIncident[] };
+  readonly elsewhere: Elsewhere;
   readonly stopping: AbortSignal;
   /** Resolves when the containers that existed at the start have been inspected. */
   readonly graphReady: Promise<void>;
@@ -67,7 +69,7 @@ const OWN = { kind: 'own' } as const;
 const MEMBER = { kind: 'member' } as const;
 
 export function createCorrelator(deps: CorrelatorDeps): Correlator {
-  const { graph, incidents, clock, stopping } = deps;
+  const { graph, incidents, elsewhere, clock, stopping } = deps;
   const suspects = createSuspects(deps);
   const awaitReturn: AwaitReturn = createAwaitReturn({ ...deps, suspects });
   const commonCauses = createCommonCauses(incidents.open);
@@ -242,9 +244,13 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     live.suffers = sufferingFrom(symptoms, container);
     if (symptoms.failure === undefined) return OWN;
     for (const named of symptoms.named) graph.observe(container, named, clock.now());
+    const there = await elsewhere.find(live, symptoms.hosts);
+    // An error that names no container of this engine, but a service of another host, is about that one.
+    if (symptoms.named.length === 0 && (await elsewhere.join(live, there))) return MEMBER;
     const suspect = await findSuspect(live, symptoms);
     if (live.cause !== undefined) return MEMBER;
     if (suspect !== undefined) return join(live, suspect, context.facts);
+    if (await elsewhere.join(live, there, INCIDENT_WAIT_MS)) return MEMBER;
     return live.isReleased ? OWN : withoutSuspect(live, symptoms, context.facts);
   };
 
@@ -254,6 +260,7 @@ export function createCorrelator(deps: CorrelatorDeps): Correlator {
     if (symptoms.failure === undefined) return;
     const suspect = await findSuspect(live, symptoms);
     if (suspect !== undefined) await join(live, suspect, undefined);
+    else await elsewhere.join(live, await elsewhere.find(live, symptoms.hosts));
   };
 
   const adoptVictims = (root: LiveIncident): void => {

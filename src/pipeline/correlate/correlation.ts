@@ -7,20 +7,24 @@ import type { LiveIncident, OpenIncidents } from '../incident/open-incidents.ts'
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Observer } from '../observer.ts';
 import type { ContainerControl } from '../ports/engine.ts';
+import type { CausesElsewhere } from '../ports/fleet.ts';
 import type { DependencyStore, IncidentStore } from '../ports/store.ts';
 import { absenceSignal } from './absence.ts';
 import { type Correlator, createCorrelator } from './correlate.ts';
 import { createDependencies, type Inspected } from './dependencies.ts';
+import { createElsewhere, NOWHERE_ELSE } from './elsewhere.ts';
 import type { DependencyGraph, Edge } from './graph.ts';
 import { isAboutState, rootOf, sufferingOf, toMembers } from './members.ts';
 import { createRecoveries } from './recoveries.ts';
 
-interface CorrelationDeps {
+export interface CorrelationDeps {
   readonly incidents: OpenIncidents;
   readonly lifecycle: Pick<Lifecycle, 'of'>;
   /** Not traced: a dependency may be inspected every second. */
   readonly control: Pick<ContainerControl, 'inspect'>;
   readonly store: DependencyStore & Pick<IncidentStore, 'saveIncident' | 'resolveIncident'>;
+  /** Absent if no other agent can share the store. */
+  readonly causesElsewhere?: CausesElsewhere;
   readonly observer: Observer;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -57,10 +61,6 @@ export interface Correlation {
 /** The least time between two checks of the dependencies of a repeating incident. */
 const RECHECK_EVERY_MS = 15_000;
 
-function mayStillSuffer(live: LiveIncident): boolean {
-  return sufferingOf(live) !== undefined || live.incident.cause?.kind === 'unknown';
-}
-
 export function createCorrelation(deps: CorrelationDeps): Correlation {
   const { incidents, store, observer, logger, clock, stopping, start } = deps;
   const dependencies = createDependencies(store, logger);
@@ -88,14 +88,28 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
   const onAttached = (live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): void => {
     for (let i = 0; i < live.incident.occurrences; i++) observer.correlated(evidence);
     observer.suppressed('dependency');
-    root.incident = { ...root.incident, members: toMembers(root, correlator.membersOf(root)) };
     save(live);
+    if (root.isElsewhere) return;
+    root.incident = { ...root.incident, members: toMembers(root, correlator.membersOf(root)) };
     save(root);
   };
+
+  const elsewhere =
+    deps.causesElsewhere === undefined
+      ? NOWHERE_ELSE
+      : createElsewhere({
+          ...deps,
+          causes: deps.causesElsewhere,
+          graph: dependencies.graph,
+          open: incidents.open,
+          onAttached,
+          onOver: (members) => start(recoveries.orphaned(members)),
+        });
 
   const correlator = createCorrelator({
     ...deps,
     graph: dependencies.graph,
+    elsewhere,
     graphReady: graphReady.promise,
     openAbsence: absence,
     onAttached,
@@ -120,6 +134,13 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
     if (root.incident.cause === undefined || isAboutState(root)) return;
     root.incident = { ...root.incident, lastSeenAt: Math.max(root.incident.lastSeenAt, live.incident.lastSeenAt) };
     root.dirty = true;
+  };
+
+  const mayStillSuffer = (live: LiveIncident): boolean => {
+    const kind = live.incident.cause?.kind;
+    // A host outside the engine may be another one of the fleet.
+    const isOutside = kind === 'external' && deps.causesElsewhere !== undefined;
+    return sufferingOf(live) !== undefined || kind === 'unknown' || isOutside;
   };
 
   const rechecking = new Set<LiveIncident>();
@@ -147,6 +168,7 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
       if (stopping.aborted) return;
       start(dependencies.save());
       start(recoveries.check());
+      start(elsewhere.check());
     },
 
     inspected: dependencies.inspected,
@@ -181,7 +203,11 @@ export function createCorrelation(deps: CorrelationDeps): Correlation {
         if (root === undefined) orphans.push(live);
         else if (rootOf(root) !== live) live.cause = { root, evidence: cause.evidence };
       }
-      start(recoveries.orphaned(orphans));
+      const relink = async (): Promise<void> => {
+        const left = await elsewhere.restore(orphans);
+        await recoveries.orphaned(left);
+      };
+      start(relink());
     },
 
     edges: () => dependencies.graph.edges(),

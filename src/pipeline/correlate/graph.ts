@@ -28,6 +28,8 @@ export interface DependencyGraph {
   observe(from: ContainerRef, to: ContainerRef, at: number): void;
   /** Whether the address is in a network of this container, so that it belongs to a container, known or not. */
   isInOwnNetwork(containerId: string, address: string): boolean;
+  /** Those of the names, lower case, that occur as a host in the container's environment. */
+  namesInEnvironment(containerId: string, names: readonly string[]): readonly string[];
   /** The first edge's evidence on a path of at most MAX_PATH edges; undefined if there is none. */
   evidenceOfPath(fromId: string, toId: string): EdgeEvidence | undefined;
   /** Containers within MAX_PATH edges from this one, the nearest first. */
@@ -281,6 +283,7 @@ export function createDependencyGraph(): DependencyGraph {
       return node !== undefined && [...networksOf(node).values()].includes(prefixOf(address));
     },
 
+    namesInEnvironment: (id, names) => names.filter((name) => nodes.get(id)?.environmentHosts.has(fingerprintOf(name))),
     evidenceOfPath(fromId, toId) {
       for (const { ref, evidence } of reach(fromId)) if (ref.id === toId) return evidence;
       return undefined;

@@ -23,7 +23,9 @@ export function rootOf(live: LiveIncident): LiveIncident {
 export function link(live: LiveIncident, root: LiveIncident, evidence: EdgeEvidence): boolean {
   if (live.cause !== undefined || rootOf(root) === live) return false;
   live.cause = { root, evidence };
-  live.incident = { ...live.incident, cause: { kind: 'incident', incidentId: rootOf(root).incident.id, evidence } };
+  const { incident, isElsewhere } = rootOf(root);
+  const host = isElsewhere && { host: incident.container.host };
+  live.incident = { ...live.incident, cause: { kind: 'incident', incidentId: incident.id, evidence, ...host } };
   return true;
 }
 

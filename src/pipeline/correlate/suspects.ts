@@ -49,17 +49,28 @@ export function inspectNow(
   );
 }
 
+/** Whether the problem of a dependency can explain the victim's. `stateIsBad`: the dependency is unavailable now. */
+export function mayCause(
+  live: LiveIncident,
+  victim: LiveIncident,
+  { stateIsBad, now }: { readonly stateIsBad: boolean; readonly now: number },
+): boolean {
+  const { lastSeenAt, cause } = live.incident;
+  const endedAt = live.resolvedAt ?? live.recoveredAt ?? now;
+  if (now - endedAt > RETURN_MS) return false;
+  const isRecent = lastSeenAt >= victim.incident.openedAt - BEFORE_MS;
+  if (!isRecent && !stateIsBad && cause === undefined) return false;
+  return cause !== undefined || isAboutState(live) || statedCauseOf(live) !== undefined;
+}
+
 export function createSuspects({ graph, incidents, lifecycle, control, clock }: SuspectsDeps): Suspects {
   const incidentOf: Suspects['incidentOf'] = (container, victim, stateIsBad) =>
-    incidents.recent().find((live) => {
-      if (!isOf(live, container) || rootOf(live) === victim) return false;
-      const { lastSeenAt, cause } = live.incident;
-      const endedAt = live.resolvedAt ?? live.recoveredAt ?? clock.now();
-      if (clock.now() - endedAt > RETURN_MS) return false;
-      const isRecent = lastSeenAt >= victim.incident.openedAt - BEFORE_MS;
-      if (!isRecent && !stateIsBad && cause === undefined) return false;
-      return cause !== undefined || isAboutState(live) || statedCauseOf(live) !== undefined;
-    });
+    incidents
+      .recent()
+      .find(
+        (live) =>
+          isOf(live, container) && rootOf(live) !== victim && mayCause(live, victim, { stateIsBad, now: clock.now() }),
+      );
 
   /** Undefined if the container has no known problem, or if the engine does not answer. */
   const suspectOf = async (container: ContainerRef, victim: LiveIncident): Promise<Suspect | undefined> => {

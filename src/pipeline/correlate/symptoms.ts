@@ -13,6 +13,8 @@ export interface Symptoms {
   readonly failure?: Failure;
   /** The containers that the failures name. */
   readonly named: readonly ContainerRef[];
+  /** All hosts that the failures name. */
+  readonly hosts: readonly NamedHost[];
   /** A host outside the engine that the failures name. */
   readonly external?: string;
   /** A name or address in a certain position that no known container has. */
@@ -56,7 +58,7 @@ export function readSymptoms(
     const failure = failureIn(text);
     return failure === undefined || namesOnlyItself(text) ? [] : [{ text, failure }];
   });
-  if (isOffItsNetworks(container, facts, graph)) return { named: [], stated };
+  if (isOffItsNetworks(container, facts, graph)) return { named: [], hosts: [], stated };
 
   const hosts = failures.flatMap(({ text }) => hostsIn(text));
   const resolved = hosts.map((host) => ({ host, containers: graph.resolve(container, host.host, at) }));
@@ -70,6 +72,7 @@ export function readSymptoms(
   return {
     failure: CLEAREST_FIRST.find((kind) => failures.some(({ failure }) => failure === kind)),
     named,
+    hosts,
     ...(named.length === 0 && external !== undefined && { external: describe(external) }),
     ...(unresolved !== undefined && { unresolved: unresolved.host }),
     ...(nameServerFails && { nameServerFails: NAME_RESOLUTION }),

@@ -27,6 +27,8 @@ const CLAIM_MS = 60_000;
 /** The answer is stored a moment after it came. */
 const KEEP_AFTER_ANSWER_MS = 10_000;
 const POLL_MS = 1_000;
+/** A database that is restarted is back by then. */
+const RESTART_MS = 5_000;
 
 export function createSharedQuestions(deps: {
   readonly knowledge: SharedKnowledge;
@@ -45,9 +47,10 @@ export function createSharedQuestions(deps: {
       const name = JSON.stringify([project, service, fingerprint, image, strength]);
       const end = (answered: boolean) =>
         knowledge.releaseQuestion(name, answered ? KEEP_AFTER_ANSWER_MS : 0).catch(() => undefined);
-      try {
-        const givenUpAt = clock.now() + 2 * CLAIM_MS;
-        while (!signal.aborted && clock.now() < givenUpAt) {
+      const givenUpAt = clock.now() + 2 * CLAIM_MS;
+      let failsSince: number | undefined;
+      while (!signal.aborted && clock.now() < givenUpAt) {
+        try {
           // Read after each claim too: the agent that asked may have stored its answer just before.
           const before = usable(await knowledge.caseElsewhere(problem));
           if (before !== undefined) return { known: before };
@@ -57,10 +60,12 @@ export function createSharedQuestions(deps: {
             await end(false);
             return { known };
           }
-          await clock.sleep(POLL_MS, signal);
+          failsSince = undefined;
+        } catch (error) {
+          failsSince ??= clock.now();
+          if (clock.now() - failsSince >= RESTART_MS) return alone(error);
         }
-      } catch (error) {
-        return alone(error);
+        await clock.sleep(POLL_MS, signal);
       }
       return { end: async () => {} };
     },

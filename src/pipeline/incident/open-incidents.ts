@@ -40,6 +40,8 @@ export interface LiveIncident {
   burstAt: number;
   /** Since when its container has been available again, while incidents of other containers still belong to it. */
   recoveredAt?: number;
+  /** It stands for an incident of another host, as a cause of incidents of this one. Only the agent there handles it. */
+  readonly isElsewhere?: true;
   /** When it was resolved. Signals from before, which are read again after a restart of the agent, still belong to it. */
   resolvedAt?: number;
 }

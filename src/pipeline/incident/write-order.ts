@@ -1,4 +1,5 @@
 import type { Incident } from '../../domain/incident.ts';
+import { dropOldest } from '../../lib/bounded.ts';
 import type { Clock } from '../../lib/time.ts';
 import type { IncidentStore } from '../ports/store.ts';
 
@@ -18,6 +19,8 @@ export interface WriteOrder<Store extends IncidentStore> {
 
 /** If an incident is not saved by then, something is broken. It must not delay the positions of all logs further. */
 const PATIENCE_MS = 60_000;
+/** Limits memory while the store cannot be written. */
+const MAX_FAILED = 1_000;
 
 /**
  * `positionsSaved` resolves when the log positions known now have been saved, or could not be. `beforeResolved` is called
@@ -44,10 +47,39 @@ export function createWriteOrder<Store extends IncidentStore>(
     unsaved.delete(id);
   };
 
+  /** Could not be saved: the store was away for a moment. What is written about them later needs them. */
+  const failed = new Map<string, Incident>();
+
+  const save = async (incident: Incident): Promise<void> => {
+    try {
+      await store.saveIncident(incident);
+      failed.delete(incident.id);
+    } catch (error) {
+      failed.set(incident.id, incident);
+      dropOldest(failed, MAX_FAILED);
+      throw error;
+    } finally {
+      saved(incident.id);
+    }
+  };
+
+  const saveFirst = async (id: string): Promise<void> => {
+    const incident = failed.get(id);
+    if (incident !== undefined) await save(incident);
+  };
+
   return {
     store: {
       ...store,
-      saveIncident: (incident: Incident) => store.saveIncident(incident).finally(() => saved(incident.id)),
+      saveIncident: save,
+      async saveDiagnosis(...args: Parameters<IncidentStore['saveDiagnosis']>) {
+        await saveFirst(args[0]);
+        await store.saveDiagnosis(...args);
+      },
+      async saveDecision(...args: Parameters<IncidentStore['saveDecision']>) {
+        await saveFirst(args[0]);
+        await store.saveDecision(...args);
+      },
       async resolveIncident(id: string, at: number) {
         await Promise.all([positionsSaved(), beforeResolved(id)]);
         await store.resolveIncident(id, at);

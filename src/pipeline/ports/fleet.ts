@@ -1,6 +1,7 @@
 /** What agents that share a database know of each other. A single agent has none of it. */
 import type { Alert } from '../../domain/alert.ts';
-import type { ServiceRef } from '../../domain/containers.ts';
+import type { EdgeEvidence, ServiceRef } from '../../domain/containers.ts';
+import type { Incident } from '../../domain/incident.ts';
 import type { ActionResult, Actor, Snooze } from './people.ts';
 import type { LastCase } from './store.ts';
 
@@ -173,4 +174,61 @@ export interface HostSnapshots {
   readSnapshots(
     hosts: readonly string[],
   ): Promise<readonly { readonly host: string; readonly version: number; readonly content: string }[]>;
+}
+
+/** Where containers of other hosts reach a service of this one. */
+export interface Endpoint extends ServiceRef {
+  /** The network on which Swarm knows it by `name`. Empty: a port of the host. */
+  readonly network: string;
+  /** A name or an address, lower case; empty for a port of the host. */
+  readonly name: string;
+  /** 0 for a name. */
+  readonly port: number;
+  /** A container behind it does not run, or is unhealthy. */
+  readonly isDown: boolean;
+}
+
+export interface EndpointStore {
+  /**
+   * Replaces what is known of this host. `addresses`: its names and addresses, lower case; the one from which the database
+   * sees this agent is added. Rejects if the database cannot be used.
+   */
+  saveEndpoints(addresses: readonly string[], endpoints: readonly Endpoint[]): Promise<void>;
+}
+
+/** A service on another host. */
+export interface ServiceElsewhere extends ServiceRef {
+  readonly host: string;
+  /** See Endpoint. */
+  readonly network: string;
+  readonly name: string;
+}
+
+export interface IncidentElsewhere {
+  /** Its container has a host. */
+  readonly incident: Incident;
+  readonly resolvedAt?: number;
+  /** See Endpoint. */
+  readonly isDown: boolean;
+  /** Its agent does not update it any more. */
+  readonly isSilent: boolean;
+}
+
+/** What agents know of causes on each other's hosts. Every method rejects if the database cannot be used. */
+export interface CausesElsewhere {
+  /** The services on other hosts that publish one of these ports. Addresses that several hosts claim are left out. */
+  servicesAt(
+    addresses: readonly { readonly host: string; readonly port: number }[],
+  ): Promise<readonly ServiceElsewhere[]>;
+  /** The Swarm services on other hosts with tasks on these networks, one for each of their names. */
+  servicesOn(networks: readonly string[]): Promise<readonly ServiceElsewhere[]>;
+  /** The incidents of these services that are open, or were resolved since then; newest first. */
+  incidentsOf(services: readonly ServiceElsewhere[], resolvedSince: number): Promise<readonly IncidentElsewhere[]>;
+  incidentsElsewhere(ids: readonly string[]): Promise<readonly IncidentElsewhere[]>;
+  /**
+   * Makes an incident of this host a member of the other one, and resolves with the incident at the end of the chain of
+   * causes, of whichever host. Undefined if that is the incident itself, or if one of them is not in the database: two
+   * agents that do this at the same time cannot close a cycle.
+   */
+  joinElsewhere(memberId: string, causeId: string, evidence: EdgeEvidence): Promise<Incident | undefined>;
 }

@@ -11,6 +11,7 @@ import { pages } from './0008-pages.ts';
 import { fleet } from './0010-fleet.ts';
 import { fleetMessages } from './0011-fleet-messages.ts';
 import { fleetActions } from './0012-fleet-actions.ts';
+import { fleetEndpoints } from './0014-fleet-endpoints.ts';
 import type { Migration } from './migration.ts';
 
 /** In order; append new ones. */
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly Migration[] = [
   fleet,
   fleetMessages,
   fleetActions,
+  fleetEndpoints,
 ];
 
 interface VersionSchema {

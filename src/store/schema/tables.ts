@@ -1,4 +1,13 @@
 import type { Kysely } from 'kysely';
+import type {
+  AgentTable,
+  ClaimTable,
+  FleetActionTable,
+  FleetAddressTable,
+  FleetEndpointTable,
+  FleetMessageTable,
+  HostSnapshotTable,
+} from './fleet-tables.ts';
 
 /**
  * The tables as Kysely types. The SQL is in the migrations in this folder.
@@ -33,6 +42,8 @@ export interface Schema {
   fleet_messages: FleetMessageTable;
   fleet_actions: FleetActionTable;
   host_snapshots: HostSnapshotTable;
+  fleet_addresses: FleetAddressTable;
+  fleet_endpoints: FleetEndpointTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -287,63 +298,4 @@ export interface AuditTable extends Owned {
   service: string | null;
   fingerprint: string | null;
   result: string;
-}
-
-/** One row per agent of a shared database. */
-export interface AgentTable extends Owned {
-  agent_id: string;
-  version: string;
-  started_at: number;
-  /** By the agent's clock, for people. */
-  seen_at: number;
-  /** Null while it runs, and if it did not stop in an orderly way. */
-  stopped_at: number | null;
-  /** Grows while the agent works. */
-  beat: number;
-  /** The beat at which it was found silent. Null: it is not. */
-  silent_beat: number | null;
-  /** The agent that tells people. */
-  silent_by: string | null;
-  /** When they were told. */
-  silent_told: number | null;
-}
-
-/** What only one agent may do at a time. */
-export interface ClaimTable extends Owned {
-  name: string;
-  /** By the clock of the database. */
-  expires_at: number;
-}
-
-/** A problem that people were told of, by this agent. */
-export interface FleetMessageTable extends Owned {
-  name: string;
-  /** By the clock of the database. */
-  at: number;
-}
-
-/** What the agent that it names is asked to do. */
-export interface FleetActionTable extends Owned {
-  id: string;
-  asked_by: string;
-  /** JSON of a FleetAction. */
-  action: string;
-  /** `withdrawn`: it was not claimed in time. `given_up`: it was claimed, and no result came in time. */
-  state: 'asked' | 'claimed' | 'finished' | 'withdrawn' | 'given_up';
-  /** All times are by the clock of the database. */
-  asked_at: number;
-  /** It cannot be claimed after this time. */
-  expires_at: number;
-  /** How often: more than once if the agent was killed before it wrote the result. */
-  claims: number;
-  /** JSON of an ActionResult. */
-  result: string | null;
-}
-
-/** The containers of a host, for the pages of other agents. */
-export interface HostSnapshotTable extends Owned {
-  /** Grows with each change. */
-  version: number;
-  /** JSON; see app/host-snapshots.ts. */
-  content: string;
 }

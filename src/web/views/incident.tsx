@@ -97,7 +97,7 @@ function DiagnosisCard({
       <h2 id="diagnosis">Diagnosis</h2>
       {cause?.kind === 'incident' ? (
         <p className="answer">
-          This only follows from another problem
+          This only follows from another problem{cause.host === null ? '' : ` on ${cause.host}`}
           {cause_incident === null ? '.' : ': '}
           {cause_incident === null ? null : (
             <Link href={incidentPath(cause_incident.id)}>

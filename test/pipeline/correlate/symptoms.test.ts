@@ -27,9 +27,9 @@ describe('what errors say about the dependencies of a container', () => {
   });
 
   it('is nothing if no dependency fails, apart from a stated cause', () => {
-    expect(symptomsOf(['ERROR no space left on device'])).toEqual({ named: [], stated: 'disk full' });
-    expect(symptomsOf(['ERROR KeyError'])).toEqual({ named: [] });
-    expect(symptomsOf(['ERROR connect ECONNREFUSED 127.0.0.1:80'])).toEqual({ named: [] });
+    expect(symptomsOf(['ERROR no space left on device'])).toEqual({ named: [], hosts: [], stated: 'disk full' });
+    expect(symptomsOf(['ERROR KeyError'])).toEqual({ named: [], hosts: [] });
+    expect(symptomsOf(['ERROR connect ECONNREFUSED 127.0.0.1:80'])).toEqual({ named: [], hosts: [] });
   });
 
   it('names a known container once, and no host outside besides it', () => {

@@ -131,3 +131,25 @@ it('an incident is resolved after the positions of the lines that belong to it a
 it('other requests to the store are passed on', async () => {
   expect(await build().written.store.lastCase({ service: 'web', fingerprint: 'f1' })).toBeUndefined();
 });
+
+it('an incident that could not be saved is saved before what is written about it later', async () => {
+  const written: string[] = [];
+  let away = true;
+  const incidentStore: Partial<IncidentStore> = {
+    async saveIncident({ id }) {
+      if (away) throw new Error('the store is away');
+      written.push(`incident ${id}`);
+    },
+    saveDecision: async (id) => void written.push(`decision ${id}`),
+  };
+  const { store } = createWriteOrder(incidentStore as IncidentStore, {
+    clock: { now: () => 0, monotonic: () => 0, sleep: async () => {} },
+    positionsSaved: async () => {},
+  });
+  await expect(store.saveIncident(anIncident({ id: 'a' }))).rejects.toThrow('away');
+  away = false;
+  const decision = { kind: 'notify', reason: 'restart_not_safe' } as const;
+  await store.saveDecision('a', decision);
+  await store.saveDecision('a', decision);
+  expect(written).toEqual(['incident a', 'decision a', 'decision a']);
+});

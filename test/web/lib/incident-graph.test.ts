@@ -18,7 +18,7 @@ const incident = (over: Partial<Incident>) =>
   }) as Incident;
 
 const becauseOf = (id: string, evidence: 'compose' | 'observed' = 'compose') =>
-  ({ kind: 'incident', incident_id: id, evidence }) as const;
+  ({ kind: 'incident', incident_id: id, evidence, host: null }) as const;
 
 const roles = (given: Incident) =>
   Object.fromEntries(incidentGraph(given)?.nodes.map(({ name, role }) => [name, role]) ?? []);

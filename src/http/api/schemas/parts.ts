@@ -57,6 +57,10 @@ export const Cause = z
       kind: z.literal('incident'),
       incident_id: z.string(),
       evidence: Evidence,
+      host: z
+        .string()
+        .nullable()
+        .meta({ description: 'Of the cause, if it is another host than that of the incident' }),
     }),
     z.object({ kind: z.literal('external'), host: z.string() }),
     z.object({ kind: z.literal('unknown'), named: z.string().nullable() }),

@@ -23,7 +23,7 @@ export function toCause(cause: IncidentCause | undefined): z.output<typeof Cause
   if (cause === undefined) return null;
   switch (cause.kind) {
     case 'incident':
-      return { kind: 'incident', incident_id: cause.incidentId, evidence: cause.evidence };
+      return { kind: 'incident', incident_id: cause.incidentId, evidence: cause.evidence, host: cause.host ?? null };
     case 'external':
       return { kind: 'external', host: cause.host };
     case 'unknown':
