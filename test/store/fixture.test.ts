@@ -9,7 +9,7 @@ import type { Alert } from '../../src/domain/alert.ts';
 import type { Incident } from '../../src/domain/incident.ts';
 import type { StoreLocation } from '../../src/store/engines/storage-engine.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
-import { type Expectation, FIXTURES, readContent, type StoreContent } from './fixture/content.ts';
+import { countOf, type Expectation, FIXTURES, readContent, type StoreContent } from './fixture/content.ts';
 import { alert, open, smallDisk, temporaryDirectory } from './support.ts';
 
 const schemas = readdirSync(FIXTURES).filter((name) => name.startsWith('schema-'));
@@ -28,9 +28,7 @@ async function expectNothingLost(
     await store.close();
   }
   for (const [table, rows] of Object.entries(expected.rows)) {
-    // Opening notes who has the agent's name.
-    const which = table === 'notes' ? ` WHERE name <> 'held_by'` : '';
-    const [counted] = await query(`SELECT count(*) AS n FROM ${table}${which}`);
+    const [counted] = await query(countOf(table));
     expect([table, Number(counted?.n)]).toEqual([table, rows]);
   }
 }
