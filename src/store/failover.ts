@@ -1,4 +1,5 @@
 /** Which database the store uses: the configured one, or while that is away the standby file, or memory. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, StoreError } from '../errors.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { copyRows } from './engines/copy-rows.ts';
@@ -29,11 +30,14 @@ export interface Failover {
 /** A restart of the database fails one probe; a longer outage also fails the next one. */
 const FAILED_PROBES_BEFORE_MEMORY = 2;
 const COPY_EVERY_MS = 10 * 60_000;
+/** A database that is restarted is back by then. On a standby file, hosts would ask about the same problem each. */
+const RESTART_MS = 5_000;
+const RETRY_EVERY_MS = 250;
 /** Also between tries to open a standby file that cannot be used. */
 const SHARE_EVERY_MS = 60_000;
 
 export async function openWithFailover(options: StorageEngineOptions): Promise<Failover> {
-  const { where, now, logger } = options;
+  const { where, now, logger, awaitDatabaseMs = RESTART_MS } = options;
   const agent = agentOf(where);
   const canBeShared = 'databaseUrl' in where;
   const standby =
@@ -150,15 +154,17 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
 
   /** Undefined if the database can be written, or another agent uses the name of this one. */
   async function whyAway(): Promise<string | undefined> {
-    // The first try may only find out that the connection was lost.
-    for (let isSecond = false; ; isSecond = true) {
+    const since = performance.now();
+    for (let tries = 1; ; tries++) {
       try {
         await metadata.set('probed_at', String(now()));
         return undefined;
       } catch (error) {
         if (!engine.isOutage(error) || error instanceof StoreError) return undefined;
-        if (isSecond) return messageOf(error);
+        // The first try may only find out that the connection was lost.
+        if (tries > 1 && performance.now() - since >= awaitDatabaseMs) return messageOf(error);
       }
+      if (tries > 1) await sleep(RETRY_EVERY_MS);
     }
   }
 

@@ -42,6 +42,8 @@ export interface StorageEngineOptions {
   /** Epoch ms. */
   now(): number;
   readonly logger: Logger;
+  /** How long a database that is away is awaited before the standby file replaces it, ms; 5 s if absent. */
+  readonly awaitDatabaseMs?: number;
 }
 
 /** The agent's name in the rows of a SQLite file. A file belongs to one agent, so the configured name is not used. */

@@ -51,6 +51,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the standby file' : `the
       receivers: ['slack'],
       now: () => clock.time,
       logger: recordingLogger(),
+      awaitDatabaseMs: 0,
       ...options,
     });
     onTestFinished(() => store.close());
@@ -101,6 +102,17 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the standby file' : `the
     }
     expect(await column('SELECT cursor FROM cursors')).toEqual([JSON.stringify({ at: ids.at(-1), seen: 1 })]);
   }
+
+  test('does not replace a database that is restarted: what is written meanwhile waits', async () => {
+    const here = await place();
+    const store = await start(here, { awaitDatabaseMs: 60_000 });
+    await here.database.away();
+    const handled = handle(store, 'one');
+    await here.database.back();
+    await handled;
+    expect(store.databaseAway()).toBeUndefined();
+    await expectHandled(here.database, ['one']);
+  });
 
   test('follows what the agent writes: it has the same rows as the database a moment later', async () => {
     const here = await place();
