@@ -12,8 +12,8 @@ export default defineConfig({
     expect: { poll: { timeout: 45_000 } },
     // Each file gets a process of its own: OpenTelemetry's globals and open handles must not leak into other files.
     pool: 'forks',
-    // The long tests mostly wait: two workers leave half of two cores idle.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    // The long tests mostly wait. Vitest's default would be one worker on two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: SLOW_TESTS } },
       { extends: true, test: { name: 'slow', include: SLOW_TESTS } },

@@ -33,13 +33,15 @@ let clock: AdjustableClock;
 
 async function start(...projects: readonly (readonly [string, Readonly<Record<string, ServiceOptions>>])[]) {
   clock = createAdjustableClock(SPEED);
+  const containers = projects.flatMap(([name, services]) => composeProject(name, services));
   world = await startFastWorld({
     clock,
-    containers: projects.flatMap(([name, services]) => composeProject(name, services)),
+    containers,
     // The model always recommends a restart, so only correlation can prevent one.
     claude: () => answer(SAFE),
     env: { CHECK_INTERVAL: '5', VERIFY_STABLE_SECONDS: '3', VERIFY_DEADLINE_SECONDS: '20' },
   });
+  await eventually(async () => ((await world.health()).monitoring.length === containers.length ? true : undefined));
   await pass(4);
 }
 
