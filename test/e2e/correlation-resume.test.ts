@@ -11,7 +11,7 @@ import { composeProject } from '../support/compose-project.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { createAdjustableClock } from '../support/fast-clock.ts';
-import { startFastWorld } from '../support/fast-world.ts';
+import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { incidentOf } from '../support/slack-server.ts';
 import { SAFE, soon, startWorld, type World } from '../support/world.ts';
 
@@ -227,7 +227,14 @@ describe('an agent that starts again', () => {
         env: { CHECK_INTERVAL: '5', VERIFY_STABLE_SECONDS: '3', VERIFY_DEADLINE_SECONDS: '20' },
       });
 
+    const watching = ({ health }: FastWorld) =>
+      eventually(async () => {
+        const { monitoring } = await health();
+        return ['shop-api-1', 'shop-worker-1'].every((name) => monitoring.includes(name)) || undefined;
+      });
+
     const first = await start();
+    await watching(first);
     await clock.sleep(3_000);
     simulated.container('shop-db-1')?.exit(1);
     fail(simulated);
@@ -240,6 +247,7 @@ describe('an agent that starts again', () => {
 
     const second = await start();
     try {
+      await watching(second);
       await clock.sleep(3_000);
       fail(simulated);
       await clock.sleep(5_000);
