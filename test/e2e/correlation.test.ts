@@ -14,7 +14,7 @@ import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { SAFE } from '../support/world.ts';
 
 /** Shortens the seconds in which incidents are correlated, and is slow enough for requests. */
-const SPEED = 6;
+const SPEED = 4;
 const SKIPPING_SPEED = 40;
 const NO_NAME = 'could not translate host name "db" to address: Name or service not known';
 let world: FastWorld;
