@@ -1,7 +1,14 @@
 /** Tells the other agents where containers of this host are reached from other hosts. */
 import type { Config } from '../config/config.ts';
 import type { DockerEngine } from '../docker/engine.ts';
-import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, Topology } from '../domain/containers.ts';
+import {
+  type ContainerFacts,
+  type ContainerRef,
+  type EngineEvent,
+  type ListedContainer,
+  NETWORKS_OF_ONE_HOST,
+  type Topology,
+} from '../domain/containers.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Endpoint, EndpointStore } from '../pipeline/ports/fleet.ts';
 
@@ -23,8 +30,6 @@ interface State {
 
 const SERVICE_LABEL = 'com.docker.swarm.service.name';
 const STACK_LABEL = 'com.docker.stack.namespace';
-/** They lead to no other host. */
-const LOCAL_NETWORKS: ReadonlySet<string> = new Set(['bridge', 'host', 'none', 'ingress', 'docker_gwbridge']);
 /** Limits the rows in the database, about 100 bytes each. */
 const MAX_ENDPOINTS = 5_000;
 /** Heartbeats until all is written again, ten minutes: the address of the host may have changed. */
@@ -52,7 +57,7 @@ export function createEndpoints(deps: {
   const current = (): readonly Endpoint[] => {
     const endpoints = new Map<string, Endpoint>();
     for (const [id, { ref, isDown }] of states) {
-      for (const { network, name, port } of placesOf(ref, topologies.get(id))) {
+      for (const { network, name, port } of addressesOf(ref, topologies.get(id))) {
         const key = JSON.stringify([network, name, port, ref.project, ref.service]);
         const { service, project } = ref;
         endpoints.set(key, { network, name, port, service, project, isDown: isDown || !!endpoints.get(key)?.isDown });
@@ -111,9 +116,9 @@ export function createEndpoints(deps: {
   };
 }
 
-type Place = Pick<Endpoint, 'network' | 'name' | 'port'>;
+type Address = Pick<Endpoint, 'network' | 'name' | 'port'>;
 
-function placesOf(ref: ContainerRef, topology: Topology | undefined): readonly Place[] {
+function addressesOf(ref: ContainerRef, topology: Topology | undefined): readonly Address[] {
   if (topology === undefined) return [];
   const ports = (topology.published ?? []).map((port) => ({ network: '', name: '', port }));
   const service = ref.labels[SERVICE_LABEL];
@@ -122,7 +127,7 @@ function placesOf(ref: ContainerRef, topology: Topology | undefined): readonly P
   // A stack's services also have their names without that of the stack.
   const short = service.startsWith(stack) ? [service.slice(stack.length)] : [];
   const names = [service, `tasks.${service}`, ref.name, ...short];
-  const shared = topology.networks.filter(({ name }) => !LOCAL_NETWORKS.has(name));
+  const shared = topology.networks.filter(({ name }) => !NETWORKS_OF_ONE_HOST.has(name));
   return [
     ...ports,
     ...shared.flatMap(({ name: network, address, aliases }) =>

@@ -25,7 +25,7 @@ const KEEP_ALIVE_MS = 30_000;
 const HEAD_END = '\r\n\r\n';
 /**
  * The engine writes each line by itself. While it writes faster than this many small reads in `FLOOD_MS`, the stream
- * pauses for a moment after them and then reads what has gathered.
+ * pauses for a moment after them and then reads what has arrived.
  */
 const FLOOD_READS = 8;
 const FLOOD_MS = 2;
@@ -33,21 +33,25 @@ const SMALL_READ_BYTES = READ_BYTES / 4;
 /** Longer would be slower: the socket holds some 280 lines, and an engine writes 150 in a millisecond. */
 const PAUSE_MS = 1;
 
-/** How the paused streams go on: one timer for all. */
-const paused: (() => void)[] = [];
+/** Resumes paused streams after `PAUSE_MS`, with one timer for all. */
+type ResumeLater = (resume: () => void) => void;
 
-function goOnLater(goOn: () => void): void {
-  if (paused.push(goOn) > 1) return;
-  setTimeout(() => {
-    for (const one of paused.splice(0)) one();
-  }, PAUSE_MS);
+function createResumeLater(): ResumeLater {
+  const paused: (() => void)[] = [];
+  return (resume) => {
+    if (paused.push(resume) > 1) return;
+    setTimeout(() => {
+      for (const one of paused.splice(0)) one();
+    }, PAUSE_MS);
+  };
 }
 
 export function createStreamOpener(endpoint: Endpoint, tls: TlsOptions | undefined): OpenStream {
   const host = endpoint.kind === 'socket' ? 'docker' : `${endpoint.hostname}:${endpoint.port}`;
+  const resumeLater = createResumeLater();
   return (path, signal) => {
     const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
-    return requestStream((onRead) => connectTo(endpoint, tls, onRead), request, signal);
+    return requestStream((onRead) => connectTo(endpoint, tls, onRead), resumeLater, request, signal);
   };
 }
 
@@ -70,7 +74,12 @@ function connectTo(endpoint: Endpoint, tls: TlsOptions | undefined, onRead: OnRe
   return socket;
 }
 
-function requestStream(connectSocket: (onRead: OnRead) => Socket, request: string, signal: AbortSignal) {
+function requestStream(
+  connectSocket: (onRead: OnRead) => Socket,
+  resumeLater: ResumeLater,
+  request: string,
+  signal: AbortSignal,
+) {
   const opened = Promise.withResolvers<EngineStream>();
   const done = Promise.withResolvers<void>();
   // The stream may fail before it is read; `read` returns the same promise.
@@ -146,7 +155,7 @@ function requestStream(connectSocket: (onRead: OnRead) => Socket, request: strin
     }
     if (finished) return false;
     if (length > SMALL_READ_BYTES || !isFlood()) return true;
-    goOnLater(() => {
+    resumeLater(() => {
       if (!finished) socket.resume();
     });
     return false;

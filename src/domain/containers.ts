@@ -124,6 +124,16 @@ export interface Topology {
   readonly published?: readonly number[];
 }
 
+/** Networks of every engine, also without a name. Containers of other hosts are not reached through them. */
+export const NETWORKS_OF_ONE_HOST: ReadonlySet<string> = new Set([
+  '',
+  'bridge',
+  'host',
+  'none',
+  'ingress',
+  'docker_gwbridge',
+]);
+
 export interface ContainerNetwork {
   readonly name: string;
   /** IPv4; empty while the container does not run. */

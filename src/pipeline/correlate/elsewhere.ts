@@ -2,7 +2,7 @@
  * Causes on other hosts. An error names an address that another host publishes, or a Swarm service with tasks there, and
  * that service has a problem of its own. The agent of that host handles the cause; this one leaves the victim alone.
  */
-import { type EdgeEvidence, serviceKey } from '../../domain/containers.ts';
+import { type EdgeEvidence, NETWORKS_OF_ONE_HOST, serviceKey } from '../../domain/containers.ts';
 import type { Incident } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Clock } from '../../lib/time.ts';
@@ -51,8 +51,6 @@ const POLL_MS = 500;
 const STATE_KNOWN_AFTER_MS = 30_000;
 /** Without the database, whether a cause is over cannot be known. */
 const UNKNOWN_AT_MOST_MS = 2 * 60_000;
-/** Every container is on them, or no other host can be reached by them. */
-const LOCAL_NETWORKS: ReadonlySet<string> = new Set(['', 'bridge', 'host', 'none', 'docker_gwbridge', 'ingress']);
 
 const NOTHING: Found = { services: [], evidence: 'observed' };
 
@@ -88,7 +86,7 @@ export function createElsewhere(deps: ElsewhereDeps): Elsewhere {
     );
     const published = (await asked(causes.servicesAt(ports))) ?? [];
     if (published.length > 0) return { services: published, evidence: 'observed' };
-    const networks = graph.networksOf(container.id).filter((network) => !LOCAL_NETWORKS.has(network));
+    const networks = graph.networksOf(container.id).filter((network) => !NETWORKS_OF_ONE_HOST.has(network));
     const tasks = ((await asked(causes.servicesOn(networks))) ?? []).filter(
       (service) => serviceKey(service) !== serviceKey(container),
     );

@@ -1,4 +1,4 @@
-/** An agent comes to the shared database, perhaps with what it has recorded without it. */
+/** An agent connects to the shared database, and copies to it what it has recorded without it. */
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../errors.ts';
 import type { Logger } from '../../lib/log.ts';
