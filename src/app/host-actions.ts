@@ -74,7 +74,7 @@ export function createHostActions(deps: {
     if (state?.kind === 'finished') return state.result;
     await store.giveUpAction(id, 'claimed');
     return refused(
-      `the agent on ${host} has begun with it, but has not said what came of it; the page of the incident will show it`,
+      `the agent on ${host} has started it, but has not reported the result; the page of the incident will show it`,
     );
   };
 

@@ -28,7 +28,7 @@ export async function watchStore(deps: WatchStoreDeps, signal: AbortSignal): Pro
   const probe = async (): Promise<State> => {
     const works = await store.probe();
     for (let report = store.takeReport(); report !== undefined; report = store.takeReport()) {
-      announce({ title: 'Container Doctor has kept a file', text: report });
+      announce({ title: 'Container Doctor has not copied a file to its database', text: report });
     }
     if (!works) return 'down';
     return store.databaseAway() === undefined ? 'works' : 'away';

@@ -54,7 +54,7 @@ it.each<[string, Probed[], string[]]>([
 
 it('announces each report once', async () => {
   expect(await noticesFor([true, true], ['a file was kept', 'another'])).toEqual([
-    ' has kept a file',
-    ' has kept a file',
+    ' has not copied a file to its database',
+    ' has not copied a file to its database',
   ]);
 });

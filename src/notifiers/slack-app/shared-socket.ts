@@ -1,6 +1,6 @@
 /**
  * One connection for the clicks on the messages of all agents that share a database. The agent that has it stores each
- * click before Slack hears that it arrived, and the agent whose message it is handles it.
+ * click before it acknowledges it to Slack, and the agent whose message it is handles it.
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from '../../lib/log.ts';
@@ -9,12 +9,12 @@ import type { SharedClicks } from '../../pipeline/ports/fleet.ts';
 import { type IdentifiedClick, identifyClick } from './clicks.ts';
 import type { Socket } from './socket.ts';
 
-/** How often the connection is looked at. */
-const LOOK_EVERY_MS = 5_000;
+/** How often the connection is checked. */
+const CHECK_EVERY_MS = 5_000;
 /** An agent that cannot connect for this long lets another one try. */
 const GIVE_UP_AFTER_MS = 30_000;
 
-/** Keeps `socket` open while no other agent has one with the same token. Never rejects. */
+/** Runs `socket` while no other agent has one with the same token. Never rejects. */
 export function runAlone(
   socket: Socket,
   {
@@ -35,8 +35,8 @@ export function runAlone(
     const ended = AbortSignal.any([over, giveUp.signal]);
     const watch = async () => {
       for (let brokenMs = 0; !ended.aborted && brokenMs < GIVE_UP_AFTER_MS; ) {
-        await clock.sleep(LOOK_EVERY_MS, ended);
-        brokenMs = socket.problem() === undefined ? 0 : brokenMs + LOOK_EVERY_MS;
+        await clock.sleep(CHECK_EVERY_MS, ended);
+        brokenMs = socket.problem() === undefined ? 0 : brokenMs + CHECK_EVERY_MS;
       }
       giveUp.abort();
     };

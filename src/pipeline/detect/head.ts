@@ -50,8 +50,8 @@ function isName(token: string): boolean {
   return /[\d._@#$/\\:[\]*=-]|^[A-Z]{2,}$|^[A-Z]?[a-z]+[A-Z]/.test(token);
 }
 
-/** Whether all characters in `[at, end)` are small letters. */
-function isSmall(text: string, at: number, end: number): boolean {
+/** Whether all characters in `[at, end)` are lower-case letters. */
+function isLowerCase(text: string, at: number, end: number): boolean {
   for (let i = at; i < end; i++) if (text.charCodeAt(i) < 0x61 || text.charCodeAt(i) > 0x7a) return false;
   return true;
 }
@@ -172,9 +172,9 @@ export function readHead(text: string, from: number, into: Head): boolean {
         if (level !== NO_LEVEL) return found(text, end, level, into, 'Monolog channel and level');
       }
       const stop = wordEnd(text, at, limit);
-      // An untimed line is mostly prose, which a small word shows without a pattern.
-      const small = stop === end && !into.timed && isSmall(text, at, end);
-      if (small && !symbol && text.charCodeAt(at - 1) !== 0x7c && isSpace(text.charCodeAt(end))) {
+      // A line without a time is mostly prose. A lower-case word shows that without a pattern.
+      const isWord = stop === end && !into.timed && isLowerCase(text, at, end);
+      if (isWord && !symbol && text.charCodeAt(at - 1) !== 0x7c && isSpace(text.charCodeAt(end))) {
         if (text.startsWith(' - ', end)) {
           if (++names > 2) break;
         } else if (!precedesBar(text, end) || ++plainWords > 1) break;
