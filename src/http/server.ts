@@ -96,7 +96,6 @@ function createApp(options: HttpServerOptions): { readonly app: express.Express;
     token,
     sessions: createSessions(Date.now),
     httpsHost: httpsHostOf(options.publicUrl),
-    now: Date.now,
   });
   const authorized = (request: Request) => identities.of(request) !== undefined;
   const api = options.api && createApi(options.api, { identities, version: options.version });

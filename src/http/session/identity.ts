@@ -1,7 +1,7 @@
 import { parse, serialize } from 'cookie';
 import type { Request, Response } from 'express';
 import { hasToken } from '../access.ts';
-import { isSameSecret, type Session, type Sessions } from './sessions.ts';
+import { isSameSecret, SESSION_LASTS_MS, type Session, type Sessions } from './sessions.ts';
 
 /** Who sends a request. `anyone`: no token is configured, so everybody may read and nobody may act. */
 export type Identity =
@@ -25,9 +25,8 @@ export function createIdentities(options: {
   readonly token: string | undefined;
   readonly sessions: Sessions;
   readonly httpsHost: string | undefined;
-  now(): number;
 }): Identities {
-  const { token, sessions, httpsHost, now } = options;
+  const { token, sessions, httpsHost } = options;
 
   // Cookies do not distinguish ports, and several agents may run on one host.
   const cookieName = (request: Request) => `container_doctor_${request.socket.localPort ?? 0}`;
@@ -72,7 +71,7 @@ export function createIdentities(options: {
 
     signIn(request, response) {
       const { id, session } = sessions.begin();
-      setCookie(request, response, id, Math.floor((session.expiresAt - now()) / 1000));
+      setCookie(request, response, id, SESSION_LASTS_MS / 1000);
       return session;
     },
 

@@ -16,7 +16,7 @@ export interface Sessions {
 }
 
 /** A working day: whoever looks again tomorrow signs in again. */
-const LASTS_MS = 12 * 3_600_000;
+export const SESSION_LASTS_MS = 12 * 3_600_000;
 /** Beyond it, the oldest session ends. */
 const MAX_SESSIONS = 100;
 
@@ -34,7 +34,7 @@ export function createSessions(now: () => number): Sessions {
   return {
     begin() {
       const id = randomBytes(32).toString('base64url');
-      const session = { csrfToken: randomBytes(32).toString('base64url'), expiresAt: now() + LASTS_MS };
+      const session = { csrfToken: randomBytes(32).toString('base64url'), expiresAt: now() + SESSION_LASTS_MS };
       sessions.set(keyOf(id), session);
       prune();
       return { id, session };
