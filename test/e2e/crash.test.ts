@@ -76,25 +76,26 @@ const POINTS: readonly [string, Moment][] = [
 ];
 
 /** Positions are stored once a second. The line is printed in different parts of that second, ms. */
-const PHASES = [0, 150, 300, 450, 600, 700, 800, 900];
+const PHASES = [0, 300, 600, 800];
 
 /** ms after the line. The workflow takes about 2 s. */
-const SPREAD = Array.from({ length: 13 }, (_, n) => n * 180);
+const SPREAD = Array.from({ length: 7 }, (_, n) => n * 350);
 
-const twoAtATime = createLimit(2);
+/** A scene mostly waits. */
+const threeAtATime = createLimit(3);
 
 describe.concurrent('killed', { timeout: 240_000 }, () => {
-  it.each(POINTS)('%s', async (_, moment) => twoAtATime(() => killAndCheck(moment)));
+  it.each(POINTS)('%s', async (_, moment) => threeAtATime(() => killAndCheck(moment)));
   it.each(PHASES)('when the position of a line that was printed after %d ms is stored', async (ms) =>
-    twoAtATime(() => killAndCheck(positionWritten, { waitMs: ms })),
+    threeAtATime(() => killAndCheck(positionWritten, { waitMs: ms })),
   );
   it('while the engine stops the container slowly', async () =>
-    twoAtATime(() => killAndCheck(later(restarting, 2_300), { web: { stopTakesMs: 3_000 } })));
+    threeAtATime(() => killAndCheck(later(restarting, 2_300), { web: { stopTakesMs: 3_000 } })));
   it('while the engine waits for the stop timeout', async () =>
-    twoAtATime(() => killAndCheck(later(restarting, 100), { web: { ignoresStop: true, stopTimeout: 6 } })));
+    threeAtATime(() => killAndCheck(later(restarting, 100), { web: { ignoresStop: true, stopTimeout: 6 } })));
   it('when a restart is stored that the engine never received: people are notified, and a new decision is made', async () =>
-    twoAtATime(() => killAndCheck(restarting, { engineReceivesNothing: true })));
-  it.each(SPREAD)('%d ms after the line', async (ms) => twoAtATime(() => killAndCheck(later(line, ms))));
+    threeAtATime(() => killAndCheck(restarting, { engineReceivesNothing: true })));
+  it.each(SPREAD)('%d ms after the line', async (ms) => threeAtATime(() => killAndCheck(later(line, ms))));
 });
 
 it('a restart whose connection to the engine is cut is verified, not repeated', { timeout: 180_000 }, async () => {

@@ -6,12 +6,16 @@
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
+import { createLimit } from '../../src/lib/limit.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { letters } from '../support/letters.ts';
 import { JANE, slackAppEnv } from '../support/slack-app-env.ts';
 import { type ChannelMessage, type SlackApp, startSlackApp } from '../support/slack-app-server.ts';
 import { SAFE, startWorld, type World } from '../support/world.ts';
+
+/** A scene mostly waits. */
+const threeAtATime = createLimit(3);
 
 interface Scene {
   readonly world: World;
@@ -44,44 +48,10 @@ const POINTS: readonly [what: string, moment: Moment][] = [
   ],
 ];
 
-describe('killed', { timeout: 180_000 }, () => {
-  it.each(POINTS)('%s: one restart, one message, nothing lost', async (_, moment) => {
-    await inScene(async (scene) => {
-      const { world, slack, message } = scene;
-      const doctor = world.doctor;
-      const before = {
-        edits: slack.callsOf('chat.update').length,
-        replies: slack.callsOf('chat.postMessage').length,
-      };
-      await slack.click({ user: JANE, message, action: 'restart' });
-      await moment(scene, before);
-      doctor.signal('SIGKILL');
-      await doctor.exited;
-
-      await world.start(slackAppEnv(slack));
-      // If it died before the approval was stored, the request still waits, and the button can be pressed again.
-      await at(() => slack.socket.connections() > 0);
-      await eventually(
-        async () => {
-          if (shows(scene, '✅ Resolved: web')) return true;
-          const waits = message.blocks.some(({ block_id }) => block_id?.startsWith('request'));
-          if (waits && restarts(scene) === 0) await slack.click({ user: JANE, message, action: 'restart' });
-          return undefined;
-        },
-        { deadlineMs: 60_000, everyMs: 500 },
-      );
-      expect(restarts(scene)).toBe(1);
-      expect(slack.shown().filter(({ threadTs }) => !threadTs)).toHaveLength(1);
-      expect(slack.textOf(message)).toContain('Restart approved by');
-      // The reply is posted after the message was edited.
-      const replies = () => slack.thread(message.ts).map((reply) => slack.textOf(reply));
-      await at(() => replies().some((text) => text.includes('Resolved: web')));
-      // A reply that Slack accepted before the kill and whose position was not stored is there twice.
-      expect(replies().filter((text) => text.includes('Resolved: web')).length).toBeLessThanOrEqual(2);
-      expect(replies().length - new Set(replies()).size).toBeLessThanOrEqual(1);
-      expect(slack.violations).toEqual([]);
-    });
-  });
+describe.concurrent('killed', { timeout: 240_000 }, () => {
+  it.each(POINTS)('%s: one restart, one message, nothing lost', async (_, moment) =>
+    threeAtATime(() => killAndCheck(moment)),
+  );
 
   it('while the message is posted: it is there at most twice, and the newest one is edited', async () => {
     const slack = await startSlackApp();
@@ -150,6 +120,44 @@ describe('killed during a flood', { timeout: 240_000 }, () => {
     }
   });
 });
+
+async function killAndCheck(moment: Moment): Promise<void> {
+  await inScene(async (scene) => {
+    const { world, slack, message } = scene;
+    const doctor = world.doctor;
+    const before = {
+      edits: slack.callsOf('chat.update').length,
+      replies: slack.callsOf('chat.postMessage').length,
+    };
+    await slack.click({ user: JANE, message, action: 'restart' });
+    await moment(scene, before);
+    doctor.signal('SIGKILL');
+    await doctor.exited;
+
+    await world.start(slackAppEnv(slack));
+    // If it died before the approval was stored, the request still waits, and the button can be pressed again.
+    await at(() => slack.socket.connections() > 0);
+    await eventually(
+      async () => {
+        if (shows(scene, '✅ Resolved: web')) return true;
+        const waits = message.blocks.some(({ block_id }) => block_id?.startsWith('request'));
+        if (waits && restarts(scene) === 0) await slack.click({ user: JANE, message, action: 'restart' });
+        return undefined;
+      },
+      { deadlineMs: 60_000, everyMs: 500 },
+    );
+    expect(restarts(scene)).toBe(1);
+    expect(slack.shown().filter(({ threadTs }) => !threadTs)).toHaveLength(1);
+    expect(slack.textOf(message)).toContain('Restart approved by');
+    // The reply is posted after the message was edited.
+    const replies = () => slack.thread(message.ts).map((reply) => slack.textOf(reply));
+    await at(() => replies().some((text) => text.includes('Resolved: web')));
+    // A reply that Slack accepted before the kill and whose position was not stored is there twice.
+    expect(replies().filter((text) => text.includes('Resolved: web')).length).toBeLessThanOrEqual(2);
+    expect(replies().length - new Set(replies()).size).toBeLessThanOrEqual(1);
+    expect(slack.violations).toEqual([]);
+  });
+}
 
 /** What was stored. The agent may be running. */
 function stored({ world }: Scene) {

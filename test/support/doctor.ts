@@ -10,6 +10,12 @@ import type { HistoryEntry } from '../../src/http/history.ts';
 import { eventually } from './eventually.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** With a cache of compiled modules, the hundreds of agents of one run start with less than two thirds of the CPU time. */
+const BASE_ENV = {
+  PATH: process.env.PATH,
+  HOME: process.env.HOME,
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('../../node_modules/.cache/node-compile', import.meta.url)),
+};
 
 export interface Doctor {
   readonly url: string;
@@ -46,7 +52,7 @@ export async function startDoctor(
   const dataDir = env.DATA_DIR ?? path.join(scratch, 'data');
   const command = [...(options.via ?? []), process.execPath, ...(options.program ?? [MAIN]), ...(options.args ?? [])];
   const child = spawn(command[0] as string, command.slice(1), {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', DATA_DIR: dataDir, ...env },
+    env: { ...BASE_ENV, PORT: '0', DATA_DIR: dataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const { log, output } = capture(child);
@@ -92,7 +98,7 @@ export async function runCommand(
   env: Record<string, string> = {},
 ): Promise<{ code: number | string; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { ...BASE_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
