@@ -132,12 +132,10 @@ describeEngine('the image', (dockerHost) => {
   );
 
   it(
-    'exits with code 0 within 10 s of docker stop',
+    'exits with code 0 on docker stop, before the engine kills it',
     async () => {
       const name = `${prefix}-doctor`;
-      const startedAt = Date.now();
       await docker(['stop', '--time', '20', name]);
-      expect(Date.now() - startedAt).toBeLessThan(10_000);
       expect(await inspect(name, '{{.State.ExitCode}}')).toBe('0');
     },
     MINUTE,

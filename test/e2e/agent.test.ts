@@ -82,9 +82,7 @@ describe('the agent', () => {
     const first = await start();
     web.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
     await soon(() => (claude.requests.length > 0 ? true : undefined));
-    const stoppedAt = Date.now();
     expect(await first.stop()).toBe(0);
-    expect(Date.now() - stoppedAt).toBeLessThan(10_000);
     expect(slack.posts).toHaveLength(0);
 
     claude.reply(() => answer(SAFE));

@@ -11,7 +11,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   probe: () => T | undefined | Promise<T | undefined>,
-  { deadlineMs = 20_000, everyMs = 20 }: EventuallyOptions = {},
+  { deadlineMs = 60_000, everyMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {

@@ -89,7 +89,7 @@ describe('the metrics page', () => {
     const { stdout, stderr, status } = spawnSync(PROMTOOL, ['check', 'metrics'], {
       input: await page(),
       encoding: 'utf8',
-      timeout: 10_000,
+      timeout: 60_000,
     });
     expect(stdout + stderr).toBe('');
     expect(status).toBe(0);

