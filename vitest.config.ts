@@ -1,6 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { SLOW_TESTS } from './test/lanes.ts';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { LONGEST_TESTS, SLOW_TESTS } from './test/lanes.ts';
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST_TESTS.some((file) => moduleId.endsWith(`/${file}`));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -12,6 +21,7 @@ export default defineConfig({
     expect: { poll: { timeout: 45_000 } },
     // Each file gets a process of its own: OpenTelemetry's globals and open handles must not leak into other files.
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // The long tests mostly wait. Vitest's default would be one worker on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { SLOW_TESTS } from './lanes.ts';
+import { LONGEST_TESTS, SLOW_TESTS } from './lanes.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../', import.meta.url));
 
@@ -41,5 +41,9 @@ describe('the fast lane', () => {
 describe('the slow lane', () => {
   it.each(SLOW_TESTS)('%s matches tests', (pattern) => {
     expect(globSync(pattern, { cwd: REPOSITORY })).not.toEqual([]);
+  });
+
+  it.each(LONGEST_TESTS)('%s, begun first, is one of it', (file) => {
+    expect(slow).toContain(file);
   });
 });
