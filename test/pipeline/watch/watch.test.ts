@@ -226,7 +226,7 @@ describe('containers', () => {
 
   it('are watched even if there are two hundred', async () => {
     for (let n = 0; n < 200; n++) engine.addContainer({ name: `c-${n}` });
-    const w = await watching();
+    const w = await watching({ callTimeoutMs: 60_000 });
     for (let n = 0; n < 200; n++) engine.container(`c-${n}`)?.log('here');
     await eventually(() => (w.lines.length === 200 ? true : undefined), { deadlineMs: 60_000 });
     expect(w.reconnects).toEqual([]);
@@ -420,7 +420,7 @@ describe('an engine that accepts connections and does not answer', () => {
         ({ message, fields }) => message === 'containers cannot be listed' && fields?.cause === 'timeout',
       );
     await eventually(() => (timeouts().length >= 10 ? true : undefined));
-    expect(proxy.open).toBeLessThanOrEqual(streams + 1);
+    await eventually(() => (proxy.open <= streams + 1 ? true : undefined));
     expect(w.watch.status().sinceReconcileMs).toBeGreaterThan(500);
 
     proxy.release();
