@@ -72,7 +72,7 @@ export class Attacked {
   /** A page of the agent, as a program on the host reads it. */
   async text(page: string): Promise<string> {
     const headers: Record<string, string> = this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
-    const response = await fetch(`${this.run.url}${page}`, { headers, signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`${this.run.url}${page}`, { headers, signal: AbortSignal.timeout(60_000) });
     return response.text();
   }
 

@@ -64,13 +64,16 @@ describe('the engine', () => {
     simulated = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock') });
     dockerHost = await simulated.listen();
     requests = [];
-    engine = createDockerEngine({
+    engine = withTimeout(60_000);
+  });
+
+  const withTimeout = (callTimeoutMs: number) =>
+    createDockerEngine({
       host: dockerHost,
       tlsVerify: false,
-      callTimeoutMs: 300,
+      callTimeoutMs,
       onRequest: (operation, _ms, errorType) => void requests.push([operation, errorType]),
     });
-  });
 
   afterEach(async () => {
     vi.unstubAllEnvs();
@@ -190,10 +193,11 @@ describe('the engine', () => {
   it('that hangs makes calls and streams time out', async () => {
     for (const operation of ['list', 'events', 'logs'] as const) simulated.faults.hang(operation);
     const { signal } = new AbortController();
-    await expect(engine.list()).rejects.toMatchObject({ reason: 'timeout' });
-    const events = engine.events({ since: 0, signal, onConnected() {}, onEvent() {} });
+    const impatient = withTimeout(300);
+    await expect(impatient.list()).rejects.toMatchObject({ reason: 'timeout' });
+    const events = impatient.events({ since: 0, signal, onConnected() {}, onEvent() {} });
     await expect(events).rejects.toMatchObject({ reason: 'timeout' });
-    await expect(engine.followLogs('x', { from: 0, signal, onLines() {} })).rejects.toMatchObject({
+    await expect(impatient.followLogs('x', { from: 0, signal, onLines() {} })).rejects.toMatchObject({
       reason: 'timeout',
     });
   });
@@ -202,13 +206,13 @@ describe('the engine', () => {
     const web = simulated.addContainer({ name: 'web' });
     const stop = new AbortController();
     const texts: string[] = [];
-    const following = engine.followLogs(web.id, {
+    const following = withTimeout(1_500).followLogs(web.id, {
       from: 0,
       signal: stop.signal,
       onLines: (lines) => void texts.push(...lines.map(({ text }) => text)),
     });
-    setTimeout(() => web.log('late'), 500);
-    await vi.waitFor(() => expect(texts).toEqual(['late']), { timeout: 5_000 });
+    setTimeout(() => web.log('late'), 1_800);
+    await vi.waitFor(() => expect(texts).toEqual(['late']), { timeout: 60_000 });
     stop.abort();
     await following;
   });

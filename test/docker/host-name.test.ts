@@ -8,7 +8,7 @@ import { createHostName, withHostName } from '../../src/docker/host-name.ts';
 import type { ContainerRef } from '../../src/domain/containers.ts';
 import { eventually } from '../support/eventually.ts';
 
-async function setUp(agentName?: string) {
+async function setUp(agentName?: string, callTimeoutMs = 60_000) {
   const folder = await mkdtemp(path.join(tmpdir(), 'host-name-'));
   const simulated = createSimulatedEngine({ socketPath: path.join(folder, 'engine.sock'), hostName: 'node-7' });
   const host = await simulated.listen();
@@ -16,7 +16,7 @@ async function setUp(agentName?: string) {
     await simulated.close();
     await rm(folder, { recursive: true });
   });
-  const engine = createDockerEngine({ host, tlsVerify: false, callTimeoutMs: 200 });
+  const engine = createDockerEngine({ host, tlsVerify: false, callTimeoutMs });
   return { simulated, engine, start: () => createHostName(agentName, engine) };
 }
 
@@ -52,7 +52,7 @@ it.each<[string, (engine: Awaited<ReturnType<typeof setUp>>['simulated']) => voi
   ['refuses', ({ faults }) => faults.respond('info', 403)],
   ['does not answer', ({ faults }) => faults.hang('info')],
 ])('the host name is unknown, and nothing fails, if the engine %s', async (_what, breakIt) => {
-  const { simulated, engine, start } = await setUp();
+  const { simulated, engine, start } = await setUp(undefined, 1_000);
   breakIt(simulated);
   const hostName = start();
   await expect(engine.hostName()).rejects.toThrow();

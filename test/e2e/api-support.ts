@@ -10,7 +10,7 @@ export function apiReader(url: string, token?: string): ApiReader {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return {
     async get(name, path = ENDPOINTS[name].path) {
-      const response = await fetch(url + API + path, { headers, signal: AbortSignal.timeout(10_000) });
+      const response = await fetch(url + API + path, { headers, signal: AbortSignal.timeout(60_000) });
       const body = await response.json();
       expect([path, response.status, body]).toMatchObject([path, 200, {}]);
       const parsed = ENDPOINTS[name].response.safeParse(body);

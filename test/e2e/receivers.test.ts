@@ -40,7 +40,7 @@ const pager: ReceiverModule<typeof PAGER_SETTINGS, PagerSettings> = {
     sendNotice: (notice, signal) => page(settings, { notice: notice.title }, signal),
   }),
   async check(settings) {
-    const result = await page(settings, {}, AbortSignal.timeout(1_000));
+    const result = await page(settings, {}, AbortSignal.timeout(60_000));
     return result.kind === 'sent' ? { ok: true, detail: 'the pager answers' } : { ok: false, why: result.why };
   },
 };

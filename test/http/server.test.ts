@@ -22,7 +22,7 @@ async function serve(change: Partial<HttpServerOptions> = {}) {
   });
   ended.push(server.close);
   const get = async (path: string, init: RequestInit = {}) => {
-    const response = await fetch(server.url + path, { signal: AbortSignal.timeout(5_000), ...init });
+    const response = await fetch(server.url + path, { signal: AbortSignal.timeout(60_000), ...init });
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) };
   };

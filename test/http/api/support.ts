@@ -47,7 +47,7 @@ export async function serveApi(
   onTestFinished(server.close);
 
   const send = async (path: string, init: RequestInit = {}) => {
-    const response = await fetch(server.url + API + path, { signal: AbortSignal.timeout(5_000), ...init });
+    const response = await fetch(server.url + API + path, { signal: AbortSignal.timeout(60_000), ...init });
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   };

@@ -33,7 +33,7 @@ function local(api: (typeof APIS)[number] = 'ollama', options: Partial<LocalOpti
     url: server.url,
     api,
     model: LOCAL_MODEL,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     loadingMs: 0,
     now: Date.now,
     ...options,
@@ -242,7 +242,7 @@ describe('a question', () => {
 
 describe('the check', () => {
   const check = (over: Partial<Parameters<typeof checkLocalModel>[0]> = {}) =>
-    checkLocalModel({ url: server.url, api: 'ollama', model: LOCAL_MODEL, timeoutMs: 1_000, ...over });
+    checkLocalModel({ url: server.url, api: 'ollama', model: LOCAL_MODEL, timeoutMs: 60_000, ...over });
 
   it.each(APIS)('finds the model over the API of %s and asks it nothing', async (api) => {
     expect(await check({ api })).toEqual({ ok: true });

@@ -87,7 +87,7 @@ function appWith(slack: SlackApp, records: TestRecords, over: Partial<SlackAppSe
     now: clock.now,
     clock,
     logger: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-    timeoutMs: 1_000,
+    timeoutMs: 60_000,
     memory: memoryIn(records),
     people: {
       actions: peopleIn(records, asked, () => app.now),
@@ -107,7 +107,7 @@ function appWith(slack: SlackApp, records: TestRecords, over: Partial<SlackAppSe
     records,
     asked,
     now: NOON + 20_000,
-    send: (alert) => receiver.send(alert, AbortSignal.timeout(10_000)),
+    send: (alert) => receiver.send(alert, AbortSignal.timeout(60_000)),
     message: onlyMessage,
     text: () => slack.textOf(onlyMessage()),
     thread: () => slack.thread(onlyMessage().ts).map((reply) => slack.textOf(reply)),

