@@ -124,6 +124,7 @@ export function logErrorOf(open: OpenRecord, { tier, word }: Finding): LogError 
   const patterns = [word];
   if (open.traced && word !== 'stack trace') patterns.push('stack trace');
   addShownWords(record.text, patterns);
-  const parts = partsOf(record.text);
+  const headRead = open.headed && !open.json && open.lines === 1;
+  const parts = partsOf(record.text, headRead ? open.bodyAt : undefined);
   return { record, tier, patterns, summary: summaryOf(parts), parts };
 }

@@ -34,6 +34,8 @@ export function repeatedPrefixEnd(a: string, aEnd: number, b: string): number {
 
 /** First lines of traces that are unmistakable anywhere in a line: what precedes them is a prefix. */
 const TRACE_STARTS = ['Traceback (most recent call last)', 'panic: ', 'fatal error: ', "thread '"];
+/** A fast check: what any of them needs. */
+const MAY_START = /[ \t](?:Traceback|panic: |fatal error: |thread ')/;
 /** The most characters of a prefix. */
 const MAX_PREFIX = 120;
 
@@ -41,6 +43,7 @@ const MAX_PREFIX = 120;
 export function traceStartAt(whole: string, from = 0): number {
   if (from >= MAX_PREFIX) return 0;
   const text = whole.length > MAX_PREFIX + 40 ? whole.slice(0, MAX_PREFIX + 40) : whole;
+  if (!MAY_START.test(text)) return 0;
   for (const start of TRACE_STARTS) {
     const at = text.indexOf(start, from);
     if (at > 0 && at < MAX_PREFIX && isSpace(text.charCodeAt(at - 1))) return at;

@@ -112,7 +112,7 @@ export function createLogDetector(options: {
       if (stream.open && (stream.used || keepsAll)) assembler.release(stream);
       else if (stream.open) stream.streak++;
       if (burstOpen) flushBurst(line.stream);
-      beginRecord(stream, text, line.time, ordinal, level, 0, true);
+      beginRecord(stream, keepsAll ? cleanLine(text) : text, line.time, ordinal, level, 0, true);
       if (keepsAll) stream.arrived = now();
       return;
     }

@@ -1,7 +1,7 @@
 /** The open record of a stream: the lines it has so far, and what decides which lines may still join it. */
 import type { StreamName } from '../../domain/containers.ts';
 import type { LogRecord } from '../../domain/incident.ts';
-import { capText, cleanLine, MAX_RECORD } from './clean.ts';
+import { capText, MAX_RECORD } from './clean.ts';
 import { levelName, NO_LEVEL } from './levels.ts';
 import type { Trace } from './trace-state.ts';
 
@@ -32,6 +32,7 @@ export interface OpenRecord {
   firstLine: number;
   lastLine: number;
   lines: number;
+  /** Its first line, cleaned if the record may be shown. */
   text: string;
   more: string[];
   size: number;
@@ -201,8 +202,7 @@ function compact(stream: OpenRecord): void {
 }
 
 export function recordText(stream: OpenRecord): string {
-  const first = cleanLine(stream.text);
-  return capText(stream.more.length === 0 ? first : `${first}\n${stream.more.join('\n')}`);
+  return capText(stream.more.length === 0 ? stream.text : `${stream.text}\n${stream.more.join('\n')}`);
 }
 
 export function recordOf(stream: OpenRecord): LogRecord {

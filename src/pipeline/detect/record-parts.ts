@@ -21,8 +21,10 @@ export interface RecordParts {
 const TRACE_LINE =
   /^\s+(?:eval )?at \S|^\s*#\d+\s|^\s+File ".*", line \d|^\s*Traceback \(most|^goroutine \d+ |:\d+:in [`']|^ {4}\([\w]+ \d|^\s*Caused by|^\s*[Ss]tack (?:trace|backtrace|traceback):|^\s+\d+: \S/;
 
-export function partsOf(text: string): RecordParts {
+/** `bodyAt`: index of the message if the head has been read. */
+export function partsOf(text: string, bodyAt?: number): RecordParts {
   const breakAt = text.indexOf('\n');
+  if (breakAt === -1 && bodyAt !== undefined) return ofText(text.slice(bodyAt), text.slice(0, bodyAt), []);
   const first = breakAt === -1 ? text : text.slice(0, breakAt);
   const rest = breakAt === -1 ? [] : text.slice(breakAt + 1).split('\n', 400);
   const head: Head = emptyHead();
@@ -32,28 +34,20 @@ export function partsOf(text: string): RecordParts {
     const parts = parseJsonLine(first, head.json ? head.bodyAt : 0);
     if (parts !== undefined) return ofJson(parts, rest);
   }
-  const message = headed ? first.slice(head.bodyAt) : first;
+  return headed ? ofText(first.slice(head.bodyAt), first.slice(0, head.bodyAt), rest) : ofText(first, '', rest);
+}
+
+function ofText(message: string, head: string, rest: readonly string[]): RecordParts {
   if (message.includes('=') && LOGFMT.test(message)) {
     const parts = parseLogfmt(message);
     if (parts !== undefined) return ofLogfmt(parts, rest);
   }
-  const traceAt = rest.findIndex((line) => TRACE_LINE.test(line));
-  if (traceAt === -1) {
-    return {
-      message:
-        rest.length === 0 ? message : [message, ...rest.slice(0, 3).filter((line) => !isCompanion(line))].join('\n'),
-      trace: [],
-      head: headed ? first.slice(0, head.bodyAt) : '',
-      exceptionType: '',
-    };
-  }
   // The message comes first: it may be the line that names the exception.
-  return {
-    message,
-    trace: [message, ...rest],
-    head: headed ? first.slice(0, head.bodyAt) : '',
-    exceptionType: '',
-  };
+  if (rest.some((line) => TRACE_LINE.test(line)))
+    return { message, trace: [message, ...rest], head, exceptionType: '' };
+  const whole =
+    rest.length === 0 ? message : [message, ...rest.slice(0, 3).filter((line) => !isCompanion(line))].join('\n');
+  return { message: whole, trace: [], head, exceptionType: '' };
 }
 
 /** Whether the line is a detail that PostgreSQL prints below a message, such as the statement. */

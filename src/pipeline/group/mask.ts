@@ -3,14 +3,19 @@
  * scanner is written by hand because it runs for every error, also in a storm.
  */
 
+import { isDigit } from '../detect/chars.ts';
+
 /** Characters of a message that are used: what distinguishes two problems comes first. */
 const MASK_LENGTH = 1_200;
 /** Words and masks of a message that are used. */
 const MAX_TOKENS = 120;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const UUID_LENGTH = 36;
 const UUID_WITHIN = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
-const HEX_PART = /^[0-9a-f]{4,}$/;
+/** The parts of a word that have a digit; and also those that look like hexadecimal numbers. */
+const NUMBER_PARTS = /(?<![^-_.#])[^-_.#\d]*\d[^-_.#]*/g;
+const HEX_PARTS = /(?<![^-_.#])(?:[^-_.#\d]*\d[^-_.#]*|[0-9a-f]{4,}(?![^-_.#]))/g;
 const DOMAIN =
   /^(?:[\w-]+\.)+(?:com|net|org|edu|gov|mil|int|info|biz|arpa|local|internal|lan|home|svc|cluster|localdomain)\.?$|^(?!(?:com|org|net|io|java|javax|android)\.)(?:[a-z0-9-]+\.){2,}[a-z]{2}$/;
 const DURATION =
@@ -28,15 +33,17 @@ const EMAIL = /^[\w.+-]+@[\w-]+(?:\.[\w-]+)+$/;
 const HOST = /^[\w-]+(?:\.[\w-]+)+:\d{2,5}$|^[a-z]+[\d-][a-z\d-]*:\d{2,5}$/;
 const URL = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/**
- * Classes of characters, as bits: 1 separates words (blanks and controls do, too), 2 is a digit, 4 needs a closer
- * check.
- */
-const KIND = new Uint8Array(128).fill(1, 0, 0x21);
-for (const mark of '([{<"\'`=,;|)]}>!?') KIND[mark.charCodeAt(0)] = 1;
-for (const digit of '0123456789') KIND[digit.charCodeAt(0)] = 2;
-// A path, an address, or a name.
-for (const mark of '/@\\%:') KIND[mark.charCodeAt(0)] = 4;
+/** Classes of characters, as bits. Blanks and controls separate words, too. */
+const SEPARATOR = 1;
+const DIGIT = 2;
+const COLON = 4;
+/** Of a path, an address or a name. */
+const MARK = 8;
+const KIND = new Uint8Array(128).fill(SEPARATOR, 0, 0x21);
+for (const mark of '([{<"\'`=,;|)]}>!?') KIND[mark.charCodeAt(0)] = SEPARATOR;
+for (const digit of '0123456789') KIND[digit.charCodeAt(0)] = DIGIT;
+for (const mark of '/@\\%') KIND[mark.charCodeAt(0)] = MARK;
+KIND[0x3a] = COLON;
 
 const URL_ENDS = '"\'<>)]`';
 
@@ -55,7 +62,7 @@ export function maskTokens(message: string): string[] {
   while (at < text.length && out.length < MAX_TOKENS) {
     const code = text.charCodeAt(at);
     let kinds = code < 0x80 ? (KIND[code] as number) : 0;
-    if (kinds === 1) {
+    if (kinds === SEPARATOR) {
       at++;
       continue;
     }
@@ -63,18 +70,19 @@ export function maskTokens(message: string): string[] {
     for (; end < text.length; end++) {
       const next = text.charCodeAt(end);
       const kind = next < 0x80 ? (KIND[next] as number) : 0;
-      if (kind === 1) break;
+      if (kind === SEPARATOR) break;
       kinds |= kind;
     }
     let token = text.slice(at, end);
-    if ((kinds & 4) !== 0 && token.includes('://')) {
+    if ((kinds & COLON) !== 0 && token.includes('://')) {
       while (end < text.length && text.charCodeAt(end) > 0x20 && !URL_ENDS.includes(text.charAt(end))) end++;
       token = text.slice(at, end);
+      kinds = DIGIT | COLON | MARK;
     }
     at = end;
     if (token === HIDDEN) token = '<value>';
-    else if (kinds !== 0) token = maskToken(token);
-    else if (token.endsWith(':') || token.endsWith('.')) token = token.slice(0, -1);
+    else if (kinds !== 0) token = maskToken(token, kinds);
+    else if (endsInPunctuation(token)) token = token.slice(0, -1);
     // [::]:80
     if (token === '' || (out[out.length - 1] === '<ip>' && PORT.test(token))) continue;
     // Thu Jun 16 2005: a date
@@ -116,40 +124,60 @@ function hideQuoted(text: string): string {
   );
 }
 
-function maskToken(token: string): string {
+/** `kinds`: classes of characters that the token may have. Few of the patterns below can match one that lacks them. */
+function maskToken(token: string, kinds: number): string {
   if (token === '::' || token === '::1') return '<ip>';
   let core = token;
-  while (core.length > 1 && (core.endsWith('.') || core.endsWith(':'))) core = core.slice(0, -1);
+  while (core.length > 1 && endsInPunctuation(core)) core = core.slice(0, -1);
   const first = core.charCodeAt(0);
-  if (UUID.test(core)) return '<id>';
-  if (NUMBER.test(core)) return IPV4.test(core) ? '<ip>' : '<num>';
-  if (URL.test(core)) return '<url>';
-  if (DOMAIN.test(core)) return '<host>';
-  if (core.includes('@')) {
+  const numeric = isNumeric(first);
+  const marked = (kinds & MARK) !== 0;
+  const colon = (kinds & COLON) !== 0 && core.includes(':');
+  if (isUuid(core)) return '<id>';
+  if (numeric && NUMBER.test(core)) return IPV4.test(core) ? '<ip>' : '<num>';
+  if (colon && URL.test(core)) return '<url>';
+  if (core.includes('.') && DOMAIN.test(core)) return '<host>';
+  if (marked && core.includes('@')) {
     if (EMAIL.test(core)) return '<email>';
     const at = core.indexOf('@');
     if (/@[0-9a-f]{4,}$/i.test(core)) return `${maskWord(core.slice(0, at))}@<id>`; // Java's Object.toString
   }
   if (
-    first === 0x2f ||
-    (first === 0x2e && core.includes('/')) ||
-    /^[A-Za-z]:\\/.test(core) ||
-    (first === 0x7e && core.charCodeAt(1) === 0x2f)
+    marked &&
+    (first === 0x2f ||
+      (first === 0x2e && core.includes('/')) ||
+      /^[A-Za-z]:\\/.test(core) ||
+      (first === 0x7e && core.charCodeAt(1) === 0x2f))
   ) {
     return IPV4.test(core) ? '<ip>' : '<path>';
   }
-  if (DURATION.test(core)) return '<duration>';
-  if (SIZE.test(core)) return '<size>';
-  if (HEX.test(core) && (/\d/.test(core) || core.length >= 8)) return '<id>';
-  if (IPV4.test(core)) return '<ip>';
-  if (core.includes(':')) {
+  if (numeric && DURATION.test(core)) return '<duration>';
+  if (numeric && SIZE.test(core)) return '<size>';
+  if (HEX.test(core) && (core.length >= 8 || /\d/.test(core))) return '<id>';
+  if (numeric && IPV4.test(core)) return '<ip>';
+  if (colon) {
     if (IPV6.test(core) && /::|\d/.test(core)) return '<ip>';
     if (HOST.test(core)) return '<host>';
     // key:value, a::b, file:line
     const parts = core.split(':');
     if (parts.length <= 6) return parts.map((part) => (part === '' ? '' : maskPart(part))).join(':');
   }
-  return maskPart(core);
+  return marked ? maskPart(core) : maskWord(core);
+}
+
+/** Whether the token ends in a full stop or a colon. */
+function endsInPunctuation(token: string): boolean {
+  const last = token.charCodeAt(token.length - 1);
+  return last === 0x2e || last === 0x3a;
+}
+
+/** Whether the character begins a number: a digit or a sign. */
+function isNumeric(code: number): boolean {
+  return isDigit(code) || code === 0x2b || code === 0x2d;
+}
+
+function isUuid(word: string): boolean {
+  return word.length === UUID_LENGTH && UUID.test(word);
 }
 
 function maskPart(core: string): string {
@@ -167,17 +195,16 @@ function maskPart(core: string): string {
 /** Ids with mixed letters and digits become `<id>`; a word with a number at its end keeps the word. */
 function maskWord(word: string): string {
   if (!/\d/.test(word)) return word;
-  if (UUID.test(word)) return '<id>';
-  if (NUMBER.test(word)) return '<num>';
+  const numeric = isNumeric(word.charCodeAt(0));
+  if (isUuid(word)) return '<id>';
+  if (numeric && NUMBER.test(word)) return '<num>';
   if (HEX.test(word)) return '<id>';
-  if (DURATION.test(word)) return '<duration>';
+  if (numeric && DURATION.test(word)) return '<duration>';
   if (/^[A-Za-z_$.]{3,}\d+$/.test(word)) return word.replace(/\d+$/, '<n>');
   if (/[-_.#]/.test(word)) {
-    const parts = word.replace(UUID_WITHIN, '0').split(/([-_.#])/);
-    const hex = parts.length >= 5;
-    return parts
-      .map((part) => (/\d/.test(part) || (hex && HEX_PART.test(part)) ? '<n>' : part))
-      .join('')
+    const short = word.length > UUID_LENGTH ? word.replace(UUID_WITHIN, '0') : word;
+    return short
+      .replace(/[-_.#].*[-_.#]/s.test(short) ? HEX_PARTS : NUMBER_PARTS, '<n>')
       .replace(/([-_.#])[-_.#]+<n>/g, '$1<n>')
       .replace(/<n>(?:[-_.]<n>)+/g, '<n>');
   }

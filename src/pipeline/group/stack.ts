@@ -34,8 +34,11 @@ const LINKED = /^\s*(?:\|\s*)?(?:Caused by: |Suppressed: |Wrapped by: |---> |\(I
 const INLINE =
   /\b((?:[A-Za-z_$][\w$]*(?:\.|::|\\)){1,12}[A-Z]\w*(?:Error|Exception|Throwable|Failure)|[A-Z]\w+(?:Error|Exception))\b(?!\.)/g;
 
-/** A fast check before INLINE is tried. */
+/** What every type has in its name: INLINE is tried from the first name with one of these. */
 const NAMES_TYPE = /Error|Exception|Throwable|Failure/;
+const NAME = /[\w$.:\\]/;
+/** Characters of a message in which types are looked for. */
+const NAMED_LENGTH = 1_200;
 
 const JAVA = /^\s+at (?:[\w.@/-]+\/)?([\w$.<>]+)\(([^)]*)\)/;
 const CLR = /^\s+at ([^(]+?) ?\(.*?\)(?: \[0x[0-9a-f]+\])?(?: in (.+?)(?::line)?[: ]?\d*)?$/;
@@ -66,13 +69,23 @@ interface Frame {
 /** Returns the exception types that a message names, in order. */
 export function typesInMessage(message: string): string[] {
   const types: string[] = [];
-  if (!NAMES_TYPE.test(message)) return types;
-  for (const match of message.slice(0, 1_200).matchAll(INLINE)) {
+  const text = message.length > NAMED_LENGTH ? message.slice(0, NAMED_LENGTH) : message;
+  const first = text.search(NAMES_TYPE);
+  if (first === -1) return types;
+  INLINE.lastIndex = nameStart(text, first);
+  for (let match = INLINE.exec(text); match !== null; match = INLINE.exec(text)) {
     const type = match[1] as string;
     if (types.at(-1) !== type) types.push(type);
     if (types.length === MAX_TYPES) break;
   }
   return types;
+}
+
+/** Returns the index at which the qualified name that covers `at` begins. */
+function nameStart(text: string, at: number): number {
+  let start = at;
+  while (start > 0 && NAME.test(text.charAt(start - 1))) start--;
+  return start;
 }
 
 export function stackOf(lines: readonly string[]): Stack {
