@@ -7,6 +7,7 @@ import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import type { FastWorld } from '../support/fast-world.ts';
 import { startFleet, type TestFleet } from '../support/fleet.ts';
+import { breakSchema } from '../support/next-schema.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { SAFE } from '../support/world.ts';
 
@@ -165,6 +166,27 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
     for (const name of others) expect(together.text).toContain(`• ${name}: not restarted`);
     const pending = async () => Promise.all(worlds.map(async (world) => (await world.health()).outbox_pending));
     await soon(async () => ((await pending()).every((count) => count === 0) ? true : undefined));
+  });
+
+  it('stops using a database whose schema a newer agent has made unusable for it, restarts nothing, and says so', async () => {
+    const [one] = await start(['web-1'], { speed: 20, claude: () => answer(SAFE) });
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    await breakSchema((sql) => client.query(sql)).finally(() => client.end());
+    const health = await soon(async () => {
+      const view = await one.health();
+      return view.store_healthy ? undefined : view;
+    });
+    expect(health.status).toBe('degraded');
+    expect(health.problems.join()).toMatch(/its schema is version 99 \(contract\), this program knows up to \d+/);
+    await soon(() => fleet.slack.posts.find(({ text }) => text.includes('written by a newer container-doctor')));
+    one.engine.container('app')?.exit(1);
+    const { decision } = await soon(async () => {
+      const [incident] = (await one.api('/incidents')).incidents;
+      return incident?.decision ? incident : undefined;
+    });
+    expect(decision.reason).toBe('store_unavailable');
+    await expect(fleet.start('web-2')).rejects.toMatchObject({ reason: 'newer_schema' });
   });
 
   it('hears once that an agent is silent, and once that it is back', async () => {

@@ -13,7 +13,7 @@ import { toStats, toTimeline } from './views/overview.ts';
 
 export type Answer<T> =
   | { readonly status: 200; readonly body: T }
-  | { readonly status: 400 | 403 | 404; readonly error: string };
+  | { readonly status: 400 | 403 | 404 | 503; readonly error: string };
 
 export interface ReadRequest {
   readonly query: unknown;
@@ -31,6 +31,7 @@ export type Readers = {
     | 'stats'
     | 'containers'
     | 'graph'
+    | 'targets'
     | 'waiting']: Reader<Name>;
 };
 
@@ -247,6 +248,13 @@ export function createReaders(source: ApiSource): Readers {
       });
     },
 
+    async targets() {
+      const agents = source.agents?.();
+      // An empty list would remove all targets. After an error, Prometheus keeps those that it has.
+      if (agents?.length === 0) return { status: 503, error: 'the other agents are not known yet' };
+      return ok((agents ?? []).flatMap(toTarget));
+    },
+
     async waiting() {
       const [requests, snoozes] = await Promise.all([store.waitingRequests(ALL), store.snoozes(ALL)]);
       return ok({
@@ -260,6 +268,16 @@ export function createReaders(source: ApiSource): Readers {
 function toAgent({ name, id, version, isSilent, startedAt, seenAt }: FleetMember) {
   const state = isSilent ? ('silent' as const) : ('alive' as const);
   return { host: name, id, version, state, started_at: iso(startedAt), last_seen_at: iso(seenAt) };
+}
+
+function toTarget({ name, version, isSilent, metricsAddress }: FleetMember): ResponseOf<'targets'> {
+  if (metricsAddress === undefined) return [];
+  const labels = {
+    instance: name,
+    __meta_container_doctor_version: version,
+    __meta_container_doctor_state: isSilent ? ('silent' as const) : ('alive' as const),
+  };
+  return [{ targets: [metricsAddress], labels }];
 }
 
 function snoozesOf(snoozes: readonly Snooze[], key: string): readonly Snooze[] {
