@@ -32,7 +32,7 @@ export interface Fleet {
 export function createFleet(deps: {
   readonly self: AgentIdentity & { readonly name: string; readonly version: string };
   /** See FleetAgent. */
-  metricsAddress(): Promise<string | undefined>;
+  metricsAddress(): string | undefined;
   readonly store: Pick<
     FleetStore,
     'beat' | 'saveStopped' | 'claimSilence' | 'saveSilenceTold' | 'endSilence' | 'forgetAgent' | 'snoozesElsewhere'
@@ -108,8 +108,8 @@ export function createFleet(deps: {
   };
 
   const beat = async (): Promise<void> => {
-    const metricsAddress = await deps.metricsAddress();
-    const all = await store.beat({ id: self.id, version: self.version, startedAt, metricsAddress });
+    const { id, version } = self;
+    const all = await store.beat({ id, version, startedAt, metricsAddress: deps.metricsAddress() });
     const at = clock.monotonic();
     if (lastBeatAt === undefined || at - lastBeatAt > AWAY_AFTER_MS) seen.clear();
     lastBeatAt = at;
@@ -167,7 +167,7 @@ export function joinFleet(
     ...deps,
     self: { ...identity, name: config.database.agent, version },
     receivers: config.receivers.map(({ name }) => name),
-    async metricsAddress() {
+    metricsAddress() {
       const port = deps.port();
       return port === undefined ? undefined : metricsAddress(port);
     },

@@ -6,27 +6,37 @@ import { isLoopback } from '../lib/loopback.ts';
 const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]']);
 
 /**
- * Where Prometheus reaches the agent, `host:port`. Undefined if its pages are reached from this machine only. `port`: the
- * one on which it listens.
+ * Where Prometheus reaches the agent, `host:port`. `port`: the one on which it listens. Undefined if its pages are reached
+ * from this machine only, and until the engine has said whether it is in a Swarm: heartbeats do not wait for an engine.
  */
 export function createMetricsAddress(
   config: Pick<Config, 'http' | 'hostAddresses' | 'metricsAddress' | 'agentName'>,
   engine: Pick<DockerEngine, 'swarmAddress'>,
-): (port: number) => Promise<string | undefined> {
+): (port: number) => string | undefined {
   const { http, hostAddresses, agentName } = config;
-  let ofSwarm: string | undefined;
+  let isAsked = false;
+  let ofEngine: string | undefined;
 
-  const find = async (): Promise<string | undefined> => {
+  const askEngine = async (): Promise<void> => {
+    isAsked = true;
+    try {
+      ofEngine = (await engine.swarmAddress()) ?? agentName;
+    } catch {
+      isAsked = false;
+    }
+  };
+
+  const find = (): string | undefined => {
     const listensOn = http.publishedOn ?? http.host;
     if (!ANY.has(listensOn)) return isLoopback(listensOn) ? undefined : listensOn;
     const [first] = hostAddresses;
     if (first !== undefined) return first;
-    ofSwarm ??= await engine.swarmAddress().catch(() => undefined);
-    return ofSwarm ?? agentName;
+    if (!isAsked) void askEngine();
+    return ofEngine;
   };
 
-  return async (port) => {
-    const { host = await find(), port: published = port } = config.metricsAddress ?? {};
+  return (port) => {
+    const { host = find(), port: published = port } = config.metricsAddress ?? {};
     if (host === undefined) return undefined;
     return `${isIP(host) === 6 ? `[${host}]` : host}:${published}`;
   };
