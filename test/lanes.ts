@@ -20,7 +20,7 @@ export const LONGEST_TESTS = [
   'test/e2e/crash.test.ts',
   'test/e2e/engines.engine.test.ts',
   'test/e2e/policy.test.ts',
-  'test/e2e/fleet-kill.test.ts',
+  'test/e2e/fleet-swarm.engine.test.ts',
   'test/e2e/approvals-crash.test.ts',
   'test/e2e/loop.engine.test.ts',
   'test/e2e/agent.test.ts',

@@ -268,7 +268,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     sources: engine.sources,
     imagesRefused: engine.imagesRefused,
   });
-  const fleet = joinFleet(config, { ...deps, store, notifier, endpoints, onSnoozes: pipeline.setSnoozesElsewhere });
+  const ofHost = { ...deps, store, notifier, endpoints, engine, port: () => server?.port };
+  const fleet = joinFleet(config, { ...ofHost, onSnoozes: pipeline.setSnoozesElsewhere });
   const pages = createPages({
     config,
     store,

@@ -68,7 +68,7 @@ export function createEndpoints(deps: {
 
   return {
     noting: (onInspected) => (id, facts) => {
-      topologies.set(id, facts.topology);
+      topologies.set(id, withEarlierAddresses(facts.topology, topologies.get(id)));
       onInspected(id, facts);
     },
 
@@ -114,6 +114,16 @@ export function createEndpoints(deps: {
       }
     },
   };
+}
+
+/** A container that has ended has no addresses any more, but the errors of others still name those that it had. */
+function withEarlierAddresses(topology: Topology, earlier: Topology | undefined): Topology {
+  const before = new Map(earlier?.networks.map(({ name, address }) => [name, address]));
+  const networks = topology.networks.map((network) => ({
+    ...network,
+    address: network.address || (before.get(network.name) ?? ''),
+  }));
+  return { ...topology, networks };
 }
 
 type Address = Pick<Endpoint, 'network' | 'name' | 'port'>;

@@ -1,6 +1,7 @@
 /** The agents that share a database: heartbeats, and the notices that one of them is silent or back. */
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import type { DockerEngine } from '../docker/engine.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Clock } from '../lib/time.ts';
 import type { Notifier } from '../pipeline/notify/notify.ts';
@@ -11,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import type { Endpoints } from './endpoints.ts';
 import { createFleetMessenger } from './fleet-messages.ts';
 import type { AgentIdentity } from './identity.ts';
+import { createMetricsAddress } from './metrics-address.ts';
 
 /** Six heartbeats are missing when an agent counts as silent. */
 export const BEAT_EVERY_MS = 15_000;
@@ -29,6 +31,8 @@ export interface Fleet {
 
 export function createFleet(deps: {
   readonly self: AgentIdentity & { readonly name: string; readonly version: string };
+  /** See FleetAgent. */
+  metricsAddress(): string | undefined;
   readonly store: Pick<
     FleetStore,
     'beat' | 'saveStopped' | 'claimSilence' | 'saveSilenceTold' | 'endSilence' | 'forgetAgent' | 'snoozesElsewhere'
@@ -104,7 +108,8 @@ export function createFleet(deps: {
   };
 
   const beat = async (): Promise<void> => {
-    const all = await store.beat({ id: self.id, version: self.version, startedAt });
+    const { id, version } = self;
+    const all = await store.beat({ id, version, startedAt, metricsAddress: deps.metricsAddress() });
     const at = clock.monotonic();
     if (lastBeatAt === undefined || at - lastBeatAt > AWAY_AFTER_MS) seen.clear();
     lastBeatAt = at;
@@ -147,17 +152,25 @@ export function joinFleet(
     readonly notifier: Pick<Notifier, 'announce' | 'deliver'>;
     onSnoozes(snoozes: readonly Snooze[]): void;
     readonly endpoints: Pick<Endpoints, 'publish'>;
+    readonly engine: Pick<DockerEngine, 'swarmAddress'>;
+    /** On which the pages are served. */
+    port(): number | undefined;
     readonly clock: Clock;
     readonly logger: Logger;
   },
 ): Fleet | undefined {
   if (config.database === undefined) return undefined;
   const { notifier, identity = { id: randomUUID() }, version } = deps;
+  const metricsAddress = createMetricsAddress(config, deps.engine);
   const sendMessages = createFleetMessenger({ ...deps, publicUrl: config.publicUrl, deliver: notifier.deliver });
   return createFleet({
     ...deps,
     self: { ...identity, name: config.database.agent, version },
     receivers: config.receivers.map(({ name }) => name),
+    metricsAddress() {
+      const port = deps.port();
+      return port === undefined ? undefined : metricsAddress(port);
+    },
     announce: notifier.announce,
     deliver: notifier.deliver,
     async sendMessages() {

@@ -65,6 +65,8 @@ export interface Config {
   readonly agentName?: string;
   /** HOST_ADDRESSES, lower case. */
   readonly hostAddresses: readonly string[];
+  /** METRICS_ADDRESS. */
+  readonly metricsAddress?: { readonly host: string; readonly port?: number };
   readonly dataDir: string;
   /** Absent: the store is a file in `dataDir`. */
   readonly database?: { readonly url: string; readonly agent: string };
@@ -152,6 +154,7 @@ export function toConfig(
     hostAddresses: values.HOST_ADDRESSES.toLowerCase()
       .split(/[\s,]+/)
       .filter((address) => address !== ''),
+    metricsAddress: values.METRICS_ADDRESS,
     dataDir: values.DATA_DIR,
     ...(url !== undefined && agent !== undefined && { database: { url, agent } }),
     retention: { days: values.RETENTION_DAYS, incidents: values.RETENTION_INCIDENTS },

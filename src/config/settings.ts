@@ -166,6 +166,18 @@ const STORAGE = {
     details:
       "Known without it: AGENT_NAME, the engine's host name, its address in a Swarm, and the address from which the database sees the agent. See [fleet](deploy/fleet.md).",
   },
+  METRICS_ADDRESS: {
+    schema: text()
+      .regex(/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i)
+      .transform((given) => {
+        const [, host = '', port] = /^(.+?)(?::(\d+))?$/.exec(given) ?? [];
+        return { host, ...(port !== undefined && { port: Number(port) }) };
+      }),
+    allowed: 'host or host:port',
+    about: 'where Prometheus reaches this agent, for `/api/v1/fleet/targets`',
+    details:
+      'Unset: HOST with PORT; if that is every address, the first of HOST_ADDRESSES, else the address in a Swarm, else AGENT_NAME. See [fleet](deploy/fleet.md).',
+  },
   RETENTION_DAYS: {
     schema: integer(1, 3650),
     default: '90',

@@ -1,5 +1,6 @@
 /** Which database the store uses: the configured one, or while that is away the standby file, or memory. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kysely } from 'kysely';
 import { messageOf, StoreError } from '../errors.ts';
 import type { CurrentDatabase } from './current-database.ts';
 import { copyRows } from './engines/copy-rows.ts';
@@ -13,6 +14,7 @@ import { type FleetShare, readFleetShare } from './fleet-share.ts';
 import { createMetadata } from './metadata.ts';
 import { createQueryRunner, type QueryRunner } from './query-runner.ts';
 import { createRecentUsage, type RecentUsage } from './recent-usage.ts';
+import { whyNotReadable } from './schema/migrate.ts';
 
 export interface Failover {
   readonly current: CurrentDatabase;
@@ -235,6 +237,25 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
     });
   }
 
+  /** A newer agent may have changed the schema so that this one can no longer use it. */
+  async function leaveNewerSchema(): Promise<void> {
+    if (!current.isShared) return;
+    const why = await queries.read('read the version of the schema', () =>
+      whyNotReadable(current.db as Kysely<unknown>),
+    );
+    if (why === undefined) return;
+    refusal = why;
+    logger.error('the database has a newer schema: the agent no longer uses it', { problem: why });
+    await queries.exclusively(async () => {
+      if (engine.kind !== 'configured' || (await moveToStandby(why))) return;
+      const database = engine;
+      const next = await openMemory({ problem: why, now });
+      await usage.saveTo(next.db);
+      switchTo(next);
+      await database.close();
+    });
+  }
+
   function notYet(error: unknown): void {
     logger.debug('the database cannot be used yet', { error: String(error) });
   }
@@ -254,6 +275,7 @@ export async function openWithFailover(options: StorageEngineOptions): Promise<F
         if (engine.kind === 'standby') await comeBack().catch(notYet);
         await queries.write('write to the store', () => metadata.set('probed_at', String(now())));
         failedProbes = 0;
+        await leaveNewerSchema();
         await keepFresh();
       } catch (error) {
         logger.debug('the probe of the store failed', { error: String(error) });

@@ -11,11 +11,18 @@ export function createFleetStore(current: CurrentDatabase, queries: QueryRunner,
   const { agent } = current;
   const noSilence = { silent_beat: null, silent_by: null, silent_told: null };
   return {
-    async beat({ id, version, startedAt }) {
+    async beat({ id, version, startedAt, metricsAddress }) {
       return queries.write('write a heartbeat', async () => {
         // Without the database there are no others, which does not mean that they are silent.
         if (!current.isShared) throw new StoreError('the shared database is not used', 'unavailable');
-        const row = { agent_id: id, version, started_at: startedAt, seen_at: now(), stopped_at: null };
+        const row = {
+          agent_id: id,
+          version,
+          started_at: startedAt,
+          seen_at: now(),
+          stopped_at: null,
+          metrics_address: metricsAddress ?? null,
+        };
         await current.db
           .insertInto('agents')
           .values({ agent, ...row, beat: 1, ...noSilence })
@@ -119,6 +126,7 @@ function agentOf(row: Selectable<AgentTable>): FleetAgent {
     startedAt: row.started_at,
     seenAt: row.seen_at,
     beat: row.beat,
+    ...(row.metrics_address !== null && { metricsAddress: row.metrics_address }),
     ...(row.stopped_at !== null && { stoppedAt: row.stopped_at }),
     ...(row.silent_by !== null && {
       silence: {

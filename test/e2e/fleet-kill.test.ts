@@ -1,17 +1,20 @@
 /** One of two real agents on a real PostgreSQL database is killed in the middle of a question, and started again later. */
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ResponseOf } from '../../src/http/api/endpoints.ts';
 import { answer, hang } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
+import { HURRIED } from '../support/hurried-clock.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const why = whyNoPostgres();
 
-/** A claim lasts a minute, an agent is silent after 90 seconds. */
+/** An agent is silent after 90 seconds, which are a fifth of that here. */
+const HURRY = { HURRY: '5' };
 const within = <T>(probe: () => T | undefined | Promise<T | undefined>) =>
-  eventually(probe, { deadlineMs: 200_000, everyMs: 250 });
+  eventually(probe, { deadlineMs: 100_000, everyMs: 100 });
 
 describe.skipIf(why !== undefined)(why === undefined ? 'a killed agent' : `a killed agent (${why})`, () => {
   let server: PostgresServer;
@@ -28,19 +31,20 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a killed agent' : `a kil
   }, 60_000);
 
   it('loses nothing and doubles nothing: another host asks, one tells that it is silent, it goes on later', async () => {
+    const databaseUrl = server.createDatabase();
     const shared = {
-      DATABASE_URL: server.createDatabase(),
+      ...HURRY,
+      DATABASE_URL: databaseUrl,
       ANTHROPIC_BASE_URL: one.claude.url,
       SLACK_WEBHOOK_URL: one.slack.webhookUrl,
     };
     const containers = [one, two].map(({ engine }) => engine.addContainer({ name: 'app' }));
-    const start = (world: World, name: string) => world.start({ ...shared, AGENT_NAME: name });
+    const start = (world: World, name: string) => world.start({ ...shared, AGENT_NAME: name }, { program: HURRIED });
     const status = async ({ url }: Doctor): Promise<ResponseOf<'status'>> =>
       (await fetch(`${url}/api/v1/status`)).json() as Promise<ResponseOf<'status'>>;
     const posts = (text: string) => one.slack.posts.filter((post) => post.text.includes(text));
 
-    const first = await start(one, 'web-1');
-    const second = await start(two, 'web-2');
+    const [first, second] = await Promise.all([start(one, 'web-1'), start(two, 'web-2')]);
     const { agents } = await within(async () => {
       const seen = await status(second);
       return seen.agents.length === 2 ? seen : undefined;
@@ -52,6 +56,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a killed agent' : `a kil
     containers[1]?.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
     first.signal('SIGKILL');
     await first.exited;
+
+    // A minute passes.
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    const { rowCount } = await client
+      .query('UPDATE claims SET expires_at = expires_at - 60000')
+      .finally(() => client.end());
+    expect(rowCount).toBe(1);
 
     const mine = async () => (await second.history()).find(({ host, diagnosis }) => host === 'web-2' && diagnosis);
     expect((await within(mine)).diagnosis?.root_cause).toBe('the lock table is full');

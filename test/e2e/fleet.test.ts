@@ -1,12 +1,12 @@
 /** Several real agents, each with a simulated engine of its own, on one real PostgreSQL database. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { BEAT_EVERY_MS } from '../../src/app/fleet.ts';
 import type { Actor } from '../../src/pipeline/ports/people.ts';
 import { answer } from '../support/claude-server.ts';
 import { eventually } from '../support/eventually.ts';
 import type { FastWorld } from '../support/fast-world.ts';
 import { startFleet, type TestFleet } from '../support/fleet.ts';
+import { breakSchema } from '../support/next-schema.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { SAFE } from '../support/world.ts';
 
@@ -39,9 +39,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
   const start = async (names: readonly string[], options: Partial<Parameters<typeof startFleet>[0]> = {}) => {
     databaseUrl = server.createDatabase();
     fleet = await startFleet({ databaseUrl, claude: () => answer({ severity: 'medium' }), speed: 5, ...options });
-    const worlds: FastWorld[] = [];
-    for (const name of names) worlds.push(await fleet.start(name));
-    return worlds as [FastWorld, FastWorld, ...FastWorld[]];
+    const worlds = await Promise.all(names.map((name) => fleet.start(name)));
+    return worlds as unknown as [FastWorld, FastWorld, ...FastWorld[]];
+  };
+
+  const sql = async (query: string) => {
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    return (await client.query(query).finally(() => client.end())).rows;
   };
 
   it('is shown whole by each agent, with the host of each incident; each agent acts on its own host', async () => {
@@ -75,6 +80,54 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
     expect((await one.health()).open_incidents).toBe(1);
   });
 
+  it('shows the containers, dependencies and timeline of each host on every page', async () => {
+    const [one, two] = await start(['web-1', 'web-2'], { speed: 20, containers: [] });
+    one.engine.addContainer({ name: 'app' });
+    two.engine.addContainer({ name: 'db', image: 'postgres:17', networks: ['shop'] });
+    two.engine.addContainer({ name: 'app', networks: ['shop'], env: ['DATABASE_HOST=db'] });
+    const names = ({ containers }: { containers: { host: string; name: string }[] }) =>
+      containers.map(({ host, name }) => `${host}/${name}`);
+    const all = await soon(async () => {
+      const shown = await one.api('/containers?host=*');
+      return shown.containers.length === 3 ? shown : undefined;
+    });
+    expect(names(all)).toEqual(['web-1/app', 'web-2/app', 'web-2/db']);
+    expect(all.containers.map(({ policy }: { policy: unknown[] }) => policy.length)).toEqual([0, 0, 0]);
+    expect(names(await one.api('/containers'))).toEqual(['web-1/app']);
+
+    await soon(async () => {
+      const { containers } = await two.api('/containers');
+      expect((await one.api('/containers?host=web-2')).containers).toEqual(containers);
+      expect(containers[0].policy.length).toBeGreaterThan(5);
+      return true;
+    });
+    const graph = await soon(async () => {
+      const shown = await one.api('/graph?host=web-2');
+      return shown.edges.length === 1 ? shown : undefined;
+    });
+    expect(graph).toEqual(await two.api('/graph'));
+    expect(graph).toMatchObject({ host: 'web-2', edges: [{ from: 'app', to: 'db', evidence: 'environment' }] });
+
+    two.engine.container('app')?.log('ERROR cannot serve: deadlock', { stream: 'stderr' });
+    await soon(async () => ((await one.api('/incidents?host=web-2')).total === 1 ? true : undefined));
+    const open = async (world: FastWorld, query: string) =>
+      (await world.api(`/containers${query}`)).containers.map(
+        (each: { open_incidents: string[] }) => each.open_incidents.length,
+      );
+    expect(await open(one, '?host=*')).toEqual([0, 1, 0]);
+    expect(await open(one, '')).toEqual([0]);
+    expect(await open(two, '')).toEqual([1, 0]);
+    expect((await one.api('/timeline?host=web-2')).incidents).toHaveLength(1);
+    expect((await one.api('/timeline')).incidents).toHaveLength(0);
+    expect(await one.api('/containers?host=web-9')).toMatchObject({ error: expect.stringContaining('no such host') });
+
+    two.engine.container('db')?.stop();
+    await soon(async () => {
+      const { containers } = await one.api('/containers?host=web-2');
+      return containers.map(({ status }: { status: string }) => status).join() === 'running,exited' ? true : undefined;
+    });
+  });
+
   it('asks once about a problem that five hosts have at the same moment', async () => {
     const names = ['web-1', 'web-2', 'web-3', 'web-4', 'web-5'];
     const slow = { ...answer({ severity: 'medium', root_cause: 'the lock table is full' }), delayMs: 1_000 };
@@ -98,6 +151,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
     fail(one);
     const [first] = await diagnosed(one, 'web-1');
     await two.people.actions.judge(first.id, 'wrong', undefined, JANE);
+    // The claim of the first question ends ten seconds after its answer, by the clock of the database.
+    await sql('UPDATE claims SET expires_at = 0');
     fail(two);
     await diagnosed(two, 'web-2');
     expect(fleet.claude.requests).toHaveLength(2);
@@ -138,9 +193,12 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
   it('holds a problem back on all hosts that a person has snoozed on one', async () => {
     const [one, two] = await start(['web-1', 'web-2'], { speed: 30 });
     await one.people.actions.snooze({ service: { service: 'app' }, forMs: HOUR }, JANE);
-    // The other agents read it with their next heartbeat.
-    const known = fleet.clock.now() + 2 * BEAT_EVERY_MS;
-    await soon(() => (fleet.clock.now() > known ? true : undefined));
+    // The other agents read it with each heartbeat. The first one after the snooze has read it when the second is written.
+    const [{ beat }] = await sql(`SELECT beat::int FROM agents WHERE agent = 'web-2'`);
+    await soon(async () => {
+      const [now] = await sql(`SELECT beat::int FROM agents WHERE agent = 'web-2'`);
+      return now.beat >= beat + 2 ? true : undefined;
+    });
     fail(two);
     await soon(async () => {
       const count = await two.metric('container_doctor_errors_suppressed_total', { reason: 'snoozed' });
@@ -167,6 +225,25 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
     await soon(async () => ((await pending()).every((count) => count === 0) ? true : undefined));
   });
 
+  it('stops using a database whose schema a newer agent has made unusable for it, restarts nothing, and says so', async () => {
+    const [one] = await start(['web-1'], { speed: 20, claude: () => answer(SAFE) });
+    await breakSchema(sql);
+    const health = await soon(async () => {
+      const view = await one.health();
+      return view.store_healthy ? undefined : view;
+    });
+    expect(health.status).toBe('degraded');
+    expect(health.problems.join()).toMatch(/its schema is version 99 \(contract\), this program knows up to \d+/);
+    await soon(() => fleet.slack.posts.find(({ text }) => text.includes('written by a newer container-doctor')));
+    one.engine.container('app')?.exit(1);
+    const { decision } = await soon(async () => {
+      const [incident] = (await one.api('/incidents')).incidents;
+      return incident?.decision ? incident : undefined;
+    });
+    expect(decision.reason).toBe('store_unavailable');
+    await expect(fleet.start('web-2')).rejects.toMatchObject({ reason: 'newer_schema' });
+  });
+
   it('hears once that an agent is silent, and once that it is back', async () => {
     const three = (await start(['web-1', 'web-2', 'web-3'], { speed: 30 }))[2] as FastWorld;
     const about = (text: string) => fleet.slack.posts.filter((post) => post.text.includes(text));
@@ -181,7 +258,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
     );
     await cut.query(`SELECT pg_advisory_lock(hashtextextended('container-doctor agent web-3', 0))`);
     await soon(() => about('The agent on web-3 is silent')[0]);
-    const end = fleet.clock.now() + 300_000;
+    const end = fleet.clock.now() + 120_000;
     await soon(() => (fleet.clock.now() > end ? true : undefined));
     expect(about('The agent on web-3 is silent')).toHaveLength(1);
     expect(about('The agent on web-1 is silent')).toEqual([]);
@@ -189,7 +266,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a fleet' : `a fleet (${w
 
     await cut.end();
     await soon(() => about('The agent on web-3 is back')[0]);
-    const later = fleet.clock.now() + 120_000;
+    const later = fleet.clock.now() + 60_000;
     await soon(() => (fleet.clock.now() > later ? true : undefined));
     expect(about('The agent on web-3 is back')).toHaveLength(1);
     expect(about('The agent on web-3 is silent')).toHaveLength(1);

@@ -52,6 +52,8 @@ export async function startPrometheus(
     readonly runbookBaseUrl?: string;
     /** Host and port. Default: alerts are not sent. */
     readonly alertmanager?: string;
+    /** Replaces the scrape jobs. */
+    readonly jobs?: readonly object[];
   } = {},
 ): Promise<Prometheus> {
   const folder = mkdtempSync(path.join(tmpdir(), 'prometheus-test-'));
@@ -67,7 +69,7 @@ export async function startPrometheus(
       options.alertmanager === undefined
         ? undefined
         : { ...config.alerting, alertmanagers: [{ static_configs: [{ targets: [options.alertmanager] }] }] },
-    scrape_configs: jobs,
+    scrape_configs: options.jobs ?? jobs,
   };
   writeFileSync(path.join(folder, 'prometheus.yml'), stringify(adapted));
   const port = await freePort();

@@ -27,6 +27,7 @@ import { type SlackServer, startSlackServer } from './slack-server.ts';
 import { createRecordingLogger, type RecordingLogger } from './watching.ts';
 
 export interface FastWorld {
+  readonly url: string;
   readonly clock: Clock;
   readonly engine: SimulatedEngine;
   readonly claude: ClaudeServer;
@@ -127,6 +128,7 @@ export async function startFastWorld(options: {
   const metrics = async () => (await get('/metrics')).text();
 
   return {
+    url,
     clock,
     engine,
     claude,

@@ -20,7 +20,7 @@ export interface World {
   readonly slack: SlackServer;
   /** Settings of an agent that restarts containers and verifies within seconds. */
   environment(over?: Record<string, string>): Record<string, string>;
-  start(over?: Record<string, string>): Promise<Doctor>;
+  start(over?: Record<string, string>, options?: Parameters<typeof startDoctor>[1]): Promise<Doctor>;
   /** Stops the agents that it started, the engine and the stand-ins. */
   close(): Promise<void>;
 }
@@ -57,8 +57,8 @@ export async function startWorld(
     claude,
     slack,
     environment,
-    async start(over) {
-      const doctor = await startDoctor(environment(over));
+    async start(over, options) {
+      const doctor = await startDoctor(environment(over), options);
       doctors.push(doctor);
       return doctor;
     },

@@ -9,6 +9,7 @@ import {
   Stats,
   StatsQuery,
   Status,
+  Targets,
   Timeline,
   TimelineQuery,
 } from './schemas/overview.ts';
@@ -75,6 +76,12 @@ export const ENDPOINTS = {
     about: 'the dependencies between the containers of a host',
     query: GraphQuery,
     response: Graph,
+  },
+  targets: {
+    method: 'get',
+    path: '/fleet/targets',
+    about: 'the agents that share the database, for `http_sd_configs` of Prometheus',
+    response: Targets,
   },
   waiting: {
     method: 'get',

@@ -6,6 +6,7 @@ import type { ListedIncident } from '../../pipeline/ports/pages.ts';
 import type { Snooze } from '../../pipeline/ports/people.ts';
 import { ENDPOINTS, type EndpointName, type ResponseOf } from './endpoints.ts';
 import { decodeCursor, encodeCursor, parse, toFilter, toRange } from './parse.ts';
+import type { Container } from './schemas/overview.ts';
 import type { ApiSource, KnownContainer, KnownHost } from './source.ts';
 import { iso, toRestartRequest, toSnooze } from './views/common.ts';
 import { toIncident, toSummary } from './views/incident.ts';
@@ -13,7 +14,7 @@ import { toStats, toTimeline } from './views/overview.ts';
 
 export type Answer<T> =
   | { readonly status: 200; readonly body: T }
-  | { readonly status: 400 | 403 | 404; readonly error: string };
+  | { readonly status: 400 | 403 | 404 | 503; readonly error: string };
 
 export interface ReadRequest {
   readonly query: unknown;
@@ -31,6 +32,7 @@ export type Readers = {
     | 'stats'
     | 'containers'
     | 'graph'
+    | 'targets'
     | 'waiting']: Reader<Name>;
 };
 
@@ -193,23 +195,36 @@ export function createReaders(source: ApiSource): Readers {
         const key = placeOf(incident.container.host, incident.container.name);
         ids.set(key, [...(ids.get(key) ?? []), incident.id]);
       }
-      const containers = hosts.flatMap(({ host, containers }) =>
-        containers.map(async (known) => ({
-          ...identityOf(known, host),
+      const snoozed = Map.groupBy(snoozes, ({ service }) => serviceKey(service));
+      const shown = ({ host, containers }: KnownHost) => containers.map((known) => toContainer(known, host));
+      // Thousands: without a promise for each.
+      if (isAll) return ok({ containers: hosts.flatMap(shown) });
+      const withDetails = hosts.flatMap((one) =>
+        shown(one).map(async (container, index) => {
+          const known = one.containers[index] as KnownContainer;
+          return { ...container, policy: known.policy, habits: await habitsOf(known) };
+        }),
+      );
+      return ok({ containers: await Promise.all(withDetails) });
+
+      function toContainer(known: KnownContainer, host: string | undefined): Container {
+        const { id, name, service, project, image } = known.ref;
+        return {
+          id,
+          name,
+          service,
+          project: project ?? null,
+          image,
+          host: host ?? null,
+          status: known.status,
           health: known.health,
           is_watched: known.isWatched,
-          open_incidents: ids.get(placeOf(host, known.ref.name)) ?? [],
-          policy: isAll ? [] : known.policy,
+          open_incidents: ids.get(placeOf(host, name)) ?? [],
+          policy: [],
           warnings: [...known.warnings],
-          habits: isAll ? [] : await habitsOf(known),
-          snoozes: snoozesOf(snoozes, serviceKey(known.ref)).map((snooze) => toSnooze(snooze, source.host())),
-        })),
-      );
-      return ok({ containers: await Promise.all(containers) });
-
-      function identityOf({ ref, status }: KnownContainer, host: string | undefined) {
-        const { id, name, service, image } = ref;
-        return { id, name, service, project: ref.project ?? null, image, host: host ?? null, status };
+          habits: [],
+          snoozes: (snoozed.get(serviceKey(known.ref)) ?? []).map((snooze) => toSnooze(snooze, source.host())),
+        };
       }
     },
 
@@ -247,6 +262,13 @@ export function createReaders(source: ApiSource): Readers {
       });
     },
 
+    async targets() {
+      const agents = source.agents?.();
+      // An empty list would remove all targets. After an error, Prometheus keeps those that it has.
+      if (agents?.length === 0) return { status: 503, error: 'the other agents are not known yet' };
+      return ok((agents ?? []).flatMap(toTarget));
+    },
+
     async waiting() {
       const [requests, snoozes] = await Promise.all([store.waitingRequests(ALL), store.snoozes(ALL)]);
       return ok({
@@ -260,6 +282,16 @@ export function createReaders(source: ApiSource): Readers {
 function toAgent({ name, id, version, isSilent, startedAt, seenAt }: FleetMember) {
   const state = isSilent ? ('silent' as const) : ('alive' as const);
   return { host: name, id, version, state, started_at: iso(startedAt), last_seen_at: iso(seenAt) };
+}
+
+function toTarget({ name, version, isSilent, metricsAddress }: FleetMember): ResponseOf<'targets'> {
+  if (metricsAddress === undefined) return [];
+  const labels = {
+    instance: name,
+    __meta_container_doctor_version: version,
+    __meta_container_doctor_state: isSilent ? ('silent' as const) : ('alive' as const),
+  };
+  return [{ targets: [metricsAddress], labels }];
 }
 
 function snoozesOf(snoozes: readonly Snooze[], key: string): readonly Snooze[] {

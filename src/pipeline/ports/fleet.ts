@@ -11,6 +11,8 @@ export interface FleetAgent {
   /** See AgentIdentity. */
   readonly id: string;
   readonly version: string;
+  /** Where Prometheus reaches it, `host:port`; absent if it cannot. */
+  readonly metricsAddress?: string;
   readonly startedAt: number;
   /** By its own clock. */
   readonly seenAt: number;
@@ -30,7 +32,7 @@ export interface FleetMember extends FleetAgent {
 /** Heartbeats. Every method rejects if the database cannot be used. */
 export interface FleetStore {
   /** Writes this agent's heartbeat, and returns all agents. */
-  beat(self: Pick<FleetAgent, 'id' | 'version' | 'startedAt'>): Promise<readonly FleetAgent[]>;
+  beat(self: Pick<FleetAgent, 'id' | 'version' | 'startedAt' | 'metricsAddress'>): Promise<readonly FleetAgent[]>;
   /** This agent stops in an orderly way. */
   saveStopped(): Promise<void>;
   /**

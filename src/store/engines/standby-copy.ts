@@ -2,7 +2,7 @@
 import { type FleetShare, readFleetShare } from '../fleet-share.ts';
 import type { Database, Schema } from '../schema/tables.ts';
 import { COPIED_TABLES } from './copied-tables.ts';
-import { type AnyRow, type AnyTables, putRows } from './copy-rows.ts';
+import { type AnyRow, type AnyTables, type Columns, putRows } from './copy-rows.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -23,15 +23,25 @@ export async function readStandbyCopy(db: Database, agent: string, now: number):
   return { rows, share: await readFleetShare(db, agent, now) };
 }
 
-export async function replaceAllRows(file: Database, agent: string, rows: RowsByTable): Promise<void> {
+export async function replaceAllRows(
+  file: Database,
+  agent: string,
+  rows: RowsByTable,
+  columns: Columns,
+): Promise<void> {
   for (const [table, copied] of rows) {
     await (file as AnyTables).deleteFrom(table).where('agent', '=', agent).execute();
-    await replaceRows(file, table, copied);
+    await replaceRows(file, table, copied, columns);
   }
 }
 
 /** What the database has is right, whatever the file has. */
-export async function replaceRows(db: Database, table: keyof Schema, rows: readonly AnyRow[]): Promise<void> {
+export async function replaceRows(
+  db: Database,
+  table: keyof Schema,
+  rows: readonly AnyRow[],
+  columns: Columns,
+): Promise<void> {
   const copied = COPIED_TABLES.find(({ name }) => name === table);
-  if (copied !== undefined) await putRows(db, { ...copied, onConflict: 'replace' }, rows);
+  if (copied !== undefined) await putRows(db, { ...copied, onConflict: 'replace' }, rows, columns);
 }

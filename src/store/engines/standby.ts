@@ -12,6 +12,7 @@ import { createMutex } from '../../lib/mutex.ts';
 import type { FleetShare } from '../fleet-share.ts';
 import { createMetadata } from '../metadata.ts';
 import type { Database } from '../schema/tables.ts';
+import { type Columns, readColumns } from './copy-rows.ts';
 import { ensureDirectory, fileIdentity, lockDirectory, moveAside, standbyPath } from './data-directory.ts';
 import type { WrittenRows } from './recorder.ts';
 import { migrateSqlite, vacuum } from './sqlite.ts';
@@ -65,6 +66,7 @@ interface OpenFile {
   readonly path: string;
   readonly sqlite: DatabaseSync;
   readonly db: Database;
+  readonly columns: Columns;
   readonly identity: string | undefined;
   readonly token: string;
   usedSince: number | undefined;
@@ -135,6 +137,7 @@ export function createStandby(options: {
         path,
         sqlite,
         db,
+        columns: await readColumns(db),
         identity: fileIdentity(path),
         token,
         usedSince: usedSince === undefined ? undefined : Number(usedSince),
@@ -186,9 +189,10 @@ export function createStandby(options: {
     if (journal.length === 0 || file === undefined) return;
     const written = journal;
     journal = [];
+    const { db, columns } = file;
     try {
-      await file.db.transaction().execute(async (trx) => {
-        for (const { table, rows } of written) await replaceRows(trx, table, rows);
+      await db.transaction().execute(async (trx) => {
+        for (const { table, rows } of written) await replaceRows(trx, table, rows, columns);
       });
     } catch (error) {
       await fail(error);
@@ -199,7 +203,7 @@ export function createStandby(options: {
     if (!isFollowing()) return;
     const current = opened();
     await current.db.transaction().execute(async (trx) => {
-      await replaceAllRows(trx, agent, rows);
+      await replaceAllRows(trx, agent, rows, current.columns);
       await notesOf(trx).set('copied_at', String(now()));
       await notesOf(trx).set('share', JSON.stringify(share));
     });

@@ -18,6 +18,8 @@ export interface AgentTable {
   silent_by: string | null;
   /** When they were told. */
   silent_told: number | null;
+  /** `host:port`. Null: Prometheus cannot reach it. */
+  metrics_address: string | null;
 }
 
 /** What only one agent may do at a time. */

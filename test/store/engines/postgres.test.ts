@@ -85,7 +85,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'a shared database' : `a 
   test('is refused if a newer program has written to it', async () => {
     const databaseUrl = server.createDatabase();
     await (await open({ databaseUrl, agent: 'host-1' })).close();
-    await (await client(databaseUrl)).query(`INSERT INTO schema_version VALUES (99, 'from the future', 0)`);
+    await (await client(databaseUrl)).query(
+      `INSERT INTO schema_version (version, name, applied_at) VALUES (99, 'from the future', 0)`,
+    );
     await expect(open({ databaseUrl, agent: 'host-1' })).rejects.toMatchObject({ reason: 'newer_schema' });
   });
 

@@ -476,7 +476,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the standby file' : `the
 
     const file = join(here.dataDir, 'standby.db');
     const newer = new DatabaseSync(file);
-    newer.exec(`INSERT INTO schema_version VALUES (99, 'from the future', 0)`);
+    newer.exec(`INSERT INTO schema_version (version, name, applied_at) VALUES (99, 'from the future', 0)`);
     newer.close();
     mkdirSync(join(here.dataDir, 'kept'));
     copyFileSync(file, join(here.dataDir, 'kept', 'standby.db'));

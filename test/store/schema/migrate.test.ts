@@ -11,7 +11,7 @@ describe('the schema', () => {
     await store.saveIncident(incident());
     await store.close();
     const newer = new DatabaseSync(join(dataDir, 'doctor.db'));
-    newer.exec(`INSERT INTO schema_version VALUES (99, 'from the future', 0)`);
+    newer.exec(`INSERT INTO schema_version (version, name, applied_at) VALUES (99, 'from the future', 0)`);
     newer.close();
 
     await expect(open(dataDir)).rejects.toMatchObject({

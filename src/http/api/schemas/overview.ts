@@ -43,6 +43,19 @@ export const Status = z
   })
   .meta({ id: 'Status' });
 
+export const Targets = z
+  .array(
+    z.object({
+      targets: z.array(z.string()).meta({ description: 'host:port' }),
+      labels: z.object({
+        instance: z.string().meta({ description: 'The name of the host' }),
+        __meta_container_doctor_version: z.string(),
+        __meta_container_doctor_state: z.enum(['alive', 'silent']),
+      }),
+    }),
+  )
+  .meta({ id: 'Targets', description: 'Prometheus HTTP service discovery. Empty without DATABASE_URL' });
+
 const range = {
   from: z.iso.datetime({ offset: true }).optional().meta({ description: 'Default: see each page' }),
   to: z.iso.datetime({ offset: true }).optional().meta({ description: 'Default: now' }),
