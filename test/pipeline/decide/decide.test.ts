@@ -557,7 +557,11 @@ describe('the gates of a decision', () => {
     ['diagnosis', {}, 'yes'],
     ['diagnosis', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'no'],
     ['evidence', {}, 'no check failed'],
-    ['evidence', { diagnosis: aDiagnosis({ failedChecks: ['quote_not_found'] }) }, 'quote_not_found'],
+    [
+      'evidence',
+      { diagnosis: aDiagnosis({ failedChecks: ['quote_not_found', 'no_evidence'] }) },
+      'quote_not_found, no_evidence',
+    ],
     ['local_model', {}, 'yes'],
     ['local_model', { localModelUnproven: true }, 'not proven yet'],
     ['fresh_facts', {}, 'yes'],
