@@ -9,6 +9,9 @@ import type { SharedClicks } from '../pipeline/ports/fleet.ts';
 import type { PeopleAccess } from '../pipeline/ports/people.ts';
 import type { Receiver } from '../pipeline/ports/receiver.ts';
 
+/** What a module creates. The registry adds what it knows from the module itself. */
+export type ReceiverParts = Omit<Receiver, 'name' | 'follows' | 'groups' | 'takesAnswers'>;
+
 export interface ReceiverModule<
   Table extends SettingTable = SettingTable,
   Settings extends ReceiverSettings = ReceiverSettings,
@@ -27,7 +30,7 @@ export interface ReceiverModule<
   configure(values: ValuesOf<Table>, refuse: RefuseSetting<Table>): Settings | undefined;
   /** Whether people can answer waiting restarts through it. Absent: they cannot. */
   takesAnswers?(settings: Settings): boolean;
-  create(settings: Settings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows' | 'groups'>;
+  create(settings: Settings, deps: ReceiverDeps): ReceiverParts;
   /** Checks whether the receiver would accept messages, without sending one. Never rejects. */
   check(settings: Settings): Promise<CheckResult>;
 }

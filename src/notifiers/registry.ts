@@ -84,11 +84,12 @@ function withSettings<Settings extends ReceiverSettings>(
   >,
   settings: Settings,
 ): ConfiguredReceiver {
+  const takesAnswers = module.takesAnswers?.(settings) ?? false;
   return {
     name: module.name,
     title: module.title,
     minSeverity: settings.minSeverity,
-    takesAnswers: module.takesAnswers?.(settings) ?? false,
+    takesAnswers,
     ...(module.groups && { groups: module.groups }),
     ...(settings.only && { only: settings.only }),
     ...(module.name !== FALLBACK.name && !module.groups && { destination: destinationOf(module.name, settings) }),
@@ -96,6 +97,7 @@ function withSettings<Settings extends ReceiverSettings>(
       name: module.name,
       ...(module.follows && { follows: module.follows }),
       ...(module.groups && { groups: module.groups }),
+      ...(takesAnswers && { takesAnswers }),
       ...module.create(settings, { ...deps, memory: memoryOf(module.name, deps.memory) }),
     }),
     check: () => module.check(settings),

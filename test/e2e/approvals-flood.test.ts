@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import { createAdjustableClock } from '../support/fast-clock.ts';
 import { startFastWorld } from '../support/fast-world.ts';
 import { letters } from '../support/letters.ts';
-import { JANE, slackAppEnv } from '../support/slack-app-env.ts';
+import { JANE, slackAppBesideOthers } from '../support/slack-app-env.ts';
 import { type ChannelMessage, startSlackApp } from '../support/slack-app-server.ts';
 import { SAFE } from '../support/world.ts';
 
@@ -16,7 +16,6 @@ it('each waiting restart has its buttons in Slack, beside at most twelve other m
   const clock = createAdjustableClock(4);
   const slack = await startSlackApp();
   // Both ways to Slack at once.
-  const { SLACK_WEBHOOK_URL: _, ...app } = slackAppEnv(slack);
   onTestFinished(() => slack.close());
   const world = await startFastWorld({
     clock,
@@ -26,7 +25,7 @@ it('each waiting restart has its buttons in Slack, beside at most twelve other m
     })),
     claude: () => answer(SAFE),
     env: {
-      ...app,
+      ...slackAppBesideOthers(slack),
       AUTO_FIX: 'ask',
       MAX_DIAGNOSES_PER_HOUR: '1000',
       MAX_SPEND_PER_DAY: '100',

@@ -21,15 +21,14 @@ import { answer, delay } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Receivers, STAND_INS, type StandIn, startReceivers } from '../support/receivers.ts';
-import { slackAppEnv } from '../support/slack-app-env.ts';
-import { type ChannelMessage, type SlackApp, startSlackApp } from '../support/slack-app-server.ts';
+import { slackAppBesideOthers } from '../support/slack-app-env.ts';
+import type { ChannelMessage, SlackApp } from '../support/slack-app-server.ts';
 import { SAFE, startWorld, type World } from '../support/world.ts';
 
 interface Scene extends World {
   readonly web: SimulatedContainer;
   readonly api: SimulatedContainer;
   readonly receivers: Receivers;
-  readonly slackApp: SlackApp;
   readonly dataDir: string;
 }
 
@@ -187,7 +186,7 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
       expect(new Set(all.map(({ container }) => container)), service).toEqual(new Set(['web', 'api']));
     }
     expect(end.undelivered.filter((kind) => kind !== 'resolved')).toEqual([]);
-    expectOneMessageEach(scene.slackApp);
+    expectOneMessageEach(receivers.slackApp);
     const outcomes = receivers.webhook.filter(({ body }) => body.type === 'incident.outcome');
     expect(outcomes.at(-1)?.body.data.restart.outcome).toBe('recovered');
 
@@ -214,19 +213,17 @@ async function inScene(
   );
   const { engine } = world;
   const receivers = await startReceivers({ answersAfterMs: SLACK_TAKES_MS });
-  const slackApp = await startSlackApp({ answersAfterMs: SLACK_TAKES_MS });
   const doctors: Doctor[] = [];
   try {
     await use({
       ...world,
       receivers,
-      slackApp,
       web: engine.addContainer({ name: 'web', stopTakesMs: RESTART_TAKES_MS, stopTimeout: 1, ...over }),
       api: engine.addContainer({ name: 'api' }),
       dataDir: path.join(world.folder, 'data'),
       async start(over) {
-        const { SLACK_WEBHOOK_URL: _, ...appEnv } = slackAppEnv(slackApp);
-        const doctor = await world.start({ VERIFY_DEADLINE_SECONDS: '10', ...receivers.env, ...appEnv, ...over });
+        const env = { ...receivers.env, ...slackAppBesideOthers(receivers.slackApp) };
+        const doctor = await world.start({ VERIFY_DEADLINE_SECONDS: '10', ...env, ...over });
         doctors.push(doctor);
         return doctor;
       },
@@ -236,7 +233,6 @@ async function inScene(
   } finally {
     await world.close();
     await receivers.close();
-    await slackApp.close();
   }
 }
 

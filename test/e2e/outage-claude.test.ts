@@ -146,7 +146,9 @@ async function expectStateDuring(world: FastWorld, outage: Outage): Promise<void
 async function expectStateBeforeAQuestion(world: FastWorld): Promise<void> {
   const health = await world.health();
   expect(health.claude.circuit).toBe('open');
-  expect(health.problems[0]).toMatch(/^Claude failed several times in a row: it is asked again about the next problem/);
+  // On a busy machine another problem may be listed, too.
+  const asksNext = /^Claude failed several times in a row: it is asked again about the next problem/;
+  expect(health.problems).toContainEqual(expect.stringMatching(asksNext));
 }
 
 async function expectStateAfter(world: FastWorld): Promise<void> {

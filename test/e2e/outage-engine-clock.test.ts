@@ -107,10 +107,13 @@ describe.each([
     const web = await start({ AUTO_FIX: 'false' });
     world.slack.reply([{ status: 500 }]);
     for (const service of STAND_INS) receivers.reply(service, { status: 500 });
+    receivers.slackApp.reply('chat.postMessage', { status: 500 });
     web.exit(1);
     await soon(() => (world.slack.posts.length === 1 ? true : undefined));
     for (const service of STAND_INS) await soon(() => (receivers[service].length > 0 ? true : undefined));
+    await soon(() => (receivers.slackApp.callsOf('chat.postMessage').length > 0 ? true : undefined));
     for (const service of STAND_INS) receivers.reply(service, undefined);
+    receivers.slackApp.reply('chat.postMessage', undefined);
     clock.jump(step);
     await soon(async () => ((await world.health()).outbox_pending === 0 ? true : undefined));
     expect(world.slack.posts).toHaveLength(2);

@@ -52,6 +52,7 @@ async function expectNoReaction(doctor: Doctor): Promise<void> {
   expect(world.claude.requests).toEqual([]);
   expect(world.slack.posts.map(({ text }) => text)).toEqual([]);
   for (const service of STAND_INS) expect(receivers[service]).toEqual([]);
+  expect(receivers.slackApp.shown()).toEqual([]);
   await expect.poll(() => doctor.metric('container_doctor_errors_detected_total')).toBe(0);
   await expect.poll(() => doctor.metric('container_doctor_restarts_total')).toBe(0);
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { answer } from '../support/claude-server.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { createJumpingClock, type JumpingClock } from '../support/jumping-clock.ts';
-import { expectEverywhereOnce, type Receivers, STAND_INS, startReceivers } from '../support/receivers.ts';
+import { appMessages, expectEverywhereOnce, type Receivers, STAND_INS, startReceivers } from '../support/receivers.ts';
 import { SAFE, soon } from '../support/world.ts';
 
 const MINUTE = 60_000;
@@ -47,10 +47,13 @@ describe('an engine that is away', () => {
     await awaitConnected(true);
     await soon(() => (world.slack.posts.length === 2 ? true : undefined));
     for (const service of STAND_INS) await soon(() => (receivers[service].length === 2 ? true : undefined));
-    expect(titles()).toEqual([
+    await soon(() => (appMessages(receivers).length === 2 ? true : undefined));
+    const expected = [
       expect.stringContaining('Container Doctor cannot reach the Docker engine'),
       expect.stringContaining('Container Doctor is connected to the Docker engine again'),
-    ]);
+    ];
+    expect(titles()).toEqual(expected);
+    expect(appMessages(receivers).map(({ text }) => text)).toEqual(expected);
     expect(world.claude.requests).toEqual([]);
   });
 

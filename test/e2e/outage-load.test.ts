@@ -12,7 +12,7 @@ import { type EventuallyOptions, eventually } from '../support/eventually.ts';
 import { createAdjustableClock } from '../support/fast-clock.ts';
 import { type FastWorld, startFastWorld } from '../support/fast-world.ts';
 import { letters } from '../support/letters.ts';
-import { type Receivers, startReceivers } from '../support/receivers.ts';
+import { appMessages, incidentsInApp, type Receivers, startReceivers } from '../support/receivers.ts';
 import type { SlackPost } from '../support/slack-server.ts';
 import { SAFE, startWorld } from '../support/world.ts';
 
@@ -132,8 +132,14 @@ describe('300 containers that crash within the same second', { timeout: 240_000 
     expect(world.slack.posts.filter(({ answered }) => answered === 429)).toHaveLength(1);
   });
 
-  it('are as few messages for Apprise and a webhook; Alertmanager, which groups them itself, gets all', () => {
+  it('are as few messages for the Slack app, Apprise and a webhook; Alertmanager, which groups them itself, gets all', () => {
     const { alertmanager, apprise, webhook } = receivers;
+    const ofApp = appMessages(receivers);
+    expect(ofApp.length).toBeLessThanOrEqual(MAX_MESSAGES);
+    expect(new Set(incidentsInApp(receivers)).size).toBe(10);
+    expect(incidentsInApp(receivers)).toHaveLength(10);
+    expect(ofApp.filter(({ text }) => text.includes(`${ALL - 10} more problems`))).toHaveLength(1);
+    expect(receivers.slackApp.violations).toEqual([]);
     const containers = (arrivals: typeof webhook) => new Set(arrivals.flatMap(({ container }) => container ?? []));
     expect(apprise.length).toBeLessThanOrEqual(MAX_MESSAGES);
     expect([containers(apprise).size, containers(webhook).size, containers(alertmanager).size]).toEqual([10, 10, ALL]);

@@ -1,10 +1,15 @@
 /** Restarts that wait for a person who answers in Slack, on a real engine. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { describeEngine, type TestContainer } from '../support/engine.ts';
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { answer } from '../support/claude-server.ts';
+import { clientOf, describeEngine, runContainer, type TestContainer } from '../support/engine.ts';
 import { type EngineAgent, idle, startEngineAgent } from '../support/engine-agent.ts';
 import { eventually } from '../support/eventually.ts';
+import { createAdjustableClock } from '../support/fast-clock.ts';
+import { startFastWorld } from '../support/fast-world.ts';
 import { JANE, JOE, STRANGER, slackAppEnv } from '../support/slack-app-env.ts';
 import { type ChannelMessage, type SlackApp, startSlackApp } from '../support/slack-app-server.ts';
+import { SAFE } from '../support/world.ts';
 
 const LONG = 120_000;
 /** Prints an error once, and is otherwise healthy. */
@@ -81,10 +86,10 @@ describeEngine('a restart that waits for a person', (dockerHost) => {
     expect(await agent.restartsOf('web')).toBe(0);
   });
 
-  it('is made once if the agent is restarted right after the click', { timeout: LONG }, async () => {
+  it('is made once if the agent is killed right after the click', { timeout: LONG }, async () => {
     const { message } = await asked();
     await slack.click({ user: JANE, message, action: 'restart' });
-    await agent.restartDoctor(async () => {});
+    await agent.killDoctor();
     await soon(async () => {
       if (slack.textOf(message).startsWith('✅ Resolved')) return true;
       const waits = message.blocks.some(({ block_id }) => block_id?.startsWith('request'));
@@ -92,5 +97,42 @@ describeEngine('a restart that waits for a person', (dockerHost) => {
       return undefined;
     });
     expect(await agent.restartsOf('web')).toBe(1);
+  });
+});
+
+describeEngine('a restart that nobody answers', (dockerHost) => {
+  it('expires after a quarter of an hour: the buttons are gone, and a late click does nothing', {
+    timeout: LONG,
+  }, async () => {
+    const slack = await startSlackApp();
+    const name = `cd-${randomBytes(3).toString('hex')}-web`;
+    const clock = createAdjustableClock(1);
+    const world = await startFastWorld({
+      clock,
+      containers: [],
+      claude: () => answer(SAFE),
+      env: { ...slackAppEnv(slack), DOCKER_HOST: dockerHost, TARGET_CONTAINERS: name },
+    });
+    const web = await runContainer({ ...DEADLOCK, name }, clientOf(dockerHost));
+    onTestFinished(async () => {
+      await world.close();
+      await web.remove();
+      await slack.close();
+    });
+    const soon = <T>(read: () => T | undefined) => eventually(read, { deadlineMs: 60_000, everyMs: 50 });
+    const waits = ({ blocks }: ChannelMessage) => blocks.some(({ block_id }) => block_id?.startsWith('request'));
+    const message = await soon(() => slack.shown().find((each) => waits(each) && slack.socket.connections() > 0));
+    const before = { ...message, blocks: [...message.blocks] };
+    clock.speed = 200;
+    await soon(() => (slack.textOf(message).includes('⌛ Nobody decided') ? true : undefined));
+    clock.speed = 1;
+    expect(waits(message)).toBe(false);
+    await soon(() => (slack.socket.connections() > 0 ? true : undefined));
+    await slack.click({ user: JANE, message: before, action: 'restart' });
+    expect((await soon(() => slack.ephemerals[0])).text).toMatch(/expired/);
+    expect((await world.history()).map(({ reason, outcome }) => [reason, outcome])).toEqual([
+      ['approval_expired', null],
+    ]);
+    expect(slack.violations).toEqual([]);
   });
 });

@@ -7,6 +7,6 @@ export default defineConfig({
     include: [`test/pipeline/${process.env.MUTANTS_FOLDER}/**/*.test.ts`],
     exclude: SLOW_TESTS,
     isolate: false,
-    testTimeout: 20_000,
+    testTimeout: 90_000,
   },
 });

@@ -6,10 +6,8 @@ import { noopObserver } from '../../src/pipeline/observer.ts';
 import { open, temporaryDirectory } from '../store/support.ts';
 import { eventually } from '../support/eventually.ts';
 import { createAdjustableClock } from '../support/fast-clock.ts';
-import { startReceivers } from '../support/receivers.ts';
+import { appMessages, startReceivers } from '../support/receivers.ts';
 import { sampleAlert, sampleIncident } from '../support/samples.ts';
-import { slackAppEnv } from '../support/slack-app-env.ts';
-import { startSlackApp } from '../support/slack-app-server.ts';
 import { startSlackServer } from '../support/slack-server.ts';
 import { createRecordingLogger } from '../support/watching.ts';
 
@@ -19,11 +17,8 @@ it('are at most twelve messages for Slack, its app, Apprise and the webhook, whi
   const clock = createAdjustableClock(1);
   const receivers = await startReceivers();
   const slack = await startSlackServer();
-  const app = await startSlackApp();
-  const { SLACK_APP_TOKEN: _, SLACK_APPROVERS: __, ...appEnv } = slackAppEnv(app);
   const loaded = loadConfig({
     ...receivers.env,
-    ...appEnv,
     SLACK_WEBHOOK_URL: slack.webhookUrl,
     SLACK_MIN_SEVERITY: 'low',
   });
@@ -61,7 +56,7 @@ it('are at most twelve messages for Slack, its app, Apprise and the webhook, whi
   onTestFinished(async () => {
     stop.abort();
     await running;
-    await Promise.all([receivers.close(), slack.close(), app.close()]);
+    await Promise.all([receivers.close(), slack.close()]);
   });
 
   const incidents = Array.from({ length: CRASHES }, (_, n) => {
@@ -71,7 +66,6 @@ it('are at most twelve messages for Slack, its app, Apprise and the webhook, whi
   for (const incident of incidents) {
     void notifier.notify(sampleAlert({ id: `${incident.id}/diagnosed/0`, at: clock.now(), incident }), undefined);
   }
-  const shown = () => app.shown().filter(({ threadTs }) => !threadTs);
   const inSummaries = (texts: readonly string[]) =>
     Math.max(0, ...texts.map((text) => Number(/(\d+) more problems/.exec(text)?.[1] ?? 0)));
   await eventually(
@@ -80,7 +74,7 @@ it('are at most twelve messages for Slack, its app, Apprise and the webhook, whi
       const ofWebhook = receivers.webhook.map(({ body }) => (body.type === 'summary' ? body.data.alerts : 0));
       expect({
         slack: inSummaries(slack.posts.map(({ text }) => text)),
-        app: inSummaries(shown().map(({ text }) => text)),
+        app: inSummaries(appMessages(receivers).map(({ text }) => text)),
         apprise: inSummaries(receivers.apprise.map(({ body }) => body.title)),
         webhook: Math.max(...ofWebhook),
         alertmanager: new Set(receivers.alertmanager.map(({ body }) => body.labels.incident)).size,
@@ -92,8 +86,9 @@ it('are at most twelve messages for Slack, its app, Apprise and the webhook, whi
   await eventually(async () => ([...(await store.pending()).values()].every((n) => n === 0) ? true : undefined), {
     deadlineMs: 60_000,
   });
-  for (const count of [slack.posts.length, shown().length, receivers.apprise.length, receivers.webhook.length]) {
+  const ofApp = appMessages(receivers);
+  for (const count of [slack.posts.length, ofApp.length, receivers.apprise.length, receivers.webhook.length]) {
     expect(count).toBeLessThanOrEqual(12);
   }
-  expect(app.violations).toEqual([]);
+  expect(receivers.slackApp.violations).toEqual([]);
 }, 240_000);

@@ -45,6 +45,8 @@ export interface EngineAgent {
   settle(): Promise<void>;
   /** Stops the agent, calls `meanwhile`, and starts the agent again with the same data. */
   restartDoctor(meanwhile: () => Promise<void>): Promise<void>;
+  /** Kills the agent with SIGKILL, and starts it again with the same data. */
+  killDoctor(): Promise<void>;
   /** Removes the containers and stops everything; rejects if the agent did not exit with 0. */
   close(): Promise<void>;
 }
@@ -150,6 +152,11 @@ export async function startEngineAgent(
     async restartDoctor(meanwhile) {
       await doctor.stop();
       await meanwhile();
+      doctor = await startDoctor(environment);
+    },
+    async killDoctor() {
+      doctor.signal('SIGKILL');
+      await doctor.exited;
       doctor = await startDoctor(environment);
     },
     async close() {

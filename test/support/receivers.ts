@@ -1,11 +1,13 @@
 /**
- * Stand-ins for Alertmanager, Apprise and a webhook, on one server: for tests in which an agent has all receivers.
+ * Stand-ins for Alertmanager, Apprise and a webhook, on one server, and for the Slack app: for tests in which an agent has
+ * all receivers.
  *
  * ```ts
  * const receivers = await startReceivers();
  * await world.start(receivers.env);
  * receivers.webhook            // what arrived: the name of the message, the container, the JSON, whether it was accepted
  * receivers.reply('apprise', { status: 500 });
+ * receivers.slackApp           // see slack-app-server.ts
  * await receivers.close();
  * ```
  */
@@ -16,6 +18,8 @@ import { expect } from 'vitest';
 import type { SettingValues } from '../../src/config/settings.ts';
 import { eventually } from './eventually.ts';
 import { readBody, startHttpStandIn } from './http-stand-in.ts';
+import { slackAppMessages } from './slack-app-env.ts';
+import { type SlackApp, startSlackApp } from './slack-app-server.ts';
 
 export const STAND_INS = ['alertmanager', 'apprise', 'webhook'] as const;
 export type StandIn = (typeof STAND_INS)[number];
@@ -39,6 +43,8 @@ export type ReceiverBehaviour =
   | 'drop';
 
 export interface Receivers extends Readonly<Record<StandIn, readonly Arrival[]>> {
+  readonly slackApp: SlackApp;
+  /** The Slack app without its buttons; slack-app-env.ts has the settings for them. */
   readonly env: Partial<Record<keyof SettingValues, string>> & Record<string, string>;
   /** Undefined: it accepts messages again. */
   reply(service: StandIn, behaviour: ReceiverBehaviour | undefined): void;
@@ -50,6 +56,7 @@ const SECRET = 'the secret of the stand-in';
 export async function startReceivers(options: { readonly answersAfterMs?: number } = {}): Promise<Receivers> {
   const arrivals: Record<StandIn, Arrival[]> = { alertmanager: [], apprise: [], webhook: [] };
   const behaviours = new Map<StandIn, ReceiverBehaviour>();
+  const slackApp = await startSlackApp(options);
   const server = await startHttpStandIn(async (request, response) => {
     const [, first = ''] = (request.url ?? '').split('/');
     const text = await readBody(request);
@@ -66,7 +73,9 @@ export async function startReceivers(options: { readonly answersAfterMs?: number
   });
   return {
     ...arrivals,
+    slackApp,
     env: {
+      ...slackAppMessages(slackApp),
       ALERTMANAGER_URL: `${server.url}/alertmanager`,
       ALERTMANAGER_MIN_SEVERITY: 'low',
       APPRISE_URL: `${server.url}/apprise/notify/key`,
@@ -79,7 +88,7 @@ export async function startReceivers(options: { readonly answersAfterMs?: number
       if (behaviour === undefined) behaviours.delete(service);
       else behaviours.set(service, behaviour);
     },
-    close: server.close,
+    close: async () => void (await Promise.all([server.close(), slackApp.close()])),
   };
 }
 
@@ -117,10 +126,29 @@ const READ: Readonly<Record<StandIn, Read>> = {
 const accepted = (receivers: Receivers, service: StandIn) =>
   receivers[service].filter((each) => each.accepted && each.container !== undefined);
 
-/** Each incident was told once, in order, by every stand-in. Alertmanager's are repeated by design. */
+/** The messages of the Slack app's channel, without the replies in their threads, oldest first. */
+export function appMessages({ slackApp }: Receivers): readonly { readonly text: string; readonly incident?: string }[] {
+  return slackApp
+    .shown()
+    .filter(({ threadTs }) => threadTs === undefined)
+    .map((message) => {
+      const text = slackApp.textOf(message);
+      return { text, incident: /^incident (\S+)$/m.exec(text)?.[1] };
+    });
+}
+
+/** The incidents that have a message of the Slack app, in the order of the messages. */
+export const incidentsInApp = (receivers: Receivers): readonly string[] =>
+  appMessages(receivers).flatMap(({ incident }) => incident ?? []);
+
+/**
+ * Each incident was told once, in order, by every stand-in. Alertmanager's are repeated by design; the Slack app has one
+ * message for each, which it edits. `app`: false while the app fails.
+ */
 export async function expectEverywhereOnce(
   receivers: Receivers,
   history: readonly { readonly id: string }[],
+  { app = true } = {},
 ): Promise<void> {
   const expected = history.map(({ id }) => id).sort();
   await eventually(
@@ -132,6 +160,8 @@ export async function expectEverywhereOnce(
       const events = accepted(receivers, 'webhook');
       expect([...new Set(events.map(({ body }) => body.data.incident.id))].sort()).toEqual(expected);
       expect(new Set(events.map(({ message }) => message)).size).toBe(events.length);
+      if (app) expect(incidentsInApp(receivers)).toEqual(expected);
+      expect(receivers.slackApp.violations).toEqual([]);
       return true;
     },
     { deadlineMs: 60_000, everyMs: 50 },

@@ -325,6 +325,11 @@ export async function startSlackApp(
         ...forged,
       });
     },
+    async refuse() {
+      // The server does not close connections that have become WebSockets.
+      socket.dropAll();
+      await server.refuse();
+    },
     async close() {
       socket.close();
       await server.close();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Receiver, SendResult } from '../../pipeline/ports/receiver.ts';
-import type { ReceiverDeps, ReceiverModule } from '../receiver-module.ts';
+import type { SendResult } from '../../pipeline/ports/receiver.ts';
+import type { ReceiverDeps, ReceiverModule, ReceiverParts } from '../receiver-module.ts';
 import { renderSlackNotice } from '../slack/notice.ts';
 import { checkSlackApp } from './check.ts';
 import { createClicks, type IdentifiedClick } from './clicks.ts';
@@ -45,7 +45,7 @@ const SHARED =
 const SLACK_WITHIN_MS = 20_000;
 const NOT_LOADED = "the agent's files cannot be loaded; was it updated while it ran?";
 
-export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): Omit<Receiver, 'name' | 'follows'> {
+export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): ReceiverParts {
   const { appToken, approvers, channel, apiUrl } = settings;
   const { clock, people, logger, sharedClicks: shared, timeoutMs } = deps;
   const kept = createKeptIncidents(deps.memory);
@@ -177,7 +177,6 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
 
   return {
     paceMs: PACE_MS,
-    ...(buttons && { takesAnswers: true as const }),
     send: (alert) => withApi((ready) => messages.show(ready, alert)),
     sendNotice: (notice) =>
       withApi(async (ready) => {

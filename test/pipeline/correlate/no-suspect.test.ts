@@ -1,6 +1,8 @@
 /** Errors that point to dependencies of which none has a problem. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sufferingOf } from '../../../src/pipeline/correlate/members.ts';
+import type { LiveIncident } from '../../../src/pipeline/incident/open-incidents.ts';
 import { createWorld, EXITED, MINUTE, REFUSED, SECOND, START, shop, UNNAMED } from './world.ts';
 
 describe('without a dependency that has a problem', () => {
@@ -15,6 +17,42 @@ describe('without a dependency that has a problem', () => {
     expect(running.map(({ result }) => result?.kind)).toEqual(['external', 'member']);
     expect(second.cause).toEqual({ root: first, evidence: 'observed' });
     expect(first.incident.cause).toEqual({ kind: 'external', host: 'smtp.example.net:587' });
+  });
+
+  it('errors about a host outside the engine are one incident, however their handling overlaps', async () => {
+    const texts = [
+      'ERROR Error: connect ETIMEDOUT smtp.example.net:587',
+      'ERROR smtplib: could not connect to host="smtp.example.net", port=587',
+      'ERROR dial tcp: lookup smtp.example.net on 127.0.0.11:53: no such host',
+      'ERROR curl: (6) Could not resolve host: smtp.example.net',
+      'ERROR java.net.UnknownHostException: smtp.example.net',
+    ];
+    const delay = fc.integer({ min: 0, max: 20 }).map((steps) => steps * 500);
+    const victim = fc.record({ failsAfter: delay, isHandledAfter: delay, isInspectedAfter: delay });
+    await fc.assert(
+      fc.asyncProperty(fc.array(victim, { minLength: 5, maxLength: 5 }), async (victims) => {
+        const world = await createWorld({ services: {}, ready: false });
+        const all: LiveIncident[] = [];
+        const running = victims.map(async ({ failsAfter, isHandledAfter, isInspectedAfter }, n) => {
+          const name = `service-${n}`;
+          world.add(name);
+          await world.clock.sleep(failsAfter);
+          const live = world.fails(name, texts[n] as string);
+          all.push(live);
+          await world.clock.sleep(isHandledAfter);
+          const { result } = world.correlates(live);
+          await world.clock.sleep(isInspectedAfter);
+          world.correlation.inspectedAll();
+          return result;
+        });
+        await world.clock.pass(MINUTE);
+        await Promise.all(running);
+        const roots = all.filter(({ cause }) => cause === undefined);
+        expect(roots.map(({ incident }) => incident.cause?.kind)).toEqual(['external']);
+        expect(all.filter(({ cause }) => cause?.root === roots[0])).toHaveLength(4);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('errors about different hosts, or about one after the first incident ended, are different incidents', async () => {

@@ -282,6 +282,21 @@ describe('decide', () => {
       { facts: someFacts({ health: 'healthy' }) },
       'restart_allowed',
     ],
+    [
+      'a container that is down may be restarted although only a child process was killed for memory',
+      { incident: childKilled, facts: someFacts({ status: 'exited' }) },
+      'restart_allowed',
+    ],
+    [
+      'the last restart that the limit allows is made',
+      { restarts: { ...NO_RESTARTS, lastHour: 2 }, policy: aPolicy({ maxRestartsPerHour: 3 }) },
+      'restart_allowed',
+    ],
+    [
+      'the next one is not',
+      { restarts: { ...NO_RESTARTS, lastHour: 3 }, policy: aPolicy({ maxRestartsPerHour: 3 }) },
+      'restart_limit',
+    ],
     ['a deployment five minutes ago is over', { deployedAt: NOW - 5 * MINUTE }, 'restart_allowed'],
     ['a deployment a moment less ago is not', { deployedAt: NOW - 5 * MINUTE + 1 }, 'deployed_just_now'],
     ['a deployment at this moment is recent', { deployedAt: NOW }, 'deployed_just_now'],
@@ -481,7 +496,110 @@ describe('the gates of a decision', () => {
 
   it('on facts are unknown if the container is gone', () => {
     const { gates } = decideWithGates({ ...allowed, facts: undefined });
-    expect(gates.find(({ name }) => name === 'paused')).toMatchObject({ state: 'unknown' });
+    expect(gates.find(({ name }) => name === 'paused')).toMatchObject({
+      state: 'unknown',
+      value: 'the engine reported no facts',
+    });
+  });
+
+  it('keep their names and their order, because stores and pages have them', () => {
+    expect(decideWithGates(allowed).gates.map(({ name }) => name)).toEqual([
+      'snooze',
+      'engine',
+      'container',
+      'severity',
+      'disk',
+      'diagnosis',
+      'evidence',
+      'local_model',
+      'fresh_facts',
+      'orchestrator',
+      'cause',
+      'operator',
+      'replacement',
+      'other_restart',
+      'other_recovery',
+      'paused',
+      'engine_policy',
+      'old_news',
+      'started_again',
+      'health',
+      'main_process',
+      'starting',
+      'deployment',
+      'network',
+      'policy',
+      'store',
+      'restart_limit',
+      'host_restart_limit',
+      'back_off',
+      'quiet_hours',
+      'mode',
+      'auto_fix',
+      'approval',
+    ]);
+  });
+
+  const external = { kind: 'external', host: 'api.example.com' } as const;
+  const member = { kind: 'incident', incidentId: 'inc-1', evidence: 'compose' } as const;
+  const [stopped, deployed, restarts] = [OPENED - 1_000, NOW - 4 * MINUTE, { ...NO_RESTARTS }];
+
+  it.each<[name: string, input: Partial<DecideInput>, value: string]>([
+    ['snooze', {}, 'not snoozed'],
+    ['snooze', { snoozed: true }, 'snoozed'],
+    ['engine', {}, 'it has just now'],
+    ['engine', { engineAnswered: false }, 'earlier'],
+    ['engine', { engineAnswered: false, facts: undefined }, 'no'],
+    ['container', {}, 'running'],
+    ['container', { facts: undefined }, 'gone'],
+    ['disk', {}, 'none'],
+    ['disk', { restartVetoed: true }, 'the disk is full'],
+    ['diagnosis', {}, 'yes'],
+    ['diagnosis', { diagnosis: aDiagnosis({ autoRestartSafe: false }) }, 'no'],
+    ['evidence', {}, 'no check failed'],
+    [
+      'evidence',
+      { diagnosis: aDiagnosis({ failedChecks: ['quote_not_found', 'no_evidence'] }) },
+      'quote_not_found, no_evidence',
+    ],
+    ['local_model', {}, 'yes'],
+    ['local_model', { localModelUnproven: true }, 'not proven yet'],
+    ['fresh_facts', {}, 'yes'],
+    ['fresh_facts', { engineAnswered: false }, 'no'],
+    ['orchestrator', {}, 'none'],
+    ['orchestrator', { facts: someFacts({ orchestrator: 'Docker Swarm' }) }, 'Docker Swarm'],
+    ['cause', {}, 'as far as is known'],
+    ['cause', { incident: anIncident({ cause: external }) }, 'api.example.com does not answer'],
+    ['cause', { incident: anIncident({ cause: member }) }, 'it belongs to another incident'],
+    ['operator', {}, 'nobody'],
+    ['operator', { stopRequestedAt: stopped }, 'last at 1970-01-01T00:59:59.000Z'],
+    ['operator', { stopRequestedAt: 9e15 }, 'last at an unknown time'],
+    ['operator', { stopRequestedAt: Number.NaN }, 'last at an unknown time'],
+    ['replacement', {}, 'none'],
+    ['replacement', { beingReplaced: true }, 'one is'],
+    ['other_restart', { restarts: { ...restarts, otherIncidents: 'in_progress' } }, 'in progress'],
+    ['other_recovery', { restarts: { ...restarts, otherIncidents: 'in_progress' } }, 'in progress'],
+    ['started_again', { facts: someFacts({ startedAt: MINUTE }) }, 'running, started at 1970-01-01T00:01:00.000Z'],
+    ['health', { facts: someFacts({ health: 'none' }) }, 'no health check'],
+    ['health', { facts: someFacts({ health: 'unhealthy' }) }, 'unhealthy'],
+    ['main_process', {}, 'yes'],
+    ['main_process', { incident: childKilled }, 'only a child process was killed for memory'],
+    ['deployment', {}, 'no deployment seen'],
+    ['deployment', { deployedAt: deployed }, 'deployed at 1970-01-01T00:56:02.000Z'],
+    ['network', {}, 'none'],
+    ['network', { networkDependants: ['vpn', 'proxy'] }, 'vpn, proxy'],
+    ['back_off', {}, 'none'],
+    ['back_off', { restarts: { ...restarts, backOffUntil: NOW + 1_000 } }, 'until 1970-01-01T01:00:03.000Z'],
+    [
+      'back_off',
+      { facts: someFacts({ status: 'exited', startedAt: 0 }), restarts: { ...restarts, couldNotStartAt: NOW } },
+      'the engine could not start it at 1970-01-01T01:00:02.000Z',
+    ],
+    ['approval', { policy: aPolicy({ restart: 'ask' }) }, 'restart: ask (default)'],
+    ['approval', { policy: aPolicy({ restart: 'ask' }), approved: true }, 'restart: ask (default), approved'],
+  ])('say what was found: %s %#', (gate, input, value) => {
+    const { gates } = decideWithGates({ ...allowed, ...input });
+    expect(gates.find(({ name }) => name === gate)?.value).toBe(value);
   });
 
   it('name the policy value and its source', () => {

@@ -209,6 +209,18 @@ describe('a flood of alerts', () => {
     });
   });
 
+  it('keeps nothing waiting that its last summary already counts', async () => {
+    const app = createService('app', { follows: true });
+    const world = await startNotifier([app], { clock: createFastClock(20) });
+    void world.run();
+    for (let i = 0; i < 12; i++) await crash(world, String(i));
+    const isEmpty = () => eventually(async () => ((await world.pending('app')) === 0 ? true : undefined));
+    await isEmpty();
+    await world.notify('11/outcome', { kind: 'outcome', incident: incidentOf('11') });
+    await isEmpty();
+    expect(app.accepted).not.toContain('11/outcome');
+  });
+
   it('leaves the progress of the incidents that were shown, and sends none of the others', async () => {
     const app = createService('app', { follows: true });
     const world = await startNotifier([app], { clock: createFastClock(20) });
