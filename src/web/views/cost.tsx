@@ -1,7 +1,7 @@
 import type { ReactElement } from 'react';
-import { DayBars, dayLabel, Legend } from '../charts/day-bars.tsx';
+import { DayBars, Legend } from '../charts/day-bars.tsx';
 import { useApi } from '../lib/data.ts';
-import { count, counted, percent, usd } from '../lib/format.ts';
+import { count, counted, dayLabel, percent, usd } from '../lib/format.ts';
 import { useNow } from '../lib/now.ts';
 import { setQuery, usePlace } from '../lib/router.ts';
 import type { Stats } from '../lib/types.ts';
