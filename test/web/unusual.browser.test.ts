@@ -134,6 +134,8 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
 
   it('fits a screen of 360 pixels with names as long as they can be', async () => {
     const { page } = await openPage(browser, doctor.url, { viewport: { width: 360, height: 740 } });
+    // Without an answer the page is "connecting", its longest state.
+    await page.route('**/api/v1/events', () => undefined);
     for (const path of [
       '/',
       '/timeline',
