@@ -52,10 +52,13 @@ export function actorOf(via: string | null, who: string | null, from: string | n
 }
 
 export function attemptOf(row: Omit<Selectable<AttemptTable>, 'agent'>): Attempt {
+  return { ...restartOf(row), containerId: row.container_id };
+}
+
+export function restartOf(row: Omit<Selectable<AttemptTable>, 'agent' | 'container_id'>): Omit<Attempt, 'containerId'> {
   return {
     id: row.id,
     incidentId: row.incident_id,
-    containerId: row.container_id,
     containerName: row.container_name,
     service: row.service,
     ...projectOf(row),

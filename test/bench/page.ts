@@ -54,15 +54,23 @@ async function firstPaints(browser: Browser, url: string): Promise<Paints> {
   return { painted, ready, text };
 }
 
+interface Interaction {
+  readonly ms: number;
+  /** The view after it. */
+  readonly view: string;
+}
+
 /** Event timings of the browser: from the key or click until the next frame was drawn. */
 const OBSERVE = `
   window.took = [];
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) if (entry.interactionId) window.took.push(entry.duration);
+    for (const entry of list.getEntries()) {
+      if (entry.interactionId) window.took.push({ ms: entry.duration, view: location.pathname + ' ' + entry.name });
+    }
   }).observe({ type: 'event', durationThreshold: 16, buffered: true });
 `;
 
-async function interactions(page: Page): Promise<number[]> {
+async function interactions(page: Page): Promise<Interaction[]> {
   await page.evaluate(OBSERVE);
   const done = async (name: string) => {
     await page.getByRole('main').getByRole('heading', { level: 1, name }).waitFor();
@@ -93,7 +101,7 @@ async function interactions(page: Page): Promise<number[]> {
     }
   }
   await wait(300);
-  return (await page.evaluate('window.took')) as number[];
+  return (await page.evaluate('window.took')) as Interaction[];
 }
 
 /** MiB that the agent grew by while five pages were open and incidents happened. */
@@ -152,8 +160,10 @@ export async function run(): Promise<void> {
     const { page } = await openPage(browser, doctor.url);
     await page.goto('/');
     await page.getByText('live', { exact: true }).waitFor();
-    const took = await interactions(page);
+    const all = await interactions(page);
+    const took = all.map(({ ms }) => ms);
     print(`interactions (${took.length})`, spread(took));
+    for (const [view, of] of Map.groupBy(all, ({ view }) => view)) print(`  ${view}`, spread(of.map(({ ms }) => ms)));
     await page.context().close();
     const grown = await growth(browser, doctor, world);
     print(`memory of the agent, ${OPEN_PAGES} pages`, `${grown >= 0 ? '+' : ''}${grown.toFixed(1)} MiB`);

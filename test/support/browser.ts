@@ -33,13 +33,21 @@ export async function openPage(
   baseURL: string,
   options: BrowserContextOptions = {},
 ): Promise<OpenPage> {
-  const context = await browser.newContext({
+  return openPageIn(await newContext(browser, baseURL, options), baseURL);
+}
+
+export function newContext(browser: Browser, baseURL: string, options: BrowserContextOptions = {}) {
+  return browser.newContext({
     baseURL,
     viewport: { width: 1280, height: 860 },
     locale: 'en-GB',
     reducedMotion: 'reduce',
     ...options,
   });
+}
+
+/** As `openPage`, in a context that exists: what an earlier page has loaded is in its cache. */
+export async function openPageIn(context: BrowserContext, baseURL: string): Promise<OpenPage> {
   const page = await context.newPage();
   page.setDefaultTimeout(45_000);
   const errors: string[] = [];

@@ -147,7 +147,7 @@ export interface TimelineIncident
 
 export interface StoredTimeline {
   readonly incidents: readonly TimelineIncident[];
-  readonly restarts: readonly Attempt[];
+  readonly restarts: readonly Omit<Attempt, 'containerId'>[];
   readonly deployments: readonly Deployment[];
   readonly absences: readonly Absence[];
 }

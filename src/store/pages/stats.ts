@@ -15,24 +15,52 @@ const DAY = sql<number>`requested_at / ${sql.lit(DAY_MS)}`;
 /** Counts and sums of a time; incidents belong to the time in which they were opened. */
 export async function readStats(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats> {
   return {
-    ...(await countIncidents(current, range)),
+    ...countsOf(await groupIncidents(current, range)),
     asked: await countAsks(current, range),
-    cases: await readCases(current, range),
     recoveryTimes: await readRecoveryTimes(current, range),
     ...(await readSpend(current, range)),
   };
 }
 
-async function countIncidents(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
-  const groups = await current.db
+/** What differs most comes first: SQLite sorts by these, and compares fewer of them. */
+const GROUP = [
+  'incidents.service',
+  'incidents.severity',
+  'incidents.cause_kind',
+  'newest.outcome',
+  'incidents.tier',
+  'incidents.state',
+  'incidents.decision_reason',
+  'reviews.aftermath',
+  'reviews.verdict',
+  'incidents.project',
+] as const;
+
+type IncidentGroup = Awaited<ReturnType<typeof groupIncidents>>[number];
+
+/** Counts equal incidents. `outcome`: of the newest restart. One reading of the incidents, from an index, for all counts. */
+function groupIncidents(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
+  const isNewest = sql<boolean>`NOT EXISTS (
+    SELECT 1 FROM attempts AS newer
+    WHERE newer.incident_id = newest.incident_id
+      AND (newer.started_at, newer.id) > (newest.started_at, newest.id)
+  )`;
+  return current.db
     .selectFrom('incidents')
-    .select((eb) => ['state', 'severity', 'tier', 'cause_kind', eb.fn.countAll().as('incidents')])
-    .where(shownRows(current, 'agent', host))
-    .where('opened_at', '>=', from)
-    .where('opened_at', '<', to)
-    .groupBy(['state', 'severity', 'tier', 'cause_kind'])
+    .leftJoin('attempts as newest', (join) => join.onRef('newest.incident_id', '=', 'incidents.id').on(isNewest))
+    .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
+    .select((eb) => [...GROUP, eb.fn.countAll().as('incidents')])
+    .where(shownRows(current, 'incidents.agent', host))
+    .where('incidents.opened_at', '>=', from)
+    .where('incidents.opened_at', '<', to)
+    .groupBy([...GROUP])
     .execute();
-  const count = (is: (group: (typeof groups)[number]) => boolean): number =>
+}
+
+function countsOf(
+  groups: readonly IncidentGroup[],
+): Pick<StoredStats, 'bySeverity' | 'undiagnosed' | 'open' | 'saved' | 'cases'> {
+  const count = (is: (group: IncidentGroup) => boolean): number =>
     groups.filter(is).reduce((sum, { incidents }) => sum + Number(incidents), 0);
   const withSeverity = (severity: Severity) => count((group) => group.severity === severity);
   return {
@@ -45,7 +73,26 @@ async function countIncidents(current: CurrentDatabase, { from, to, host }: Time
       rules: count(({ tier }) => tier === 'rules'),
       correlation: count(({ tier, cause_kind }) => tier === null && cause_kind === 'incident'),
     },
+    cases: groups.flatMap(caseOf),
   };
+}
+
+/** Restarts that were verified, and those that a setting held back; nothing for other incidents. */
+function caseOf(group: IncidentGroup): StoredStats['cases'] {
+  const reason = group.decision_reason as DecisionReason | null;
+  if (reason === null || (group.outcome === null && !REVIEWED_REASONS.includes(reason))) return [];
+  return [
+    {
+      count: Number(group.incidents),
+      service: group.service,
+      ...projectOf(group),
+      reason,
+      state: group.state as IncidentState,
+      ...(group.outcome !== null && { outcome: group.outcome as Outcome }),
+      ...(group.aftermath !== null && { aftermath: group.aftermath as Aftermath }),
+      ...(group.verdict !== null && { verdict: group.verdict as Verdict }),
+    },
+  ];
 }
 
 async function countAsks(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number> {
@@ -57,83 +104,6 @@ async function countAsks(current: CurrentDatabase, { from, to, host }: TimeRange
     .where('asked_at', '<', to)
     .executeTakeFirstOrThrow();
   return Number(asks);
-}
-
-/** Equal cases are counted in the database. */
-async function readCases(current: CurrentDatabase, range: TimeRange & OnHost): Promise<StoredStats['cases']> {
-  const groups = [...(await countRestarted(current, range)), ...(await countHeldBack(current, range))];
-  return groups.map((row) => ({
-    count: Number(row.cases),
-    service: row.service,
-    ...projectOf(row),
-    reason: row.decision_reason as DecisionReason,
-    state: row.state as IncidentState,
-    ...(row.outcome !== null && { outcome: row.outcome as Outcome }),
-    ...(row.aftermath !== null && { aftermath: row.aftermath as Aftermath }),
-    ...(row.verdict !== null && { verdict: row.verdict as Verdict }),
-  }));
-}
-
-const CASE = [
-  'incidents.service',
-  'incidents.project',
-  'incidents.decision_reason',
-  'incidents.state',
-  'reviews.aftermath',
-  'reviews.verdict',
-] as const;
-
-/** By the outcome of the newest restart of each incident. */
-function countRestarted(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
-  const nth = sql<number>`row_number() OVER (PARTITION BY incident_id ORDER BY started_at DESC, id DESC)`;
-  return (
-    current.db
-      .selectFrom((eb) =>
-        eb
-          .selectFrom('attempts')
-          .select(['incident_id', 'outcome', nth.as('nth')])
-          .where(shownRows(current, 'agent', host))
-          // No restart of an incident is older than the incident.
-          .where('started_at', '>=', from)
-          .as('newest'),
-      )
-      // SQLite keeps the order of a cross join: each restart finds its incident by the key, not the other way round.
-      .crossJoin('incidents')
-      .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
-      .select((eb) => [...CASE, 'newest.outcome', eb.fn.countAll().as('cases')])
-      .whereRef('incidents.id', '=', 'newest.incident_id')
-      .where('newest.nth', '=', 1)
-      .where('incidents.opened_at', '>=', from)
-      .where('incidents.opened_at', '<', to)
-      .where('incidents.decision_reason', 'is not', null)
-      .where((eb) =>
-        eb.or([eb('newest.outcome', 'is not', null), eb('incidents.decision_reason', 'in', REVIEWED_REASONS)]),
-      )
-      .groupBy([...CASE, 'newest.outcome'])
-      .execute()
-  );
-}
-
-/** Restarts that a setting held back. */
-async function countHeldBack(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost) {
-  const rows = await current.db
-    .selectFrom('incidents')
-    .leftJoin('reviews', 'reviews.incident_id', 'incidents.id')
-    .select((eb) => [...CASE, eb.fn.countAll().as('cases')])
-    .where(shownRows(current, 'incidents.agent', host))
-    .where('incidents.opened_at', '>=', from)
-    .where('incidents.opened_at', '<', to)
-    .where('incidents.decision_reason', 'in', REVIEWED_REASONS)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb.selectFrom('attempts').select('attempts.id').whereRef('attempts.incident_id', '=', 'incidents.id'),
-        ),
-      ),
-    )
-    .groupBy([...CASE])
-    .execute();
-  return rows.map((row) => ({ ...row, outcome: null }));
 }
 
 async function readRecoveryTimes(current: CurrentDatabase, { from, to, host }: TimeRange & OnHost): Promise<number[]> {

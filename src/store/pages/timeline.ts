@@ -3,7 +3,7 @@ import type { IncidentState } from '../../domain/incident.ts';
 import type { Absence, Deployment, PageStore, StoredTimeline, TimelineIncident } from '../../pipeline/ports/pages.ts';
 import type { CurrentDatabase } from '../current-database.ts';
 import { shownRows } from '../fleet-scope.ts';
-import { attemptOf, projectOf } from '../rows.ts';
+import { projectOf, restartOf } from '../rows.ts';
 
 const RESTARTS = 2_000;
 const EVENTS = 2_000;
@@ -68,7 +68,17 @@ async function readRestarts(
 ): Promise<StoredTimeline['restarts']> {
   let newest = current.db
     .selectFrom('attempts')
-    .selectAll()
+    .select([
+      'id',
+      'incident_id',
+      'container_name',
+      'project',
+      'service',
+      'started_at',
+      'outcome',
+      'detail',
+      'finished_at',
+    ])
     .where(shownRows(current, 'agent', of.host ?? current.agent))
     .where('started_at', '>=', from)
     .where('started_at', '<', to)
@@ -76,7 +86,7 @@ async function readRestarts(
     .limit(RESTARTS);
   if (of.service !== undefined) newest = newest.where('service', '=', of.service);
   if (of.container !== undefined) newest = newest.where('container_name', '=', of.container);
-  return (await newest.execute()).reverse().map(attemptOf);
+  return (await newest.execute()).reverse().map(restartOf);
 }
 
 async function readEvents(

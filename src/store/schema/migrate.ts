@@ -12,6 +12,7 @@ import { fleet } from './0010-fleet.ts';
 import { fleetMessages } from './0011-fleet-messages.ts';
 import { fleetActions } from './0012-fleet-actions.ts';
 import { fleetEndpoints } from './0014-fleet-endpoints.ts';
+import { fleetPage } from './0015-fleet-page.ts';
 import { fleetUpdates } from './0016-fleet-updates.ts';
 import type { Migration } from './migration.ts';
 
@@ -29,6 +30,7 @@ const MIGRATIONS: readonly Migration[] = [
   fleetMessages,
   fleetActions,
   fleetEndpoints,
+  fleetPage,
   fleetUpdates,
 ];
 

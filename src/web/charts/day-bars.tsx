@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react';
-import { usd } from '../lib/format.ts';
+import { dayLabel, usd } from '../lib/format.ts';
 import { roundUp } from './scale.ts';
 import { useWidth } from './use-width.ts';
 
@@ -109,15 +109,6 @@ function titleOf(day: string, parts: Day['parts'], total: number): string {
   const dearest = Object.entries(parts).sort(([, one], [, other]) => other - one);
   const lines = dearest.length > 1 ? dearest.map(([name, value]) => `\n${name}: ${usd(value)}`) : [];
   return `${dayLabel(day)}: ${usd(total)}${lines.join('')}`;
-}
-
-/** Days are of UTC, as the agent counts them. */
-export function dayLabel(day: string): string {
-  return new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, {
-    day: 'numeric',
-    month: 'short',
-    timeZone: 'UTC',
-  });
 }
 
 export function Legend({ names }: { readonly names: readonly string[] }): ReactElement {

@@ -42,11 +42,17 @@ export function timeTicks({ from, to }: TimeRange, most: number): readonly numbe
   return ticks;
 }
 
+const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const CLOCK_WITH_SECONDS = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+
 export function tickLabel(time: number, { from, to }: TimeRange): string {
-  const date = new Date(time);
-  if (to - from > 2 * DAY) return date.toLocaleDateString(undefined, { day: 'numeric', month: 'short' });
-  const seconds = to - from < 10 * MINUTE ? ({ second: '2-digit' } as const) : {};
-  return date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', ...seconds });
+  const format = to - from > 2 * DAY ? DATE : to - from < 10 * MINUTE ? CLOCK_WITH_SECONDS : CLOCK;
+  return format.format(time);
 }
 
 /** A round number that is not less than `value`: 1, 2, 2.5 or 5 times a power of ten. */

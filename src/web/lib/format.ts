@@ -4,19 +4,29 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** Dollars with two digits, and more for amounts below ten cents. */
-export function usd(amount: number): string {
-  const digits = amount !== 0 && Math.abs(amount) < 0.1 ? 4 : 2;
-  return amount.toLocaleString('en-US', {
+// Made once: `toLocaleString` with options makes one for each call, which takes longer than drawing a table row.
+const COUNT = new Intl.NumberFormat('en-US');
+const dollars = (most: number) =>
+  new Intl.NumberFormat('en-US', {
     style: 'currency',
     currency: 'USD',
     minimumFractionDigits: 2,
-    maximumFractionDigits: digits,
+    maximumFractionDigits: most,
   });
+const DOLLARS = dollars(2);
+const CENTS = dollars(4);
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const DATE_AND_YEAR = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
+const UTC_DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+/** Dollars with two digits, and more for amounts below ten cents. */
+export function usd(amount: number): string {
+  return (amount !== 0 && Math.abs(amount) < 0.1 ? CENTS : DOLLARS).format(amount);
 }
 
 export function count(n: number): string {
-  return n.toLocaleString('en-US');
+  return COUNT.format(n);
 }
 
 /** `1 restart`, `2 restarts`. */
@@ -62,15 +72,15 @@ export function relative(time: number, now: number): string {
 /** In the reader's zone: the time of today, else with the date. */
 export function local(time: number, now: number): string {
   const date = new Date(time);
-  const clock = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  const clock = CLOCK.format(date);
   if (date.toDateString() === new Date(now).toDateString()) return clock;
   const sameYear = date.getFullYear() === new Date(now).getFullYear();
-  const day = date.toLocaleDateString(undefined, {
-    day: 'numeric',
-    month: 'short',
-    ...(sameYear ? {} : { year: 'numeric' }),
-  });
-  return `${day}, ${clock}`;
+  return `${(sameYear ? DATE : DATE_AND_YEAR).format(date)}, ${clock}`;
+}
+
+/** `25 Nov` of `2026-11-25`. Days are of UTC, as the agent counts them. */
+export function dayLabel(day: string): string {
+  return UTC_DATE.format(new Date(`${day}T00:00:00Z`));
 }
 
 /** `2026-11-25 22:03:37.120 UTC`. */

@@ -1,18 +1,16 @@
 import type { ReactElement } from 'react';
 import { setQuery } from '../lib/router.ts';
 
-/** A filter in the address. */
-export function Choice({
-  name,
-  label,
-  options,
-  value,
-}: {
+interface ChoiceProps {
+  /** Of the query parameter. */
   readonly name: string;
   readonly label: string;
   readonly options: readonly (readonly [value: string, word: string])[];
   readonly value: string;
-}): ReactElement {
+}
+
+/** A choice that is kept in the address, as a list to select from. */
+export function Choice({ name, label, options, value }: ChoiceProps): ReactElement {
   return (
     <select
       className="input"
@@ -27,5 +25,24 @@ export function Choice({
       ))}
       {options.some(([each]) => each === value) ? null : <option value={value}>{value}</option>}
     </select>
+  );
+}
+
+/** The same for a few options, all of which are visible. */
+export function ButtonChoice({ name, label, options, value }: ChoiceProps): ReactElement {
+  return (
+    <div className="group" role="group" aria-label={label}>
+      {options.map(([each, word]) => (
+        <button
+          key={each}
+          type="button"
+          className="btn"
+          aria-pressed={each === value}
+          onClick={() => setQuery({ [name]: each })}
+        >
+          {word}
+        </button>
+      ))}
+    </div>
   );
 }

@@ -1,10 +1,11 @@
 import type { ReactElement } from 'react';
-import { DayBars, dayLabel, Legend } from '../charts/day-bars.tsx';
+import { DayBars, Legend } from '../charts/day-bars.tsx';
 import { useApi } from '../lib/data.ts';
-import { count, counted, percent, usd } from '../lib/format.ts';
+import { count, counted, dayLabel, percent, usd } from '../lib/format.ts';
 import { useNow } from '../lib/now.ts';
-import { setQuery, usePlace } from '../lib/router.ts';
+import { usePlace } from '../lib/router.ts';
 import type { Stats } from '../lib/types.ts';
+import { ButtonChoice } from '../ui/choice.tsx';
 import { Link } from '../ui/link.tsx';
 import { Stat } from '../ui/stat.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
@@ -34,19 +35,12 @@ export function Cost(): ReactElement {
             Dollars for questions to the model in the last {days} days (UTC), failed requests included.
           </p>
         </div>
-        <div className="group" role="group" aria-label="Period">
-          {PERIODS.map((each) => (
-            <button
-              key={each}
-              type="button"
-              className="btn"
-              aria-pressed={each === days}
-              onClick={() => setQuery({ days: String(each) })}
-            >
-              {each} days
-            </button>
-          ))}
-        </div>
+        <ButtonChoice
+          name="days"
+          label="Period"
+          options={PERIODS.map((each) => [String(each), `${each} days`])}
+          value={String(days)}
+        />
       </header>
       {error ? (
         <Failed what="The cost" why={error.message} onRetry={retry} />
@@ -114,19 +108,12 @@ function Content({
         <section className="card" aria-labelledby="per-day">
           <div className="head">
             <h2 id="per-day">Dollars per day and {split}</h2>
-            <div className="group" role="group" aria-label="Split the days">
-              {SPLITS.map((each) => (
-                <button
-                  key={each}
-                  type="button"
-                  className="btn"
-                  aria-pressed={each === split}
-                  onClick={() => setQuery({ split: each })}
-                >
-                  by {each}
-                </button>
-              ))}
-            </div>
+            <ButtonChoice
+              name="split"
+              label="Split the days"
+              options={SPLITS.map((each) => [each, `by ${each}`])}
+              value={split}
+            />
           </div>
           <DayBars days={everyDay} series={series} limit={cost.budget_per_day_usd} />
           <Legend names={series} />

@@ -35,7 +35,10 @@ export function Now(): ReactElement {
       ) : null}
       <dl className="stats">
         <Stat value={count(now.watching.length)} label="containers watched" />
-        <Stat value={count(now.open_incidents_of_fleet)} label="open incidents" />
+        <Stat
+          value={count(now.open_incidents_of_fleet)}
+          label={now.open_incidents_of_fleet === 1 ? 'open incident' : 'open incidents'}
+        />
         <Stat
           value={usd(now.spent_today_usd)}
           of={`of ${usd(now.budget_per_day_usd)}`}

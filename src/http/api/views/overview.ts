@@ -115,11 +115,7 @@ function daysCovered({ from, to }: TimeRange, { spend }: StoredStats): number {
 }
 
 function fixesOf(cases: StoredStats['cases']): Stats['fixes'] {
-  const groups = new Map<string, StoredStats['cases'][number][]>();
-  for (const one of cases) {
-    const key = serviceKey(one);
-    groups.set(key, [...(groups.get(key) ?? []), one]);
-  }
+  const groups = Map.groupBy(cases, serviceKey);
   return {
     overall: toFixCounts(tallyOf(cases)),
     services: [...groups.entries()]
