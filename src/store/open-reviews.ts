@@ -11,6 +11,9 @@ import { createQueryRunner } from './query-runner.ts';
 import { createReviewStore } from './reviews.ts';
 import type { Database } from './schema/tables.ts';
 
+/** For which a command waits while the agent writes. */
+const PATIENCE_MS = 10_000;
+
 /**
  * Opens only the reviews, without taking the agent's lock, so that a command can use them while the agent runs. Throws
  * a StoreError `missing` if there is no store yet or an older version wrote it, and `unavailable` if it cannot be read.
@@ -54,5 +57,9 @@ function connect(where: StoreLocation): { db: Database; faults: FaultClassifier;
   const { dataDir } = where;
   const path = databasePath(dataDir);
   if (!existsSync(path)) throw new StoreError(`there is no store in ${dataDir} yet: the agent has not run`, 'missing');
-  return { db: connectSqlite(openSqlite(path)), faults: { isOutage, isDamage: isCorruption }, name: dataDir };
+  return {
+    db: connectSqlite(openSqlite(path, PATIENCE_MS)),
+    faults: { isOutage, isDamage: isCorruption },
+    name: dataDir,
+  };
 }

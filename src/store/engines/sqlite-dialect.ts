@@ -34,7 +34,8 @@ export function nodeSqliteDialect(database: DatabaseSync): SqliteDialect {
         // SQLite rolls back by itself after "disk full" and I/O errors. A second rollback would fail and hide the
         // cause.
         if (sql === 'rollback' && !database.isTransaction) return NOTHING;
-        const statement = prepared(sql);
+        // A transaction that has read cannot write once another process has: SQLite then fails, without waiting.
+        const statement = prepared(sql === 'begin' ? 'begin immediate' : sql);
         return {
           reader: statement.columns().length > 0,
           all: (parameters) => statement.all(...(parameters as SQLInputValue[])),

@@ -24,8 +24,8 @@ const WAL_SIZE_LIMIT_BYTES = 4 * 1024 * 1024;
  * `synchronous = FULL`: a commit is on disk when it returns, not only in the page cache. See
  * docs/decisions/0001-store-sqlite.md.
  */
-export function openSqlite(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+export function openSqlite(path: string, busyTimeoutMs = BUSY_TIMEOUT_MS): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
   try {
     // This must come first, because it only has an effect in an empty file.
     database.exec('PRAGMA auto_vacuum = INCREMENTAL');
