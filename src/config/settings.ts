@@ -172,7 +172,8 @@ const STORAGE = {
       .transform((given) => {
         const [, host = '', port] = /^(.+?)(?::(\d+))?$/.exec(given) ?? [];
         return { host, ...(port !== undefined && { port: Number(port) }) };
-      }),
+      })
+      .refine(({ port = 1 }) => port >= 1 && port <= 65_535),
     allowed: 'host or host:port',
     about: 'where Prometheus reaches this agent, for `/api/v1/fleet/targets`',
     details:

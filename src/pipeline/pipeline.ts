@@ -87,7 +87,7 @@ export interface Pipeline {
   stop(): Promise<void>;
 }
 
-/** A busy Podman answers late. Without its answer, a stop by a person may be told as a crash, and undone. */
+/** A busy Podman answers late. Without its answer, a stop by a person may be reported as a crash, and undone. */
 const INSPECT_PATIENCE_MS = 5_000;
 /** How long `stop` waits for paid answers and restarts in progress. */
 const STOP_PATIENCE_MS = 5_000;

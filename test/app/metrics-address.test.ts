@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMetricsAddress } from '../../src/app/metrics-address.ts';
+import { loadConfig } from '../../src/config/load.ts';
 
 const ANY = { http: { host: '0.0.0.0', port: 8080, allowedHosts: [] }, hostAddresses: [], agentName: 'web-1' };
 const notInSwarm = { swarmAddress: async () => undefined };
@@ -41,5 +42,10 @@ describe('the address for Prometheus', () => {
     };
     const address = createMetricsAddress(ANY, engine);
     await expect.poll(() => address(8080)).toBe('10.0.0.7:8080');
+  });
+
+  it.each(['web:0', 'web:65536', 'http://web', 'fd00::1'])('cannot be %s', (METRICS_ADDRESS) => {
+    const loaded = loadConfig({ METRICS_ADDRESS });
+    expect(JSON.stringify(loaded)).toContain('must be host or host:port');
   });
 });

@@ -218,9 +218,9 @@ function define(): void {
     });
     const all = await incidentsOf(words);
     expect(all.map(({ host }) => host).sort()).toEqual(['node-1', 'node-2', 'node-3']);
-    const told = posts(rootCause(words)).map(({ text }) => text);
-    for (const { name } of swarm.hosts) expect(told.join('\n'), name).toContain(name);
-    expect(told.length).toBeLessThanOrEqual(3);
+    const messages = posts(rootCause(words)).map(({ text }) => text);
+    for (const { name } of swarm.hosts) expect(messages.join('\n'), name).toContain(name);
+    expect(messages.length).toBeLessThanOrEqual(3);
   });
 
   it('makes a failure follow from the incident of a Swarm service that runs on another host', async () => {

@@ -142,7 +142,7 @@ export const incidentsInApp = (receivers: Receivers): readonly string[] =>
   appMessages(receivers).flatMap(({ incident }) => incident ?? []);
 
 /**
- * Each incident was told once, in order, by every stand-in. Alertmanager's are repeated by design; the Slack app has one
+ * Every stand-in received each incident once, in order. Alertmanager's are repeated by design; the Slack app has one
  * message for each, which it edits. `app`: false while the app fails.
  */
 export async function expectEverywhereOnce(

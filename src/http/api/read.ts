@@ -196,15 +196,16 @@ export function createReaders(source: ApiSource): Readers {
         ids.set(key, [...(ids.get(key) ?? []), incident.id]);
       }
       const snoozed = Map.groupBy(snoozes, ({ service }) => serviceKey(service));
-      const shown = ({ host, containers }: KnownHost) => containers.map((known) => toContainer(known, host));
-      // Thousands: without a promise for each.
-      if (isAll) return ok({ containers: hosts.flatMap(shown) });
-      const withDetails = hosts.flatMap((one) =>
-        shown(one).map(async (container, index) => {
-          const known = one.containers[index] as KnownContainer;
-          return { ...container, policy: known.policy, habits: await habitsOf(known) };
-        }),
+      const all = hosts.flatMap(({ host, containers }) =>
+        containers.map((known) => ({ known, shown: toContainer(known, host) })),
       );
+      // All hosts may have thousands: no promise for each.
+      if (isAll) return ok({ containers: all.map(({ shown }) => shown) });
+      const withDetails = all.map(async ({ known, shown }) => ({
+        ...shown,
+        policy: known.policy,
+        habits: await habitsOf(known),
+      }));
       return ok({ containers: await Promise.all(withDetails) });
 
       function toContainer(known: KnownContainer, host: string | undefined): Container {

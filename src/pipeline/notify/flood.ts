@@ -173,7 +173,7 @@ export function createFloodControl(options: {
       const summary = summarize(current.id, current.since, [...stored, ...unstored.values()]);
       if (summary.alerts <= current.told) {
         changed = false;
-        // Progress of incidents that the last summary already counts: nothing waits for another one.
+        // The last summary already counts the incidents of these alerts.
         await store.markSummarized(name, current.id, upTo, clock.now());
         if (over) await save(undefined);
         return undefined;

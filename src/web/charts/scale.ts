@@ -1,4 +1,5 @@
 /** Scales and ticks of charts. */
+import { CLOCK, DATE } from '../lib/format.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -42,16 +43,10 @@ export function timeTicks({ from, to }: TimeRange, most: number): readonly numbe
   return ticks;
 }
 
-const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const CLOCK_WITH_SECONDS = new Intl.DateTimeFormat(undefined, {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-});
+const HOURS_AND_MINUTES = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
 export function tickLabel(time: number, { from, to }: TimeRange): string {
-  const format = to - from > 2 * DAY ? DATE : to - from < 10 * MINUTE ? CLOCK_WITH_SECONDS : CLOCK;
+  const format = to - from > 2 * DAY ? DATE : to - from < 10 * MINUTE ? CLOCK : HOURS_AND_MINUTES;
   return format.format(time);
 }
 

@@ -15,8 +15,8 @@ const dollars = (most: number) =>
   });
 const DOLLARS = dollars(2);
 const CENTS = dollars(4);
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+export const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+export const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const DATE_AND_YEAR = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 const UTC_DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 

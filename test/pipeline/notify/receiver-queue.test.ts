@@ -100,11 +100,11 @@ it('limits the number of waiting alerts: the oldest are dropped, counted and men
     text: expect.stringMatching(/Waiting, and sent next, oldest first: 1000 alerts\. Dropped: 3 alerts;/),
   });
   // Ten a minute, and on a busy machine a minute of this clock may end before the tenth.
-  const told = slack.accepted.slice(1);
-  const alone = told.findIndex((text) => text.includes('more problems'));
+  const sent = slack.accepted.slice(1);
+  const alone = sent.findIndex((text) => text.includes('more problems'));
   expect(alone).toBeGreaterThanOrEqual(10);
-  expect(told.slice(0, alone)).toEqual(Array.from({ length: alone }, (_, i) => `a${i + 3}`));
-  expect(told[alone]).toMatch(new RegExp(`^${MAX_WAITING - alone} more problems`));
+  expect(sent.slice(0, alone)).toEqual(Array.from({ length: alone }, (_, i) => `a${i + 3}`));
+  expect(sent[alone]).toMatch(new RegExp(`^${MAX_WAITING - alone} more problems`));
 });
 
 it('drops an alert older than a day without sending it', async () => {

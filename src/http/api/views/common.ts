@@ -7,22 +7,8 @@ import type { RestartAttempt } from '../schemas/incidents.ts';
 import type { Cause, Decision as DecisionSchema } from '../schemas/parts.ts';
 import type * as people from '../schemas/people.ts';
 
-const DAY_MS = 86_400_000;
-const TWO_DIGITS = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, '0'));
-/** `2026-11-25T` of the day that was formatted last: times mostly come in order. */
-let lastDay = { start: Number.NaN, text: '' };
-
-/** As `toISOString`, which takes a quarter of the time that a long timeline needs. */
 export function iso(time: number): string {
-  const ms = Math.floor(Math.min(Math.max(time, 0), 8.64e15));
-  const ofDay = ms % DAY_MS;
-  if (ms - ofDay !== lastDay.start) {
-    lastDay = { start: ms - ofDay, text: new Date(ms - ofDay).toISOString().slice(0, -'00:00:00.000Z'.length) };
-  }
-  const seconds = Math.floor(ofDay / 1_000);
-  const two = (n: number) => TWO_DIGITS[Math.floor(n)];
-  const clock = `${two(seconds / 3_600)}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
-  return `${lastDay.text}${clock}.${String(ofDay % 1_000).padStart(3, '0')}Z`;
+  return new Date(Math.min(Math.max(time, 0), 8.64e15)).toISOString();
 }
 
 export function isoOrNull(time: number | undefined): string | null {
