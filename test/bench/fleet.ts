@@ -17,7 +17,7 @@ import { cpuSeconds } from './support-agent.ts';
 
 const AGENTS = Number(process.env.BENCH_FLEET_AGENTS ?? 10);
 const CONTAINERS = 40;
-/** Different problems of one host in a day. */
+/** Different problems of one host in a day; at most one per container. */
 const INCIDENTS_A_DAY = 20;
 /** Of all hosts together. */
 const INCIDENTS_A_SECOND = 4;
@@ -25,14 +25,14 @@ const REST_MS = 60_000;
 /** A message about several hosts is sent up to 75 s after the last of them, by its agent's next heartbeat. */
 const MESSAGES_MS = 95_000;
 const ASKED = 20;
-const PAGES = ['/status', '/incidents', '/incidents?search=table', '/stats', '/timeline', '/containers'];
+const PAGES = ['/status', '/incidents', '/incidents?search=table', '/stats', '/timeline', '/containers', '/containers?host=*'];
 const GOALS = { connections: 3, pageMs: 200, questions: 1, messages: 12 };
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const goal = (reached: boolean) => (reached ? 'goal reached' : 'GOAL MISSED');
 
 export async function run(): Promise<void> {
-  const server = await startPostgres({ connections: AGENTS + 20 });
+  const server = await startPostgres({ connections: GOALS.connections * AGENTS + 20 });
   const databaseUrl = server.createDatabase();
   const client = new pg.Client({ connectionString: databaseUrl });
   const unlimited = {
@@ -64,7 +64,8 @@ export async function run(): Promise<void> {
     for (let i = 0; i < day; i++) {
       const world = worlds[i % AGENTS] as FastWorld;
       const text = `ERROR cannot read the ${letters(i + 1_000)} table: it has no rows`;
-      world.engine.container(`app-${letters((i * 7) % CONTAINERS)}`)?.log(text, { stream: 'stderr' });
+      // Each in a container of its own: different errors of one container within minutes are one incident.
+      world.engine.container(`app-${letters(Math.floor(i / AGENTS))}`)?.log(text, { stream: 'stderr' });
       await sleep(1_000 / INCIDENTS_A_SECOND);
     }
     await eventually(
@@ -80,7 +81,8 @@ export async function run(): Promise<void> {
 
     const { rows: connections } = await client.query(
       `SELECT max(n)::int AS most FROM (SELECT count(*) AS n FROM pg_stat_activity
-        WHERE application_name LIKE 'container-doctor%' GROUP BY application_name) AS each`,
+        WHERE application_name LIKE 'container-doctor%'
+        GROUP BY replace(application_name, ' session ', ' ')) AS each`,
     );
     const { most } = connections[0];
     print('connections of an agent', `at most ${most}   ${goal(most <= GOALS.connections)} (≤ ${GOALS.connections})`);

@@ -67,3 +67,9 @@ export async function loaded(page: Page): Promise<void> {
   // Not `waitForFunction` with a text: the Content-Security-Policy does not allow it.
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
 }
+
+/** Opens everything that is folded. Its content is drawn then. */
+export async function unfold(page: Page): Promise<void> {
+  await page.evaluate(`for (const each of document.querySelectorAll('main details')) each.open = true`);
+  await page.locator('main details:not(:has(> :not(summary)))').first().waitFor({ state: 'detached' });
+}

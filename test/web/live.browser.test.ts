@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { launchBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
+import { launchBrowser, openPage, unfold, WITHOUT_BROWSER } from '../support/browser.ts';
 import { answer } from '../support/claude-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { deadlock, fillDisk, type PageWorld, startPageWorld } from '../support/page-world.ts';
@@ -112,8 +112,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 180_000 }, () => {
       await page.goto(path);
       await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
       await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
-      for (const part of await page.locator('main details').all())
-        await part.evaluate((d) => d.setAttribute('open', ''));
+      await unfold(page);
       const injected = await page.evaluate(
         () =>
           document.querySelectorAll('img, iframe, object, main script, [onerror], [onclick], a[href^="javascript"]')

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, loaded, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
+import { launchBrowser, loaded, openPage, unfold, WITHOUT_BROWSER } from '../support/browser.ts';
 import { hang } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { freePort } from '../support/free-port.ts';
@@ -148,9 +148,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
       await page.goto(path);
       await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
       await loaded(page);
-      for (const part of await page.locator('main details').all()) {
-        await part.evaluate((each) => each.setAttribute('open', ''));
-      }
+      await unfold(page);
       const wide = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );

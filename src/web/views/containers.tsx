@@ -6,6 +6,7 @@ import { EVIDENCE } from '../lib/incident-graph.ts';
 import { useKeys } from '../lib/keys.ts';
 import { usePlace } from '../lib/router.ts';
 import type { Container, Graph, PolicyEntry } from '../lib/types.ts';
+import { Details } from '../ui/details.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
@@ -133,29 +134,30 @@ function GraphCard({
           troubled.has(name) ? { icon: 'medium', tone: 'bad', title: `${name}: has an open incident` } : { title: name }
         }
       />
-      <details>
-        <summary>The same as a table</summary>
-        <div className="table-box">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Container</th>
-                <th scope="col">depends on</th>
-                <th scope="col">known from</th>
-              </tr>
-            </thead>
-            <tbody>
-              {graph.edges.map(({ from, to, evidence }) => (
-                <tr key={`${from} ${to}`}>
-                  <th scope="row">{from}</th>
-                  <td>{to}</td>
-                  <td>{EVIDENCE[evidence].sentence}</td>
+      <Details summary="The same as a table">
+        {() => (
+          <div className="table-box">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Container</th>
+                  <th scope="col">depends on</th>
+                  <th scope="col">known from</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </details>
+              </thead>
+              <tbody>
+                {graph.edges.map(({ from, to, evidence }) => (
+                  <tr key={`${from} ${to}`}>
+                    <th scope="row">{from}</th>
+                    <td>{to}</td>
+                    <td>{EVIDENCE[evidence].sentence}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Details>
     </section>
   );
 }
@@ -178,74 +180,81 @@ function ContainerRow({
     ({ word: status, icon: 'unknown', tone: 'plain' } as const);
   const restart = policy.find(({ setting }) => setting === 'restart');
   return (
-    <details className="container">
-      <summary data-entry>
-        <Status look={look} chip />
-        <span className="lines">
-          <span className="title">{name}</span>
-          <span className="sub">
-            {host === null ? '' : `on ${host} · `}
-            {image}
-            {is_watched ? '' : ' · not watched'}
-            {restart === undefined ? '' : ` · restart: ${restart.value} (${restart.source.text})`}
+    <Details
+      className="container"
+      isEntry
+      summary={
+        <>
+          <Status look={look} chip />
+          <span className="lines">
+            <span className="title">{name}</span>
+            <span className="sub">
+              {host === null ? '' : `on ${host} · `}
+              {image}
+              {is_watched ? '' : ' · not watched'}
+              {restart === undefined ? '' : ` · restart: ${restart.value} (${restart.source.text})`}
+            </span>
           </span>
-        </span>
-        <span className="row">
-          {snoozes.length > 0 ? <Status look={{ word: 'snoozed', icon: 'snooze', tone: 'plain' }} /> : null}
+          <span className="row">
+            {snoozes.length > 0 ? <Status look={{ word: 'snoozed', icon: 'snooze', tone: 'plain' }} /> : null}
+            {warnings.length > 0 ? (
+              <Status look={{ word: counted(warnings.length, 'invalid label'), icon: 'medium', tone: 'warn' }} />
+            ) : null}
+            {open_incidents.length > 0 ? (
+              <Status look={{ word: counted(open_incidents.length, 'open incident'), icon: 'high', tone: 'bad' }} />
+            ) : null}
+          </span>
+        </>
+      }
+    >
+      {() => (
+        <div className="stack inner">
           {warnings.length > 0 ? (
-            <Status look={{ word: counted(warnings.length, 'invalid label'), icon: 'medium', tone: 'warn' }} />
-          ) : null}
-          {open_incidents.length > 0 ? (
-            <Status look={{ word: counted(open_incidents.length, 'open incident'), icon: 'high', tone: 'bad' }} />
-          ) : null}
-        </span>
-      </summary>
-      <div className="stack inner">
-        {warnings.length > 0 ? (
-          <ul className="dashes">
-            {warnings.map((warning) => (
-              <li key={warning} className="wrap-any">
-                {warning}
-              </li>
-            ))}
-          </ul>
-        ) : null}
-        {policy.length === 0 && host !== null ? (
-          <p>
-            <Link href={`/containers?${new URLSearchParams({ host })}`}>Policies of the containers on {host}</Link>
-          </p>
-        ) : (
-          <PolicyTable policy={policy} />
-        )}
-        {habits.length > 0 ? (
-          <div>
-            <h3>Habits</h3>
-            <p className="muted small">Errors that it logs regularly. They are counted and not reported.</p>
             <ul className="dashes">
-              {habits.map(({ fingerprint, text, per_hour, since }) => (
-                <li key={fingerprint} className="wrap-any small">
-                  <code>{text ?? fingerprint}</code> about {Math.round(per_hour)} per hour, since <Ago at={since} />
+              {warnings.map((warning) => (
+                <li key={warning} className="wrap-any">
+                  {warning}
                 </li>
               ))}
             </ul>
+          ) : null}
+          {policy.length === 0 && host !== null ? (
+            <p>
+              <Link href={`/containers?${new URLSearchParams({ host })}`}>Policies of the containers on {host}</Link>
+            </p>
+          ) : (
+            <PolicyTable policy={policy} />
+          )}
+          {habits.length > 0 ? (
+            <div>
+              <h3>Habits</h3>
+              <p className="muted small">Errors that it logs regularly. They are counted and not reported.</p>
+              <ul className="dashes">
+                {habits.map(({ fingerprint, text, per_hour, since }) => (
+                  <li key={fingerprint} className="wrap-any small">
+                    <code>{text ?? fingerprint}</code> about {Math.round(per_hour)} per hour, since <Ago at={since} />
+                  </li>
+                ))}
+              </ul>
+            </div>
+          ) : null}
+          {snoozes.map((snooze) => (
+            <SnoozeLine key={snooze.id} snooze={snooze} />
+          ))}
+          <div className="row">
+            <Link
+              className="btn"
+              href={`/incidents?${new URLSearchParams({ container: name, ...(host === null ? {} : { host }) })}`}
+            >
+              Incidents of {name}
+            </Link>
+            <button type="button" className="btn" disabled={!canAct} onClick={onSnooze}>
+              <Icon name="snooze" size={16} /> Snooze {container.service}
+            </button>
           </div>
-        ) : null}
-        {snoozes.map((snooze) => (
-          <SnoozeLine key={snooze.id} snooze={snooze} />
-        ))}
-        <div className="row">
-          <Link
-            className="btn"
-            href={`/incidents?${new URLSearchParams({ container: name, ...(host === null ? {} : { host }) })}`}
-          >
-            Incidents of {name}
-          </Link>
-          <button type="button" className="btn" disabled={!canAct} onClick={onSnooze}>
-            <Icon name="snooze" size={16} /> Snooze {container.service}
-          </button>
         </div>
-      </div>
-    </details>
+      )}
+    </Details>
   );
 }
 

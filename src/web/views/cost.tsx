@@ -6,6 +6,7 @@ import { useNow } from '../lib/now.ts';
 import { usePlace } from '../lib/router.ts';
 import type { Stats } from '../lib/types.ts';
 import { ButtonChoice } from '../ui/choice.tsx';
+import { Details } from '../ui/details.tsx';
 import { Link } from '../ui/link.tsx';
 import { Stat } from '../ui/stat.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
@@ -117,18 +118,21 @@ function Content({
           </div>
           <DayBars days={everyDay} series={series} limit={cost.budget_per_day_usd} />
           <Legend names={series} />
-          <details>
-            <summary>The same as a table</summary>
-            <CostTable
-              first="Day (UTC)"
-              rows={cost.days.map((each) => ({
-                ...each,
-                key: each.day,
-                name: dayLabel(each.day),
-                note: (byDay.get(each.day) ?? []).map(({ name, usd: dollars }) => `${name} ${usd(dollars)}`).join(', '),
-              }))}
-            />
-          </details>
+          <Details summary="The same as a table">
+            {() => (
+              <CostTable
+                first="Day (UTC)"
+                rows={cost.days.map((each) => ({
+                  ...each,
+                  key: each.day,
+                  name: dayLabel(each.day),
+                  note: (byDay.get(each.day) ?? [])
+                    .map(({ name, usd: dollars }) => `${name} ${usd(dollars)}`)
+                    .join(', '),
+                }))}
+              />
+            )}
+          </Details>
         </section>
       )}
       <div className="columns">

@@ -4,6 +4,7 @@ import type { NodeSize } from '../charts/graph-layout.ts';
 import { counted } from '../lib/format.ts';
 import { EVIDENCE, type Evidence, type GraphNode, incidentGraph, inWords, ROLE } from '../lib/incident-graph.ts';
 import type { Incident } from '../lib/types.ts';
+import { Details } from '../ui/details.tsx';
 import { Link } from '../ui/link.tsx';
 import { incidentPath } from './incident-row.tsx';
 
@@ -30,45 +31,46 @@ export function IncidentGraphCard({ incident }: { readonly incident: Incident })
         lookOf={(name) => lookOf(byName.get(name) ?? { name, role: 'other' }, incident)}
         wordOf={({ evidence }) => EVIDENCE[evidence as Evidence]?.word ?? ''}
       />
-      <details>
-        <summary>The same as a table</summary>
-        <div className="table-box">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Container</th>
-                <th scope="col">Role</th>
-                <th scope="col">Depends on</th>
-              </tr>
-            </thead>
-            <tbody>
-              {nodes.map((node) => (
-                <tr key={node.name}>
-                  <th scope="row" className="wrap-any">
-                    {node.incidentId === undefined ? (
-                      node.name
-                    ) : (
-                      <Link href={incidentPath(node.incidentId)}>{node.name}</Link>
-                    )}
-                  </th>
-                  <td>
-                    {ROLE[node.role]}
-                    {node.state === undefined ? '' : `; ${node.state} then`}
-                  </td>
-                  <td className="wrap-any">
-                    {edges
-                      .filter(({ from }) => from === node.name)
-                      .map(({ to, evidence }) =>
-                        evidence === undefined ? to : `${to} (${EVIDENCE[evidence].sentence})`,
-                      )
-                      .join(', ') || '–'}
-                  </td>
+      <Details summary="The same as a table">
+        {() => (
+          <div className="table-box">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Container</th>
+                  <th scope="col">Role</th>
+                  <th scope="col">Depends on</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      </details>
+              </thead>
+              <tbody>
+                {nodes.map((node) => (
+                  <tr key={node.name}>
+                    <th scope="row" className="wrap-any">
+                      {node.incidentId === undefined ? (
+                        node.name
+                      ) : (
+                        <Link href={incidentPath(node.incidentId)}>{node.name}</Link>
+                      )}
+                    </th>
+                    <td>
+                      {ROLE[node.role]}
+                      {node.state === undefined ? '' : `; ${node.state} then`}
+                    </td>
+                    <td className="wrap-any">
+                      {edges
+                        .filter(({ from }) => from === node.name)
+                        .map(({ to, evidence }) =>
+                          evidence === undefined ? to : `${to} (${EVIDENCE[evidence].sentence})`,
+                        )
+                        .join(', ') || '–'}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Details>
     </section>
   );
 }

@@ -7,6 +7,7 @@ import { useKeys } from '../lib/keys.ts';
 import { useNow } from '../lib/now.ts';
 import { setQuery, usePlace } from '../lib/router.ts';
 import type { Timeline } from '../lib/types.ts';
+import { Details } from '../ui/details.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Link } from '../ui/link.tsx';
 import { Empty, Failed, Loading } from '../ui/states.tsx';
@@ -186,10 +187,9 @@ function Content({
       {timeline.is_truncated ? (
         <p className="muted small">There are more incidents in this time than fit; the newest are shown.</p>
       ) : null}
-      <details className="card">
-        <summary>The same as a table</summary>
-        <EventTable timeline={timeline} />
-      </details>
+      <Details className="card" summary="The same as a table">
+        {() => <EventTable timeline={timeline} />}
+      </Details>
     </div>
   );
 }
