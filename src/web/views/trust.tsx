@@ -15,6 +15,8 @@ import { incidentPath } from './incident-row.tsx';
 
 const PERIOD_DAYS = 90;
 const FIRST_ROWS = 50;
+const HELPED = 'Restarts that helped';
+const COUNTS = ['Held back', 'Over without a restart', 'Restarted by a person', 'Verdicts right, wrong'] as const;
 
 const RESULT: Readonly<Record<ScorecardCase['what_happened'], { word: string; icon: IconName; tone: Tone }>> = {
   recovered: { word: 'recovered', icon: 'good', tone: 'good' },
@@ -113,24 +115,17 @@ function Summary({ overall, stats }: { readonly overall: FixCounts; readonly sta
 
 function ServiceTable({ services }: { readonly services: Stats['fixes']['services'] }): ReactElement {
   return (
-    <div className="table-box">
+    <div className="table-box stacked">
       <table>
         <thead>
           <tr>
             <th scope="col">Service</th>
-            <th scope="col">Restarts that helped</th>
-            <th scope="col" className="num">
-              Held back
-            </th>
-            <th scope="col" className="num">
-              Over without a restart
-            </th>
-            <th scope="col" className="num">
-              Restarted by a person
-            </th>
-            <th scope="col" className="num">
-              Verdicts right, wrong
-            </th>
+            <th scope="col">{HELPED}</th>
+            {COUNTS.map((count) => (
+              <th key={count} scope="col" className="num">
+                {count}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -141,15 +136,19 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
                   {each.project === null ? each.service : `${each.project}/${each.service}`}
                 </Link>
               </th>
-              <td>
+              <td data-label={HELPED}>
                 <Interval {...each} />
               </td>
-              <td className="num">{each.would_have_restarted}</td>
-              <td className="num">{each.came_back}</td>
-              <td className="num">{each.restarted_by_person}</td>
-              <td className="num">
-                {each.right}, {each.wrong}
-              </td>
+              {[
+                each.would_have_restarted,
+                each.came_back,
+                each.restarted_by_person,
+                `${each.right}, ${each.wrong}`,
+              ].map((value, index) => (
+                <td key={COUNTS[index]} className="num" data-label={COUNTS[index]}>
+                  {value}
+                </td>
+              ))}
             </tr>
           ))}
         </tbody>
