@@ -69,6 +69,16 @@ describe('the evidence of an incident', () => {
     expect(excerpt).toHaveLength(60);
   });
 
+  it('begins with the first line of the log if that is evidence', () => {
+    const logLines = Array.from({ length: 200 }, (_, i) => `line ${i}`);
+    expect(evidenceOf({ evidence: ['line 0'], logLines }).excerpt[0]).toEqual({ text: 'line 0', isEvidence: true });
+  });
+
+  it('an empty line is no evidence, although the record has one', () => {
+    const { excerpt } = evidenceOf({ evidence: ['Traceback:\n\n  at main'], logLines: ['', '  ', '  at main'] });
+    expect(excerpt.map(({ isEvidence }) => isEvidence)).toEqual([false, false, true]);
+  });
+
   it('shows the end of the log if the evidence is not in it', () => {
     const { excerpt } = evidenceOf({ logLines: Array.from({ length: 80 }, (_, i) => `line ${i}`) });
     expect([excerpt[0]?.text, excerpt.at(-1)?.text]).toEqual(['line 20', 'line 79']);
@@ -94,12 +104,14 @@ describe('the evidence of an incident', () => {
         { setting: 'image', before: 'shop/api:1', after: 'shop/api:2' },
         { setting: 'environment', added: ['A', 'B'], removed: ['C'] },
         { setting: 'memory limit', after: '256 MiB' },
+        { setting: 'CPU limit', before: '2' },
       ],
     } as DiagnosisContext['changes'];
     expect(evidenceOf({ changes }).changes).toEqual([
       'image: shop/api:1 → shop/api:2',
       'environment: added A, B; removed C',
       'memory limit: nothing → 256 MiB',
+      'CPU limit: 2 → nothing',
     ]);
   });
 
@@ -110,6 +122,7 @@ describe('the evidence of an incident', () => {
       dependencies: [
         { container: 'db', evidence: 'compose', state: someFacts({ health: 'unhealthy' }) },
         { container: 'redis', evidence: 'compose', state: 'gone' },
+        { container: 'cache', evidence: 'compose', state: someFacts({ health: 'none' }) },
         { container: 'queue', evidence: 'environment' },
       ],
       edges: [{ from: 'db', to: 'disk', evidence: 'observed' }],
@@ -119,10 +132,24 @@ describe('the evidence of an incident', () => {
       { name: 'web', role: 'member' },
       { name: 'db', role: 'dependency', state: 'running, unhealthy' },
       { name: 'redis', role: 'dependency', state: 'gone' },
+      { name: 'cache', role: 'dependency', state: 'running' },
       { name: 'queue', role: 'dependency', state: undefined },
       { name: 'cron', role: 'dependant' },
       { name: 'disk', role: 'other' },
     ]);
     expect(evidenceOf({}).graph).toBeUndefined();
+  });
+
+  const web = [{ container: 'web', occurrences: 1 }];
+  const db = [{ container: 'db', evidence: 'compose' as const }];
+  const edge = [{ from: 'api', to: 'db', evidence: 'compose' as const }];
+  it.each([
+    [{ members: web, dependants: ['cron'] }, ['api', 'web', 'cron']],
+    [{ dependants: ['cron'], dependencies: db }, ['api', 'db', 'cron']],
+    [{ members: web, dependencies: db }, ['api', 'web', 'db']],
+    [{ dependencies: db, edges: edge }, ['api', 'db']],
+    [{ dependants: ['cron'], edges: edge }, ['api', 'cron', 'db']],
+  ])('draws a graph of %j', (over, names) => {
+    expect(evidenceOf(over).graph?.containers.map(({ name }) => name)).toEqual(names);
   });
 });

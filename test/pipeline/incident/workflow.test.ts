@@ -139,8 +139,8 @@ describe('the workflow of an incident', () => {
     ['its time is over', { expiresAt: 10 * HOUR }],
     ['the container has been started again since', { containerStartedAt: 1 }],
     ['the container has been replaced', { containerId: 'b'.repeat(64) }],
-  ])('does not make an approved restart that was not begun if %s, but asks again', async (_, over) => {
-    const { workflow, incidents, clock, attempts, alerts, requests } = build({
+  ])('does not make an approved restart that was not begun if %s, but asks again and says so', async (_, over) => {
+    const { workflow, incidents, clock, attempts, alerts, requests, outcomes } = build({
       policy: { restart: 'ask' },
       outcomes: ['recovered'],
     });
@@ -151,6 +151,24 @@ describe('the workflow of an incident', () => {
     expect(attempts).toEqual([]);
     expect(alerts).toMatchObject([{ decision: { kind: 'ask' }, request: { id: expect.any(String) } }]);
     expect(alerts[0]?.request?.id).not.toBe(request.id);
+    expect(outcomes).toEqual([undefined]);
+  });
+
+  it.each([
+    ['a later decision does not rest on it', { decision: { kind: 'restart', reason: 'restart_allowed' } as const }],
+    [
+      'its restart was made by the earlier run',
+      {
+        decision: { kind: 'restart', reason: 'approved_by_person' } as const,
+        attempt: anAttempt({ id: 'approved', outcome: 'recovered' }),
+      },
+    ],
+  ])('tells nobody that an approval came to nothing if %s', async (_, stored) => {
+    const { workflow, incidents, clock, requests, outcomes } = build({ autoFix: false, outcomes: ['recovered'] });
+    requests.push(aRequest({ id: 'approved', state: 'approved', answeredBy: JANE }));
+    const live = incidents.adopt(anIncident({ openedAt: clock.now() }), 'handling');
+    await workflow.resume(live, { incident: anIncident(), diagnosis: aDiagnosis(), ...stored });
+    expect(outcomes).not.toContain(undefined);
   });
 
   it.each(['crash_loop', 'engine_gave_up'] as const)(
