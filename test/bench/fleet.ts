@@ -25,7 +25,15 @@ const REST_MS = 60_000;
 /** A message about several hosts is sent up to 75 s after the last of them, by its agent's next heartbeat. */
 const MESSAGES_MS = 95_000;
 const ASKED = 20;
-const PAGES = ['/status', '/incidents', '/incidents?search=table', '/stats', '/timeline', '/containers', '/containers?host=*'];
+const PAGES = [
+  '/status',
+  '/incidents',
+  '/incidents?search=table',
+  '/stats',
+  '/timeline',
+  '/containers',
+  '/containers?host=*',
+];
 const GOALS = { connections: 3, pageMs: 200, questions: 1, messages: 12 };
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
