@@ -36,7 +36,8 @@ async function letGo(container: TestContainer): Promise<void> {
   const exec = await docker()
     .getContainer(container.id)
     .exec({ Cmd: ['touch', '/go'] });
-  await exec.start({ Detach: true });
+  // Its open connection would keep this process alive.
+  (await exec.start({ Detach: true })).destroy();
 }
 
 /** Runs a program that ends with the container's log. */
