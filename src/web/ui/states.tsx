@@ -1,5 +1,6 @@
 /** What a view shows while it has nothing to show. */
 import type { ReactElement, ReactNode } from 'react';
+import { sentence } from '../lib/story.ts';
 import { Icon, type IconName } from './icons.tsx';
 
 export function Loading({ what }: { readonly what: string }): ReactElement {
@@ -44,7 +45,7 @@ export function Failed({
     <div className="state bad" role="alert">
       <Icon name="bad" size={34} />
       <h2>{what} could not be loaded</h2>
-      <p className="wrap-any">{why}</p>
+      <p className="wrap-any">{sentence(why)}</p>
       <button type="button" className="btn" onClick={onRetry}>
         Try again
       </button>

@@ -28,7 +28,11 @@ export function Gates({ decisions }: { readonly decisions: Incident['decisions']
         {last.detail === null ? '' : ` (${last.detail})`}.
       </p>
       {last.gates.length === 0 ? (
-        <p className="muted small">The single conditions of this decision were not kept.</p>
+        <p className="muted small">
+          {last.kind === 'record'
+            ? 'This was decided without looking at the single conditions.'
+            : 'The single conditions of this decision were not kept.'}
+        </p>
       ) : (
         <details open={last.gates.length <= 40}>
           <summary>
