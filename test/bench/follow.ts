@@ -11,11 +11,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Doctor, startDoctor } from '../support/doctor.ts';
+import { startDoctor } from '../support/doctor.ts';
 import { docker, engineHost, type TestContainer } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { number, percentile, withContainers } from './support.ts';
-import { buildAgent, cpuSeconds } from './support-agent.ts';
+import { type Agent, buildAgent, cpuSeconds } from './support-agent.ts';
 
 const LINES = Number(process.env.BENCH_FOLLOW_LINES ?? 2_000_000);
 const ROUNDS = Number(process.env.BENCH_FOLLOW_ROUNDS ?? 3);
@@ -44,42 +44,45 @@ async function letGo(container: TestContainer): Promise<void> {
 async function byProgram(container: TestContainer, command: string): Promise<Cost> {
   const script = `TIMEFORMAT='%U %S'; time ${command} > /dev/null`;
   const child = spawn('bash', ['-c', script], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
+  let printed = '';
   child.stderr.on('data', (data) => {
-    said += data;
+    printed += data;
   });
   await sleep(1_000);
   const begun = performance.now();
   await letGo(container);
   const [code] = await once(child, 'exit');
   const seconds = (performance.now() - begun) / 1_000;
-  if (code !== 0) throw new Error(`${command}: ${said}`);
-  const [user = 0, system = 0] = said.trim().split(' ').map(Number);
+  if (code !== 0) throw new Error(`${command}: ${printed}`);
+  const [user = 0, system = 0] = printed.trim().split(' ').map(Number);
   return { seconds, cpu: user + system };
 }
 
 /** The agent has read everything when it reports the error in the last line. */
-async function byAgent(container: TestContainer, doctor: Doctor): Promise<Cost> {
-  const toldOf = () =>
+async function byAgent(container: TestContainer, host: string, agent: Agent): Promise<Cost> {
+  const env = { ...agent.env, DOCKER_HOST: host, TARGET_CONTAINERS: container.name };
+  const doctor = await startDoctor(env, { program: agent.program });
+  const isReported = () =>
     doctor.log.some((record) => record.container === container.name && record.msg === 'incident opened');
-  await sleep(2_000);
-  const linesBefore = await doctor.metric('container_doctor_log_lines_total');
-  const cpuBefore = cpuSeconds(doctor.pid);
-  const begun = performance.now();
-  await letGo(container);
-  await eventually(async () => toldOf() || undefined, { deadlineMs: PATIENCE_MS });
-  const cost = { seconds: (performance.now() - begun) / 1_000, cpu: cpuSeconds(doctor.pid) - cpuBefore };
-  await eventually(
-    async () => (await doctor.metric('container_doctor_log_lines_total')) - linesBefore >= LINES || undefined,
-  );
-  return cost;
+  try {
+    await eventually(async () => (await doctor.health()).monitoring.includes(container.name) || undefined);
+    const cpuBefore = cpuSeconds(doctor.pid);
+    const begun = performance.now();
+    await letGo(container);
+    await eventually(() => isReported() || undefined, { deadlineMs: PATIENCE_MS });
+    const cost = { seconds: (performance.now() - begun) / 1_000, cpu: cpuSeconds(doctor.pid) - cpuBefore };
+    await eventually(async () => (await doctor.metric('container_doctor_log_lines_total')) >= LINES || undefined);
+    return cost;
+  } finally {
+    await doctor.stop();
+  }
 }
 
 const READERS = ['agent', 'docker logs', 'curl'] as const;
 type Reader = (typeof READERS)[number];
 
-async function costOf(reader: Reader, container: TestContainer, host: string, doctor: Doctor): Promise<Cost> {
-  if (reader === 'agent') return byAgent(container, doctor);
+function costOf(reader: Reader, container: TestContainer, host: string, agent: Agent): Promise<Cost> {
+  if (reader === 'agent') return byAgent(container, host, agent);
   if (reader === 'docker logs') return byProgram(container, `docker --host ${host} logs --follow ${container.id}`);
   const query = 'follow=1&stdout=1&stderr=1&timestamps=1';
   const socket = host.replace('unix://', '');
@@ -103,18 +106,9 @@ export async function run(): Promise<void> {
       for (let round = 0; round < ROUNDS; round++) {
         for (const reader of READERS) {
           const name = `cd-bench-${randomBytes(3).toString('hex')}-follow`;
-          const watched = reader === 'agent' ? name : 'none';
-          const doctor = await startDoctor(
-            { ...agent.env, DOCKER_HOST: host, TARGET_CONTAINERS: watched },
-            { program: agent.program },
-          );
-          try {
-            const container = await start({ name, cmd: WRITER, logs: { 'max-size': '10g' } });
-            costs[reader].push(await costOf(reader, container, host, doctor));
-            await container.remove();
-          } finally {
-            await doctor.stop();
-          }
+          const container = await start({ name, cmd: WRITER, logs: { 'max-size': '10g' } });
+          costs[reader].push(await costOf(reader, container, host, agent));
+          await container.remove();
         }
       }
     });

@@ -1,7 +1,7 @@
 /**
  * The agent beside what people use instead, on the same containers of a real engine: the article's script (Python, a poll
  * every 30 s) and one `docker logs --follow` for each container. Then the agent alone on a simulated engine with 1,000
- * containers, first quiet ones, then such that one of them fails every two seconds.
+ * containers, first while all are quiet, then while one fails every two seconds.
  *
  * BENCH_PEERS_CONTAINERS: how many containers of the real engine; default 200. BENCH_PEERS_SECONDS: the length of each
  * measurement; default 90. LoggiFly, a keyword tool, is not on PyPI and cannot be measured here.

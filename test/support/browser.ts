@@ -68,8 +68,8 @@ export async function loaded(page: Page): Promise<void> {
   await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
 }
 
-/** Opens everything that is folded. Its content is drawn then. */
-export async function unfold(page: Page): Promise<void> {
+/** Opens all `details` of the view, and waits for their content. */
+export async function openDetails(page: Page): Promise<void> {
   await page.evaluate(`for (const each of document.querySelectorAll('main details')) each.open = true`);
   await page.locator('main details:not(:has(> :not(summary)))').first().waitFor({ state: 'detached' });
 }

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { launchBrowser, openPage, unfold, WITHOUT_BROWSER } from '../support/browser.ts';
+import { launchBrowser, openDetails, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
 import { answer } from '../support/claude-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { deadlock, fillDisk, type PageWorld, startPageWorld } from '../support/page-world.ts';
@@ -112,7 +112,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page, live', { timeout: 180_000 }, () => {
       await page.goto(path);
       await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
       await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null);
-      await unfold(page);
+      await openDetails(page);
       const injected = await page.evaluate(
         () =>
           document.querySelectorAll('img, iframe, object, main script, [onerror], [onclick], a[href^="javascript"]')

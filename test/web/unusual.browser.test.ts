@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, loaded, openPage, unfold, WITHOUT_BROWSER } from '../support/browser.ts';
+import { launchBrowser, loaded, openDetails, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
 import { hang } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { freePort } from '../support/free-port.ts';
@@ -148,7 +148,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 90_000 }, () => {
       await page.goto(path);
       await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
       await loaded(page);
-      await unfold(page);
+      await openDetails(page);
       const wide = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );

@@ -5,9 +5,9 @@ import {
   launchBrowser,
   newContext,
   type OpenPage,
+  openDetails,
   openPage,
   openPageIn,
-  unfold,
   WITHOUT_BROWSER,
 } from '../support/browser.ts';
 import type { Doctor } from '../support/doctor.ts';
@@ -215,7 +215,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 180_000 }, () => {
   it('shows on Containers the policy of each with its source, and who depends on whom', async () => {
     const { page, errors } = await show('Containers');
     await page.getByRole('img', { name: /services and \d+ dependencies/ }).waitFor();
-    // Hundreds of closed ones take no time.
+    // Closed rows have no content, because there may be thousands.
     expect(await page.locator('details.container table').count()).toBe(0);
     await page.locator('summary', { hasText: 'postgres:17' }).click();
     const policy = page.locator('details[open] table');
@@ -234,7 +234,7 @@ describe.skipIf(WITHOUT_BROWSER)('the page', { timeout: 180_000 }, () => {
 
   it.each(VIEWS)('has no violation of axe on %s, dark and light, and fits a screen of 360 pixels', async (view) => {
     const { page } = await show(view);
-    await unfold(page);
+    await openDetails(page);
     await page.evaluate(axe.source);
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });

@@ -93,3 +93,9 @@ export function bytes(n: number): string {
   if (n >= 1024 ** 2) return `${Math.round(n / 1024 ** 2)} MiB`;
   return `${Math.round(n / 1024)} KiB`;
 }
+
+/** With a capital letter. */
+export function sentence(text: string): string {
+  const [first = ''] = text;
+  return first.toUpperCase() + text.slice(first.length);
+}

@@ -1,6 +1,6 @@
 /** The story of an incident: everything that happened, in order. */
 import type { IconName } from '../ui/icons.tsx';
-import { counted, duration, usd } from './format.ts';
+import { counted, duration, sentence, usd } from './format.ts';
 import type { Incident } from './types.ts';
 
 export interface Chapter {
@@ -216,11 +216,6 @@ function end({ resolved_at, aftermath, outcome, opened_at }: Incident): readonly
       text: why,
     },
   ];
-}
-
-export function sentence(text: string): string {
-  const [first = ''] = text;
-  return first.toUpperCase() + text.slice(first.length);
 }
 
 function ms(time: string): number {

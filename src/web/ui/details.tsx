@@ -1,6 +1,6 @@
 import { type ReactElement, type ReactNode, useState } from 'react';
 
-/** Native `details` whose content is drawn when it is opened first: a closed one costs its summary. */
+/** Native `details` that renders its content once it is opened, so that long lists of closed ones stay cheap. */
 export function Details({
   summary,
   className,

@@ -1,6 +1,6 @@
 /** What a view shows while it has nothing to show. */
 import type { ReactElement, ReactNode } from 'react';
-import { sentence } from '../lib/story.ts';
+import { sentence } from '../lib/format.ts';
 import { Icon, type IconName } from './icons.tsx';
 
 export function Loading({ what }: { readonly what: string }): ReactElement {

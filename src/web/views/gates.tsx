@@ -1,5 +1,5 @@
 import type { ReactElement } from 'react';
-import { sentence } from '../lib/story.ts';
+import { sentence } from '../lib/format.ts';
 import type { Gate, Incident } from '../lib/types.ts';
 import { Status } from '../ui/status.tsx';
 import { Time } from '../ui/time.tsx';
@@ -28,11 +28,7 @@ export function Gates({ decisions }: { readonly decisions: Incident['decisions']
         {last.detail === null ? '' : ` (${last.detail})`}.
       </p>
       {last.gates.length === 0 ? (
-        <p className="muted small">
-          {last.kind === 'record'
-            ? 'This was decided without looking at the single conditions.'
-            : 'The single conditions of this decision were not kept.'}
-        </p>
+        <p className="muted small">No individual conditions were recorded for this decision.</p>
       ) : (
         <details open={last.gates.length <= 40}>
           <summary>

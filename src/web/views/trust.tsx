@@ -1,4 +1,4 @@
-import { type ReactElement, useState } from 'react';
+import { type ReactElement, type ReactNode, useState } from 'react';
 import { Interval } from '../charts/interval.tsx';
 import { useApi, useScorecard, useSession } from '../lib/data.ts';
 import { count, counted, duration, percent } from '../lib/format.ts';
@@ -16,7 +16,12 @@ import { incidentPath } from './incident-row.tsx';
 const PERIOD_DAYS = 90;
 const FIRST_ROWS = 50;
 const HELPED = 'Restarts that helped';
-const COUNTS = ['Held back', 'Over without a restart', 'Restarted by a person', 'Verdicts right, wrong'] as const;
+const COUNTS: readonly (readonly [label: string, of: (counts: FixCounts) => ReactNode])[] = [
+  ['Held back', (counts) => counts.would_have_restarted],
+  ['Over without a restart', (counts) => counts.came_back],
+  ['Restarted by a person', (counts) => counts.restarted_by_person],
+  ['Verdicts right, wrong', (counts) => `${counts.right}, ${counts.wrong}`],
+];
 
 const RESULT: Readonly<Record<ScorecardCase['what_happened'], { word: string; icon: IconName; tone: Tone }>> = {
   recovered: { word: 'recovered', icon: 'good', tone: 'good' },
@@ -121,9 +126,9 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
           <tr>
             <th scope="col">Service</th>
             <th scope="col">{HELPED}</th>
-            {COUNTS.map((count) => (
-              <th key={count} scope="col" className="num">
-                {count}
+            {COUNTS.map(([label]) => (
+              <th key={label} scope="col" className="num">
+                {label}
               </th>
             ))}
           </tr>
@@ -139,14 +144,9 @@ function ServiceTable({ services }: { readonly services: Stats['fixes']['service
               <td data-label={HELPED}>
                 <Interval {...each} />
               </td>
-              {[
-                each.would_have_restarted,
-                each.came_back,
-                each.restarted_by_person,
-                `${each.right}, ${each.wrong}`,
-              ].map((value, index) => (
-                <td key={COUNTS[index]} className="num" data-label={COUNTS[index]}>
-                  {value}
+              {COUNTS.map(([label, of]) => (
+                <td key={label} className="num" data-label={label}>
+                  {of(each)}
                 </td>
               ))}
             </tr>

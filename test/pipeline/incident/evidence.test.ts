@@ -69,12 +69,12 @@ describe('the evidence of an incident', () => {
     expect(excerpt).toHaveLength(60);
   });
 
-  it('begins with the first line of the log if that is evidence', () => {
+  it('shows the first line of the log if that is the evidence', () => {
     const logLines = Array.from({ length: 200 }, (_, i) => `line ${i}`);
     expect(evidenceOf({ evidence: ['line 0'], logLines }).excerpt[0]).toEqual({ text: 'line 0', isEvidence: true });
   });
 
-  it('an empty line is no evidence, although the record has one', () => {
+  it('does not mark empty lines as evidence', () => {
     const { excerpt } = evidenceOf({ evidence: ['Traceback:\n\n  at main'], logLines: ['', '  ', '  at main'] });
     expect(excerpt.map(({ isEvidence }) => isEvidence)).toEqual([false, false, true]);
   });

@@ -139,20 +139,23 @@ describe('the workflow of an incident', () => {
     ['its time is over', { expiresAt: 10 * HOUR }],
     ['the container has been started again since', { containerStartedAt: 1 }],
     ['the container has been replaced', { containerId: 'b'.repeat(64) }],
-  ])('does not make an approved restart that was not begun if %s, but asks again and says so', async (_, over) => {
-    const { workflow, incidents, clock, attempts, alerts, requests, outcomes } = build({
-      policy: { restart: 'ask' },
-      outcomes: ['recovered'],
-    });
-    const valid = { containerStartedAt: clock.now(), expiresAt: clock.now() + HOUR };
-    const request = aRequest({ id: 'approved', state: 'approved', answeredBy: JANE, ...valid, ...over });
-    requests.push(request);
-    await workflow.resume(incidents.adopt(anIncident({ openedAt: clock.now() }), 'handling'), approvedCase(request));
-    expect(attempts).toEqual([]);
-    expect(alerts).toMatchObject([{ decision: { kind: 'ask' }, request: { id: expect.any(String) } }]);
-    expect(alerts[0]?.request?.id).not.toBe(request.id);
-    expect(outcomes).toEqual([undefined]);
-  });
+  ])(
+    'does not make an approved restart that was not begun if %s, but reports it as unused and asks again',
+    async (_, over) => {
+      const { workflow, incidents, clock, attempts, alerts, requests, outcomes } = build({
+        policy: { restart: 'ask' },
+        outcomes: ['recovered'],
+      });
+      const valid = { containerStartedAt: clock.now(), expiresAt: clock.now() + HOUR };
+      const request = aRequest({ id: 'approved', state: 'approved', answeredBy: JANE, ...valid, ...over });
+      requests.push(request);
+      await workflow.resume(incidents.adopt(anIncident({ openedAt: clock.now() }), 'handling'), approvedCase(request));
+      expect(attempts).toEqual([]);
+      expect(alerts).toMatchObject([{ decision: { kind: 'ask' }, request: { id: expect.any(String) } }]);
+      expect(alerts[0]?.request?.id).not.toBe(request.id);
+      expect(outcomes).toEqual([undefined]);
+    },
+  );
 
   it.each([
     ['a later decision does not rest on it', { decision: { kind: 'restart', reason: 'restart_allowed' } as const }],
@@ -163,7 +166,7 @@ describe('the workflow of an incident', () => {
         attempt: anAttempt({ id: 'approved', outcome: 'recovered' }),
       },
     ],
-  ])('tells nobody that an approval came to nothing if %s', async (_, stored) => {
+  ])('does not report an approval as unused if %s', async (_, stored) => {
     const { workflow, incidents, clock, requests, outcomes } = build({ autoFix: false, outcomes: ['recovered'] });
     requests.push(aRequest({ id: 'approved', state: 'approved', answeredBy: JANE }));
     const live = incidents.adopt(anIncident({ openedAt: clock.now() }), 'handling');
