@@ -1,0 +1,69 @@
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, describe, expect, it } from 'vitest';
+import { sumOf } from '../support/doctor.ts';
+import { eventually } from '../support/eventually.ts';
+import { FAST, startCollector, telemetryWith } from './collector.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const ended: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end();
+});
+
+function telemetry(env: Record<string, string>) {
+  const started = telemetryWith(env);
+  ended.push(started.end);
+  return started;
+}
+
+const COLLECTIONS = 30;
+/** Resolves when observers have been told of them. */
+async function collectGarbageOften(): Promise<void> {
+  let seen = 0;
+  const observer = new PerformanceObserver((list) => {
+    seen += list.getEntries().length;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  for (let n = 0; n < COLLECTIONS; n++) collectGarbage();
+  await eventually(() => (seen >= COLLECTIONS ? true : undefined));
+  observer.disconnect();
+}
+
+describe('the runtime’s metrics', () => {
+  it('are recorded from the first read of the page on, because they cost CPU', async () => {
+    const { renderMetrics } = telemetry({});
+    const major = async () => sumOf((await renderMetrics?.()) ?? '', 'v8js_gc_duration_seconds_count', {});
+    await collectGarbageOften();
+    const atFirst = await major();
+    expect(atFirst).toBeLessThan(COLLECTIONS / 2);
+    await collectGarbageOften();
+    await eventually(async () => ((await major()) >= COLLECTIONS ? true : undefined));
+  });
+
+  it('are on the page with the delay of the event loop', async () => {
+    const { renderMetrics } = telemetry({});
+    await eventually(async () => {
+      expect(await renderMetrics?.()).toMatch(/^nodejs_eventloop_delay_p99_seconds\S* 0\.\d/m);
+      return true;
+    });
+  });
+
+  it('are recorded from the start on if they are exported', async () => {
+    const collector = await startCollector();
+    ended.push(collector.close);
+    const { renderMetrics } = telemetry({
+      ...FAST,
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    });
+    await collectGarbageOften();
+    await eventually(async () => {
+      const count = sumOf((await renderMetrics?.()) ?? '', 'v8js_gc_duration_seconds_count', {});
+      return count >= COLLECTIONS ? true : undefined;
+    });
+  });
+});
