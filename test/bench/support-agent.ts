@@ -43,13 +43,13 @@ export const imageFlags = () => imageArguments().filter((arg) => arg.startsWith(
 export async function buildAgent(folder: string): Promise<Agent> {
   const dist = path.join(folder, 'dist');
   await exec(process.execPath, [...imageFlags(), path.join(ROOT, 'scripts/bundle.ts'), dist], { cwd: ROOT });
-  const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(dockerfile())?.[1];
+  const malloc = Array.from(dockerfile().matchAll(/\b(MALLOC_\w+)=(\d+)/g), ([, name, value]) => [name, value]);
   return {
     program: imageArguments().map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
     env: {
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: path.join(dist, 'cache'),
-      ...(arenas === undefined ? {} : { MALLOC_ARENA_MAX: arenas }),
+      ...Object.fromEntries(malloc),
     },
   };
 }
