@@ -1,6 +1,7 @@
 /**
  * The cost of an idle agent: its CPU time and memory while it watches 200 healthy containers that print nothing, or a
- * line every ten seconds each. The agent runs as shipped: compiled, with the flags of the image.
+ * line every ten seconds each. The agent runs as shipped: compiled, with the flags of the image. It has one receiver, a
+ * webhook; once more with PostgreSQL, a Slack app, a local model and an open page.
  *
  * On a simulated engine, and on the real one if it is reachable. BENCH_IDLE_SECONDS: the length of the measurement.
  */
@@ -17,22 +18,22 @@ import { engineHost } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { AT_ONCE, batches, withContainers } from './support.ts';
 import { type Agent, buildAgent, cpuSeconds, rssMib } from './support-agent.ts';
+import { type Surroundings, startSurroundings, whyNoSurroundings } from './support-surroundings.ts';
 
 const CONTAINERS = 200;
 /** V8 takes minutes to compile functions that run twenty times a second. Until then, CPU time is a fifth higher. */
 const WARM_UP_MS = 180_000;
 const MEASURE_MS = Number(process.env.BENCH_IDLE_SECONDS ?? 90) * 1_000;
 const SAMPLE_EVERY_MS = 5_000;
-/** Like Prometheus in compose.yaml. */
-const SCRAPE_EVERY_MS = 15_000;
-const GOAL_CPU_PERCENT = 1;
-const GOAL_RSS_MIB = 120;
+/** Without and with everything that the agent can be connected to. */
+const GOAL_MIB = { alone: 75, connected: 110 };
 
 const QUIET_ENGINE = fileURLToPath(new URL('support-quiet-engine.ts', import.meta.url));
 const KINDS = [
-  { what: 'no line', everyMs: 0, cmd: 'while true; do sleep 3600; done' },
+  { what: 'no line', goalPercent: 0.3, everyMs: 0, cmd: 'while true; do sleep 3600; done' },
   {
     what: 'a line every 10 s',
+    goalPercent: 0.7,
     everyMs: 10_000,
     cmd: 'i=0; while true; do i=$((i+1)); echo "INFO served $i requests, 0 errors"; sleep 10; done',
   },
@@ -44,16 +45,11 @@ interface Usage {
   readonly rss: readonly number[];
 }
 
-async function measure(doctor: Doctor, options: { readonly scraped: boolean }): Promise<Usage> {
+async function measure(doctor: Doctor): Promise<Usage> {
   const cpuBefore = cpuSeconds(doctor.pid);
   const begun = performance.now();
   const rss: number[] = [];
-  let scrapes = 0;
   for (let elapsed = 0; elapsed < MEASURE_MS; elapsed = performance.now() - begun) {
-    if (options.scraped && elapsed >= scrapes * SCRAPE_EVERY_MS) {
-      scrapes += 1;
-      await doctor.metrics();
-    }
     await sleep(Math.min(SAMPLE_EVERY_MS, MEASURE_MS - elapsed));
     rss.push(rssMib(doctor.pid));
   }
@@ -61,19 +57,31 @@ async function measure(doctor: Doctor, options: { readonly scraped: boolean }): 
   return { cpuPercent: (100 * (cpuSeconds(doctor.pid) - cpuBefore)) / seconds, rss };
 }
 
-function report(what: string, { cpuPercent, rss }: Usage): void {
+interface Goal {
+  readonly percent: number;
+  readonly mib: number;
+}
+
+function report(what: string, { cpuPercent, rss }: Usage, goal: Goal): void {
   const [first = 0] = rss;
   const last = rss.at(-1) ?? 0;
   const most = Math.max(...rss);
-  const reached = cpuPercent <= GOAL_CPU_PERCENT && most <= GOAL_RSS_MIB;
+  const reached = cpuPercent <= goal.percent && most <= goal.mib;
   console.log(
-    `${what.padEnd(44)} CPU ${cpuPercent.toFixed(2).padStart(5)} %   RSS ${first.toFixed(0)} → ${last.toFixed(0)} MiB, at most ${most.toFixed(0)}   ${reached ? 'goal reached' : 'GOAL MISSED'}`,
+    `${what.padEnd(44)} CPU ${cpuPercent.toFixed(2).padStart(5)} %   RSS ${first.toFixed(0)} → ${last.toFixed(0)} MiB, at most ${most.toFixed(0)}   ${reached ? 'goal reached' : 'GOAL MISSED'} (${goal.percent} %, ${goal.mib} MiB)`,
   );
 }
 
-async function measureAgent(what: string, agent: Agent, env: Record<string, string>): Promise<void> {
+async function measureAgent(
+  what: string,
+  agent: Agent,
+  env: Readonly<Record<string, string>>,
+  percent: number,
+  surroundings?: Surroundings,
+): Promise<void> {
+  const receiver = surroundings?.env ?? { WEBHOOK_URL: 'http://127.0.0.1:9', WEBHOOK_SECRET: 'nothing-is-ever-sent' };
   const doctor = await startDoctor(
-    { ...agent.env, ANTHROPIC_API_KEY: 'sk-ant-never-asked', ...env },
+    { ...agent.env, ANTHROPIC_API_KEY: 'sk-ant-never-asked', ...receiver, ...env },
     { program: agent.program },
   );
   try {
@@ -81,15 +89,17 @@ async function measureAgent(what: string, agent: Agent, env: Record<string, stri
       deadlineMs: 60_000,
       everyMs: 500,
     });
+    await surroundings?.openPage(doctor.url);
+    await eventually(() => surroundings?.told() ?? true);
     await sleep(WARM_UP_MS);
-    report(what, await measure(doctor, { scraped: false }));
-    report(`${what}, scraped`, await measure(doctor, { scraped: true }));
+    const mib = surroundings === undefined ? GOAL_MIB.alone : GOAL_MIB.connected;
+    report(what, await measure(doctor), { percent, mib });
   } finally {
     await doctor.stop();
   }
 }
 
-async function onSimulatedEngine(agent: Agent, folder: string, { what, everyMs }: Kind): Promise<void> {
+async function onSimulatedEngine(agent: Agent, folder: string, { what, everyMs, goalPercent }: Kind): Promise<void> {
   const args = [QUIET_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS), String(everyMs)];
   const engine = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
@@ -97,20 +107,34 @@ async function onSimulatedEngine(agent: Agent, folder: string, { what, everyMs }
       createInterface({ input: engine.stdout }).once('line', resolve);
       engine.once('exit', () => reject(new Error('the simulated engine did not start')));
     });
-    await measureAgent(`simulated engine, ${what}`, agent, { DOCKER_HOST: dockerHost });
+    await measureAgent(`simulated engine, ${what}`, agent, { DOCKER_HOST: dockerHost }, goalPercent);
   } finally {
     engine.kill();
   }
 }
 
-async function onRealEngine(agent: Agent, dockerHost: string, { what, cmd }: Kind): Promise<void> {
+async function onRealEngine(agent: Agent, dockerHost: string, { what, cmd, goalPercent }: Kind): Promise<void> {
   const run = `cd-bench-${randomBytes(3).toString('hex')}`;
+  const env = { DOCKER_HOST: dockerHost, TARGET_CONTAINERS: `${run}-*` };
   await withContainers(async (start) => {
     const numbers = Array.from({ length: CONTAINERS }, (_, i) => i);
     for (const batch of batches(numbers, AT_ONCE)) {
       await Promise.all(batch.map((i) => start({ name: `${run}-${i}-quiet`, cmd })));
     }
-    await measureAgent(`real engine, ${what}`, agent, { DOCKER_HOST: dockerHost, TARGET_CONTAINERS: `${run}-*` });
+    await measureAgent(`real engine, ${what}`, agent, env, goalPercent);
+    const why = whyNoSurroundings();
+    if (why !== undefined) return console.log(`with everything connected: skipped, ${why}`);
+    const surroundings = await startSurroundings();
+    try {
+      // An incident for the model and for Slack.
+      await start({
+        name: `${run}-failing`,
+        cmd: 'while sleep 1; do echo "ERROR disk quota exceeded"; sleep 3600; done',
+      });
+      await measureAgent(`real engine, ${what}, connected`, agent, env, goalPercent, surroundings);
+    } finally {
+      await surroundings.close();
+    }
   });
 }
 
@@ -118,9 +142,7 @@ export async function run(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-idle-'));
   try {
     const agent = await buildAgent(folder);
-    console.log(
-      `${CONTAINERS} quiet containers, ${MEASURE_MS / 1_000} s each (goal: ≤ ${GOAL_CPU_PERCENT} % of a core, ≤ ${GOAL_RSS_MIB} MiB)`,
-    );
+    console.log(`${CONTAINERS} quiet containers, ${MEASURE_MS / 1_000} s each`);
     for (const kind of KINDS) await onSimulatedEngine(agent, folder, kind);
     const dockerHost = engineHost();
     if (dockerHost === undefined) console.log('real engine: skipped, none is reachable');

@@ -1,0 +1,45 @@
+/** All that an agent can be connected to at once: PostgreSQL, a Slack app, a local model and an open page. */
+import { launchBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
+import { LOCAL_MODEL, startLocalModelServer } from '../support/local-model-server.ts';
+import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
+import { slackAppEnv } from '../support/slack-app-env.ts';
+import { startSlackApp } from '../support/slack-app-server.ts';
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string>>;
+  /** Resolves when Slack has a message, which means that the local model was asked. */
+  told(): true | undefined;
+  openPage(url: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Why they cannot be started here; undefined if they can. */
+export function whyNoSurroundings(): string | undefined {
+  return whyNoPostgres() ?? (WITHOUT_BROWSER ? 'needs Chromium' : undefined);
+}
+
+export async function startSurroundings(): Promise<Surroundings> {
+  const postgres = await startPostgres();
+  const slack = await startSlackApp();
+  const model = await startLocalModelServer();
+  const browser = await launchBrowser();
+  return {
+    env: {
+      ...slackAppEnv(slack),
+      DATABASE_URL: postgres.createDatabase(),
+      LOCAL_MODEL,
+      LOCAL_MODEL_URL: model.url,
+      DIAGNOSE_WITH: 'local-first',
+    },
+    told: () => (slack.shown().length > 0 && model.requests.length > 0 ? true : undefined),
+    async openPage(url) {
+      const { page } = await openPage(browser, url);
+      await page.goto('/');
+      await page.getByText('containers watched').waitFor();
+    },
+    async close() {
+      await browser.close();
+      await Promise.all([slack.close(), model.close(), postgres.close()]);
+    },
+  };
+}
