@@ -109,6 +109,18 @@ ${names.map((one, at) => `const x${at} = /* @__PURE__ */ read('${one}');\nexport
   },
 };
 
+/** express knows 2,500 media types. Those of vendors and of media take 1 MiB, and the agent serves none of them. */
+const fewMediaTypes: Plugin = {
+  name: 'few-media-types',
+  transform: {
+    filter: { id: /\/mime-db\/db\.json$/ },
+    handler(text) {
+      const kept = ([name]: [string, unknown]) => /^(text|image|font|application)\/(?!vnd|x-)/.test(name);
+      return JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(text)).filter(kept)));
+    },
+  },
+};
+
 /** The module of a lazy file: all its packages. */
 function packagesOf(file: string): Plugin {
   const names = Object.keys(LAZY[file] ?? {});
@@ -185,7 +197,7 @@ async function bundle(folder: string, user: number | undefined): Promise<void> {
     shimMissingExports: true,
     logLevel: 'silent',
   };
-  const agent = await rolldown({ ...common, input: 'src/main.ts', plugins: [replaced, required] });
+  const agent = await rolldown({ ...common, input: 'src/main.ts', plugins: [replaced, required, fewMediaTypes] });
   const written = [
     await agent.write({ dir: folder, format: 'esm', minify: true, chunkFileNames: 'parts/[name]-[hash].js' }),
   ];

@@ -2,20 +2,17 @@
  * The page in Chromium with 10,000 incidents in the store: the time until it shows something, the time from a key or a
  * click to the changed view, and the memory of the agent while five pages are open.
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, loaded, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
 import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { deadlock, type PageWorld, startPageWorld } from '../support/page-world.ts';
 import { percentile, print, spread } from './support.ts';
-import { type Agent, buildAgent, rssMib } from './support-agent.ts';
+import { buildAgentWithPage, rssMib } from './support-agent.ts';
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const INCIDENTS = 10_000;
 const LOADS = 10;
 const OPEN_PAGES = 5;
@@ -143,9 +140,7 @@ function judge(what: string, got: number, goal: number, unit: string): void {
 export async function run(): Promise<void> {
   if (WITHOUT_BROWSER) return;
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-page-'));
-  const agent: Agent = await buildAgent(folder);
-  execFileSync(process.execPath, ['scripts/build-web.ts', '--if-needed'], { cwd: ROOT });
-  cpSync(path.join(ROOT, 'dist/web'), path.join(folder, 'dist/web'), { recursive: true });
+  const agent = await buildAgentWithPage(folder);
   const world = await startPageWorld(INCIDENTS);
   const browser = await launchBrowser();
   let doctor: Doctor | undefined;

@@ -1,6 +1,6 @@
 /** The agent as shipped, and the resources of its process. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -52,6 +52,14 @@ export async function buildAgent(folder: string): Promise<Agent> {
       ...Object.fromEntries(malloc),
     },
   };
+}
+
+/** As `buildAgent`, with its page. */
+export async function buildAgentWithPage(folder: string): Promise<Agent> {
+  const agent = await buildAgent(folder);
+  await exec(process.execPath, ['scripts/build-web.ts', '--if-needed'], { cwd: ROOT });
+  cpSync(path.join(ROOT, 'dist/web'), path.join(folder, 'dist/web'), { recursive: true });
+  return agent;
 }
 
 /** CPU time of the process with its threads, seconds. */

@@ -26,6 +26,7 @@ export async function startSurroundings(): Promise<Surroundings> {
   return {
     env: {
       ...slackAppEnv(slack),
+      AGENT_NAME: 'bench',
       DATABASE_URL: postgres.createDatabase(),
       LOCAL_MODEL,
       LOCAL_MODEL_URL: model.url,
@@ -35,7 +36,7 @@ export async function startSurroundings(): Promise<Surroundings> {
     async openPage(url) {
       const { page } = await openPage(browser, url);
       await page.goto('/');
-      await page.getByText('containers watched').waitFor();
+      await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
     },
     async close() {
       await browser.close();

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -111,6 +111,29 @@ it(
     } finally {
       await doctor.stop();
       database.close();
+    }
+  },
+  2 * MINUTE,
+);
+
+it(
+  'the bundle answers with the media types of pages, JSON and text',
+  async () => {
+    const web = path.join(folder, 'dist/web');
+    mkdirSync(path.join(web, 'assets'), { recursive: true });
+    writeFileSync(path.join(web, 'index.html'), '<title>Container Doctor</title>');
+    const doctor = await startDoctor(
+      { NODE_ENV: 'production', DOCKER_HOST: `unix://${folder}/no-engine.sock` },
+      { program: [main] },
+    );
+    try {
+      const pages = { '/incidents': 'text/html', '/health': 'application/json', '/metrics': 'text/plain' };
+      for (const [page, type] of Object.entries(pages)) {
+        const { headers } = await fetch(`${doctor.url}${page}`);
+        expect(headers.get('content-type'), page).toContain(type);
+      }
+    } finally {
+      await doctor.stop();
     }
   },
   2 * MINUTE,
