@@ -7,7 +7,7 @@ import { startSlackApp } from '../support/slack-app-server.ts';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string>>;
-  /** Resolves when Slack has a message, which means that the local model was asked. */
+  /** True once the local model was asked and Slack has a message. */
   told(): true | undefined;
   openPage(url: string): Promise<void>;
   close(): Promise<void>;
