@@ -94,13 +94,12 @@ export function startTelemetry(options: {
     ...traceSettings(traces.exporters, env, results),
     metricReaders: page === undefined ? [] : [page.reader, ...pushed],
     logRecordProcessors: logProcessors(env, results),
-    instrumentations: [],
   });
   // Again, because the SDK's constructor installs a console logger if OTEL_LOG_LEVEL is set.
   diagnostics.install();
   sdk.start();
   if (traces.offBecause !== undefined) logger.info(`traces are off: ${traces.offBecause}`);
-  const observeRuntime = createRuntimeMetrics();
+  const observeRuntime = createRuntimeObserver();
   if (pushed.length > 0) observeRuntime();
   return {
     ...scoped(version),
@@ -116,8 +115,11 @@ export function startTelemetry(options: {
   };
 }
 
-/** The function starts to observe the event loop and V8, which costs CPU: when the metrics are read first. */
-function createRuntimeMetrics(): () => void {
+/**
+ * Returns a function that starts the instrumentation of the event loop and V8 at its first call. It costs CPU, so it
+ * starts once somebody reads the metrics.
+ */
+function createRuntimeObserver(): () => void {
   let started = false;
   return () => {
     if (started) return;

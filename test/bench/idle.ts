@@ -5,20 +5,18 @@
  *
  * On a simulated engine, and on the real one if it is reachable. BENCH_IDLE_SECONDS: the length of the measurement.
  */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { engineHost } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { AT_ONCE, batches, withContainers } from './support.ts';
 import { type Agent, buildAgentWithPage, cpuSeconds, rssMib } from './support-agent.ts';
 import { type Surroundings, startSurroundings, whyNoSurroundings } from './support-surroundings.ts';
+import { withQuietEngine } from './support-with-quiet-engine.ts';
 
 const CONTAINERS = 200;
 /** V8 takes minutes to compile functions that run twenty times a second. Until then, CPU time is a fifth higher. */
@@ -35,7 +33,6 @@ interface Goal {
 const GOAL_MIB = 75;
 const GOAL_CONNECTED: Goal = { mib: 110 };
 
-const QUIET_ENGINE = fileURLToPath(new URL('support-quiet-engine.ts', import.meta.url));
 const KINDS = [
   { what: 'no line', goal: { percent: 0.3, mib: GOAL_MIB }, everyMs: 0, cmd: 'while true; do sleep 3600; done' },
   {
@@ -93,7 +90,7 @@ async function measureAgent(
       everyMs: 500,
     });
     await surroundings?.openPage(doctor.url);
-    await eventually(() => surroundings?.told() ?? true);
+    await surroundings?.alerted();
     await sleep(WARM_UP_MS);
     report(what, await measure(doctor), goal);
   } finally {
@@ -101,18 +98,10 @@ async function measureAgent(
   }
 }
 
-async function onSimulatedEngine(agent: Agent, folder: string, { what, everyMs, goal }: Kind): Promise<void> {
-  const args = [QUIET_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS), String(everyMs)];
-  const engine = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  try {
-    const dockerHost = await new Promise<string>((resolve, reject) => {
-      createInterface({ input: engine.stdout }).once('line', resolve);
-      engine.once('exit', () => reject(new Error('the simulated engine did not start')));
-    });
-    await measureAgent(`simulated engine, ${what}`, agent, { DOCKER_HOST: dockerHost }, goal);
-  } finally {
-    engine.kill();
-  }
+function onSimulatedEngine(agent: Agent, folder: string, { what, everyMs, goal }: Kind): Promise<void> {
+  return withQuietEngine(folder, { containers: CONTAINERS, everyMs }, (dockerHost) =>
+    measureAgent(`simulated engine, ${what}`, agent, { DOCKER_HOST: dockerHost }, goal),
+  );
 }
 
 async function onRealEngine(agent: Agent, dockerHost: string, { what, cmd, everyMs, goal }: Kind): Promise<void> {

@@ -11,7 +11,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,6 +19,7 @@ import { engineHost } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { AT_ONCE, batches, withContainers } from './support.ts';
 import { type Agent, buildAgent, cpuSeconds, rssMib } from './support-agent.ts';
+import { withQuietEngine } from './support-with-quiet-engine.ts';
 
 const exec = promisify(execFile);
 
@@ -29,7 +29,6 @@ const WARM_UP_MS = 30_000;
 const MANY = 1_000;
 const FAIL_MS = 2_000;
 const LINE = 'i=0; while true; do i=$((i+1)); echo "INFO served $i requests, 0 errors"; sleep 10; done';
-const QUIET_ENGINE = fileURLToPath(new URL('support-quiet-engine.ts', import.meta.url));
 const SCRIPT = fileURLToPath(new URL('support-keyword-script.py', import.meta.url));
 
 interface Cost {
@@ -120,28 +119,11 @@ function withinASecond(metrics: string): number {
   return value(new RegExp(`^${name}_bucket\\{.*le="1(?:\\.0)?".*\\} (\\S+)`, 'gm')) / all;
 }
 
-async function withManyContainers<T>(
-  folder: string,
-  failMs: number,
-  use: (dockerHost: string) => Promise<T>,
-): Promise<T> {
-  const args = [QUIET_ENGINE, path.join(folder, 'engine.sock'), String(MANY), '10000', String(failMs)];
-  const engine = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  try {
-    return await use(
-      await new Promise<string>((resolve, reject) => {
-        createInterface({ input: engine.stdout }).once('line', resolve);
-        engine.once('exit', () => reject(new Error('the simulated engine did not start')));
-      }),
-    );
-  } finally {
-    await ended([engine]);
-  }
-}
-
 async function manyContainers(agent: Agent, folder: string): Promise<void> {
   const measure = (failMs: number) =>
-    withManyContainers(folder, failMs, (dockerHost) => measureAgent(agent, { DOCKER_HOST: dockerHost }, MANY));
+    withQuietEngine(folder, { containers: MANY, everyMs: 10_000, failMs }, (dockerHost) =>
+      measureAgent(agent, { DOCKER_HOST: dockerHost }, MANY),
+    );
   const quiet = await measure(0);
   const failing = await measure(FAIL_MS);
   const share = withinASecond(failing.metrics);

@@ -2,23 +2,20 @@
  * How long the agent takes from its start until it watches 200 containers, its CPU time for that, and its memory
  * afterwards, on a simulated engine. The agent runs as shipped.
  */
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { startDoctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';
 import { percentile } from './support.ts';
 import { type Agent, buildAgent, cpuSeconds, rssMib } from './support-agent.ts';
+import { withQuietEngine } from './support-with-quiet-engine.ts';
 
 const CONTAINERS = 200;
 const ROUNDS = 5;
 const SETTLE_MS = 5_000;
 const GOAL_MS = 1_500;
-const QUIET_ENGINE = fileURLToPath(new URL('support-quiet-engine.ts', import.meta.url));
 
 async function measure(agent: Agent, dockerHost: string) {
   const begun = performance.now();
@@ -42,17 +39,13 @@ async function measure(agent: Agent, dockerHost: string) {
 
 export async function run(): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'doctor-bench-start-'));
-  const args = [QUIET_ENGINE, path.join(folder, 'engine.sock'), String(CONTAINERS), '0'];
-  const engine = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
-    const dockerHost = await new Promise<string>((resolve, reject) => {
-      createInterface({ input: engine.stdout }).once('line', resolve);
-      engine.once('exit', () => reject(new Error('the simulated engine did not start')));
-    });
     const agent = await buildAgent(folder);
     console.log(`from the start of the process until ${CONTAINERS} containers are watched (goal: ≤ ${GOAL_MS} ms)`);
     const rounds: Awaited<ReturnType<typeof measure>>[] = [];
-    for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(agent, dockerHost));
+    await withQuietEngine(folder, { containers: CONTAINERS, everyMs: 0 }, async (dockerHost) => {
+      for (let round = 0; round < ROUNDS; round++) rounds.push(await measure(agent, dockerHost));
+    });
     const median = (of: (round: (typeof rounds)[number]) => number) => percentile(rounds.map(of), 0.5);
     const watchingMs = median((round) => round.watchingMs);
     console.log(
@@ -60,7 +53,6 @@ export async function run(): Promise<void> {
         `${SETTLE_MS / 1_000} s later ${median((round) => round.rss).toFixed(0)} MiB   ${watchingMs <= GOAL_MS ? 'goal reached' : 'GOAL MISSED'}`,
     );
   } finally {
-    engine.kill();
     rmSync(folder, { recursive: true, force: true });
   }
 }

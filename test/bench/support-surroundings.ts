@@ -1,5 +1,6 @@
-/** All that an agent can be connected to at once: PostgreSQL, a Slack app, a local model and an open page. */
+/** What an agent can be connected to at once: PostgreSQL, a Slack app, a local model and an open page. */
 import { launchBrowser, openPage, WITHOUT_BROWSER } from '../support/browser.ts';
+import { eventually } from '../support/eventually.ts';
 import { LOCAL_MODEL, startLocalModelServer } from '../support/local-model-server.ts';
 import { startPostgres, whyNoPostgres } from '../support/postgres-server.ts';
 import { slackAppEnv } from '../support/slack-app-env.ts';
@@ -7,8 +8,8 @@ import { startSlackApp } from '../support/slack-app-server.ts';
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string>>;
-  /** True once the local model was asked and Slack has a message. */
-  told(): true | undefined;
+  /** Resolves once the local model was asked and Slack has a message. */
+  alerted(): Promise<unknown>;
   openPage(url: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,7 +33,7 @@ export async function startSurroundings(): Promise<Surroundings> {
       LOCAL_MODEL_URL: model.url,
       DIAGNOSE_WITH: 'local-first',
     },
-    told: () => (slack.shown().length > 0 && model.requests.length > 0 ? true : undefined),
+    alerted: () => eventually(() => (slack.shown().length > 0 && model.requests.length > 0) || undefined),
     async openPage(url) {
       const { page } = await openPage(browser, url);
       await page.goto('/');

@@ -1,21 +1,16 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { FAST, startCollector, telemetryWith } from './collector.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-const ended: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const end of ended.splice(0).reverse()) await end();
-});
-
 function telemetry(env: Record<string, string>) {
-  const started = telemetryWith(env);
-  ended.push(started.end);
+  const { end, ...started } = telemetryWith(env);
+  onTestFinished(async () => void (await end()));
   return started;
 }
 
@@ -23,7 +18,7 @@ const COLLECTIONS = 30;
 const countedOn = (page = '') =>
   Array.from(page.matchAll(/^v8js_gc_duration_seconds_count\S* (\d+)/gm)).reduce((sum, [, n]) => sum + Number(n), 0);
 
-/** Resolves when observers have been told of them. */
+/** Resolves once observers have been notified. */
 async function collectGarbageOften(): Promise<void> {
   let seen = 0;
   const observer = new PerformanceObserver((list) => {
@@ -40,8 +35,7 @@ describe('the runtime’s metrics', () => {
     const { renderMetrics } = telemetry({});
     const counted = async () => countedOn(await renderMetrics?.());
     await collectGarbageOften();
-    const atFirst = await counted();
-    expect(atFirst).toBeLessThan(COLLECTIONS / 2);
+    expect(await counted()).toBeLessThan(COLLECTIONS / 2);
     await collectGarbageOften();
     await eventually(async () => ((await counted()) >= COLLECTIONS ? true : undefined));
   });
@@ -56,15 +50,13 @@ describe('the runtime’s metrics', () => {
 
   it('are recorded from the start on if they are exported', async () => {
     const collector = await startCollector();
-    ended.push(collector.close);
+    onTestFinished(collector.close);
     const { renderMetrics } = telemetry({
       ...FAST,
       OTEL_METRICS_EXPORTER: 'otlp',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     });
     await collectGarbageOften();
-    await eventually(async () => {
-      return countedOn(await renderMetrics?.()) >= COLLECTIONS ? true : undefined;
-    });
+    await eventually(async () => (countedOn(await renderMetrics?.()) >= COLLECTIONS ? true : undefined));
   });
 });
