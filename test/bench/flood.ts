@@ -159,8 +159,8 @@ async function report(flooded: Watched, engine: Engine, doctor: Doctor, claude: 
   print('/health', spread(samples.map((sample) => sample.healthMs)));
   print('/metrics', spread(samples.map((sample) => sample.metricsMs)));
 
-  const asked = (word: string) => claude.requests.find(({ prompt }) => prompt.includes(`cannot open the ${word}`))?.at;
-  const errors = messagesOf(engine, 'error').map(({ word, at }) => (asked(word) ?? Number.POSITIVE_INFINITY) - at);
+  const asked = (text: string) => claude.requests.find(({ prompt }) => prompt.includes(text))?.at;
+  const errors = messagesOf(engine, 'error').map(({ text, at }) => (asked(text) ?? Number.POSITIVE_INFINITY) - at);
   print("another container's error, to Claude", `${spread(errors)} (n=${errors.length})`);
   const storms = incidents.filter(({ detector }) => detector === 'storm').length;
   print('incidents of the flood', `${incidents.length}${storms > 0 ? ', one of them the log storm' : ''}`);

@@ -21,8 +21,8 @@ export type Flood = 'repeated' | 'storm';
 export type FloodMessage =
   /** Lines of the flood that have been written so far, and those that the agent has read. */
   | { readonly kind: 'progress'; readonly written: number; readonly taken: number }
-  /** Another container printed an error with `word` in it. */
-  | { readonly kind: 'error'; readonly word: string; readonly at: number }
+  /** Another container printed this error. */
+  | { readonly kind: 'error'; readonly text: string; readonly at: number }
   /** The flood is over. */
   | { readonly kind: 'over'; readonly flood: number; readonly floodErrors: number; readonly others: number };
 
@@ -118,6 +118,12 @@ function newError(n: number): string {
   return `ERROR cannot ${word()} the ${word()} of ${word()} ${word()}`;
 }
 
+/** Most words of two errors differ: otherwise they are one kind, and only the first is asked about. */
+function errorOf(n: number): string {
+  const [one, other, third] = [n, n + 4, n + 9].map((at) => WORDS[at % WORDS.length]);
+  return `${one} lost its ${other} and ${third}`;
+}
+
 async function main([socketPath = '', seconds = '0', kind = 'repeated']: readonly string[]): Promise<void> {
   let begun: number | undefined;
   const flood = createFlood(kind as Flood, Number(seconds), () => begun);
@@ -138,10 +144,10 @@ async function main([socketPath = '', seconds = '0', kind = 'repeated']: readonl
     for (const other of others) other.log(`INFO served ${++ticks} requests, 0 errors`);
     printed += others.length;
     if (failures < ERRORS && elapsed >= (failures + 0.5) * errorEveryMs) {
-      const word = WORDS[failures++] as string;
-      others[0]?.log(`ERROR cannot open the ${word}`, { stream: 'stderr' });
+      const text = errorOf(failures++);
+      others[0]?.log(`ERROR ${text}`, { stream: 'stderr' });
       printed += 1;
-      send({ kind: 'error', word, at: Date.now() });
+      send({ kind: 'error', text, at: Date.now() });
     }
     send({ kind: 'progress', written: flood.written(), taken: flood.taken() });
     if (!flood.isOver()) return;
