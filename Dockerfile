@@ -7,10 +7,10 @@ COPY package.json package-lock.json .npmrc ./
 # No install scripts are needed. The dev dependency `node` is for machines without Node 24.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json vite.config.ts ./
-COPY scripts/build-web.ts scripts/bundle.ts ./scripts/
+COPY scripts/build-web.ts scripts/bundle.ts scripts/bundle-start.ts scripts/keep-compiled.ts ./scripts/
 COPY src ./src
-# The flags of the ENTRYPOINT and the id of the user `node`: compiled code is kept for exactly these.
-RUN npm run build:web && node --max-semi-space-size=2 --optimize-for-size --no-turbofan scripts/bundle.ts dist 1000
+# The flags of the ENTRYPOINT: compiled code is kept for exactly these.
+RUN npm run build:web && node --max-semi-space-size=2 --optimize-for-size --no-turbofan scripts/bundle.ts dist
 
 FROM ${NODE_IMAGE}
 ARG VERSION=dev
@@ -26,7 +26,6 @@ ENV NODE_ENV=production \
     MALLOC_ARENA_MAX=2 \
     MALLOC_MMAP_THRESHOLD_=32768 \
     MALLOC_TRIM_THRESHOLD_=65536 \
-    NODE_COMPILE_CACHE=/app/dist/cache \
     DATA_DIR=/data \
     HOST=0.0.0.0 \
     PORT=8080

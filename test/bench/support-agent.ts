@@ -48,7 +48,8 @@ export async function buildAgent(folder: string): Promise<Agent> {
     program: imageArguments().map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
     env: {
       NODE_ENV: 'production',
-      NODE_COMPILE_CACHE: path.join(dist, 'cache'),
+      // Set by startDoctor, and not in the image.
+      NODE_DISABLE_COMPILE_CACHE: '1',
       ...Object.fromEntries(malloc),
     },
   };

@@ -38,8 +38,9 @@ it(
       if (!/\.c?js$/.test(file)) continue;
       const text = readFileSync(path.join(folder, 'dist', file), 'utf8');
       const packages = [...text.matchAll(/\brequire\(["'`]([^"'`.][^"'`]*)["'`]\)/g)].map(([, name = '']) => name);
-      // Ajv writes code that is not run here; pg-native is optional; '%s' is a message.
-      expect(packages.filter((name) => !isBuiltin(name) && !/^(?:ajv|pg-native|%s)/.test(name))).toEqual([]);
+      // Ajv writes code that is not run here; pg-native and supports-color are optional; '%s' is a message.
+      const needed = packages.filter((name) => !isBuiltin(name) && !/^(?:ajv|pg-native|supports-color|%s)/.test(name));
+      expect(needed).toEqual([]);
     }
     const licenses = readFileSync(path.join(folder, 'dist/licenses.txt'), 'utf8');
     for (const name of ['@anthropic-ai/sdk', 'dockerode', 'express', '@grpc/grpc-js', 'pg']) {
@@ -83,6 +84,49 @@ it(
     }
   },
   2 * MINUTE,
+);
+
+it(
+  'the bundle connects to an engine over TLS',
+  async () => {
+    const connections: string[] = [];
+    const engine = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (data) => {
+        connections.push(data.toString('hex', 0, 2));
+        socket.destroy();
+      });
+    });
+    await new Promise<void>((resolve) => engine.listen(0, '127.0.0.1', resolve));
+    const { port } = engine.address() as { port: number };
+    const doctor = await startDoctor(
+      { NODE_ENV: 'production', DOCKER_HOST: `https://127.0.0.1:${port}` },
+      { program: [main] },
+    );
+    try {
+      // Requests and streams have clients of their own.
+      await eventually(() => (connections.length >= 2 ? true : undefined), { deadlineMs: 30_000 });
+      // A handshake of TLS.
+      expect(new Set(connections)).toEqual(new Set(['1603']));
+    } finally {
+      await doctor.stop();
+      engine.close();
+    }
+  },
+  2 * MINUTE,
+);
+
+it(
+  'the bundle uses the compiled code that is kept in it',
+  async () => {
+    const trace = [
+      '--import',
+      'data:text/javascript,import vm from "node:vm"; const { Script } = vm; vm.Script = class extends Script { constructor(...args) { super(...args); console.error(this.cachedDataRejected); } }',
+    ];
+    const { stderr } = await run(process.execPath, [...trace, main, '--version']);
+    expect(new Set(stderr.trim().split('\n'))).toEqual(new Set(['false']));
+  },
+  MINUTE,
 );
 
 it(
