@@ -23,7 +23,9 @@ function load(file: string): unknown {
   });
   const folder = path.dirname(file);
   const requireOther = createRequire(file);
-  const require = (id: string) => (id.startsWith('.') ? load(path.join(folder, id)) : requireOther(id));
+  const requireHere = (id: string) => (id.startsWith('.') ? load(path.join(folder, id)) : requireOther(id));
+  // With its properties: OpenTelemetry's instrumentation reads `require.cache`.
+  const require = Object.assign(requireHere, requireOther);
   script.runInThisContext()(module.exports, require, module, file, folder);
   return module.exports;
 }

@@ -78,4 +78,5 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
 
 // Not `--enable-source-maps`: it also loads the source maps of all dependencies, about 17 MB.
 setSourceMapsSupport(true, { nodeModules: false });
+// No top-level await: the bundle of the image is CommonJS.
 void main(process.argv.slice(2), process.env).then((code) => process.exit(code));

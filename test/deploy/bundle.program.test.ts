@@ -117,6 +117,27 @@ it(
 );
 
 it(
+  'the bundle reads the body of a request after the metrics were read, which starts an instrumentation',
+  async () => {
+    const HTTP_TOKEN = 'a-token-of-thirty-two-characters';
+    const doctor = await startDoctor(
+      { NODE_ENV: 'production', DOCKER_HOST: `unix://${folder}/no-engine.sock`, HTTP_TOKEN },
+      { program: [main] },
+    );
+    try {
+      await fetch(`${doctor.url}/metrics`, { headers: { Authorization: `Bearer ${HTTP_TOKEN}` } });
+      const body = JSON.stringify({ token: HTTP_TOKEN });
+      const headers = { 'Content-Type': 'application/json' };
+      const { status } = await fetch(`${doctor.url}/api/v1/session`, { method: 'POST', headers, body });
+      expect(status).toBe(200);
+    } finally {
+      await doctor.stop();
+    }
+  },
+  2 * MINUTE,
+);
+
+it(
   'the bundle uses the compiled code that is kept in it',
   async () => {
     const trace = [
