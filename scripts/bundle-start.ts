@@ -19,6 +19,7 @@ function load(file: string): unknown {
     filename: file,
     // V8 ignores the code of another version, and of other flags.
     ...(existsSync(compiled) ? { cachedData: readFileSync(compiled) } : {}),
+    // Secretlint imports modules of Node when it needs them.
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const folder = path.dirname(file);

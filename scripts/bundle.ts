@@ -37,8 +37,19 @@ const LAZY: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
   're2.cjs': { re2js: ['RE2JS', 'RE2Set'] },
   'yaml.cjs': { yaml: ['isMap', 'isScalar', 'LineCounter', 'parseDocument'] },
 };
-/** What dockerode needs to build images and to connect over SSH, which the agent does not do. */
-const UNUSED = ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore'];
+/**
+ * What dockerode needs to build images and to connect over SSH, which the agent does not do, and what `debug` looks for to
+ * colour its messages.
+ */
+const UNUSED = [
+  'ssh2',
+  '@grpc/grpc-js',
+  '@grpc/proto-loader',
+  'protobufjs',
+  'tar-fs',
+  '@balena/dockerignore',
+  'supports-color',
+];
 /** A usual configuration, for the code that it needs. Nothing is sent without an engine. */
 const AGENT = {
   NODE_ENV: 'production',
@@ -125,16 +136,16 @@ function toAscii(text: string): string {
   return text.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** What bundle-start.ts runs: a function of what a CommonJS module can use. */
+/** Wraps a CommonJS module in a function of its five variables, as bundle-start.ts calls it. */
 function toScript(module: string): string {
   return `(function (exports, require, module, __filename, __dirname) {${module.replace(/^#!.*/, '')}\n})`;
 }
 
 /** Rewrites the JavaScript files of `folder`. */
 function rewrite(folder: string, change: (text: string) => string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const file = path.join(folder, entry.name);
-    if (/\.c?js$/.test(entry.name)) writeFileSync(file, change(readFileSync(file, 'utf8')));
+  for (const name of readdirSync(folder)) {
+    const file = path.join(folder, name);
+    if (/\.c?js$/.test(name)) writeFileSync(file, change(readFileSync(file, 'utf8')));
   }
 }
 

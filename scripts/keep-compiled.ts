@@ -1,4 +1,4 @@
-/** Imported by bundle.ts into the bundle: keeps the compiled code of each script beside it when the process ends. */
+/** Preloaded when bundle.ts starts the bundle. When the process ends, it writes the compiled code of each script beside it. */
 import { writeFileSync } from 'node:fs';
 import vm from 'node:vm';
 

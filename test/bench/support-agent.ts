@@ -48,7 +48,7 @@ export async function buildAgent(folder: string): Promise<Agent> {
     program: imageArguments().map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),
     env: {
       NODE_ENV: 'production',
-      // Set by startDoctor, and not in the image.
+      // startDoctor sets a cache, which the image does not have.
       NODE_DISABLE_COMPILE_CACHE: '1',
       ...Object.fromEntries(malloc),
     },
