@@ -232,12 +232,13 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
         endpoints.observe(event);
       },
       onPastEvent: pipeline.onPastEvent,
-      onListed: (containers, existing) => {
+      onListed: (listing) => {
+        const { existing } = listing;
         telemetry.containerCounters.listed(
           existing.map(({ ref }) => ref.name),
           clock.monotonic(),
         );
-        pipeline.onListed(containers, existing);
+        pipeline.onListed(listing);
         pages.onListed(existing);
         endpoints.listed(existing);
         void secrets.learn(existing.map(({ ref }) => ref.id)).then(pipeline.onInspectedAll);

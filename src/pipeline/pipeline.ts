@@ -1,4 +1,4 @@
-import type { ContainerFacts, ContainerRef, EngineEvent, ListedContainer, LogLine } from '../domain/containers.ts';
+import type { ContainerFacts, ContainerRef, EngineEvent, LogLine } from '../domain/containers.ts';
 import type { Aftermath } from '../domain/decision.ts';
 import type { Signal, Suppression } from '../domain/incident.ts';
 import { type CorrelationDeps, createCorrelation } from './correlate/correlation.ts';
@@ -26,6 +26,7 @@ import type { Snoozes } from './people/snoozes.ts';
 import type { ContainerStats } from './ports/engine.ts';
 import type { OnRequestChanged, PeopleActions, PeopleRecords } from './ports/people.ts';
 import type { ConfigurationStore, DependencyStore, ReviewStore } from './ports/store.ts';
+import type { Listing } from './watch/watch.ts';
 
 export interface PipelineDeps
   extends Omit<
@@ -58,8 +59,7 @@ export interface Pipeline {
   onEvent(event: EngineEvent): void;
   /** An event that an earlier run of the agent has already handled. */
   onPastEvent(event: EngineEvent): void;
-  /** After every reconciliation, with all watched containers, and with all that exist. */
-  onListed(containers: readonly ListedContainer[], existing: readonly ListedContainer[]): void;
+  onListed(listing: Listing): void;
   onGone(container: ContainerRef): void;
   /** After every inspect. */
   onInspected(containerId: string, facts: ContainerFacts): void;
@@ -265,17 +265,17 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       timeline.observe(event);
     },
 
-    onListed(containers, existing) {
+    onListed({ existing, watched, current }) {
       observer.heartbeat(clock.now());
       if (stopping.signal.aborted) return;
-      for (const signal of lifecycle.observeListed(containers, clock.now())) take(signal);
-      for (const signal of lifecycle.due(containers, clock.now())) open(signal);
+      for (const signal of lifecycle.observeListed(current, clock.now())) take(signal);
+      for (const signal of lifecycle.due(current, clock.now())) open(signal);
       for (const live of incidents.open()) {
-        if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, containers)) start(followUp(live));
+        if (live.phase === 'settled' && leftToEngine.isListedDown(live.incident, current)) start(followUp(live));
       }
       correlation.listed(existing);
       start(keptConfigurations.save());
-      for (const ended of incidents.expire(clock.now(), containers)) start(end(ended));
+      for (const ended of incidents.expire(clock.now(), watched)) start(end(ended));
     },
 
     onGone(container) {

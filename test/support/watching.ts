@@ -1,11 +1,11 @@
 /** A watch over a real connection, which records everything that it delivers. */
 import { createDockerEngine } from '../../src/docker/engine.ts';
-import type { ContainerRef, EngineEvent, ListedContainer, LogLine } from '../../src/domain/containers.ts';
+import type { ContainerRef, EngineEvent, LogLine } from '../../src/domain/containers.ts';
 import type { Logger } from '../../src/lib/log.ts';
 import { systemClock } from '../../src/lib/time.ts';
 import type { LogCursor } from '../../src/pipeline/ports/engine.ts';
 import type { CursorStore } from '../../src/pipeline/ports/store.ts';
-import { createWatch, type Watch, type WatchOptions } from '../../src/pipeline/watch/watch.ts';
+import { createWatch, type Listing, type Watch, type WatchOptions } from '../../src/pipeline/watch/watch.ts';
 
 export interface RecordingLogger extends Logger {
   readonly records: readonly { level: string; message: string; fields?: Record<string, unknown> }[];
@@ -56,7 +56,7 @@ export interface Watching {
   readonly lines: readonly (LogLine & { readonly container: ContainerRef })[];
   readonly events: readonly EngineEvent[];
   readonly pastEvents: readonly EngineEvent[];
-  readonly listings: readonly (readonly ListedContainer[])[];
+  readonly listings: readonly Listing[];
   readonly gone: readonly ContainerRef[];
   readonly reconnects: readonly string[];
   readonly missing: readonly ContainerRef[];
@@ -68,19 +68,36 @@ export interface Watching {
 
 export function createWatching(
   dockerHost: string,
-  options: Partial<Omit<WatchOptions, 'engine' | 'handlers' | 'logger'>> & { callTimeoutMs?: number } = {},
+  options: Partial<Omit<WatchOptions, 'engine' | 'handlers' | 'logger'>> & {
+    callTimeoutMs?: number;
+    /** The answer of every listing arrives after this. Default: at once. */
+    listingArrives?(): Promise<void>;
+  } = {},
 ): Watching {
-  const { callTimeoutMs = 2_000, ...watchOptions } = options;
+  const { callTimeoutMs = 2_000, listingArrives = async () => {}, ...watchOptions } = options;
+  const engine = createDockerEngine({
+    host: dockerHost,
+    tlsVerify: false,
+    callTimeoutMs,
+    now: watchOptions.clock?.now,
+  });
   const logger = createRecordingLogger();
   const lines: (LogLine & { container: ContainerRef })[] = [];
   const events: EngineEvent[] = [];
   const pastEvents: EngineEvent[] = [];
-  const listings: (readonly ListedContainer[])[] = [];
+  const listings: Listing[] = [];
   const gone: ContainerRef[] = [];
   const reconnects: string[] = [];
   const missing: ContainerRef[] = [];
   const watch = createWatch({
-    engine: createDockerEngine({ host: dockerHost, tlsVerify: false, callTimeoutMs, now: watchOptions.clock?.now }),
+    engine: {
+      ...engine,
+      async list(signal) {
+        const containers = await engine.list(signal);
+        await listingArrives();
+        return containers;
+      },
+    },
     cursors: createMemoryCursors(),
     targets: '',
     reconcileEveryMs: 1_000,
@@ -91,7 +108,7 @@ export function createWatching(
       onLines: (container, batch) => void lines.push(...batch.map((line) => ({ ...line, container }))),
       onEvent: (event) => void events.push(event),
       onPastEvent: (event) => void pastEvents.push(event),
-      onListed: (containers) => void listings.push(containers),
+      onListed: (listing) => void listings.push(listing),
       onGone: (container) => void gone.push(container),
       onReconnect: (cause) => void reconnects.push(cause),
       onMissing: (containers) => void missing.push(...containers),

@@ -18,7 +18,7 @@ export interface Lifecycle {
   observe(event: EngineEvent): readonly Signal[];
   /** Records an event that an earlier run of the agent has already handled. */
   recall(event: EngineEvent): void;
-  /** Signals for containers that are unhealthy although no event reported it. */
+  /** Signals for containers that are unhealthy although no event reported it. Their state must be current. */
   observeListed(containers: readonly ListedContainer[], now: number): readonly Signal[];
   of(containerId: string): ContainerLifecycle;
   forget(containerId: string): void;
@@ -133,8 +133,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           record.startedAt = time;
           return overdue;
         case 'restart':
-          // Docker reports it at the end. Podman reports it before the end of a container that somebody restarts.
-          if (event.engine === 'podman' && !record.dead) {
+          // Docker reports it at the end. Podman reports it before the end of a container that somebody restarts, and
+          // before the start of one that it restarts itself.
+          if (event.engine === 'podman' && !record.dead && !record.startUnreported) {
             stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
           }
           return overdue;
@@ -177,10 +178,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       return containers.flatMap(({ ref, health, status }) => {
         if (status !== 'running') return [];
         const record = records.use(ref.id);
-        // Its start was missed: an engine that was restarted has lost the event.
+        // The event of its start is late, or was lost when the engine was restarted.
         if (record.dead && record.undecided === undefined) {
           started(record);
           endStop(record, now);
+          record.startUnreported = true;
         }
         if (health === 'none' || health === 'starting') return [];
         return healthChanged(record, ref, now, health === 'unhealthy');
@@ -249,6 +251,7 @@ function started(record: LifecycleRecord): void {
   record.personSignals = [];
   record.oomAt = undefined;
   record.dead = false;
+  record.startUnreported = false;
   record.unhealthy = false;
 }
 

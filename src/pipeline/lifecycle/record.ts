@@ -13,6 +13,8 @@ export interface LifecycleRecord {
   startedAt?: number;
   /** Its process has ended, and no start has been seen since. */
   dead: boolean;
+  /** A listing shows that it was started after its last end. The event of that start has not been seen. */
+  startUnreported: boolean;
   unhealthy: boolean;
   /** Ends that nobody asked for and that may be part of a crash loop; the newest last. */
   crashes: readonly number[];
@@ -82,7 +84,13 @@ export function createRecords(limit = MAX_RECORDS): Records {
   return {
     get: (id) => records.get(id),
     use(id) {
-      const record = records.get(id) ?? { dead: false, unhealthy: false, crashes: [], personSignals: [] };
+      const record = records.get(id) ?? {
+        dead: false,
+        startUnreported: false,
+        unhealthy: false,
+        crashes: [],
+        personSignals: [],
+      };
       records.delete(id);
       records.set(id, record);
       dropOldest(records, limit);

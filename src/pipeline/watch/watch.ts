@@ -22,13 +22,21 @@ import { createLogPositions } from './log-positions.ts';
 import { createMissingContainers } from './missing-containers.ts';
 import { createWatchFilter, parseTargets } from './targets.ts';
 
+export interface Listing {
+  /** All containers that exist. */
+  readonly existing: readonly ListedContainer[];
+  readonly watched: readonly ListedContainer[];
+  /** The watched containers without an event since the listing was requested. For the others it may be out of date. */
+  readonly current: readonly ListedContainer[];
+}
+
 interface WatchHandlers extends ContainerListHandlers {
   /** For watched containers only. */
   onEvent(event: EngineEvent): void;
   /** An event of any container that an earlier run handled. It gives context for new events. */
   onPastEvent(event: EngineEvent): void;
-  /** Called after every listing, with the watched containers and with all that exist. */
-  onListed(watched: readonly ListedContainer[], existing: readonly ListedContainer[]): void;
+  /** Called after every listing. */
+  onListed(listing: Listing): void;
   /** They ran until the engine was lost and are still down a minute after it is back; all in one call. */
   onMissing(containers: readonly ContainerRef[]): void;
 }
@@ -212,9 +220,9 @@ export function createWatch(options: WatchOptions): Watch {
   async function reconcileOnce(): Promise<void> {
     const eventsBefore = containers.events;
     const unreportedBefore = [...containers.unreported];
-    let listing: readonly ListedContainer[];
+    let existing: readonly ListedContainer[];
     try {
-      listing = await engine.list(stopping.signal);
+      existing = await engine.list(stopping.signal);
     } catch (error) {
       if (stopping.signal.aborted) return;
       listed = false;
@@ -224,7 +232,7 @@ export function createWatch(options: WatchOptions): Watch {
       return;
     }
     if (stopping.signal.aborted) return;
-    containers.applyListing(listing, eventsBefore);
+    containers.applyListing(existing, eventsBefore);
     // Containers may have been removed while the agent was not running.
     if (lastReconcileAt === undefined) {
       positions.forget(positions.containerIds().filter((id) => !containers.exists(id)));
@@ -235,8 +243,9 @@ export function createWatch(options: WatchOptions): Watch {
     heldEvents = undefined;
     for (const event of held) handleEvent(event);
     containers.check();
-    const watched = listing.filter(({ ref }) => containers.isWatched(ref.id));
-    guarded('onListed', () => handlers.onListed(watched, listing));
+    const watched = existing.filter(({ ref }) => containers.isWatched(ref.id));
+    const current = watched.filter(({ ref }) => !containers.hasEventSince(ref.id, eventsBefore));
+    guarded('onListed', () => handlers.onListed({ existing, watched, current }));
     listed = true;
     updateConnection();
     firstAttempt.resolve();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ContainerFacts } from '../../../src/domain/containers.ts';
 import type { Lifecycle } from '../../../src/pipeline/lifecycle/lifecycle.ts';
 import { aContainer, aSignal, someFacts } from '../../support/domain.ts';
-import { type Action, aLifecycle, at, die, start, stop } from './support.ts';
+import { type Action, aLifecycle, at, die, listed, start, stop } from './support.ts';
 
 const { id } = aContainer();
 const OTHER = aContainer({ id: 'b'.repeat(64), name: 'other' });
@@ -95,6 +95,16 @@ describe('a stop on Podman is not taken for a crash', () => {
     expect(ours.suppresses(aSignal({ at: 1_100 }))).toBe('repeat');
   });
 
+  it('by a restart of a container that was started before', () => {
+    const lifecycle = aLifecycle();
+    const podman = (time: number, action: Action) => lifecycle.observe({ ...at(time, action), engine: 'podman' });
+    podman(1_000, die(0));
+    podman(1_100, restart);
+    podman(1_200, start);
+    podman(60_000, restart);
+    expect(lifecycle.of(id).stoppedByPersonAt).toBe(60_000);
+  });
+
   it('by a forced removal', async () => {
     expect((await outcomeOf([start, die(137), remove], {}, true)).detectors).toEqual([]);
     expect((await outcomeOf([start, die(137), remove])).detectors).toEqual([]);
@@ -135,6 +145,18 @@ describe('a crash on Podman is reported', () => {
     const lifecycle = aLifecycle();
     lifecycle.observe({ ...at(2, die(1)), engine: 'podman' });
     expect(lifecycle.observe({ ...at(3, remove), engine: 'podman' })).toMatchObject([{ detector: 'crash' }]);
+  });
+
+  it('if Podman restarts it and a listing shows that before the events do', async () => {
+    const lifecycle = aLifecycle({ sleep: async () => {} });
+    const podman = (time: number, action: Action) => lifecycle.observe({ ...at(time, action), engine: 'podman' });
+    podman(1_000, die(0));
+    await new Promise((resolve) => setImmediate(resolve));
+    lifecycle.observeListed([listed()], 2_400);
+    podman(2_200, restart);
+    podman(2_300, start);
+    expect(lifecycle.of(id)).toMatchObject({ alive: true, startedAt: 2_300, lastEnd: { by: 'itself' } });
+    expect(lifecycle.of(id).stoppedByPersonAt).toBeUndefined();
   });
 
   it('not by the inspection for an earlier end', async () => {

@@ -264,6 +264,27 @@ describe('events', () => {
     expect(second.pastEvents.map(({ action }) => action.kind)).toEqual(first.kinds('web'));
   });
 
+  it('override the state in a listing that was requested before them', async () => {
+    const web = engine.addContainer({ name: 'web' });
+    engine.addContainer({ name: 'db' });
+    const answer = Promise.withResolvers<void>();
+    let listingArrives = async () => {};
+    let isRequested = false;
+    const w = await watching({ reconcileEveryMs: 20, listingArrives: () => listingArrives() });
+    listingArrives = () => {
+      isRequested = true;
+      return answer.promise;
+    };
+    await eventually(() => isRequested || undefined);
+    web.exit(3);
+    await eventually(() => (w.kinds('web').includes('die') ? true : undefined));
+    const before = w.listings.length;
+    answer.resolve();
+    const late = await eventually(() => w.listings[before]);
+    expect(late.watched.map(({ ref, status }) => `${ref.name} ${status}`)).toEqual(['db running', 'web running']);
+    expect(late.current.map(({ ref }) => ref.name)).toEqual(['db']);
+  });
+
   it('are found to be missing by listings if their stream has stalled', async () => {
     const w = await watching({ reconcileEveryMs: 50 });
     engine.faults.muteEvents();
