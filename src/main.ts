@@ -12,6 +12,18 @@ const output: Output = {
   printError: (text) => void process.stderr.write(text),
 };
 
+/** How long whatever is still open when the command has ended may delay the exit, ms. */
+const EXIT_PATIENCE_MS = 1_000;
+
+/**
+ * Lets the process end by itself. In Node 24, `process.exit` hangs if V8 is compiling code in the background and needs
+ * memory for it (nodejs/node#64274), which the flags of the image make more likely.
+ */
+function exit(code: number): void {
+  process.exitCode = code;
+  setTimeout(() => process.exit(code), EXIT_PATIENCE_MS).unref();
+}
+
 /** Runs until SIGTERM or SIGINT. A second signal ends the process immediately. */
 async function untilStopped(start: () => Promise<RunningAgent>): Promise<number> {
   const firstSignal = new Promise<NodeJS.Signals>((resolve) => {
@@ -79,4 +91,4 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<nu
 // Not `--enable-source-maps`: it also loads the source maps of all dependencies, about 17 MB.
 setSourceMapsSupport(true, { nodeModules: false });
 // No top-level await: the bundle of the image is CommonJS.
-void main(process.argv.slice(2), process.env).then((code) => process.exit(code));
+void main(process.argv.slice(2), process.env).then(exit);

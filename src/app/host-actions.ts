@@ -1,6 +1,6 @@
 /** Actions of people across hosts: each is carried out by the agent of its host, which is asked through the database. */
 import type { Logger } from '../lib/log.ts';
-import type { Clock } from '../lib/time.ts';
+import { type Clock, waitAtMost } from '../lib/time.ts';
 import type { ClaimedAction, FleetAction, FleetActions, FleetMember } from '../pipeline/ports/fleet.ts';
 import type { ActionResult } from '../pipeline/ports/people.ts';
 
@@ -140,7 +140,7 @@ export function createHostActions(deps: {
         }
         await wokenWithin(next, POLL_MS, signal);
       }
-      await Promise.race([Promise.all(inProgress.values()), clock.sleep(LAST_RESULTS_MS)]);
+      await waitAtMost(LAST_RESULTS_MS, Promise.all(inProgress.values()), clock);
     },
 
     wake() {

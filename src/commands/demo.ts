@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Act, createScenario } from '../demo/scenario.ts';
 import { createSimulatedEngine } from '../demo/simulated-engine.ts';
 import type { HistoryEntry } from '../http/history.ts';
@@ -48,14 +49,18 @@ export async function runDemo(env: NodeJS.ProcessEnv, { print }: Output): Promis
     print('Demo: the agent is real, the Docker engine is simulated.\n');
     const agent = await startAgent(settings, demoEnv, { pretty: true });
     print(`\nOpen ${agent.url}/ in a browser and watch.\n`);
+    const stopping = new AbortController();
     const stop = async (): Promise<void> => {
+      stopping.abort();
       await agent.stop();
       await cleanUp();
     };
     const readHistory = () => fetchHistory(agent.url, settings.config.http.token);
-    void play(scenario.acts, readHistory, print)
+    void play(scenario.acts, readHistory, print, stopping.signal)
       .then(async () => print(summary(await readHistory(), agent.url)))
-      .catch((error: unknown) => print(`demo: ${error}\n`));
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted) print(`demo: ${error}\n`);
+      });
     return { ...agent, stop };
   } catch (error) {
     await cleanUp();
@@ -65,24 +70,30 @@ export async function runDemo(env: NodeJS.ProcessEnv, { print }: Output): Promis
 
 type ReadHistory = () => Promise<readonly HistoryEntry[]>;
 
-async function play(steps: readonly Act[], readHistory: ReadHistory, print: Output['print']): Promise<void> {
+/** Rejects when `signal` aborts. */
+async function play(
+  steps: readonly Act[],
+  readHistory: ReadHistory,
+  print: Output['print'],
+  signal: AbortSignal,
+): Promise<void> {
   for (const [i, step] of steps.entries()) {
-    await systemClock.sleep(BETWEEN_STEPS_MS);
+    await wait(BETWEEN_STEPS_MS, undefined, { signal });
     print(`\n── ${i + 1}/${steps.length}  ${step.title}\n   expected: ${step.expect}\n`);
     step.play();
-    if (step.container === undefined) await systemClock.sleep(NO_PROBLEM_MS);
-    else await untilHandled(step.container, readHistory);
+    if (step.container === undefined) await wait(NO_PROBLEM_MS, undefined, { signal });
+    else await untilHandled(step.container, readHistory, signal);
   }
-  await systemClock.sleep(BETWEEN_STEPS_MS);
+  await wait(BETWEEN_STEPS_MS, undefined, { signal });
 }
 
-async function untilHandled(container: string, readHistory: ReadHistory): Promise<void> {
+async function untilHandled(container: string, readHistory: ReadHistory, signal: AbortSignal): Promise<void> {
   const deadline = systemClock.now() + STEP_TIMEOUT_MS;
   while (systemClock.now() < deadline) {
     const entry = (await readHistory()).find((candidate) => candidate.container === container);
     const isVerifying = entry?.decision === 'restart' && entry.outcome === null;
     if (entry?.decision && !isVerifying) return;
-    await systemClock.sleep(POLL_MS);
+    await wait(POLL_MS, undefined, { signal });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ContainerFacts, ContainerRef, EngineEvent, LogLine } from '../domain/containers.ts';
 import type { Aftermath } from '../domain/decision.ts';
 import type { Signal, Suppression } from '../domain/incident.ts';
+import { waitAtMost } from '../lib/time.ts';
 import { type CorrelationDeps, createCorrelation } from './correlate/correlation.ts';
 import type { Edge } from './correlate/graph.ts';
 import { createContainerDetectors } from './detect/container-detectors.ts';
@@ -325,9 +326,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       detectors.completeAll();
       lifecycle.settle();
       stopping.abort();
-      await Promise.race([Promise.allSettled([...running]), clock.sleep(STOP_PATIENCE_MS)]);
+      await waitAtMost(STOP_PATIENCE_MS, Promise.allSettled([...running]), clock);
       stopNow.abort();
-      await Promise.race([Promise.allSettled([...running]), clock.sleep(500)]);
+      await waitAtMost(500, Promise.allSettled([...running]), clock);
       await Promise.all([counts.flush(), snoozes.flush()]);
     },
   };

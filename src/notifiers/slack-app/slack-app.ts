@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { waitAtMost } from '../../lib/time.ts';
 import type { SendResult } from '../../pipeline/ports/receiver.ts';
 import type { ReceiverDeps, ReceiverModule, ReceiverParts } from '../receiver-module.ts';
 import { renderSlackNotice } from '../slack/notice.ts';
@@ -160,7 +161,7 @@ export function createSlackApp(settings: SlackAppSettings, deps: ReceiverDeps): 
     });
     if (shared) await runAlone(socket, { appToken, shared, clock, signal });
     else await socket.run(signal);
-    await Promise.race([Promise.all(handling), clock.sleep(LAST_CLICKS_MS)]);
+    await waitAtMost(LAST_CLICKS_MS, Promise.all(handling), clock);
   };
 
   /** The agent whose message was clicked does not answer. */

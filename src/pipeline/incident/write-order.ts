@@ -1,6 +1,6 @@
 import type { Incident } from '../../domain/incident.ts';
 import { dropOldest } from '../../lib/bounded.ts';
-import type { Clock } from '../../lib/time.ts';
+import { type Clock, waitAtMost } from '../../lib/time.ts';
 import type { IncidentStore } from '../ports/store.ts';
 
 /**
@@ -91,10 +91,8 @@ export function createWriteOrder<Store extends IncidentStore>(
 
     async incidentsSaved() {
       if (unsaved.size === 0) return;
-      const patience = new AbortController();
       const all = Promise.all(Array.from(unsaved.values(), ({ promise }) => promise));
-      await Promise.race([all, clock.sleep(PATIENCE_MS, patience.signal)]);
-      patience.abort();
+      await waitAtMost(PATIENCE_MS, all, clock);
     },
   };
 }

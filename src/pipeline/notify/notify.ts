@@ -3,7 +3,7 @@ import type { ContainerRef } from '../../domain/containers.ts';
 import { SEVERITIES, type Severity } from '../../domain/diagnosis.ts';
 import type { TraceLink } from '../../domain/incident.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Clock } from '../../lib/time.ts';
+import { type Clock, waitAtMost } from '../../lib/time.ts';
 import type { Observer } from '../observer.ts';
 import { type Filter, passes } from '../policy/filter.ts';
 import type { Notice, Receiver } from '../ports/receiver.ts';
@@ -103,9 +103,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       for (const queue of queuesOf) queue.addUnstored(addressed);
     }
     if (!isNew) return;
-    const patience = new AbortController();
-    await Promise.race([Promise.all(queuesOf.map(wake)), clock.sleep(FIRST_TRY_MS, patience.signal)]);
-    patience.abort();
+    await waitAtMost(FIRST_TRY_MS, Promise.all(queuesOf.map(wake)), clock);
   };
 
   const sending = new Set<Promise<void>>();

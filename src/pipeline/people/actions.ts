@@ -4,7 +4,7 @@ import { DECISION_REASONS, type Decision } from '../../domain/decision.ts';
 import type { Logger } from '../../lib/log.ts';
 import { createKeyedMutex } from '../../lib/mutex.ts';
 import { cutEnd } from '../../lib/text.ts';
-import type { Clock } from '../../lib/time.ts';
+import { type Clock, waitAtMost } from '../../lib/time.ts';
 import type { LiveIncident } from '../incident/open-incidents.ts';
 import type { Approval } from '../incident/round.ts';
 import type { Workflow } from '../incident/workflow.ts';
@@ -89,9 +89,7 @@ export function createPeopleActions(deps: ActionsDeps): PeopleActions {
 
   /** Undefined once the incident is settled, otherwise why it is not. */
   const whyBusy = async (live: LiveIncident): Promise<string | undefined> => {
-    const enough = new AbortController();
-    await Promise.race([live.work, clock.sleep(BUSY_WAIT_MS, enough.signal)]);
-    enough.abort();
+    if (live.work) await waitAtMost(BUSY_WAIT_MS, live.work, clock);
     return live.phase === 'settled' ? undefined : BUSY;
   };
 

@@ -6,7 +6,7 @@
  * once more from the last position. Any other end is a connection fault: the stream is reopened at the last position.
  */
 import type { LogLine } from '../../domain/containers.ts';
-import type { Clock } from '../../lib/time.ts';
+import { type Clock, waitAtMost } from '../../lib/time.ts';
 import type { ContainerControl, ContainerSource, LogCursor } from '../ports/engine.ts';
 import { backoffMs, HEALTHY_AFTER_MS, reasonOf, type StreamEnd } from './backoff.ts';
 import { clockOffset, stepBackBetween } from './clock-steps.ts';
@@ -203,9 +203,7 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
       finishing = true;
       running = false;
       pause.abort();
-      const timeout = new AbortController();
-      await Promise.race([done, clock.sleep(FINISH_MS, timeout.signal)]);
-      timeout.abort();
+      await waitAtMost(FINISH_MS, done, clock);
       await close();
     },
     close,
