@@ -7,10 +7,9 @@ COPY package.json package-lock.json .npmrc ./
 # No install scripts are needed. The dev dependency `node` is for machines without Node 24.
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json vite.config.ts ./
-COPY scripts/build-web.ts scripts/bundle.ts scripts/bundle-start.ts scripts/keep-compiled.ts ./scripts/
+COPY scripts/build-web.ts scripts/bundle.ts ./scripts/
 COPY src ./src
-# The flags of the ENTRYPOINT: compiled code is kept for exactly these.
-RUN npm run build:web && node --max-semi-space-size=2 --optimize-for-size --no-turbofan scripts/bundle.ts dist
+RUN npm run build:web && node scripts/bundle.ts dist
 
 FROM ${NODE_IMAGE}
 ARG VERSION=dev

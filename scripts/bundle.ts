@@ -1,14 +1,11 @@
 /**
  * Bundles the agent for the image: `node scripts/bundle.ts [FOLDER]`; FOLDER must be called `dist`, by default the
  * project's. The image then needs no `node_modules`. With 1,400 modules there, the agent took 112 MiB and 1.9 s of CPU to
- * start (no containers); bundled, it takes 83 MiB and 0.7 s.
+ * start (no containers).
  */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type InputOptions, type OutputOptions, type Plugin, rolldown } from 'rolldown';
 
@@ -50,13 +47,6 @@ const UNUSED = [
   '@balena/dockerignore',
   'supports-color',
 ];
-/** A usual configuration, for the code that it needs. Nothing is sent without an engine. */
-const AGENT = {
-  NODE_ENV: 'production',
-  PORT: '0',
-  WEBHOOK_URL: 'http://127.0.0.1:9',
-  WEBHOOK_SECRET: 'nothing-is-ever-sent',
-};
 /**
  * Modules of Node that are imported always and used only with TLS: without them the agent takes 2 MiB less, because `tls`
  * also reads all root certificates.
@@ -131,21 +121,16 @@ function packagesOf(file: string): Plugin {
   };
 }
 
-/** Non-ASCII characters would double the memory of a file's text (3 MiB in all): V8 keeps one or two bytes for each. */
-function toAscii(text: string): string {
-  return text.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** Wraps a CommonJS module in a function of its five variables, as bundle-start.ts calls it. */
-function toScript(module: string): string {
-  return `(function (exports, require, module, __filename, __dirname) {${module.replace(/^#!.*/, '')}\n})`;
-}
-
-/** Rewrites the JavaScript files of `folder`. */
-function rewrite(folder: string, change: (text: string) => string): void {
+/**
+ * Escapes non-ASCII characters in the scripts of `folder`. They would double the memory of a script's text (3 MiB in all):
+ * V8 keeps one or two bytes for each character.
+ */
+function toAscii(folder: string): void {
   for (const name of readdirSync(folder)) {
+    if (!/\.c?js$/.test(name)) continue;
     const file = path.join(folder, name);
-    if (/\.c?js$/.test(name)) writeFileSync(file, change(readFileSync(file, 'utf8')));
+    const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/[^\0-\x7f]/g, escaped));
   }
 }
 
@@ -167,26 +152,6 @@ function licensesOf(moduleIds: Iterable<string>): string {
     .join(`\n${'-'.repeat(80)}\n\n`);
 }
 
-/**
- * Starts the agent once without an engine, so that the code that V8 has compiled is kept beside the scripts: with it, the
- * start takes a tenth less CPU. V8 uses it only with the same flags: those of this process.
- */
-async function keepCompiledCode(folder: string): Promise<void> {
-  const data = mkdtempSync(path.join(tmpdir(), 'doctor-bundle-'));
-  const flags = [...process.execArgv, '--import', new URL('keep-compiled.ts', import.meta.url).href];
-  const agent = spawn(process.execPath, [...flags, path.join(folder, 'main.js')], {
-    env: { ...AGENT, DATA_DIR: data, DOCKER_HOST: `unix://${data}/no-engine.sock` },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = new Promise<unknown>((resolve) => agent.on('exit', (code, signal) => resolve(code ?? signal)));
-  for await (const line of createInterface({ input: agent.stdout })) {
-    if (line.includes('container-doctor is running')) agent.kill('SIGTERM');
-  }
-  const code = await ended;
-  rmSync(data, { recursive: true, force: true });
-  if (code !== 0) throw new Error(`the bundled agent ended with ${code}`);
-}
-
 async function bundle(folder: string): Promise<void> {
   const common: InputOptions = {
     cwd: ROOT,
@@ -205,16 +170,13 @@ async function bundle(folder: string): Promise<void> {
     const lazy = await rolldown({ ...common, input: { file }, plugins: [packagesOf(file)] });
     written.push(await lazy.write({ ...output, entryFileNames: file }));
   }
-  const start = await rolldown({ ...common, input: { main: 'scripts/bundle-start.ts' } });
-  await start.write(output);
-  rewrite(folder, toAscii);
-  rewrite(parts, (text) => toScript(toAscii(text)));
+  for (const scripts of [folder, parts]) toAscii(scripts);
+  writeFileSync(path.join(folder, 'main.js'), "require('./parts/main.js');\n");
   const modules = written.flatMap(({ output }) => output.flatMap((one) => (one.type === 'chunk' ? one.moduleIds : [])));
   writeFileSync(path.join(folder, 'licenses.txt'), licensesOf(modules));
   // For `readVersion`, which looks for it in the folder above its own file.
   const { name, version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name, version, type: 'commonjs' }));
-  await keepCompiledCode(folder);
 }
 
 await bundle(path.resolve(process.argv[2] ?? path.join(ROOT, 'dist')));

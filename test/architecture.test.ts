@@ -65,7 +65,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'anything'>> = {
   // Runs in the browser. Of the server it knows only types: see below.
   'web/': ['http/api/', 'http/scorecard.ts', 'react', 'react-dom', 'swr'],
   // A process of its own that reads the API over HTTP.
-  'mcp/': ['domain/', 'http/api/endpoints.ts', 'http/api/schemas/', 'zod', '@modelcontextprotocol/sdk', NODE],
+  'mcp/': [
+    'domain/',
+    'http/api/endpoints.ts',
+    'http/api/responses.ts',
+    'http/api/schemas/',
+    'zod',
+    '@modelcontextprotocol/sdk',
+    NODE,
+  ],
   'redact/': [...ADAPTER, '@secretlint/'],
   'telemetry/': [...ADAPTER, 'notifiers/registry.ts', 'version.ts', '@opentelemetry/', 'pino', 'pino-pretty'],
   'demo/': 'anything',

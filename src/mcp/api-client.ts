@@ -1,5 +1,5 @@
-import type { EndpointName, ResponseOf } from '../http/api/endpoints.ts';
-import { API, ENDPOINTS } from '../http/api/endpoints.ts';
+import { API, ENDPOINTS, type EndpointName } from '../http/api/endpoints.ts';
+import { RESPONSES, type ResponseOf } from '../http/api/responses.ts';
 
 /** An answer of the agent, or why there is none, as a sentence. */
 export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
@@ -43,7 +43,7 @@ export function createApiClient({ url, token }: { readonly url: string; readonly
       const body: unknown = await response.json().catch(() => undefined);
       if (response.status === 401) return { ok: false, why: 'the agent requires HTTP_TOKEN; set it for this command' };
       if (!response.ok) return { ok: false, why: errorIn(body) ?? `the agent answered with status ${response.status}` };
-      const parsed = ENDPOINTS[name].response.safeParse(body);
+      const parsed = RESPONSES[name].safeParse(body);
       if (!parsed.success)
         return { ok: false, why: `the agent at ${url} runs another version: its answer is not understood` };
       return { ok: true, value: parsed.data as ResponseOf<typeof name> };

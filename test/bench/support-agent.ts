@@ -42,7 +42,7 @@ export const imageFlags = () => imageArguments().filter((arg) => arg.startsWith(
 /** Builds the agent into `folder`. Returns how the image starts it. */
 export async function buildAgent(folder: string): Promise<Agent> {
   const dist = path.join(folder, 'dist');
-  await exec(process.execPath, [...imageFlags(), path.join(ROOT, 'scripts/bundle.ts'), dist], { cwd: ROOT });
+  await exec(process.execPath, [path.join(ROOT, 'scripts/bundle.ts'), dist], { cwd: ROOT });
   const malloc = Array.from(dockerfile().matchAll(/\b(MALLOC_\w+)=(\d+)/g), ([, name, value]) => [name, value]);
   return {
     program: imageArguments().map((arg) => (arg === 'dist/main.js' ? path.join(folder, arg) : arg)),

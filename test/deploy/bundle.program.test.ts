@@ -138,19 +138,6 @@ it(
 );
 
 it(
-  'the bundle uses the compiled code that is kept in it',
-  async () => {
-    const trace = [
-      '--import',
-      'data:text/javascript,import vm from "node:vm"; const { Script } = vm; vm.Script = class extends Script { constructor(...args) { super(...args); console.error(this.cachedDataRejected); } }',
-    ];
-    const { stderr } = await run(process.execPath, [...trace, main, '--version']);
-    expect(new Set(stderr.trim().split('\n'))).toEqual(new Set(['false']));
-  },
-  MINUTE,
-);
-
-it(
   'the bundle connects to PostgreSQL if that is configured',
   async () => {
     let connections = 0;

@@ -38,14 +38,3 @@ describe('image references', () => {
     expect(renovate.extends).toEqual(expect.arrayContaining(['config:recommended', 'docker:pinDigests']));
   });
 });
-
-describe('the image of the agent', () => {
-  // V8 ignores compiled code that was made with other flags.
-  it('keeps compiled code for the flags of Node with which it starts the agent', () => {
-    const dockerfile = readRepositoryFile('Dockerfile');
-    const start = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]') as string[];
-    const flags = start.filter((argument) => argument.startsWith('--'));
-    expect(flags).not.toEqual([]);
-    expect(dockerfile).toContain(`node ${flags.join(' ')} scripts/bundle.ts dist`);
-  });
-});

@@ -74,8 +74,7 @@ async function importBuildStage(name: string, folder: string): Promise<void> {
   await run('scripts/build-web.ts', '--if-needed');
   await mkdir(dist, { recursive: true });
   await cp(path.join(REPOSITORY, 'dist/web'), path.join(dist, 'web'), { recursive: true });
-  const flags = /node (--.*) scripts\/bundle\.ts/.exec(readRepositoryFile('Dockerfile'))?.[1] ?? '';
-  await run(...flags.split(' '), 'scripts/bundle.ts', dist);
+  await run('scripts/bundle.ts', dist);
   const owner = ['--numeric-owner', '--owner=0', '--group=0', '--transform=s,^,app/,'];
   const tar = spawn('tar', ['-c', ...owner, '-C', root, 'dist'], { stdio: ['ignore', 'pipe', 'inherit'] });
   await dockerWithInput(['import', '-', name], tar.stdout, 120_000);

@@ -1,6 +1,7 @@
 /** A client of the API that checks every response against its schema. */
 import { expect } from 'vitest';
-import { API, ENDPOINTS, type EndpointName, type ResponseOf } from '../../src/http/api/endpoints.ts';
+import { API, ENDPOINTS, type EndpointName } from '../../src/http/api/endpoints.ts';
+import { RESPONSES, type ResponseOf } from '../../src/http/api/responses.ts';
 
 export interface ApiReader {
   get<Name extends EndpointName>(name: Name, path?: string): Promise<ResponseOf<Name>>;
@@ -13,7 +14,7 @@ export function apiReader(url: string, token?: string): ApiReader {
       const response = await fetch(url + API + path, { headers, signal: AbortSignal.timeout(60_000) });
       const body = await response.json();
       expect([path, response.status, body]).toMatchObject([path, 200, {}]);
-      const parsed = ENDPOINTS[name].response.safeParse(body);
+      const parsed = RESPONSES[name].safeParse(body);
       expect([path, parsed.error?.issues ?? []]).toEqual([path, []]);
       // Nothing beyond the schema, which the document would not describe.
       expect([path, parsed.data]).toEqual([path, body]);
@@ -74,7 +75,7 @@ export async function signIn(url: string, token: string): Promise<Browser> {
   expect(response.status).toBe(200);
   const setCookie = response.headers.get('set-cookie') ?? '';
   expect(setCookie).toMatch(/^container_doctor_\d+=[\w-]{43}; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict$/);
-  const session = ENDPOINTS.signIn.response.parse(await response.json());
+  const session = RESPONSES.signIn.parse(await response.json());
   const cookie = setCookie.split(';')[0] ?? '';
   const csrfToken = session.csrf_token ?? '';
   return {

@@ -1,7 +1,7 @@
 /** One of two real agents on a real PostgreSQL database is killed in the middle of a question, and started again later. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ResponseOf } from '../../src/http/api/endpoints.ts';
+import type { ResponseOf } from '../../src/http/api/responses.ts';
 import { answer, hang } from '../support/claude-server.ts';
 import type { Doctor } from '../support/doctor.ts';
 import { eventually } from '../support/eventually.ts';

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ResponseOf } from '../../src/http/api/endpoints.ts';
+import type { ResponseOf } from '../../src/http/api/responses.ts';
 import { answer, type ClaudeServer, hold, startClaudeServer } from '../support/claude-server.ts';
 import { type Doctor, startDoctor } from '../support/doctor.ts';
 import { describeMissing, TEST_IMAGE } from '../support/engine.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { API, ENDPOINTS, type Endpoint } from './endpoints.ts';
+import { API, ENDPOINTS, type Endpoint, type EndpointName } from './endpoints.ts';
+import { RESPONSES } from './responses.ts';
 import { Changed } from './schemas/overview.ts';
 import { Problem } from './schemas/parts.ts';
 
@@ -9,7 +10,8 @@ const problem = (description: string) => ({ description, content: { 'application
 /** The OpenAPI document, made from the schemas that the endpoints use. */
 export function openApiDocument(version: string) {
   const paths: ZodOpenApiPathsObject = {};
-  for (const [name, endpoint] of Object.entries(ENDPOINTS) as readonly [string, Endpoint][]) {
+  for (const [name, endpoint] of Object.entries(ENDPOINTS) as readonly [EndpointName, Endpoint][]) {
+    const answer = { 'application/json': { schema: RESPONSES[name] } };
     const path = API + endpoint.path.replace(/:(\w+)/g, '{$1}');
     const parameters = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, parameter]) => parameter as string);
     const operation = {
@@ -28,16 +30,13 @@ export function openApiDocument(version: string) {
       }),
       ...(isPublic(name) && { security: [] }),
       responses: {
-        '200': { description: 'OK', content: { 'application/json': { schema: endpoint.response } } },
+        '200': { description: 'OK', content: answer },
         '400': problem('A parameter or the body is invalid'),
         '401': problem('HTTP_TOKEN is required'),
         ...(parameters.length > 0 && { '404': problem('It does not exist') }),
         ...(endpoint.method === 'post' && { '403': problem('The client may not do this') }),
         ...(endpoint.acts && {
-          '409': {
-            description: 'Refused, with the reason',
-            content: { 'application/json': { schema: endpoint.response } },
-          },
+          '409': { description: 'Refused, with the reason', content: answer },
         }),
       },
     };
@@ -75,6 +74,6 @@ export function openApiDocument(version: string) {
   });
 }
 
-function isPublic(name: string): boolean {
+function isPublic(name: EndpointName): boolean {
   return name === 'session' || name === 'signIn';
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { IncidentFilter, PagePosition, TimeRange } from '../../pipeline/ports/pages.ts';
-import type { IncidentQuery } from './schemas/incidents.ts';
+import type { IncidentQuery } from './schemas/requests.ts';
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
 

@@ -4,7 +4,7 @@ import { readJson } from '../api/body.ts';
 import { ENDPOINTS } from '../api/endpoints.ts';
 import { parse } from '../api/parse.ts';
 import type { Session as SessionView } from '../api/schemas/people.ts';
-import { SignIn } from '../api/schemas/people.ts';
+import { SignIn } from '../api/schemas/requests.ts';
 import type { Identities } from './identity.ts';
 import { isSameSecret, type Session } from './sessions.ts';
 

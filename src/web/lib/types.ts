@@ -1,5 +1,6 @@
 /** The types of the API's responses. Types only: the page does not contain the schemas. */
-import type { ENDPOINTS, EndpointName, ResponseOf } from '../../http/api/endpoints.ts';
+import type { ENDPOINTS, EndpointName } from '../../http/api/endpoints.ts';
+import type { ResponseOf } from '../../http/api/responses.ts';
 import type { Incident } from '../../http/api/schemas/incidents.ts';
 import type { Container } from '../../http/api/schemas/overview.ts';
 import type { ScorecardView } from '../../http/scorecard.ts';

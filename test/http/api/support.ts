@@ -1,7 +1,8 @@
 /** The server with a real store, and without an agent. */
 import { onTestFinished } from 'vitest';
 import { createChangeFeed } from '../../../src/http/api/changes.ts';
-import { API, ENDPOINTS, type EndpointName, type ResponseOf } from '../../../src/http/api/endpoints.ts';
+import { API, ENDPOINTS, type EndpointName } from '../../../src/http/api/endpoints.ts';
+import { RESPONSES, type ResponseOf } from '../../../src/http/api/responses.ts';
 import type { ApiSource } from '../../../src/http/api/source.ts';
 import type { ActionResult } from '../../../src/pipeline/ports/people.ts';
 import { NOON, open, recordingLogger, temporaryDirectory } from '../../store/support.ts';
@@ -72,7 +73,7 @@ export async function serveApi(
         token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
       );
       if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
-      return ENDPOINTS[name].response.parse(body) as ResponseOf<Name>;
+      return RESPONSES[name].parse(body) as ResponseOf<Name>;
     },
   };
 }

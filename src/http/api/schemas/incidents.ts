@@ -1,7 +1,6 @@
-/** Schemas of `/api/v1/incidents` and `/api/v1/incidents/:id`. */
+/** Schemas of the answers of `/api/v1/incidents` and `/api/v1/incidents/:id`. */
 import { z } from 'zod';
 import { ALERT_KINDS } from '../../../domain/alert.ts';
-import { SEVERITIES } from '../../../domain/diagnosis.ts';
 import {
   Cause,
   ClaudeOutcome,
@@ -24,32 +23,6 @@ import {
   Verdict,
 } from './parts.ts';
 import { AuditEntry, RestartRequest, Snooze } from './people.ts';
-
-export const MAX_PAGE = 200;
-const DEFAULT_PAGE = 50;
-/** Longer than any name that Docker, compose or an id can have. */
-const name = () => z.string().min(1).max(255);
-
-export const IncidentQuery = z.object({
-  state: State.optional(),
-  container: name().optional().meta({ description: 'The name of the container' }),
-  service: name().optional(),
-  project: name().optional(),
-  host: name().optional(),
-  severity: z
-    .string()
-    .regex(new RegExp(`^(${SEVERITIES.join('|')})(,(${SEVERITIES.join('|')}))*$`), `must be ${SEVERITIES.join(', ')}`)
-    .optional()
-    .meta({ description: 'One or several, separated by commas', example: 'medium,high' }),
-  cause: name().optional().meta({
-    description: 'own, external, unknown, or the id of an incident: those that belong to it; incident: all members',
-  }),
-  from: z.iso.datetime({ offset: true }).optional().meta({ description: 'Opened at or after' }),
-  to: z.iso.datetime({ offset: true }).optional().meta({ description: 'Opened before' }),
-  search: z.string().min(1).max(200).optional().meta({ description: 'Text in the summary or the diagnosis' }),
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE),
-  cursor: z.string().max(200).optional().meta({ description: '`next_cursor` of the page before' }),
-});
 
 export const IncidentSummary = z
   .object({
@@ -250,7 +223,6 @@ export const Incident = IncidentSummary.extend({
   audit: z.array(AuditEntry).meta({ description: 'What people did about it, oldest first' }),
 }).meta({ id: 'Incident' });
 
-export type IncidentQuery = z.output<typeof IncidentQuery>;
 export type IncidentSummary = z.output<typeof IncidentSummary>;
 export type IncidentPage = z.output<typeof IncidentPage>;
 export type Incident = z.output<typeof Incident>;

@@ -56,30 +56,6 @@ export const Targets = z
   )
   .meta({ id: 'Targets', description: 'Prometheus HTTP service discovery. Empty without DATABASE_URL' });
 
-const range = {
-  from: z.iso.datetime({ offset: true }).optional().meta({ description: 'Default: see each page' }),
-  to: z.iso.datetime({ offset: true }).optional().meta({ description: 'Default: now' }),
-};
-
-export const TimelineQuery = z.object({
-  ...range,
-  service: z.string().min(1).max(255).optional(),
-  container: z.string().min(1).max(255).optional(),
-  host: z.string().min(1).max(255).optional().meta({ description: 'Default: the host of this agent' }),
-});
-const host = z.string().min(1).max(255);
-
-export const ContainersQuery = z.object({
-  host: host.optional().meta({
-    description: 'Default: the host of this agent. `*`: all hosts; `policy` and `habits` are empty then',
-  }),
-});
-export const GraphQuery = z.object({ host: host.optional().meta({ description: 'Default: the host of this agent' }) });
-export const StatsQuery = z.object({
-  ...range,
-  host: z.string().min(1).max(255).optional().meta({ description: 'Default: all hosts' }),
-});
-
 export const Timeline = z
   .object({
     from: Time,
@@ -274,9 +250,7 @@ export const Changed = z
 
 export type Status = z.output<typeof Status>;
 export type Timeline = z.output<typeof Timeline>;
-export type TimelineQuery = z.output<typeof TimelineQuery>;
 export type Stats = z.output<typeof Stats>;
-export type StatsQuery = z.output<typeof StatsQuery>;
 export type FixCounts = z.output<typeof FixCounts>;
 export type Container = z.output<typeof Container>;
 export type Containers = z.output<typeof Containers>;

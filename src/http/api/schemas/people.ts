@@ -1,6 +1,6 @@
-/** Schemas of what people see and do: sessions, waiting restarts, snoozes, verdicts, the audit. */
+/** Schemas of what people see and do: sessions, waiting restarts, snoozes, the audit. */
 import { z } from 'zod';
-import { Count, Time, Verdict } from './parts.ts';
+import { Count, Time } from './parts.ts';
 
 export const Actor = z
   .object({
@@ -58,29 +58,6 @@ export const Session = z
     expires_at: Time.nullable(),
   })
   .meta({ id: 'Session' });
-
-export const SignIn = z.object({ token: z.string().min(1).max(1_000) }).meta({ id: 'SignIn' });
-
-export const VerdictGiven = z
-  .object({ verdict: Verdict, note: z.string().trim().max(1_000).optional() })
-  .meta({ id: 'VerdictGiven' });
-
-/** A day less than a month: a snooze that nobody remembers must end by itself. */
-export const MAX_SNOOZE_SECONDS = 30 * 86_400;
-
-export const SnoozeGiven = z
-  .object({
-    incident_id: z.string().min(1).max(100).optional().meta({ description: 'Snoozes the problem of this incident' }),
-    service: z.string().min(1).max(255).optional().meta({ description: 'Snoozes all problems of this service' }),
-    project: z.string().min(1).max(255).optional(),
-    for_seconds: z.int().min(60).max(MAX_SNOOZE_SECONDS),
-  })
-  .refine((given) => (given.incident_id === undefined) !== (given.service === undefined), {
-    message: 'give either incident_id or service',
-  })
-  .meta({ id: 'SnoozeGiven' });
-
-export const Nothing = z.object({}).meta({ id: 'Nothing' });
 
 export const Acted = z
   .object({ result: z.enum(['done', 'refused']), text: z.string().meta({ description: 'What was done, or why not' }) })
