@@ -12,7 +12,7 @@ const output: Output = {
   printError: (text) => void process.stderr.write(text),
 };
 
-/** How long whatever is still open when the command has ended may delay the exit, ms. */
+/** How long open timers and connections may delay the exit after the command has ended, ms. */
 const EXIT_PATIENCE_MS = 1_000;
 
 /**

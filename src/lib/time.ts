@@ -9,7 +9,7 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Resolves when `work` does, but after `ms` at the latest. Rejects if `work` does until then. */
+/** Waits for `work`, but at most `ms`. Rejects if `work` rejects within that time. */
 export async function waitAtMost(ms: number, work: Promise<unknown>, clock: Pick<Clock, 'sleep'>): Promise<void> {
   const over = new AbortController();
   await Promise.race([work, clock.sleep(ms, over.signal)]).finally(() => over.abort());

@@ -1,16 +1,15 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { imageFlags } from '../bench/support-agent.ts';
 
 const run = promisify(execFile);
 const fileOf = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
-// `process.exit` hangs in a third of these runs (nodejs/node#64274).
+// With `process.exit`, a third of these runs hang (nodejs/node#64274).
 it('the program ends with the flags of the image, also while V8 compiles code in the background', async () => {
-  const entrypoint = /^ENTRYPOINT (.*)$/m.exec(readFileSync(fileOf('Dockerfile'), 'utf8'))?.[1] ?? '[]';
-  const flags = (JSON.parse(entrypoint) as string[]).filter((argument) => argument.startsWith('--'));
+  const flags = imageFlags();
   expect(flags).not.toEqual([]);
   const args = [...flags, '--import', fileOf('test/support/busy-compiler.ts'), fileOf('src/main.ts'), '--version'];
   for (let round = 0; round < 8; round++) {

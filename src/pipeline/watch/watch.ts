@@ -26,7 +26,7 @@ export interface Listing {
   /** All containers that exist. */
   readonly existing: readonly ListedContainer[];
   readonly watched: readonly ListedContainer[];
-  /** The watched containers without an event since the listing was requested. For the others it may be out of date. */
+  /** Those of `watched` without an event since the listing was requested. For the others, it may be outdated. */
   readonly current: readonly ListedContainer[];
 }
 
@@ -244,13 +244,14 @@ export function createWatch(options: WatchOptions): Watch {
     for (const event of held) handleEvent(event);
     containers.check();
     const watched = existing.filter(({ ref }) => containers.isWatched(ref.id));
-    const current = watched.filter(({ ref }) => !containers.hasEventSince(ref.id, eventsBefore));
+    const isOutdated = (id: string) => containers.hasEventSince(id, eventsBefore);
+    const current = watched.filter(({ ref }) => !isOutdated(ref.id));
     guarded('onListed', () => handlers.onListed({ existing, watched, current }));
     listed = true;
     updateConnection();
     firstAttempt.resolve();
     // Only while events arrive: they may explain why a container is down.
-    const stillDown = following ? missing.listed(watched, (id) => containers.hasEventSince(id, eventsBefore)) : [];
+    const stillDown = following ? missing.listed(watched, isOutdated) : [];
     if (stillDown.length > 0) guarded('onMissing', () => handlers.onMissing(stillDown));
     // No event reported these changes since the listing before: the event stream has stalled.
     if (unreportedBefore.some((id) => containers.unreported.has(id))) {
