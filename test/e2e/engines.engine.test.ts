@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCommand } from '../support/doctor.ts';
 import type { RunOptions, TestContainer } from '../support/engine.ts';
-import { type EngineAgent, idle, onFirstStart, startEngineAgent } from '../support/engine-agent.ts';
+import { ASLEEP, type EngineAgent, idle, onFirstStart, startEngineAgent } from '../support/engine-agent.ts';
 import { ENGINES, type EngineName, SCENARIOS, type ScenarioName, whyNot } from '../support/engine-scenarios.ts';
 import { eventually } from '../support/eventually.ts';
 import { createCuttingProxy } from '../support/proxy.ts';
@@ -114,7 +114,8 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
   },
 
   async 'oom-child'({ agent }) {
-    const container = await startIdle(agent, 'oom-child', '', { memory: 16 * MIB });
+    const container = await agent.start('oom-child', { cmd: ASLEEP, memory: 16 * MIB });
+    await agent.watched('oom-child');
     const { StartedAt } = await agent.stateOf(container);
     const exec = await agent.container(container).exec({ Cmd: ['tail', '/dev/zero'] });
     await exec.start({});

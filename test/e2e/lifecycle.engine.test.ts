@@ -11,7 +11,7 @@ import {
   runContainer,
   type TestContainer,
 } from '../support/engine.ts';
-import { idle } from '../support/engine-agent.ts';
+import { ASLEEP, idle } from '../support/engine-agent.ts';
 import { eventually } from '../support/eventually.ts';
 import { type SlackServer, startSlackServer } from '../support/slack-server.ts';
 import { SAFE } from '../support/world.ts';
@@ -141,7 +141,7 @@ describeEngine('the lifecycle of a container', (dockerHost) => {
   }, 180_000);
 
   it('does not restart a container that keeps running after a command in it was killed for memory', async () => {
-    const container = await start('exec', { cmd: idle(), memory: 16 * MIB });
+    const container = await start('exec', { cmd: ASLEEP, memory: 16 * MIB });
     await watched('exec');
     const { StartedAt } = await stateOf(container);
     const exec = await engine(container).exec({ Cmd: ['tail', '/dev/zero'], AttachStdout: true });

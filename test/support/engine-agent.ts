@@ -14,6 +14,11 @@ import { SAFE } from './world.ts';
 
 /** Runs until it is killed. `on` sets its traps. */
 export const idle = (on = '') => `${on} while true; do sleep 0.1; done`;
+/**
+ * Runs until it is killed, and needs no more memory. When the kernel kills another process of the container for lack of
+ * memory, it may kill the main one too if that one starts a process at that moment.
+ */
+export const ASLEEP = 'exec sleep 100000';
 /** Fails on its first start only. */
 export const onFirstStart = (failure: string) =>
   `if [ -f /once ]; then ${idle("trap 'exit 0' TERM;")}; fi; touch /once; ${failure}`;
