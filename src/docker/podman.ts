@@ -1,7 +1,7 @@
 /** The differences between Podman's Docker API and Docker's. */
 import type Docker from 'dockerode';
 import type { DockerVersion } from 'dockerode';
-import type { ContainerFacts } from '../domain/containers.ts';
+import { type ContainerFacts, PODMAN_RESTARTS_WITHIN_MS } from '../domain/containers.ts';
 
 export type EngineKind = 'docker' | 'podman';
 
@@ -18,12 +18,6 @@ export const PODMAN_LIMITS: readonly string[] = [
 ];
 
 /**
- * Podman restarts a container a few tenths of a second after it exits; 2.4 s were measured on a busy machine. Until then
- * it is `exited`, not `restarting`.
- */
-const RESTARTS_WITHIN_MS = 10_000;
-
-/**
  * Adds whether a user stopped an exited container, which only Podman's own API reports. Returns the same facts if that
  * API does not answer, for example because a proxy forbids it.
  */
@@ -37,7 +31,8 @@ export async function addPodmanState(
   const state = await inspectState(docker, id, abortSignal);
   if (state === undefined) return facts;
   const stoppedByUser = state.StoppedByUser ?? false;
-  const restarting = !stoppedByUser && willRestart(facts) && Math.abs(now - facts.finishedAt) < RESTARTS_WITHIN_MS;
+  const restarting =
+    !stoppedByUser && willRestart(facts) && Math.abs(now - facts.finishedAt) < PODMAN_RESTARTS_WITHIN_MS;
   return { ...facts, stoppedByUser, ...(restarting ? { status: 'restarting' } : {}) };
 }
 

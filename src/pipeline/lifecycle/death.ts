@@ -14,10 +14,11 @@ export interface Death {
 }
 
 /**
- * `undecided`: a `stop` event that follows would explain the end. On Docker only after a person sent a signal that alone
- * does not explain the end. Podman does not report the signals of a stop, and reports end and stop in either order.
+ * `unreported_stop`: presumably a person stopped it, but no event says so. `undecided`: a `stop` event that follows
+ * would explain the end. On Docker only after a person sent a signal that alone does not explain the end. Podman does
+ * not report the signals of a stop, and reports end and stop in either order.
  */
-export type Verdict = 'itself' | 'person' | 'undecided';
+export type Verdict = 'itself' | 'person' | 'unreported_stop' | 'undecided';
 
 /** A loop: this many crashes within the window. One is an accident, two may be a dependency that is starting. */
 const LOOP_CRASHES = 3;
@@ -54,7 +55,7 @@ export function judge(record: LifecycleRecord, death: Death, stopSignal: number)
     return at - sentAt <= SIGNAL_EXPLAINS_MS && (exitCode === 0 || ASKS_TO_END.has(signal));
   });
   if (explained) return 'person';
-  if (death.stopsUnreported && exitCode === SIGNAL_EXIT_BASE + stopSignal) return 'person';
+  if (death.stopsUnreported && exitCode === SIGNAL_EXIT_BASE + stopSignal) return 'unreported_stop';
   return sent.length > 0 || death.isPodman ? 'undecided' : 'itself';
 }
 

@@ -1,8 +1,8 @@
 /** Judges the end of a container's process, at once or after a short wait for an event that explains it. */
-import type { ContainerFacts } from '../../domain/containers.ts';
+import { type ContainerFacts, PODMAN_RESTARTS_WITHIN_MS } from '../../domain/containers.ts';
 import type { Signal } from '../../domain/incident.ts';
 import type { Clock } from '../../lib/time.ts';
-import { type Death, endedByItself, judge, KILLED, restartsAlways } from './death.ts';
+import { type Death, endedByItself, judge, KILLED, restartsAlways, type Verdict } from './death.ts';
 import type { LifecycleRecord } from './record.ts';
 import { oomSignal } from './signals.ts';
 
@@ -10,12 +10,15 @@ export interface Ends {
   /** Returns the signals that are known at once; others go to `onLateSignals`. */
   died(record: LifecycleRecord, death: Death): readonly Signal[];
   /** Judges an end that is still undecided, if there is one. Returns its signals. */
-  decide(record: LifecycleRecord, by: 'itself' | 'person'): readonly Signal[];
+  decide(record: LifecycleRecord, by: Decided): readonly Signal[];
+  /** Podman starts the container again: an end that was taken for an unreported stop was none. Returns its signals. */
+  restartedByPodman(record: LifecycleRecord, at: number): readonly Signal[];
   forget(record: LifecycleRecord): void;
   /** Judges all undecided ends by what is known now. */
   settle(): void;
 }
 
+type Decided = Exclude<Verdict, 'undecided'>;
 type InspectedFacts = Pick<ContainerFacts, 'status' | 'oomKilled' | 'restartPolicy' | 'stoppedByUser'>;
 
 export interface EndsOptions {
@@ -64,21 +67,33 @@ export function createEnds(options: EndsOptions): Ends {
       record.oomAt = death.at;
       oom.push(oomSignal(death.container, death.at));
     }
-    report([...oom, ...decide(record, isUnreportedStop(death, facts) ? 'person' : 'itself')]);
+    report([...oom, ...decide(record, judgeInspected(death, facts))]);
   }
 
-  function decide(record: LifecycleRecord, by: 'itself' | 'person'): readonly Signal[] {
+  function decide(record: LifecycleRecord, by: Decided): readonly Signal[] {
     const death = record.undecided;
     if (death === undefined) return [];
     forget(record);
-    record.lastEnd = { at: death.at, exitCode: death.exitCode, by };
+    record.lastEnd = { at: death.at, exitCode: death.exitCode, by: by === 'itself' ? 'itself' : 'person' };
+    const { stoppedByPersonAt } = record;
+    record.presumedStop = by === 'unreported_stop' ? { death, stoppedByPersonAt } : undefined;
     if (by === 'itself') return endedByItself(record, death, options.restartPolicyOf(death.container.id));
     const last = record.personSignals.findLast(({ recalled }) => !recalled);
     const requestedAt = last?.at ?? (death.isPodman ? death.at : undefined);
     if (requestedAt !== undefined) {
-      record.stoppedByPersonAt = Math.max(record.stoppedByPersonAt ?? requestedAt, requestedAt);
+      record.stoppedByPersonAt = Math.max(stoppedByPersonAt ?? requestedAt, requestedAt);
     }
     return [];
+  }
+
+  function restartedByPodman(record: LifecycleRecord, at: number): readonly Signal[] {
+    const { presumedStop } = record;
+    record.presumedStop = undefined;
+    if (presumedStop === undefined || options.isOwnRestart(record)) return [];
+    if (at - presumedStop.death.at > PODMAN_RESTARTS_WITHIN_MS) return [];
+    record.stoppedByPersonAt = presumedStop.stoppedByPersonAt;
+    record.undecided = presumedStop.death;
+    return decide(record, 'itself');
   }
 
   function forget(record: LifecycleRecord): void {
@@ -93,6 +108,7 @@ export function createEnds(options: EndsOptions): Ends {
   return {
     died,
     decide,
+    restartedByPodman,
     forget,
     settle() {
       for (const record of undecided) report(decide(record, 'itself'));
@@ -100,12 +116,13 @@ export function createEnds(options: EndsOptions): Ends {
   };
 }
 
-/** Whether an end on Podman is best explained by a stop that no event reported. */
-function isUnreportedStop({ exitCode, stopsUnreported }: Death, facts: InspectedFacts | undefined): boolean {
-  if (facts?.oomKilled) return false;
+/** Judges an end on Podman that no event explains. */
+function judgeInspected({ exitCode, stopsUnreported }: Death, facts: InspectedFacts | undefined): Decided {
+  if (facts?.oomKilled) return 'itself';
   // Podman sends the `stop` event only if it sees the end before its cleanup process does.
-  if (facts?.stoppedByUser !== undefined) return facts.stoppedByUser;
-  // If nobody had stopped it, Podman would have started it again.
-  if (facts && restartsAlways(facts.restartPolicy)) return facts.status === 'exited';
-  return stopsUnreported && exitCode === KILLED;
+  if (facts?.stoppedByUser !== undefined) return facts.stoppedByUser ? 'person' : 'itself';
+  // If nobody had stopped it, Podman would have started it again by now, or will if it is slow.
+  const looksStopped =
+    facts && restartsAlways(facts.restartPolicy) ? facts.status === 'exited' : stopsUnreported && exitCode === KILLED;
+  return looksStopped ? 'unreported_stop' : 'itself';
 }

@@ -124,6 +124,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
           return [];
         case 'stop': {
           reportsStops = true;
+          record.presumedStop = undefined;
           stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
           return ends.decide(record, 'person');
         }
@@ -135,9 +136,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         case 'restart':
           // Docker reports it at the end. Podman reports it before the end of a container that somebody restarts, and
           // before the start of one that it restarts itself.
-          if (event.engine === 'podman' && !record.dead && !record.startUnreported) {
-            stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
-          }
+          if (event.engine !== 'podman') return overdue;
+          if (record.dead || record.startUnreported) return [...overdue, ...ends.restartedByPodman(record, time)];
+          stopRequested(record, time, isOwnRestart(record) ? 'agent' : 'person');
           return overdue;
         case 'die':
           return [...overdue, ...ends.died(record, deathOf(event, action.exitCode))];

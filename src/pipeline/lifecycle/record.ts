@@ -27,6 +27,8 @@ export interface LifecycleRecord {
   /** The last time that a process was killed for memory. */
   oomAt?: number;
   lastEnd?: LastEnd;
+  /** The last end, if it was presumably a stop that no event reported; with `stoppedByPersonAt` as it was before. */
+  presumedStop?: { readonly death: Death; readonly stoppedByPersonAt: number | undefined };
   /** An end that is not judged yet: a `stop` event may follow. */
   undecided?: Death;
   /** When somebody other than the agent last requested a stop. Kept after the next start. */

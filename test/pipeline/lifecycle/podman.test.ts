@@ -159,6 +159,58 @@ describe('a crash on Podman is reported', () => {
     expect(lifecycle.of(id).stoppedByPersonAt).toBeUndefined();
   });
 
+  describe('if it looked like a stop, and Podman restarts it', () => {
+    const STAYED = { restartPolicy: 'always', status: 'exited' } as const;
+
+    it.each<[string, number, Partial<ContainerFacts>]>([
+      ['killed by the stop signal', 143, {}],
+      ['killed', 137, {}],
+      ['down for longer than usual', 1, STAYED],
+    ])('%s', async (_, exitCode, facts) => {
+      const { detectors, seen } = await endThenRestart(exitCode, facts, { afterMs: 10_000 });
+      expect(detectors).toEqual(['crash']);
+      expect(seen).toMatchObject({ alive: true, lastEnd: { by: 'itself', exitCode }, stoppedByPersonAt: 600 });
+    });
+
+    it('but not if a stop is reported or known to Podman, the restart comes later, or the agent restarts it', async () => {
+      const left = { detectors: [], seen: { lastEnd: { by: 'person' } } };
+      const reported = (lifecycle: Lifecycle) => void lifecycle.observe({ ...at(61_000, stop), engine: 'podman' });
+      const ours = (lifecycle: Lifecycle) => void lifecycle.expectRestart(id);
+      expect(await endThenRestart(143, {}, { afterMs: 2_000, meanwhile: reported })).toMatchObject(left);
+      expect(await endThenRestart(143, {}, { afterMs: 2_000, meanwhile: ours })).toMatchObject(left);
+      expect(await endThenRestart(1, { ...STAYED, stoppedByUser: true }, { afterMs: 2_000 })).toMatchObject(left);
+      expect(await endThenRestart(1, STAYED, { afterMs: 10_001 })).toMatchObject(left);
+    });
+
+    /** A person restarted it before, so that an earlier stop is known. */
+    async function endThenRestart(
+      exitCode: number,
+      facts: Partial<ContainerFacts>,
+      { afterMs, meanwhile }: { readonly afterMs: number; readonly meanwhile?: (lifecycle: Lifecycle) => void },
+    ) {
+      const detectors: string[] = [];
+      const lifecycle = aLifecycle({
+        facts,
+        sleep: async () => {},
+        onSignal: (signal) => detectors.push(signal.detector),
+      });
+      const podman = (time: number, action: Action) => {
+        for (const { detector } of lifecycle.observe({ ...at(time, action), engine: 'podman' }))
+          detectors.push(detector);
+      };
+      podman(500, restart);
+      podman(600, die(0));
+      podman(700, start);
+      podman(60_000, die(exitCode));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(lifecycle.of(id).lastEnd).toMatchObject({ by: 'person' });
+      meanwhile?.(lifecycle);
+      podman(60_000 + afterMs, restart);
+      podman(60_100 + afterMs, start);
+      return { detectors, seen: lifecycle.of(id) };
+    }
+  });
+
   it('not by the inspection for an earlier end', async () => {
     const answers: ((facts: ContainerFacts) => void)[] = [];
     const signals: string[] = [];
