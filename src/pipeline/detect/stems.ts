@@ -34,7 +34,7 @@ const FAMILIES = {
   exhausted: 'exha many quot',
   lost: 'lost',
   unexpected: 'unex unte unre unkn unsu unbo inva ille bad dupl',
-  alarm: 'wate alar desc only insu',
+  alarm: 'wate alar desc only insu inod',
   access: 'writ read acce exec reac',
   time: 'time',
   phrase:

@@ -55,6 +55,7 @@ describe('a warning', () => {
     '2024-01-05T19:00:00.101Z pid=1 tid=abc WARN: RuntimeError: boom',
     '2024-01-05 19:00:00 [warning] disk resource limit alarm set on node a',
     '2024-01-05 19:00:00 WARN flood stage disk watermark [95%] exceeded on [x], all indices will be marked read-only',
+    '2024-01-05 19:00:00 WARN /var/lib/app is running out of inodes',
   ])('is an error if a process was killed or a resource is exhausted: %s', (text) => {
     expect(isError(text)).toBe(true);
   });
