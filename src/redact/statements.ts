@@ -2,6 +2,7 @@
 import { looksLikePassword, looksRandom } from './judge.ts';
 import { isMask } from './masks.ts';
 import { isSecretName } from './names.ts';
+import { looksLikeKey } from './random.ts';
 import type { Span } from './spans.ts';
 
 /** SQL that sets a password. */
@@ -49,6 +50,11 @@ const ANNOUNCED_PASSWORD = /(\b(?:password|passphrase)\b[^\n:=]{1,60}:[ \t]{1,4}
 /** The same with the password alone on a later line. */
 const ANNOUNCED_BELOW =
   /(\b(?:password|passphrase)\b[^\n=]{0,80}:[ \t]{0,4}\n{1,2}[ \t]{0,8})([A-Za-z\d+/=_-]{12,128})(?=[ \t]{0,4}(?:\n|$))/gi;
+/** Characters. */
+const SHORTEST_GENERATED = 12;
+/** The same after the name of its user: `Created admin account: admin / …`. */
+const ANNOUNCED_LOGIN =
+  /(\b(?:log[ -]?in|account|credentials?|user)\b[^\n:=/]{0,40}[ \t:=]{1,4}(?:admin(?:istrator)?|root|superuser|user|guest|demo|default|[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,64})[ \t]?[:/][ \t]?)([^\s"'/]{12,128})/gi;
 /** PowerShell, `net use` of Windows, and the Italian “parola d'ordine”, whose apostrophe no name can have. */
 const WINDOWS =
   /(\bConvertTo-SecureString[ \t]+(?:-String[ \t]+)?|\bnet use\b[^\n]{0,120}\/user:\S{1,64}[ \t]+|\bparola d['’]ordine["']?[ \t]{0,4}[:=][ \t]{0,4})("[^"\n]{3,256}"|'[^'\n]{3,256}'|[^\s"'/$-][^\s"']{3,256})/gi;
@@ -83,6 +89,7 @@ export function findStatements(text: string): Span[] {
   collect(PASS_COMMAND, looksRandom);
   collect(REDIS_AUTH, (secret) => looksRandom(secret) && !/^(?:PLAIN|LOGIN)$/.test(secret));
   collect(ANNOUNCED_PASSWORD, (secret) => looksRandom(secret) && /\d/.test(secret) && /[A-Za-z]/.test(secret));
+  collect(ANNOUNCED_LOGIN, (secret) => looksLikeKey(secret, SHORTEST_GENERATED));
   return [...spans, ...inInserts(text), ...inCalls(text)];
 }
 

@@ -179,6 +179,13 @@ export const FROM_PROGRAMS: readonly SecretLine[] = [
     chars(hexDigits, 32, 113),
     (k) => `Please use the following password to proceed to installation: ${k}`,
   ),
+  s('account at first start', chars(alnum, 12, 115), (k) => `Created admin account: admin / ${k}`, 'admin / '),
+  s(
+    'login at first start',
+    chars(alnum, 14, 116),
+    (k) => `Default login is admin@example.com:${k}`,
+    'Default login is ',
+  ),
   s('Grafana admin', 'graf!ana1', (k) => `GF_SECURITY_ADMIN_PASSWORD=${k}`),
   s('MinIO', 'minio123secret', (k) => `MINIO_ROOT_PASSWORD=${k}`),
   s('Keycloak', 'kc-adm1n', (k) => `--spi-admin-password=${k} --http-port=8080`, '--http-port=8080'),
