@@ -47,10 +47,21 @@ describe('the estimated size of a pattern', () => {
     fc.assert(
       fc.property(pattern, (text) => {
         const estimated = estimatedSize(text);
-        fc.pre(estimated < 5_000);
-        expect(RE2JS.compile(text).programSize()).toBeLessThanOrEqual(4 * estimated + 20);
+        const compiled = compile(text);
+        fc.pre(estimated < 5_000 && compiled !== undefined);
+        expect(compiled?.programSize()).toBeLessThanOrEqual(4 * estimated + 20);
       }),
       { numRuns: 300 },
     );
   });
 });
+
+/** Undefined if RE2 refuses the product of nested counts, which it limits to 1,000. */
+function compile(pattern: string): RE2JS | undefined {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    if (/invalid repeat count/.test(String(error))) return undefined;
+    throw error;
+  }
+}
