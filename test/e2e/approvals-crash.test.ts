@@ -89,7 +89,7 @@ async function killAndCheck(moment: Moment, how: 'approve' | 'twice' | 'deny' = 
     await moment(scene);
     scene.doctor.signal('SIGKILL');
     await scene.doctor.exited;
-    await sleep(CLAUDE_TAKES_MS);
+    await slack.drained();
     const left = read(scene.dataDir);
     const seen = slack.posts.length;
 

@@ -128,8 +128,7 @@ async function killAndCheck(moment: Moment, { waitMs = 0, web: over, engineRecei
     await moment(scene);
     first.signal('SIGKILL');
     await first.exited;
-    // Wait for requests in progress.
-    await sleep(CLAUDE_TAKES_MS);
+    await Promise.all([claude, slack, receivers].map((standIn) => standIn.drained()));
 
     const left = stored(scene.dataDir);
     const seen = { requests: claude.requests.length, posts: slack.posts.length, arrived: arrivedAt(receivers) };

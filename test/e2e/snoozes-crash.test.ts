@@ -50,7 +50,7 @@ async function killAfterEnd(ms: number): Promise<void> {
     const second = await start();
     await sleep(ms);
     await kill(second);
-    await sleep(CLAUDE_TAKES_MS);
+    await Promise.all([world.claude.drained(), world.slack.drained()]);
     const seen = world.slack.posts.length;
     const sent = number(dataDir, `SELECT count(*) AS n FROM outbox WHERE state = 'sent'`);
 

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { promisify } from 'node:util';
+import { eventually } from './eventually.ts';
 
 /** An HTTP server on a free loopback port, in place of an external service. */
 export interface HttpStandIn {
@@ -10,6 +14,11 @@ export interface HttpStandIn {
   /** Closes all connections and refuses new ones until `accept`. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
+  /**
+   * Resolves when no connection is open: what clients sent before they were killed has arrived, and has been answered.
+   * While a client lives, it may keep a connection.
+   */
+  drained(): Promise<void>;
   /** Closes it at once with all connections, including hanging ones. */
   close(): Promise<void>;
 }
@@ -24,6 +33,12 @@ export async function startHttpStandIn(listener: RequestListener): Promise<HttpS
     onUpgrade: (handle) => server.on('upgrade', handle),
     refuse: () => closeServer(server),
     accept: () => listen(server, port),
+    async drained() {
+      // Connections are accepted in order: when this one has been, none of an ended client is waiting.
+      await once(connect(port, '127.0.0.1').end().resume(), 'close');
+      const openConnections = promisify(server.getConnections.bind(server));
+      await eventually(async () => ((await openConnections()) === 0 ? true : undefined));
+    },
     close: () => closeServer(server),
   };
 }

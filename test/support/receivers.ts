@@ -48,6 +48,8 @@ export interface Receivers extends Readonly<Record<StandIn, readonly Arrival[]>>
   readonly env: Partial<Record<keyof SettingValues, string>> & Record<string, string>;
   /** Undefined: it accepts messages again. */
   reply(service: StandIn, behaviour: ReceiverBehaviour | undefined): void;
+  /** As in http-stand-in.ts. */
+  drained(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -88,6 +90,7 @@ export async function startReceivers(options: { readonly answersAfterMs?: number
       if (behaviour === undefined) behaviours.delete(service);
       else behaviours.set(service, behaviour);
     },
+    drained: async () => void (await Promise.all([server.drained(), slackApp.drained()])),
     close: async () => void (await Promise.all([server.close(), slackApp.close()])),
   };
 }
