@@ -49,7 +49,8 @@ function reasonOfCode(code: string): EngineReason {
   return 'unreachable';
 }
 
-function bodyMessage(json: unknown): string | undefined {
+/** The message in the JSON of an error response. */
+export function bodyMessage(json: unknown): string | undefined {
   if (typeof json !== 'object' || json === null || !('message' in json)) return undefined;
   return String(json.message);
 }

@@ -5,11 +5,13 @@
  * engine), three zeros, four bytes for the length, then a timestamp and a line. A line longer than 16 KB is split into
  * fragments without `\n`, each in its own frame with the same timestamp. With a terminal, there are no frames, lines
  * end with `\r\n`, and the timestamps of later fragments are in the middle of the line. Timestamps are always requested,
- * so the first byte shows the format: a digit, or a number below four.
+ * so the first byte shows the format: a digit, or a number below four. Anything else is no log: Podman may send an error
+ * as JSON although it has already answered with status 200.
  */
 import type { LogLine, StreamName } from '../domain/containers.ts';
 import { EngineError } from '../errors.ts';
 import type { LogCursor } from '../pipeline/ports/engine.ts';
+import { bodyMessage } from './failure.ts';
 import { createPositionTracker } from './position-tracker.ts';
 import { compareInstants, createTimestampReader, FIXED_LENGTH, type Instant } from './timestamp.ts';
 
@@ -23,6 +25,10 @@ const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const CLOCK_SKEW_MS = 60_000;
 const INNER_TIMESTAMP = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z /g;
 const HEADER_BYTES = 8;
+/** Longer errors are truncated. */
+const MAX_ERROR_BYTES = 600;
+const ZERO = 0x30;
+const NINE = 0x39;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
@@ -269,7 +275,7 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
 
   function read(buffer: Buffer, start: number, end: number): void {
     if (start === end) return;
-    if (mode === 'unknown') mode = (buffer[start] as number) <= 3 ? 'frames' : 'raw';
+    if (mode === 'unknown') mode = modeOf(buffer, start, end);
     if (mode === 'frames') writeFrames(buffer, start, end);
     else writeRaw(buffer, start, end);
   }
@@ -315,6 +321,23 @@ export function createLogDecoder(options: LogDecoderOptions): LogDecoder {
       return position.cursor(incomplete);
     },
   };
+}
+
+function modeOf(buffer: Buffer, start: number, end: number): 'frames' | 'raw' {
+  const first = buffer[start] as number;
+  if (first <= 3) return 'frames';
+  if (first >= ZERO && first <= NINE) return 'raw';
+  const text = buffer.toString('utf8', start, Math.min(end, start + MAX_ERROR_BYTES));
+  throw new EngineError(`log stream: ${messageIn(text) ?? text}`, 'server_error');
+}
+
+/** The message of an error in JSON. */
+function messageIn(text: string): string | undefined {
+  try {
+    return bodyMessage(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }
 
 function newState(name: StreamName): StreamState {

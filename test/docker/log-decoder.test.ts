@@ -117,8 +117,17 @@ describe('a framed log stream', () => {
     expect(() => decode(bytes)).toThrow('Error grabbing logs: unexpected EOF');
   });
 
+  it('throws the error that Podman sends as the log of a container that was just removed', () => {
+    const cause = 'container has already been removed';
+    const message = `failed to obtain logs for Container 'a1': ${cause}`;
+    const body = Buffer.from(`${JSON.stringify({ cause, message, response: 500 })}\n`);
+    expect(() => decode(body)).toThrow(`log stream: ${message}`);
+    expect(() => decode(body, { sizes: [20, 500] })).toThrow('log stream: {"cause":"container');
+  });
+
   it('with invalid bytes is rejected', () => {
     expect(() => decode(Buffer.from([1, 9, 9, 9, 0, 0, 0, 1, 65]))).toThrow('invalid log frame');
+    expect(() => decode(Buffer.from('<html>'))).toThrow('log stream: <html>');
   });
 
   it('may have timestamps with offsets or fewer digits, as other log drivers write them', () => {
