@@ -3,6 +3,8 @@ import { cutMiddle } from '../lib/text.ts';
 
 /** Truncates error pages of proxies. The cause is often at the end. */
 const MAX_DETAIL_CHARS = 600;
+/** What Podman answers, with status 500, about a container that is removed during the request. */
+const REMOVED_MEANWHILE = /: no such container$/;
 const LONG_ID = /\b[0-9a-f]{64}\b/g;
 
 /** Converts an error of dockerode or Node. `doing` names the operation, for example `listing containers`. */
@@ -26,8 +28,9 @@ function classify(error: unknown): { reason: EngineReason; detail: string; statu
   if (!(error instanceof Error)) return { reason: 'protocol', detail: String(error) };
   const { statusCode, code, json } = error as Error & { statusCode?: number; code?: unknown; json?: unknown };
   if (typeof statusCode === 'number') {
-    const detail = `HTTP ${statusCode}: ${bodyMessage(json) ?? error.message}`;
-    return { reason: reasonOfStatus(statusCode), detail, status: statusCode };
+    const message = bodyMessage(json) ?? error.message;
+    const reason = REMOVED_MEANWHILE.test(message) ? 'not_found' : reasonOfStatus(statusCode);
+    return { reason, detail: `HTTP ${statusCode}: ${message}`, status: statusCode };
   }
   if (error.name === 'TimeoutError') return { reason: 'timeout', detail: 'no response in time' };
   if (typeof code !== 'string') return { reason: 'protocol', detail: error.message };

@@ -103,7 +103,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     clock,
     graceMs: (container) => deps.policyOf(container).values.grace * 1000,
     factsOf: deps.factsOf,
-    inspect: (id) => deps.control.inspect(id, AbortSignal.timeout(INSPECT_PATIENCE_MS)).catch(() => undefined),
+    inspect: (id) => deps.control.inspect(id, AbortSignal.timeout(INSPECT_PATIENCE_MS)).catch(() => 'no_answer'),
     onLateSignals(signals) {
       if (!stopping.signal.aborted) for (const signal of signals) take(signal);
     },

@@ -172,6 +172,14 @@ describe('the engine', () => {
     await expect(engine.restart('f00')).rejects.toMatchObject({ reason: 'not_found' });
   });
 
+  it('returns nothing for a container that Podman removes during the request', async () => {
+    const message = 'no container with ID f00 found in database: no such container';
+    simulated.faults.respond('inspect', 500, message);
+    simulated.faults.respond('logs', 500, message);
+    expect(await engine.inspect('f00')).toBeUndefined();
+    expect(await engine.tailLogs('f00', 5)).toEqual([]);
+  });
+
   it.each<[number, EngineReason, boolean]>([
     [403, 'forbidden', false],
     [409, 'conflict', false],

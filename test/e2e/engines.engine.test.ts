@@ -95,6 +95,13 @@ const RUNS: Readonly<Record<ScenarioName, Run>> = {
     expect(await agent.stateOf(container)).toMatchObject({ Running: true });
   },
 
+  async remove({ agent }) {
+    const names = ['remove-1', 'remove-2', 'remove-3', 'remove-4'];
+    const containers = await Promise.all(names.map((name) => startIdle(agent, name)));
+    await Promise.all(containers.map((container) => container.remove()));
+    await expectLeftAlone(agent, names);
+  },
+
   async recreate({ agent }) {
     const old = await startIdle(agent, 'recreate');
     await old.remove();

@@ -27,6 +27,7 @@ export const SCENARIOS = {
   'stop-timeout': { title: 'a person stops a container that ignores the signal and is killed: not an incident' },
   kill: { title: 'a person kills a container: not an incident' },
   restart: { title: 'a person restarts a container: not an incident' },
+  remove: { title: 'a person removes running containers by force: not an incident' },
   recreate: { title: 'a container that is recreated with the same name is still watched' },
   oom: { title: 'the kernel kills the main process for lack of memory: the container is restarted' },
   'oom-child': {

@@ -28,8 +28,8 @@ export interface EndsOptions {
   stopSignalOf(containerId: string): number;
   /** Undefined if the container has not been inspected yet. */
   restartPolicyOf(containerId: string): string | undefined;
-  /** Asks the engine now; undefined if it does not answer or the container is gone. Must not reject. */
-  inspect(containerId: string): Promise<InspectedFacts | undefined>;
+  /** Asks the engine now; undefined if the container is gone. Must not reject. */
+  inspect(containerId: string): Promise<InspectedFacts | 'no_answer' | undefined>;
   /** Receives the signals of an end that was judged some time after its event. */
   onLateSignals(signals: readonly Signal[]): void;
 }
@@ -60,14 +60,16 @@ export function createEnds(options: EndsOptions): Ends {
     await options.clock.sleep(EXPLANATION_WAIT_MS);
     if (record.undecided !== death) return;
     if (!death.isPodman) return report(decide(record, 'itself'));
-    const facts = await options.inspect(death.container.id);
+    const answer = await options.inspect(death.container.id);
     if (record.undecided !== death) return;
+    const facts = answer === 'no_answer' ? undefined : answer;
+    const removed = answer === undefined || facts?.status === 'removing';
     const oom: Signal[] = [];
     if (facts?.oomKilled) {
       record.oomAt = death.at;
       oom.push(oomSignal(death.container, death.at));
     }
-    report([...oom, ...decide(record, judgeInspected(death, facts))]);
+    report([...oom, ...decide(record, judgeInspected(death, facts, removed))]);
   }
 
   function decide(record: LifecycleRecord, by: Decided): readonly Signal[] {
@@ -117,8 +119,14 @@ export function createEnds(options: EndsOptions): Ends {
 }
 
 /** Judges an end on Podman that no event explains. */
-function judgeInspected({ exitCode, stopsUnreported }: Death, facts: InspectedFacts | undefined): Decided {
+function judgeInspected(
+  { exitCode, stopsUnreported }: Death,
+  facts: InspectedFacts | undefined,
+  removed: boolean,
+): Decided {
   if (facts?.oomKilled) return 'itself';
+  // A forced removal, whose event comes once the container is gone.
+  if (removed && exitCode === KILLED) return 'person';
   // Podman sends the `stop` event only if it sees the end before its cleanup process does.
   if (facts?.stoppedByUser !== undefined) return facts.stoppedByUser ? 'person' : 'itself';
   // If nobody had stopped it, Podman would have started it again by now, or will if it is slow.

@@ -72,9 +72,29 @@ describe('a stop on Podman is not taken for a crash', () => {
       const signals: string[] = [];
       const lifecycle = aLifecycle({
         sleep: async () => {},
-        inspect: async () => undefined,
+        inspect: async () => 'no_answer',
         onSignal: ({ detector }) => signals.push(detector),
       });
+      lifecycle.observe({ ...at(1_000, die(exitCode)), engine: 'podman' });
+      await new Promise((resolve) => setImmediate(resolve));
+      return signals;
+    };
+    expect(await outcome(137)).toEqual([]);
+    expect(await outcome(1)).toEqual(['crash']);
+  });
+
+  it.each<[string, Partial<ContainerFacts> | undefined]>([
+    ['gone', undefined],
+    ['being removed', { status: 'removing' }],
+  ])('by a forced removal whose event is late, if the container is %s', async (_, facts) => {
+    const outcome = async (exitCode: number) => {
+      const signals: string[] = [];
+      const lifecycle = aLifecycle({
+        sleep: async () => {},
+        inspect: async () => facts && someFacts(facts),
+        onSignal: ({ detector }) => signals.push(detector),
+      });
+      lifecycle.observe({ ...at(0, stop, OTHER), engine: 'podman' });
       lifecycle.observe({ ...at(1_000, die(exitCode)), engine: 'podman' });
       await new Promise((resolve) => setImmediate(resolve));
       return signals;

@@ -33,7 +33,7 @@ export interface LifecycleTestOptions {
   /** What is known of every container from inspect; by default nothing. */
   readonly facts?: Partial<ContainerFacts> | (() => Partial<ContainerFacts> | undefined);
   /** By default the engine answers with `facts`. */
-  readonly inspect?: () => Promise<ContainerFacts | undefined>;
+  readonly inspect?: () => Promise<ContainerFacts | 'no_answer' | undefined>;
   /** Receives the signals of ends that are judged some time after their event. */
   readonly onSignal?: (signal: Signal) => void;
 }
