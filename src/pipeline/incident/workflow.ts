@@ -47,7 +47,7 @@ import { storedState } from './stored-state.ts';
 export interface WorkflowDeps extends Omit<RoundDeps, 'onRestarting'> {
   readonly incidents: OpenIncidents;
   readonly notify: Notifier['notify'];
-  readonly snoozes: Pick<Snoozes, 'of' | 'holdsBack'>;
+  readonly snoozes: Pick<Snoozes, 'of' | 'holdsBack' | 'endingKey'>;
   readonly people: Pick<PeopleRecords, 'requestsOf'>;
   /** The round that an approval led to has ended. */
   onApproved(request: RestartRequest, round: Round): void;
@@ -259,7 +259,8 @@ export function createWorkflow(deps: WorkflowDeps): Workflow {
     const first = await rounds.resume(live, state, approved);
     const isLate = state.state === 'diagnosed' && stored.decision?.reason === 'approved_by_person';
     if (isLate && approved && typeof first !== 'string' && !first.attempt) deps.onApproved(approved, first);
-    return untilSettled(live, first);
+    const again = typeof first !== 'string' && first.ordinal === 0 ? deps.snoozes.endingKey(live.incident) : undefined;
+    return untilSettled(live, first, { kind: 'diagnosed', again });
   };
 
   return {

@@ -8,7 +8,7 @@ import type { IncidentCase } from '../ports/store.ts';
 import { type ActionsDeps, createPeopleActions } from './actions.ts';
 import { describeActor, describeRound, utc } from './describe.ts';
 import { createRequests, type Requests } from './requests.ts';
-import { createSnoozes, matches, type Snoozes } from './snoozes.ts';
+import { alertKeyOf, createSnoozes, matches, type Snoozes } from './snoozes.ts';
 
 interface PeopleDeps extends Omit<ActionsDeps, 'requests' | 'snoozes' | 'workflow' | 'observer'> {
   readonly observer: ActionsDeps['observer'] & Parameters<typeof createRequests>[0]['observer'];
@@ -47,7 +47,7 @@ export function createPeople(deps: PeopleDeps): People {
   const onEnded = async (snooze: Snooze): Promise<void> => {
     const note = `it was snoozed by ${describeActor(snooze.by)} until ${utc(snooze.until)}`;
     const lasting = deps.open().filter(({ incident }) => matches(snooze, incident));
-    const again = { kind: 'snooze_ended', key: `snooze/${snooze.id}`, note } as const;
+    const again = { kind: 'snooze_ended', key: alertKeyOf(snooze), note } as const;
     await Promise.all(lasting.map((live) => deps.workflow().handleAgain(live, again)));
   };
 

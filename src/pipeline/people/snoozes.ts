@@ -36,6 +36,8 @@ export interface Snoozes {
   resume(): void;
   /** Whether a snooze of this problem has not been ended yet, even if its time is over. */
   isPending(problem: Problem): boolean;
+  /** The alert key of the snooze that held this incident back, if an earlier run may have begun to end it. */
+  endingKey(incident: Problem & Pick<Incident, 'openedAt'>): string | undefined;
   /** The snoozes of other agents that share the database. They hold back here too; those agents end them. */
   setOthers(snoozes: readonly Snooze[]): void;
   count(): number;
@@ -59,6 +61,8 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
   const dirty = new Set<Active>();
   let asleep = true;
   let others: readonly Snooze[] = [];
+  /** Those of an earlier run that were over when this one began. */
+  let overdue: readonly Snooze[] = [];
 
   const all = (): Active[] => [...byService.values()].flat();
 
@@ -164,6 +168,7 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
         return [];
       });
       for (const snooze of left) remember(snooze);
+      overdue = left.filter(({ until }) => until <= clock.now());
     },
 
     resume() {
@@ -172,6 +177,11 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
 
     isPending: (problem) =>
       [...all().map(({ snooze }) => snooze), ...others].some((snooze) => matches(snooze, problem)),
+
+    endingKey(incident) {
+      const snooze = overdue.find((ended) => incident.openedAt < ended.until && matches(ended, incident));
+      return snooze && alertKeyOf(snooze);
+    },
 
     setOthers(snoozes) {
       const kept = new Set(snoozes.map(({ id }) => id));
@@ -184,6 +194,9 @@ export function createSnoozes(deps: SnoozesDeps): Snoozes {
     flush,
   };
 }
+
+/** Names the one alert of each incident that the end of a snooze leads to. */
+export const alertKeyOf = ({ id }: Pick<Snooze, 'id'>): string => `snooze/${id}`;
 
 /** Whether the snooze is about this problem, whether or not it has ended. */
 export function matches({ service, fingerprint }: Snooze, problem: Problem): boolean {

@@ -231,6 +231,7 @@ function snoozing() {
       if (state.isSnoozed) state.held.push(fingerprint);
       return state.isSnoozed;
     },
+    endingKey: () => undefined,
   };
   return { state, snoozes };
 }

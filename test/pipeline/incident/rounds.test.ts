@@ -697,6 +697,17 @@ describe('an incident that an earlier run left', () => {
     expect(ends.at(-1)).toBe('recovered inc-1');
   });
 
+  it('that was handled because a snooze ended, is reported by the same alert', async () => {
+    const endingKey = ({ openedAt }: { readonly openedAt: number }) => (openedAt > 0 ? 'snooze/s1' : undefined);
+    const deps = { snoozes: { of: () => undefined, holdsBack: () => false, endingKey } };
+    const diagnosis = aDiagnosis();
+    const failed = anAttempt({ outcome: 'failed' });
+    const { alerts } = await resume({ diagnosis, decision: NOTIFY }, { deps });
+    const later = await resume({ diagnosis }, { deps, autoFix: false }, undefined, [failed]);
+    expect(alerts.map(({ id }) => id)).toEqual(['inc-1/snooze/s1']);
+    expect(later.alerts.map(({ id }) => id)).toEqual(['inc-1/diagnosed/1']);
+  });
+
   it('restarted in a failed first round, was reported already: the next round follows', async () => {
     const attempt = anAttempt({ outcome: 'failed' });
     const { asked } = await resume({ diagnosis: aDiagnosis(), decision: RESTART, attempt }, {}, undefined, [attempt]);

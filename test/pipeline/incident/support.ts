@@ -166,7 +166,7 @@ export function build({ policy = {}, autoFix = true, control, outcomes, log = []
         aRequest({ id: `req-${order.length}`, incidentId: incident.id, containerStartedAt: facts.startedAt }),
       withdraw: nothing,
     },
-    snoozes: { of: () => undefined, holdsBack: () => false },
+    snoozes: { of: () => undefined, holdsBack: () => false, endingKey: () => undefined },
     people: { requestsOf: async () => requests },
     onApproved: (_, { attempt }) => void ended.push(attempt?.outcome),
     stopping: stopping.signal,
