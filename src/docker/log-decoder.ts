@@ -5,8 +5,8 @@
  * engine), three zeros, four bytes for the length, then a timestamp and a line. A line longer than 16 KB is split into
  * fragments without `\n`, each in its own frame with the same timestamp. With a terminal, there are no frames, lines
  * end with `\r\n`, and the timestamps of later fragments are in the middle of the line. Timestamps are always requested,
- * so the first byte shows the format: a digit, or a number below four. Anything else is no log: Podman may send an error
- * as JSON although it has already answered with status 200.
+ * so the first byte shows the format: a digit, or a number below four. Anything else is not a log: Podman may send an
+ * error as JSON after it has answered with status 200.
  */
 import type { LogLine, StreamName } from '../domain/containers.ts';
 import { EngineError } from '../errors.ts';

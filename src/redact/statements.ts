@@ -52,7 +52,7 @@ const ANNOUNCED_BELOW =
   /(\b(?:password|passphrase)\b[^\n=]{0,80}:[ \t]{0,4}\n{1,2}[ \t]{0,8})([A-Za-z\d+/=_-]{12,128})(?=[ \t]{0,4}(?:\n|$))/gi;
 /** Characters. */
 const SHORTEST_GENERATED = 12;
-/** The same after the name of its user: `Created admin account: admin / …`. */
+/** A generated password after the name of its user: `Created admin account: admin / …`. */
 const ANNOUNCED_LOGIN =
   /(\b(?:log[ -]?in|account|credentials?|user)\b[^\n:=/]{0,40}[ \t:=]{1,4}(?:admin(?:istrator)?|root|superuser|user|guest|demo|default|[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,64})[ \t]?[:/][ \t]?)([^\s"'/]{12,128})/gi;
 /** PowerShell, `net use` of Windows, and the Italian “parola d'ordine”, whose apostrophe no name can have. */

@@ -11,7 +11,7 @@ export interface Ends {
   died(record: LifecycleRecord, death: Death): readonly Signal[];
   /** Judges an end that is still undecided, if there is one. Returns its signals. */
   decide(record: LifecycleRecord, by: Decided): readonly Signal[];
-  /** Podman starts the container again: an end that was taken for an unreported stop was none. Returns its signals. */
+  /** Podman is restarting the container, so nobody had stopped it. Returns the signals of an end that looked like a stop. */
   restartedByPodman(record: LifecycleRecord, at: number): readonly Signal[];
   forget(record: LifecycleRecord): void;
   /** Judges all undecided ends by what is known now. */
@@ -20,6 +20,8 @@ export interface Ends {
 
 type Decided = Exclude<Verdict, 'undecided'>;
 type InspectedFacts = Pick<ContainerFacts, 'status' | 'oomKilled' | 'restartPolicy' | 'stoppedByUser'>;
+/** Undefined: the container is gone. */
+type Inspected = InspectedFacts | 'no_answer' | undefined;
 
 export interface EndsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
@@ -28,8 +30,8 @@ export interface EndsOptions {
   stopSignalOf(containerId: string): number;
   /** Undefined if the container has not been inspected yet. */
   restartPolicyOf(containerId: string): string | undefined;
-  /** Asks the engine now; undefined if the container is gone. Must not reject. */
-  inspect(containerId: string): Promise<InspectedFacts | 'no_answer' | undefined>;
+  /** Asks the engine now. Must not reject. */
+  inspect(containerId: string): Promise<Inspected>;
   /** Receives the signals of an end that was judged some time after its event. */
   onLateSignals(signals: readonly Signal[]): void;
 }
@@ -62,14 +64,12 @@ export function createEnds(options: EndsOptions): Ends {
     if (!death.isPodman) return report(decide(record, 'itself'));
     const answer = await options.inspect(death.container.id);
     if (record.undecided !== death) return;
-    const facts = answer === 'no_answer' ? undefined : answer;
-    const removed = answer === undefined || facts?.status === 'removing';
     const oom: Signal[] = [];
-    if (facts?.oomKilled) {
+    if (answer !== 'no_answer' && answer?.oomKilled) {
       record.oomAt = death.at;
       oom.push(oomSignal(death.container, death.at));
     }
-    report([...oom, ...decide(record, judgeInspected(death, facts, removed))]);
+    report([...oom, ...decide(record, judgeInspected(death, answer))]);
   }
 
   function decide(record: LifecycleRecord, by: Decided): readonly Signal[] {
@@ -119,13 +119,11 @@ export function createEnds(options: EndsOptions): Ends {
 }
 
 /** Judges an end on Podman that no event explains. */
-function judgeInspected(
-  { exitCode, stopsUnreported }: Death,
-  facts: InspectedFacts | undefined,
-  removed: boolean,
-): Decided {
+function judgeInspected({ exitCode, stopsUnreported }: Death, answer: Inspected): Decided {
+  const facts = answer === 'no_answer' ? undefined : answer;
   if (facts?.oomKilled) return 'itself';
-  // A forced removal, whose event comes once the container is gone.
+  // A forced removal: its event comes once the container is gone.
+  const removed = answer === undefined || facts?.status === 'removing';
   if (removed && exitCode === KILLED) return 'person';
   // Podman sends the `stop` event only if it sees the end before its cleanup process does.
   if (facts?.stoppedByUser !== undefined) return facts.stoppedByUser ? 'person' : 'itself';

@@ -697,9 +697,8 @@ describe('an incident that an earlier run left', () => {
     expect(ends.at(-1)).toBe('recovered inc-1');
   });
 
-  it('that was handled because a snooze ended, is reported by the same alert', async () => {
-    const endingKey = ({ openedAt }: { readonly openedAt: number }) => (openedAt > 0 ? 'snooze/s1' : undefined);
-    const deps = { snoozes: { of: () => undefined, holdsBack: () => false, endingKey } };
+  it('handled because a snooze ended, is reported by the same alert', async () => {
+    const deps = { snoozes: { of: () => undefined, holdsBack: () => false, endingKey: () => 'snooze/s1' } };
     const diagnosis = aDiagnosis();
     const failed = anAttempt({ outcome: 'failed' });
     const { alerts } = await resume({ diagnosis, decision: NOTIFY }, { deps });

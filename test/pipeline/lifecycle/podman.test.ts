@@ -1,6 +1,7 @@
 /** Podman's Docker API reports less about stops than Docker does, and no kills for memory. */
 import { describe, expect, it } from 'vitest';
 import type { ContainerFacts } from '../../../src/domain/containers.ts';
+import type { Signal } from '../../../src/domain/incident.ts';
 import type { Lifecycle } from '../../../src/pipeline/lifecycle/lifecycle.ts';
 import { aContainer, aSignal, someFacts } from '../../support/domain.ts';
 import { type Action, aLifecycle, at, die, listed, start, stop } from './support.ts';
@@ -23,6 +24,17 @@ async function outcomeOf(actions: readonly Action[], facts: Partial<ContainerFac
   }
   await new Promise((resolve) => setImmediate(resolve));
   return { detectors, seen: lifecycle.of(id) };
+}
+
+/** The detectors of the signals for one end, if inspect then gives this answer. */
+async function outcomeOfEnd(exitCode: number, answer: ContainerFacts | 'no_answer' | undefined, stopsSeen = false) {
+  const detectors: string[] = [];
+  const onSignal = ({ detector }: Signal) => detectors.push(detector);
+  const lifecycle = aLifecycle({ sleep: async () => {}, inspect: async () => answer, onSignal });
+  if (stopsSeen) lifecycle.observe({ ...at(0, stop, OTHER), engine: 'podman' });
+  lifecycle.observe({ ...at(1_000, die(exitCode)), engine: 'podman' });
+  await new Promise((resolve) => setImmediate(resolve));
+  return detectors;
 }
 
 describe('a stop on Podman is not taken for a crash', () => {
@@ -68,39 +80,18 @@ describe('a stop on Podman is not taken for a crash', () => {
   });
 
   it('by a kill, if the engine does not answer afterwards', async () => {
-    const outcome = async (exitCode: number) => {
-      const signals: string[] = [];
-      const lifecycle = aLifecycle({
-        sleep: async () => {},
-        inspect: async () => 'no_answer',
-        onSignal: ({ detector }) => signals.push(detector),
-      });
-      lifecycle.observe({ ...at(1_000, die(exitCode)), engine: 'podman' });
-      await new Promise((resolve) => setImmediate(resolve));
-      return signals;
-    };
-    expect(await outcome(137)).toEqual([]);
-    expect(await outcome(1)).toEqual(['crash']);
+    expect(await outcomeOfEnd(137, 'no_answer')).toEqual([]);
+    expect(await outcomeOfEnd(1, 'no_answer')).toEqual(['crash']);
+    expect(await outcomeOfEnd(137, 'no_answer', true)).toEqual(['crash']);
   });
 
   it.each<[string, Partial<ContainerFacts> | undefined]>([
     ['gone', undefined],
     ['being removed', { status: 'removing' }],
   ])('by a forced removal whose event is late, if the container is %s', async (_, facts) => {
-    const outcome = async (exitCode: number) => {
-      const signals: string[] = [];
-      const lifecycle = aLifecycle({
-        sleep: async () => {},
-        inspect: async () => facts && someFacts(facts),
-        onSignal: ({ detector }) => signals.push(detector),
-      });
-      lifecycle.observe({ ...at(0, stop, OTHER), engine: 'podman' });
-      lifecycle.observe({ ...at(1_000, die(exitCode)), engine: 'podman' });
-      await new Promise((resolve) => setImmediate(resolve));
-      return signals;
-    };
-    expect(await outcome(137)).toEqual([]);
-    expect(await outcome(1)).toEqual(['crash']);
+    const answer = facts && someFacts(facts);
+    expect(await outcomeOfEnd(137, answer, true)).toEqual([]);
+    expect(await outcomeOfEnd(1, answer, true)).toEqual(['crash']);
   });
 
   it('by a restart, which is a stop by a person before the end, but not if the agent restarts it', () => {
